@@ -1,0 +1,1 @@
+"""The annotation app: sessions (assignment, blinding) and the browser interface."""

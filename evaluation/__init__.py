@@ -1,0 +1,1 @@
+"""Automatic metrics and the statistics of human ratings. Nothing here knows the store."""

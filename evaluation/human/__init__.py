@@ -1,0 +1,1 @@
+"""Statistics of human ratings: pure functions, values in, results out."""

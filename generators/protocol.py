@@ -1,0 +1,63 @@
+"""What the pipeline asks of a generator, and what it gets back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from nami_bench.domain import ImageState, Prompt
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from PIL.Image import Image
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """One image to make. The same prompt and seed must give the same pixels in any batch."""
+
+    prompt: Prompt
+    sample: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationResult:
+    """One image, or why there is none.
+
+    Exactly one of `image`, `file` and `reason` is set: pixels to be written, a finished file to be
+    copied byte for byte, or the reason of a failure or refusal (`state`). `seconds` is the time that
+    this image took, its share of the batch where several are made at once. `provenance` adds what the generator
+    alone knows (library versions, device ...).
+    """
+
+    request: GenerationRequest
+    state: ImageState
+    seconds: float | None = None
+    image: "Image | None" = None
+    file: "Path | None" = None
+    reason: str | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Generator(Protocol):
+    """A text-to-image system under test.
+
+    Implementations are classes with an inner frozen dataclass `Options`; the constructor takes one
+    `Options`. They load weights on first use, not on construction.
+    """
+
+    batch_size: int
+    """Most requests that `generate` is given at once."""
+
+    def describe(self) -> Mapping[str, Any]:
+        """What makes these images what they are: settings, weights' hash, versions. JSON values only."""
+        ...
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
+        """Yield one result for each request, in order.
+
+        A prompt that cannot be drawn is a FAILED or REFUSED result; GenerationError means that
+        no further image can be made.
+        """
+        ...

@@ -1,0 +1,32 @@
+"""NAMI-Bench: human-preference benchmark and evaluation platform for text-to-image models."""
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from nami_bench.config import Workspace
+    from nami_bench.domain import Prompt, PromptSet, Rating, Study
+    from nami_bench.errors import NamiBenchError
+    from nami_bench.store import Store
+
+__all__ = ["NamiBenchError", "Prompt", "PromptSet", "Rating", "Store", "Study", "Workspace", "__version__"]
+
+_HOMES = {
+    "Workspace": "nami_bench.config",
+    "Prompt": "nami_bench.domain",
+    "PromptSet": "nami_bench.domain",
+    "Rating": "nami_bench.domain",
+    "Study": "nami_bench.domain",
+    "NamiBenchError": "nami_bench.errors",
+    "Store": "nami_bench.store",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name only when it is used, so that `import nami_bench` stays instant."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nami_bench' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,100 @@
+"""The program `nami-bench`: its groups, and the one place where errors become exit codes."""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from nami_bench import __version__
+from nami_bench.errors import NamiBenchError
+
+# Command -> (module with a click command of that name, one line of help). Listed here so that
+# `--help` imports none of the modules.
+COMMANDS = {
+    "init": ("nami_bench.cli.init", "Make a workspace with a commented nami.toml."),
+    "demo": ("nami_bench.cli.demo", "The whole job on embedded defaults, offline; then the annotation app."),
+    "prompts": ("nami_bench.cli.prompts", "Make, list and export prompt sets."),
+    "models": ("nami_bench.cli.models", "List, show and add models under test."),
+    "generate": ("nami_bench.cli.generate", "Make images; resumable."),
+    "images": ("nami_bench.cli.images", "Import and verify images."),
+    "geneval": ("nami_bench.cli.geneval", "GenEval on any folder in its layout."),
+    "evaluate": ("nami_bench.cli.evaluate", "Automatic metrics over recorded images."),
+    "study": ("nami_bench.cli.study", "Create, list and watch annotation studies."),
+    "annotators": ("nami_bench.cli.annotators", "Add, list and disable annotators."),
+    "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
+    "ratings": ("nami_bench.cli.ratings", "Import and export human ratings."),
+    "leaderboard": ("nami_bench.cli.leaderboard", "Models by human and automatic scores."),
+    "plugins": ("nami_bench.cli.plugins", "Everything registered, by group."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            from nami_bench.errors import UnknownNameError
+
+            raise UnknownNameError("command", args[0], COMMANDS)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Try it: `nami-bench demo`. Help on a command: `nami-bench generate --help`.",
+)
+@click.option(
+    "--workspace",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to work on. Default: the current folder if it is a workspace, else ./nami-workspace.",
+)
+@click.version_option(__version__, prog_name="nami-bench")
+@click.pass_context
+def cli(ctx: click.Context, workspace: Path | None) -> None:
+    """Benchmark text-to-image models: prompts, images, GenEval, human ratings, leaderboards."""
+    ctx.obj = workspace
+
+
+def main() -> NoReturn:
+    """Run the program; exit 0 done, 1 the work failed, 2 wrong use or bad input."""
+    try:
+        code = cli(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
+    except NamiBenchError as error:
+        _fail(str(error), error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("interrupted; what was finished is kept", 1)
+    except BrokenPipeError:
+        # The reader of our output is gone (`| head`): nothing to report, nothing to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"error: {message}", err=True)
+    sys.exit(code)

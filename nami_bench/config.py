@@ -1,0 +1,245 @@
+"""Workspace and study files: TOML read into one validated, typed tree."""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nami_bench.domain import Criterion, Study
+from nami_bench.errors import InputError, StorageError, VersionError
+
+WORKSPACE_FORMAT = 1
+DEFAULT_WORKSPACE = "nami-workspace"
+
+T = TypeVar("T")
+
+_TEMPLATE = """\
+# A NAMI-Bench workspace. Everything here may be edited; every key is optional but `format`.
+[workspace]
+format = {format}
+
+[database]
+# Where scores and ratings live. NAMI_DATABASE_URL in the environment wins over this line.
+# url = "sqlite:///nami.db"        # relative to this folder (the default)
+
+[annotate]
+# Where `nami-bench annotate` listens.
+# host = "127.0.0.1"
+# port = 7860
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseConfig:
+    """`[database]` of nami.toml."""
+
+    url: str = "sqlite:///nami.db"
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotateConfig:
+    """`[annotate]` of nami.toml."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkspaceSection:
+    format: int
+
+
+@dataclass(frozen=True, slots=True)
+class _WorkspaceFile:
+    workspace: _WorkspaceSection
+    database: DatabaseConfig = DatabaseConfig()
+    annotate: AnnotateConfig = AnnotateConfig()
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A folder with `nami.toml`, the database, prompt sets, images and reports."""
+
+    root: Path
+    database: DatabaseConfig
+    annotate: AnnotateConfig
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy URL; a relative SQLite path is taken from the workspace's folder."""
+        url = os.environ.get("NAMI_DATABASE_URL") or self.database.url
+        prefix = "sqlite:///"
+        if url.startswith(prefix) and not url.startswith("sqlite:////"):
+            url = prefix + str((self.root / url.removeprefix(prefix)).resolve())
+        return url
+
+    @property
+    def prompts_dir(self) -> Path:
+        """Prompt sets as files."""
+        return self.root / "prompts"
+
+    @property
+    def images_dir(self) -> Path:
+        """Images, one GenEval-layout folder for each model and prompt set."""
+        return self.root / "images"
+
+    @property
+    def reports_dir(self) -> Path:
+        """Leaderboards and results written by default."""
+        return self.root / "reports"
+
+
+def find_workspace(explicit: Path | None = None) -> Path:
+    """The workspace folder a command works on: `explicit`, else the current folder, else ./nami-workspace."""
+    if explicit is not None:
+        return explicit
+    here = Path.cwd()
+    return here if (here / "nami.toml").is_file() else here / DEFAULT_WORKSPACE
+
+
+def open_workspace(root: Path) -> Workspace:
+    """Read `root`/nami.toml. Raises InputError where there is none, VersionError for a newer format."""
+    path = root / "nami.toml"
+    if not path.is_file():
+        raise InputError(f"no workspace at {root}: run `nami-bench init {root}` or pass --workspace DIR")
+    raw = load_toml(path)
+    section = raw.get("workspace")
+    version = section.get("format") if isinstance(section, dict) else None
+    if isinstance(version, int) and version > WORKSPACE_FORMAT:
+        raise VersionError(
+            f"{path} has format {version}, this NAMI-Bench reads up to {WORKSPACE_FORMAT}: "
+            "upgrade NAMI-Bench to open this workspace"
+        )
+    parsed = validated(_WorkspaceFile, raw, str(path))
+    return Workspace(root=root, database=parsed.database, annotate=parsed.annotate)
+
+
+def init_workspace(root: Path) -> Workspace:
+    """Make a workspace in `root`, which may exist but must not hold one already."""
+    path = root / "nami.toml"
+    if path.exists():
+        raise InputError(f"{root} is a workspace already")
+    try:
+        for folder in (root, root / "prompts", root / "images", root / "reports"):
+            folder.mkdir(parents=True, exist_ok=True)
+        path.write_text(_TEMPLATE.format(format=WORKSPACE_FORMAT), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot make a workspace in {root}: {error.strerror or error}") from error
+    return open_workspace(root)
+
+
+def load_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file; raises InputError that names the file and the line."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is not valid TOML: {error}") from error
+
+
+def validated(target: type[T], raw: Mapping[str, Any], where: str) -> T:
+    """Build the dataclass `target` from `raw`, coercing simple types.
+
+    Unknown keys, missing keys and wrong types raise one InputError that begins with `where`.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return _adapter(target).validate_python(raw)
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        first = problems[0]
+        key = ".".join(str(part) for part in first["loc"])
+        message = {
+            "unexpected_keyword_argument": "unknown key",
+            "missing": "is missing",
+            "missing_argument": "is missing",
+        }.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
+        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        raise InputError(f"{where}: {key}: {message}{more}") from error
+
+
+@cache
+def _adapter(target: type[T]) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(target)
+
+
+@dataclass(frozen=True, slots=True)
+class _StudySection:
+    name: str
+    prompts: str = ""
+    models: tuple[str, ...] = ()
+    mode: str = "rating"
+    overlap: int = 5
+    samples: int = 1
+    seed: int = 0
+    instructions: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _CriterionSection:
+    name: str
+    weight: float
+    minimum: float = 0.0
+    maximum: float = 100.0
+    anchors: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _StudyFile:
+    study: _StudySection
+    criterion: tuple[_CriterionSection, ...]
+
+
+def load_study(
+    path: Path,
+    *,
+    name: str | None = None,
+    prompt_set: str | None = None,
+    models: tuple[str, ...] = (),
+) -> Study:
+    """Read a study's TOML file; the keyword arguments win over its `[study]` section."""
+    parsed = validated(_StudyFile, load_toml(path), str(path))
+    section = parsed.study
+    chosen_set = prompt_set or section.prompts
+    if not chosen_set:
+        raise InputError(f"{path}: study.prompts names no prompt set: add it or pass --prompts SET")
+    return Study(
+        name=name or section.name,
+        prompt_set=chosen_set,
+        models=models or section.models,
+        criteria=_criteria(parsed, path),
+        mode=section.mode,
+        overlap=section.overlap,
+        samples=section.samples,
+        seed=section.seed,
+        instructions=section.instructions,
+    )
+
+
+def load_criteria(path: Path) -> tuple[Criterion, ...]:
+    """Only the criteria of a study's TOML file."""
+    return _criteria(validated(_StudyFile, load_toml(path), str(path)), path)
+
+
+def nami_1k_study_file() -> Path:
+    """The NAMI-1K protocol as a study file: four criteria, weights 0.3/0.3/0.2/0.2, overlap 5."""
+    return Path(str(files("nami_bench") / "data" / "nami-1k-study.toml"))
+
+
+def _criteria(parsed: _StudyFile, path: Path) -> tuple[Criterion, ...]:
+    criteria = []
+    for section in parsed.criterion:
+        try:
+            anchors = {float(at): words for at, words in (section.anchors or {}).items()}
+        except ValueError as error:
+            raise InputError(f"{path}: criterion {section.name!r}: anchors must be numbers") from error
+        criteria.append(Criterion(section.name, section.weight, section.minimum, section.maximum, anchors))
+    return tuple(criteria)

@@ -1,0 +1,341 @@
+"""The vocabulary of the project: frozen values that every other package takes and returns.
+
+Standard library only. Tables, files and web pages are converted to and from these types
+at the edges; there is one type for each thing.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from nami_bench.errors import InputError, UnknownNameError
+
+STRATA = ("short", "community", "long")
+GENEVAL_TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def checked_name(kind: str, name: str) -> str:
+    """Return `name` if it is safe as a folder name and in a URL, else raise InputError."""
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{kind} name {name!r} is not usable: take up to 100 letters, digits, '.', '_' or '-', "
+            "beginning with a letter or digit"
+        )
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt of a prompt set.
+
+    `id` is the prompt's index in its set, zero-padded to five digits: it is also its folder
+    in GenEval's layout. `stratum` groups prompts for reporting (short, community, long in
+    NAMI-1K). `geneval` holds GenEval's clauses (tag, include, exclude) where the prompt has them.
+    """
+
+    id: str
+    text: str
+    stratum: str = "short"
+    source: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    geneval: Mapping[str, Any] | None = None
+
+    @property
+    def words(self) -> int:
+        """Number of whitespace-separated words."""
+        return len(self.text.split())
+
+    @property
+    def task(self) -> str | None:
+        """GenEval's task name, or None for a prompt without clauses."""
+        return None if self.geneval is None else str(self.geneval["tag"])
+
+    def metadata(self) -> dict[str, Any]:
+        """The line that GenEval keeps beside the images: tag, include, (exclude,) prompt."""
+        return {**(self.geneval or {}), "prompt": self.text}
+
+    def to_json(self) -> dict[str, Any]:
+        """One line of a prompt file; the inverse of `from_json`."""
+        row: dict[str, Any] = {
+            "id": self.id,
+            "prompt": self.text,
+            "stratum": self.stratum,
+            "source": self.source,
+            "tags": dict(self.tags),
+        }
+        if self.geneval is not None:
+            row["geneval"] = dict(self.geneval)
+        return row
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Prompt":
+        """Build a prompt from one parsed line of a prompt file."""
+        return cls(
+            id=row["id"],
+            text=row["prompt"],
+            stratum=row["stratum"],
+            source=row["source"],
+            tags=dict(row["tags"]),
+            geneval=row.get("geneval"),
+        )
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """An ordered, named set of prompts, identified by the hash of its canonical bytes.
+
+    Raises InputError for an unusable name, or where an id differs from its index.
+    """
+
+    name: str
+    prompts: tuple[Prompt, ...]
+    manifest: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __post_init__(self) -> None:
+        checked_name("prompt set", self.name)
+        for index, prompt in enumerate(self.prompts):
+            if prompt.id != prompt_id(index):
+                raise InputError(
+                    f"prompt set {self.name!r}: prompt {index} has the id {prompt.id!r}, "
+                    f"expected {prompt_id(index)!r}"
+                )
+
+    def to_jsonl(self) -> bytes:
+        """The canonical file: one JSON object a line, UTF-8, keys in a fixed order."""
+        lines = (json.dumps(p.to_json(), ensure_ascii=False) + "\n" for p in self.prompts)
+        return "".join(lines).encode()
+
+    @cached_property
+    def sha256(self) -> str:
+        """Identity of the set: SHA-256 of `to_jsonl()`, so it equals `sha256sum` of the file."""
+        return hashlib.sha256(self.to_jsonl()).hexdigest()
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Prompt]:
+        """Prompts by id."""
+        return {p.id: p for p in self.prompts}
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+
+def prompt_id(index: int) -> str:
+    """The id of the prompt at `index`: GenEval's five-digit folder name."""
+    return f"{index:05d}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """A model under test: which adapter makes its images, with which options."""
+
+    name: str
+    adapter: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    parameters: int | None = None
+    licence: str | None = None
+
+    def __post_init__(self) -> None:
+        checked_name("model", self.name)
+        if self.parameters is not None and self.parameters <= 0:
+            raise InputError(f"model {self.name!r}: the parameter count must be positive")
+
+
+class ImageState(StrEnum):
+    """What became of one requested image."""
+
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRecord:
+    """One requested image: made, failed or refused.
+
+    `path` is relative to the workspace's image folder, with forward slashes; `seconds` is the
+    generator's own time for this image, None where it is not known (imported images). A failed
+    or refused image has a `reason` and neither path nor hash.
+    """
+
+    model: str
+    prompt_set: str
+    prompt_id: str
+    sample: int
+    state: ImageState
+    seed: int | None = None
+    reason: str | None = None
+    path: str | None = None
+    sha256: str | None = None
+    width: int | None = None
+    height: int | None = None
+    seconds: float | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        """(model, prompt_set, prompt_id, sample): unique in a workspace."""
+        return (self.model, self.prompt_set, self.prompt_id, self.sample)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One automatic metric's value for one image.
+
+    `instrument` names what measured (detector, weights hash): scores of different instruments
+    are different columns. `value` is None, with a `reason`, where the metric failed on the image.
+    """
+
+    model: str
+    prompt_set: str
+    prompt_id: str
+    sample: int
+    metric: str
+    instrument: str
+    value: float | None
+    reason: str | None = None
+    image_sha256: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One rated quality with its scale and the words at its anchors."""
+
+    name: str
+    weight: float
+    minimum: float = 0.0
+    maximum: float = 100.0
+    anchors: Mapping[float, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked_name("criterion", self.name)
+        if not self.minimum < self.maximum:
+            raise InputError(f"criterion {self.name!r}: minimum must be below maximum")
+        if self.weight < 0:
+            raise InputError(f"criterion {self.name!r}: the weight must not be negative")
+        outside = [at for at in self.anchors if not self.minimum <= at <= self.maximum]
+        if outside:
+            raise InputError(f"criterion {self.name!r}: the anchor {outside[0]:g} lies outside the scale")
+
+    def check(self, value: float) -> float:
+        """Return `value` if it lies on the scale, else raise InputError."""
+        if not self.minimum <= value <= self.maximum:  # also catches NaN
+            raise InputError(
+                f"{self.name} rating {value:g} is outside its scale {self.minimum:g} to {self.maximum:g}"
+            )
+        return value
+
+    def rescale(self, value: float) -> float:
+        """Map the scale linearly onto 0-100."""
+        return 100.0 * (value - self.minimum) / (self.maximum - self.minimum)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """An annotation study: who is judged, on which prompts, by which criteria.
+
+    `overlap` annotators rate each image; `samples` images per prompt and model are shown;
+    `seed` fixes every annotator's order.
+    """
+
+    name: str
+    prompt_set: str
+    models: tuple[str, ...]
+    criteria: tuple[Criterion, ...]
+    mode: str = "rating"
+    overlap: int = 5
+    samples: int = 1
+    seed: int = 0
+    instructions: str = ""
+
+    def __post_init__(self) -> None:
+        checked_name("study", self.name)
+        if self.mode != "rating":
+            raise InputError(f"study {self.name!r}: mode {self.mode!r} is not supported; use 'rating'")
+        if not self.models or len(set(self.models)) != len(self.models):
+            raise InputError(f"study {self.name!r}: name at least one model, each once")
+        names = [c.name for c in self.criteria]
+        if not names or len(set(names)) != len(names):
+            raise InputError(f"study {self.name!r}: name at least one criterion, each once")
+        if sum(c.weight for c in self.criteria) <= 0:
+            raise InputError(f"study {self.name!r}: the criteria's weights must not all be zero")
+        if self.overlap < 1 or self.samples < 1:
+            raise InputError(f"study {self.name!r}: overlap and samples must be at least 1")
+
+    def criterion(self, name: str) -> Criterion:
+        """The criterion called `name`; raises UnknownNameError."""
+        for criterion in self.criteria:
+            if criterion.name == name:
+                return criterion
+        raise UnknownNameError("criterion", name, [c.name for c in self.criteria])
+
+
+class Role(StrEnum):
+    """What an account may do. Simulated annotators cannot log in."""
+
+    ANNOTATOR = "annotator"
+    ADMINISTRATOR = "administrator"
+    SIMULATED = "simulated"
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """One who scores. A simulated annotator's name begins with 'simulated', so that it shows everywhere."""
+
+    name: str
+    role: Role = Role.ANNOTATOR
+    active: bool = True
+
+    def __post_init__(self) -> None:
+        checked_name("annotator", self.name)
+        if (self.role is Role.SIMULATED) != self.name.startswith("simulated"):
+            raise InputError(
+                f"annotator name {self.name!r}: names that begin with 'simulated' "
+                "belong to simulated annotators, and to them only"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One annotator's value for one criterion of one image, on the criterion's own scale.
+
+    `value` is None, with a `reason`, where the annotator could not judge: a missing value,
+    never a zero.
+    """
+
+    study: str
+    annotator: str
+    model: str
+    prompt_id: str
+    sample: int
+    criterion: str
+    value: float | None
+    reason: str | None = None
+    duration_ms: int | None = None
+    created_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason is None):
+            raise InputError(
+                f"rating of {self.criterion} by {self.annotator!r}: give a value, or a reason for having none"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One image shown to one annotator of one study; `token` is the opaque handle the browser sees."""
+
+    token: str
+    study: str
+    annotator: str
+    image: ImageRecord
+    prompt: Prompt
+    assigned_at: datetime

@@ -1,0 +1,71 @@
+"""Everything NAMI-Bench raises on purpose.
+
+    NamiBenchError                  exit code 1
+    ├── InputError                  exit code 2: wrong use or bad input
+    │   ├── UnknownNameError        no such model, prompt set, source, plugin, study ...
+    │   ├── VersionError            a workspace or database made by a newer version
+    │   └── ImageError              an image file that is missing, corrupt or no image
+    └── WorkError                   exit code 1: the work failed; what was done is kept
+        ├── GenerationError         a generator cannot go on
+        ├── IncompleteError         results would rest on missing images or prompts
+        └── StorageError            the disk or the database refused a write
+
+Messages are one sentence: what is wrong, where, and what to do.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class NamiBenchError(Exception):
+    """Root of the tree; the command line prints it as one sentence and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class InputError(NamiBenchError):
+    """Wrong use or bad input: nothing was changed."""
+
+    exit_code = 2
+
+
+class UnknownNameError(InputError):
+    """A name that nothing answers to.
+
+    The message lists near matches, or all known names where none is near.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str] = (), hint: str = "") -> None:
+        names = sorted(known)
+        near = get_close_matches(name, names, n=3, cutoff=0.5)
+        if near:
+            advice = "did you mean " + " or ".join(repr(n) for n in near) + "?"
+        elif names:
+            advice = "known: " + ", ".join(names)
+        else:
+            advice = "none exist yet"
+        super().__init__(f"unknown {kind} {name!r}: {advice}" + (f" ({hint})" if hint else ""))
+
+
+class VersionError(InputError):
+    """Made by a newer NAMI-Bench than this one."""
+
+
+class ImageError(InputError):
+    """An image file that is missing, truncated, corrupt, or not an image."""
+
+
+class WorkError(NamiBenchError):
+    """The work failed part-way; everything finished so far is kept."""
+
+
+class GenerationError(WorkError):
+    """A generator cannot go on at all (one failed image is a result, not this error)."""
+
+
+class IncompleteError(WorkError):
+    """A result would rest on missing, duplicate or damaged inputs."""
+
+
+class StorageError(WorkError):
+    """The disk or the database refused a write."""

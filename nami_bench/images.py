@@ -1,0 +1,194 @@
+"""The only reader and writer of image bytes.
+
+Files are written atomically and named as GenEval's scripts do, so that any GenEval tool can read
+our folders and we can read everyone's:
+
+    ROOT/00000/metadata.jsonl       the prompt's line
+    ROOT/00000/samples/0000.png     one file for each sample
+"""
+
+import hashlib
+import io
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from nami_bench.errors import ImageError, InputError, StorageError
+
+PROVENANCE_KEY = "nami-bench"
+MAX_PIXELS = 200_000_000
+_SAMPLE = re.compile(r"(\d+)\.(png|jpg|jpeg|webp)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """What is known of an image file: hash of its bytes (hex SHA-256) and size in pixels."""
+
+    sha256: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class SampleFile:
+    """One image of a GenEval-layout folder."""
+
+    index: int
+    sample: int
+    path: Path
+
+
+def read_image(path: Path) -> Image.Image:
+    """Decode the whole file into 8-bit RGB, EXIF rotation applied, alpha dropped.
+
+    Raises ImageError with one sentence for a missing, truncated, oversized or foreign file.
+    """
+    return _decode(_read_bytes(path), path)
+
+
+def inspect_image(path: Path) -> StoredImage:
+    """Hash the file and decode it fully, so that a truncated image cannot pass for a good one."""
+    data = _read_bytes(path)
+    image = _decode(data, path)
+    return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height)
+
+
+def hash_file(path: Path) -> str:
+    """Hex SHA-256 of the file's bytes."""
+    return hashlib.sha256(_read_bytes(path)).hexdigest()
+
+
+def write_png(path: Path, image: Image.Image, provenance: Mapping[str, Any] | None = None) -> StoredImage:
+    """Write `image` as PNG, atomically; the same pixels and provenance give the same bytes.
+
+    `provenance` goes into a text chunk, readable with `read_provenance`. Raises StorageError.
+    """
+    from PIL.PngImagePlugin import PngInfo
+
+    info = PngInfo()
+    if provenance is not None:
+        info.add_text(PROVENANCE_KEY, json.dumps(provenance, sort_keys=True))
+    buffer = io.BytesIO()
+    image.convert("RGB").save(buffer, format="PNG", pnginfo=info, compress_level=6)
+    data = buffer.getvalue()
+    write_bytes(path, data)
+    return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height)
+
+
+def read_provenance(path: Path) -> dict[str, Any] | None:
+    """The provenance that `write_png` embedded, or None for any other file."""
+    try:
+        with Image.open(path) as image:
+            text = image.info.get(PROVENANCE_KEY)
+        return None if text is None else dict(json.loads(text))
+    except (OSError, ValueError, UnidentifiedImageError):
+        return None
+
+
+def anonymous_png(path: Path) -> bytes:
+    """The pixels of `path` as PNG bytes without any metadata: what an annotator's browser may see."""
+    buffer = io.BytesIO()
+    clean = Image.new("RGB", (image := read_image(path)).size)
+    clean.paste(image)
+    clean.save(buffer, format="PNG", compress_level=1)
+    return buffer.getvalue()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also across a power cut."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False) as file:
+            temporary = Path(file.name)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+class GenEvalFolder:
+    """A folder in GenEval's layout."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def sample_path(self, index: int, sample: int) -> Path:
+        """Where sample `sample` of prompt `index` lies or will lie."""
+        return self.root / f"{index:05d}" / "samples" / f"{sample:04d}.png"
+
+    def write_metadata(self, index: int, metadata: Mapping[str, Any]) -> None:
+        """Write a prompt's metadata.jsonl, unless the same line is there already."""
+        path = self.root / f"{index:05d}" / "metadata.jsonl"
+        line = (json.dumps(metadata) + "\n").encode()
+        if not path.is_file() or path.read_bytes() != line:
+            write_bytes(path, line)
+
+    def read_metadata(self, index: int) -> dict[str, Any]:
+        """A prompt's metadata; raises InputError where it is missing or not JSON."""
+        return read_metadata(self.root / f"{index:05d}")
+
+    def samples(self) -> Iterator[SampleFile]:
+        """Every image file in the layout, by prompt and sample number; other files are passed over."""
+        for index, folder in self.prompt_folders():
+            samples = folder / "samples"
+            if not samples.is_dir():
+                continue
+            found = ((m, p) for p in samples.iterdir() if (m := _SAMPLE.fullmatch(p.name)))
+            for match, path in sorted(found, key=lambda pair: (int(pair[0][1]), pair[1].name)):
+                yield SampleFile(index, int(match[1]), path)
+
+    def prompt_folders(self) -> list[tuple[int, Path]]:
+        """(index, folder) of every numbered folder, in order; raises InputError if `root` is no folder."""
+        if not self.root.is_dir():
+            raise InputError(f"{self.root} is not a folder")
+        found = [(int(p.name), p) for p in self.root.iterdir() if p.name.isdecimal() and p.is_dir()]
+        return sorted(found)
+
+
+def read_metadata(folder: Path) -> dict[str, Any]:
+    """Parse the first line of `folder`/metadata.jsonl; raises InputError."""
+    path = folder / "metadata.jsonl"
+    try:
+        value = json.loads(path.read_text(encoding="utf-8").strip().split("\n")[0])
+    except FileNotFoundError as error:
+        raise InputError(f"{folder} has no metadata.jsonl") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is not a line of JSON: {error}") from error
+    if not isinstance(value, dict) or not isinstance(value.get("prompt"), str):
+        raise InputError(f"{path} holds no prompt")
+    return value
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist") from error
+    except OSError as error:
+        raise ImageError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _decode(data: bytes, path: Path) -> Image.Image:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageError(f"{path} has {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}")
+            image.load()
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path} is not an image") from error
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path} is damaged: {error}") from error

@@ -1,0 +1,1 @@
+"""Store and statistics to rows, rows to tables and files."""

@@ -1,0 +1,63 @@
+"""Plugins: a lazy look-up from a name to the object that an entry point declares.
+
+Built-in plugins are declared in this project's own pyproject.toml, third-party ones in theirs:
+there is one mechanism. Listing names loads nothing.
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from nami_bench.config import validated
+from nami_bench.errors import InputError, UnknownNameError
+
+GROUPS = {
+    "generators": "generator",
+    "metrics": "metric",
+    "prompt_sources": "prompt source",
+    "detectors": "detector",
+}
+
+
+def plugins(group: str) -> dict[str, EntryPoint]:
+    """Entry points of `group` (a key of GROUPS) by name, unloaded.
+
+    Raises InputError where two packages declare the same name for different objects.
+    """
+    found: dict[str, EntryPoint] = {}
+    for point in entry_points(group=f"nami_bench.{group}"):
+        other = found.setdefault(point.name, point)
+        if other.value != point.value:
+            raise InputError(
+                f"two plugins are called {point.name!r} in nami_bench.{group}: "
+                f"{other.value} and {point.value}; uninstall one"
+            )
+    return dict(sorted(found.items()))
+
+
+def load(group: str, name: str) -> Any:
+    """The object behind `name`; raises UnknownNameError with near matches, or says which extra is missing."""
+    known = plugins(group)
+    if name not in known:
+        raise UnknownNameError(GROUPS[group], name, known)
+    try:
+        return known[name].load()
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"{GROUPS[group]} {name!r} needs the package {error.name!r}: pip install 'nami-bench[models]'"
+        ) from error
+
+
+def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
+    """Load plugin `name` and call it with its validated options.
+
+    A plugin is a class; its inner dataclass `Options` declares what it takes, and its constructor
+    takes one such object. A class without `Options` takes no options.
+    """
+    target = load(group, name)
+    where = f"{GROUPS[group]} {name!r}"
+    if not hasattr(target, "Options"):
+        if options:
+            raise InputError(f"{where} takes no options, got {', '.join(sorted(options))}")
+        return target()
+    return target(validated(target.Options, dict(options or {}), where))

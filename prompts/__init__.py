@@ -1,0 +1,1 @@
+"""Prompt sets: GenEval's grammar, sources, recipes and their assembly."""
