@@ -2,12 +2,12 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from nami_bench.domain import Criterion, Study
 from nami_bench.errors import InputError, StorageError, VersionError
@@ -150,7 +150,7 @@ def validated(target: type[T], raw: Mapping[str, Any], where: str) -> T:
     from pydantic import ValidationError
 
     try:
-        return _adapter(target).validate_python(raw)
+        value: T = _adapter(cast(Hashable, target)).validate_python(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         first = problems[0]
@@ -162,10 +162,11 @@ def validated(target: type[T], raw: Mapping[str, Any], where: str) -> T:
         }.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
         more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
         raise InputError(f"{where}: {key}: {message}{more}") from error
+    return value
 
 
 @cache
-def _adapter(target: type[T]) -> Any:
+def _adapter(target: Hashable) -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(target)

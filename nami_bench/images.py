@@ -106,7 +106,9 @@ def write_bytes(path: Path, data: bytes) -> None:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False
+        ) as file:
             temporary = Path(file.name)
             file.write(data)
             file.flush()
@@ -185,7 +187,9 @@ def _decode(data: bytes, path: Path) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data)) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise ImageError(f"{path} has {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}")
+                raise ImageError(
+                    f"{path} has {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}"
+                )
             image.load()
             return ImageOps.exif_transpose(image).convert("RGB")
     except UnidentifiedImageError as error:

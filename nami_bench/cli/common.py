@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -99,9 +100,9 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(title, total=total)
-            yield lambda count: bar.advance(task, count)
-        return
-    yield _PlainProgress(title, total)
+            yield partial(bar.advance, task)
+    else:
+        yield _PlainProgress(title, total)
 
 
 class _PlainProgress:

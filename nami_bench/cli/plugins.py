@@ -12,7 +12,12 @@ def plugins(as_json: bool) -> None:
     from nami_bench import registry
 
     found = [
-        {"group": group, "name": name, "object": point.value, "package": point.dist.name if point.dist else None}
+        {
+            "group": group,
+            "name": name,
+            "object": point.value,
+            "package": point.dist.name if point.dist else None,
+        }
         for group in registry.GROUPS
         for name, point in registry.plugins(group).items()
     ]

@@ -1,0 +1,85 @@
+"""Prompt sets and models: what a workspace is about."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, selectinload
+
+from nami_bench.domain import ModelCard, PromptSet
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.store import convert
+from nami_bench.store.database import Database
+from nami_bench.store.tables import ModelRow, PromptSetRow
+
+
+class Catalog:
+    """Store methods on prompt sets and models."""
+
+    _database: Database
+
+    def add_prompt_set(self, prompt_set: PromptSet) -> None:
+        """Record a prompt set; the same name and prompts again change nothing.
+
+        Raises InputError where the name is taken by other prompts.
+        """
+        with self._database.writing() as session:
+            known = session.scalar(select(PromptSetRow).where(PromptSetRow.name == prompt_set.name))
+            if known is None:
+                session.add(convert.prompt_set_row(prompt_set))
+            elif known.sha256 != prompt_set.sha256:
+                raise InputError(
+                    f"prompt set {prompt_set.name!r} exists with other prompts "
+                    f"({known.sha256[:12]}, not {prompt_set.sha256[:12]}): give the new one another name"
+                )
+
+    def prompt_set(self, name: str) -> PromptSet:
+        """The prompt set called `name`; raises UnknownNameError."""
+        with self._database.reading() as session:
+            return convert.prompt_set(find_prompt_set(session, name))
+
+    def prompt_sets(self) -> list[PromptSet]:
+        """All prompt sets, oldest first."""
+        with self._database.reading() as session:
+            query = select(PromptSetRow).options(selectinload(PromptSetRow.prompts)).order_by(PromptSetRow.id)
+            return [convert.prompt_set(row) for row in session.scalars(query)]
+
+    def has_prompt_set(self, name: str) -> bool:
+        """Whether a prompt set of that name is recorded."""
+        with self._database.reading() as session:
+            return session.scalar(select(PromptSetRow.id).where(PromptSetRow.name == name)) is not None
+
+    def add_model(self, card: ModelCard) -> None:
+        """Record a model; the same card again changes nothing, a different one raises InputError."""
+        with self._database.writing() as session:
+            known = session.scalar(select(ModelRow).where(ModelRow.name == card.name))
+            if known is None:
+                session.add(convert.model_row(card))
+            elif convert.model(known) != card:
+                raise InputError(
+                    f"model {card.name!r} exists with other settings: its images would no longer be "
+                    "what they say; give the new one another name"
+                )
+
+    def model(self, name: str) -> ModelCard:
+        """The model called `name`; raises UnknownNameError."""
+        with self._database.reading() as session:
+            return convert.model(find_model(session, name))
+
+    def models(self) -> list[ModelCard]:
+        """All models, oldest first."""
+        with self._database.reading() as session:
+            return [convert.model(row) for row in session.scalars(select(ModelRow).order_by(ModelRow.id))]
+
+
+def find_prompt_set(session: Session, name: str) -> PromptSetRow:
+    """The row, or UnknownNameError."""
+    row = session.scalar(select(PromptSetRow).where(PromptSetRow.name == name))
+    if row is None:
+        raise UnknownNameError("prompt set", name, session.scalars(select(PromptSetRow.name)))
+    return row
+
+
+def find_model(session: Session, name: str) -> ModelRow:
+    """The row, or UnknownNameError."""
+    row = session.scalar(select(ModelRow).where(ModelRow.name == name))
+    if row is None:
+        raise UnknownNameError("model", name, session.scalars(select(ModelRow.name)))
+    return row

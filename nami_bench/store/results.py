@@ -1,0 +1,150 @@
+"""Images and the automatic scores they got."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+from nami_bench.domain import ImageRecord, ImageState, Score
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.store import convert
+from nami_bench.store.catalog import find_model, find_prompt_set
+from nami_bench.store.database import Database
+from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, PromptSetRow, ScoreRow
+
+
+class Results:
+    """Store methods on images and scores."""
+
+    _database: Database
+
+    def put_image(self, record: ImageRecord) -> None:
+        """Record an image; a failed or refused one may be replaced by a later attempt.
+
+        Raises UnknownNameError for an unknown model, set or prompt, and InputError where a finished
+        image with other bytes is recorded already: scores and ratings rest on those bytes.
+        """
+        with self._database.writing() as session:
+            model = find_model(session, record.model)
+            prompt = _find_prompt(session, record)
+            row = session.scalar(
+                select(ImageRow).where(
+                    ImageRow.model_id == model.id,
+                    ImageRow.prompt_row_id == prompt.id,
+                    ImageRow.sample == record.sample,
+                )
+            )
+            if row is None:
+                row = ImageRow(model_id=model.id, prompt_row_id=prompt.id, sample=record.sample)
+                session.add(row)
+            elif row.state == ImageState.DONE and row.sha256 != record.sha256:
+                raise InputError(
+                    f"image {'/'.join(map(str, record.key))} is recorded with other bytes: "
+                    "use another model name for other images"
+                )
+            convert.update_image_row(row, record)
+
+    def images(
+        self,
+        *,
+        models: Iterable[str] | None = None,
+        prompt_set: str | None = None,
+        state: ImageState | None = None,
+    ) -> list[ImageRecord]:
+        """Recorded images by model, prompt and sample; raises UnknownNameError for an unknown filter."""
+        with self._database.reading() as session:
+            query = _image_query(session, models, prompt_set)
+            if state is not None:
+                query = query.where(ImageRow.state == state.value)
+            return [convert.image(row) for row in session.scalars(query)]
+
+    def put_scores(self, scores: Iterable[Score]) -> None:
+        """Record scores in one transaction; a score of the same metric and instrument is replaced."""
+        with self._database.writing() as session:
+            images: dict[tuple[str, str], dict[tuple[str, int], ImageRow]] = {}
+            for score in scores:
+                pair = (score.model, score.prompt_set)
+                if pair not in images:
+                    rows = session.scalars(_image_query(session, [score.model], score.prompt_set))
+                    images[pair] = {(row.prompt.prompt_id, row.sample): row for row in rows}
+                image = images[pair].get((score.prompt_id, score.sample))
+                if image is None:
+                    raise InputError(
+                        f"no image {score.model}/{score.prompt_set}/{score.prompt_id}/{score.sample} to score"
+                    )
+                _put_score(session, image, score)
+
+    def scores(
+        self,
+        *,
+        metric: str | None = None,
+        models: Iterable[str] | None = None,
+        prompt_set: str | None = None,
+    ) -> list[Score]:
+        """Recorded scores by metric, instrument, model, prompt and sample."""
+        with self._database.reading() as session:
+            query = (
+                select(ScoreRow)
+                .join(ScoreRow.image)
+                .join(ImageRow.model)
+                .join(ImageRow.prompt)
+                .join(PromptRow.prompt_set)
+                .options(
+                    contains_eager(ScoreRow.image).options(
+                        contains_eager(ImageRow.model),
+                        contains_eager(ImageRow.prompt).contains_eager(PromptRow.prompt_set),
+                    )
+                )
+                .order_by(ScoreRow.metric, ScoreRow.instrument, ModelRow.id, PromptRow.id, ImageRow.sample)
+            )
+            if metric is not None:
+                query = query.where(ScoreRow.metric == metric)
+            if models is not None:
+                query = query.where(ModelRow.id.in_([find_model(session, name).id for name in models]))
+            if prompt_set is not None:
+                query = query.where(PromptSetRow.id == find_prompt_set(session, prompt_set).id)
+            return [convert.score(row) for row in session.scalars(query)]
+
+
+def _image_query(
+    session: Session, models: Iterable[str] | None, prompt_set: str | None
+) -> Select[ImageRow]:
+    query = (
+        select(ImageRow)
+        .join(ImageRow.prompt)
+        .join(PromptRow.prompt_set)
+        .options(
+            joinedload(ImageRow.model),
+            contains_eager(ImageRow.prompt).contains_eager(PromptRow.prompt_set),
+        )
+        .order_by(ImageRow.model_id, PromptRow.id, ImageRow.sample)
+    )
+    if models is not None:
+        query = query.where(ImageRow.model_id.in_([find_model(session, name).id for name in models]))
+    if prompt_set is not None:
+        query = query.where(PromptRow.set_id == find_prompt_set(session, prompt_set).id)
+    return query
+
+
+def _find_prompt(session: Session, record: ImageRecord) -> PromptRow:
+    prompt_set = find_prompt_set(session, record.prompt_set)
+    row = session.scalar(
+        select(PromptRow).where(PromptRow.set_id == prompt_set.id, PromptRow.prompt_id == record.prompt_id)
+    )
+    if row is None:
+        raise UnknownNameError(f"prompt of set {record.prompt_set!r}", record.prompt_id)
+    return row
+
+
+def _put_score(session: Session, image: ImageRow, score: Score) -> None:
+    row = session.scalar(
+        select(ScoreRow).where(
+            ScoreRow.image_id == image.id,
+            ScoreRow.metric == score.metric,
+            ScoreRow.instrument == score.instrument,
+        )
+    )
+    if row is None:
+        row = ScoreRow(image_id=image.id, metric=score.metric, instrument=score.instrument)
+        session.add(row)
+    convert.update_score_row(row, score)

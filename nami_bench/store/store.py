@@ -1,0 +1,37 @@
+"""The store's one class."""
+
+from types import TracebackType
+from typing import Self
+
+from nami_bench.store.annotation import Annotation
+from nami_bench.store.catalog import Catalog
+from nami_bench.store.database import Database
+from nami_bench.store.results import Results
+
+
+class Store(Catalog, Results, Annotation):
+    """Everything a workspace remembers; safe to share between threads.
+
+    Every method is one short transaction. A refused write (full or read-only disk, lost server)
+    raises StorageError and changes nothing.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> "Store":
+        """Open the database at an SQLAlchemy URL, creating or migrating its schema as needed."""
+        return cls(Database.open(url))
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,203 @@
+"""The tables, private to the store: nothing outside `nami_bench.store` sees a row.
+
+Comments on columns say what the name does not. Every change of a table is an alembic migration.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime in UTC; SQLite keeps no time zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None or value.tzinfo is not None:
+            return value
+        return value.replace(tzinfo=UTC)
+
+
+PrimaryKey = Annotated[int, mapped_column(primary_key=True)]
+Name = Annotated[str, mapped_column(unique=True)]
+CreatedAt = Annotated[datetime, mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))]
+Json = Annotated[dict[str, Any], mapped_column(JSON)]
+Big = Annotated[int | None, mapped_column(BigInteger)]
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that migrations can alter it on any database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class PromptSetRow(Base):
+    __tablename__ = "prompt_set"
+    id: Mapped[PrimaryKey]
+    name: Mapped[Name]
+    sha256: Mapped[str] = mapped_column(comment="of the canonical JSON lines")
+    manifest: Mapped[Json]
+    created_at: Mapped[CreatedAt]
+    prompts: Mapped[list["PromptRow"]] = relationship(order_by="PromptRow.id", back_populates="prompt_set")
+
+
+class PromptRow(Base):
+    __tablename__ = "prompt"
+    __table_args__ = (UniqueConstraint("set_id", "prompt_id"),)
+    id: Mapped[PrimaryKey]
+    set_id: Mapped[int] = mapped_column(ForeignKey("prompt_set.id"))
+    prompt_id: Mapped[str] = mapped_column(comment="index in the set, five digits")
+    text: Mapped[str]
+    stratum: Mapped[str]
+    source: Mapped[str]
+    tags: Mapped[Json]
+    geneval: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True), comment="GenEval's clauses, if any"
+    )
+    prompt_set: Mapped[PromptSetRow] = relationship(back_populates="prompts")
+
+
+class ModelRow(Base):
+    __tablename__ = "model"
+    id: Mapped[PrimaryKey]
+    name: Mapped[Name]
+    adapter: Mapped[str]
+    options: Mapped[Json]
+    parameters: Mapped[Big]
+    licence: Mapped[str | None]
+    created_at: Mapped[CreatedAt]
+
+
+class ImageRow(Base):
+    __tablename__ = "image"
+    __table_args__ = (UniqueConstraint("model_id", "prompt_row_id", "sample"),)
+    id: Mapped[PrimaryKey]
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id"))
+    prompt_row_id: Mapped[int] = mapped_column(ForeignKey("prompt.id"), index=True)
+    sample: Mapped[int]
+    state: Mapped[str] = mapped_column(comment="done, failed or refused")
+    seed: Mapped[Big]
+    reason: Mapped[str | None]
+    path: Mapped[str | None] = mapped_column(comment="relative to the workspace's image folder")
+    sha256: Mapped[str | None] = mapped_column(comment="of the file's bytes")
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    seconds: Mapped[float | None]
+    provenance: Mapped[Json]
+    created_at: Mapped[CreatedAt]
+    model: Mapped[ModelRow] = relationship()
+    prompt: Mapped[PromptRow] = relationship()
+
+
+class ScoreRow(Base):
+    __tablename__ = "score"
+    __table_args__ = (UniqueConstraint("image_id", "metric", "instrument"),)
+    id: Mapped[PrimaryKey]
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    metric: Mapped[str]
+    instrument: Mapped[str] = mapped_column(comment="what measured: detector, weights' hash")
+    value: Mapped[float | None] = mapped_column(comment="missing where the metric failed")
+    reason: Mapped[str | None]
+    image_sha256: Mapped[str | None] = mapped_column(comment="of the bytes that were scored")
+    details: Mapped[Json]
+    created_at: Mapped[CreatedAt]
+    image: Mapped[ImageRow] = relationship()
+
+
+class StudyRow(Base):
+    __tablename__ = "study"
+    id: Mapped[PrimaryKey]
+    name: Mapped[Name]
+    prompt_set_id: Mapped[int] = mapped_column(ForeignKey("prompt_set.id"))
+    mode: Mapped[str]
+    overlap: Mapped[int] = mapped_column(comment="annotators for each image")
+    samples: Mapped[int] = mapped_column(comment="images for each prompt and model")
+    seed: Mapped[Big] = mapped_column(comment="fixes every annotator's order")
+    instructions: Mapped[str]
+    created_at: Mapped[CreatedAt]
+    prompt_set: Mapped[PromptSetRow] = relationship()
+    criteria: Mapped[list["CriterionRow"]] = relationship(order_by="CriterionRow.position")
+    models: Mapped[list["StudyModelRow"]] = relationship(order_by="StudyModelRow.position")
+
+
+class StudyModelRow(Base):
+    __tablename__ = "study_model"
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id"), primary_key=True)
+    position: Mapped[int]
+    model: Mapped[ModelRow] = relationship()
+
+
+class CriterionRow(Base):
+    __tablename__ = "criterion"
+    __table_args__ = (UniqueConstraint("study_id", "name"),)
+    id: Mapped[PrimaryKey]
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    position: Mapped[int]
+    name: Mapped[str]
+    weight: Mapped[float]
+    minimum: Mapped[float]
+    maximum: Mapped[float]
+    anchors: Mapped[Json]
+    study: Mapped[StudyRow] = relationship(back_populates="criteria")
+
+
+class AnnotatorRow(Base):
+    __tablename__ = "annotator"
+    id: Mapped[PrimaryKey]
+    name: Mapped[Name]
+    role: Mapped[str]
+    active: Mapped[bool]
+    token_sha256: Mapped[str | None] = mapped_column(comment="of a random 128-bit token; none: no log-in")
+    created_at: Mapped[CreatedAt]
+
+
+class AssignmentRow(Base):
+    __tablename__ = "assignment"
+    __table_args__ = (
+        UniqueConstraint("study_id", "annotator_id", "image_id"),
+        Index("ix_assignment_study_image", "study_id", "image_id"),
+    )
+    id: Mapped[PrimaryKey]
+    token: Mapped[str] = mapped_column(unique=True, comment="opaque handle for the browser")
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
+    assigned_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    study: Mapped[StudyRow] = relationship()
+    annotator: Mapped[AnnotatorRow] = relationship()
+    image: Mapped[ImageRow] = relationship()
+
+
+class RatingRow(Base):
+    __tablename__ = "rating"
+    __table_args__ = (UniqueConstraint("criterion_id", "annotator_id", "image_id", "revision"),)
+    id: Mapped[PrimaryKey]
+    criterion_id: Mapped[int] = mapped_column(ForeignKey("criterion.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), index=True)
+    revision: Mapped[int] = mapped_column(comment="counts corrections; the highest is in force")
+    value: Mapped[float | None] = mapped_column(comment="on the criterion's scale; missing: see reason")
+    reason: Mapped[str | None]
+    duration_ms: Mapped[int | None]
+    created_at: Mapped[CreatedAt]
+    criterion: Mapped[CriterionRow] = relationship()
+    annotator: Mapped[AnnotatorRow] = relationship()
+    image: Mapped[ImageRow] = relationship()
