@@ -2,7 +2,7 @@
 
 import os
 import tomllib
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -150,7 +150,7 @@ def validated(target: type[T], raw: Mapping[str, Any], where: str) -> T:
     from pydantic import ValidationError
 
     try:
-        value: T = _adapter(cast(Hashable, target)).validate_python(raw)
+        value: T = _adapter(cast(Any, target)).validate_python(raw)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         first = problems[0]
@@ -166,7 +166,7 @@ def validated(target: type[T], raw: Mapping[str, Any], where: str) -> T:
 
 
 @cache
-def _adapter(target: Hashable) -> Any:
+def _adapter(target: Any) -> Any:
     from pydantic import TypeAdapter
 
     return TypeAdapter(target)

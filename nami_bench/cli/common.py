@@ -120,9 +120,7 @@ class _PlainProgress:
 def write_or_print(output: Path | None, data: bytes) -> None:
     """Write `data` to a file atomically, or to stdout where no file was named."""
     if output is None:
-        stream = click.get_binary_stream("stdout")
-        stream.write(data)
-        stream.flush()
+        click.echo(data, nl=False)
         return
     from nami_bench.images import write_bytes
 
