@@ -101,11 +101,33 @@ def anonymous_png(path: Path) -> bytes:
     return buffer.getvalue()
 
 
+def copy_image(source: Path, target: Path) -> tuple[StoredImage, str]:
+    """Copy an image made elsewhere: a PNG byte for byte, any other format converted to PNG.
+
+    Returns the stored image and the hash of the original bytes. Raises ImageError for a damaged source.
+    """
+    data = _read_bytes(source)
+    image = _decode(data, source)
+    original = hashlib.sha256(data).hexdigest()
+    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return write_png(target, image), original
+    write_bytes(target, data)
+    return StoredImage(original, image.width, image.height), original
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and its parents; raises StorageError."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot make the folder {path}: {error.strerror or error}") from error
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file so that it is there whole or not at all, also across a power cut."""
     temporary = None
+    make_folder(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             dir=path.parent, prefix=f".{path.name}.", suffix=".partial", delete=False
         ) as file:
@@ -141,6 +163,11 @@ class GenEvalFolder:
     def read_metadata(self, index: int) -> dict[str, Any]:
         """A prompt's metadata; raises InputError where it is missing or not JSON."""
         return read_metadata(self.root / f"{index:05d}")
+
+    def remove_partial_files(self) -> None:
+        """Delete what killed writers left half-written."""
+        for path in self.root.rglob(".*.partial"):
+            path.unlink(missing_ok=True)
 
     def samples(self) -> Iterator[SampleFile]:
         """Every image file in the layout, by prompt and sample number; other files are passed over."""

@@ -115,6 +115,16 @@ class Annotation:
         with self._database.writing() as session:
             _find_annotator(session, name).active = active
 
+    def reset_token(self, name: str) -> str:
+        """Give an annotator a new log-in token; raises InputError for a simulated one."""
+        token = secrets.token_urlsafe(16)
+        with self._database.writing() as session:
+            row = _find_annotator(session, name)
+            if row.role == Role.SIMULATED:
+                raise InputError(f"annotator {name!r} is simulated and cannot log in")
+            row.token_sha256 = _token_hash(token)
+        return token
+
     def authenticate(self, name: str, token: str) -> Annotator | None:
         """The active annotator with this name and token, else None."""
         with self._database.reading() as session:

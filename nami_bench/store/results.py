@@ -106,9 +106,7 @@ class Results:
             return [convert.score(row) for row in session.scalars(query)]
 
 
-def _image_query(
-    session: Session, models: Iterable[str] | None, prompt_set: str | None
-) -> Select[ImageRow]:
+def _image_query(session: Session, models: Iterable[str] | None, prompt_set: str | None) -> Select[ImageRow]:
     query = (
         select(ImageRow)
         .join(ImageRow.prompt)

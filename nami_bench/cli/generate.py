@@ -1,0 +1,62 @@
+"""`nami-bench generate`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nami_bench.cli.common import json_option, open_bench, print_json, progress, say, tally
+
+if TYPE_CHECKING:
+    from nami_bench.pipeline import GenerationReport
+
+
+@click.command(
+    epilog="Example: nami-bench generate --model shapes-good --prompts shapes-demo --samples 2 --seed 7"
+)
+@click.option("--model", "models", multiple=True, required=True, help="A recorded model; repeatable.")
+@click.option("--prompts", required=True, metavar="SET", help="A prompt set's name, or a prompt file.")
+@click.option(
+    "--samples", default=4, show_default=True, type=click.IntRange(min=1), help="Images per prompt."
+)
+@click.option("--seed", default=0, show_default=True, help="Every image's own seed follows from it.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first prompts of the set.")
+@json_option
+def generate(
+    models: tuple[str, ...], prompts: str, samples: int, seed: int, limit: int | None, as_json: bool
+) -> None:
+    """Make images. Stop it at any time and run it again: nothing is made twice, failures are tried again."""
+    from nami_bench import pipeline
+
+    reports: dict[str, GenerationReport] = {}
+    with open_bench() as bench:
+        prompt_set = pipeline.resolve_prompt_set(bench.store, prompts)
+        for model in models:
+            bench.store.model(model)  # all names are checked before the first image is made
+        total = samples * len(prompt_set.prompts[:limit])
+        for model in models:
+            with progress(model, total) as advance:
+                reports[model] = pipeline.generate(
+                    bench.store,
+                    bench.workspace.images_dir,
+                    model,
+                    prompt_set,
+                    samples=samples,
+                    seed=seed,
+                    limit=limit,
+                    advance=advance,
+                )
+            say(f"{model}: {tally(reports[model].counts)}")
+    if as_json:
+        print_json({model: dict(report.counts) for model, report in reports.items()})
+    raise_if_failed(reports)
+
+
+def raise_if_failed(reports: "dict[str, GenerationReport]") -> None:
+    """Name what failed, as WorkError; what was made is kept."""
+    from nami_bench.errors import WorkError
+
+    failed = [(model, report) for model, report in reports.items() if report.failed]
+    if failed:
+        model, report = failed[0]
+        total = sum(r.failed for _, r in failed)
+        raise WorkError(f"{total} images failed, the first of {model}: {report.problems[0]}")

@@ -1,0 +1,99 @@
+"""Automatic metrics over recorded images."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nami_bench import registry
+from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
+from nami_bench.pipeline.progress import Advance, batches
+from nami_bench.pipeline.verification import file_problem
+
+if TYPE_CHECKING:
+    from evaluation.protocol import Metric, ScoringItem
+    from nami_bench.store import Store
+
+_SCORES_PER_COMMIT = 64
+
+
+def evaluate(
+    store: "Store",
+    images_dir: Path,
+    metric_name: str,
+    options: Mapping[str, Any],
+    models: Sequence[str],
+    prompt_set: str,
+    advance: Advance = lambda count: None,
+) -> Counter[str]:
+    """Score the recorded images of `models` with a metric and record the scores.
+
+    Images already scored by the same instrument, from the same bytes, are passed over. Returns counts of
+    scored, kept, inapplicable and failed images; failures are recorded with their reason.
+    """
+    metric: Metric = registry.create("metrics", metric_name, options)
+    prompts = store.prompt_set(prompt_set).by_id
+    counts: Counter[str] = Counter()
+    known = {
+        (s.model, s.prompt_id, s.sample): s.image_sha256
+        for s in store.scores(metric=metric.name, models=models, prompt_set=prompt_set)
+        if s.instrument == metric.instrument and s.value is not None
+    }
+    todo = []
+    for record in store.images(models=models, prompt_set=prompt_set, state=ImageState.DONE):
+        if not metric.applies_to(prompts[record.prompt_id]):
+            counts["not applicable"] += 1
+        elif known.get((record.model, record.prompt_id, record.sample)) == record.sha256:
+            counts["kept"] += 1
+        else:
+            todo.append(record)
+            continue
+        advance(1)
+    for scores in batches(_score(metric, todo, prompts, images_dir), _SCORES_PER_COMMIT):
+        store.put_scores(scores)
+        counts["scored"] += sum(s.value is not None for s in scores)
+        counts["failed"] += sum(s.value is None for s in scores)
+        advance(len(scores))
+    return counts
+
+
+def _score(
+    metric: "Metric", records: Sequence[ImageRecord], prompts: Mapping[str, Prompt], images_dir: Path
+) -> Iterator[Score]:
+    from evaluation.protocol import ScoringItem
+
+    sound: list[ImageRecord] = []
+
+    def items() -> Iterator["ScoringItem"]:
+        for record in sound:
+            yield ScoringItem(images_dir / str(record.path), prompts[record.prompt_id])
+
+    for record in records:
+        problem = file_problem(images_dir, record)
+        if problem is None:
+            sound.append(record)
+        else:
+            yield _as_score(metric, record, None, problem, {})
+    for record, result in zip(sound, metric.score(items()), strict=True):
+        yield _as_score(metric, record, result.value, result.reason, result.details)
+
+
+def _as_score(
+    metric: "Metric",
+    record: ImageRecord,
+    value: float | None,
+    reason: str | None,
+    details: Mapping[str, Any],
+) -> Score:
+    return Score(
+        model=record.model,
+        prompt_set=record.prompt_set,
+        prompt_id=record.prompt_id,
+        sample=record.sample,
+        metric=metric.name,
+        instrument=metric.instrument,
+        value=value,
+        reason=reason,
+        image_sha256=record.sha256,
+        details=details,
+    )

@@ -1,0 +1,270 @@
+"""Images: made or imported, each exactly once, across any number of interrupted runs."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nami_bench import __version__, images, registry
+from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet
+from nami_bench.errors import ImageError, InputError, WorkError
+from nami_bench.pipeline.progress import Advance, batches
+
+if TYPE_CHECKING:
+    from generators.protocol import GenerationRequest, GenerationResult, Generator
+    from nami_bench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationReport:
+    """What a run did, by count, and the first few reasons of what went wrong."""
+
+    counts: Mapping[str, int]
+    problems: tuple[str, ...]
+
+    @property
+    def failed(self) -> int:
+        """Requested images that are not there now; refusals are results and do not count."""
+        return self.counts.get("failed", 0)
+
+
+def image_seed(seed: int, prompt_id: str, sample: int) -> int:
+    """The seed of one image: the same for every model, whatever else the run makes. 0 to 2**48 - 1."""
+    digest = hashlib.sha256(f"{seed}/{prompt_id}/{sample}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")
+
+
+def generate(
+    store: "Store",
+    images_dir: Path,
+    model: str,
+    prompt_set: PromptSet,
+    *,
+    samples: int = 4,
+    seed: int = 0,
+    limit: int | None = None,
+    advance: Advance = lambda count: None,
+) -> GenerationReport:
+    """Make every image of `model` for `prompt_set` that is not there yet.
+
+    Finished images are never made again: neither those recorded nor those that a killed run wrote but
+    could not record. Failed ones are tried again, refused ones are not.
+
+    Raises InputError where recorded images were made with another seed, or another run holds the folder.
+    """
+    if samples < 1 or (limit is not None and limit < 1):
+        raise InputError("samples and limit must be at least 1")
+    card = store.model(model)
+    generator: Generator = registry.create("generators", card.adapter, card.options)
+    run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed)
+    with run.locked():
+        return run.execute(prompt_set.prompts[:limit], samples, advance)
+
+
+def import_images(
+    store: "Store",
+    images_dir: Path,
+    source: Path,
+    model: str,
+    prompt_set: PromptSet,
+    *,
+    samples: int,
+    advance: Advance = lambda count: None,
+) -> GenerationReport:
+    """Copy images made elsewhere into the workspace as the images of `model`; see `generate`.
+
+    The model is recorded with the adapter `folder` unless it exists.
+    """
+    options = {"path": str(source.resolve())}
+    known = {card.name: card for card in store.models()}
+    if model in known and (known[model].adapter, dict(known[model].options)) != ("folder", options):
+        raise InputError(
+            f"model {model!r} exists and does not come from {source}: import under another --model name"
+        )
+    registry.create("generators", "folder", options)
+    store.add_model(ModelCard(model, "folder", options))
+    return generate(store, images_dir, model, prompt_set, samples=samples, advance=advance)
+
+
+class _GenerationRun:
+    """One model, one prompt set, one seed: makes what is missing."""
+
+    def __init__(
+        self,
+        store: "Store",
+        images_dir: Path,
+        card: ModelCard,
+        prompt_set: PromptSet,
+        generator: "Generator",
+        seed: int,
+    ) -> None:
+        self.store = store
+        self.images_dir = images_dir
+        self.card = card
+        self.prompt_set = prompt_set
+        self.generator = generator
+        self.seed = seed
+        self.settings = dict(generator.describe())
+        self.settings_sha256 = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+        self.folder = images.GenEvalFolder(images_dir / card.name / prompt_set.name)
+        self.counts: Counter[str] = Counter()
+        self.problems: list[str] = []
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second run; the system frees it when the process dies."""
+        from filelock import FileLock, Timeout
+
+        images.make_folder(self.folder.root)
+        lock = FileLock(self.folder.root / ".lock")
+        try:
+            with lock.acquire(blocking=False):
+                self.folder.remove_partial_files()
+                yield
+        except Timeout as error:
+            raise InputError(f"another run is writing to {self.folder.root}: wait until it ends") from error
+
+    def execute(self, prompts: Sequence[Prompt], samples: int, advance: Advance) -> GenerationReport:
+        recorded = {
+            (r.prompt_id, r.sample): r
+            for r in self.store.images(models=[self.card.name], prompt_set=self.prompt_set.name)
+        }
+        self._check_seeds(recorded.values())
+        todo = self._missing(prompts, samples, recorded, advance)
+        for requests in batches(todo, max(1, self.generator.batch_size)):
+            for result in self.generator.generate(requests):
+                self._keep(result, recorded.get((result.request.prompt.id, result.request.sample)))
+                advance(1)
+        return GenerationReport(self.counts, tuple(self.problems[:5]))
+
+    def _check_seeds(self, records: Iterable[ImageRecord]) -> None:
+        for record in records:
+            expected = image_seed(self.seed, record.prompt_id, record.sample)
+            if record.state is ImageState.DONE and record.seed not in (None, expected):
+                raise InputError(
+                    f"model {self.card.name!r} has images for {self.prompt_set.name!r} made with another "
+                    "--seed: use that seed, or another model name"
+                )
+
+    def _missing(
+        self,
+        prompts: Sequence[Prompt],
+        samples: int,
+        recorded: Mapping[tuple[str, int], ImageRecord],
+        advance: Advance,
+    ) -> Iterator["GenerationRequest"]:
+        from generators.protocol import GenerationRequest
+
+        for index, prompt in enumerate(prompts):
+            self.folder.write_metadata(index, prompt.metadata())
+            for sample in range(samples):
+                request = GenerationRequest(prompt, sample, image_seed(self.seed, prompt.id, sample))
+                outcome = self._outcome_so_far(request, recorded.get((prompt.id, sample)))
+                if outcome is None:
+                    yield request
+                else:
+                    self.counts[outcome] += 1
+                    advance(1)
+
+    def _outcome_so_far(self, request: "GenerationRequest", record: ImageRecord | None) -> str | None:
+        """'kept', 'refused' or 'adopted' where nothing is to be made, else None."""
+        path = self._path(request)
+        if record is not None and record.state is ImageState.REFUSED:
+            return "refused"
+        if record is not None and record.state is ImageState.DONE:
+            return "kept" if path.is_file() else None
+        if images.read_provenance(path) != self._provenance(request):
+            return None
+        try:
+            stored = images.inspect_image(path)
+        except ImageError:
+            return None
+        # Written, but the run was killed before it was recorded.
+        self._record_done(request, stored, seconds=None, provenance={})
+        return "adopted"
+
+    def _keep(self, result: "GenerationResult", before: ImageRecord | None) -> None:
+        if result.state is ImageState.DONE:
+            try:
+                self._write(result, before)
+                self.counts["made"] += 1
+                return
+            except ImageError as error:
+                result = replace(result, state=ImageState.FAILED, reason=str(error), image=None, file=None)
+        self.counts[result.state.value] += 1
+        prompt = result.request.prompt
+        self.problems.append(f"{prompt.id}/{result.request.sample:04d}: {result.reason}")
+        if before is None or before.state is not ImageState.DONE:
+            self.store.put_image(self._record(result.request, result.state, result.provenance, result.reason))
+
+    def _write(self, result: "GenerationResult", before: ImageRecord | None) -> None:
+        path, provenance = self._path(result.request), result.provenance
+        if result.file is not None:
+            stored, original = images.copy_image(result.file, path)
+            provenance = {**provenance, "source_file": result.file.name, "source_sha256": original}
+        elif result.image is not None:
+            stored = images.write_png(path, result.image, self._provenance(result.request))
+        else:
+            raise WorkError(f"generator {self.card.adapter!r} said done but gave no image")
+        if before is not None and before.state is ImageState.DONE and before.sha256 != stored.sha256:
+            path.unlink()
+            raise WorkError(
+                f"{path} was lost, and made again it came out different: scores and ratings rest on the "
+                "lost file; bring it back, or generate under another model name"
+            )
+        self._record_done(result.request, stored, result.seconds, provenance)
+
+    def _record_done(
+        self,
+        request: "GenerationRequest",
+        stored: images.StoredImage,
+        seconds: float | None,
+        provenance: Mapping[str, Any],
+    ) -> None:
+        record = self._record(request, ImageState.DONE, provenance)
+        self.store.put_image(
+            replace(
+                record,
+                path=self._path(request).relative_to(self.images_dir).as_posix(),
+                sha256=stored.sha256,
+                width=stored.width,
+                height=stored.height,
+                seconds=seconds,
+            )
+        )
+
+    def _record(
+        self,
+        request: "GenerationRequest",
+        state: ImageState,
+        provenance: Mapping[str, Any],
+        reason: str | None = None,
+    ) -> ImageRecord:
+        return ImageRecord(
+            model=self.card.name,
+            prompt_set=self.prompt_set.name,
+            prompt_id=request.prompt.id,
+            sample=request.sample,
+            state=state,
+            seed=request.seed,
+            reason=reason,
+            provenance={**provenance, "settings": self.settings, "nami_bench": __version__},
+        )
+
+    def _path(self, request: "GenerationRequest") -> Path:
+        return self.folder.sample_path(int(request.prompt.id), request.sample)
+
+    def _provenance(self, request: "GenerationRequest") -> dict[str, Any]:
+        """What the file itself says of its making: nothing that differs between two equal runs."""
+        return {
+            "model": self.card.name,
+            "prompt_set": self.prompt_set.sha256,
+            "prompt_id": request.prompt.id,
+            "sample": request.sample,
+            "seed": request.seed,
+            "settings": self.settings_sha256,
+        }

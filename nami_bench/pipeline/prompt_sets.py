@@ -1,0 +1,68 @@
+"""Prompt sets: found by name, read from files and folders, recorded and written."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nami_bench import images
+from nami_bench.domain import Prompt, PromptSet
+from nami_bench.errors import InputError
+
+if TYPE_CHECKING:
+    from nami_bench.config import Workspace
+    from nami_bench.store import Store
+
+
+def resolve_prompt_set(store: "Store", ref: str) -> PromptSet:
+    """A prompt set by its stored name, or read from a file and recorded under the file's stem.
+
+    Raises UnknownNameError where `ref` is neither.
+    """
+    path = Path(ref)
+    if store.has_prompt_set(ref) or not path.is_file():
+        return store.prompt_set(ref)
+    from prompts.files import load_prompt_set
+
+    prompt_set = load_prompt_set(path)
+    store.add_prompt_set(prompt_set)
+    return prompt_set
+
+
+def save_prompt_set(workspace: "Workspace", store: "Store", prompt_set: PromptSet) -> Path:
+    """Record a prompt set and write it, with its manifest, to the workspace's `prompts` folder."""
+    store.add_prompt_set(prompt_set)
+    return write_prompt_set(workspace.prompts_dir / f"{prompt_set.name}.jsonl", prompt_set)
+
+
+def write_prompt_set(path: Path, prompt_set: PromptSet) -> Path:
+    """Write FILE.jsonl and, beside it, FILE.manifest.json where the set has a manifest."""
+    images.write_bytes(path, prompt_set.to_jsonl())
+    if prompt_set.manifest:
+        manifest = json.dumps(prompt_set.manifest, indent=2, ensure_ascii=False) + "\n"
+        images.write_bytes(path.with_suffix(".manifest.json"), manifest.encode())
+    return path
+
+
+def folder_prompt_set(source: Path, name: str) -> PromptSet:
+    """The prompt set that a GenEval-layout folder's own metadata.jsonl files describe.
+
+    Raises InputError where the numbered folders have gaps or a file is not as it should be.
+    """
+    from prompts.geneval import geneval_prompt
+
+    prompts = []
+    for position, (index, folder) in enumerate(images.GenEvalFolder(source).prompt_folders()):
+        if index != position:
+            raise InputError(
+                f"{source} has no folder {position:05d}: name the prompt set it belongs to with --prompts"
+            )
+        metadata = images.read_metadata(folder)
+        if "tag" in metadata:
+            prompts.append(geneval_prompt(index, metadata))
+        else:
+            prompts.append(Prompt(f"{index:05d}", metadata["prompt"], source=source.name))
+    if not prompts:
+        raise InputError(
+            f"{source} holds no numbered folders (00000, 00001, ...): is it in GenEval's layout?"
+        )
+    return PromptSet(name, tuple(prompts))

@@ -1,0 +1,45 @@
+"""Recorded images against the files on disk."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nami_bench import images
+from nami_bench.domain import ImageRecord, ImageState
+from nami_bench.errors import ImageError
+from nami_bench.pipeline.progress import Advance
+
+if TYPE_CHECKING:
+    from nami_bench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProblem:
+    """A recorded image whose file is not what was recorded."""
+
+    record: ImageRecord
+    problem: str
+
+
+def verify_images(
+    store: "Store",
+    images_dir: Path,
+    models: Sequence[str] | None = None,
+    advance: Advance = lambda count: None,
+) -> Iterator[ImageProblem]:
+    """Compare every recorded file with its hash; yields what is missing or changed."""
+    for record in store.images(models=models, state=ImageState.DONE):
+        problem = file_problem(images_dir, record)
+        if problem is not None:
+            yield ImageProblem(record, problem)
+        advance(1)
+
+
+def file_problem(images_dir: Path, record: ImageRecord) -> str | None:
+    """What is wrong with the file of a finished image, or None."""
+    try:
+        found = images.hash_file(images_dir / str(record.path))
+    except ImageError as error:
+        return str(error)
+    return None if found == record.sha256 else f"{record.path} has changed since it was recorded"
