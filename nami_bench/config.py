@@ -167,9 +167,10 @@ def validated(target: type[T], raw: Mapping[str, Any], where: str) -> T:
 
 @cache
 def _adapter(target: Any) -> Any:
-    from pydantic import TypeAdapter
+    from pydantic import ConfigDict, TypeAdapter
 
-    return TypeAdapter(target)
+    # A bare dataclass accepts no config here; the union does, and hands it down to nested ones.
+    return TypeAdapter(target | None, config=ConfigDict(extra="forbid"))
 
 
 @dataclass(frozen=True, slots=True)

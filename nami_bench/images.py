@@ -217,6 +217,10 @@ def _decode(data: bytes, path: Path) -> Image.Image:
                 raise ImageError(
                     f"{path} has {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}"
                 )
+            if image.format == "PNG":
+                # Decoding alone forgives a lost end and wrong checksums.
+                with Image.open(io.BytesIO(data)) as checked:
+                    checked.verify()
             image.load()
             return ImageOps.exif_transpose(image).convert("RGB")
     except UnidentifiedImageError as error:

@@ -1,0 +1,68 @@
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from nami_bench import registry
+from nami_bench.errors import InputError, UnknownNameError
+
+
+class Pen:
+    """A plugin with options."""
+
+    @dataclass(frozen=True)
+    class Options:
+        width: float = 1.0
+        color: str = "black"
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+
+class Plain:
+    """A plugin without options."""
+
+
+def _declare(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
+    declared = [EntryPoint(name, value, "nami_bench.generators") for name, value in points]
+    monkeypatch.setattr(registry, "entry_points", lambda group: declared)
+
+
+@pytest.fixture
+def pens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EntryPoint, "load", lambda self: {"Pen": Pen, "Plain": Plain}[self.attr])
+    _declare(monkeypatch, ("pen", "some_package:Pen"), ("plain", "some_package:Plain"))
+
+
+@pytest.mark.usefixtures("pens")
+def test_options_are_coerced_and_checked() -> None:
+    assert registry.create("generators", "pen", {"width": "2.5"}).options == Pen.Options(2.5, "black")
+    with pytest.raises(InputError, match="generator 'pen': widht: unknown key"):
+        registry.create("generators", "pen", {"widht": "2"})
+    with pytest.raises(InputError, match="generator 'pen': width: input should be a valid number"):
+        registry.create("generators", "pen", {"width": "thick"})
+
+
+@pytest.mark.usefixtures("pens")
+def test_a_plugin_without_options_takes_none() -> None:
+    assert isinstance(registry.create("generators", "plain"), Plain)
+    with pytest.raises(InputError, match="takes no options, got x"):
+        registry.create("generators", "plain", {"x": 1})
+
+
+@pytest.mark.usefixtures("pens")
+def test_an_unknown_plugin_lists_near_matches() -> None:
+    with pytest.raises(UnknownNameError, match="unknown generator 'plane': did you mean 'plain'"):
+        registry.load("generators", "plane")
+
+
+def test_two_packages_may_not_declare_one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    _declare(monkeypatch, ("pen", "some_package:Pen"), ("pen", "other_package:Pen"))
+    with pytest.raises(InputError, match="two plugins are called 'pen'"):
+        registry.plugins("generators")
+
+
+def test_a_missing_package_names_the_install_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    _declare(monkeypatch, ("pen", "a_package_that_is_not_there:Pen"))
+    with pytest.raises(InputError, match=r"pip install 'nami-bench\[models\]'"):
+        registry.load("generators", "pen")

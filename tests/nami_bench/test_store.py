@@ -1,0 +1,365 @@
+import sqlite3
+import threading
+from dataclasses import fields
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+import nami_bench.store
+from nami_bench.domain import (
+    Annotator,
+    Criterion,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Prompt,
+    PromptSet,
+    Rating,
+    Role,
+    Score,
+    Study,
+)
+from nami_bench.errors import InputError, StorageError, UnknownNameError, VersionError
+from nami_bench.store import Candidate, Store
+from nami_bench.store.annotation import LEASE
+from nami_bench.store.database import HEAD_REVISION, Database
+from nami_bench.store.tables import Base
+
+WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PROMPTS = PromptSet(
+    "set",
+    (
+        Prompt(
+            "00000", "a red dog", "short", "geneval", {"task": "colors"}, {"tag": "colors", "include": []}
+        ),
+        Prompt("00001", "un été à Paris", "community", "people", {"category": "city"}),
+    ),
+    manifest={"seed": 1},
+)
+MODEL = ModelCard("model", "shapes", {"error_rate": "0.5"}, parameters=2_117_643_840, licence="MIT")
+STUDY = Study(
+    "study",
+    "set",
+    ("model",),
+    (Criterion("relevance", 0.6, 0, 100, {0: "none", 100: "all"}), Criterion("beauty", 0.4, 1, 5)),
+    overlap=2,
+    seed=9,
+    instructions="Look closely.",
+)
+
+
+def image(prompt_id: str = "00000", sample: int = 0, **changes: object) -> ImageRecord:
+    values: dict[str, object] = {
+        "model": "model",
+        "prompt_set": "set",
+        "prompt_id": prompt_id,
+        "sample": sample,
+        "state": ImageState.DONE,
+        "seed": 2**47,
+        "reason": None,
+        "path": f"model/set/{prompt_id}/samples/{sample:04d}.png",
+        "sha256": f"{prompt_id}{sample}",
+        "width": 512,
+        "height": 256,
+        "seconds": 0.25,
+        "provenance": {"device": "cpu"},
+        "created_at": WHEN,
+    }
+    return ImageRecord(**(values | changes))  # type: ignore[arg-type]
+
+
+def rating(criterion: str, value: float | None, annotator: str = "lena", **changes: object) -> Rating:
+    values: dict[str, object] = {
+        "study": "study",
+        "annotator": annotator,
+        "model": "model",
+        "prompt_id": "00000",
+        "sample": 0,
+        "criterion": criterion,
+        "value": value,
+        "reason": None if value is not None else "prompt unclear",
+        "duration_ms": 1234,
+        "created_at": WHEN,
+    }
+    return Rating(**(values | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'nami.db'}"
+
+
+@pytest.fixture
+def store(url: str):  # type: ignore[no-untyped-def]
+    with Store.open(url) as opened:
+        opened.add_prompt_set(PROMPTS)
+        opened.add_model(MODEL)
+        yield opened
+
+
+@pytest.fixture
+def studied(store: Store) -> Store:
+    for prompt in PROMPTS.prompts:
+        store.put_image(image(prompt.id))
+    store.add_study(STUDY)
+    for name in ("lena", "omar", "yuki"):
+        store.add_annotator(Annotator(name))
+    return store
+
+
+def first(candidates: list[Candidate]) -> Candidate | None:
+    return next((c for c in candidates if c.load < STUDY.overlap), None)
+
+
+def test_what_goes_in_comes_out(studied: Store) -> None:
+    """Field parity: every field of every domain type survives, with a value that is not its default."""
+    score = Score("model", "set", "00000", 0, "geneval", "d-1", None, "no such class", "abc", {"boxes": {}})
+    studied.put_scores([score])
+    studied.add_ratings([rating("relevance", 55.5), rating("beauty", None)])
+    assert studied.prompt_set("set") == PROMPTS
+    assert studied.prompt_set("set").manifest == {"seed": 1}
+    assert studied.prompt_sets() == [PROMPTS]
+    assert studied.models() == [MODEL]
+    assert studied.images()[0] == image()
+    assert studied.scores() == [score]
+    assert studied.studies() == [STUDY]
+    assert studied.annotator("lena") == Annotator("lena")
+    assert studied.ratings("study") == [rating("relevance", 55.5), rating("beauty", None)]
+
+
+def test_the_parity_test_above_covers_every_field() -> None:
+    defaults = {f.name for f in fields(ImageRecord) if getattr(image(), f.name) is None}
+    assert defaults == {"reason"}
+    assert {f.name for f in fields(Rating)} == set(Rating.__slots__)
+    assert all(getattr(MODEL, f.name) for f in fields(ModelCard))
+    assert all(getattr(PROMPTS.prompts[0], f.name) for f in fields(Prompt))
+
+
+def test_every_connection_has_the_promised_settings(url: str) -> None:
+    database = Database.open(url)
+    with database.engine.connect() as connection:
+        values = {
+            name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "foreign_keys", "busy_timeout", "synchronous")
+        }
+    database.close()
+    assert values == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000, "synchronous": 2}
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(url: str) -> None:
+    location = Path(nami_bench.store.__file__).parent / "migrations"
+    config = Config()
+    config.set_main_option("script_location", str(location))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD_REVISION
+    database = Database.open(url)
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_untouched(url: str, store: Store) -> None:
+    with store._database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(VersionError, match="newer version"):
+        Store.open(url)
+    assert store.models() == [MODEL]
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "nami.db").write_text("hello, I am a text file and no database at all. " * 50)
+    with pytest.raises(InputError, match="damaged or no database"):
+        Store.open(f"sqlite:///{tmp_path / 'nami.db'}")
+
+
+@pytest.mark.parametrize("url", ["nonsense", "sqlite:///no/such/folder/nami.db", "oracle9://x"])
+def test_a_useless_url_is_one_sentence(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises((InputError, StorageError)):
+        Store.open(url)
+
+
+def test_two_processes_may_create_the_database_at_once(url: str) -> None:
+    errors: list[BaseException] = []
+
+    def open_and_write(index: int) -> None:
+        try:
+            with Store.open(url) as opened:
+                opened.add_annotator(Annotator(f"a{index}"))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_and_write, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    with Store.open(url) as opened:
+        assert len(opened.annotators()) == 8
+
+
+def test_a_reader_never_waits_for_a_writer(store: Store) -> None:
+    with store._database.writing() as session:
+        session.execute(text("DELETE FROM model"))
+        assert store.models() == [MODEL]
+
+
+def test_a_locked_database_is_one_sentence(url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nami_bench.store.database.BUSY_TIMEOUT_MS", 50)
+    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        with Store.open(url) as second, pytest.raises(StorageError, match="database is locked"):
+            second.add_annotator(Annotator("bob"))
+    finally:
+        other.close()
+
+
+def test_names_keep_their_meaning(store: Store) -> None:
+    store.add_prompt_set(PROMPTS)
+    store.add_model(MODEL)
+    with pytest.raises(InputError, match="exists with other prompts"):
+        store.add_prompt_set(PromptSet("set", PROMPTS.prompts[:1]))
+    with pytest.raises(InputError, match="exists with other settings"):
+        store.add_model(ModelCard("model", "shapes", {"error_rate": "0.1"}))
+
+
+def test_unknown_names_are_answered_with_near_ones(store: Store) -> None:
+    for call, words in (
+        (lambda: store.prompt_set("sett"), "unknown prompt set 'sett': did you mean 'set'"),
+        (lambda: store.images(models=["modl"]), "unknown model 'modl': did you mean 'model'"),
+        (lambda: store.study("pilot"), "unknown study 'pilot': none exist yet"),
+        (lambda: store.put_image(image("00007")), "unknown prompt of set 'set' '00007'"),
+    ):
+        with pytest.raises(UnknownNameError, match=words):
+            call()
+
+
+def test_a_finished_image_cannot_become_another(store: Store) -> None:
+    failed = image(state=ImageState.FAILED, reason="out of memory", path=None, sha256=None)
+    store.put_image(failed)
+    store.put_image(image())
+    with pytest.raises(InputError, match="recorded with other bytes"):
+        store.put_image(image(sha256="other"))
+    assert store.images() == [image()]
+
+
+def test_a_score_of_the_same_instrument_is_replaced_another_stands_beside(store: Store) -> None:
+    store.put_image(image())
+    for instrument, value in (("a", 0.0), ("a", 1.0), ("b", 0.0)):
+        store.put_scores([Score("model", "set", "00000", 0, "geneval", instrument, value)])
+    assert [(s.instrument, s.value) for s in store.scores(metric="geneval")] == [("a", 1.0), ("b", 0.0)]
+    with pytest.raises(InputError, match="no image model/set/00001/0"):
+        store.put_scores([Score("model", "set", "00001", 0, "geneval", "a", 1.0)])
+
+
+def test_tokens_open_the_door_and_only_the_right_ones(store: Store) -> None:
+    token = store.add_annotator(Annotator("lena"))
+    assert token is not None
+    assert store.authenticate("lena", token) == Annotator("lena")
+    assert store.authenticate("lena", token + "x") is None
+    assert store.authenticate("nobody", token) is None
+    renewed = store.reset_token("lena")
+    assert store.authenticate("lena", token) is None
+    store.set_annotator_active("lena", False)
+    assert store.authenticate("lena", renewed) is None
+    assert store.add_annotator(Annotator("simulated-1", Role.SIMULATED)) is None
+    with pytest.raises(InputError, match="exists already"):
+        store.add_annotator(Annotator("lena"))
+
+
+def test_no_token_is_kept_in_the_clear(url: str, store: Store) -> None:
+    token = store.add_annotator(Annotator("lena"))
+    store.close()
+    assert str(token).encode() not in Path(url.removeprefix("sqlite:///")).read_bytes()
+
+
+def test_an_open_item_is_given_again_and_a_done_one_never(studied: Store) -> None:
+    item = studied.claim("study", "lena", first)
+    assert item is not None and item.prompt == PROMPTS.prompts[0]
+    assert studied.claim("study", "lena", first) == item or item.token
+    studied.complete(item.token, "lena", [rating("relevance", 10.0), rating("beauty", 2.0)])
+    after = studied.claim("study", "lena", first)
+    assert after is not None and after.image.prompt_id == "00001"
+
+
+def test_the_overlap_is_met_and_not_passed(studied: Store) -> None:
+    for annotator in ("lena", "omar", "yuki"):
+        while item := studied.claim("study", annotator, first):
+            studied.complete(
+                item.token,
+                annotator,
+                [rating("relevance", 1.0, annotator), rating("beauty", 1.0, annotator)],
+            )
+    assert studied.completed("study") == {"lena": 2, "omar": 2}
+    assert studied.study_size("study") * STUDY.overlap == 4
+
+
+def test_a_lease_that_ran_out_frees_the_image(studied: Store) -> None:
+    for annotator in ("lena", "omar"):
+        assert studied.claim("study", annotator, first, now=WHEN) is not None
+    soon = studied.claim("study", "yuki", first, now=WHEN + timedelta(minutes=1))
+    assert soon is not None and soon.image.prompt_id == "00001"
+    studied.add_annotator(Annotator("zoe"))
+    late = studied.claim("study", "zoe", first, now=WHEN + LEASE + timedelta(minutes=1))
+    assert late is not None and late.image.prompt_id == "00000"
+
+
+def test_a_correction_counts_and_its_history_stays(studied: Store) -> None:
+    item = studied.claim("study", "lena", first)
+    assert item is not None
+    for value in (10.0, 20.0):
+        studied.complete(item.token, "lena", [rating("relevance", value), rating("beauty", 2.0)])
+    assert [r.value for r in studied.ratings("study")] == [20.0, 2.0]
+    # Two values of relevance and one of beauty, which did not change.
+    with studied._database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM rating")).scalar() == 3
+
+
+@pytest.mark.parametrize(
+    ("ratings", "words"),
+    [
+        ([rating("relevance", 101.0), rating("beauty", 2.0)], "outside its scale 0 to 100"),
+        ([rating("relevance", 50.0), rating("beauty", float("nan"))], "outside its scale 1 to 5"),
+        ([rating("relevance", 50.0)], "no rating for beauty"),
+        ([rating("relevance", 50.0), rating("relevance", 50.0), rating("beauty", 2.0)], "rated twice"),
+        ([rating("relevance", 5.0), rating("beauty", 2.0), rating("x", 1.0)], "unknown criterion 'x'"),
+    ],
+)
+def test_a_bad_submission_records_nothing(studied: Store, ratings: list[Rating], words: str) -> None:
+    item = studied.claim("study", "lena", first)
+    assert item is not None
+    with pytest.raises(InputError, match=words):
+        studied.complete(item.token, "lena", ratings)
+    assert studied.ratings("study") == []
+    assert studied.completed("study") == {}
+
+
+def test_a_foreign_or_forged_item_is_refused_alike(studied: Store) -> None:
+    item = studied.claim("study", "lena", first)
+    assert item is not None
+    for token, annotator in ((item.token, "omar"), ("forged", "lena")):
+        with pytest.raises(InputError, match="not assigned to you"):
+            studied.complete(token, annotator, [rating("relevance", 1.0), rating("beauty", 1.0)])
+
+
+def test_an_import_is_all_or_nothing_and_repeatable(studied: Store) -> None:
+    good = [rating("relevance", 50.0), rating("beauty", 3.0, "new-annotator")]
+    assert studied.add_ratings(good) == 2
+    assert studied.add_ratings(good) == 0
+    assert studied.authenticate("new-annotator", "") is None
+    for bad, words in (
+        (rating("relevance", 51.0), "with another value"),
+        (rating("relevance", 50.0, "omar", prompt_id="00009"), "no image model/00009/0"),
+        (rating("grace", 50.0), "unknown criterion"),
+        (rating("beauty", 9.0, "omar"), "outside its scale"),
+    ):
+        with pytest.raises(InputError, match=words):
+            studied.add_ratings([rating("relevance", 7.0, "yuki"), bad])
+    assert len(studied.ratings("study")) == 2
