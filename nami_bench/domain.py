@@ -18,6 +18,8 @@ from nami_bench.errors import InputError, UnknownNameError
 
 STRATA = ("short", "community", "long")
 GENEVAL_TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
+GENEVAL_COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
+GENEVAL_RELATIONS = ("left of", "right of", "above", "below")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 

@@ -1,0 +1,236 @@
+"""`nami-bench prompts`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nami_bench.cli.common import (
+    json_option,
+    open_bench,
+    parse_pairs,
+    print_json,
+    print_table,
+    say,
+    workspace_root,
+    write_or_print,
+)
+
+if TYPE_CHECKING:
+    from nami_bench.domain import PromptSet
+    from prompts.protocol import PromptSource
+
+_output_option = click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: stdout."
+)
+
+
+@click.group()
+def prompts() -> None:
+    """Make, list and export prompt sets. SET is a recorded set's name or a prompt file."""
+
+
+@prompts.command("geneval", epilog="Example: nami-bench prompts geneval -o geneval.jsonl")
+@_output_option
+@click.option("--seed", default=43, show_default=True, help="Seed of the draws.")
+@click.option(
+    "--per-task", default=100, show_default=True, help="Draws for each task, before repeats are dropped."
+)
+@click.option(
+    "--classes",
+    type=click.Choice(["coco", "shapes"]),
+    default="coco",
+    show_default=True,
+    help="Objects to speak of.",
+)
+def geneval(output: Path | None, seed: int, per_task: int, classes: str) -> None:
+    """GenEval's prompts as its own JSON lines; by default the official 553, byte for byte."""
+    from prompts.geneval import Grammar, geneval_metadata, metadata_lines
+    from prompts.sources import SHAPES_GRAMMAR
+
+    grammar = SHAPES_GRAMMAR if classes == "shapes" else Grammar()
+    write_or_print(output, metadata_lines(geneval_metadata(grammar, seed=seed, per_task=per_task)))
+
+
+@prompts.command(
+    "build",
+    epilog="Example: nami-bench prompts build nami-1k --source lumiere=drawbench.txt -o nami-1k.jsonl",
+)
+@click.argument("recipe", default="nami-1k")
+@click.option("--seed", type=int, help="Overrides the recipe's.")
+@click.option(
+    "--source", "sources", multiple=True, metavar="NAME=PATH", help="A local file for a source; repeatable."
+)
+@click.option("--name", help="Name of the set; default: the recipe's.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write FILE and its manifest.",
+)
+def build(
+    recipe: str, seed: int | None, sources: tuple[str, ...], name: str | None, output: Path | None
+) -> None:
+    """Assemble a prompt set by RECIPE (nami-1k, shapes-demo or a .toml file) and record it.
+
+    Without a workspace the set is only written to FILE.jsonl, with FILE.manifest.json beside it.
+    Public sources that are not on this machine are downloaded: see `nami-bench prompts sources`.
+    """
+    from nami_bench import pipeline
+    from nami_bench.errors import InputError
+    from prompts.assembly import build_prompt_set
+
+    if output is None and not _has_workspace():
+        raise InputError(
+            f"no workspace at {workspace_root()}: "
+            "run `nami-bench init`, or write the set to a file only, with -o FILE.jsonl"
+        )
+    if output is not None and output.suffix != ".jsonl":
+        raise InputError(f"-o {output}: a prompt set's file ends in .jsonl")
+    paths = {key: Path(path) for key, path in parse_pairs(sources, "--source").items()}
+    prompt_set = build_prompt_set(recipe, paths, name=name, seed=seed)
+    if _has_workspace():
+        with open_bench() as bench:
+            pipeline.save_prompt_set(bench.workspace, bench.store, prompt_set)
+        say(f"recorded {prompt_set.name} in {workspace_root()}")
+    if output is not None:
+        pipeline.write_prompt_set(output, prompt_set)
+        say(f"wrote {output}")
+    strata = ", ".join(f"{s['count']} {stratum}" for stratum, s in prompt_set.manifest["strata"].items())
+    say(f"{prompt_set.name}: {len(prompt_set)} prompts ({strata}), SHA-256 {prompt_set.sha256}")
+
+
+@prompts.command("list", epilog="Example: nami-bench prompts list --json")
+@json_option
+def list_(as_json: bool) -> None:
+    """All prompt sets of the workspace."""
+    with open_bench() as bench:
+        rows = [{"name": s.name, "prompts": len(s), "sha256": s.sha256} for s in bench.store.prompt_sets()]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(("name", "prompts", "SHA-256"), [tuple(row.values()) for row in rows])
+
+
+@prompts.command("show", epilog="Example: nami-bench prompts show shapes-demo --stratum long --limit 5")
+@click.argument("reference", metavar="SET")
+@click.option("--stratum", help="Only prompts of this stratum.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first prompts.")
+@json_option
+def show(reference: str, stratum: str | None, limit: int | None, as_json: bool) -> None:
+    """The prompts of a set."""
+    from nami_bench.errors import UnknownNameError
+
+    prompt_set = _prompt_set(reference)
+    strata = {prompt.stratum for prompt in prompt_set.prompts}
+    if stratum is not None and stratum not in strata:
+        raise UnknownNameError(f"stratum of {prompt_set.name}", stratum, strata)
+    chosen = [prompt for prompt in prompt_set.prompts if stratum in (None, prompt.stratum)][:limit]
+    if as_json:
+        identity = {"name": prompt_set.name, "sha256": prompt_set.sha256}
+        print_json({**identity, "prompts": [prompt.to_json() for prompt in chosen]})
+    else:
+        rows = [(p.id, p.stratum, p.source, p.task, p.words, p.text) for p in chosen]
+        print_table(("id", "stratum", "source", "task", "words", "prompt"), rows)
+
+
+@prompts.command("stats", epilog="Example: nami-bench prompts stats nami-1k --json")
+@click.argument("reference", metavar="SET")
+@json_option
+def stats(reference: str, as_json: bool) -> None:
+    """Counts by stratum, source and tag, and lengths in words."""
+    from prompts.summary import summarize
+
+    prompt_set = _prompt_set(reference)
+    summary = summarize(prompt_set)
+    if as_json:
+        print_json({"name": prompt_set.name, "sha256": prompt_set.sha256, **summary})
+        return
+    rows = [row for stratum, part in summary["strata"].items() for row in _stats_rows(stratum, part)]
+    print_table(("stratum", "of", "value", "prompts"), rows, f"{prompt_set.name}: {len(prompt_set)} prompts")
+
+
+@prompts.command(
+    "export", epilog="Example: nami-bench prompts export nami-1k --format geneval -o metadata.jsonl"
+)
+@click.argument("reference", metavar="SET")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "txt", "geneval"]),
+    default="jsonl",
+    show_default=True,
+    help="Ours, one prompt a line, or the metadata lines that GenEval's generation scripts read.",
+)
+@_output_option
+def export(reference: str, form: str, output: Path | None) -> None:
+    """Write a set for use elsewhere; line N is prompt N in every format."""
+    from prompts.files import FORMATS
+
+    prompt_set = _prompt_set(reference)
+    bare = sum(prompt.geneval is None for prompt in prompt_set.prompts)
+    write_or_print(output, FORMATS[form](prompt_set))
+    if form == "geneval" and bare:
+        say(f"{bare} of {len(prompt_set)} prompts have no GenEval clauses: their lines hold the prompt alone")
+
+
+@prompts.command("sources", epilog="Example: nami-bench prompts sources --json")
+@json_option
+def sources(as_json: bool) -> None:
+    """Every source: licence, number of prompts, hash, where it comes from, whether it is on this machine."""
+    from prompts.sources import all_sources
+
+    rows = [_source_row(source) for source in all_sources()]
+    if as_json:
+        print_json(rows)
+    else:
+        columns = ("name", "licence", "prompts", "available", "SHA-256", "address")
+        print_table(columns, [tuple(row.values()) for row in rows])
+
+
+def _has_workspace() -> bool:
+    # A workspace asked for by name must be there; opening it says so where it is not.
+    explicit = click.get_current_context().find_root().obj is not None
+    return explicit or (workspace_root() / "nami.toml").is_file()
+
+
+def _prompt_set(reference: str) -> "PromptSet":
+    """A recorded set by name, else a file, which is read but not recorded."""
+    from nami_bench.errors import InputError
+    from prompts.files import load_prompt_set
+
+    path = Path(reference)
+    if _has_workspace():
+        with open_bench() as bench:
+            if bench.store.has_prompt_set(reference) or not path.is_file():
+                return bench.store.prompt_set(reference)
+    elif not path.is_file():
+        raise InputError(
+            f"{reference} is not a file, and no workspace at {workspace_root()} could have recorded it: "
+            "give the path of a prompt file, or pass --workspace DIR"
+        )
+    return load_prompt_set(path)
+
+
+def _stats_rows(stratum: str, part: dict[str, Any]) -> list[tuple[str, str, str, int]]:
+    counted = {
+        "": {"": part["count"]},
+        "source": part["sources"],
+        **part["tags"],
+        "words": part["words"]["histogram"],
+    }
+    return [(stratum, of, value, count) for of, counts in counted.items() for value, count in counts.items()]
+
+
+def _source_row(source: "PromptSource") -> dict[str, Any]:
+    from prompts.protocol import Availability
+
+    content = source.load() if source.availability is Availability.HERE else None
+    return {
+        "name": source.name,
+        "licence": source.licence,
+        "prompts": None if content is None else len(content.candidates),
+        "available": source.availability.value,
+        "sha256": source.sha256 or (None if content is None else content.sha256),
+        "address": source.address,
+    }

@@ -1,0 +1,78 @@
+"""Files that are downloaded once, and used only when their hash is the pinned one.
+
+They lie in $NAMI_CACHE, or ~/.cache/nami-bench where that is not set.
+"""
+
+import os
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from nami_bench.errors import WorkError
+from nami_bench.images import write_bytes
+from prompts.files import digest
+
+# Prompt files are a few hundred kilobytes; anything this large is not the file we asked for.
+_MAX_BYTES = 64 * 1024 * 1024
+_TIMEOUT_SECONDS = 30.0
+
+
+def cached_file(name: str, address: str) -> Path:
+    """Where the file of source `name` lies once it is downloaded."""
+    root = os.environ.get("NAMI_CACHE")
+    folder = Path(root) if root else Path.home() / ".cache" / "nami-bench"
+    return folder / "prompts" / name / PurePosixPath(urlsplit(address).path).name
+
+
+def read_cached(name: str, address: str, sha256: str) -> bytes | None:
+    """The bytes in the cache, or None where they are missing or do not have the SHA-256 `sha256`."""
+    path = cached_file(name, address)
+    data = path.read_bytes() if path.is_file() else None
+    return data if data is not None and digest(data) == sha256 else None
+
+
+def read_or_download(name: str, address: str, sha256: str) -> bytes:
+    """The bytes of `address`, from the cache or else from the network, and kept in the cache.
+
+    Raises WorkError where the download fails or the bytes do not have the SHA-256 `sha256`; neither leaves
+    a file. A cached file with another hash is downloaded again.
+    """
+    cached = read_cached(name, address, sha256)
+    if cached is not None:
+        return cached
+    path = cached_file(name, address)
+    path.unlink(missing_ok=True)
+    data = _download(name, address)
+    found = digest(data)
+    if found != sha256:
+        raise WorkError(
+            f"{address} has the SHA-256 {found}, expected {sha256}: nothing was kept; "
+            f"give a file you trust with --source {name}=FILE"
+        )
+    write_bytes(path, data)
+    return data
+
+
+def _download(name: str, address: str) -> bytes:
+    import httpx
+
+    data = bytearray()
+    try:
+        with httpx.stream("GET", address, timeout=_TIMEOUT_SECONDS, follow_redirects=True) as response:
+            response.raise_for_status()
+            for chunk in response.iter_bytes():
+                data += chunk
+                if len(data) > _MAX_BYTES:
+                    raise WorkError(
+                        f"{address} sends more than {_MAX_BYTES} bytes: this is not the prompt file"
+                    )
+    except httpx.HTTPStatusError as error:
+        raise WorkError(
+            _failed(name, address, f"the server answered {error.response.status_code}")
+        ) from error
+    except httpx.HTTPError as error:
+        raise WorkError(_failed(name, address, str(error) or type(error).__name__)) from error
+    return bytes(data)
+
+
+def _failed(name: str, address: str, reason: str) -> str:
+    return f"cannot download {address}: {reason}; try again, or give the file with --source {name}=FILE"

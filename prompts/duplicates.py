@@ -1,0 +1,65 @@
+"""Exact and near duplicates among prompts."""
+
+import re
+import unicodedata
+from collections import Counter, defaultdict
+
+from prompts.protocol import Candidate
+
+EXACT_RULE = "texts are equal after NFKC, case folding, and with only letters and digits kept"
+NEAR_RULE = (
+    "the sets of three-word sequences (letters and digits, case folded) of two texts have a Jaccard "
+    "similarity of at least the recipe's near_duplicates; two prompts with GenEval's clauses never are"
+)
+_WORD = re.compile(r"\w+")
+_SHINGLE = 3
+
+
+class DuplicateIndex:
+    """Remembers prompts, and tells whether another repeats one of them.
+
+    Two prompts with GenEval's clauses differ by what the clauses say, however alike their texts are
+    ("a red car", "a blue car"), so they are compared for equality only.
+    """
+
+    def __init__(self, threshold: float) -> None:
+        self.threshold = threshold
+        self._texts: set[tuple[str, ...]] = set()
+        self._sizes: list[int] = []
+        self._has_clauses: list[bool] = []
+        self._postings: dict[tuple[str, ...], list[int]] = defaultdict(list)
+
+    def add(self, candidate: Candidate) -> None:
+        """Remember a prompt."""
+        words = _normalised(candidate.text)
+        shingles = _shingles(words)
+        self._texts.add(words)
+        for shingle in shingles:
+            self._postings[shingle].append(len(self._sizes))
+        self._sizes.append(len(shingles))
+        self._has_clauses.append(candidate.geneval is not None)
+
+    def reason(self, candidate: Candidate) -> str | None:
+        """'duplicate' or 'near duplicate' of a remembered prompt, or None."""
+        words = _normalised(candidate.text)
+        if words in self._texts:
+            return "duplicate"
+        return "near duplicate" if self._is_near(_shingles(words), candidate.geneval is not None) else None
+
+    def _is_near(self, shingles: set[tuple[str, ...]], has_clauses: bool) -> bool:
+        shared = Counter(other for s in shingles if s in self._postings for other in self._postings[s])
+        return any(
+            count >= self.threshold * (len(shingles) + self._sizes[other] - count)
+            for other, count in shared.items()
+            if not (has_clauses and self._has_clauses[other])
+        )
+
+
+def _normalised(text: str) -> tuple[str, ...]:
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    # A text of symbols alone has no words; it is compared as it is.
+    return tuple(_WORD.findall(folded)) or (folded,)
+
+
+def _shingles(words: tuple[str, ...]) -> set[tuple[str, ...]]:
+    return {words[at : at + _SHINGLE] for at in range(max(1, len(words) - _SHINGLE + 1))}

@@ -1,0 +1,231 @@
+"""Prompt files: read in every common form, written in ours and GenEval's.
+
+.jsonl   our prompt sets; GenEval's metadata (tag, include, exclude, prompt); or any objects with "prompt"
+.txt     one prompt a line
+.csv     a header with a prompt column, quoted as spreadsheets do
+.tsv     a header with a prompt column, tabs between fields and no quoting
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nami_bench.domain import Prompt, PromptSet, prompt_id
+from nami_bench.errors import InputError
+from prompts.geneval import clauses, geneval_prompt, metadata_lines
+from prompts.protocol import Candidate
+
+_SET_KEYS = {"id", "prompt", "stratum", "source", "tags"}
+
+
+def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
+    """Read a prompt set from a file of any of the forms above; `name` is the file's stem by default.
+
+    The same prompts give the same set whatever the file is called. The manifest is read from the file
+    beside it where that belongs to these very prompts. Raises InputError with the line number.
+    """
+    data = read_bytes(path)
+    chosen_name = path.stem if name is None else name
+    if path.suffix.lower() == ".jsonl" and _is_prompt_set(data):
+        rows = _json_lines(data, str(path))
+        prompts = tuple(_prompt(row, where) for where, row in rows)
+    else:
+        prompts = tuple(
+            _from_candidate(index, candidate)
+            for index, candidate in enumerate(parse_candidates(data, path.suffix, str(path)))
+        )
+    if not prompts:
+        raise InputError(f"{path} holds no prompts")
+    found = PromptSet(chosen_name, prompts)
+    return PromptSet(chosen_name, prompts, _manifest_beside(path, found.sha256))
+
+
+def _to_txt(prompt_set: PromptSet) -> bytes:
+    return "".join(" ".join(prompt.text.split()) + "\n" for prompt in prompt_set.prompts).encode()
+
+
+def _to_geneval(prompt_set: PromptSet) -> bytes:
+    return metadata_lines(prompt.metadata() for prompt in prompt_set.prompts)
+
+
+FORMATS: Mapping[str, Callable[[PromptSet], bytes]] = {
+    "jsonl": PromptSet.to_jsonl,
+    "txt": _to_txt,
+    "geneval": _to_geneval,
+}
+"""How a prompt set can be written: ours, one prompt a line, GenEval's metadata (line N is prompt N)."""
+
+
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes; raises InputError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def digest(data: bytes) -> str:
+    """Hex SHA-256."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def parse_candidates(
+    data: bytes, suffix: str, where: str, tag_columns: Sequence[str] = ()
+) -> tuple[Candidate, ...]:
+    """The prompts of a file's bytes; `suffix` tells the form, `where` begins every error.
+
+    Values of `tag_columns` (columns or JSON keys) become tags under their lower-case names; empty lines are
+    passed over. Raises InputError for an unknown form, bad encoding, or a line without a prompt.
+    """
+    if suffix.lower() not in _PARSERS:
+        raise InputError(f"{where}: prompt files end in {', '.join(_PARSERS)}, not {suffix or 'nothing'!r}")
+    return tuple(_PARSERS[suffix.lower()](data, where, tag_columns))
+
+
+def _parse_txt(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
+    return (Candidate(line) for _, line in _lines(data, where))
+
+
+def _parse_jsonl(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
+    for line, row in _json_lines(data, where):
+        # Our own prompt sets keep GenEval's clauses under one key, GenEval's files beside the prompt.
+        found = row.get("geneval") or (clauses(row) if "include" in row else None)
+        geneval = None if found is None else _checked_clauses(found, line)
+        tags = {} if geneval is None else {"task": geneval["tag"]}
+        yield Candidate(_text(row, line), {**tags, **_tags(row, tag_columns)}, geneval)
+
+
+def _parse_csv(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
+    return _parse_table(data, where, tag_columns, csv.excel)
+
+
+class _PlainTabs(csv.excel_tab):
+    quoting = csv.QUOTE_NONE
+
+
+def _parse_tsv(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
+    return _parse_table(data, where, tag_columns, _PlainTabs)
+
+
+def _parse_table(
+    data: bytes, where: str, tag_columns: Sequence[str], dialect: type[csv.Dialect]
+) -> Iterator[Candidate]:
+    reader = csv.DictReader(io.StringIO(_decode(data, where), newline=""), dialect=dialect)
+    try:
+        columns = reader.fieldnames or ()
+        column = next((c for c in columns if c.strip().lower() == "prompt"), None)
+        if column is None:
+            raise InputError(f"{where}: no column is called 'prompt' (found: {', '.join(columns) or 'none'})")
+        for row in reader:
+            # A row that ends early has None in its last columns.
+            if text := (row[column] or "").strip():
+                yield Candidate(text, _tags(row, tag_columns))
+    except csv.Error as error:
+        raise InputError(f"{where} cannot be read after line {reader.line_num}: {error}") from error
+
+
+_PARSERS: Mapping[str, Callable[[bytes, str, Sequence[str]], Iterator[Candidate]]] = {
+    ".txt": _parse_txt,
+    ".jsonl": _parse_jsonl,
+    ".csv": _parse_csv,
+    ".tsv": _parse_tsv,
+}
+
+
+def _tags(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    return {column.lower(): str(row[column]) for column in columns if row.get(column)}
+
+
+def _decode(data: bytes, where: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where} is not UTF-8 text: byte {error.start} cannot be decoded") from error
+
+
+def _lines(data: bytes, where: str) -> Iterator[tuple[str, str]]:
+    """('FILE line N', stripped line) of every line that holds something."""
+    # Not splitlines: a JSON string may hold U+2028, which is no line end here.
+    for number, line in enumerate(_decode(data, where).split("\n"), start=1):
+        if text := line.strip():
+            yield f"{where} line {number}", text
+
+
+def _json_lines(data: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    for line, text in _lines(data, where):
+        try:
+            row = json.loads(text)
+            # An escaped half of a surrogate pair is JSON, but no text.
+            json.dumps(row, ensure_ascii=False).encode()
+        except ValueError as error:
+            raise InputError(f"{line} is not JSON: {error}") from error
+        if not isinstance(row, dict):
+            raise InputError(f"{line} is not a JSON object")
+        yield line, row
+
+
+def _text(row: Mapping[str, Any], where: str) -> str:
+    text = row.get("prompt")
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f'{where} has no "prompt": every line needs one, and it must not be empty')
+    return text
+
+
+def _checked_clauses(found: Any, where: str) -> dict[str, Any]:
+    if not isinstance(found, dict) or not isinstance(found.get("tag"), str) or not found.get("include"):
+        raise InputError(f'{where}: GenEval\'s clauses need a "tag" and something to "include"')
+    for key in ("include", "exclude"):
+        entries = found.get(key, [])
+        if not isinstance(entries, list) or not all(map(_is_clause, entries)):
+            raise InputError(
+                f'{where}: "{key}" must be a list of clauses, each with a "class" and a "count" of 1 or more'
+            )
+    return found
+
+
+def _is_clause(entry: Any) -> bool:
+    if not isinstance(entry, dict) or not isinstance(entry.get("class"), str):
+        return False
+    return isinstance(entry.get("count"), int) and entry["count"] >= 1
+
+
+def _is_prompt_set(data: bytes) -> bool:
+    """Whether the first line has the keys of our own files; any other JSON lines are candidates."""
+    try:
+        first = json.loads(data.lstrip().split(b"\n", 1)[0])
+    except ValueError:
+        return False
+    return isinstance(first, dict) and first.keys() >= _SET_KEYS
+
+
+def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
+    missing = sorted(_SET_KEYS - row.keys())
+    if missing:
+        raise InputError(f"{where}: the prompt has no {missing[0]!r}, unlike the lines before it")
+    _text(row, where)
+    tags = row["tags"]
+    wrong = [key for key in ("id", "stratum", "source") if not isinstance(row[key], str)]
+    if wrong or not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
+        raise InputError(f"{where}: {(wrong or ['tags'])[0]!r} must be text")
+    if row.get("geneval") is not None:
+        _checked_clauses(row["geneval"], where)
+    return Prompt.from_json(row)
+
+
+def _from_candidate(index: int, candidate: Candidate) -> Prompt:
+    if candidate.geneval is not None:
+        return geneval_prompt(index, {**candidate.geneval, "prompt": candidate.text})
+    return Prompt(prompt_id(index), candidate.text, source="file", tags=candidate.tags)
+
+
+def _manifest_beside(path: Path, sha256: str) -> dict[str, Any]:
+    """The manifest in FILE.manifest.json; {} where there is none, or it is of other prompts than these."""
+    try:
+        manifest = json.loads(path.with_suffix(".manifest.json").read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return manifest if isinstance(manifest, dict) and manifest.get("sha256") == sha256 else {}

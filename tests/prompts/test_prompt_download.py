@@ -1,0 +1,144 @@
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from nami_bench.errors import WorkError
+from prompts import cache
+from prompts.cache import cached_file, read_or_download
+from prompts.files import digest
+from prompts.protocol import Availability
+from prompts.sources import PublicSource
+
+DATA = b"a cat\na dog on a mat\n"
+SHA256 = digest(DATA)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    requests: list[str]
+
+    def do_GET(self):
+        self.requests.append(self.path)
+        if self.path == "/missing.txt":
+            self.send_error(404)
+            return
+        if self.path == "/moved.txt":
+            self.send_response(302)
+            self.send_header("Location", "/good.txt")
+            self.end_headers()
+            return
+        self.send_response(200)
+        # The truncated answer promises more than it sends.
+        self.send_header("Content-Length", str(len(DATA) + (self.path == "/truncated.txt") * 100))
+        self.end_headers()
+        self.wfile.write(DATA)
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("NAMI_CACHE", str(tmp_path / "cache"))
+    handler = type("Handler", (_Handler,), {"requests": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        httpd.requests = handler.requests
+        httpd.address = f"http://127.0.0.1:{httpd.server_port}"
+        yield httpd
+        httpd.shutdown()
+        thread.join()
+
+
+def files_in(folder):
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_download_is_kept_and_not_repeated(server, tmp_path):
+    address = f"{server.address}/good.txt"
+    assert read_or_download("cats", address, SHA256) == DATA
+    assert read_or_download("cats", address, SHA256) == DATA
+    assert server.requests == ["/good.txt"]
+    assert files_in(tmp_path) == [cached_file("cats", address)]
+
+
+def test_redirects_are_followed(server):
+    assert read_or_download("cats", f"{server.address}/moved.txt", SHA256) == DATA
+
+
+def test_a_wrong_hash_leaves_nothing(server, tmp_path):
+    with pytest.raises(WorkError, match=rf"has the SHA-256 {SHA256}, expected 0000.*--source cats=FILE"):
+        read_or_download("cats", f"{server.address}/good.txt", "0" * 64)
+    assert files_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [("/missing.txt", "the server answered 404"), ("/truncated.txt", "peer closed connection")],
+)
+def test_failed_downloads_leave_nothing_and_say_why(server, tmp_path, path, message):
+    with pytest.raises(WorkError, match=message):
+        read_or_download("cats", server.address + path, SHA256)
+    assert files_in(tmp_path) == []
+
+
+def test_a_refused_connection_is_one_sentence(server):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(
+        WorkError, match=r"cannot download http.*refused; try again, or give the file with --source"
+    ):
+        read_or_download("cats", f"{server.address}/good.txt", SHA256)
+
+
+def test_an_endless_answer_is_cut_off(server, monkeypatch, tmp_path):
+    monkeypatch.setattr(cache, "_MAX_BYTES", 5)
+    with pytest.raises(WorkError, match="sends more than 5 bytes"):
+        read_or_download("cats", f"{server.address}/good.txt", SHA256)
+    assert files_in(tmp_path) == []
+
+
+def test_a_damaged_cache_is_downloaded_again(server):
+    address = f"{server.address}/good.txt"
+    read_or_download("cats", address, SHA256)
+    cached_file("cats", address).write_bytes(b"damaged")
+    assert read_or_download("cats", address, SHA256) == DATA
+    assert cached_file("cats", address).read_bytes() == DATA
+
+
+def test_a_public_source_downloads_itself_and_is_here_afterwards(server):
+    class Cats(PublicSource):
+        name, licence = "cats", "CC0"
+        address, sha256 = f"{server.address}/good.txt", SHA256
+
+    source = Cats(Cats.Options())
+    assert source.availability is Availability.DOWNLOAD
+    content = source.load()
+    assert [c.text for c in content.candidates] == ["a cat", "a dog on a mat"]
+    assert (content.sha256, content.file) == (SHA256, "good.txt")
+    assert source.availability is Availability.HERE
+    cached_file("cats", Cats.address).write_bytes(b"damaged")
+    assert source.availability is Availability.DOWNLOAD
+
+
+def test_a_local_file_is_read_instead_of_the_network(server, tmp_path):
+    class Cats(PublicSource):
+        name, licence = "cats", "CC0"
+        address, sha256 = f"{server.address}/good.txt", SHA256
+
+    own = tmp_path / "own.txt"
+    own.write_text("another cat\n", encoding="utf-8")
+    content = Cats(Cats.Options(path=own)).load()
+    assert [c.text for c in content.candidates] == ["another cat"]
+    assert content.sha256 == digest(own.read_bytes())
+    assert server.requests == []
+
+
+def test_without_the_variable_the_cache_is_in_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.delenv("NAMI_CACHE", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    expected = tmp_path / ".cache" / "nami-bench" / "prompts" / "cats" / "f.txt"
+    assert cached_file("cats", "https://example.org/a/f.txt") == expected
