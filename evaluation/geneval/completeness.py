@@ -1,0 +1,161 @@
+"""The gate before GenEval: is every image there that the score claims to rest on?
+
+The published scripts print an ordinary summary for half a folder; this finds what is missing, doubled,
+damaged or mislabelled, so that such a score is made knowingly or not at all.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from nami_bench.errors import ImageError, InputError
+from nami_bench.images import GenEvalFolder, SampleFile, read_image, read_metadata
+
+KINDS = (
+    "missing prompt",
+    "extra prompt",
+    "wrong metadata",
+    "missing sample",
+    "extra sample",
+    "unreadable image",
+    "duplicate image",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing amiss: its kind (of KINDS), where in the folder, and what it is."""
+
+    kind: str
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.where}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Completeness:
+    """What a folder holds against what it should hold."""
+
+    expected_prompts: int
+    expected_images: int
+    found_images: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Number of problems of each kind that occurs, in the order of KINDS."""
+        counted = Counter(problem.kind for problem in self.problems)
+        return {kind: counted[kind] for kind in KINDS if counted[kind]}
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for one JSON document."""
+        return {**asdict(self), "counts": self.counts}
+
+
+def check_folder(
+    root: Path,
+    expected: Sequence[Mapping[str, Any]],
+    samples: int,
+    advance: Callable[[int], None] = lambda count: None,
+) -> Completeness:
+    """Compare a folder in GenEval's layout with the prompt file it should have been made from.
+
+    `expected[i]` is the metadata of folder i, and each folder should hold `samples` images, numbered
+    from 0. Every image is decoded in full; `advance(1)` is called after each. Images are duplicates
+    where their pixels are equal, whatever the files' other bytes: of each group the first is not a
+    problem. Raises InputError if `root` is no folder.
+    """
+    if samples < 1:
+        raise InputError(f"the number of samples must be at least 1, got {samples}")
+    folder = GenEvalFolder(root)
+    folders = folder.prompt_folders()
+    files = list(folder.samples())
+    problems = [
+        *_prompt_problems(root, folders, expected),
+        *_sample_problems(root, files, {index for index, _ in folders}, len(expected), samples),
+        *_image_problems(root, files, advance),
+    ]
+    problems.sort(key=lambda problem: KINDS.index(problem.kind))
+    return Completeness(len(expected), len(expected) * samples, len(files), tuple(problems))
+
+
+def _prompt_problems(
+    root: Path, folders: Sequence[tuple[int, Path]], expected: Sequence[Mapping[str, Any]]
+) -> Iterator[Problem]:
+    seen: dict[int, Path] = {}
+    for index, path in folders:
+        where = path.relative_to(root).as_posix()
+        if index in seen:
+            yield Problem("extra prompt", where, f"the same number as {seen[index].name}")
+        elif index >= len(expected):
+            yield Problem("extra prompt", where, f"the prompt set ends at {len(expected) - 1:05d}")
+        else:
+            yield from _metadata_problem(path, where, expected[index])
+        seen.setdefault(index, path)
+    for index, metadata in enumerate(expected):
+        if index not in seen:
+            yield Problem("missing prompt", f"{index:05d}", str(metadata["prompt"]))
+
+
+def _metadata_problem(path: Path, where: str, expected: Mapping[str, Any]) -> Iterator[Problem]:
+    try:
+        found = read_metadata(path)
+    except InputError as error:
+        yield Problem("wrong metadata", where, str(error))
+        return
+    if found["prompt"] != expected["prompt"]:
+        yield Problem("wrong metadata", where, f"is for {found['prompt']!r}, expected {expected['prompt']!r}")
+    elif found != expected:
+        yield Problem(
+            "wrong metadata", where, f"the clauses of {found['prompt']!r} differ from the prompt set's"
+        )
+
+
+def _sample_problems(
+    root: Path, files: Sequence[SampleFile], present: set[int], prompts: int, samples: int
+) -> Iterator[Problem]:
+    seen: dict[tuple[int, int], Path] = {}
+    for file in files:
+        first = seen.setdefault((file.index, file.sample), file.path)
+        where = file.path.relative_to(root).as_posix()
+        if first != file.path:
+            yield Problem("extra sample", where, f"the same number as {first.relative_to(root).as_posix()}")
+        elif file.sample >= samples:
+            yield Problem("extra sample", where, f"{samples} samples were expected, numbered from 0")
+    for index in sorted(i for i in present if i < prompts):
+        for sample in range(samples):
+            if (index, sample) not in seen:
+                yield Problem("missing sample", f"{index:05d}/samples/{sample:04d}.png", "is not there")
+
+
+def _image_problems(
+    root: Path, files: Sequence[SampleFile], advance: Callable[[int], None]
+) -> Iterator[Problem]:
+    first_of: dict[bytes, SampleFile] = {}
+    with ThreadPoolExecutor() as pool:  # decoding leaves the interpreter lock
+        for file, digest in zip(files, pool.map(_pixel_digest, files), strict=True):
+            advance(1)
+            where = file.path.relative_to(root).as_posix()
+            if isinstance(digest, ImageError):
+                yield Problem("unreadable image", where, str(digest))
+                continue
+            first = first_of.setdefault(digest, file)
+            if first is not file:
+                other = "within the prompt" if first.index == file.index else "of another prompt"
+                at = first.path.relative_to(root).as_posix()
+                yield Problem("duplicate image", where, f"the same pixels as {at} ({other})")
+
+
+def _pixel_digest(file: SampleFile) -> bytes | ImageError:
+    """SHA-256 over size and pixels, or why the image cannot be decoded."""
+    try:
+        image = read_image(file.path)
+    except ImageError as error:
+        return error
+    return hashlib.sha256(repr(image.size).encode() + image.tobytes()).digest()

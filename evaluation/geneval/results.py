@@ -1,0 +1,163 @@
+"""GenEval's results file: one JSON line for each image, read and written.
+
+The fields are those of the reference implementation, so that scripts for its files read ours and
+ours read its. Two more make a file trustworthy: `detector`, what measured, and `sha256`, which bytes.
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
+from typing import Any, Self
+
+from nami_bench.errors import InputError, StorageError
+from nami_bench.images import write_bytes
+
+_ROW_START = b'{"filename"'
+_STRINGS = ("filename", "tag", "prompt", "reason", "metadata", "details")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageResult:
+    """One image's verdict.
+
+    `metadata` and `details` are JSON texts: the prompt's line, and the detections that counted as
+    {class: [[x1, y1, x2, y2, score], ...]} in pixels. `detector` and `sha256` (hex, of the image file)
+    are None in files of the reference implementation.
+    """
+
+    filename: str
+    tag: str
+    prompt: str
+    correct: bool
+    reason: str
+    metadata: str
+    details: str
+    detector: str | None = None
+    sha256: str | None = None
+
+    @property
+    def place(self) -> str:
+        """`place_of` the image."""
+        return place_of(PurePath(self.filename))
+
+    @classmethod
+    def from_json(cls, row: Any) -> "ImageResult":
+        """Build a result from one parsed line; raises ValueError that says what is wrong with it."""
+        if not isinstance(row, dict):
+            raise ValueError("not an object")
+        for key in _STRINGS:
+            if not isinstance(row.get(key), str):
+                raise ValueError(f"{key!r} is not a text")
+        if not isinstance(row.get("correct"), bool):
+            raise ValueError("'correct' is not true or false")
+        for key in ("detector", "sha256"):
+            if not isinstance(row.get(key), str | None):
+                raise ValueError(f"{key!r} is not a text")
+        return cls(
+            filename=row["filename"],
+            tag=row["tag"],
+            prompt=row["prompt"],
+            correct=row["correct"],
+            reason=row["reason"],
+            metadata=row["metadata"],
+            details=row["details"],
+            detector=row.get("detector"),
+            sha256=row.get("sha256"),
+        )
+
+
+def read_results(path: Path) -> list[ImageResult]:
+    """The results in a file, ours or the reference implementation's.
+
+    Raises InputError for a missing or empty file, a line that is no result (with its number), and an
+    image that occurs twice.
+    """
+    rows = _parse(_read(path), path)
+    if not rows:
+        raise InputError(f"{path} holds no results")
+    return rows
+
+
+def place_of(path: PurePath) -> str:
+    """An image's place in GenEval's layout ("00000/samples/0000.png"), wherever the folder lies."""
+    return "/".join(path.parts[-3:])
+
+
+class ResultsFile:
+    """A results file that a run writes image by image and a later run takes up again.
+
+    Opening drops a last line cut off by a kill. Raises InputError where the file holds anything but
+    results of `instrument`, StorageError where it cannot be written.
+    """
+
+    def __init__(self, path: Path, instrument: str) -> None:
+        self.path = path
+        data = _read(path) if path.exists() else b""
+        whole = _whole_lines(data)
+        self.found = _parse(whole, path)
+        """The results that earlier runs left."""
+        for row in self.found:
+            if row.detector != instrument:
+                raise InputError(
+                    f"{path} holds results of {row.detector or 'an unnamed detector'}, not of {instrument}: "
+                    "name another file with -o or delete it"
+                )
+        if whole != data or not path.exists():
+            write_bytes(path, whole)
+        try:
+            self._stream = path.open("ab")
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+    def append(self, row: ImageResult) -> None:
+        """Write one result so that it outlives this process; raises StorageError."""
+        try:
+            self._stream.write(json.dumps(asdict(row)).encode() + b"\n")
+            self._stream.flush()
+        except OSError as error:
+            raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+
+def _whole_lines(data: bytes) -> bytes:
+    """`data`, its last line completed or, where it is the beginning of one of our results, dropped."""
+    last = data[data.rfind(b"\n") + 1 :]
+    if not last:
+        return data
+    try:
+        json.loads(last)
+    except ValueError:
+        ours = last.startswith(_ROW_START[: len(last)])
+        return data[: -len(last)] if ours else data
+    return data + b"\n"
+
+
+def _parse(data: bytes, path: Path) -> list[ImageResult]:
+    rows: list[ImageResult] = []
+    seen: set[str] = set()
+    for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = ImageResult.from_json(json.loads(line))
+        except ValueError as error:
+            raise InputError(f"{path}, line {number} is not a GenEval result: {error}") from error
+        if row.filename in seen:
+            raise InputError(f"{path}, line {number} is a second result of {row.filename}: keep one of them")
+        seen.add(row.filename)
+        rows.append(row)
+    return rows
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise InputError(f"{path} does not exist") from error
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error

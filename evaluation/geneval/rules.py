@@ -1,0 +1,282 @@
+"""GenEval's verdict on one image, as pure functions over detections.
+
+The rules are those of the reference implementation (Ghosh, Hajishirzi, Schmidt 2023, arXiv
+2310.11513, github.com/djghosh13/geneval), down to the wording of the reasons, so that result files
+of both can be compared line by line.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from PIL.Image import Image
+
+from evaluation.geneval.protocol import Box, ColorClassifier, Detection
+from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS
+from nami_bench.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class GenEvalParams:
+    """GenEval's constants. The defaults are the published ones; others are another instrument.
+
+    `threshold` and `counting_threshold` (for the task "counting"): a detection counts if its score is
+    strictly above, 0-1. `max_objects`: detections kept of each class, best first. `max_overlap`: IoU
+    from which the worse of two detections of a class is dropped; 1 drops none. `position_threshold`:
+    the share of both objects' summed size by which their offset shrinks before it has a direction.
+    """
+
+    threshold: float = 0.3
+    counting_threshold: float = 0.9
+    max_objects: int = 16
+    max_overlap: float = 1.0
+    position_threshold: float = 0.1
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "counting_threshold", "max_overlap"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"GenEval's {name} must lie between 0 and 1, got {getattr(self, name):g}")
+        if self.max_objects < 1:
+            raise InputError(f"GenEval's max_objects must be at least 1, got {self.max_objects}")
+        if not 0 <= self.position_threshold < math.inf:
+            raise InputError(
+                f"GenEval's position_threshold must not be negative, got {self.position_threshold:g}"
+            )
+
+    def score_threshold(self, tag: str) -> float:
+        """The score that detections must exceed in the task `tag`."""
+        return self.counting_threshold if tag == "counting" else self.threshold
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One demand on an image. `position` is (relation, index of the include clause it refers to)."""
+
+    class_name: str
+    count: int
+    color: str | None = None
+    position: tuple[str, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clauses:
+    """What a prompt demands: all of `include`, none of `exclude`."""
+
+    tag: str
+    include: tuple[Clause, ...]
+    exclude: tuple[Clause, ...]
+
+    @property
+    def class_names(self) -> frozenset[str]:
+        """Every class that the verdict depends on."""
+        return frozenset(clause.class_name for clause in self.include + self.exclude)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an image shows what was asked; `reason` has one line for each violated clause.
+
+    `kept` holds the detections that passed the thresholds, by class, best first: also those of classes
+    that the prompt does not name.
+    """
+
+    correct: bool
+    reason: str
+    kept: Mapping[str, list[Detection]]
+
+
+def judge(
+    metadata: Mapping[str, Any],
+    detections: Sequence[Detection],
+    image: Image,
+    color_classifier: ColorClassifier,
+    params: GenEvalParams = GenEvalParams(),
+) -> Verdict:
+    """Judge one image against a line of GenEval's prompt file.
+
+    `detections` are all of the image's, in any order; the classifier is asked only where a clause
+    names a color. Raises InputError for metadata that are not GenEval's.
+    """
+    clauses = parse_clauses(metadata)
+    kept = select(detections, params.score_threshold(clauses.tag), params)
+    reasons: list[str] = []
+    groups: list[list[Detection] | None] = []
+    for clause in clauses.include:
+        group = kept.get(clause.class_name, [])[: clause.count]
+        reason = _violation(clause, group, groups, image, color_classifier, params)
+        reasons += [reason] if reason else []
+        groups.append(None if reason else group)
+    for clause in clauses.exclude:
+        found = len(kept.get(clause.class_name, []))
+        if found >= clause.count:
+            reasons.append(f"expected {clause.class_name}<{clause.count}, found {found}")
+    return Verdict(correct=not reasons, reason="\n".join(reasons), kept=kept)
+
+
+def select(
+    detections: Sequence[Detection], threshold: float, params: GenEvalParams = GenEvalParams()
+) -> dict[str, list[Detection]]:
+    """The detections that count, by class name (sorted), best first. Equal scores keep their order."""
+    by_class: dict[str, list[Detection]] = {}
+    for detection in sorted(detections, key=lambda d: -d.score):
+        if detection.score > threshold:
+            by_class.setdefault(detection.class_name, []).append(detection)
+    return {
+        name: _suppress(found[: params.max_objects], params.max_overlap)
+        for name, found in sorted(by_class.items())
+    }
+
+
+def relative_position(a: Box, b: Box, position_threshold: float = 0.1) -> tuple[str, ...]:
+    """How A lies to B, in the order of GENEVAL_RELATIONS: none, one or two of them.
+
+    The offset of the centers shrinks towards 0 on each axis by `position_threshold` times the summed
+    widths or heights, and is measured against the length of the whole offset.
+    """
+    offset_x, shrunk_x = _axis_offset(a[0], a[2], b[0], b[2], position_threshold)
+    offset_y, shrunk_y = _axis_offset(a[1], a[3], b[1], b[3], position_threshold)
+    if abs(shrunk_x) < 1e-3 and abs(shrunk_y) < 1e-3:
+        return ()
+    distance = math.hypot(offset_x, offset_y)
+    dx, dy = shrunk_x / distance, shrunk_y / distance
+    holds = (dx < -0.5, dx > 0.5, dy < -0.5, dy > 0.5)
+    return tuple(relation for relation, true in zip(GENEVAL_RELATIONS, holds, strict=True) if true)
+
+
+def inclusive_iou(a: Box, b: Box) -> float:
+    """Intersection over union, 0-1, of boxes whose far edges are pixels of the box (hence + 1)."""
+    overlap = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+    union = _area(a) + _area(b) - overlap
+    return overlap / union if union else 0.0
+
+
+def has_clauses(metadata: Mapping[str, Any]) -> bool:
+    """Whether a prompt's metadata carry anything that GenEval could judge by, well formed or not."""
+    return "include" in metadata or "exclude" in metadata
+
+
+def parse_clauses(metadata: Mapping[str, Any]) -> Clauses:
+    """Read the demands of one line of a GenEval prompt file.
+
+    Raises InputError for what GenEval could only misjudge: no clause at all (every image would be
+    correct), missing or unknown keys, a color or relation it has no name for, a count below 1, or a
+    position that refers to a later clause.
+    """
+    where = f"GenEval metadata of {metadata.get('prompt', 'a prompt without text')!r}"
+    tag = metadata.get("tag")
+    if not isinstance(tag, str) or not tag:
+        raise InputError(f"{where}: 'tag' must name the task")
+    parts = {}
+    for part in ("include", "exclude"):
+        raw = metadata.get(part, [])
+        if not isinstance(raw, list | tuple):
+            raise InputError(f"{where}: {part!r} must be a list of clauses")
+        parts[part] = tuple(
+            _parse_clause(clause, i, part, f"{where}: {part}[{i}]") for i, clause in enumerate(raw)
+        )
+    if not parts["include"] and not parts["exclude"]:
+        raise InputError(f"{where}: there is no include or exclude clause to judge by")
+    return Clauses(tag, parts["include"], parts["exclude"])
+
+
+def _parse_clause(raw: Any, index: int, part: str, where: str) -> Clause:
+    if not isinstance(raw, Mapping):
+        raise InputError(f"{where} is not an object with 'class' and 'count'")
+    known = {"class", "count", "color", "position"} if part == "include" else {"class", "count"}
+    unknown = sorted(set(raw) - known)
+    if unknown:
+        raise InputError(f"{where}: GenEval has no rule for {unknown[0]!r} here")
+    name, count, color = raw.get("class"), raw.get("count"), raw.get("color")
+    if not isinstance(name, str) or not name:
+        raise InputError(f"{where}: 'class' must name an object")
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise InputError(f"{where}: 'count' must be a whole number from 1, got {count!r}")
+    if "color" in raw and color not in GENEVAL_COLORS:
+        raise InputError(f"{where}: color {color!r} is none of {', '.join(GENEVAL_COLORS)}")
+    position = _parse_position(raw["position"], index, where) if "position" in raw else None
+    return Clause(name, count, color, position)
+
+
+def _parse_position(raw: Any, index: int, where: str) -> tuple[str, int]:
+    if not isinstance(raw, list | tuple) or len(raw) != 2 or raw[0] not in GENEVAL_RELATIONS:
+        raise InputError(
+            f"{where}: 'position' must be [relation, clause] with one of {', '.join(GENEVAL_RELATIONS)}"
+        )
+    relation, target = raw
+    if not isinstance(target, int) or isinstance(target, bool) or not 0 <= target < index:
+        raise InputError(
+            f"{where}: 'position' must refer to an include clause before it, and there is no {target!r} there"
+        )
+    return relation, target
+
+
+def _violation(
+    clause: Clause,
+    group: Sequence[Detection],
+    groups: Sequence[Sequence[Detection] | None],
+    image: Image,
+    color_classifier: ColorClassifier,
+    params: GenEvalParams,
+) -> str | None:
+    """Why the best detections `group` of the clause's class do not satisfy it, or None if they do."""
+    if len(group) < clause.count:
+        return f"expected {clause.class_name}>={clause.count}, found {len(group)}"
+    if clause.color is not None:
+        reason = _color_violation(clause, color_classifier.classify(image, group))
+        if reason:
+            return reason
+    if clause.position is not None:
+        return _position_violation(clause.class_name, clause.position, group, groups, params)
+    return None
+
+
+def _color_violation(clause: Clause, colors: Sequence[str]) -> str | None:
+    if colors.count(str(clause.color)) >= clause.count:
+        return None
+    seen = ", ".join(f"{colors.count(color)} {color}" for color in GENEVAL_COLORS if color in colors)
+    return (
+        f"expected {clause.color} {clause.class_name}>={clause.count}, "
+        f"found {colors.count(str(clause.color))} {clause.color}; and {seen}"
+    )
+
+
+def _position_violation(
+    name: str,
+    position: tuple[str, int],
+    group: Sequence[Detection],
+    groups: Sequence[Sequence[Detection] | None],
+    params: GenEvalParams,
+) -> str | None:
+    relation, target = position
+    targets = groups[target]
+    if targets is None:
+        return f"no target for {name} to be {relation}"
+    for one in group:
+        for other in targets:
+            found = relative_position(one.box, other.box, params.position_threshold)
+            if relation not in found:
+                # Two spaces where there is no relation: the reference's wording, kept for comparison.
+                return f"expected {name} {relation} target, found {' and '.join(found)} target"
+    return None
+
+
+def _axis_offset(a1: float, a2: float, b1: float, b2: float, threshold: float) -> tuple[float, float]:
+    """(offset of the centers, the same shrunk) along one axis."""
+    offset = (a1 + a2) / 2 - (b1 + b2) / 2
+    length = max(abs(offset) - threshold * (abs(a2 - a1) + abs(b2 - b1)), 0.0)
+    return offset, math.copysign(length, offset)
+
+
+def _suppress(ordered: list[Detection], max_overlap: float) -> list[Detection]:
+    if max_overlap == 1:
+        return ordered
+    kept: list[Detection] = []
+    for detection in ordered:
+        if all(inclusive_iou(better.box, detection.box) < max_overlap for better in kept):
+            kept.append(detection)
+    return kept
+
+
+def _area(box: Box) -> float:
+    return max(box[2] - box[0] + 1, 0) * max(box[3] - box[1] + 1, 0)

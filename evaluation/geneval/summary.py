@@ -1,0 +1,210 @@
+"""GenEval's scores from the results of its images."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evaluation.geneval.results import ImageResult
+from evaluation.geneval.rules import has_clauses
+from nami_bench.domain import GENEVAL_TASKS
+from nami_bench.errors import InputError
+
+RESAMPLES = 10_000
+_SEED = 0
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScore:
+    """One task: `correct` of `images` images over `prompts` prompts.
+
+    `interval`: 95 % for the accuracy; None where the task has only one prompt.
+    """
+
+    task: str
+    correct: int
+    images: int
+    prompts: int
+    interval: Interval | None
+
+    @property
+    def accuracy(self) -> float:
+        """Share of correct images, 0-1."""
+        return self.correct / self.images
+
+
+@dataclass(frozen=True, slots=True)
+class GenEvalSummary:
+    """GenEval's figures for one results file.
+
+    `overall` is the unweighted mean of the tasks' accuracies, over the tasks that occur. `notes` say
+    in words what the figures do not rest on: missing tasks, prompts and images. `detector` is None for
+    files of the reference implementation.
+    """
+
+    detector: str | None
+    images: int
+    correct_images: int
+    prompts: int
+    correct_prompts: int
+    tasks: tuple[TaskScore, ...]
+    overall: float
+    overall_interval: Interval | None
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values for one JSON document; shares are 0-1."""
+        tasks = [{**asdict(task), "accuracy": task.accuracy} for task in self.tasks]
+        shares = {
+            "correct_image_share": self.correct_images / self.images,
+            "correct_prompt_share": self.correct_prompts / self.prompts,
+        }
+        return {**asdict(self), **shares, "tasks": tasks}
+
+    def to_text(self) -> str:
+        """The reference implementation's lines, which scripts parse, then ours."""
+        lines = [
+            "Summary",
+            "=======",
+            f"Total images: {self.images}",
+            f"Total prompts: {self.prompts}",
+            f"% correct images: {self.correct_images / self.images:.2%}",
+            f"% correct prompts: {self.correct_prompts / self.prompts:.2%}",
+            "",
+            "Task breakdown",
+            "==============",
+            *(f"{t.task:<16} = {t.accuracy:.2%} ({t.correct} / {t.images})" for t in self.tasks),
+            "",
+            f"Overall score (avg. over tasks): {self.overall:.5f}",
+            "",
+            "95% intervals (bootstrap over prompts)",
+            "--------------------------------------",
+            *(f"{t.task}: {_percentages(t.interval)}" for t in self.tasks),
+            f"overall: {_percentages(self.overall_interval)}",
+            "",
+            f"Detector: {self.detector or 'not recorded'}",
+            *(f"Note: {note}" for note in self.notes),
+        ]
+        return "\n".join(lines)
+
+
+def summarize(
+    results: Sequence[ImageResult], expected: Sequence[Mapping[str, Any]] | None = None
+) -> GenEvalSummary:
+    """Aggregate per-image results as the reference does; prompts are told apart by their metadata.
+
+    `expected` are the metadata of the whole prompt set: those with clauses and without results are noted.
+
+    Intervals: percentile bootstrap, 2.5 % to 97.5 % of `RESAMPLES` draws with a fixed seed. Whole
+    prompts are drawn with replacement within each task, since the images of a prompt resemble each
+    other; the overall score is recomputed from each draw of all tasks. Like every such bootstrap
+    it is too narrow for few prompts, and has no width where every prompt does equally well.
+
+    Raises InputError for no results, or results of more than one detector.
+    """
+    if not results:
+        raise InputError("there are no results to summarize")
+    detectors = {row.detector for row in results}
+    if len(detectors) > 1:
+        names = " and ".join(sorted(str(name) if name else "an unnamed detector" for name in detectors))
+        raise InputError(f"the results come from different detectors, {names}: summarize each apart")
+    tallies = _tally(results)
+    rng = np.random.default_rng(_SEED)
+    draws = {task: _resampled_accuracies(tally, rng) for task, tally in tallies.items()}
+    tasks = tuple(
+        TaskScore(
+            task=task,
+            correct=int(tally[:, 0].sum()),
+            images=int(tally[:, 1].sum()),
+            prompts=len(tally),
+            interval=_interval(draws[task]) if len(tally) > 1 else None,
+        )
+        for task, tally in tallies.items()
+    )
+    estimable = all(task.interval for task in tasks)
+    prompts = np.concatenate(list(tallies.values()))
+    return GenEvalSummary(
+        detector=results[0].detector,
+        images=len(results),
+        correct_images=int(prompts[:, 0].sum()),
+        prompts=len(prompts),
+        correct_prompts=int((prompts[:, 0] > 0).sum()),
+        tasks=tasks,
+        overall=sum(task.accuracy for task in tasks) / len(tasks),
+        overall_interval=_interval(np.mean(list(draws.values()), axis=0)) if estimable else None,
+        notes=(*_gaps(tallies), *_differences(results, expected)),
+    )
+
+
+def _tally(results: Sequence[ImageResult]) -> dict[str, NDArray[np.int64]]:
+    """By task, in order of appearance: (correct images, images) of each prompt, shape (prompts, 2)."""
+    tasks: dict[str, dict[str, list[int]]] = {}
+    for row in results:
+        tally = tasks.setdefault(row.tag, {}).setdefault(row.metadata, [0, 0])
+        tally[0] += row.correct
+        tally[1] += 1
+    return {task: np.array(list(prompts.values())) for task, prompts in tasks.items()}
+
+
+def _resampled_accuracies(tally: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
+    """The task's accuracy in each draw of as many prompts with replacement, shape (RESAMPLES,).
+
+    Prompts with equal tallies are interchangeable, so how often each *kind* is drawn is multinomial
+    too: the same distribution at a fraction of the work.
+    """
+    kinds, counts = np.unique(tally, axis=0, return_counts=True)
+    weights = rng.multinomial(len(tally), counts / len(tally), size=RESAMPLES)
+    correct, images = (weights @ kinds).T
+    return np.asarray(correct / images)
+
+
+def _interval(draws: NDArray[np.float64]) -> Interval:
+    low, high = np.quantile(draws, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def _gaps(tallies: Mapping[str, NDArray[np.int64]]) -> list[str]:
+    """What the results alone give away as missing."""
+    notes = []
+    missing = [task for task in GENEVAL_TASKS if task not in tallies]
+    if missing:
+        notes.append(
+            f"no results of the task{'s' * (len(missing) > 1)} {', '.join(missing)}: "
+            f"the overall score is the mean over the {len(tallies)} present"
+        )
+    images = np.concatenate([tally[:, 1] for tally in tallies.values()])
+    if fewer := int((images < images.max()).sum()):
+        notes.append(f"{fewer} of {len(images)} prompts have fewer than {images.max()} images")
+    return notes
+
+
+def _differences(results: Sequence[ImageResult], expected: Sequence[Mapping[str, Any]] | None) -> list[str]:
+    """How the prompts of the results differ from the expected set."""
+    if expected is None:
+        return []
+    wanted = {json.dumps(metadata, sort_keys=True) for metadata in expected if has_clauses(metadata)}
+    found = {_canonical(row) for row in results}
+    if not found & wanted:
+        return [f"the prompts are not of the expected set of {len(wanted)}: missing ones were not looked for"]
+    notes = []
+    if wanted - found:
+        notes.append(f"{len(wanted - found)} of the {len(wanted)} expected prompts have no results")
+    if found - wanted:
+        notes.append(f"{len(found - wanted)} prompts are not of the expected set of {len(wanted)}")
+    return notes
+
+
+def _canonical(row: ImageResult) -> str:
+    try:
+        return json.dumps(json.loads(row.metadata), sort_keys=True)
+    except ValueError as error:
+        raise InputError(f"the result of {row.filename} has metadata that are not JSON: {error}") from error
+
+
+def _percentages(interval: Interval | None) -> str:
+    return "not estimable from one prompt" if interval is None else f"{interval[0]:.2%} to {interval[1]:.2%}"

@@ -1,0 +1,103 @@
+"""The generator that makes nothing: images made elsewhere, found in a folder."""
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.domain import ImageState
+from nami_bench.errors import InputError
+from nami_bench.images import GenEvalFolder, inspect_image, read_metadata
+
+_FLAT = re.compile(r"(\d{5})(?:[_-](\d+))?\.(?:png|jpg|jpeg|webp)", re.IGNORECASE)
+
+
+class FolderGenerator:
+    """Finds each requested image in a folder; png, jpg, jpeg and webp.
+
+    Names that are understood, for prompt 00007 and sample 2:
+
+        00007/samples/0002.png          GenEval's layout
+        00007_2.png, 00007-0002.png     flat, any number of digits after the prompt's id
+        00007.png                       flat, sample 0
+
+    A missing, ambiguous, damaged or linked-in file is a failure with a reason, and so is one in
+    GenEval's layout whose metadata.jsonl names another prompt.
+    """
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """`path`: the folder."""
+
+        path: Path
+
+    batch_size = 16
+
+    def __init__(self, options: Options) -> None:
+        """Raises InputError where there is no such folder."""
+        if not options.path.is_dir():
+            raise InputError(f"generator 'folder': {options.path} is not a folder")
+        self.root = options.path.resolve()
+
+    def describe(self) -> Mapping[str, Any]:
+        """Adapter and folder."""
+        return {"adapter": "folder", "path": str(self.root)}
+
+    def samples_per_prompt(self) -> int:
+        """How many samples the fullest prompt has; raises InputError where the folder holds no image."""
+        if not self._files:
+            raise InputError(
+                f"{self.root} holds no images in GenEval's layout or under names such as 00012_3.png"
+            )
+        return 1 + max(sample for _, sample in self._files)
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
+        """Yield one file, or one failure with its reason, for each request."""
+        for request in requests:
+            try:
+                file = self._find(request)
+            except InputError as problem:
+                yield GenerationResult(request, ImageState.FAILED, reason=str(problem))
+            else:
+                found_as = file.relative_to(self.root).as_posix()
+                yield GenerationResult(request, ImageState.DONE, file=file, provenance={"file": found_as})
+
+    def _find(self, request: GenerationRequest) -> Path:
+        """The request's file, whole and where it should be; raises InputError that says what is wrong."""
+        index, sample = int(request.prompt.id), request.sample
+        files = self._files.get((index, sample), [])
+        if not files:
+            expected = GenEvalFolder(self.root).sample_path(index, sample)
+            raise InputError(f"no image for it: expected {expected} or {request.prompt.id}_{sample}.png")
+        if len(files) > 1:
+            raise InputError(f"more than one file for it, keep one: {', '.join(map(str, files))}")
+        file = files[0]
+        if not Path(os.path.realpath(file)).is_relative_to(self.root):
+            raise InputError(f"{file} links out of the folder; put the image itself there")
+        if file.parent != self.root:
+            _check_prompt(file.parent.parent, request.prompt.text)
+        inspect_image(file)
+        return file
+
+    @cached_property
+    def _files(self) -> dict[tuple[int, int], list[Path]]:
+        """(prompt index, sample) -> files; the folder is listed once."""
+        files: dict[tuple[int, int], list[Path]] = {}
+        for found in GenEvalFolder(self.root).samples():
+            files.setdefault((found.index, found.sample), []).append(found.path)
+        for path in sorted(self.root.iterdir()):
+            if match := _FLAT.fullmatch(path.name):
+                files.setdefault((int(match[1]), int(match[2] or 0)), []).append(path)
+        return files
+
+
+def _check_prompt(folder: Path, expected: str) -> None:
+    if not (folder / "metadata.jsonl").exists():
+        return
+    prompt = read_metadata(folder)["prompt"]
+    if prompt != expected:
+        raise InputError(f"the folder's prompt is {prompt!r}, not {expected!r}")

@@ -1,0 +1,106 @@
+"""The procedural generator: GenEval's tasks drawn as flat shapes, with errors planted on purpose."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from generators.protocol import GenerationRequest, GenerationResult
+from generators.scenes import plan_scene, render
+from nami_bench.domain import GENEVAL_TASKS, ImageState
+from nami_bench.errors import InputError
+
+RENDERER_VERSION = 1
+"""Raised whenever the same request would give other pixels."""
+
+
+class ShapesGenerator:
+    """A test instrument, not a model: it draws what a prompt's GenEval clauses ask for.
+
+    Each picture carries, with a known probability, one planted error of its task's own kind, so
+    that whatever measures the pictures can itself be measured. Prompts without clauses, or with
+    classes other than `nami_bench.shapes.SHAPES`, fail with a reason.
+
+    Picture and error follow from the request's seed and the prompt alone. Two of these with
+    different rates therefore share all pictures in which both, or neither, are wrong, and the one
+    with the higher rate errs wherever the other does.
+    """
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """`size`: side in pixels, 64..1024. Rates: shares of pictures with a planted error, 0..1.
+
+        `error_rate` holds for every task whose own rate is None.
+        """
+
+        size: int = 256
+        error_rate: float = 0.0
+        single_object: float | None = None
+        two_object: float | None = None
+        counting: float | None = None
+        colors: float | None = None
+        position: float | None = None
+        color_attr: float | None = None
+
+        def __post_init__(self) -> None:
+            if not 64 <= self.size <= 1024:
+                raise InputError(f"generator 'shapes': size {self.size} is not between 64 and 1024 pixels")
+            for name in ("error_rate", *GENEVAL_TASKS):
+                rate = getattr(self, name)
+                if rate is not None and not 0 <= rate <= 1:
+                    raise InputError(f"generator 'shapes': {name} {rate} is not between 0 and 1")
+
+    batch_size = 16
+
+    def __init__(self, options: Options = Options()) -> None:
+        self.options = options
+
+    def describe(self) -> Mapping[str, Any]:
+        """Adapter, renderer version and options."""
+        return {
+            "adapter": "shapes",
+            "note": "a test instrument, not a model",
+            "renderer_version": RENDERER_VERSION,
+            "options": asdict(self.options),
+        }
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
+        """Yield one picture, or one failure with its reason, for each request."""
+        for request in requests:
+            yield self._draw(request)
+
+    def _draw(self, request: GenerationRequest) -> GenerationResult:
+        started = time.perf_counter()
+        clauses = request.prompt.geneval
+        if clauses is None:
+            reason = "the shapes renderer only draws prompts with GenEval clauses; this one has none"
+            return GenerationResult(request, ImageState.FAILED, reason=reason)
+        rng = _generator(request)
+        # Drawn before everything else and always, so that the rate changes nothing but the error.
+        error = bool(rng.random() < self._error_rate(clauses.get("tag")))
+        try:
+            scene = plan_scene(clauses, rng, error=error)
+        except InputError as problem:
+            return GenerationResult(request, ImageState.FAILED, reason=str(problem))
+        image = render(scene, self.options.size)
+        return GenerationResult(
+            request,
+            ImageState.DONE,
+            seconds=time.perf_counter() - started,
+            image=image,
+            provenance={"planted_error": scene.planted_error},
+        )
+
+    def _error_rate(self, task: Any) -> float:
+        own = getattr(self.options, task) if task in GENEVAL_TASKS else None
+        return self.options.error_rate if own is None else float(own)
+
+
+def _generator(request: GenerationRequest) -> np.random.Generator:
+    """Random numbers that depend on the request's seed, text and clauses, and on nothing else."""
+    identity = json.dumps([request.seed, request.prompt.text, request.prompt.geneval], sort_keys=True)
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(identity.encode()).digest()))

@@ -1,0 +1,172 @@
+"""`nami-bench geneval`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nami_bench.cli.common import json_option, parse_pairs, print_json, progress, say
+
+if TYPE_CHECKING:
+    from evaluation.geneval.completeness import Completeness
+    from evaluation.geneval.folder_run import FolderRun
+    from evaluation.geneval.summary import GenEvalSummary
+
+_SHOWN = 5
+"""How many problems of each kind are listed for people; --json has all."""
+
+
+class _FolderOrSummary(click.Group):
+    """`geneval DIR ...` scores a folder; `geneval summary FILE` is a subcommand of the same name."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args and args[0] in self.commands:
+            return super().make_context(info_name, args, parent, **extra)
+        return _score.make_context(info_name, args, parent, **extra)
+
+
+@click.group(cls=_FolderOrSummary)
+def geneval() -> None:
+    """GenEval on any folder in its layout."""
+
+
+@click.command(
+    epilog="Example: nami-bench geneval outputs/my-model --detector shapes. The figures of a results file: "
+    "nami-bench geneval summary results.jsonl (for a folder of the name 'summary' write ./summary)."
+)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Results, one JSON line for each image; taken up again after an interruption. "
+    "Default: DIR/results.jsonl.",
+)
+@click.option("--detector", help="Which detector looks at the images: see `nami-bench plugins`. Required.")
+@click.option("--detector-option", "detector_options", multiple=True, metavar="KEY=VALUE", help="Repeatable.")
+@click.option(
+    "--prompts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The prompt file that the images were made from. Default: GenEval's 553 prompts.",
+)
+@click.option("--samples", default=4, show_default=True, help="Images that each prompt should have.")
+@click.option(
+    "--allow-incomplete", is_flag=True, help="Score what is there although images are missing or damaged."
+)
+@json_option
+def _score(
+    directory: Path,
+    output: Path | None,
+    detector: str | None,
+    detector_options: tuple[str, ...],
+    prompts: Path | None,
+    samples: int,
+    allow_incomplete: bool,
+    as_json: bool,
+) -> None:
+    """Run GenEval on DIR, a folder in GenEval's layout (00000/metadata.jsonl, 00000/samples/0000.png, ...).
+
+    The folder is compared with its prompt file first: missing, duplicate, damaged or mislabelled images are
+    listed and refused. Needs no workspace.
+    """
+    from evaluation.geneval.completeness import check_folder
+    from evaluation.geneval.folder_run import score_folder
+    from evaluation.geneval.metric import GenEvalMetric
+    from evaluation.geneval.summary import summarize
+    from nami_bench.errors import IncompleteError
+    from nami_bench.images import GenEvalFolder
+
+    options = parse_pairs(detector_options, "--detector-option")
+    metric = GenEvalMetric(GenEvalMetric.Options(detector=detector, detector_options=options))
+    expected = _expected_metadata(prompts)
+    total = sum(1 for _ in GenEvalFolder(directory).samples())
+    with progress("checking", total) as advance:
+        completeness = check_folder(directory, expected, samples, advance)
+    if completeness.problems:
+        _say_problems(completeness)
+        if not allow_incomplete:
+            if as_json:
+                print_json({"completeness": completeness.to_json()})
+            raise IncompleteError(
+                f"{directory} is not complete ({_counts(completeness)}): mend it, name its own prompts with "
+                "--prompts FILE and --samples, or pass --allow-incomplete"
+            )
+    results = output or directory / "results.jsonl"
+    with progress("scoring", total) as advance:
+        run = score_folder(directory, metric, results, advance)
+    summary = summarize(run.results, expected) if run.results else None
+    _print_run(results, run, summary, completeness, as_json)
+    if run.failures and not (allow_incomplete and run.results):
+        raise IncompleteError(
+            f"{len(run.failures)} of {total} images have no verdict; the others are in {results}"
+        )
+
+
+@geneval.command(epilog="Example: nami-bench geneval summary results.jsonl --json")
+@click.argument("results", type=click.Path(path_type=Path, dir_okay=False))
+@json_option
+def summary(results: Path, as_json: bool) -> None:
+    """GenEval's figures for a results file, ours or the reference implementation's."""
+    from evaluation.geneval.results import read_results
+    from evaluation.geneval.summary import summarize
+
+    figures = summarize(read_results(results), _expected_metadata(None))
+    if as_json:
+        print_json(figures.to_json())
+    else:
+        click.echo(figures.to_text())
+
+
+def _expected_metadata(prompts: Path | None) -> list[dict[str, Any]]:
+    if prompts is None:
+        from prompts.geneval import geneval_metadata
+
+        return geneval_metadata()
+    from prompts.files import load_prompt_set
+
+    return [prompt.metadata() for prompt in load_prompt_set(prompts).prompts]
+
+
+def _print_run(
+    results: Path,
+    run: "FolderRun",
+    summary: "GenEvalSummary | None",
+    completeness: "Completeness",
+    as_json: bool,
+) -> None:
+    for failure in run.failures[:_SHOWN]:
+        say(f"no verdict: {failure.reason}")
+    if as_json:
+        print_json(
+            {
+                "results": str(results),
+                "completeness": completeness.to_json(),
+                "run": run.to_json(),
+                "summary": summary.to_json() if summary else None,
+            }
+        )
+        return
+    if summary:
+        click.echo(summary.to_text())
+    if completeness.problems:
+        click.echo(f"Note: incomplete: {_counts(completeness)}")
+    if run.failures:
+        click.echo(f"Note: {len(run.failures)} images have no verdict")
+    if run.passed_over:
+        click.echo(f"Note: {run.passed_over} images were passed over: their prompts have no GenEval clauses")
+    say(f"{len(run.results)} results in {results}")
+
+
+def _say_problems(completeness: "Completeness") -> None:
+    for kind, count in completeness.counts.items():
+        of_kind = [problem for problem in completeness.problems if problem.kind == kind]
+        for problem in of_kind[:_SHOWN]:
+            say(str(problem))
+        if count > _SHOWN:
+            say(f"{kind}: and {count - _SHOWN} more (--json lists all)")
+
+
+def _counts(completeness: "Completeness") -> str:
+    return ", ".join(f"{kind}: {count}" for kind, count in completeness.counts.items())
