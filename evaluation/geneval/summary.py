@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta
 
 from evaluation.geneval.results import ImageResult
 from evaluation.geneval.rules import has_clauses
@@ -102,8 +103,10 @@ def summarize(
 
     Intervals: percentile bootstrap, 2.5 % to 97.5 % of `RESAMPLES` draws with a fixed seed. Whole
     prompts are drawn with replacement within each task, since the images of a prompt resemble each
-    other; the overall score is recomputed from each draw of all tasks. Like every such bootstrap
-    it is too narrow for few prompts, and has no width where every prompt does equally well.
+    other; the overall score is recomputed from each draw of all tasks. Like every such bootstrap it is
+    too narrow for few prompts. Where every prompt of a task does equally well it would have no width:
+    that task gets Clopper and Pearson's (1934) exact interval with the prompts as trials, and the
+    overall interval takes the task as known.
 
     Raises InputError for no results, or results of more than one detector.
     """
@@ -122,7 +125,7 @@ def summarize(
             correct=int(tally[:, 0].sum()),
             images=int(tally[:, 1].sum()),
             prompts=len(tally),
-            interval=_interval(draws[task]) if len(tally) > 1 else None,
+            interval=_task_interval(tally, draws[task]) if len(tally) > 1 else None,
         )
         for task, tally in tallies.items()
     )
@@ -161,6 +164,17 @@ def _resampled_accuracies(tally: NDArray[np.int64], rng: np.random.Generator) ->
     weights = rng.multinomial(len(tally), counts / len(tally), size=RESAMPLES)
     correct, images = (weights @ kinds).T
     return np.asarray(correct / images)
+
+
+def _task_interval(tally: NDArray[np.int64], draws: NDArray[np.float64]) -> Interval:
+    correct, images = tally.T
+    if np.ptp(correct / images) > 0:
+        return _interval(draws)
+    prompts = len(tally)
+    successes = prompts * correct.sum() / images.sum()
+    low = beta.ppf(0.025, successes, prompts - successes + 1) if successes > 0 else 0.0
+    high = beta.ppf(0.975, successes + 1, prompts - successes) if successes < prompts else 1.0
+    return float(low), float(high)
 
 
 def _interval(draws: NDArray[np.float64]) -> Interval:

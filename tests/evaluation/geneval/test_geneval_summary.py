@@ -148,6 +148,15 @@ def test_intervals_contain_the_figure_and_are_the_same_again():
     assert first.overall_interval[1] - first.overall_interval[0] < min(widths)
 
 
+@pytest.mark.parametrize(
+    ("outcome", "interval"), [(1, (0.025 ** (1 / 8), 1.0)), (0, (0.0, 1 - 0.025 ** (1 / 8)))]
+)
+def test_a_task_without_spread_has_the_exact_interval_of_its_prompts(outcome, interval):
+    """Clopper and Pearson in closed form: n of n has the lower limit alpha/2 to the power of 1/n."""
+    [task] = summarize(results({"colors": [[outcome] * 4] * 8})).tasks
+    assert task.interval == pytest.approx(interval)
+
+
 def test_one_prompt_gives_no_interval():
     summary = summarize(results({"counting": [[0, 1]], "colors": [[1, 0], [1, 1]]}))
     assert [task.interval is None for task in summary.tasks] == [True, False]
