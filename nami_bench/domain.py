@@ -288,9 +288,13 @@ class Role(StrEnum):
     SIMULATED = "simulated"
 
 
+SIMULATED_PREFIX = "simulated"
+"""How the names of simulated annotators begin, and of no others, so that it shows everywhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class Annotator:
-    """One who scores. A simulated annotator's name begins with 'simulated', so that it shows everywhere."""
+    """One who scores."""
 
     name: str
     role: Role = Role.ANNOTATOR
@@ -298,9 +302,9 @@ class Annotator:
 
     def __post_init__(self) -> None:
         checked_name("annotator", self.name)
-        if (self.role is Role.SIMULATED) != self.name.startswith("simulated"):
+        if (self.role is Role.SIMULATED) != self.name.startswith(SIMULATED_PREFIX):
             raise InputError(
-                f"annotator name {self.name!r}: names that begin with 'simulated' "
+                f"annotator name {self.name!r}: names that begin with {SIMULATED_PREFIX!r} "
                 "belong to simulated annotators, and to them only"
             )
 

@@ -24,6 +24,8 @@ from nami_bench.errors import ImageError, InputError, StorageError
 
 PROVENANCE_KEY = "nami-bench"
 MAX_PIXELS = 200_000_000
+# Pillow knows many more, some of which start other programs (EPS): not for files from strangers.
+_FORMATS = ("PNG", "JPEG", "WEBP")
 _SAMPLE = re.compile(r"(\d+)\.(png|jpg|jpeg|webp)", re.IGNORECASE)
 
 
@@ -50,13 +52,33 @@ def read_image(path: Path) -> Image.Image:
 
     Raises ImageError with one sentence for a missing, truncated, oversized or foreign file.
     """
-    return _decode(_read_bytes(path), path)
+    return decode_image(_read_bytes(path), path)
+
+
+def decode_image(data: bytes, name: object) -> Image.Image:
+    """`read_image` for bytes that are no file; `name` is what error messages call them."""
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageError(
+                    f"{name} has {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}"
+                )
+            if image.format == "PNG":
+                # Decoding alone forgives a lost end and wrong checksums.
+                with Image.open(io.BytesIO(data)) as checked:
+                    checked.verify()
+            image.load()
+            return ImageOps.exif_transpose(image).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name} is not an image (PNG, JPEG or WebP)") from error
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{name} is damaged: {error}") from error
 
 
 def inspect_image(path: Path) -> StoredImage:
     """Hash the file and decode it fully, so that a truncated image cannot pass for a good one."""
     data = _read_bytes(path)
-    image = _decode(data, path)
+    image = decode_image(data, path)
     return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height)
 
 
@@ -107,7 +129,7 @@ def copy_image(source: Path, target: Path) -> tuple[StoredImage, str]:
     Returns the stored image and the hash of the original bytes. Raises ImageError for a damaged source.
     """
     data = _read_bytes(source)
-    image = _decode(data, source)
+    image = decode_image(data, source)
     original = hashlib.sha256(data).hexdigest()
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
         return write_png(target, image), original
@@ -208,22 +230,3 @@ def _read_bytes(path: Path) -> bytes:
         raise ImageError(f"{path} does not exist") from error
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror or error}") from error
-
-
-def _decode(data: bytes, path: Path) -> Image.Image:
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageError(
-                    f"{path} has {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}"
-                )
-            if image.format == "PNG":
-                # Decoding alone forgives a lost end and wrong checksums.
-                with Image.open(io.BytesIO(data)) as checked:
-                    checked.verify()
-            image.load()
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{path} is not an image") from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise ImageError(f"{path} is damaged: {error}") from error

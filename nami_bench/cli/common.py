@@ -2,18 +2,21 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from nami_bench.config import Workspace
     from nami_bench.store import Store
+
+SECONDS_BETWEEN_LINES = 10.0
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,17 +70,28 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> None:
-    """A table on stdout; numbers to the right, None as an en dash."""
+def print_table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    title: str | None = None,
+    numeric: Collection[str] = (),
+    whole: Collection[str] = (),
+) -> None:
+    """A table on stdout, None as an en dash.
+
+    Numbers, and the columns named in `numeric`, stand to the right; those in `whole` are never folded.
+    """
+    from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     rows = [tuple(row) for row in rows]
-    table = Table(title=title, title_justify="left")
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
-        numeric = any(isinstance(row[position], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        right = column in numeric or any(isinstance(row[position], int | float) for row in rows)
+        justify: Literal["left", "right"] = "right" if right else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
     for row in rows:
         # Text, not markup: a prompt may hold [brackets].
         table.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
@@ -92,7 +106,7 @@ def say(message: str) -> None:
 
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Yield `advance(count)`: a bar on a terminal, a plain line every ten per cent elsewhere."""
+    """Yield `advance(count)`: a bar on a terminal, a plain line now and then elsewhere."""
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -107,14 +121,14 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 class _PlainProgress:
     def __init__(self, title: str, total: int | None) -> None:
-        self.title, self.total, self.done, self.printed = title, total, 0, 0
+        self.title, self.total, self.done = title, total, 0
+        self.printed_at = time.monotonic()
 
     def __call__(self, count: int) -> None:
         self.done += count
-        tenths = 10 * self.done // self.total if self.total else 0
-        if tenths > self.printed:
-            self.printed = tenths
-            say(f"{self.title}: {self.done}/{self.total}")
+        if time.monotonic() - self.printed_at >= SECONDS_BETWEEN_LINES:
+            self.printed_at = time.monotonic()
+            say(f"{self.title}: {self.done}/{self.total or '?'}")
 
 
 def write_or_print(output: Path | None, data: bytes) -> None:

@@ -32,7 +32,8 @@ def logged(self, request):
 ShapesGenerator._draw = logged
 ShapesGenerator.batch_size = 4
 clauses = {"tag": "single_object", "include": [{"class": "star", "count": 1}]}
-prompts = PromptSet("set", tuple(Prompt(f"{i:05d}", "a star", geneval=clauses) for i in range(int(sys.argv[2]))))
+ids = [f"{i:05d}" for i in range(int(sys.argv[2]))]
+prompts = PromptSet("set", tuple(Prompt(id, "a star", geneval=clauses) for id in ids))
 print("ready", flush=True)
 with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
     store.add_prompt_set(prompts)

@@ -1,0 +1,161 @@
+"""`nami-bench leaderboard`."""
+
+import io
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nami_bench.cli.common import json_option, open_bench, print_table, write_or_print
+
+if TYPE_CHECKING:
+    from nami_bench.leaderboard.rows import Leaderboard
+
+_FORMATS = ("table", "csv", "json", "html")
+
+
+@click.command(
+    epilog="Example: nami-bench leaderboard --published -o leaderboard.html. "
+    "Without a workspace: nami-bench leaderboard --ratings ratings.csv --format csv"
+)
+@click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
+@click.option(
+    "--ratings",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Take the ratings from a file (see `nami-bench ratings`); needs no workspace.",
+)
+@click.option(
+    "--criteria",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The criteria of --ratings: a study file. Default: NAMI-1K's.",
+)
+@click.option("--prompts", metavar="SET", help="Only this prompt set. With --ratings: its file.")
+@click.option("--stratum", metavar="S", help="Only the prompts of this stratum: short, community, long ...")
+@click.option("--sort", metavar="COLUMN", help="Rank by this column, named as in the CSV. Default: total.")
+@click.option("--published", is_flag=True, help="Add the rows that NAMI-1K's authors published, apart.")
+@click.option(
+    "--format", "format_", type=click.Choice(_FORMATS), help="Default: by the ending of -o, else table."
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; default: stdout.",
+)
+@json_option
+def leaderboard(
+    study: str | None,
+    ratings: Path | None,
+    criteria: Path | None,
+    prompts: str | None,
+    stratum: str | None,
+    sort: str | None,
+    published: bool,
+    format_: str | None,
+    output: Path | None,
+    as_json: bool,
+) -> None:
+    """Models by human scores (0-100) and automatic scores.
+
+    A star marks models of which something is missing. Scores of different instruments (GenEval's detectors)
+    are in different columns, and published rows are never ranked with measured ones.
+    """
+    chosen = _choose_format(format_, output, as_json)
+    if ratings is None:
+        board = _of_workspace(study, criteria, prompts, stratum, sort)
+    else:
+        board = _of_file(ratings, criteria, study, prompts, stratum, sort)
+    if published:
+        from nami_bench.leaderboard.published import with_published
+
+        board = with_published(board)
+    if chosen == "table" and output is None:
+        print_leaderboard(board)
+    else:
+        write_or_print(output, _rendered(board, chosen))
+
+
+def print_leaderboard(board: "Leaderboard") -> None:
+    """The leaderboard as tables on stdout, with what must be said about it."""
+    from nami_bench.leaderboard.sections import gap_notes, notes, simulation_notice, title
+    from nami_bench.leaderboard.text import INCOMPLETE, text_tables
+
+    click.echo(f"Leaderboard: {title(board)}\n")
+    notice = simulation_notice(board)
+    if notice:
+        click.echo(f"SIMULATED: {notice}\n")
+    for table in text_tables(board):
+        print_table(table.columns, table.rows, table.title, table.numeric, table.whole)
+    for gap in gap_notes(board):
+        click.echo(f"{INCOMPLETE} {gap}")
+    for note in notes(board):
+        click.echo(f"- {note}")
+
+
+def _choose_format(format_: str | None, output: Path | None, as_json: bool) -> str:
+    from nami_bench.errors import InputError
+
+    if as_json and format_ not in (None, "json"):
+        raise InputError(f"--json and --format {format_} contradict each other: give one of them")
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    return "json" if as_json else format_ or (ending if ending in _FORMATS else "table")
+
+
+def _of_workspace(
+    study: str | None, criteria: Path | None, prompts: str | None, stratum: str | None, sort: str | None
+) -> "Leaderboard":
+    from nami_bench.errors import InputError
+    from nami_bench.leaderboard.from_store import leaderboard_from_store
+
+    if criteria is not None:
+        raise InputError("--criteria belongs to --ratings: a study of the workspace has its own criteria")
+    with open_bench() as bench:
+        return leaderboard_from_store(
+            bench.store, study=study, prompt_set=prompts, stratum=stratum, sort=sort
+        )
+
+
+def _of_file(
+    ratings: Path,
+    criteria: Path | None,
+    study: str | None,
+    prompts: str | None,
+    stratum: str | None,
+    sort: str | None,
+) -> "Leaderboard":
+    from nami_bench.config import load_criteria, nami_1k_study_file
+    from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
+    from nami_bench.leaderboard.ratings_file import read_ratings
+    from prompts.files import load_prompt_set
+
+    chosen = load_criteria(criteria or nami_1k_study_file())
+    return leaderboard_from_ratings(
+        read_ratings(ratings, lambda _: chosen),
+        chosen,
+        study=study,
+        prompt_set=load_prompt_set(Path(prompts)) if prompts else None,
+        stratum=stratum,
+        sort=sort,
+    )
+
+
+def _rendered(board: "Leaderboard", format_: str) -> bytes:
+    if format_ == "csv":
+        from nami_bench.leaderboard.files import leaderboard_csv
+
+        return leaderboard_csv(board)
+    if format_ == "json":
+        from nami_bench.leaderboard.files import leaderboard_json
+
+        return leaderboard_json(board)
+    if format_ == "html":
+        from nami_bench.leaderboard.html import leaderboard_html
+
+        return leaderboard_html(board)
+    with redirect_stdout(io.StringIO()) as text:
+        print_leaderboard(board)
+    return text.getvalue().encode()

@@ -1,0 +1,70 @@
+"""Automatic scores: from one value for each image to one number for each model."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
+
+from evaluation.geneval.results import ImageResult
+from evaluation.geneval.summary import summarize
+from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score
+from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore
+
+GENEVAL = "geneval"
+Prompts = Mapping[str, Mapping[str, Prompt]]
+"""By prompt set and id, the prompts that the leaderboard is about."""
+
+
+def automatic_columns(scores: Iterable[Score], prompts: Prompts) -> tuple[AutomaticColumn, ...]:
+    """One column for each metric, prompt set and instrument that occurs, GenEval's first."""
+    found = {(s.metric != GENEVAL, s.metric, s.prompt_set, s.instrument) for s in scores}
+    return tuple(
+        AutomaticColumn(metric, prompt_set, instrument, _tasks(prompts[prompt_set]) if not other else ())
+        for other, metric, prompt_set, instrument in sorted(found)
+    )
+
+
+def automatic_score(
+    column: AutomaticColumn,
+    scores: Sequence[Score],
+    records: Sequence[ImageRecord],
+    prompts: Mapping[str, Prompt],
+) -> AutomaticScore:
+    """One model's score in `column`.
+
+    `scores` and `records` are the model's in that column and prompt set, `prompts` those of the set.
+    Expected is an image of every prompt that the metric applies to, for each sample number of which
+    the model has a record.
+    """
+    samples = {record.sample for record in records}
+    applicable = sum(prompt.geneval is not None or column.metric != GENEVAL for prompt in prompts.values())
+    expected = applicable * len(samples)
+    values = [s.value for s in scores if s.value is not None]
+    if column.metric != GENEVAL:
+        return AutomaticScore(fmean(values) if values else None, {}, len(values), expected)
+    tasks = _accuracies(scores, prompts)
+    found = [accuracy for task in column.tasks if (accuracy := tasks.get(task)) is not None]
+    overall = fmean(found) if found and len(found) == len(column.tasks) else None
+    return AutomaticScore(overall, {task: tasks.get(task) for task in column.tasks}, len(values), expected)
+
+
+def _tasks(prompts: Mapping[str, Prompt]) -> tuple[str, ...]:
+    found = {prompt.task for prompt in prompts.values()} - {None}
+    return (*(t for t in GENEVAL_TASKS if t in found), *sorted(str(t) for t in found - set(GENEVAL_TASKS)))
+
+
+def _accuracies(scores: Sequence[Score], prompts: Mapping[str, Prompt]) -> dict[str, float]:
+    results = [_result(score, prompts[score.prompt_id]) for score in scores if score.value is not None]
+    return {task.task: task.accuracy for task in summarize(results).tasks} if results else {}
+
+
+def _result(score: Score, prompt: Prompt) -> ImageResult:
+    return ImageResult(
+        filename=f"{score.prompt_id}/samples/{score.sample:04d}.png",
+        tag=str(prompt.task),
+        prompt=prompt.text,
+        correct=score.value == 1.0,
+        reason="",
+        metadata=json.dumps(prompt.metadata()),
+        details="{}",
+        detector=score.instrument,
+    )

@@ -1,0 +1,126 @@
+"""The score columns of a leaderboard: one definition for every format and for sorting."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow
+
+COLUMNS_BEFORE = ("rank", "model", "status", "complete", "parameters")
+"""The CSV's columns before the scores."""
+
+COLUMNS_AFTER = (
+    "images",
+    "images_expected",
+    "images_failed",
+    "ratings",
+    "annotators",
+    "missing_share",
+    "gaps",
+    "study",
+    "stratum",
+    "prompt_sets",
+    "source",
+)
+"""The CSV's columns after the scores."""
+
+_TAKEN = {*COLUMNS_BEFORE, "total", *COLUMNS_AFTER}
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreColumn:
+    """One number for each row; higher is better.
+
+    `key` is its name in CSV and for --sort, `title` its short name, `decimals` how people read it;
+    `top` is the best possible value, None where there is none.
+    """
+
+    key: str
+    title: str
+    value: Callable[[LeaderboardRow], float | None]
+    decimals: int
+    top: float | None = None
+
+    def shown(self, row: LeaderboardRow) -> str | None:
+        """The row's value as people read it; quoted values with the two decimals they were quoted with."""
+        value = self.value(row)
+        decimals = 2 if row.source else self.decimals
+        return None if value is None else f"{value:.{decimals}f}"
+
+
+def human_columns(board: Leaderboard) -> list[ScoreColumn]:
+    """The criteria and the total, 0-100."""
+    if not board.criteria:
+        return []
+    keys = [f"criterion:{c.name}" if c.name in _TAKEN else c.name for c in board.criteria]
+    criteria = [
+        ScoreColumn(key, key, partial(_criterion, c.name), decimals=2, top=100.0)
+        for key, c in zip(keys, board.criteria, strict=True)
+    ]
+    return [*criteria, ScoreColumn("total", "total", _total, decimals=2, top=100.0)]
+
+
+def overall_column(column: AutomaticColumn) -> ScoreColumn:
+    """An automatic metric's one number."""
+    is_geneval = column.metric == "geneval"
+    return ScoreColumn(
+        key=f"{column.key}:overall" if column.tasks else column.key,
+        title="GenEval" if is_geneval else column.metric,
+        value=partial(_automatic, column.key),
+        decimals=3,
+        top=1.0 if is_geneval else None,
+    )
+
+
+def task_columns(column: AutomaticColumn) -> list[ScoreColumn]:
+    """GenEval's tasks, 0-1; none for other metrics."""
+    return [
+        ScoreColumn(f"{column.key}:{task}", task.replace("_", " "), partial(_task, column.key, task), 3, 1.0)
+        for task in column.tasks
+    ]
+
+
+def score_columns(board: Leaderboard) -> list[ScoreColumn]:
+    """Every score column, in order."""
+    automatic = [c for column in board.automatic for c in (overall_column(column), *task_columns(column))]
+    return [*human_columns(board), *automatic]
+
+
+def find_column(board: Leaderboard, name: str | None) -> ScoreColumn | None:
+    """The column to rank by: by its key, or by a metric's name where only one column has it.
+
+    Without a name: the total, else the first automatic column, else None. Raises UnknownNameError, and
+    InputError where several instruments or prompt sets answer to the name.
+    """
+    columns = score_columns(board)
+    if name is None:
+        totals = [column for column in columns if column.key == "total"]
+        return next(iter(totals or columns), None)
+    found = [column for column in columns if column.key == name] or [
+        overall_column(column) for column in board.automatic if column.metric == name
+    ]
+    if not found:
+        raise UnknownNameError("column", name, [column.key for column in columns])
+    if len(found) > 1:
+        keys = " or ".join(column.key for column in found)
+        raise InputError(f"several columns are called {name!r}: sort by {keys}")
+    return found[0]
+
+
+def _criterion(name: str, row: LeaderboardRow) -> float | None:
+    return row.criteria.get(name)
+
+
+def _total(row: LeaderboardRow) -> float | None:
+    return row.total
+
+
+def _automatic(key: str, row: LeaderboardRow) -> float | None:
+    score = row.automatic.get(key)
+    return None if score is None else score.value
+
+
+def _task(key: str, task: str, row: LeaderboardRow) -> float | None:
+    score = row.automatic.get(key)
+    return None if score is None else score.tasks.get(task)

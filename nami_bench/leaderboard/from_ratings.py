@@ -1,0 +1,73 @@
+"""The leaderboard of a table of ratings, without a workspace."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from evaluation.human.scores import score_models
+from nami_bench.domain import Criterion, PromptSet
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts
+from nami_bench.leaderboard.rows import Leaderboard
+
+
+def leaderboard_from_ratings(
+    table: pd.DataFrame,
+    criteria: Sequence[Criterion],
+    *,
+    study: str | None = None,
+    prompt_set: PromptSet | None = None,
+    stratum: str | None = None,
+    sort: str | None = None,
+) -> Leaderboard:
+    """The leaderboard of a tidy table of ratings (see `evaluation.human.table`), ranked by `sort`.
+
+    `study` chooses among the table's studies. With `prompt_set` every prompt of it is expected to be
+    rated, and `stratum` can choose among them; without, every image that any model was rated on.
+
+    Raises InputError where the table is empty, holds several studies and none is chosen, or has prompts
+    that are not in the set; UnknownNameError for an unknown study, stratum or column.
+    """
+    study, table = _one_study(table, study)
+    models = sorted(map(str, table["model"].unique()))
+    images = table[["prompt_id", "sample"]].drop_duplicates()
+    expected = len(images)
+    if prompt_set is not None:
+        _check_prompts(table, prompt_set)
+        prompts = in_stratum([prompt_set], stratum)[prompt_set.name]
+        expected = len(prompts) * images["sample"].nunique()
+        table = of_prompts(table, prompts)
+    elif stratum is not None:
+        raise InputError("ratings do not say to which stratum a prompt belongs: name their prompt set too")
+    board = Leaderboard(
+        rows=tuple(human_row(scores, criteria, expected) for scores in score_models(table, criteria, models)),
+        criteria=tuple(criteria),
+        study=study,
+        stratum=stratum,
+        prompt_sets={} if prompt_set is None else {prompt_set.name: prompt_set.sha256},
+    )
+    return finished(board, table, sort)
+
+
+def _one_study(table: pd.DataFrame, name: str | None) -> tuple[str, pd.DataFrame]:
+    names = sorted(map(str, table["study"].unique()))
+    if not names:
+        raise InputError("there are no ratings to make a leaderboard of")
+    if name is None and len(names) > 1:
+        raise InputError(
+            f"the ratings are of {len(names)} studies ({', '.join(names)}): choose one with --study"
+        )
+    if name is not None and name not in names:
+        raise UnknownNameError("study", name, names)
+    chosen = name or names[0]
+    return chosen, table[table["study"] == chosen]
+
+
+def _check_prompts(table: pd.DataFrame, prompt_set: PromptSet) -> None:
+    unknown = sorted(set(table["prompt_id"].unique()) - set(prompt_set.by_id))
+    if unknown:
+        raise InputError(
+            f"prompt set {prompt_set.name!r} does not hold {len(unknown)} of the rated prompts "
+            f"({', '.join(unknown[:3])}{', ...' if len(unknown) > 3 else ''}): "
+            "name the set that the images were made from"
+        )

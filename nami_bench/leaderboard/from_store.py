@@ -1,0 +1,154 @@
+"""The leaderboard of what a workspace holds."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from evaluation.human.scores import score_models
+from evaluation.human.table import ratings_table
+from nami_bench.domain import ImageRecord, ImageState, Prompt, Rating, Score, Study
+from nami_bench.errors import InputError
+from nami_bench.leaderboard.automatic import automatic_columns, automatic_score
+from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts
+from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Leaderboard, LeaderboardRow, Status
+
+if TYPE_CHECKING:
+    from nami_bench.store import Store
+
+
+def leaderboard_from_store(
+    store: "Store",
+    *,
+    study: str | None = None,
+    prompt_set: str | None = None,
+    stratum: str | None = None,
+    sort: str | None = None,
+) -> Leaderboard:
+    """The leaderboard of a study: human scores, and the automatic ones of its models, ranked by `sort`.
+
+    Which study: see `choose_study`; where there is none the leaderboard has automatic scores only, of all
+    models. `prompt_set` limits the automatic scores to that set, `stratum` limits everything to its prompts.
+
+    Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
+    another prompt set, or where there is nothing to show.
+    """
+    chosen, ratings = choose_study(store, study, prompt_set)
+    found = _collect(store, chosen, prompt_set, stratum)
+    table = ratings_table(ratings)
+    if chosen is None:
+        if not found.models:
+            raise InputError(f"no model has images of the stratum {stratum!r}: there is nothing to rank")
+        rows = [LeaderboardRow(model, Status.MEASURED) for model in found.models]
+    else:
+        table = of_prompts(table, found.prompts[chosen.prompt_set])
+        rows = _human_rows(found, table, chosen)
+    columns = automatic_columns(found.scores, found.prompts)
+    parameters = {card.name: card.parameters for card in store.models()}
+    board = Leaderboard(
+        rows=tuple(
+            replace(_with_automatic(row, columns, found), parameters=parameters[row.model]) for row in rows
+        ),
+        criteria=chosen.criteria if chosen else (),
+        automatic=columns,
+        study=chosen.name if chosen else None,
+        stratum=stratum,
+        prompt_sets=found.hashes,
+    )
+    return finished(board, table, sort)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the store holds of a leaderboard's models and prompts.
+
+    `prompts`: by set and id. `hashes`: SHA-256 of the sets. `images`: by model and prompt set.
+    """
+
+    models: tuple[str, ...]
+    prompts: Mapping[str, Mapping[str, Prompt]]
+    hashes: Mapping[str, str]
+    images: Mapping[tuple[str, str], Sequence[ImageRecord]]
+    scores: Sequence[Score]
+
+
+def choose_study(
+    store: "Store", name: str | None, prompt_set: str | None = None
+) -> tuple[Study | None, list[Rating]]:
+    """A study and its ratings.
+
+    Without a name it is the newest that has ratings, else the newest, among those on `prompt_set` where
+    that is given; None where there is none. Raises UnknownNameError for an unknown study or set,
+    InputError where the named study is on another set.
+    """
+    if prompt_set is not None:
+        store.prompt_set(prompt_set)  # refuses an unknown name
+    if name is not None:
+        study = store.study(name)
+        if prompt_set not in (None, study.prompt_set):
+            raise InputError(
+                f"study {name!r} is on the prompt set {study.prompt_set!r}, not on {prompt_set!r}"
+            )
+        return study, store.ratings(name)
+    newest_first = [s for s in reversed(store.studies()) if prompt_set in (None, s.prompt_set)]
+    for study in newest_first:
+        if ratings := store.ratings(study.name):
+            return study, ratings
+    return (newest_first[0] if newest_first else None), []
+
+
+def _collect(store: "Store", study: Study | None, prompt_set: str | None, stratum: str | None) -> _Found:
+    models = study.models if study else None
+    scores = store.scores(models=models, prompt_set=prompt_set)
+    if study is None and not scores:
+        raise InputError("there is nothing to rank yet: run `nami-bench evaluate`, or create a study")
+    names = sorted({score.prompt_set for score in scores} | ({study.prompt_set} if study else set()))
+    sets = [store.prompt_set(name) for name in names]
+    prompts = in_stratum(sets, stratum)
+    images = defaultdict(list)
+    for record in store.images(models=models, prompt_set=prompt_set):
+        if record.prompt_id in prompts.get(record.prompt_set, {}):
+            images[record.model, record.prompt_set].append(record)
+    return _Found(
+        models=models or tuple(dict.fromkeys(model for model, _ in images)),
+        prompts=prompts,
+        hashes={prompt_set.name: prompt_set.sha256 for prompt_set in sets},
+        images=images,
+        scores=[score for score in scores if score.prompt_id in prompts[score.prompt_set]],
+    )
+
+
+def _human_rows(found: _Found, table: pd.DataFrame, study: Study) -> list[LeaderboardRow]:
+    """A row for each model of the study, rated or not."""
+    expected = len(found.prompts[study.prompt_set]) * study.samples
+    rows = []
+    for scores in score_models(table, study.criteria, study.models):
+        recorded = found.images.get((scores.model, study.prompt_set), ())
+        records = [record for record in recorded if record.sample < study.samples]
+        lost = {"failed or refused": _failed(records), "not made": expected - len(records)}
+        rows.append(human_row(scores, study.criteria, expected, lost, study.overlap))
+    return rows
+
+
+def _with_automatic(row: LeaderboardRow, columns: Sequence[AutomaticColumn], found: _Found) -> LeaderboardRow:
+    """`row` with the model's automatic scores, its failed images, and what is missing."""
+    automatic: dict[str, AutomaticScore] = {}
+    gaps = list(row.gaps)
+    for column in columns:
+        scores = [s for s in found.scores if s.model == row.model and column.holds(s)]
+        if not scores:
+            continue
+        records = found.images.get((row.model, column.prompt_set), ())
+        score = automatic_score(column, scores, records, found.prompts[column.prompt_set])
+        automatic[column.key] = score
+        if score.images != score.expected:
+            gaps.append(f"{column.metric} on {column.prompt_set} by {column.instrument}: "
+                        f"{score.images} of {score.expected} images scored")  # fmt: skip
+    failed = sum(_failed(records) for (model, _), records in found.images.items() if model == row.model)
+    return replace(row, automatic=automatic, images_failed=failed, gaps=tuple(gaps))
+
+
+def _failed(records: Sequence[ImageRecord]) -> int:
+    return sum(record.state is not ImageState.DONE for record in records)

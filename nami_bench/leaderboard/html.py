@@ -1,0 +1,78 @@
+"""A leaderboard as one HTML page: no script, nothing loaded from elsewhere, light and dark."""
+
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from nami_bench import __version__
+from nami_bench.leaderboard.columns import ScoreColumn
+from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status
+from nami_bench.leaderboard.sections import Section, gap_notes, notes, sections, simulation_notice, title
+from nami_bench.leaderboard.text import INCOMPLETE, counts, marked_name
+
+
+def leaderboard_html(board: Leaderboard) -> bytes:
+    """The page, UTF-8; the same leaderboard gives the same bytes."""
+    environment = Environment(
+        loader=PackageLoader("nami_bench.leaderboard"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    page = environment.get_template("leaderboard.html").render(
+        title=title(board),
+        notice=simulation_notice(board),
+        tables=[_table(section, board) for section in sections(board)],
+        gaps=gap_notes(board),
+        star=INCOMPLETE,
+        notes=notes(board),
+        version=__version__,
+    )
+    return page.encode()
+
+
+def _table(section: Section, board: Leaderboard) -> dict[str, Any]:
+    counted, published = counts(section), all(row.source for row in section.rows)
+    best = {column.key: _best(column, section) for column in section.columns}
+    return {
+        "heading": section.heading,
+        "published": published,
+        "ranked": not published and not section.details,
+        "columns": [{"title": c.title, "lead": c.key == board.ranked_by} for c in section.columns],
+        "counts": list(counted),
+        "rows": [
+            {
+                "rank": row.rank,
+                "name": marked_name(row),
+                "tag": _tag(row, section),
+                "cells": [_cell(c, row, best[c.key], board.ranked_by) for c in section.columns],
+                "counts": [values[position] for values in counted.values()],
+            }
+            for position, row in enumerate(section.rows)
+        ],
+    }
+
+
+def _tag(row: LeaderboardRow, section: Section) -> str | None:
+    """The row's status where it says something: it is the human scores that are simulated."""
+    if row.status is Status.MEASURED or (row.status is Status.SIMULATED and section.details):
+        return None
+    return row.status.value
+
+
+def _cell(column: ScoreColumn, row: LeaderboardRow, best: str | None, lead: str | None) -> dict[str, Any]:
+    value, text = column.value(row), column.shown(row)
+    return {
+        "text": text,
+        "percent": None if value is None or column.top is None else 100 * value / column.top,
+        "best": text is not None and text == best,
+        "lead": column.key == lead,
+    }
+
+
+def _best(column: ScoreColumn, section: Section) -> str | None:
+    """The best value as shown, so that what reads alike is marked alike; None where there is no contest."""
+    values = [(value, row) for row in section.rows if (value := column.value(row)) is not None]
+    if len(values) < 2:
+        return None
+    return column.shown(max(values, key=lambda pair: pair[0])[1])

@@ -1,0 +1,138 @@
+"""A leaderboard as values: its rows, what they rest on, and their order."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from nami_bench.domain import Criterion, Score
+
+
+class Status(StrEnum):
+    """Where a row's numbers come from."""
+
+    MEASURED = "measured"
+    SIMULATED = "simulated"
+    """Ratings of simulated annotators are among them."""
+    PUBLISHED = "published"
+    """Quoted from a publication; never ranked with the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticColumn:
+    """One automatic metric, measured by one instrument on one prompt set: never mixed with another."""
+
+    metric: str
+    prompt_set: str
+    instrument: str
+    tasks: tuple[str, ...] = ()
+    """GenEval's tasks that occur in the prompt set, in GenEval's order; empty for other metrics."""
+
+    @property
+    def key(self) -> str:
+        """METRIC:PROMPT_SET:INSTRUMENT."""
+        return f"{self.metric}:{self.prompt_set}:{self.instrument}"
+
+    def holds(self, score: Score) -> bool:
+        """Whether `score` belongs in this column."""
+        measured = (score.metric, score.prompt_set, score.instrument)
+        return measured == (self.metric, self.prompt_set, self.instrument)
+
+
+@dataclass(frozen=True, slots=True)
+class AutomaticScore:
+    """One model's score in one automatic column.
+
+    `value`: the mean over images; for GenEval, 0-1, the unweighted mean of the tasks' accuracies, None
+    unless every task of the prompt set has a scored image. `tasks`: accuracy by GenEval task. `images`
+    were scored, of `expected` (both None where the source does not say).
+    """
+
+    value: float | None
+    tasks: Mapping[str, float | None] = field(default_factory=dict)
+    images: int | None = None
+    expected: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderboardRow:
+    """One model.
+
+    `criteria` and `total` are human scores, 0-100, None where there is none. `automatic` has an entry for
+    each automatic column that scored the model, by the column's key. `images` have a rating, of
+    `images_expected` (None where it is not known); `images_failed` counts requested images that failed or
+    were refused (None likewise). `ratings` counts values and `withheld` the ratings without one.
+    `gaps` say in words what is missing.
+    """
+
+    model: str
+    status: Status
+    criteria: Mapping[str, float | None] = field(default_factory=dict)
+    total: float | None = None
+    automatic: Mapping[str, AutomaticScore] = field(default_factory=dict)
+    parameters: int | None = None
+    images: int | None = None
+    images_expected: int | None = None
+    images_failed: int | None = None
+    ratings: int | None = None
+    annotators: int | None = None
+    withheld: int | None = None
+    gaps: tuple[str, ...] = ()
+    source: str | None = None
+    rank: int | None = None
+
+    @property
+    def complete(self) -> bool | None:
+        """Whether nothing is missing; None for a published row, of which it is not known."""
+        return None if self.status is Status.PUBLISHED else not self.gaps
+
+    @property
+    def missing_share(self) -> float | None:
+        """Share of ratings, 0-1, in which the annotator could not judge."""
+        if self.ratings is None or self.withheld is None or not self.ratings + self.withheld:
+            return None
+        return self.withheld / (self.ratings + self.withheld)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaderboard:
+    """Models in order, and what their scores rest on.
+
+    `rows`: ranked ones first, then unranked, then published. `ranked_by` is the key of a column (see
+    `nami_bench.leaderboard.columns`). `prompt_sets` gives the SHA-256 by name where it is known.
+    `criteria` is empty where there are no ratings.
+    """
+
+    rows: tuple[LeaderboardRow, ...]
+    criteria: tuple[Criterion, ...] = ()
+    automatic: tuple[AutomaticColumn, ...] = ()
+    ranked_by: str | None = None
+    study: str | None = None
+    stratum: str | None = None
+    prompt_sets: Mapping[str, str] = field(default_factory=dict)
+    annotators: int = 0
+    simulated_annotators: int = 0
+    latest_rating: datetime | None = None
+
+    @property
+    def measured(self) -> tuple[LeaderboardRow, ...]:
+        """The rows of this benchmark."""
+        return tuple(row for row in self.rows if row.status is not Status.PUBLISHED)
+
+    @property
+    def published(self) -> tuple[LeaderboardRow, ...]:
+        """The rows quoted from a publication."""
+        return tuple(row for row in self.rows if row.status is Status.PUBLISHED)
+
+
+def ranked(
+    rows: Sequence[LeaderboardRow], value: Callable[[LeaderboardRow], float | None]
+) -> tuple[LeaderboardRow, ...]:
+    """Rows by descending `value`; equal ones (to 1e-9) share a rank, those without come last, unranked."""
+    with_value = [(round(score, 9), row) for row in rows if (score := value(row)) is not None]
+    with_value.sort(key=lambda pair: (-pair[0], pair[1].model))
+    rank: dict[float, int] = {}
+    for position, (score, _) in enumerate(with_value, start=1):
+        rank.setdefault(score, position)
+    without = sorted((row for row in rows if value(row) is None), key=lambda row: row.model)
+    return (*(replace(row, rank=rank[score]) for score, row in with_value), *without)

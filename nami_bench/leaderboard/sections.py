@@ -1,0 +1,140 @@
+"""A leaderboard as people read it: tables under headings, and notes in plain words.
+
+Measured and published rows are in different tables, and so are the details of each instrument.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from nami_bench.domain import GENEVAL_TASKS
+from nami_bench.leaderboard.columns import ScoreColumn, human_columns, overall_column, task_columns
+from nami_bench.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table. `details` is the automatic column whose parts it shows; None for a main table."""
+
+    heading: str
+    rows: tuple[LeaderboardRow, ...]
+    columns: tuple[ScoreColumn, ...]
+    details: AutomaticColumn | None = None
+
+
+def sections(board: Leaderboard) -> list[Section]:
+    """A main table and one for each GenEval instrument: of the measured rows, then of the published ones."""
+    simulated = board.simulated_annotators > 0 and board.simulated_annotators == board.annotators
+    return [
+        *_sections(board, board.measured, "Scores, the human ones simulated" if simulated else "Scores"),
+        *_sections(board, board.published, "Published elsewhere, not ranked"),
+    ]
+
+
+def title(board: Leaderboard) -> str:
+    """What the leaderboard is about, in a few words."""
+    about = f"study {board.study}" if board.study else "automatic scores"
+    on = f" on {' and '.join(board.prompt_sets)}" if board.prompt_sets else ""
+    return f"{about}{on}" + (f", stratum {board.stratum}" if board.stratum else "")
+
+
+def simulation_notice(board: Leaderboard) -> str | None:
+    """What must be said first where annotators are simulated, else None."""
+    if not board.simulated_annotators:
+        return None
+    if board.simulated_annotators == board.annotators:
+        return (
+            "All human scores here are simulated: they come from programs in the place of annotators, "
+            "not from people, and say nothing about what people prefer."
+        )
+    return (
+        f"Some annotators are simulated, programs in the place of people: {board.simulated_annotators} of "
+        f"{board.annotators}. The rows marked simulated rest on them in part and do not show what people "
+        "prefer."
+    )
+
+
+def gap_notes(board: Leaderboard) -> list[str]:
+    """One line for each incomplete row."""
+    return [f"{row.model}: {'; '.join(row.gaps)}" for row in board.rows if row.gaps]
+
+
+def notes(board: Leaderboard) -> list[str]:
+    """How to read the numbers, and what they rest on."""
+    return [*_human_notes(board), *_automatic_notes(board), *_origin_notes(board)]
+
+
+def label(column: AutomaticColumn, beside: Sequence[AutomaticColumn]) -> str:
+    """The column's short name; numbered where another of its metric stands beside it."""
+    name = overall_column(column).title
+    alike = [other for other in beside if other.metric == column.metric]
+    return name if len(alike) < 2 else f"{name} {alike.index(column) + 1}"
+
+
+def _sections(board: Leaderboard, rows: tuple[LeaderboardRow, ...], heading: str) -> Iterator[Section]:
+    if not rows:
+        return
+    automatic = _automatic_of(board, rows)
+    overall = [replace(overall_column(column), title=label(column, automatic)) for column in automatic]
+    human = human_columns(board) if any(row.criteria for row in rows) else []
+    yield Section(heading, rows, (*human, *overall))
+    for column in automatic:
+        if column.tasks:
+            by = f"{label(column, automatic)} by task: {_origin(column)}"
+            scored = tuple(row for row in rows if column.key in row.automatic)
+            yield Section(by, scored, tuple(task_columns(column)), column)
+
+
+def _automatic_of(board: Leaderboard, rows: Sequence[LeaderboardRow]) -> list[AutomaticColumn]:
+    return [column for column in board.automatic if any(column.key in row.automatic for row in rows)]
+
+
+def _origin(column: AutomaticColumn) -> str:
+    if column.instrument == "published":
+        return "as published"
+    return f"{column.instrument} on {column.prompt_set}"
+
+
+def _human_notes(board: Leaderboard) -> Iterator[str]:
+    if not board.criteria:
+        return
+    whole = sum(c.weight for c in board.criteria)
+    formula = " + ".join(f"{c.weight / whole:.4g} {c.name}" for c in board.criteria if c.weight)
+    yield (
+        "Human scores go from 0 to 100: the mean over images of each image's mean over its annotators. "
+        f"total = {formula}."
+    )
+    rows = board.measured
+    annotators = f"{board.annotators} annotator{'s' * (board.annotators != 1)}"
+    counted = f"{annotators} gave {sum(row.ratings or 0 for row in rows)} ratings"
+    withheld = sum(row.withheld or 0 for row in rows)
+    if withheld:
+        counted += f" and could not judge {withheld} times"
+    yield counted + (f"; the latest is of {board.latest_rating:%Y-%m-%d}." if board.latest_rating else ".")
+
+
+def _automatic_notes(board: Leaderboard) -> Iterator[str]:
+    automatic = _automatic_of(board, board.measured)
+    for column in automatic:
+        name = label(column, automatic)
+        if not column.tasks:
+            yield f"{name}: mean over images by {_origin(column)}."
+            continue
+        tasks = len(column.tasks)
+        few = (
+            f"; only {tasks} of GenEval's {len(GENEVAL_TASKS)} tasks occur"
+            if tasks < len(GENEVAL_TASKS)
+            else ""
+        )
+        yield (
+            f"{name}: share of correct images, 0 to 1, overall the mean over tasks; "
+            f"measured by {_origin(column)}{few}."
+        )
+
+
+def _origin_notes(board: Leaderboard) -> Iterator[str]:
+    for name, sha256 in board.prompt_sets.items():
+        yield f"Prompt set {name}: sha256 {sha256}."
+    for source in dict.fromkeys(row.source for row in board.published):
+        yield f"Published rows are quoted from {source}. They were not measured here."
+    if board.published and board.criteria and not any(row.criteria for row in board.published):
+        yield "Their human scores are left out: this study has other criteria or weights."

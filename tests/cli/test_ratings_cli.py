@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from nami_bench.cli.app import cli
+from nami_bench.config import init_workspace
+from nami_bench.domain import Criterion, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Study
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.store import Store
+
+HEADER = "study,annotator,model,prompt_id,sample,criterion,value,reason,created_at\n"
+ROWS = (
+    "pilot,lena,m,00000,0,beauty,4,,2026-03-01T10:00:00+00:00\n"
+    'pilot,omar,m,00000,0,beauty,,"too dark, too small",2026-03-01T10:00:00+00:00\n'
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace with one finished image and a study of it."""
+    workspace = init_workspace(tmp_path / "bench")
+    with Store.open(workspace.database_url) as store:
+        store.add_prompt_set(PromptSet("set", (Prompt("00000", "a star"),)))
+        store.add_model(ModelCard("m", "shapes"))
+        store.put_image(
+            ImageRecord(
+                "m", "set", "00000", 0, ImageState.DONE, path="m.png", sha256="0" * 64, width=8, height=8
+            )
+        )
+        store.add_study(Study("pilot", "set", ("m",), (Criterion("beauty", 1, 1, 5),)))
+    return workspace.root
+
+
+def run(root: Path, *arguments: str, fails: bool = False) -> Result:
+    return CliRunner().invoke(cli, ["--workspace", str(root), *arguments], catch_exceptions=fails)
+
+
+def test_imported_ratings_are_exported_as_they_were(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text(HEADER + ROWS)
+    assert run(root, "ratings", "import", str(file)).stderr == "recorded 2 ratings\n"
+    assert "recorded 0 ratings; 2 were recorded already" in run(root, "ratings", "import", str(file)).stderr
+    out = tmp_path / "out.csv"
+    assert "study pilot: 2 ratings" in run(root, "ratings", "export", "-o", str(out)).stderr
+    assert out.read_bytes().decode() == (
+        "study,annotator,model,prompt_id,sample,criterion,value,reason,duration_ms,created_at\r\n"
+        "pilot,lena,m,00000,0,beauty,4,,,2026-03-01T10:00:00+00:00\r\n"
+        'pilot,omar,m,00000,0,beauty,,"too dark, too small",,2026-03-01T10:00:00+00:00\r\n'
+    )
+    assert run(root, "ratings", "export", "--study", "pilot").stdout_bytes == out.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ("pilot,lena,m,00000,0,beauty,6,,\n", "line 4: beauty rating 6 is outside its scale 1 to 5"),
+        ("pilot,lena,m,00000,0,charm,3,,\n", "line 4: unknown criterion 'charm'"),
+        ("pilot,lena,m,00009,0,beauty,3,,\n", "has no image m/00009/0"),
+        ("pilots,lena,m,00000,0,beauty,3,,\n", "unknown study 'pilots': did you mean 'pilot'?"),
+    ],
+)
+def test_a_bad_row_imports_nothing(root: Path, tmp_path: Path, row: str, words: str) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text(HEADER + ROWS + row)
+    error = run(root, "ratings", "import", str(file), fails=True).exception
+    assert isinstance(error, InputError) and words in str(error)
+    with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
+        assert (store.ratings("pilot"), store.annotators()) == ([], [])
+
+
+def test_unknown_studies_and_workspaces_without_any_are_refused(root: Path, tmp_path: Path) -> None:
+    error = run(root, "ratings", "export", "--study", "x", fails=True).exception
+    assert isinstance(error, UnknownNameError)
+    empty = init_workspace(tmp_path / "empty").root
+    error = run(empty, "ratings", "export", fails=True).exception
+    assert isinstance(error, InputError) and "there is no study yet" in str(error)

@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import pytest
+
+from evaluation.human.scores import total_score
+from nami_bench.config import load_criteria, nami_1k_study_file
+from nami_bench.domain import GENEVAL_TASKS, Criterion
+from nami_bench.errors import InputError
+from nami_bench.leaderboard.published import GENEVAL_COLUMN, published_rows, with_published
+from nami_bench.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow, Status, ranked
+
+NAMI_1K = load_criteria(nami_1k_study_file())
+
+
+def row(model: str, total: float | None) -> LeaderboardRow:
+    return LeaderboardRow(model, Status.MEASURED, total=total)
+
+
+def test_equal_totals_share_a_rank_and_rows_without_total_have_none() -> None:
+    rows = [row("d", None), row("c", 50.0), row("b", 70.0), row("a", 50.0 + 1e-12), row("e", 10.0)]
+    ordered = ranked(rows, lambda r: r.total)
+    assert [(r.model, r.rank) for r in ordered] == [("b", 1), ("a", 2), ("c", 2), ("e", 4), ("d", None)]
+
+
+def test_the_published_totals_follow_from_the_published_criteria() -> None:
+    rows = {r.model: r for r in published_rows(NAMI_1K)}
+    totals = {name: r.total for name, r in rows.items() if r.total is not None}
+    assert totals == {
+        "SD3-medium": 69.97,
+        "Infinity": 69.77,
+        "Sana": 67.80,
+        "NAMI-2B": 70.69,
+        "FLUX-dev": 85.05,
+    }
+    for name, total in totals.items():
+        assert total_score(rows[name].criteria, NAMI_1K) == pytest.approx(total, abs=0.0101)
+
+
+def test_the_published_geneval_overall_is_the_mean_of_its_tasks() -> None:
+    scores = [r.automatic[GENEVAL_COLUMN.key] for r in published_rows(NAMI_1K) if r.automatic]
+    assert len(scores) == 5
+    for score in scores:
+        assert set(score.tasks) == set(GENEVAL_TASKS)
+        mean = sum(value or 0 for value in score.tasks.values()) / 6
+        assert score.value == pytest.approx(mean, abs=0.0101)  # both were rounded to two decimals
+
+
+def test_published_rows_come_after_the_measured_ones_and_are_never_ranked() -> None:
+    board = Leaderboard(rows=(replace(row("mine", 1.0), rank=1),), criteria=NAMI_1K, ranked_by="total")
+    rows = with_published(board).rows
+    assert [r.model for r in rows[:2]] == ["mine", "FLUX-dev"]
+    assert [r.rank for r in rows] == [1] + [None] * 6
+    assert all(r.status is Status.PUBLISHED and r.source and r.complete is None for r in rows[1:])
+
+
+def test_published_and_measured_geneval_never_share_a_column() -> None:
+    mine = AutomaticColumn("geneval", "geneval", "mask2former", GENEVAL_TASKS)
+    board = with_published(Leaderboard(rows=(row("mine", None),), automatic=(mine,)))
+    assert [column.key for column in board.automatic] == [mine.key, GENEVAL_COLUMN.key]
+    assert all(set(r.automatic) <= {GENEVAL_COLUMN.key} for r in board.published)
+
+
+@pytest.mark.parametrize(
+    "criteria",
+    [
+        (),
+        (Criterion("beauty", 1),),
+        (*NAMI_1K[:3], replace(NAMI_1K[3], weight=0.3)),
+        (*NAMI_1K, Criterion("beauty", 0.1)),
+    ],
+)
+def test_under_other_criteria_or_weights_only_geneval_is_quoted(criteria: tuple[Criterion, ...]) -> None:
+    rows = published_rows(criteria)
+    assert {r.model for r in rows} == {"FLUX-dev", "Sana", "NAMI-2B", "Hunyuan-DiT", "SD3-medium"}
+    assert all(r.total is None and not r.criteria and r.automatic for r in rows)
+
+
+def test_a_stratum_has_no_published_scores() -> None:
+    with pytest.raises(InputError, match="leave out --stratum or --published"):
+        with_published(Leaderboard(rows=(), stratum="long"))
