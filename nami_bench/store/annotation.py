@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from nami_bench.domain import Annotator, Assignment, ImageState, Rating, Role, Study
+from nami_bench.domain import SIMULATED_PREFIX, Annotator, Assignment, ImageState, Rating, Role, Study
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.catalog import find_model, find_prompt_set
@@ -43,6 +43,18 @@ class Candidate:
     sample: int
     stratum: str
     load: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One annotator's way through a study, in images: `done` of `total`.
+
+    `total` counts what the annotator was shown and what is still free for them; images that others
+    have filled are not in it.
+    """
+
+    done: int
+    total: int
 
 
 class Annotation:
@@ -145,7 +157,8 @@ class Annotation:
         """The annotator's open assignment, or a new one that `choose` picks, or None when all is done.
 
         `choose` sees every image of the study that this annotator was never shown. Choosing and recording
-        are one transaction, so two annotators never overfill an image.
+        are one transaction, so two annotators never overfill an image. An open assignment is dropped
+        where its lease ran out and others have filled the image since.
         """
         now = now or datetime.now(UTC)
         with self._database.writing() as session:
@@ -159,9 +172,12 @@ class Annotation:
                 )
                 .order_by(AssignmentRow.id)
             )
-            if row is not None:
+            if row is not None and not _is_lost(session, row, now):
                 row.assigned_at = now  # the lease runs again from here
                 return _assignment(row)
+            if row is not None:
+                session.delete(row)
+                session.flush()
             chosen = choose(_candidates(session, study_row, annotator_row, now))
             if chosen is None:
                 return None
@@ -184,18 +200,46 @@ class Annotation:
     def complete(self, token: str, annotator: str, ratings: Iterable[Rating]) -> None:
         """Record the ratings of an assignment and close it, in one transaction.
 
-        Rating an image again keeps the earlier values as history; the last ones are in force.
+        Rating an image again keeps the earlier values as history; the last ones are in force. The same
+        values again change nothing.
         Raises InputError, and records nothing, for a foreign token, a criterion that is missing, double or
-        unknown, or a value off its scale.
+        unknown, a value off its scale, or an image that others filled after the lease ran out.
         """
         with self._database.writing() as session:
             row = _find_assignment(session, token, annotator)
+            if _is_lost(session, row, datetime.now(UTC)):
+                raise InputError(
+                    "you were away so long that this image was given to somebody else: "
+                    "your scores for it are not needed any more"
+                )
             criteria = {c.name: c for c in row.study.criteria}
             ratings = list(ratings)
             _check_complete([r.criterion for r in ratings], criteria)
             for rating in ratings:
                 _append_rating(session, criteria[rating.criterion], row.annotator_id, row.image_id, rating)
-            row.completed_at = datetime.now(UTC)
+            row.completed_at = row.completed_at or datetime.now(UTC)
+
+    def withdraw(self, token: str, annotator: str) -> None:
+        """Take an open assignment back, as if it had never been shown (its image cannot be shown).
+
+        Raises InputError for a foreign token or an assignment that is completed.
+        """
+        with self._database.writing() as session:
+            row = _find_assignment(session, token, annotator)
+            if row.completed_at is not None:
+                raise InputError("this item is rated already: it cannot be taken back")
+            session.delete(row)
+
+    def progress(self, study: str, annotator: str) -> Progress:
+        """How far an annotator is in a study."""
+        with self._database.reading() as session:
+            study_row, annotator_row = _find_study(session, study), _find_annotator(session, annotator)
+            query = select(func.count(AssignmentRow.completed_at), func.count()).where(
+                AssignmentRow.study_id == study_row.id, AssignmentRow.annotator_id == annotator_row.id
+            )
+            done, shown = session.execute(query).one()
+            candidates = _candidates(session, study_row, annotator_row, datetime.now(UTC))
+            return Progress(done, shown + sum(c.load < study_row.overlap for c in candidates))
 
     def add_ratings(self, ratings: Iterable[Rating]) -> int:
         """Record ratings made elsewhere; all or nothing. Returns how many were new.
@@ -269,6 +313,18 @@ class Annotation:
             query = select(func.count()).select_from(ImageRow).join(ImageRow.prompt).where(*_in_study(row))
             return session.scalar(query) or 0
 
+    def study_strata(self, study: str) -> dict[str, int]:
+        """The images that `study_size` counts, by stratum."""
+        with self._database.reading() as session:
+            row = _find_study(session, study)
+            query = (
+                select(PromptRow.stratum, func.count())
+                .join_from(ImageRow, ImageRow.prompt)
+                .where(*_in_study(row))
+                .group_by(PromptRow.stratum)
+            )
+            return dict(session.execute(query).all())
+
     def completed(self, study: str) -> dict[str, int]:
         """Completed assignments by annotator's name."""
         with self._database.reading() as session:
@@ -286,10 +342,9 @@ class Annotation:
 
 
 def _candidates(session: Session, study: StudyRow, annotator: AnnotatorRow, now: datetime) -> list[Candidate]:
-    held = or_(AssignmentRow.completed_at.is_not(None), AssignmentRow.assigned_at > now - LEASE)
     load = (
         select(AssignmentRow.image_id, func.count().label("load"))
-        .where(AssignmentRow.study_id == study.id, held)
+        .where(AssignmentRow.study_id == study.id, _held(now))
         .group_by(AssignmentRow.image_id)
         .subquery()
     )
@@ -312,6 +367,27 @@ def _candidates(session: Session, study: StudyRow, annotator: AnnotatorRow, now:
         .order_by(ImageRow.id)
     )
     return [Candidate(*row) for row in session.execute(query)]
+
+
+def _held(now: datetime) -> ColumnElement[bool]:
+    return or_(AssignmentRow.completed_at.is_not(None), AssignmentRow.assigned_at > now - LEASE)
+
+
+def _is_lost(session: Session, row: AssignmentRow, now: datetime) -> bool:
+    """Whether the lease of an open assignment ran out and others have filled its image since."""
+    if row.completed_at is not None or row.assigned_at > now - LEASE:
+        return False
+    others = (
+        select(func.count())
+        .select_from(AssignmentRow)
+        .where(
+            AssignmentRow.study_id == row.study_id,
+            AssignmentRow.image_id == row.image_id,
+            AssignmentRow.id != row.id,
+            _held(now),
+        )
+    )
+    return (session.scalar(others) or 0) >= row.study.overlap
 
 
 def _in_study(study: StudyRow) -> list[ColumnElement[bool]]:
@@ -386,6 +462,8 @@ def _append_rating(
     if rating.value is not None:
         convert.criterion(criterion).check(rating.value)
     before = _current(session, criterion.id, annotator_id, image_id)
+    if before is not None and (before.value, before.reason) == (rating.value, rating.reason):
+        return  # a submission that was sent twice
     row = RatingRow(
         criterion_id=criterion.id,
         annotator_id=annotator_id,
@@ -424,7 +502,7 @@ class _ImportCache:
         if name not in self.annotators:
             row = self.session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
             if row is None:
-                role = Role.SIMULATED if name.startswith("simulated") else Role.ANNOTATOR
+                role = Role.SIMULATED if name.startswith(SIMULATED_PREFIX) else Role.ANNOTATOR
                 annotator = Annotator(name, role)
                 row = AnnotatorRow(name=annotator.name, role=annotator.role.value, active=annotator.active)
                 self.session.add(row)

@@ -1,0 +1,126 @@
+"""Simulated annotators, for demonstrations and for testing the statistics on known ground.
+
+They work through `RatingSession` like people. Their names begin with 'simulated', so that nobody
+can take their scores for human ones.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from annotator_app.sessions import CANNOT_JUDGE, Item, RatingSession
+from nami_bench.domain import (
+    SIMULATED_PREFIX,
+    Annotator,
+    Assignment,
+    Criterion,
+    ImageRecord,
+    Prompt,
+    Role,
+    Study,
+)
+from nami_bench.store import Store
+
+CANNOT_JUDGE_SHARE = 0.01
+
+Truth = Callable[[ImageRecord, Prompt], Mapping[str, float]]
+"""An image's true quality on each criterion by name, 0 to 100."""
+
+
+@dataclass(frozen=True, slots=True)
+class Temper:
+    """How one annotator departs from the truth, in points of 0-100.
+
+    Score = 50 + spread * (truth - 50) - severity + noise, where noise is normal with this
+    standard deviation.
+    """
+
+    severity: float
+    spread: float
+    noise: float
+
+    @classmethod
+    def of(cls, annotator: str, seed: int) -> "Temper":
+        """The temper that goes with a name: severity about 0 +- 6, spread about 1 +- 0.15, noise 5 to 11."""
+        rng = _random(seed, annotator)
+        return cls(
+            severity=float(rng.normal(0, 6)),
+            spread=float(np.exp(rng.normal(0, 0.15))),
+            noise=float(rng.uniform(5, 11)),
+        )
+
+
+def simulate_ratings(
+    store: Store,
+    images_dir: Path,
+    study: Study,
+    annotators: int,
+    truth: Truth,
+    seed: int = 0,
+    advance: Callable[[int], object] = lambda count: None,
+) -> int:
+    """Let `annotators` simulated annotators rate a study until nothing is left; return how many items.
+
+    They take turns, one item each. A score depends on seed, annotator and image alone, so an
+    interrupted run goes on as if it had not been. About one score in a hundred is "can't judge";
+    time on task is left unknown. `advance` is called with the number of items just rated.
+    """
+    workers = [
+        _Worker(store, images_dir, study, f"{SIMULATED_PREFIX}-{i + 1}", truth, seed)
+        for i in range(annotators)
+    ]
+    rated = 0
+    while workers:
+        workers = [worker for worker in workers if worker.rate_one()]
+        rated += len(workers)
+        advance(len(workers))
+    return rated
+
+
+class _Worker:
+    def __init__(
+        self, store: Store, images_dir: Path, study: Study, name: str, truth: Truth, seed: int
+    ) -> None:
+        if name not in {known.name for known in store.annotators()}:
+            store.add_annotator(Annotator(name, Role.SIMULATED))
+        self._store, self._name, self._truth, self._seed = store, name, truth, seed
+        self._session = RatingSession(store, images_dir, study, name)
+        self._temper = Temper.of(name, seed)
+
+    def rate_one(self) -> bool:
+        """Rate the next item; False when there is none."""
+        item = self._session.next_item()
+        if item is None:
+            return False
+        values, reasons = self._scores(item, self._store.assignment(item.token, self._name))
+        self._session.submit(item.token, values, reasons)
+        return True
+
+    def _scores(self, item: Item, assignment: Assignment) -> tuple[dict[str, float], dict[str, str]]:
+        image = assignment.image
+        rng = _random(self._seed, self._name, *image.key)
+        truth = self._truth(image, assignment.prompt)
+        values: dict[str, float] = {}
+        reasons: dict[str, str] = {}
+        for criterion in item.criteria:
+            # Both draws always, so that one criterion's outcome does not shift the next one's.
+            excused, error = rng.random() < CANNOT_JUDGE_SHARE, rng.normal()
+            if excused:
+                reasons[criterion.name] = CANNOT_JUDGE[-1]
+            else:
+                values[criterion.name] = self._value(criterion, truth[criterion.name], float(error))
+        return values, reasons
+
+    def _value(self, criterion: Criterion, truth: float, error: float) -> float:
+        temper = self._temper
+        points = 50 + temper.spread * (truth - 50) - temper.severity + temper.noise * error
+        share = round(min(max(points, 0.0), 100.0)) / 100
+        return criterion.minimum + share * (criterion.maximum - criterion.minimum)
+
+
+def _random(*identity: object) -> np.random.Generator:
+    digest = hashlib.sha256(repr(identity).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest))

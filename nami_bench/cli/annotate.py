@@ -1,0 +1,41 @@
+"""`nami-bench annotate`."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from nami_bench.cli.common import open_bench, say
+
+if TYPE_CHECKING:
+    from nami_bench.domain import Study
+
+
+@click.command(epilog="Example: nami-bench annotate --study nami-1k --port 8000")
+@click.option("--study", metavar="NAME", help="Study to annotate. Default: the newest.")
+@click.option("--host", help="Address to listen on; 0.0.0.0 for other machines too. Default: from nami.toml.")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one. Default: from nami.toml.")
+def annotate(study: str | None, host: str | None, port: int | None) -> None:
+    """Serve the annotation app until Ctrl-C.
+
+    Annotators open the printed address in a browser and log in with their name and the token that
+    `nami-bench annotators add NAME` printed. The app speaks plain HTTP: where they sit at other machines
+    than this one, put a proxy with HTTPS in front of it.
+    """
+    with open_bench() as bench:
+        from annotator_app.app import serve
+
+        settings = bench.workspace.annotate
+        serve(
+            bench.store,
+            bench.workspace.images_dir,
+            study,
+            settings.host if host is None else host,
+            settings.port if port is None else port,
+            _announce,
+        )
+    say("stopped; every submitted score is saved")
+
+
+def _announce(address: str, study: "Study") -> None:
+    say(f"annotating study {study.name!r} at {address}")
+    say("log in with a name and its token (new ones: `nami-bench annotators add NAME`); Ctrl-C stops")

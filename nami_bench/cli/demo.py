@@ -1,0 +1,178 @@
+"""`nami-bench demo`: the whole job on embedded defaults, offline."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from nami_bench.cli.common import progress, say, tally, workspace_root
+
+if TYPE_CHECKING:
+    from nami_bench.config import Workspace
+    from nami_bench.domain import ImageRecord, Prompt, PromptSet, Study
+    from nami_bench.store import Store
+
+# Three renderers of known, different quality: the ranking that everything after them must find.
+ERROR_RATES = {"shapes-good": 0.05, "shapes-fair": 0.25, "shapes-poor": 0.5}
+SAMPLES = 2
+SIMULATED_STUDY = "demo-simulated"
+OWN_STUDY = "demo"
+GUEST = "guest"
+
+
+@click.command(epilog="Example: nami-bench demo --no-serve")
+@click.option("--serve/--no-serve", default=True, help="Serve the annotation app at the end.")
+@click.option("--port", default=7860, show_default=True, help="Where the app listens.")
+def demo(serve: bool, port: int) -> None:
+    """The whole job once: prompts, images, GenEval, human ratings, leaderboard; then the annotation app.
+
+    Works offline in the workspace (./nami-workspace by default). The models are a procedural renderer with
+    planted errors, and the first ratings come from simulated annotators: both are test instruments, and are
+    named so. Run it again to go on where it was.
+    """
+    from nami_bench.config import init_workspace, open_workspace
+    from nami_bench.store import Store
+
+    root = workspace_root()
+    workspace = open_workspace(root) if (root / "nami.toml").exists() else init_workspace(root)
+    say(f"workspace: {root}")
+    with Store.open(workspace.database_url) as store:
+        prompt_set = _prompts(workspace, store)
+        _images(workspace, store, prompt_set)
+        _geneval(workspace, store, prompt_set)
+        _simulated_ratings(workspace, store, prompt_set)
+        _leaderboard(workspace, store)
+        if serve:
+            _serve(workspace, store, prompt_set, port)
+
+
+def _prompts(workspace: "Workspace", store: "Store") -> "PromptSet":
+    from nami_bench import pipeline
+    from prompts.assembly import build_prompt_set
+
+    prompt_set = build_prompt_set("shapes-demo")
+    path = pipeline.save_prompt_set(workspace, store, prompt_set)
+    say(f"1. prompts: {len(prompt_set)} in {path}")
+    return prompt_set
+
+
+def _images(workspace: "Workspace", store: "Store", prompt_set: "PromptSet") -> None:
+    from nami_bench import pipeline
+    from nami_bench.domain import ModelCard
+
+    say("2. images: a procedural renderer (a test instrument, not a model) at three error rates")
+    # A seed for each model: with one seed they would share every picture that is drawn right.
+    for seed, (name, rate) in enumerate(ERROR_RATES.items()):
+        store.add_model(ModelCard(name, "shapes", {"error_rate": rate}))
+        with progress(f"   {name}", SAMPLES * len(prompt_set)) as advance:
+            report = pipeline.generate(
+                store,
+                workspace.images_dir,
+                name,
+                prompt_set,
+                samples=SAMPLES,
+                seed=seed,
+                advance=advance,
+            )
+        say(f"   {name} (errors planted in {rate:.0%}): {tally(report.counts)}")
+
+
+def _geneval(workspace: "Workspace", store: "Store", prompt_set: "PromptSet") -> None:
+    from nami_bench import pipeline
+
+    say("3. GenEval, with an analytic detector that finds the shapes in the pixels")
+    for name in ERROR_RATES:
+        with progress(f"   {name}", SAMPLES * len(prompt_set)) as advance:
+            options = {"detector": "shapes"}
+            counts = pipeline.evaluate(
+                store, workspace.images_dir, "geneval", options, [name], prompt_set.name, advance
+            )
+        say(f"   {name}: {tally(counts)}")
+
+
+def _study(store: "Store", prompt_set: "PromptSet", name: str) -> "Study":
+    """The study `name` over the demo's models by NAMI-1K's protocol, made if it is not there."""
+    from nami_bench.config import load_study, nami_1k_study_file
+
+    if name not in {study.name for study in store.studies()}:
+        store.add_study(
+            load_study(nami_1k_study_file(), name=name, prompt_set=prompt_set.name, models=tuple(ERROR_RATES))
+        )
+    return store.study(name)
+
+
+def _simulated_ratings(workspace: "Workspace", store: "Store", prompt_set: "PromptSet") -> None:
+    from annotator_app.simulate import simulate_ratings
+
+    say("4. ratings: five SIMULATED annotators score every image (nobody's opinion: they show the way)")
+    study = _study(store, prompt_set, SIMULATED_STUDY)
+    wanted = store.study_size(study.name) * study.overlap
+    left = wanted - sum(store.completed(study.name).values())
+    with progress("   simulated", left) as advance:
+        simulate_ratings(
+            store,
+            workspace.images_dir,
+            study,
+            study.overlap,
+            _planted_truth(store, prompt_set),
+            advance=advance,
+        )
+    say(f"   {wanted} items rated")
+
+
+def _planted_truth(
+    store: "Store", prompt_set: "PromptSet"
+) -> "Callable[[ImageRecord, Prompt], Mapping[str, float]]":
+    """What the simulated annotators perceive, 0-100: relevance from GenEval's verdict, the rest from the
+    planted error rate and a fixed quirk of each image."""
+    scores = store.scores(metric="geneval", prompt_set=prompt_set.name)
+    correct = {(s.model, s.prompt_id, s.sample): s.value for s in scores}
+
+    def truth(image: "ImageRecord", prompt: "Prompt") -> Mapping[str, float]:
+        quality = 80 - 50 * ERROR_RATES[image.model]
+        quirk = int(hashlib.sha256(str(image.sha256).encode()).hexdigest()[:4], 16) / 0xFFFF * 20 - 10
+        matches = correct.get((image.model, prompt.id, image.sample))
+        return {
+            "relevance": 85.0 if matches else 35.0,
+            "coherence": quality + quirk,
+            "aesthetics": quality - 15 + quirk,
+            "authenticity": quality - 25 - quirk,
+        }
+
+    return truth
+
+
+def _leaderboard(workspace: "Workspace", store: "Store") -> None:
+    from nami_bench.cli.leaderboard import print_leaderboard
+    from nami_bench.images import write_bytes
+    from nami_bench.leaderboard.files import leaderboard_csv
+    from nami_bench.leaderboard.from_store import leaderboard_from_store
+    from nami_bench.leaderboard.html import leaderboard_html
+
+    say("5. leaderboard")
+    board = leaderboard_from_store(store, study=SIMULATED_STUDY)
+    print_leaderboard(board)
+    for name, data in (("csv", leaderboard_csv(board)), ("html", leaderboard_html(board))):
+        path = workspace.reports_dir / f"leaderboard.{name}"
+        write_bytes(path, data)
+        say(f"   {path}")
+
+
+def _serve(workspace: "Workspace", store: "Store", prompt_set: "PromptSet", port: int) -> None:
+    from annotator_app.app import serve
+    from nami_bench.domain import Annotator
+
+    _study(store, prompt_set, OWN_STUDY)
+    token = (
+        store.reset_token(GUEST)
+        if GUEST in {annotator.name for annotator in store.annotators()}
+        else store.add_annotator(Annotator(GUEST))
+    )
+
+    def announce(address: str, study: "Study") -> None:
+        say(f"6. score the same images yourself: open {address}")
+        say(f"   name {GUEST}, token {token}; Ctrl-C stops")
+        say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {study.name}")
+
+    serve(store, workspace.images_dir, OWN_STUDY, workspace.annotate.host, port, announce)

@@ -1,0 +1,217 @@
+"""A small study with pictures on disk, and the real server."""
+
+import asyncio
+import queue
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from nami_bench.config import Workspace, init_workspace
+from nami_bench.domain import (
+    Annotator,
+    Criterion,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Prompt,
+    PromptSet,
+    Study,
+    prompt_id,
+)
+from nami_bench.images import write_png
+from nami_bench.store import Store
+
+MODELS = ("zebrafish-xl", "quokka-9b")
+CRITERIA = (
+    Criterion("relevance", 0.5, anchors={0: "unrelated", 100: "all of it"}),
+    Criterion("realism", 0.5, minimum=1, maximum=5),
+)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A workspace with one study and two annotators, and their tokens."""
+
+    workspace: Workspace
+    store: Store
+    study: Study
+    tokens: dict[str, str]
+
+    @property
+    def images_dir(self) -> Path:
+        return self.workspace.images_dir
+
+    @property
+    def images(self) -> list[ImageRecord]:
+        return self.store.images()
+
+    def file(self, image: ImageRecord) -> Path:
+        assert image.path is not None
+        return self.images_dir / image.path
+
+
+def make_bench(
+    root: Path,
+    *,
+    strata: tuple[str, ...],
+    overlap: int = 2,
+    seed: int = 0,
+    criteria: tuple[Criterion, ...] = CRITERIA,
+) -> Bench:
+    """One prompt for each entry of `strata`, one image of each model for each prompt."""
+    workspace = init_workspace(root)
+    store = Store.open(workspace.database_url)
+    prompts = tuple(
+        Prompt(prompt_id(i), f"picture <i>{i}</i> & more", stratum) for i, stratum in enumerate(strata)
+    )
+    store.add_prompt_set(PromptSet("pictures", prompts))
+    rng = np.random.default_rng(seed)
+    for model in MODELS:
+        store.add_model(ModelCard(model, "folder"))
+        for prompt in prompts:
+            path = f"{model}/pictures/{prompt.id}/samples/0000.png"
+            pixels = Image.fromarray(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8))
+            stored = write_png(workspace.images_dir / path, pixels, {"model": model})
+            store.put_image(
+                ImageRecord(
+                    model=model,
+                    prompt_set="pictures",
+                    prompt_id=prompt.id,
+                    sample=0,
+                    state=ImageState.DONE,
+                    path=path,
+                    sha256=stored.sha256,
+                    width=stored.width,
+                    height=stored.height,
+                )
+            )
+    study = Study(
+        "trial", "pictures", MODELS, criteria, overlap=overlap, seed=seed, instructions="Look *well*."
+    )
+    store.add_study(study)
+    tokens = {name: store.add_annotator(Annotator(name)) or "" for name in ("ada", "bob")}
+    return Bench(workspace, store, study, tokens)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """Six prompts in three strata, twelve images, overlap 2."""
+    made = make_bench(tmp_path / "bench", strata=("short", "short", "community", "community", "long", "long"))
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    """`new_bench(name, strata=..., overlap=...)` makes a workspace of one's own measure."""
+    made: list[Bench] = []
+
+    def build(name: str, **measure: object) -> Bench:
+        made.append(make_bench(tmp_path / name, **measure))  # type: ignore[arg-type]
+        return made[-1]
+
+    yield build
+    for one in made:
+        one.store.close()
+
+
+@pytest.fixture
+def listening() -> Callable[[Bench], AbstractContextManager[str]]:
+    """`with listening(bench) as address` serves the application over HTTP from a thread."""
+    return _listening
+
+
+@pytest.fixture
+def address(bench: Bench) -> Iterator[str]:
+    """The address where `bench` is served."""
+    with _listening(bench) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, httpx.Client]]:
+    """A workspace and a logged-in browser for tests that change nothing."""
+    made = make_bench(tmp_path_factory.mktemp("shared") / "bench", strata=("short",))
+    with _listening(made) as url, httpx.Client(base_url=url, timeout=30) as client:
+        client.post("/login", data={"name": "ada", "token": made.tokens["ada"]})
+        yield made, client
+    made.store.close()
+
+
+@contextmanager
+def _listening(bench: Bench) -> Iterator[str]:
+    import uvicorn
+
+    from annotator_app.app import build_app
+
+    running: queue.Queue[uvicorn.Server] = queue.Queue()
+
+    async def run(listener: socket.socket) -> None:
+        # Built inside a loop: outside, Gradio makes loops of its own and never closes them.
+        app = build_app(bench.store, bench.images_dir, bench.study)
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+        running.put(server)
+        await server.serve(sockets=[listener])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=lambda: asyncio.run(run(listener)))
+        thread.start()
+        server = running.get(timeout=30)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Server:
+    """`nami-bench annotate`, running."""
+
+    address: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def interrupt(self) -> tuple[int, str]:
+        """Press Ctrl-C; the exit code and everything the program printed."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(timeout=15), self.log.read_text()
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., Server]]:
+    """`start_server(bench, *arguments)` runs `nami-bench annotate` in a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(bench: Bench, *arguments: str) -> Server:
+        root = bench.workspace.root
+        log = root / f"annotate-{len(started)}.log"
+        command = [sys.executable, "-m", "nami_bench", "--workspace", str(root), "annotate", *arguments]
+        with log.open("w") as stderr:
+            started.append(subprocess.Popen(command, stderr=stderr, stdout=subprocess.DEVNULL, text=True))
+        return Server(_address(started[-1], log), started[-1], log)
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    for _ in range(600):
+        if found := re.search(r"at (http://\S+)", log.read_text()):
+            return found[1]
+        assert process.poll() is None, f"the server ended: {log.read_text()}"
+        time.sleep(0.1)
+    raise AssertionError(f"the server did not start within a minute: {log.read_text()}")

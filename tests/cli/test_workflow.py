@@ -1,0 +1,122 @@
+"""The main job from the command line: on the demo's own models, and on real photographs."""
+
+import csv
+import io
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from skimage import data
+
+from nami_bench.cli.app import cli
+from nami_bench.images import GenEvalFolder
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command in a workspace of its own; it must succeed."""
+    monkeypatch.chdir(tmp_path)
+
+    def invoke(*arguments: str) -> Result:
+        result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result
+
+    invoke("init", ".")
+    return invoke
+
+
+@contextmanager
+def serving(*arguments: str) -> Iterator[str]:
+    """A command that serves until Ctrl-C; yields the address that it prints."""
+    command = [sys.executable, "-m", "nami_bench", *arguments]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            lines = iter(process.stderr.readline, "")
+            yield next(match[0] for line in lines if (match := re.search(r"http://\S+", line)))
+        finally:
+            process.send_signal(signal.SIGINT)
+
+
+def test_photographs_from_folder_to_leaderboard(run: Run, tmp_path: Path) -> None:
+    """Import in GenEval's layout, score in the app over HTTP, read the leaderboard."""
+    shots = {
+        "an astronaut in an orange suit": data.astronaut(),
+        "a cat looking at you": data.chelsea(),
+        "a cup of coffee on a wooden table": data.coffee(),
+    }
+    for camera in ("sharp", "faded"):
+        folder = GenEvalFolder(tmp_path / "made-elsewhere" / camera)
+        for index, (text, pixels) in enumerate(shots.items()):
+            folder.write_metadata(index, {"prompt": text})
+            path = folder.sample_path(index, 0)
+            path.parent.mkdir()
+            Image.fromarray(pixels if camera == "sharp" else 128 + pixels // 4).save(path)
+        run(
+            "images",
+            "import",
+            str(folder.root),
+            "--model",
+            camera,
+            "--prompts",
+            _prompt_file(tmp_path, shots),
+        )
+    run("images", "verify")
+    run("study", "create", "--name", "photos", "--prompts", "shots")
+
+    token = run("annotators", "add", "lena").stdout.split()[1]
+    with serving("annotate", "--port", "0") as address, httpx.Client(base_url=address) as browser:
+        browser.post("/login", data={"name": "lena", "token": token})
+        while (item := browser.get("/item").json()["item"]) is not None:
+            picture = Image.open(io.BytesIO(browser.get(f"/item/{item['token']}.png").content))
+            darkest = picture.convert("L").getextrema()[0]
+            value = 90 if darkest < 100 else 30  # this annotator sees what was done to the pictures
+            values = {criterion["name"]: value for criterion in item["criteria"]}
+            scores = {"values": values, "reasons": {}, "duration_ms": 1500}
+            assert browser.post(f"/item/{item['token']}", json=scores).status_code == 204
+
+    rows = list(csv.DictReader(io.StringIO(run("leaderboard", "--format", "csv").stdout)))
+    assert [(r["rank"], r["model"], float(r["total"]), r["ratings"]) for r in rows] == [
+        ("1", "sharp", 90.0, "12"),
+        ("2", "faded", 30.0, "12"),
+    ]
+    exported = run("ratings", "export", "-o", "ratings.csv")
+    assert exported.exit_code == 0
+    alone = json.loads(run("leaderboard", "--ratings", "ratings.csv", "--json").stdout)
+    assert [row["model"] for row in alone["rows"]] == ["sharp", "faded"]
+
+
+def _prompt_file(folder: Path, shots: dict[str, object]) -> str:
+    path = folder / "shots.txt"
+    path.write_text("".join(f"{text}\n" for text in shots))
+    return str(path)
+
+
+def test_the_demo_finds_the_planted_ranking_and_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
+    first = run("demo", "--no-serve")
+    known = ["shapes-good", "shapes-fair", "shapes-poor"]
+    board = json.loads(run("leaderboard", "--json").stdout)
+    assert [row["model"] for row in board["rows"]] == known
+    assert {row["status"] for row in board["rows"]} == {"simulated"}
+    assert "SIMULATED" in first.output
+    for name in ("leaderboard.csv", "leaderboard.html"):
+        assert "simulated" in (tmp_path / "reports" / name).read_text()
+    images = {p: p.stat().st_mtime_ns for p in (tmp_path / "images").rglob("*.png")}
+    assert len(images) == 3 * 2 * 48
+    ratings = run("ratings", "export").stdout
+
+    run("demo", "--no-serve")
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "images").rglob("*.png")} == images
+    assert run("ratings", "export").stdout == ratings
