@@ -1,6 +1,6 @@
 """The store: takes and returns domain values, keeps them in SQLite or PostgreSQL."""
 
-from nami_bench.store.annotation import Candidate, Progress
+from nami_bench.store.assignments import Candidate, Progress
 from nami_bench.store.store import Store
 
 __all__ = ["Candidate", "Progress", "Store"]

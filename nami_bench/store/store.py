@@ -3,13 +3,15 @@
 from types import TracebackType
 from typing import Self
 
-from nami_bench.store.annotation import Annotation
+from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.database import Database
+from nami_bench.store.ratings import Ratings
 from nami_bench.store.results import Results
+from nami_bench.store.studies import Studies
 
 
-class Store(Catalog, Results, Annotation):
+class Store(Catalog, Results, Studies, Assignments, Ratings):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)

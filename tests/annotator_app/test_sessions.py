@@ -17,7 +17,7 @@ from annotator_app.sessions import RatingSession, choose, open_study
 from nami_bench.domain import Annotator, Criterion, Study
 from nami_bench.errors import ImageError, InputError, StorageError
 from nami_bench.store import Candidate
-from nami_bench.store.annotation import LEASE
+from nami_bench.store.assignments import LEASE
 
 GOOD = {"relevance": 70.0, "realism": 4.0}
 

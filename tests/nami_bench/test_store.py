@@ -27,7 +27,7 @@ from nami_bench.domain import (
 )
 from nami_bench.errors import InputError, StorageError, UnknownNameError, VersionError
 from nami_bench.store import Candidate, Store
-from nami_bench.store.annotation import LEASE
+from nami_bench.store.assignments import LEASE
 from nami_bench.store.database import HEAD_REVISION, Database
 from nami_bench.store.tables import Base
 

@@ -1,0 +1,173 @@
+"""Ratings: every revision is kept, the last one is in force."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import and_, func, select
+from sqlalchemy.orm import Session, contains_eager, joinedload
+
+from nami_bench.domain import SIMULATED_PREFIX, Annotator, Rating, Role
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.store import convert
+from nami_bench.store.database import Database
+from nami_bench.store.studies import find_study, in_study
+from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, PromptRow, RatingRow, StudyRow
+
+
+class Ratings:
+    """Store methods on ratings."""
+
+    _database: Database
+
+    def add_ratings(self, ratings: Iterable[Rating]) -> int:
+        """Record ratings made elsewhere; all or nothing. Returns how many were new.
+
+        Ratings that are recorded with the same value are passed over; another value for the same cell
+        raises InputError. Annotators not yet known are added, without a token.
+        """
+        added = 0
+        with self._database.writing() as session:
+            cache = _ImportCache(session)
+            for rating in ratings:
+                criterion, image = cache.criterion(rating), cache.image(rating)
+                annotator_id = cache.annotator(rating.annotator).id
+                current = _current(session, criterion.id, annotator_id, image.id)
+                if current is None:
+                    append_rating(session, criterion, annotator_id, image.id, rating)
+                    added += 1
+                elif current.value != rating.value:
+                    raise InputError(
+                        f"{rating.annotator!r} already rated {rating.criterion} of {rating.model}/"
+                        f"{rating.prompt_id}/{rating.sample} with another value: nothing was imported"
+                    )
+        return added
+
+    def ratings(self, study: str) -> list[Rating]:
+        """The ratings in force (the last revision of each), by model, prompt, sample and annotator."""
+        with self._database.reading() as session:
+            study_id = find_study(session, study).id
+            later = (
+                select(RatingRow.criterion_id, RatingRow.annotator_id, RatingRow.image_id)
+                .add_columns(func.max(RatingRow.revision).label("revision"))
+                .group_by(RatingRow.criterion_id, RatingRow.annotator_id, RatingRow.image_id)
+                .subquery()
+            )
+            query = (
+                select(RatingRow)
+                .join(
+                    later,
+                    and_(
+                        RatingRow.criterion_id == later.c.criterion_id,
+                        RatingRow.annotator_id == later.c.annotator_id,
+                        RatingRow.image_id == later.c.image_id,
+                        RatingRow.revision == later.c.revision,
+                    ),
+                )
+                .join(RatingRow.criterion)
+                .join(RatingRow.image)
+                .join(ImageRow.prompt)
+                .where(CriterionRow.study_id == study_id)
+                .options(
+                    contains_eager(RatingRow.criterion).joinedload(CriterionRow.study),
+                    contains_eager(RatingRow.image).options(
+                        joinedload(ImageRow.model), contains_eager(ImageRow.prompt)
+                    ),
+                    joinedload(RatingRow.annotator),
+                )
+                .order_by(
+                    ImageRow.model_id,
+                    PromptRow.id,
+                    ImageRow.sample,
+                    RatingRow.annotator_id,
+                    CriterionRow.position,
+                )
+            )
+            return [convert.rating(row) for row in session.scalars(query)]
+
+
+def append_rating(
+    session: Session, criterion: CriterionRow, annotator_id: int, image_id: int, rating: Rating
+) -> None:
+    """Add a revision, unless it says what the last one says; raises InputError for a value off its scale."""
+    if rating.value is not None:
+        convert.criterion(criterion).check(rating.value)
+    before = _current(session, criterion.id, annotator_id, image_id)
+    if before is not None and (before.value, before.reason) == (rating.value, rating.reason):
+        return  # a submission that was sent twice
+    row = RatingRow(
+        criterion_id=criterion.id,
+        annotator_id=annotator_id,
+        image_id=image_id,
+        revision=0 if before is None else before.revision + 1,
+        value=rating.value,
+        reason=rating.reason,
+        duration_ms=rating.duration_ms,
+    )
+    if rating.created_at is not None:
+        row.created_at = rating.created_at
+    session.add(row)
+
+
+def _current(session: Session, criterion_id: int, annotator_id: int, image_id: int) -> RatingRow | None:
+    return session.scalar(
+        select(RatingRow)
+        .where(
+            RatingRow.criterion_id == criterion_id,
+            RatingRow.annotator_id == annotator_id,
+            RatingRow.image_id == image_id,
+        )
+        .order_by(RatingRow.revision.desc())
+        .limit(1)
+    )
+
+
+class _ImportCache:
+    """Look-ups of an import, each done once."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.studies: dict[str, StudyRow] = {}
+        self.annotators: dict[str, AnnotatorRow] = {}
+        self.image_rows: dict[str, dict[tuple[str, str, int], ImageRow]] = {}
+
+    def study(self, name: str) -> StudyRow:
+        if name not in self.studies:
+            self.studies[name] = find_study(self.session, name)
+        return self.studies[name]
+
+    def criterion(self, rating: Rating) -> CriterionRow:
+        criteria = {c.name: c for c in self.study(rating.study).criteria}
+        if rating.criterion not in criteria:
+            raise UnknownNameError(f"criterion of study {rating.study!r}", rating.criterion, criteria)
+        return criteria[rating.criterion]
+
+    def annotator(self, name: str) -> AnnotatorRow:
+        if name not in self.annotators:
+            row = self.session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
+            if row is None:
+                role = Role.SIMULATED if name.startswith(SIMULATED_PREFIX) else Role.ANNOTATOR
+                annotator = Annotator(name, role)
+                row = AnnotatorRow(name=annotator.name, role=annotator.role.value, active=annotator.active)
+                self.session.add(row)
+                self.session.flush()
+            self.annotators[name] = row
+        return self.annotators[name]
+
+    def image(self, rating: Rating) -> ImageRow:
+        study = self.study(rating.study)
+        if rating.study not in self.image_rows:
+            query = (
+                select(ImageRow)
+                .join(ImageRow.prompt)
+                .where(*in_study(study))
+                .options(joinedload(ImageRow.model), contains_eager(ImageRow.prompt))
+            )
+            self.image_rows[rating.study] = {
+                (row.model.name, row.prompt.prompt_id, row.sample): row for row in self.session.scalars(query)
+            }
+        image = self.image_rows[rating.study].get((rating.model, rating.prompt_id, rating.sample))
+        if image is None:
+            raise InputError(
+                f"study {rating.study!r} has no image {rating.model}/{rating.prompt_id}/{rating.sample}: "
+                "nothing was imported"
+            )
+        return image
