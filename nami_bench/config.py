@@ -97,7 +97,7 @@ def find_workspace(explicit: Path | None = None) -> Path:
     """The workspace folder a command works on: `explicit`, else the current folder, else ./nami-workspace."""
     if explicit is not None:
         return explicit
-    here = Path.cwd()
+    here = Path()
     return here if (here / "nami.toml").is_file() else here / DEFAULT_WORKSPACE
 
 

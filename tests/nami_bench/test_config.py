@@ -31,9 +31,9 @@ def test_the_current_folder_wins_over_the_default_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert find_workspace() == tmp_path / "nami-workspace"
+    assert find_workspace() == Path("nami-workspace")
     init_workspace(tmp_path)
-    assert find_workspace() == tmp_path
+    assert find_workspace() == Path()
     assert find_workspace(Path("elsewhere")) == Path("elsewhere")
 
 
