@@ -46,8 +46,8 @@ $(VENV)/.core: $(VENV)/.python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	@echo "installing what the tests need into $(VENV)"
-	@$(PIP) -e '.[dev]'
+	@echo "installing what the tests need into $(VENV): torch and its CUDA libraries too, about 6 GB"
+	@$(PIP) -e '.[dev,models]'
 	@touch $@
 
 # The browser tests drive Chromium; where it cannot be had they are skipped, and say so.

@@ -26,9 +26,9 @@ class GenerationResult:
     """One image, or why there is none.
 
     Exactly one of `image`, `file` and `reason` is set: pixels to be written, a finished file to be
-    copied byte for byte, or the reason of a failure or refusal (`state`). `seconds` is the time that
-    this image took, its share of the batch where several are made at once. `provenance` adds what the
-    generator alone knows (library versions, device ...).
+    copied byte for byte before the next result is asked for, or the reason of a failure or refusal
+    (`state`). `seconds` is the time that this image took, its share of the batch where several are made
+    at once. `provenance` adds what the generator alone knows (library versions, device ...).
     """
 
     request: GenerationRequest

@@ -271,6 +271,16 @@ def test_a_server_that_keeps_failing_fails_the_image_and_the_rest_goes_on(servic
     assert service.asked.count("a dog") == 3
 
 
+def test_a_long_wait_is_said(
+    service: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(retrying_client, "_LONG_WAIT", 0.0)
+    service.files["/file"] = Reply(503)
+    reason = failure(service, data({"url": f"{service.address}/file?signature=secret"}), max_retries=1)
+    assert reason == f"the image's address {service.address}/file answered 503"
+    assert f"{service.address}/file: 503; trying again in 0 seconds" in caplog.messages
+
+
 def test_waits_grow_and_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying_client, "_FIRST_WAIT", 1.0)
     for attempts, longest in [(1, 1), (2, 2), (3, 4), (6, 32), (9, 60)]:
