@@ -1,0 +1,158 @@
+"""Where a model's files are, and what identifies them: a hash, or a commit of the Hugging Face hub."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+from diffusers import DiffusionPipeline
+from huggingface_hub import constants, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from generators.reasons import one_line
+from nami_bench.errors import InputError
+
+INDEX = "model_index.json"
+_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """Files on this machine, and what identifies their content: `commit` or `sha256`."""
+
+    path: Path
+    identity: Mapping[str, str]
+
+
+def check_model_name(name: str, revision: str | None = None) -> None:
+    """Raise InputError unless `name` is a folder that holds a diffusers pipeline or may be a hub name."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if revision is not None:
+            raise InputError(f"{path} is a folder and has no revisions: leave revision out")
+        if not (path / INDEX).is_file():
+            raise InputError(
+                f"{path} holds no diffusers pipeline: it has no {INDEX}; "
+                "give the folder that save_pretrained wrote"
+            )
+    elif not _HUB_NAME.fullmatch(name):
+        raise InputError(f"model {name!r} is neither a folder nor a hub name such as 'owner/name'")
+
+
+def pipeline_files(name: str, revision: str | None = None, variant: str | None = None) -> ModelFiles:
+    """The folder of a pipeline: `name` itself where it is a folder, else fetched from the hub or its cache.
+
+    Raises InputError where there is no such model, or none that can be had now.
+    """
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return ModelFiles(path, {"sha256": pipeline_sha256(path)})
+    try:
+        folder = Path(DiffusionPipeline.download(name, revision=revision, variant=variant))
+    except (OSError, ValueError, EntryNotFoundError) as error:
+        _explain("model", name, revision, error)
+    return ModelFiles(folder, {"commit": folder.name})
+
+
+def lora_file(name: str, revision: str | None = None) -> ModelFiles:
+    """The one safetensors file of a LoRA: `name` is the file, a folder that holds it, or a hub name.
+
+    Raises InputError where there is none, or more than one.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return ModelFiles(path, {"sha256": file_sha256(path)})
+    if path.is_dir():
+        path = _only_safetensors(path)
+        return ModelFiles(path, {"sha256": file_sha256(path)})
+    if not _HUB_NAME.fullmatch(name):
+        raise InputError(
+            f"LoRA {name!r} is neither a file, nor a folder, nor a hub name such as 'owner/name'"
+        )
+    try:
+        folder = Path(snapshot_download(name, revision=revision, allow_patterns=["*.safetensors"]))
+    except (OSError, ValueError, EntryNotFoundError) as error:
+        _explain("LoRA", name, revision, error)
+    return ModelFiles(_only_safetensors(folder), {"commit": folder.name})
+
+
+def pipeline_sha256(folder: Path) -> str:
+    """One hash for a pipeline's folder: of its index and of every file in its components' folders.
+
+    What else lies in the folder (a README, a single-file copy of the weights) does not count. Weights are
+    read once (about 1.5 GB/s); while a file keeps its size and time, its hash is remembered.
+    """
+    lines = [f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in _content(folder)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file of any size, remembered while its size and time stay the same."""
+    status = path.stat()
+    return _hash(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=4096)
+def _hash(path: Path, size: int, modified: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _content(folder: Path) -> Iterator[Path]:
+    try:
+        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / INDEX} is not readable JSON: {error}") from error
+    yield folder / INDEX
+    for component in sorted(name for name in index if (folder / name).is_dir()):
+        yield from sorted(path for path in (folder / component).rglob("*") if path.is_file())
+
+
+def _only_safetensors(folder: Path) -> Path:
+    found = sorted(folder.rglob("*.safetensors"))
+    if len(found) != 1:
+        names = ", ".join(path.name for path in found) or "none"
+        raise InputError(f"{folder} must hold one safetensors file, it holds {names}: name the file itself")
+    return found[0]
+
+
+def _explain(kind: str, name: str, revision: str | None, error: Exception) -> NoReturn:
+    """Say in one sentence why the hub did not give it."""
+    causes = list(_causes(error))
+    page = f"{constants.ENDPOINT}/{name}"
+    if any(isinstance(cause, GatedRepoError) for cause in causes):
+        why = f"is gated: accept its licence at {page}, then log in with `hf auth login` or set HF_TOKEN"
+    elif any(isinstance(cause, RevisionNotFoundError) for cause in causes):
+        why = f"has no revision {revision!r}: see {page}/commits/main"
+    elif any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
+        why = (
+            "is neither a folder here nor a public model of the hub: check the name, "
+            "or log in with `hf auth login` where it is private"
+        )
+    elif answer := next((cause for cause in causes if isinstance(cause, HfHubHTTPError)), None):
+        why = f"cannot be had from the hub: {one_line(str(answer))}"
+    elif isinstance(error, OSError) and error.errno is None:
+        state = "HF_HUB_OFFLINE is set" if constants.is_offline_mode() else "no answer"
+        why = (
+            f"is no folder, is not complete in the hub's cache {constants.HF_HUB_CACHE}, and the hub is "
+            f"out of reach ({state}): give a local folder, or allow the network"
+        )
+    else:
+        why = f"cannot be had from the hub: {one_line(str(error))}"
+    raise InputError(f"{kind} {name!r} {why}") from error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,87 @@
+"""What every neural generator needs of torch: a device, a dtype, seeded noise, versions, pictures."""
+
+import importlib.metadata
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from PIL.Image import Image, fromarray
+
+from generators.batching import NoImage
+from generators.protocol import GenerationRequest
+from generators.reasons import one_line
+from nami_bench.domain import ImageState
+from nami_bench.errors import InputError
+
+DtypeName = Literal["float32", "bfloat16", "float16"]
+LIBRARIES = ("torch", "diffusers", "transformers")
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """The device called `name` ("cuda", "cuda:1", "mps", "cpu"); "auto" takes the best one there is.
+
+    Raises InputError for a name that torch doesn't know or a device that this machine hasn't got.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = one_line(str(error))
+        raise InputError(f"device {name!r} cannot be used here, device=auto finds one: {reason}") from error
+    return device
+
+
+def choose_dtype(
+    device: torch.device, wanted: DtypeName | None = None, published: DtypeName | None = None
+) -> torch.dtype:
+    """`wanted`; else float32 on a CPU; else `published`; else bfloat16 (float16 on GPUs too old for it)."""
+    if wanted is None and device.type == "cpu":
+        wanted = "float32"
+    name = wanted or published
+    if name is None:
+        old = device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0)
+        name = "float16" if old else "bfloat16"
+    dtype: torch.dtype = getattr(torch, name)
+    return dtype
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """'bfloat16' for torch.bfloat16."""
+    return str(dtype).removeprefix("torch.")
+
+
+def device_name(device: torch.device) -> str:
+    """The product's name of a CUDA device, else the device's type."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def noise_generators(requests: Sequence[GenerationRequest]) -> list[torch.Generator]:
+    """One random generator for each image, seeded with the request's seed.
+
+    They live on the CPU, so that a seed means the same noise on every device. It does depend on the dtype
+    that the noise is drawn in.
+    """
+    return [torch.Generator("cpu").manual_seed(request.seed) for request in requests]
+
+
+def library_versions() -> dict[str, str]:
+    """Installed versions of the libraries that pixels depend on."""
+    return {name: importlib.metadata.version(name) for name in LIBRARIES}
+
+
+def pictures(images: Sequence[Any]) -> list[Image | NoImage]:
+    """PIL images from arrays (height, width, 3) of floats in 0..1; PIL images pass through.
+
+    An array with NaN or infinity, which half precision is prone to, is a failure: cast to bytes it would pass
+    for a black picture.
+    """
+    return [image if isinstance(image, Image) else _picture(np.asarray(image)) for image in images]
+
+
+def _picture(pixels: np.ndarray[Any, Any]) -> Image | NoImage:
+    if not np.isfinite(pixels).all():
+        return NoImage(ImageState.FAILED, "the model gave NaN or infinite pixels: try another dtype")
+    return fromarray((pixels * 255).round().astype(np.uint8))

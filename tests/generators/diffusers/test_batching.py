@@ -1,0 +1,128 @@
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from generators.batching import BatchRunner, NoImage
+from generators.protocol import GenerationRequest
+from generators.torch_runtime import choose_device, choose_dtype, noise_generators, pictures
+from nami_bench.domain import ImageState, Prompt
+from nami_bench.errors import GenerationError, InputError
+
+PICTURE = Image.new("RGB", (8, 8))
+REQUESTS = [GenerationRequest(Prompt(f"{i:05d}", "word " * (i % 3)), 0, i) for i in range(7)]
+
+
+class Drawer:
+    """Draws at most `memory` images at once, and none with a seed in `broken`."""
+
+    def __init__(self, memory: int = 100, broken: frozenset[int] = frozenset()) -> None:
+        self.memory, self.broken = memory, broken
+        self.asked: list[list[int]] = []
+
+    def __call__(self, requests: Sequence[GenerationRequest]) -> list[Image.Image | NoImage]:
+        self.asked.append([request.seed for request in requests])
+        if len(requests) > self.memory:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        if self.broken & {request.seed for request in requests}:
+            raise RuntimeError("expected scalar type Half\nbut found Float")
+        return [PICTURE for _ in requests]
+
+
+def run(drawer: Drawer, size: int, **options: Any) -> list[tuple[int, str, int]]:
+    """(seed, state, batch) of each result."""
+    results = list(BatchRunner(drawer, size).results(REQUESTS, {"device": "cpu"}, **options))
+    assert [r.request for r in results] == REQUESTS
+    assert all(r.provenance["device"] == "cpu" for r in results)
+    return [(r.request.seed, r.state.value, r.provenance["batch"]) for r in results]
+
+
+def test_batches_are_as_large_as_allowed() -> None:
+    assert run(drawer := Drawer(), 3) == [(i, "done", 3 if i < 6 else 1) for i in range(7)]
+    assert drawer.asked == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_memory_that_runs_out_halves_the_batch_for_good() -> None:
+    assert run(drawer := Drawer(memory=2), 6) == [(i, "done", 2 if i < 6 else 1) for i in range(7)]
+    assert drawer.asked == [[0, 1, 2, 3, 4, 5], [0, 1, 2], [0, 1], [2, 3], [4, 5], [6]]
+    assert run(Drawer(memory=1), 6) == [(i, "done", 1) for i in range(7)]
+
+
+def test_memory_too_small_for_one_image_fails_that_image() -> None:
+    drawer = Drawer(memory=0)
+    results = list(BatchRunner(drawer, 2).results(REQUESTS[:2], {}))
+    assert [(r.state, r.image) for r in results] == [(ImageState.FAILED, None)] * 2
+    assert results[0].reason == "OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB"
+
+
+def test_a_request_that_cannot_be_drawn_fails_alone() -> None:
+    drawer = Drawer(broken=frozenset({1}))
+    results = list(BatchRunner(drawer, 3).results(REQUESTS[:4], {}))
+    assert [r.state.value for r in results] == ["done", "failed", "done", "done"]
+    assert results[1].reason == "RuntimeError: expected scalar type Half but found Float"
+    assert drawer.asked == [[0, 1, 2], [0], [1], [2], [3]]
+
+
+def test_only_alike_requests_share_a_batch_and_the_order_stays() -> None:
+    outcome = run(drawer := Drawer(), 4, alike=lambda request: request.prompt.words)
+    assert drawer.asked == [[0, 3, 6], [1, 4], [2, 5]]
+    assert [batch for _, _, batch in outcome] == [3, 2, 2, 3, 2, 2, 3]
+
+
+def test_a_refusal_is_handed_on() -> None:
+    refusal = NoImage(ImageState.REFUSED, "no")
+    results = list(BatchRunner(lambda requests: [PICTURE, refusal], 2).results(REQUESTS[:2], {}))
+    assert [(r.state.value, r.reason) for r in results] == [("done", None), ("refused", "no")]
+
+
+@pytest.mark.parametrize(
+    ("raised", "caught"),
+    [
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered"), GenerationError),
+        (InputError("unusable model"), InputError),
+    ],
+)
+def test_what_no_later_image_survives_ends_the_run(raised: Exception, caught: type[Exception]) -> None:
+    def draw(requests: Sequence[GenerationRequest]) -> list[Image.Image | NoImage]:
+        raise raised
+
+    with pytest.raises(caught, match=r"illegal memory access|unusable model"):
+        list(BatchRunner(draw, 2).results(REQUESTS, {}))
+
+
+def test_noise_follows_from_each_requests_own_seed() -> None:
+    first = [torch.randn(4, generator=g) for g in noise_generators(REQUESTS[:3])]
+    again = [torch.randn(4, generator=g) for g in noise_generators(REQUESTS[2::-1])]
+    assert all(torch.equal(a, b) for a, b in zip(first, reversed(again), strict=True))
+    assert not torch.equal(first[0], first[1])
+
+
+def test_pixels_are_rounded_to_bytes_and_never_nan() -> None:
+    floats = np.full((2, 3, 3), 0.5, np.float32)
+    broken = floats.copy()
+    broken[1, 2, 0] = np.nan
+    picture, failure, same = pictures([floats, broken, PICTURE])
+    assert isinstance(picture, Image.Image) and picture.size == (3, 2)
+    assert picture.getpixel((0, 0)) == (128, 128, 128)
+    assert isinstance(failure, NoImage) and failure.state is ImageState.FAILED
+    assert same is PICTURE
+
+
+def test_dtype_is_the_given_one_else_the_devices_else_the_published() -> None:
+    cpu, other = torch.device("cpu"), torch.device("mps")
+    assert choose_dtype(cpu) is torch.float32
+    assert choose_dtype(cpu, published="float16") is torch.float32
+    assert choose_dtype(cpu, "bfloat16") is torch.bfloat16
+    assert choose_dtype(other, published="float16") is torch.float16
+    assert choose_dtype(other, "float32", "float16") is torch.float32
+    assert choose_dtype(other) is torch.bfloat16
+
+
+@pytest.mark.parametrize("name", ["gpu", "cuda:99", "cpu:x", "meta:0:1"])
+def test_a_device_that_is_not_there_is_bad_input(name: str) -> None:
+    with pytest.raises(InputError, match="device=auto"):
+        choose_device(name)
+    assert choose_device("cpu").type == "cpu"
