@@ -1,0 +1,162 @@
+"""The generator `nami`: NAMI under test."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+from PIL.Image import Image
+from pydantic import BeforeValidator
+
+from generators.batching import BatchRunner, NoImage
+from generators.diffusers_loading import Offload, place
+from generators.model_files import pipeline_sha256
+from generators.nami.config import RELEASE_NEGATIVE_PROMPT, RELEASE_PROMPT_SUFFIX
+from generators.nami.pipeline import NamiPipeline
+from generators.nami.schedule import TimestepSpacing
+from generators.nami.scheduler import NamiEulerScheduler
+from generators.protocol import GenerationRequest, GenerationResult
+from generators.reasons import one_line
+from generators.torch_runtime import (
+    DtypeName,
+    choose_device,
+    choose_dtype,
+    device_name,
+    dtype_name,
+    library_versions,
+    noise_generators,
+    pictures,
+)
+from nami_bench.errors import InputError
+
+WHERE = "generator 'nami'"
+
+
+def _comma_separated(value: Any) -> Any:
+    return value.split(",") if isinstance(value, str) else value
+
+
+class NamiGenerator:
+    """NAMI from a folder that `nami-bench nami convert` wrote; the defaults are the release's.
+
+    An image depends on its prompt and seed, the settings and the weights, not on its batch, but for the
+    last bits: matrix kernels may round differently for another batch size. With the default `batch_size`
+    of 1 nothing is left to that.
+    """
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """`path`: the folder. `steps`: of each stage, or one number for all of them.
+
+        `height`, `width`: pixels, by default the model's own; another size needs `interpolate_shift`.
+        `timestep_spacing`: "linspace" as released, or "trailing" for steps that all do the same work.
+        `dtype`: on a GPU float16 unless given, as released; on a CPU float32. `device`: "auto", "cuda",
+        "cuda:1", "mps" or "cpu". `offload`: "model" or "sequential" keep in the GPU's memory only what
+        computes. `vae_slicing`: decode a batch's images one by one. `batch_size`: halved whenever memory
+        runs out.
+        """
+
+        path: Path
+        steps: Annotated[tuple[int, ...], BeforeValidator(_comma_separated)] = (10,)
+        guidance_scale: float = 3.0
+        negative_prompt: str = RELEASE_NEGATIVE_PROMPT
+        prompt_suffix: str = RELEASE_PROMPT_SUFFIX
+        height: int | None = None
+        width: int | None = None
+        interpolate_shift: bool = False
+        timestep_spacing: TimestepSpacing = "linspace"
+        dtype: DtypeName | None = None
+        device: str = "auto"
+        offload: Offload = "none"
+        vae_slicing: bool = False
+        batch_size: int = 1
+
+        def __post_init__(self) -> None:
+            if not self.steps or min(self.steps) < 1:
+                raise InputError(f"{WHERE}: steps {list(self.steps)} must be at least 1 in every stage")
+            if self.batch_size < 1:
+                raise InputError(f"{WHERE}: batch_size {self.batch_size} is below 1")
+
+    def __init__(self, options: Options) -> None:
+        """Raises InputError where the folder holds no converted model."""
+        if not (options.path / "model_index.json").is_file():
+            raise InputError(
+                f"{WHERE}: {options.path} holds no converted model: make one with "
+                f"`nami-bench nami convert WEIGHTS_DIR {options.path}`"
+            )
+        self.options = options
+        self.batch_size = options.batch_size
+        self._runner = BatchRunner(self._draw, options.batch_size)
+
+    def describe(self) -> Mapping[str, Any]:
+        """The weights' hash and all that was asked for. Reads every file of the folder once."""
+        settings = asdict(self.options)
+        # Where the weights lie and what computes is part of an image's provenance, not of the settings.
+        for name in ("path", "device", "offload", "vae_slicing", "batch_size"):
+            del settings[name]
+        return {
+            "adapter": "nami",
+            "weights_sha256": pipeline_sha256(self.options.path),
+            **settings,
+            "steps": list(self.options.steps),
+        }
+
+    def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
+        """Yield one image, or one failure with its reason, for each request, in order."""
+        yield from self._runner.results(requests, self._provenance)
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return choose_device(self.options.device)
+
+    @cached_property
+    def _dtype(self) -> torch.dtype:
+        return choose_dtype(self._device, self.options.dtype, published="float16")
+
+    @cached_property
+    def _provenance(self) -> dict[str, Any]:
+        return {
+            "path": str(self.options.path),
+            "device": device_name(self._device),
+            "dtype": dtype_name(self._dtype),
+            "offload": self.options.offload,
+            "libraries": library_versions(),
+        }
+
+    @cached_property
+    def _pipeline(self) -> NamiPipeline:
+        options = self.options
+        try:
+            pipeline = NamiPipeline.from_pretrained(options.path, dtype=self._dtype, local_files_only=True)
+            scheduler = NamiEulerScheduler.from_config(
+                pipeline.scheduler.config, timestep_spacing=options.timestep_spacing
+            )
+        except Exception as error:
+            # Configurations and weights of many libraries: whatever it is, the folder cannot be used.
+            reason = f"{type(error).__name__}: {one_line(str(error))}"
+            raise InputError(f"{WHERE}: cannot load {options.path}: {reason}") from error
+        pipeline.scheduler = scheduler
+        pipeline.set_progress_bar_config(disable=True)
+        if options.vae_slicing:
+            pipeline.vae.enable_slicing()
+        place(pipeline, self._device, options.offload)
+        return pipeline
+
+    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Image | NoImage]:
+        options = self.options
+        (images,) = self._pipeline(
+            [request.prompt.text for request in requests],
+            options.negative_prompt,
+            prompt_suffix=options.prompt_suffix,
+            height=options.height,
+            width=options.width,
+            num_inference_steps=options.steps[0] if len(options.steps) == 1 else options.steps,
+            guidance_scale=options.guidance_scale,
+            generator=noise_generators(requests),
+            interpolate_shift=options.interpolate_shift,
+            output_type="np",
+            return_dict=False,
+        )
+        return pictures(images)
