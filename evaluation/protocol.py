@@ -1,6 +1,6 @@
 """What the pipeline asks of an automatic metric, and what it gets back."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,7 +18,11 @@ class ScoringItem:
 
 @dataclass(frozen=True, slots=True)
 class ScoringResult:
-    """One value, or the reason why the image has none. `details` is JSON."""
+    """One value, or the reason why the image has none.
+
+    `details` is JSON. A true "over_long" among them says that the metric could not read the prompt in one go;
+    a run counts these.
+    """
 
     item: ScoringItem
     value: float | None
@@ -46,4 +50,41 @@ class Metric(Protocol):
 
     def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
         """Yield one result for each item, in order; an unreadable image is a result with a reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """One value for a set of images, or the reason why there is none.
+
+    `images` entered the value; `problems` holds, for each that could not, the reason. `details` is JSON.
+    """
+
+    value: float | None
+    images: int
+    problems: tuple[str, ...] = ()
+    reason: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class SetMetric(Protocol):
+    """A metric that gives one value for a whole set of images (FID). Otherwise as `Metric`."""
+
+    name: str
+    lower_is_better: bool
+
+    @property
+    def instrument(self) -> str:
+        """Names everything the value depends on beside the images: network, weights' hash, reference."""
+        ...
+
+    def applies_to(self, prompt: Prompt) -> bool:
+        """Whether images of this prompt belong in the set."""
+        ...
+
+    def score_set(self, items: Sequence[ScoringItem], advance: Callable[[int], object]) -> SetResult:
+        """The value of the images of `items`; `advance` is told how many more have been read.
+
+        Raises InputError where there are too few for the value to mean anything.
+        """
         ...

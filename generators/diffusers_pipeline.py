@@ -17,7 +17,6 @@ from generators.presets import PRESETS, Preset
 from generators.protocol import GenerationRequest, GenerationResult
 from generators.torch_runtime import (
     DtypeName,
-    choose_device,
     choose_dtype,
     device_name,
     dtype_name,
@@ -25,6 +24,7 @@ from generators.torch_runtime import (
     noise_generators,
     pictures,
 )
+from nami_bench.devices import choose_device
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, InputError, UnknownNameError
 

@@ -1,4 +1,4 @@
-"""What every neural generator needs of torch: a device, a dtype, seeded noise, versions, pictures."""
+"""What every neural generator needs of torch: a dtype, seeded noise, versions, pictures."""
 
 import importlib.metadata
 from collections.abc import Sequence
@@ -10,28 +10,10 @@ from PIL.Image import Image, fromarray
 
 from generators.batching import NoImage
 from generators.protocol import GenerationRequest
-from generators.reasons import one_line
 from nami_bench.domain import ImageState
-from nami_bench.errors import InputError
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
 LIBRARIES = ("torch", "diffusers", "transformers")
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """The device called `name` ("cuda", "cuda:1", "mps", "cpu"); "auto" takes the best one there is.
-
-    Raises InputError for a name that torch doesn't know or a device that this machine hasn't got.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = one_line(str(error))
-        raise InputError(f"device {name!r} cannot be used here, device=auto finds one: {reason}") from error
-    return device
 
 
 def choose_dtype(

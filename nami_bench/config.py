@@ -132,6 +132,12 @@ def init_workspace(root: Path) -> Workspace:
     return open_workspace(root)
 
 
+def cache_dir() -> Path:
+    """Where downloads and computed features are kept: $NAMI_CACHE, or ~/.cache/nami-bench."""
+    root = os.environ.get("NAMI_CACHE")
+    return Path(root) if root else Path.home() / ".cache" / "nami-bench"
+
+
 def load_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file; raises InputError that names the file and the line."""
     try:

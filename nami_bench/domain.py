@@ -20,6 +20,18 @@ STRATA = ("short", "community", "long")
 GENEVAL_TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
 GENEVAL_COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
 GENEVAL_RELATIONS = ("left of", "right of", "above", "below")
+GENEVAL_CLASSES = (
+    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
+    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse",
+    "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie",
+    "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove",
+    "skateboard", "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon",
+    "bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut",
+    "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop",
+    "computer mouse", "tv remote", "computer keyboard", "cell phone", "microwave", "oven", "toaster",
+    "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
+)  # fmt: skip
+"""The 80 COCO classes in COCO's order, three of them under the names GenEval gives them."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -204,6 +216,26 @@ class Score:
     value: float | None
     reason: str | None = None
     image_sha256: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SetScore:
+    """One automatic metric's value for all images that a model made of a prompt set (FID, KID).
+
+    `images` entered the value. `images_sha256` identifies the images that were to enter it. `value` is None,
+    with a `reason`, where the metric failed.
+    """
+
+    model: str
+    prompt_set: str
+    metric: str
+    instrument: str
+    value: float | None
+    images: int
+    lower_is_better: bool = False
+    reason: str | None = None
+    images_sha256: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -3,10 +3,10 @@
 They lie in $NAMI_CACHE, or ~/.cache/nami-bench where that is not set.
 """
 
-import os
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
+from nami_bench.config import cache_dir
 from nami_bench.errors import WorkError
 from nami_bench.images import write_bytes
 from prompts.files import digest
@@ -18,9 +18,7 @@ _TIMEOUT_SECONDS = 30.0
 
 def cached_file(name: str, address: str) -> Path:
     """Where the file of source `name` lies once it is downloaded."""
-    root = os.environ.get("NAMI_CACHE")
-    folder = Path(root) if root else Path.home() / ".cache" / "nami-bench"
-    return folder / "prompts" / name / PurePosixPath(urlsplit(address).path).name
+    return cache_dir() / "prompts" / name / PurePosixPath(urlsplit(address).path).name
 
 
 def read_cached(name: str, address: str, sha256: str) -> bytes | None:

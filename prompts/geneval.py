@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS, Prompt, PromptSet, prompt_id
+from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS, GENEVAL_RELATIONS, Prompt, PromptSet, prompt_id
 from nami_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -24,19 +24,6 @@ OFFICIAL_SHA256 = "5c48e0813e812e3c373fa5c8ed07a8f0a483be30272b4427b0559c8048e67
 CLAUSE_KEYS = ("tag", "include", "exclude")
 _NUMBER_WORDS = {2: "two", 3: "three", 4: "four"}
 
-# The 80 COCO classes in COCO's order, three of them under the names GenEval gives them.
-COCO_CLASSES = (
-    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
-    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse",
-    "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie",
-    "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove",
-    "skateboard", "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon",
-    "bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut",
-    "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop",
-    "computer mouse", "tv remote", "computer keyboard", "cell phone", "microwave", "oven", "toaster",
-    "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
-)  # fmt: skip
-
 Metadata = dict[str, Any]
 
 
@@ -44,7 +31,7 @@ Metadata = dict[str, Any]
 class Grammar:
     """What the prompts speak of: at least two classes; `uncolored` names the class never given a color."""
 
-    class_names: tuple[str, ...] = COCO_CLASSES
+    class_names: tuple[str, ...] = GENEVAL_CLASSES
     uncolored: str | None = "person"
     colors: tuple[str, ...] = GENEVAL_COLORS
 

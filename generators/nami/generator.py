@@ -21,7 +21,6 @@ from generators.protocol import GenerationRequest, GenerationResult
 from generators.reasons import one_line
 from generators.torch_runtime import (
     DtypeName,
-    choose_device,
     choose_dtype,
     device_name,
     dtype_name,
@@ -29,6 +28,7 @@ from generators.torch_runtime import (
     noise_generators,
     pictures,
 )
+from nami_bench.devices import choose_device
 from nami_bench.errors import InputError
 
 WHERE = "generator 'nami'"

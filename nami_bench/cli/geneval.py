@@ -33,7 +33,8 @@ def geneval() -> None:
 
 
 @click.command(
-    epilog="Example: nami-bench geneval outputs/my-model --detector shapes. The figures of a results file: "
+    epilog="Example: nami-bench geneval outputs/my-model --detector mask2former "
+    "--detector-option weights=FILE.pth (docs/geneval.md has every detector). The figures of a results file: "
     "nami-bench geneval summary results.jsonl (for a folder of the name 'summary' write ./summary)."
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))

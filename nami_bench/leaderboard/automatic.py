@@ -6,7 +6,7 @@ from statistics import fmean
 
 from evaluation.geneval.results import ImageResult
 from evaluation.geneval.summary import summarize
-from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score
+from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
 from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore
 
 GENEVAL = "geneval"
@@ -14,13 +14,17 @@ Prompts = Mapping[str, Mapping[str, Prompt]]
 """By prompt set and id, the prompts that the leaderboard is about."""
 
 
-def automatic_columns(scores: Iterable[Score], prompts: Prompts) -> tuple[AutomaticColumn, ...]:
+def automatic_columns(
+    scores: Iterable[Score], set_scores: Iterable[SetScore], prompts: Prompts
+) -> tuple[AutomaticColumn, ...]:
     """One column for each metric, prompt set and instrument that occurs, GenEval's first."""
-    found = {(s.metric != GENEVAL, s.metric, s.prompt_set, s.instrument) for s in scores}
-    return tuple(
-        AutomaticColumn(metric, prompt_set, instrument, _tasks(prompts[prompt_set]) if not other else ())
-        for other, metric, prompt_set, instrument in sorted(found)
-    )
+    of_images = {(s.metric, s.prompt_set, s.instrument) for s in scores}
+    of_sets = {(s.metric, s.prompt_set, s.instrument, s.lower_is_better) for s in set_scores}
+    found = [
+        *(AutomaticColumn(m, p, i, _tasks(prompts[p]) if m == GENEVAL else ()) for m, p, i in of_images),
+        *(AutomaticColumn(m, p, i, of_sets=True, lower_is_better=lower) for m, p, i, lower in of_sets),
+    ]
+    return tuple(sorted(found, key=lambda column: (column.metric != GENEVAL, column.key)))
 
 
 def automatic_score(
@@ -35,9 +39,7 @@ def automatic_score(
     Expected is an image of every prompt that the metric applies to, for each sample number of which
     the model has a record.
     """
-    samples = {record.sample for record in records}
-    applicable = sum(prompt.geneval is not None or column.metric != GENEVAL for prompt in prompts.values())
-    expected = applicable * len(samples)
+    expected = _expected(column, records, prompts)
     values = [s.value for s in scores if s.value is not None]
     if column.metric != GENEVAL:
         return AutomaticScore(fmean(values) if values else None, {}, len(values), expected)
@@ -45,6 +47,22 @@ def automatic_score(
     found = [accuracy for task in column.tasks if (accuracy := tasks.get(task)) is not None]
     overall = fmean(found) if found and len(found) == len(column.tasks) else None
     return AutomaticScore(overall, {task: tasks.get(task) for task in column.tasks}, len(values), expected)
+
+
+def automatic_set_score(
+    column: AutomaticColumn,
+    score: SetScore,
+    records: Sequence[ImageRecord],
+    prompts: Mapping[str, Prompt],
+) -> AutomaticScore:
+    """As `automatic_score`, for a column of whole sets."""
+    return AutomaticScore(score.value, {}, score.images, _expected(column, records, prompts))
+
+
+def _expected(column: AutomaticColumn, records: Sequence[ImageRecord], prompts: Mapping[str, Prompt]) -> int:
+    samples = {record.sample for record in records}
+    applicable = sum(prompt.geneval is not None or column.metric != GENEVAL for prompt in prompts.values())
+    return applicable * len(samples)
 
 
 def _tasks(prompts: Mapping[str, Prompt]) -> tuple[str, ...]:

@@ -25,15 +25,18 @@ COLUMNS_AFTER = (
 )
 """The CSV's columns after the scores."""
 
+# KID lies near 0.01.
+_DECIMALS = {"kid": 5}
 _TAKEN = {*COLUMNS_BEFORE, "total", *COLUMNS_AFTER}
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreColumn:
-    """One number for each row; higher is better.
+    """One number for each row.
 
     `key` is its name in CSV and for --sort, `title` its short name, `decimals` how people read it;
-    `top` is the best possible value, None where there is none.
+    `top` is the best possible value, None where there is none. Higher is better, or lower, as
+    `lower_is_better` says.
     """
 
     key: str
@@ -41,6 +44,12 @@ class ScoreColumn:
     value: Callable[[LeaderboardRow], float | None]
     decimals: int
     top: float | None = None
+    lower_is_better: bool = False
+
+    def merit(self, row: LeaderboardRow) -> float | None:
+        """The row's value where higher is better, else its negative: the highest is always best."""
+        value = self.value(row)
+        return -value if value is not None and self.lower_is_better else value
 
     def shown(self, row: LeaderboardRow) -> str | None:
         """The row's value as people read it; quoted values with the two decimals they were quoted with."""
@@ -66,10 +75,11 @@ def overall_column(column: AutomaticColumn) -> ScoreColumn:
     is_geneval = column.metric == "geneval"
     return ScoreColumn(
         key=f"{column.key}:overall" if column.tasks else column.key,
-        title="GenEval" if is_geneval else column.metric,
+        title="GenEval" if is_geneval else f"{column.metric} ↓" if column.lower_is_better else column.metric,
         value=partial(_automatic, column.key),
-        decimals=3,
+        decimals=_DECIMALS.get(column.metric, 3),
         top=1.0 if is_geneval else None,
+        lower_is_better=column.lower_is_better,
     )
 
 

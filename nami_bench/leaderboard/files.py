@@ -9,7 +9,7 @@ CSV columns, in this order:
 | complete | true, false; empty for published rows |
 | parameters | of the model, where known |
 | one for each criterion, total | human scores, 0-100; criterion:NAME where another column has that name |
-| METRIC:PROMPT_SET:INSTRUMENT | mean over images of an automatic metric |
+| METRIC:PROMPT_SET:INSTRUMENT | mean over images of an automatic metric; fid, kid: one value of all images |
 | geneval:PROMPT_SET:INSTRUMENT:overall, ...:TASK | 0-1 |
 | METRIC:PROMPT_SET:INSTRUMENT:images | images scored |
 | images, images_expected, images_failed | rated; to be rated; requested but failed or refused |
@@ -64,7 +64,13 @@ def leaderboard_json(board: Leaderboard) -> bytes:
             for c in board.criteria
         ],
         "automatic": [
-            {"key": c.key, "metric": c.metric, "prompt_set": c.prompt_set, "instrument": c.instrument}
+            {
+                "key": c.key,
+                "metric": c.metric,
+                "prompt_set": c.prompt_set,
+                "instrument": c.instrument,
+                "lower_is_better": c.lower_is_better,
+            }
             for c in board.automatic
         ],
         "annotators": board.annotators,

@@ -9,9 +9,9 @@ import pandas as pd
 
 from evaluation.human.scores import score_models
 from evaluation.human.table import ratings_table
-from nami_bench.domain import ImageRecord, ImageState, Prompt, Rating, Score, Study
+from nami_bench.domain import ImageRecord, ImageState, Prompt, Rating, Score, SetScore, Study
 from nami_bench.errors import InputError
-from nami_bench.leaderboard.automatic import automatic_columns, automatic_score
+from nami_bench.leaderboard.automatic import automatic_columns, automatic_score, automatic_set_score
 from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts
 from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Leaderboard, LeaderboardRow, Status
 
@@ -30,7 +30,8 @@ def leaderboard_from_store(
     """The leaderboard of a study: human scores, and the automatic ones of its models, ranked by `sort`.
 
     Which study: see `choose_study`; where there is none the leaderboard has automatic scores only, of all
-    models. `prompt_set` limits the automatic scores to that set, `stratum` limits everything to its prompts.
+    models. `prompt_set` limits the automatic scores to that set, `stratum` limits everything to its prompts;
+    scores of whole sets of images are left out then.
 
     Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
     another prompt set, or where there is nothing to show.
@@ -45,7 +46,7 @@ def leaderboard_from_store(
     else:
         table = of_prompts(table, found.prompts[chosen.prompt_set])
         rows = _human_rows(found, table, chosen)
-    columns = automatic_columns(found.scores, found.prompts)
+    columns = automatic_columns(found.scores, found.set_scores, found.prompts)
     parameters = {card.name: card.parameters for card in store.models()}
     board = Leaderboard(
         rows=tuple(
@@ -72,6 +73,7 @@ class _Found:
     hashes: Mapping[str, str]
     images: Mapping[tuple[str, str], Sequence[ImageRecord]]
     scores: Sequence[Score]
+    set_scores: Sequence[SetScore]
 
 
 def choose_study(
@@ -102,9 +104,11 @@ def choose_study(
 def _collect(store: "Store", study: Study | None, prompt_set: str | None, stratum: str | None) -> _Found:
     models = study.models if study else None
     scores = store.scores(models=models, prompt_set=prompt_set)
-    if study is None and not scores:
+    set_scores = store.set_scores(models=models, prompt_set=prompt_set) if stratum is None else []
+    if study is None and not scores and not set_scores:
         raise InputError("there is nothing to rank yet: run `nami-bench evaluate`, or create a study")
-    names = sorted({score.prompt_set for score in scores} | ({study.prompt_set} if study else set()))
+    scored = {score.prompt_set for score in scores} | {score.prompt_set for score in set_scores}
+    names = sorted(scored | ({study.prompt_set} if study else set()))
     sets = [store.prompt_set(name) for name in names]
     prompts = in_stratum(sets, stratum)
     images = defaultdict(list)
@@ -117,6 +121,7 @@ def _collect(store: "Store", study: Study | None, prompt_set: str | None, stratu
         hashes={prompt_set.name: prompt_set.sha256 for prompt_set in sets},
         images=images,
         scores=[score for score in scores if score.prompt_id in prompts[score.prompt_set]],
+        set_scores=set_scores,
     )
 
 
@@ -137,17 +142,26 @@ def _with_automatic(row: LeaderboardRow, columns: Sequence[AutomaticColumn], fou
     automatic: dict[str, AutomaticScore] = {}
     gaps = list(row.gaps)
     for column in columns:
-        scores = [s for s in found.scores if s.model == row.model and column.holds(s)]
-        if not scores:
+        score = _score(row.model, column, found)
+        if score is None:
             continue
-        records = found.images.get((row.model, column.prompt_set), ())
-        score = automatic_score(column, scores, records, found.prompts[column.prompt_set])
         automatic[column.key] = score
         if score.images != score.expected:
             gaps.append(f"{column.metric} on {column.prompt_set} by {column.instrument}: "
                         f"{score.images} of {score.expected} images scored")  # fmt: skip
     failed = sum(_failed(records) for (model, _), records in found.images.items() if model == row.model)
     return replace(row, automatic=automatic, images_failed=failed, gaps=tuple(gaps))
+
+
+def _score(model: str, column: AutomaticColumn, found: _Found) -> AutomaticScore | None:
+    """The model's score in the column, None where it has none."""
+    records = found.images.get((model, column.prompt_set), ())
+    prompts = found.prompts[column.prompt_set]
+    if column.of_sets:
+        of_set = [s for s in found.set_scores if s.model == model and column.holds(s)]
+        return automatic_set_score(column, of_set[0], records, prompts) if of_set else None
+    scores = [s for s in found.scores if s.model == model and column.holds(s)]
+    return automatic_score(column, scores, records, prompts) if scores else None
 
 
 def _failed(records: Sequence[ImageRecord]) -> int:

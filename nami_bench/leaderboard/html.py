@@ -72,7 +72,7 @@ def _cell(column: ScoreColumn, row: LeaderboardRow, best: str | None, lead: str 
 
 def _best(column: ScoreColumn, section: Section) -> str | None:
     """The best value as shown, so that what reads alike is marked alike; None where there is no contest."""
-    values = [(value, row) for row in section.rows if (value := column.value(row)) is not None]
-    if len(values) < 2:
+    merits = [(merit, row) for row in section.rows if (merit := column.merit(row)) is not None]
+    if len(merits) < 2:
         return None
-    return column.shown(max(values, key=lambda pair: pair[0])[1])
+    return column.shown(max(merits, key=lambda pair: pair[0])[1])

@@ -70,7 +70,7 @@ def finished(board: Leaderboard, table: pd.DataFrame, sort: str | None) -> Leade
     column = find_column(board, sort)
     if column is None:
         return board
-    return replace(board, rows=ranked(board.rows, column.value), ranked_by=column.key)
+    return replace(board, rows=ranked(board.rows, column.merit), ranked_by=column.key)
 
 
 def _gaps(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from nami_bench.domain import Criterion, Score
+from nami_bench.domain import Criterion, Score, SetScore
 
 
 class Status(StrEnum):
@@ -27,13 +27,16 @@ class AutomaticColumn:
     instrument: str
     tasks: tuple[str, ...] = ()
     """GenEval's tasks that occur in the prompt set, in GenEval's order; empty for other metrics."""
+    of_sets: bool = False
+    """Whether there is one value for all of a model's images, not one for each."""
+    lower_is_better: bool = False
 
     @property
     def key(self) -> str:
         """METRIC:PROMPT_SET:INSTRUMENT."""
         return f"{self.metric}:{self.prompt_set}:{self.instrument}"
 
-    def holds(self, score: Score) -> bool:
+    def holds(self, score: Score | SetScore) -> bool:
         """Whether `score` belongs in this column."""
         measured = (score.metric, score.prompt_set, score.instrument)
         return measured == (self.metric, self.prompt_set, self.instrument)
@@ -43,9 +46,9 @@ class AutomaticColumn:
 class AutomaticScore:
     """One model's score in one automatic column.
 
-    `value`: the mean over images; for GenEval, 0-1, the unweighted mean of the tasks' accuracies, None
-    unless every task of the prompt set has a scored image. `tasks`: accuracy by GenEval task. `images`
-    were scored, of `expected` (both None where the source does not say).
+    `value`: the mean over images, or the one value of all of them; for GenEval, 0-1, the unweighted mean of
+    the tasks' accuracies, None unless every task of the prompt set has a scored image. `tasks`: accuracy by
+    GenEval task. `images` were scored, of `expected` (both None where the source does not say).
     """
 
     value: float | None

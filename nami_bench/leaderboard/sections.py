@@ -117,7 +117,9 @@ def _automatic_notes(board: Leaderboard) -> Iterator[str]:
     for column in automatic:
         name = label(column, automatic)
         if not column.tasks:
-            yield f"{name}: mean over images by {_origin(column)}."
+            what = "one value for all images" if column.of_sets else "mean over images"
+            better = ", lower is better" if column.lower_is_better else ""
+            yield f"{name}: {what}{better}; by {_origin(column)}."
             continue
         tasks = len(column.tasks)
         few = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nami_bench import registry
 from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
 from nami_bench.pipeline.progress import Advance, batches
+from nami_bench.pipeline.set_evaluation import evaluate_set
 from nami_bench.pipeline.verification import file_problem
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from nami_bench.store import Store
 
 _SCORES_PER_COMMIT = 64
+OVER_LONG = "with over-long prompts"
 
 
 def evaluate(
@@ -29,13 +31,18 @@ def evaluate(
     """Score the recorded images of `models` with a metric and record the scores.
 
     Images already scored by the same instrument, from the same bytes, are passed over. Returns counts of
-    scored, kept, inapplicable and failed images; failures are recorded with their reason.
+    scored, kept, inapplicable and failed images; failures are recorded with their reason. Scored and kept
+    ones whose prompt was too long for the metric are counted once more, as "with over-long prompts". A metric
+    of whole sets gives one score for each model instead.
     """
-    metric: Metric = registry.create("metrics", metric_name, options)
+    plugin = registry.create("metrics", metric_name, options)
+    if hasattr(plugin, "score_set"):
+        return evaluate_set(store, images_dir, plugin, models, prompt_set, advance)
+    metric: Metric = plugin
     prompts = store.prompt_set(prompt_set).by_id
     counts: Counter[str] = Counter()
     known = {
-        (s.model, s.prompt_id, s.sample): s.image_sha256
+        (s.model, s.prompt_id, s.sample): s
         for s in store.scores(metric=metric.name, models=models, prompt_set=prompt_set)
         if s.instrument == metric.instrument and s.value is not None
     }
@@ -43,8 +50,11 @@ def evaluate(
     for record in store.images(models=models, prompt_set=prompt_set, state=ImageState.DONE):
         if not metric.applies_to(prompts[record.prompt_id]):
             counts["not applicable"] += 1
-        elif known.get((record.model, record.prompt_id, record.sample)) == record.sha256:
+        elif (score := known.get((record.model, record.prompt_id, record.sample))) is not None and (
+            score.image_sha256 == record.sha256
+        ):
             counts["kept"] += 1
+            counts[OVER_LONG] += _is_over_long(score)
         else:
             todo.append(record)
             continue
@@ -53,8 +63,13 @@ def evaluate(
         store.put_scores(scores)
         counts["scored"] += sum(s.value is not None for s in scores)
         counts["failed"] += sum(s.value is None for s in scores)
+        counts[OVER_LONG] += sum(map(_is_over_long, scores))
         advance(len(scores))
     return counts
+
+
+def _is_over_long(score: Score) -> bool:
+    return score.details.get("over_long") is True
 
 
 def _score(

@@ -11,6 +11,7 @@ from nami_bench.domain import (
     Rating,
     Role,
     Score,
+    SetScore,
     Study,
 )
 from nami_bench.store.tables import (
@@ -22,6 +23,7 @@ from nami_bench.store.tables import (
     PromptSetRow,
     RatingRow,
     ScoreRow,
+    SetScoreRow,
     StudyRow,
 )
 
@@ -135,6 +137,31 @@ def update_score_row(row: ScoreRow, value: Score) -> None:
     row.value = value.value
     row.reason = value.reason
     row.image_sha256 = value.image_sha256
+    row.details = dict(value.details)
+
+
+def set_score(row: SetScoreRow) -> SetScore:
+    return SetScore(
+        model=row.model.name,
+        prompt_set=row.prompt_set.name,
+        metric=row.metric,
+        instrument=row.instrument,
+        value=row.value,
+        images=row.images,
+        lower_is_better=row.lower_is_better,
+        reason=row.reason,
+        images_sha256=row.images_sha256,
+        details=row.details,
+    )
+
+
+def update_set_score_row(row: SetScoreRow, value: SetScore) -> None:
+    """Copy everything but the identity (model, prompt set, metric, instrument)."""
+    row.value = value.value
+    row.images = value.images
+    row.lower_is_better = value.lower_is_better
+    row.reason = value.reason
+    row.images_sha256 = value.images_sha256
     row.details = dict(value.details)
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from nami_bench.domain import ImageRecord, ImageState, Score
+from nami_bench.domain import ImageRecord, ImageState, Score, SetScore
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.database import Database
-from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, PromptSetRow, ScoreRow
+from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, PromptSetRow, ScoreRow, SetScoreRow
 
 
 class Results:
@@ -104,6 +104,47 @@ class Results:
             if prompt_set is not None:
                 query = query.where(PromptSetRow.id == find_prompt_set(session, prompt_set).id)
             return [convert.score(row) for row in session.scalars(query)]
+
+    def put_set_score(self, score: SetScore) -> None:
+        """Record a score of a whole set; one of the same metric and instrument is replaced.
+
+        Raises UnknownNameError for an unknown model or prompt set.
+        """
+        with self._database.writing() as session:
+            identity = {
+                "model_id": find_model(session, score.model).id,
+                "prompt_set_id": find_prompt_set(session, score.prompt_set).id,
+                "metric": score.metric,
+                "instrument": score.instrument,
+            }
+            row = session.scalar(select(SetScoreRow).filter_by(**identity))
+            if row is None:
+                row = SetScoreRow(**identity)
+                session.add(row)
+            convert.update_set_score_row(row, score)
+
+    def set_scores(
+        self, *, models: Iterable[str] | None = None, prompt_set: str | None = None
+    ) -> list[SetScore]:
+        """Recorded scores of whole sets by metric, instrument, model and prompt set."""
+        with self._database.reading() as session:
+            query = (
+                select(SetScoreRow)
+                .options(joinedload(SetScoreRow.model), joinedload(SetScoreRow.prompt_set))
+                .order_by(
+                    SetScoreRow.metric,
+                    SetScoreRow.instrument,
+                    SetScoreRow.model_id,
+                    SetScoreRow.prompt_set_id,
+                )
+            )
+            if models is not None:
+                query = query.where(
+                    SetScoreRow.model_id.in_([find_model(session, name).id for name in models])
+                )
+            if prompt_set is not None:
+                query = query.where(SetScoreRow.prompt_set_id == find_prompt_set(session, prompt_set).id)
+            return [convert.set_score(row) for row in session.scalars(query)]
 
 
 def _image_query(session: Session, models: Iterable[str] | None, prompt_set: str | None) -> Select[ImageRow]:

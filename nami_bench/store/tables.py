@@ -120,6 +120,25 @@ class ScoreRow(Base):
     image: Mapped[ImageRow] = relationship()
 
 
+class SetScoreRow(Base):
+    __tablename__ = "set_score"
+    __table_args__ = (UniqueConstraint("model_id", "prompt_set_id", "metric", "instrument"),)
+    id: Mapped[PrimaryKey]
+    model_id: Mapped[int] = mapped_column(ForeignKey("model.id"))
+    prompt_set_id: Mapped[int] = mapped_column(ForeignKey("prompt_set.id"))
+    metric: Mapped[str]
+    instrument: Mapped[str] = mapped_column(comment="what measured: network, weights' hash, reference")
+    value: Mapped[float | None] = mapped_column(comment="missing where the metric failed")
+    images: Mapped[int] = mapped_column(comment="that entered the value")
+    lower_is_better: Mapped[bool]
+    reason: Mapped[str | None]
+    images_sha256: Mapped[str | None] = mapped_column(comment="of the hashes of the images to be scored")
+    details: Mapped[Json]
+    created_at: Mapped[CreatedAt]
+    model: Mapped[ModelRow] = relationship()
+    prompt_set: Mapped[PromptSetRow] = relationship()
+
+
 class StudyRow(Base):
     __tablename__ = "study"
     id: Mapped[PrimaryKey]

@@ -77,6 +77,7 @@ def refused(done: subprocess.CompletedProcess[str], code: int, words: str) -> No
         (["evaluate", "genval"], "unknown metric 'genval': did you mean 'geneval'"),
         (["evaluate", "geneval", "--detector", "shpes"], "unknown detector 'shpes': did you mean 'shapes'"),
         (["evaluate", "geneval"], "detector"),
+        (["evaluate", "clip-score", "--detector", "shapes"], "belong to the metric geneval"),
         (["prompts", "show", "stars"], "unknown prompt set 'stars'"),
         (["prompts", "build", "nami-2k"], "nami-2k"),
         (["prompts", "build", "nami-1k"], "lumiere"),

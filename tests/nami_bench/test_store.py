@@ -23,6 +23,7 @@ from nami_bench.domain import (
     Rating,
     Role,
     Score,
+    SetScore,
     Study,
 )
 from nami_bench.errors import InputError, StorageError, UnknownNameError, VersionError
@@ -121,6 +122,8 @@ def test_what_goes_in_comes_out(studied: Store) -> None:
     """Field parity: every field of every domain type survives, with a value that is not its default."""
     score = Score("model", "set", "00000", 0, "geneval", "d-1", None, "no such class", "abc", {"boxes": {}})
     studied.put_scores([score])
+    set_score = SetScore("model", "set", "fid", "i-1", 8.93, 7, True, "left out", "abc", {"reference": 9})
+    studied.put_set_score(set_score)
     studied.add_ratings([rating("relevance", 55.5), rating("beauty", None)])
     assert studied.prompt_set("set") == PROMPTS
     assert studied.prompt_set("set").manifest == {"seed": 1}
@@ -128,6 +131,7 @@ def test_what_goes_in_comes_out(studied: Store) -> None:
     assert studied.models() == [MODEL]
     assert studied.images()[0] == image()
     assert studied.scores() == [score]
+    assert studied.set_scores() == [set_score]
     assert studied.studies() == [STUDY]
     assert studied.annotator("lena") == Annotator("lena")
     assert studied.ratings("study") == [rating("relevance", 55.5), rating("beauty", None)]
@@ -257,6 +261,24 @@ def test_a_score_of_the_same_instrument_is_replaced_another_stands_beside(store:
     assert [(s.instrument, s.value) for s in store.scores(metric="geneval")] == [("a", 1.0), ("b", 0.0)]
     with pytest.raises(InputError, match="no image model/set/00001/0"):
         store.put_scores([Score("model", "set", "00001", 0, "geneval", "a", 1.0)])
+
+
+def test_a_set_score_of_the_same_instrument_is_replaced_another_stands_beside(store: Store) -> None:
+    for instrument, value in (("a", 9.0), ("a", 8.0), ("b", 7.0)):
+        store.put_set_score(SetScore("model", "set", "fid", instrument, value, 5))
+    assert [(s.instrument, s.value) for s in store.set_scores(models=["model"])] == [("a", 8.0), ("b", 7.0)]
+    with pytest.raises(UnknownNameError, match="unknown prompt set 'sett'"):
+        store.put_set_score(SetScore("model", "sett", "fid", "a", 1.0, 5))
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(url: str, store: Store) -> None:
+    with store._database.writing() as session:
+        session.execute(text("DROP TABLE set_score"))
+        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    store.close()
+    with Store.open(url) as opened:
+        assert opened.models() == [MODEL]
+        assert opened.set_scores() == []
 
 
 def test_tokens_open_the_door_and_only_the_right_ones(store: Store) -> None:

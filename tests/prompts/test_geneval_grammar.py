@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from nami_bench import shapes
-from nami_bench.domain import GENEVAL_COLORS
+from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS
 from nami_bench.errors import InputError
 from prompts.geneval import (
-    COCO_CLASSES,
     OFFICIAL_SHA256,
     Grammar,
     geneval_metadata,
@@ -29,7 +28,7 @@ def test_default_is_the_official_file_byte_for_byte():
 @pytest.mark.skipif(not SHARED.is_dir(), reason="GenEval's own files are not beside this checkout")
 def test_agrees_with_the_published_files():
     assert metadata_lines(geneval_metadata()) == (SHARED / "evaluation_metadata.jsonl").read_bytes()
-    assert list(COCO_CLASSES) == (SHARED / "object_names.txt").read_text(encoding="utf-8").split("\n")[:80]
+    assert list(GENEVAL_CLASSES) == (SHARED / "object_names.txt").read_text(encoding="utf-8").split("\n")[:80]
 
 
 def test_official_task_counts():

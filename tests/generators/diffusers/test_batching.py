@@ -8,7 +8,8 @@ from PIL import Image
 
 from generators.batching import BatchRunner, NoImage
 from generators.protocol import GenerationRequest
-from generators.torch_runtime import choose_device, choose_dtype, noise_generators, pictures
+from generators.torch_runtime import choose_dtype, noise_generators, pictures
+from nami_bench.devices import choose_device
 from nami_bench.domain import ImageState, Prompt
 from nami_bench.errors import GenerationError, InputError
 

@@ -3,11 +3,13 @@ from dataclasses import replace
 import pytest
 
 from evaluation.human.table import ratings_table
-from nami_bench.domain import Prompt, PromptSet, Rating, Score, Study
+from nami_bench.domain import Prompt, PromptSet, Rating, Score, SetScore, Study
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
 from nami_bench.leaderboard.from_store import leaderboard_from_store
+from nami_bench.leaderboard.html import leaderboard_html
 from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status
+from nami_bench.leaderboard.sections import notes
 from nami_bench.store import Store
 
 SHARP = "geneval:stars:sharp"
@@ -245,3 +247,27 @@ def test_ratings_of_several_studies_or_of_other_prompts_are_refused(rated: Store
         leaderboard_from_ratings(table, criteria, study="two", prompt_set=only)
     with pytest.raises(InputError, match="no ratings"):
         leaderboard_from_ratings(ratings_table([]), criteria)
+
+
+def test_of_a_set_score_the_lower_is_the_better(images_only: Store) -> None:
+    for model, value in (("alpha", 12.5), ("beta", 9.75)):
+        images_only.put_set_score(SetScore(model, "stars", "fid", "real-1", value, 8, lower_is_better=True))
+    board = leaderboard_from_store(images_only, sort="fid")
+    assert [(row.model, row.rank) for row in board.rows] == [("beta", 1), ("alpha", 2)]
+    assert by_model(board)["alpha"].automatic["fid:stars:real-1"].value == 12.5
+    assert by_model(board)["alpha"].gaps == ()
+    assert "fid ↓: one value for all images, lower is better; by real-1 on stars." in notes(board)
+    assert '<td class="lead best">' in leaderboard_html(board).decode()
+    assert "fid:stars:real-1" not in leaderboard_from_store(images_only, stratum="long").rows[0].automatic
+
+
+def test_a_set_score_alone_makes_a_leaderboard_and_its_failure_is_a_gap(images_only: Store) -> None:
+    images_only.add_prompt_set(PromptSet("again", (Prompt("00000", "x"), Prompt("00001", "y"))))
+    for prompt in ("00000", "00001"):
+        record = images_only.images(models=["alpha"], prompt_set="stars")[0]
+        images_only.put_image(replace(record, prompt_set="again", prompt_id=prompt))
+    failed = SetScore("alpha", "again", "kid", "real-1", None, 0, True, "numbers that are not finite")
+    images_only.put_set_score(failed)
+    (alpha,) = leaderboard_from_store(images_only, prompt_set="again").rows
+    assert (alpha.automatic["kid:again:real-1"].value, alpha.rank) == (None, None)
+    assert alpha.gaps == ("kid on again by real-1: 0 of 2 images scored",)

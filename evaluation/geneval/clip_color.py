@@ -1,0 +1,146 @@
+"""Colors of detected objects by CLIP's zero-shot classification, as GenEval has it."""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from evaluation.geneval.protocol import Detection
+from evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
+from nami_bench.config import cache_dir
+from nami_bench.devices import choose_device
+from nami_bench.domain import GENEVAL_COLORS
+from nami_bench.errors import StorageError, WorkError
+from nami_bench.images import write_bytes
+
+TEMPLATES = (
+    "a photo of a {color} {name}",
+    "a photo of a {color}-colored {name}",
+    "a photo of a {color} object",
+)
+BACKGROUND = "#999"
+"""What replaces everything outside an object's mask."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClipColorOptions:
+    """What every neural detector takes besides its own options.
+
+    `device`: "auto", "cpu", "cuda", "cuda:1" ... The color classifier's CLIP: `clip_model` is a name of
+    open_clip's, or a folder it wrote; `clip_pretrained` a tag of that model's, fetched where needed;
+    `clip_weights` a file with the tag's weights, used in place of fetching. Published: the defaults.
+    """
+
+    device: str = "auto"
+    clip_model: str = "ViT-L-14"
+    clip_pretrained: str = "openai"
+    clip_weights: Path | None = None
+
+
+class ClipColorClassifier:
+    """The color whose texts lie nearest to an object's crop, in float32.
+
+    Texts: TEMPLATES for each of GenEval's ten colors and the object's class; their embeddings are averaged.
+    They are kept in $NAMI_CACHE, or ~/.cache/nami-bench where that is not set.
+    """
+
+    def __init__(self, options: ClipColorOptions) -> None:
+        self.options = options
+        self._classes: dict[str, NDArray[np.float32]] = {}
+
+    @cached_property
+    def identity(self) -> str:
+        """Model, tag and weights' hash."""
+        return f"clip-{self._files.identity}"
+
+    def classify(self, image: Image.Image, detections: Sequence[Detection]) -> list[str]:
+        """The color of each detection, which are all of one class.
+
+        Raises InputError where the model cannot be had, WorkError where it gives NaN.
+        """
+        if not detections:
+            return []
+        crops = [crop(image, detection) for detection in detections]
+        embedded = self._model.embed_images(crops).numpy()
+        likeness = embedded @ self.embedded_colors(detections[0].class_name).T
+        if not np.isfinite(likeness).all():
+            raise WorkError(f"the color classifier {self.identity} gave numbers that are not finite")
+        return [GENEVAL_COLORS[best] for best in likeness.argmax(axis=1)]
+
+    def embedded_colors(self, class_name: str) -> NDArray[np.float32]:
+        """Unit vectors (10, embed_dim) of GenEval's colors on objects of a class."""
+        if class_name not in self._classes:
+            path = self._cache_path(class_name)
+            found = _read_cached(path)
+            if found is None:
+                found = self._embed_colors(class_name)
+                # Without a writable cache they are computed again in the next run.
+                with suppress(StorageError):
+                    write_bytes(path, _npy(found))
+            self._classes[class_name] = found
+        return self._classes[class_name]
+
+    @cached_property
+    def _files(self) -> ClipFiles:
+        options = self.options
+        return clip_files(options.clip_model, options.clip_pretrained, options.clip_weights)
+
+    @cached_property
+    def _model(self) -> ClipModel:
+        return ClipModel(self._files, choose_device(self.options.device))
+
+    def _embed_colors(self, class_name: str) -> NDArray[np.float32]:
+        texts = list(color_texts(class_name))
+        tokens = [self._model.tokenizer.encode(text) for text in texts]
+        by_color = self._model.embed_tokens(tokens).reshape(len(GENEVAL_COLORS), len(TEMPLATES), -1)
+        mean = torch.nn.functional.normalize(by_color.mean(dim=1), dim=-1)
+        return np.asarray(mean.numpy(), dtype=np.float32)
+
+    def _cache_path(self, class_name: str) -> Path:
+        key = json.dumps([self._files.identity, list(color_texts(class_name))])
+        return cache_dir() / "clip-colors" / f"{hashlib.sha256(key.encode()).hexdigest()}.npy"
+
+
+def color_texts(class_name: str) -> Iterator[str]:
+    """Every template for the first color, then for the second, ..."""
+    for color in GENEVAL_COLORS:
+        for template in TEMPLATES:
+            yield template.format(color=color, name=class_name)
+
+
+def crop(image: Image.Image, detection: Detection) -> Image.Image:
+    """The part of an RGB image in the detection's box; what is outside its mask, if it has one, is grey.
+
+    Edges are rounded as Pillow does, to the nearest pixel, halves to even; at least one pixel is left.
+    """
+    shown = image.convert("RGB")
+    if detection.mask is not None:
+        grey = Image.new("RGB", shown.size, BACKGROUND)
+        shown = Image.composite(shown, grey, Image.fromarray(detection.mask))
+    left, top, right, bottom = map(round, detection.box)
+    return shown.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+
+
+def _read_cached(path: Path) -> NDArray[np.float32] | None:
+    """The cached array, or None where there is none or it is damaged."""
+    try:
+        found = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    usable = isinstance(found, np.ndarray) and found.ndim == 2 and len(found) == len(GENEVAL_COLORS)
+    return np.asarray(found, dtype=np.float32) if usable and np.isfinite(found).all() else None
+
+
+def _npy(array: NDArray[np.float32]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,0 +1,93 @@
+"""Any object detection model of transformers, with its own image processor: boxes without masks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from PIL.Image import Image
+from transformers import MODEL_FOR_OBJECT_DETECTION_MAPPING, AutoImageProcessor, AutoModelForObjectDetection
+
+from evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions
+from evaluation.geneval.protocol import Detection
+from evaluation.geneval.transformers_loading import detector_files, geneval_labels, load_network
+from nami_bench.devices import choose_device
+from nami_bench.errors import InputError
+
+
+class TransformersDetector:
+    """DETR and its kin, YOLOS, RT-DETR and others: not the published detector.
+
+    Images are prepared and boxes read off as the model's own files say. Labels that mean a class of
+    GenEval's get its name; the others keep theirs. Colors are judged from whole boxes.
+    """
+
+    @dataclass(frozen=True, kw_only=True, slots=True)
+    class Options(ClipColorOptions):
+        """`model`: a name on the Hugging Face hub or a folder that save_pretrained wrote; `revision`: a
+        branch, tag or commit on the hub."""
+
+        model: str
+        revision: str | None = None
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._files = detector_files(options.model, options.revision)
+        if type(self._files.config) not in MODEL_FOR_OBJECT_DETECTION_MAPPING:
+            raise InputError(
+                f"{options.model} is a {self._files.config.model_type}, which transformers has no object "
+                "detection for; a Mask2Former belongs to the detector 'mask2former-hf'"
+            )
+        self._labels = geneval_labels(self._files.config.id2label)
+        self.class_names = tuple(dict.fromkeys(self._labels))
+
+    @cached_property
+    def identity(self) -> str:
+        """Detector, model and weights' hash."""
+        return f"transformers-{self._files.name}-{self._files.sha256}"
+
+    @cached_property
+    def color_classifier(self) -> ClipColorClassifier:
+        """CLIP, as the options say."""
+        return ClipColorClassifier(self.options)
+
+    def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Detections of each 8-bit RGB image: all that the model gives, but those that it calls nothing."""
+        # One by one: most of these models see other pixels when an image is padded to share a batch.
+        return [self._detect(image.convert("RGB")) for image in images]
+
+    @torch.inference_mode()
+    def _detect(self, image: Image) -> list[Detection]:
+        inputs = self._processor(images=image, return_tensors="pt").to(self._device)
+        output = self._network(**inputs)
+        sizes = [(image.height, image.width)]
+        (found,) = self._processor.post_process_object_detection(output, threshold=0.0, target_sizes=sizes)
+        boxes = found["boxes"].float().cpu()
+        limits = torch.tensor([image.width, image.height] * 2, dtype=torch.float32)
+        clipped = torch.minimum(boxes.clamp(min=0), limits).tolist()
+        return [
+            Detection(self._labels[label], (x1, y1, x2, y2), score)
+            for (x1, y1, x2, y2), label, score in zip(
+                clipped, found["labels"].tolist(), found["scores"].float().tolist(), strict=True
+            )
+        ]
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return choose_device(self.options.device)
+
+    @cached_property
+    def _network(self) -> Any:
+        return load_network(AutoModelForObjectDetection, self._files.folder).to(self._device)
+
+    @cached_property
+    def _processor(self) -> Any:
+        processors: Any = AutoImageProcessor  # untyped
+        try:
+            return processors.from_pretrained(self._files.folder)
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().split("\n")[0]
+            raise InputError(
+                f"{self._files.folder} has no usable preprocessor_config.json: {reason}"
+            ) from error

@@ -1,0 +1,105 @@
+"""Automatic metrics of whole sets of images."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nami_bench.domain import ImageRecord, ImageState, Prompt, SetScore
+from nami_bench.pipeline.progress import Advance
+from nami_bench.pipeline.verification import file_problem
+
+if TYPE_CHECKING:
+    from evaluation.protocol import ScoringItem, SetMetric, SetResult
+    from nami_bench.store import Store
+
+_REASONS_KEPT = 20
+
+
+def evaluate_set(
+    store: "Store",
+    images_dir: Path,
+    metric: "SetMetric",
+    models: Sequence[str],
+    prompt_set: str,
+    advance: Advance = lambda count: None,
+) -> Counter[str]:
+    """Score each model's recorded images as one set and record the score.
+
+    A model whose images are unchanged since they were all scored is passed over. Returns counts of images, as
+    `pipeline.evaluate` does. Images that cannot be read are left out, counted as failed, and their reasons
+    recorded with the score.
+    """
+    counts: Counter[str] = Counter()
+    prompts = store.prompt_set(prompt_set).by_id
+    known = {
+        score.model: score
+        for score in store.set_scores(models=models, prompt_set=prompt_set)
+        if (score.metric, score.instrument) == (metric.name, metric.instrument)
+    }
+    for model in models:
+        made = store.images(models=[model], prompt_set=prompt_set, state=ImageState.DONE)
+        records = [record for record in made if metric.applies_to(prompts[record.prompt_id])]
+        inapplicable = len(made) - len(records)
+        counts["not applicable"] += inapplicable
+        advance(inapplicable)
+        identity = _sha256(records)
+        score = known.get(model)
+        if score and (score.images, score.images_sha256) == (len(records), identity):
+            counts["kept"] += score.images
+            advance(score.images)
+            continue
+        items, problems = _sound(images_dir, records, prompts)
+        advance(len(problems))
+        result = metric.score_set(items, advance)
+        score = _as_score(metric, model, prompt_set, identity, result, problems)
+        store.put_set_score(score)
+        counts["scored"] += score.images
+        counts["failed"] += len(records) - score.images
+    return counts
+
+
+def _sound(
+    images_dir: Path, records: Sequence[ImageRecord], prompts: Mapping[str, Prompt]
+) -> tuple[list["ScoringItem"], list[str]]:
+    """The images whose files are as recorded, and what is wrong with each other one."""
+    from evaluation.protocol import ScoringItem
+
+    items, problems = [], []
+    for record in records:
+        problem = file_problem(images_dir, record)
+        if problem is None:
+            items.append(ScoringItem(images_dir / str(record.path), prompts[record.prompt_id]))
+        else:
+            problems.append(problem)
+    return items, problems
+
+
+def _as_score(
+    metric: "SetMetric",
+    model: str,
+    prompt_set: str,
+    identity: str,
+    result: "SetResult",
+    problems: Sequence[str],
+) -> SetScore:
+    problems = [*problems, *result.problems]
+    details = {**result.details, "left_out": problems[:_REASONS_KEPT]} if problems else result.details
+    return SetScore(
+        model=model,
+        prompt_set=prompt_set,
+        metric=metric.name,
+        instrument=metric.instrument,
+        value=result.value,
+        images=0 if result.value is None else result.images,
+        lower_is_better=metric.lower_is_better,
+        reason=result.reason,
+        images_sha256=identity,
+        details=details,
+    )
+
+
+def _sha256(records: Sequence[ImageRecord]) -> str:
+    """Identity of a set of images, in whatever order."""
+    return hashlib.sha256("\n".join(sorted(str(record.sha256) for record in records)).encode()).hexdigest()

@@ -1,0 +1,132 @@
+"""`nami-bench evaluate clip-score` and `fid` in a workspace, as a user runs them."""
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from nami_bench.cli.app import cli
+from nami_bench.errors import InputError, WorkError
+from nami_bench.images import GenEvalFolder
+from nami_bench.store import Store
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("open_clip")
+pytest.importorskip("torch_fidelity")
+
+LONG = "An old dog sleeps on the red chair by the window while it rains in the city. " * 6
+Bench = Callable[..., Result]
+
+
+@pytest.fixture
+def bench(tmp_path: Path, photographs: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """A workspace with two images of each of three prompts, one of which is long."""
+    monkeypatch.setenv("NAMI_CACHE", str(tmp_path / "cache"))
+    folder = GenEvalFolder(tmp_path / "made")
+    for index, (text, path) in enumerate(zip(("a cat", LONG, "a cup"), photographs.values(), strict=True)):
+        folder.write_metadata(index, {"prompt": text})
+        for sample in range(2):
+            target = folder.sample_path(index, sample)
+            target.parent.mkdir(exist_ok=True)
+            Image.open(path).crop((sample, 0, 200, 200)).save(target)
+
+    def run(*arguments: object, expect: type[Exception] | None = None) -> Result:
+        words = ["--workspace", str(tmp_path / "bench"), *map(str, arguments)]
+        result = CliRunner().invoke(cli, words)
+        if expect is None:
+            assert result.exit_code == 0, (result.output, result.exception)
+        else:
+            assert isinstance(result.exception, expect), result.output
+        return result
+
+    run("init")
+    run("images", "import", folder.root, "--model", "camera")
+    return run
+
+
+def store(tmp_path: Path) -> Store:
+    return Store.open(f"sqlite:///{tmp_path / 'bench' / 'nami.db'}")
+
+
+def test_clip_score_lands_on_the_leaderboard_and_long_prompts_are_counted(
+    bench: Bench, clip_folder: Path, tmp_path: Path
+) -> None:
+    evaluate = ("evaluate", "clip-score", "-o", f"model={clip_folder}", "-o", "device=cpu")
+    assert "6 scored, 2 with over-long prompts" in bench(*evaluate).stderr
+    assert "6 kept, 2 with over-long prompts" in bench(*evaluate).stderr
+    with store(tmp_path) as opened:
+        scores = opened.scores(metric="clip-score")
+    assert [score.details["over_long"] for score in scores] == [False, False, True, True, False, False]
+    board = json.loads(bench("leaderboard", "--format", "json").stdout)
+    (column,) = board["automatic"]
+    assert column["metric"] == "clip-score" and column["instrument"].startswith("tiny-clip-")
+    shown = board["rows"][0]["automatic"][column["key"]]
+    assert shown["value"] == pytest.approx(np.mean([score.value for score in scores]))
+    assert (shown["images"], board["rows"][0]["gaps"]) == (6, [])
+
+
+@pytest.fixture
+def random_inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    path = tmp_path / "inception.pth"
+    torch.save({}, path)
+    with monkeypatch.context() as patch:
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
+        torch.manual_seed(0)
+        network = FeatureExtractorInceptionV3("random", ["2048"], str(path))
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def test_kid_is_one_value_for_the_set_recorded_once_and_ranked(
+    bench: Bench, photographs: Mapping[str, Path], random_inception: Path, tmp_path: Path
+) -> None:
+    options: list[Any] = ["-o", f"weights={random_inception}", "-o", "device=cpu"]
+    options += ["-o", f"reference={next(iter(photographs.values())).parent}"]
+    for metric, needed in (("kid", 1000), ("fid", 2048)):
+        refused = bench("evaluate", metric, *options, expect=InputError).exception
+        assert f"needs {needed} images on either side, the model's images are 6" in str(refused)
+    with store(tmp_path) as opened:
+        assert opened.set_scores() == []
+    options += ["-o", "allow_few=true"]
+    assert "6 scored" in bench("evaluate", "kid", *options).stderr
+    assert "6 kept" in bench("evaluate", "kid", *options).stderr
+    with store(tmp_path) as opened:
+        (score,) = opened.set_scores()
+    assert (score.metric, score.images, score.lower_is_better) == ("kid", 6, True)
+    assert score.instrument.startswith("inception-v3-") and score.instrument.endswith("+few-allowed")
+    assert score.value is not None and np.isfinite(score.value)
+    assert score.details["reference_images"] == score.details["subset_size"] == 3
+    row = json.loads(bench("leaderboard", "--format", "json").stdout)["rows"][0]
+    assert [value["value"] for value in row["automatic"].values()] == [score.value]
+    assert "kid ↓" in bench("leaderboard").stdout
+
+
+def test_a_changed_image_is_left_out_of_the_set_and_tried_again(
+    bench: Bench, photographs: Mapping[str, Path], random_inception: Path, tmp_path: Path
+) -> None:
+    reference = next(iter(photographs.values())).parent
+    options: list[Any] = ["-o", f"weights={random_inception}", "-o", f"reference={reference}"]
+    options += ["-o", "device=cpu", "-o", "allow_few=true"]
+    with store(tmp_path) as opened:
+        record = opened.images()[3]
+    spoiled = tmp_path / "bench" / "images" / str(record.path)
+    good = spoiled.read_bytes()
+    spoiled.write_bytes(b"gone bad")
+    assert "5 scored, 1 failed" in bench("evaluate", "kid", *options, expect=WorkError).stderr
+    with store(tmp_path) as opened:
+        (score,) = opened.set_scores()
+    assert score.images == 5
+    assert "has changed since it was recorded" in score.details["left_out"][0]
+    (row,) = json.loads(bench("leaderboard", "--format", "json").stdout)["rows"]
+    assert "5 of 6 images scored" in row["gaps"][0]
+    spoiled.write_bytes(good)
+    assert "6 scored" in bench("evaluate", "kid", *options).stderr
+    with store(tmp_path) as opened:
+        assert [(s.images, s.details.get("left_out")) for s in opened.set_scores()] == [(6, None)]
