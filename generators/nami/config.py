@@ -9,6 +9,9 @@ from typing import Any
 from nami_bench.config import validated
 from nami_bench.errors import InputError, UnknownNameError
 
+PIXELS_PER_LATENT = 8
+"""Side of a latent in pixels, as NAMI's VAE has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class NamiConfig:

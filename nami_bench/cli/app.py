@@ -27,7 +27,7 @@ COMMANDS = {
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
     "ratings": ("nami_bench.cli.ratings", "Import and export human ratings."),
     "leaderboard": ("nami_bench.cli.leaderboard", "Models by human and automatic scores."),
-    "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs."),
+    "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),
     "plugins": ("nami_bench.cli.plugins", "Everything registered, by group."),
 }
 

@@ -1,23 +1,21 @@
 """`nami-bench nami`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nami_bench.cli.common import json_option, print_json, print_table, say
-
-if TYPE_CHECKING:
-    from generators.nami.config import NamiConfig
-
-_PIXELS_PER_LATENT = 8
+from nami_bench.cli.nami_arguments import latent_size_of, models_extra, whole_numbers
+from nami_bench.cli.nami_speed import bench
 
 
 @click.group()
 def nami() -> None:
-    """The NAMI model itself: convert released weights, look at what a model costs."""
+    """The NAMI model itself: convert released weights, see what a model costs, and its speed."""
+
+
+nami.add_command(bench)
 
 
 @nami.command(epilog="Example: nami-bench nami convert NAMI-T2I nami-2b")
@@ -38,7 +36,7 @@ def convert(weights_dir: Path, out: Path, config: str | None) -> None:
     from generators.nami.config import find_config
 
     shape = None if config is None else find_config(config)
-    with _models_extra():
+    with models_extra():
         from generators.nami.convert import convert as convert_release
 
         convert_release(weights_dir, out, shape, say)
@@ -68,14 +66,14 @@ def info(
     """
     from dataclasses import asdict
 
-    from generators.nami.config import find_config
+    from generators.nami.config import PIXELS_PER_LATENT, find_config
     from generators.nami.cost import run_flops, shift_map_parameters, stage_costs
 
     shape = find_config(config)
-    latent_size = _latent_size(size, shape)
+    latent_size = latent_size_of(size, shape)
     counting: dict[str, Any] = {"text_tokens": text_tokens, "batch": 2 if guided else 1}
     stages = stage_costs(shape, latent_size, **counting)
-    step_counts = [10] * shape.num_stages if steps is None else _numbers(steps)
+    step_counts = [10] * shape.num_stages if steps is None else whole_numbers(steps)
     run = run_flops(shape, latent_size, step_counts, **counting)
     bridge = shift_map_parameters(shape, latent_size)
     if as_json:
@@ -96,7 +94,7 @@ def info(
     rows = [
         (
             stage.stage,
-            f"{stage.latent_width * _PIXELS_PER_LATENT}x{stage.latent_height * _PIXELS_PER_LATENT}",
+            f"{stage.latent_width * PIXELS_PER_LATENT}x{stage.latent_height * PIXELS_PER_LATENT}",
             stage.image_tokens,
             f"{stage.layers} = {shape.num_layers} + {stage.single_blocks}",
             f"{stage.parameters:,}",
@@ -113,36 +111,3 @@ def info(
         f"uniform {run.uniform / 1e12:.1f}",
     )
     click.echo(f"TFLOPs of {'+'.join(map(str, step_counts))} steps: {', '.join(figures)}")
-
-
-@contextmanager
-def _models_extra() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        from nami_bench.errors import InputError
-
-        raise InputError(
-            f"this command needs the package {error.name!r}: pip install 'nami-bench[models]'"
-        ) from error
-
-
-def _latent_size(size: str | None, shape: "NamiConfig") -> tuple[int, int]:
-    """Latents' (height, width) for a size in pixels, N or WxH."""
-    if size is None:
-        return shape.sample_size, shape.sample_size
-    from nami_bench.errors import InputError
-
-    sides = _numbers(size.replace("x", ","))
-    if len(sides) > 2 or any(side % _PIXELS_PER_LATENT for side in sides):
-        raise InputError(f"--size {size}: name N or WxH, in multiples of {_PIXELS_PER_LATENT} pixels")
-    return sides[-1] // _PIXELS_PER_LATENT, sides[0] // _PIXELS_PER_LATENT
-
-
-def _numbers(text: str) -> list[int]:
-    from nami_bench.errors import InputError
-
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError as error:
-        raise InputError(f"{text!r} is not a list of whole numbers such as 10,10,10") from error

@@ -32,7 +32,16 @@ if importlib.util.find_spec("torch") is None:
     # Only what needs no torch: the rest belongs to the extra `models`.
     collect_ignore_glob = [
         f"test_nami_{part}.py"
-        for part in ("transformer", "bridge", "pipeline", "weights", "convert", "generator")
+        for part in (
+            "transformer",
+            "bridge",
+            "pipeline",
+            "weights",
+            "convert",
+            "generator",
+            "bench",
+            "bench_schedules",
+        )
     ]
 
 
