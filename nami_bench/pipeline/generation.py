@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from nami_bench.store import Store
 
 
+_PROBLEMS_NAMED = 5
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationReport:
     """What a run did, by count, and the first few reasons of what went wrong."""
@@ -139,7 +142,7 @@ class _GenerationRun:
             for result in self.generator.generate(requests):
                 self._keep(result, recorded.get((result.request.prompt.id, result.request.sample)))
                 advance(1)
-        return GenerationReport(self.counts, tuple(self.problems[:5]))
+        return GenerationReport(self.counts, tuple(self.problems))
 
     def _check_seeds(self, records: Iterable[ImageRecord]) -> None:
         for record in records:
@@ -197,7 +200,8 @@ class _GenerationRun:
                 result = replace(result, state=ImageState.FAILED, reason=str(error), image=None, file=None)
         self.counts[result.state.value] += 1
         prompt = result.request.prompt
-        self.problems.append(f"{prompt.id}/{result.request.sample:04d}: {result.reason}")
+        if len(self.problems) < _PROBLEMS_NAMED:
+            self.problems.append(f"{prompt.id}/{result.request.sample:04d}: {result.reason}")
         if before is None or before.state is not ImageState.DONE:
             self.store.put_image(self._record(result.request, result.state, result.provenance, result.reason))
 
