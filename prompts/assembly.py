@@ -200,11 +200,16 @@ def _manifest(
 
 def _source(source: PromptSource, content: SourceContent) -> dict[str, Any]:
     """Where a source's prompts came from; `as_published` is None where there is nothing to compare with."""
+    pairs = ((source.sha256, content.sha256), (source.texts_sha256, content.texts_sha256))
+    compared = [published == found for published, found in pairs if published is not None]
     return {
+        "origin": source.origin,
         "licence": source.licence,
         "address": source.address,
         "file": content.file,
         "sha256": content.sha256,
         "published_sha256": source.sha256,
-        "as_published": None if source.sha256 is None else content.sha256 == source.sha256,
+        "texts_sha256": content.texts_sha256,
+        "published_texts_sha256": source.texts_sha256,
+        "as_published": any(compared) if compared else None,
     }

@@ -17,7 +17,7 @@ from typing import Any
 from nami_bench.domain import Prompt, PromptSet, prompt_id
 from nami_bench.errors import InputError
 from prompts.geneval import clauses, geneval_prompt, metadata_lines
-from prompts.protocol import Candidate
+from prompts.protocol import Candidate, SourceContent
 
 _SET_KEYS = {"id", "prompt", "stratum", "source", "tags"}
 
@@ -66,6 +66,12 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def read_content(path: Path, tag_columns: Sequence[str] = ()) -> SourceContent:
+    """All that a prompt file offers a recipe; see `parse_candidates`."""
+    data = read_bytes(path)
+    return SourceContent(parse_candidates(data, path.suffix, str(path), tag_columns), digest(data), path.name)
 
 
 def digest(data: bytes) -> str:

@@ -1,5 +1,6 @@
 """What a recipe asks of a prompt source, and what it gets back."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -34,6 +35,13 @@ class SourceContent:
     sha256: str
     file: str | None = None
 
+    @property
+    def texts_sha256(self) -> str:
+        """SHA-256 (hex) of the texts alone, white space made single, sorted, one a line: the same prompts
+        have the same hash in whatever form they come."""
+        lines = sorted(" ".join(candidate.text.split()) + "\n" for candidate in self.candidates)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+
 
 class PromptSource(Protocol):
     """A collection of prompts, registered in the entry-point group `nami_bench.prompt_sources`.
@@ -43,11 +51,15 @@ class PromptSource(Protocol):
     """
 
     name: str
+    origin: str
+    """Who wrote the prompts, or what made them, in a few words."""
     licence: str
     address: str | None
     """Where it comes from: a URL, or None for prompts that ship with the package or are generated."""
     sha256: str | None
     """Hash of the published bytes, or None where there is none to compare with."""
+    texts_sha256: str | None
+    """Hash of the published texts (`SourceContent.texts_sha256`), for sets that come in several forms."""
 
     @property
     def availability(self) -> Availability:

@@ -1,7 +1,7 @@
-"""Where prompts come from: GenEval's grammar, sets that ship with the package, public sets, your own file."""
+"""Where prompts come from: GenEval's grammar, sets that ship with the package, your own file."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import ClassVar
@@ -9,10 +9,10 @@ from typing import ClassVar
 from nami_bench import registry
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.shapes import SHAPES
-from prompts.cache import cached_file, read_cached, read_or_download
-from prompts.files import digest, parse_candidates, read_bytes
+from prompts.files import digest, parse_candidates, read_content
 from prompts.geneval import OFFICIAL_SHA256, Grammar, clauses, geneval_metadata, metadata_lines
 from prompts.protocol import Availability, Candidate, PromptSource, SourceContent
+from prompts.recipe import builtin_recipes, load_recipe
 
 SHAPES_GRAMMAR = Grammar(class_names=SHAPES, uncolored=None)
 
@@ -24,9 +24,11 @@ def resolve_sources(names: Iterable[str], paths: Mapping[str, Path]) -> dict[str
     without a file, and for a file whose name is not among `names`.
     """
     wanted = list(dict.fromkeys(names))
-    stray = [name for name in paths if name not in wanted]
-    if stray:
-        raise UnknownNameError("source of this recipe", stray[0], wanted)
+    stray = next((name for name in paths if name not in wanted), None)
+    if stray is not None:
+        takers = [recipe for recipe in builtin_recipes() if stray in load_recipe(recipe).source_names]
+        hint = f"the recipe {' or '.join(takers)} takes it" if takers else ""
+        raise UnknownNameError("source of this recipe", stray, wanted, hint)
     return {name: _resolve(name, paths.get(name)) for name in wanted}
 
 
@@ -50,9 +52,11 @@ class GenEvalSource:
     """GenEval's 553 prompts, from its grammar."""
 
     name = "geneval"
+    origin = "GenEval's grammar (Ghosh et al. 2023, arXiv 2310.11513), run here"
     licence = "MIT"
     address: str | None = None
     sha256: str | None = OFFICIAL_SHA256
+    texts_sha256: str | None = None
     availability = Availability.HERE
     grammar: ClassVar[Grammar] = Grammar()
 
@@ -67,26 +71,55 @@ class ShapesGenEvalSource(GenEvalSource):
     """GenEval's grammar over the flat shapes that the procedural renderer draws."""
 
     name = "shapes-geneval"
+    origin = "GenEval's grammar over flat shapes, run here"
     sha256 = None
     grammar = SHAPES_GRAMMAR
 
 
 class EmbeddedSource:
-    """Prompts in a file of this package."""
+    """Prompts in a file of this package, written for this project."""
 
     name: str
     file: ClassVar[str]
+    tag_columns: ClassVar[tuple[str, ...]] = ()
+    origin = "written for this project"
     licence = "MIT"
     address: str | None = None
     sha256: str | None = None
+    texts_sha256: str | None = None
     availability = Availability.HERE
 
     def load(self) -> SourceContent:
         """Read the package's file."""
         data = (files("prompts") / "data" / self.file).read_bytes()
-        return SourceContent(
-            parse_candidates(data, Path(self.file).suffix, self.file), digest(data), self.file
-        )
+        candidates = parse_candidates(data, Path(self.file).suffix, self.file, self.tag_columns)
+        return SourceContent(candidates, digest(data), self.file)
+
+
+class NamiShortSource(EmbeddedSource):
+    """Everyday prompts of a few words, as people try a model out with: tags category and challenge."""
+
+    name = "nami-short"
+    file = "nami_short.jsonl"
+    tag_columns = ("category", "challenge")
+
+
+class NamiCommunitySource(EmbeddedSource):
+    """Prompts in the many ways in which people type them; also tags language (ISO 639-1) and typo."""
+
+    name = "nami-community"
+    file = "nami_community.jsonl"
+    origin = "written for this project, in the manner of an image service's users"
+    tag_columns = ("category", "challenge", "language", "typo")
+
+
+class NamiLongSource(EmbeddedSource):
+    """Descriptions of 60 to 120 words: tags category and challenge."""
+
+    name = "nami-long"
+    file = "nami_long.jsonl"
+    origin = "written for this project, in the manner of a captioning model; no model captioned an image"
+    tag_columns = ("category", "challenge")
 
 
 class ShapesCommunitySource(EmbeddedSource):
@@ -106,9 +139,11 @@ class ShapesLongSource(EmbeddedSource):
 class OwnFile:
     """The user's own prompt file, under the name that a recipe calls it by."""
 
+    origin = "the user's own file"
     licence = "the user's own"
     address: str | None = None
     sha256: str | None = None
+    texts_sha256: str | None = None
 
     def __init__(self, name: str, path: Path | None) -> None:
         self.name, self.path = name, path
@@ -125,7 +160,7 @@ class OwnFile:
                 f"the slot {self.name!r} of the recipe is filled with your own prompts: "
                 f"pass --source {self.name}=FILE (txt, jsonl, csv or tsv)"
             )
-        return _read_file(self.path)
+        return read_content(self.path)
 
 
 class LumiereSlot(OwnFile):
@@ -139,143 +174,3 @@ class LumiereSlot(OwnFile):
 
     def __init__(self, options: Options) -> None:
         super().__init__("lumiere", options.path)
-
-
-class PublicSource:
-    """A published prompt set: read from a local file, or downloaded where its bytes have a pinned hash."""
-
-    name: str
-    licence: str
-    address: str | None
-    sha256: str | None = None
-    tag_columns: ClassVar[tuple[str, ...]] = ()
-
-    @dataclass(frozen=True, slots=True)
-    class Options:
-        """`path`: a local copy, which need not equal the published file."""
-
-        path: Path | None = None
-
-    def __init__(self, options: Options) -> None:
-        self.path = options.path
-
-    @property
-    def availability(self) -> Availability:
-        """Whether a local copy was given or the file was downloaded before, and else whether it can be."""
-        if self.path is not None:
-            return Availability.HERE
-        if self.address is None or self.sha256 is None:
-            return Availability.FILE
-        cached = read_cached(self.name, self.address, self.sha256)
-        return Availability.DOWNLOAD if cached is None else Availability.HERE
-
-    def load(self) -> SourceContent:
-        """Read the local copy, else the cached or downloaded file."""
-        if self.path is not None:
-            return _read_file(self.path, self.tag_columns)
-        if self.address is None or self.sha256 is None:
-            raise InputError(
-                f"the source {self.name!r} cannot be downloaded by itself: get it from {self.address} "
-                f"and pass --source {self.name}=FILE (txt, jsonl, csv or tsv)"
-            )
-        data = read_or_download(self.name, self.address, self.sha256)
-        file = cached_file(self.name, self.address).name
-        return SourceContent(
-            parse_candidates(data, Path(file).suffix, file, self.tag_columns), digest(data), file
-        )
-
-
-class DrawBench(PublicSource):
-    """DrawBench (Saharia et al. 2022, arXiv 2205.11487), as published with DALL-E 3's evaluation samples."""
-
-    name = "drawbench"
-    licence = "MIT (repository); DrawBench by Google"
-    address = (
-        "https://raw.githubusercontent.com/openai/dalle3-eval-samples/"
-        "d7c88c07b492ad7b9fd3003126d00719a2edabb1/prompts/drawbench.txt"
-    )
-    sha256 = "3d4f4b2db7520208ee056d470202c07fd77766b96d133ea9f4ab00a323381e9a"
-
-
-class PartiPrompts(PublicSource):
-    """PartiPrompts (Yu et al. 2022, arXiv 2206.10789): tags category and challenge."""
-
-    name = "partiprompts"
-    licence = "Apache-2.0"
-    address = (
-        "https://raw.githubusercontent.com/google-research/parti/"
-        "5a657978134374ce28973948331b319adef164bd/PartiPrompts.tsv"
-    )
-    sha256 = "fab29e41bb512a169b56acab4cf2a41dcb675e285df2efcde6640c7dd3c440eb"
-    tag_columns = ("Category", "Challenge")
-
-
-class PickAPic(PublicSource):
-    """Pick-a-Pic (Kirstain et al. 2023, arXiv 2305.01569): prompts of web users, a test split of 2048."""
-
-    name = "pickapic"
-    licence = "MIT"
-    address = (
-        "https://raw.githubusercontent.com/yifan123/flow_grpo/"
-        "ac4c86e8cae021841f1fde853d340e0db67690dd/dataset/pickscore/test.txt"
-    )
-    sha256 = "d75c025fa451866e70f7e36243f7cdd93095523cb51f5f9651f2ce3236d20262"
-
-
-class DSGDiffusionDB(PublicSource):
-    """DSG-1k's DiffusionDB slice (Cho et al. 2023, arXiv 2310.18235) as a file with one prompt a line."""
-
-    name = "dsg-diffusiondb"
-    licence = "Apache-2.0"
-    address = (
-        "https://github.com/j-min/DSG/blob/7330119a39f76ff90e619a8bd3ff321e71aa986b/dsg/data/dsg-1k-anns.csv"
-    )
-
-
-class DSGMidjourney(DSGDiffusionDB):
-    """DSG-1k's Midjourney slice, likewise."""
-
-    name = "dsg-midjourney"
-
-
-class DPGBench(PublicSource):
-    """DPG-Bench (Hu et al. 2024, arXiv 2403.05135): tag origin, the data set a prompt was written from.
-
-    Its published form is a folder with a text file for each prompt, named ORIGIN NUMBER .txt; a JSONL file
-    with the keys item (that name) and prompt is read as well.
-    """
-
-    name = "dpg-bench"
-    licence = "Apache-2.0"
-    address = "https://github.com/TencentQQGYLab/ELLA/tree/3c228f1dc6c4d3cad0a47493816151a419f14db3/dpg_bench/prompts"
-    tag_columns = ("item",)
-
-    def load(self) -> SourceContent:
-        """Read the folder or file that was given."""
-        folder = self.path if self.path is not None and self.path.is_dir() else None
-        content = super().load() if folder is None else _read_folder(folder)
-        return replace(content, candidates=tuple(map(_with_origin, content.candidates)))
-
-
-def _with_origin(candidate: Candidate) -> Candidate:
-    # Items that are a bare number are DPG-Bench's own.
-    origin = candidate.tags.get("item", "").rstrip("0123456789") or "dpg"
-    return replace(candidate, tags={"origin": origin})
-
-
-def _read_file(path: Path, tag_columns: tuple[str, ...] = ()) -> SourceContent:
-    data = read_bytes(path)
-    return SourceContent(parse_candidates(data, path.suffix, str(path), tag_columns), digest(data), path.name)
-
-
-def _read_folder(folder: Path) -> SourceContent:
-    """One prompt in each .txt file; the hash is that of what `sha256sum *.txt` prints."""
-    contents = {path: read_bytes(path) for path in sorted(folder.glob("*.txt"))}
-    if not contents:
-        raise InputError(f"{folder} holds no .txt files")
-    listing = "".join(f"{digest(data)}  {path.name}\n" for path, data in contents.items())
-    candidates = []
-    for path, data in contents.items():
-        lines = parse_candidates(data, ".txt", str(path))
-        candidates.append(Candidate(" ".join(line.text for line in lines), {"item": path.stem}))
-    return SourceContent(tuple(candidates), digest(listing.encode()), folder.name)

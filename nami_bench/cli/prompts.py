@@ -54,7 +54,7 @@ def geneval(output: Path | None, seed: int, per_task: int, classes: str) -> None
 
 @prompts.command(
     "build",
-    epilog="Example: nami-bench prompts build nami-1k --source lumiere=drawbench.txt -o nami-1k.jsonl",
+    epilog="Example: nami-bench prompts build nami-1k -o nami-1k.jsonl",
 )
 @click.argument("recipe", default="nami-1k")
 @click.option("--seed", type=int, help="Overrides the recipe's.")
@@ -71,7 +71,7 @@ def geneval(output: Path | None, seed: int, per_task: int, classes: str) -> None
 def build(
     recipe: str, seed: int | None, sources: tuple[str, ...], name: str | None, output: Path | None
 ) -> None:
-    """Assemble a prompt set by RECIPE (nami-1k, shapes-demo or a .toml file) and record it.
+    """Assemble a prompt set by RECIPE (nami-1k, nami-1k-public, shapes-demo or a .toml file) and record it.
 
     Without a workspace the set is only written to FILE.jsonl, with FILE.manifest.json beside it.
     Public sources that are not on this machine are downloaded: see `nami-bench prompts sources`.
@@ -184,7 +184,7 @@ def sources(as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        columns = ("name", "licence", "prompts", "available", "SHA-256", "address")
+        columns = ("name", "origin", "licence", "prompts", "available", "SHA-256", "address")
         print_table(columns, [tuple(row.values()) for row in rows])
 
 
@@ -228,6 +228,7 @@ def _source_row(source: "PromptSource") -> dict[str, Any]:
     content = source.load() if source.availability is Availability.HERE else None
     return {
         "name": source.name,
+        "origin": source.origin,
         "licence": source.licence,
         "prompts": None if content is None else len(content.candidates),
         "available": source.availability.value,

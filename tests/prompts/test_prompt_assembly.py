@@ -30,6 +30,8 @@ class FakeSource:
     licence: str = "CC0"
     address: str | None = None
     sha256: str | None = None
+    texts_sha256: str | None = None
+    origin: str = "the test"
 
     def load(self):
         assert self.candidates, "loaded a source that should not have been touched"

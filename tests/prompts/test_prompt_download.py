@@ -8,7 +8,7 @@ from prompts import cache
 from prompts.cache import cached_file, read_or_download
 from prompts.files import digest
 from prompts.protocol import Availability
-from prompts.sources import PublicSource
+from prompts.public import PublicSource
 
 DATA = b"a cat\na dog on a mat\n"
 SHA256 = digest(DATA)

@@ -27,19 +27,17 @@ def test_sources_without_a_count_share_the_rest_equally(tmp_path):
     assert recipe.source_names == ("geneval", "a", "b", "c", "d")
 
 
-def test_nami_1k_has_the_protocols_strata():
-    recipe = load_recipe("nami-1k")
+@pytest.mark.parametrize(("name", "slot"), [("nami-1k", "nami-short"), ("nami-1k-public", "lumiere")])
+def test_nami_1k_has_the_protocols_strata(name, slot):
+    recipe = load_recipe(name)
     assert [(s.name, s.count) for s in recipe.stratum] == [("short", 360), ("community", 320), ("long", 320)]
     assert recipe.stratum[2].max_words == 120
-    assert all("safety" in stratum.filters for stratum in recipe.stratum)
-    assert {share.name: count for share, count in recipe.stratum[0].shares()} == {
-        "geneval": 240,
-        "lumiere": 120,
-    }
+    assert all({"safety", "personal"} <= set(stratum.filters) for stratum in recipe.stratum)
+    assert {share.name: count for share, count in recipe.stratum[0].shares()} == {"geneval": 240, slot: 120}
 
 
 def test_every_built_in_recipe_is_named_as_its_file():
-    assert {"nami-1k", "shapes-demo"} <= set(builtin_recipes())
+    assert {"nami-1k", "nami-1k-public", "shapes-demo"} <= set(builtin_recipes())
     assert all(load_recipe(name).name == name for name in builtin_recipes())
 
 

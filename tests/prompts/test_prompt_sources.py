@@ -4,7 +4,8 @@ from nami_bench import registry
 from nami_bench.errors import InputError, UnknownNameError
 from prompts.geneval import OFFICIAL_SHA256
 from prompts.protocol import Availability
-from prompts.sources import DPGBench, all_sources, resolve_sources
+from prompts.public import DPGBench
+from prompts.sources import all_sources, resolve_sources
 
 
 @pytest.fixture(autouse=True)

@@ -98,9 +98,14 @@ def test_own_recipe_with_own_files(run, tmp_path):
     assert made.manifest["sources"]["slot"]["file"] == "mine.txt"
 
 
-def test_nami_1k_says_which_files_to_pass(run):
+def test_the_public_recipe_says_which_files_to_pass(run):
     with pytest.raises(InputError, match=r"lumiere \(your own prompts\).*pass --source lumiere=FILE"):
-        run("prompts", "build", "-o", "nami-1k.jsonl")
+        run("prompts", "build", "nami-1k-public", "-o", "nami-1k.jsonl")
+
+
+def test_a_file_for_another_recipe_names_that_recipe(run):
+    with pytest.raises(UnknownNameError, match="the recipe nami-1k-public takes it"):
+        run("prompts", "build", "--source", "pickapic=test.txt", "-o", "nami-1k.jsonl")
 
 
 @pytest.mark.parametrize(
@@ -184,6 +189,7 @@ def test_sources_tell_licence_hash_address_and_availability(run):
     rows = {row["name"]: row for row in json.loads(run("prompts", "sources", "--json").stdout)}
     assert rows["geneval"] == {
         "name": "geneval",
+        "origin": "GenEval's grammar (Ghosh et al. 2023, arXiv 2310.11513), run here",
         "licence": "MIT",
         "prompts": 553,
         "available": "here",

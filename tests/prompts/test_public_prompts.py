@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def nami_1k():
-    return build_prompt_set("nami-1k", FILES)
+    return build_prompt_set("nami-1k-public", FILES)
 
 
 def test_nami_1k_has_its_thousand_prompts(nami_1k):
@@ -38,6 +38,10 @@ def test_nami_1k_has_its_thousand_prompts(nami_1k):
     assert all(40 <= p.words <= 120 for p in nami_1k.prompts if p.stratum == "long")
     assert all(p.words <= 20 for p in nami_1k.prompts if p.stratum == "short")
     assert len({p.text.casefold() for p in nami_1k.prompts}) == 1000
+
+
+def test_it_is_the_same_set_as_ever(nami_1k):
+    assert nami_1k.sha256 == "5df09354105c2ae8ad5a0eb94f9d8619c4bb48acc78eb519d3b1df902c257861"
 
 
 def test_it_is_spread_over_tasks_categories_and_origins(nami_1k):
@@ -51,11 +55,13 @@ def test_it_is_spread_over_tasks_categories_and_origins(nami_1k):
 def test_published_files_are_recognised_and_filters_counted(nami_1k):
     sources = nami_1k.manifest["sources"]
     assert {name for name, source in sources.items() if source["as_published"]} == {
-        "geneval", "partiprompts", "pickapic",
+        "geneval", "partiprompts", "pickapic", "dsg-diffusiondb", "dsg-midjourney", "dpg-bench",
     }  # fmt: skip
+    assert sources["lumiere"]["as_published"] is None
     pools = {(pool["stratum"], pool["source"]): pool for pool in nami_1k.manifest["pools"]}
     pickapic = pools["community", "pickapic"]
     assert pickapic["dropped"]["filter safety"] > 50
+    assert pickapic["dropped"]["filter english"] > 10
     assert pickapic["read"] == pickapic["usable"] + sum(pickapic["dropped"].values())
 
 
@@ -63,7 +69,17 @@ def test_a_fresh_process_with_another_hash_seed_writes_the_same_bytes(nami_1k, t
     written = pipeline.write_prompt_set(tmp_path / "here" / "nami-1k.jsonl", nami_1k)
     again = tmp_path / "there" / "nami-1k.jsonl"
     sources = [arg for name, path in FILES.items() for arg in ("--source", f"{name}={path}")]
-    command = [sys.executable, "-m", "nami_bench", "prompts", "build", "nami-1k", *sources, "-o", str(again)]
+    command = [
+        sys.executable,
+        "-m",
+        "nami_bench",
+        "prompts",
+        "build",
+        "nami-1k-public",
+        *sources,
+        "-o",
+        str(again),
+    ]
     environment = {**os.environ, "PYTHONHASHSEED": "12345"}
     subprocess.run(command, check=True, cwd=tmp_path, env=environment, capture_output=True)
     for path in (written, written.with_suffix(".manifest.json")):
