@@ -1,13 +1,17 @@
 """What a prompt set is made of, in numbers."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
 from statistics import mean, median
 from typing import Any
 
 from nami_bench.domain import Prompt, PromptSet
+from prompts.geneval import geneval_metadata, geneval_prompt
 
 _BIN = 10
+_DPG_STATS = "dpg_bench_stats.json"
 
 
 def summarize(prompt_set: PromptSet) -> dict[str, Any]:
@@ -15,17 +19,27 @@ def summarize(prompt_set: PromptSet) -> dict[str, Any]:
     strata = dict.fromkeys(prompt.stratum for prompt in prompt_set.prompts)
     return {
         "count": len(prompt_set),
-        "strata": {s: _stratum([p for p in prompt_set.prompts if p.stratum == s]) for s in strata},
+        "strata": {s: _described([p for p in prompt_set.prompts if p.stratum == s]) for s in strata},
     }
 
 
-def _stratum(prompts: list[Prompt]) -> dict[str, Any]:
+def yardsticks() -> dict[str, dict[str, Any]]:
+    """Two well-known sets described as `summarize` describes a stratum, to read other sets' numbers by.
+
+    GenEval's prompts are generated and counted; DPG-Bench's were counted once, and only the counts are kept.
+    """
+    geneval = [geneval_prompt(index, row) for index, row in enumerate(geneval_metadata())]
+    dpg_bench = json.loads((files("prompts") / "data" / _DPG_STATS).read_bytes())
+    return {"geneval": _described(geneval), "dpg-bench": dpg_bench}
+
+
+def _described(prompts: Sequence[Prompt]) -> dict[str, Any]:
     tags = sorted({tag for prompt in prompts for tag in prompt.tags})
     words = [prompt.words for prompt in prompts]
     return {
         "count": len(prompts),
         "sources": _counts(prompt.source for prompt in prompts),
-        "tags": {tag: _counts(p.tags[tag] for p in prompts if tag in p.tags) for tag in tags},
+        "tags": {tag: _counts(value for p in prompts for value in _values(p, tag)) for tag in tags},
         "words": {
             "min": min(words),
             "median": median(words),
@@ -34,6 +48,11 @@ def _stratum(prompts: list[Prompt]) -> dict[str, Any]:
             "histogram": _histogram(words),
         },
     }
+
+
+def _values(prompt: Prompt, tag: str) -> list[str]:
+    """A tag may hold several values, as in "count, color"; each is counted."""
+    return prompt.tags[tag].split(", ") if tag in prompt.tags else []
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:

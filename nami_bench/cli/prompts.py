@@ -138,16 +138,17 @@ def show(reference: str, stratum: str | None, limit: int | None, as_json: bool) 
 @click.argument("reference", metavar="SET")
 @json_option
 def stats(reference: str, as_json: bool) -> None:
-    """Counts by stratum, source and tag, and lengths in words."""
-    from prompts.summary import summarize
+    """Counts by stratum, source and tag, and lengths in words, beside GenEval's and DPG-Bench's."""
+    from nami_bench.cli.prompt_stats import print_stats
+    from prompts.summary import summarize, yardsticks
 
     prompt_set = _prompt_set(reference)
-    summary = summarize(prompt_set)
+    summary, beside = summarize(prompt_set), yardsticks()
     if as_json:
-        print_json({"name": prompt_set.name, "sha256": prompt_set.sha256, **summary})
-        return
-    rows = [row for stratum, part in summary["strata"].items() for row in _stats_rows(stratum, part)]
-    print_table(("stratum", "of", "value", "prompts"), rows, f"{prompt_set.name}: {len(prompt_set)} prompts")
+        identity = {"name": prompt_set.name, "sha256": prompt_set.sha256}
+        print_json({**identity, **summary, "beside": beside})
+    else:
+        print_stats(prompt_set.name, summary, beside)
 
 
 @prompts.command(
@@ -210,16 +211,6 @@ def _prompt_set(reference: str) -> "PromptSet":
             "give the path of a prompt file, or pass --workspace DIR"
         )
     return load_prompt_set(path)
-
-
-def _stats_rows(stratum: str, part: dict[str, Any]) -> list[tuple[str, str, str, int]]:
-    counted = {
-        "": {"": part["count"]},
-        "source": part["sources"],
-        **part["tags"],
-        "words": part["words"]["histogram"],
-    }
-    return [(stratum, of, value, count) for of, counts in counted.items() for value, count in counts.items()]
 
 
 def _source_row(source: "PromptSource") -> dict[str, Any]:

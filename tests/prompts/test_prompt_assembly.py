@@ -12,7 +12,7 @@ from prompts.assembly import assemble, build_prompt_set
 from prompts.files import digest, load_prompt_set
 from prompts.protocol import Availability, Candidate, SourceContent
 from prompts.recipe import Recipe, Share, Stratum
-from prompts.summary import summarize
+from prompts.summary import summarize, yardsticks
 
 ANIMALS = (
     "cat", "dog", "cow", "fox", "owl", "bee", "ant", "elk",
@@ -206,6 +206,31 @@ def test_summary_counts_words_in_bins_of_ten(tmp_path):
     words = summarize(load_prompt_set(path))["strata"]["short"]["words"]
     assert words["histogram"] == {"1-10": 2, "11-20": 1, "21-30": 0, "31-40": 1}
     assert (words["min"], words["median"], words["mean"], words["max"]) == (1, 10.5, 14.25, 35)
+
+
+def test_summary_counts_every_value_of_a_tag():
+    candidates = (
+        Candidate("a red cat", {"challenge": "color, count"}),
+        Candidate("a dog runs", {"challenge": "count"}),
+    )
+    made = assemble(recipe(Share("a"), count=2), {"a": FakeSource("a", candidates)})
+    assert made.manifest["strata"]["short"]["tags"] == {"challenge": {"color": 1, "count": 2}}
+
+
+def test_the_yardsticks_are_described_as_a_stratum_is():
+    beside = yardsticks()
+    assert {name: part["count"] for name, part in beside.items()} == {"geneval": 553, "dpg-bench": 1065}
+    assert beside["geneval"]["tags"]["task"]["colors"] == 94
+    for part in beside.values():
+        assert sum(part["words"]["histogram"].values()) == part["count"]
+        assert all(sum(counts.values()) == part["count"] for counts in part["tags"].values())
+
+
+def test_texts_that_come_in_another_form_count_as_published():
+    edited = FakeSource("a", animals(4), sha256="0" * 64)
+    edited.texts_sha256 = edited.load().texts_sha256
+    made = assemble(recipe(Share("a"), count=2), {"a": edited})
+    assert made.manifest["sources"]["a"]["as_published"] is True
 
 
 def test_the_demo_recipe_needs_nothing_and_balances_all_six_tasks():

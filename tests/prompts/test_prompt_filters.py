@@ -60,6 +60,47 @@ def test_switches_of_another_program_are_told_from_punctuation(text, dropped):
     assert FILTERS["switches"].rejects(text) is dropped
 
 
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("poster, contact me at jane.doe@example.org", True),
+        ("portrait of @some_account in the rain", True),
+        ("logo for https://example.org", True),
+        ("flyer for www.example.org", True),
+        ("business card with +49 170 1234567", True),
+        ("truck, call (555) 123-4567 on the side", True),
+        ("passport number 123456789", True),
+        ("a castle @50mm, f/1.8", False),
+        ("shot @ dusk, 1/200 s, ISO 3200", False),
+        ("clock at 10:48 on 12-05-1987", False),
+        ("wallpaper 3840 x 2160", False),
+        ("bib number 2208 of 10 000 runners", False),
+    ],
+)
+def test_personal_data_is_told_from_other_numbers_and_signs(text, dropped):
+    assert FILTERS["personal"].rejects(text) is dropped
+
+
+@pytest.mark.parametrize(
+    ("text", "dropped"),
+    [
+        ("un perro negro con el pecho blanco", True),
+        ("eine Katze auf dem Dach und der Mond", True),
+        ("рыжий кот на окне", True),
+        ("一只猫", True),
+        ("a neon sign that says 面", False),
+        ("François Hollande eating crêpes in the rain", False),
+        ("the road from Las Vegas to Los Angeles", False),
+        ("la la land poster", False),
+        ("Calle de las flores in Sevilla, watercolor of a street with a cat", False),
+        ("cat, hat, mat", False),
+        ("12:30", False),
+    ],
+)
+def test_english_is_told_by_script_and_small_words(text, dropped):
+    assert FILTERS["english"].rejects(text) is dropped
+
+
 def index(*texts, threshold=0.6, clauses=None):
     found = DuplicateIndex(threshold)
     for text in texts:

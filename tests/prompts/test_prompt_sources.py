@@ -4,7 +4,7 @@ from nami_bench import registry
 from nami_bench.errors import InputError, UnknownNameError
 from prompts.geneval import OFFICIAL_SHA256
 from prompts.protocol import Availability
-from prompts.public import DPGBench
+from prompts.public import DPGBench, DSGDiffusionDB, DSGMidjourney
 from prompts.sources import all_sources, resolve_sources
 
 
@@ -98,3 +98,41 @@ def test_dpg_bench_reads_its_published_folder_and_a_table_alike(tmp_path):
 def test_a_folder_without_prompts_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"holds no .txt files"):
         DPGBench(DPGBench.Options(tmp_path)).load()
+
+
+DSG_TABLE = """\
+item_id,text,proposition_id,question_natural_language
+midjourney_1,"a castle, at night",1,Is there a castle?
+midjourney_1,"a castle, at night",2,Is it night?
+diffusiondb_7,two cats,1,Are there cats?
+whoops_5,a square wheel,1,Is there a wheel?
+"""
+
+
+def test_dsgs_published_table_is_read_by_slice_each_prompt_once(tmp_path):
+    table = tmp_path / "dsg-1k-anns.csv"
+    table.write_text(DSG_TABLE, encoding="utf-8")
+    for source, text in ((DSGMidjourney, "a castle, at night"), (DSGDiffusionDB, "two cats")):
+        content = source(source.Options(table)).load()
+        assert [c.text for c in content.candidates] == [text]
+        assert content.file == "dsg-1k-anns.csv"
+
+
+def test_a_table_of_other_slices_and_a_table_of_prompts(tmp_path):
+    table = tmp_path / "dsg.csv"
+    table.write_text(DSG_TABLE.replace("midjourney", "mj"), encoding="utf-8")
+    with pytest.raises(InputError, match=r"dsg.csv has no item_id that begins with midjourney_"):
+        DSGMidjourney(DSGMidjourney.Options(table)).load()
+    table.write_text("prompt\na castle\n", encoding="utf-8")
+    assert len(DSGMidjourney(DSGMidjourney.Options(table)).load().candidates) == 1
+
+
+def test_the_hash_of_the_texts_is_the_same_in_every_form_and_order(tmp_path):
+    plain, table = tmp_path / "a.txt", tmp_path / "a.csv"
+    plain.write_text("two  cats\na castle, at night\n", encoding="utf-8")
+    table.write_text('prompt\n"a castle, at night"\ntwo cats\n', encoding="utf-8")
+    one, other = (resolve_sources(["mine"], {"mine": path})["mine"].load() for path in (plain, table))
+    assert one.sha256 != other.sha256
+    assert one.texts_sha256 == other.texts_sha256
+    plain.write_text("two cats\na castle at night\n", encoding="utf-8")
+    assert resolve_sources(["mine"], {"mine": plain})["mine"].load().texts_sha256 != one.texts_sha256

@@ -163,9 +163,20 @@ def test_stats_count_by_stratum_source_and_tag(run):
     assert summary["strata"]["long"]["sources"] == {"shapes-long": 12}
     assert summary["strata"]["short"]["tags"]["task"]["position"] == 4
     assert sum(summary["strata"]["long"]["words"]["histogram"].values()) == 12
-    table = run("prompts", "stats", "demo.jsonl").stdout
-    assert "color_attr" in table
-    assert "shapes-long" in table
+    assert set(summary["beside"]) == {"geneval", "dpg-bench"}
+    assert summary["beside"]["dpg-bench"]["words"]["max"] == 130
+
+
+def test_stats_are_drawn_as_bars_beside_well_known_sets(run):
+    run("prompts", "build", "shapes-demo", "-o", "demo.jsonl")
+    lines = run("prompts", "stats", "demo.jsonl").stdout.splitlines()
+    [row] = [line for line in lines if "shapes-community" in line]
+    assert row.split() == ["community", "source", "shapes-community", "12", "100.0%", "█" * 20]
+    [header] = [line for line in lines if line.strip().startswith("words")]
+    assert header.split() == ["words", "short", "community", "long", "geneval", "dpg-bench"]
+    [bottom] = [line for line in lines if line.strip().startswith("1-10 ")]
+    assert bottom.rstrip().endswith("91% " + "█" * 10)
+    assert any(line.split()[:2] == ["dpg-bench", "origin"] for line in lines)
 
 
 def test_export_formats_agree_line_by_line(run, tmp_path):

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from nami_bench import pipeline
+from nami_bench.domain import Prompt, PromptSet, prompt_id
 from prompts.assembly import build_prompt_set
 from prompts.sources import all_sources, resolve_sources
+from prompts.summary import summarize, yardsticks
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "prompts"
 FILES = {
@@ -120,3 +122,14 @@ def test_public_files_are_read_whole(name, count, tags):
     candidates = resolve_sources([name], {name: FILES[name]})[name].load().candidates
     assert len(candidates) == count
     assert all(set(c.tags) == tags and c.text.strip() for c in candidates)
+
+
+def test_the_kept_counts_of_dpg_bench_are_those_of_its_file():
+    content = resolve_sources(["dpg-bench"], {"dpg-bench": FILES["dpg-bench"]})["dpg-bench"].load()
+    prompts = (
+        Prompt(prompt_id(index), c.text, "long", "dpg-bench", c.tags)
+        for index, c in enumerate(content.candidates)
+    )
+    counted = summarize(PromptSet("dpg-bench", tuple(prompts)))["strata"]["long"]
+    del counted["sources"]
+    assert yardsticks()["dpg-bench"] == {"texts_sha256": content.texts_sha256, **counted}
