@@ -185,8 +185,8 @@ def sources(as_json: bool) -> None:
     if as_json:
         print_json(rows)
     else:
-        columns = ("name", "origin", "licence", "prompts", "available", "SHA-256", "address")
-        print_table(columns, [tuple(row.values()) for row in rows])
+        columns = ("name", "origin", "licence", "prompts", "available", "sha256", "address")
+        print_table(columns, [tuple(row[column] for column in columns) for row in rows])
 
 
 def _has_workspace() -> bool:
@@ -224,5 +224,6 @@ def _source_row(source: "PromptSource") -> dict[str, Any]:
         "prompts": None if content is None else len(content.candidates),
         "available": source.availability.value,
         "sha256": source.sha256 or (None if content is None else content.sha256),
+        "texts_sha256": source.texts_sha256 or (None if content is None else content.texts_sha256),
         "address": source.address,
     }

@@ -17,7 +17,7 @@ from prompts.duplicates import DuplicateIndex
 from prompts.filters import FILTERS
 from prompts.sources import NamiCommunitySource, NamiLongSource, NamiShortSource
 
-NAMI_1K = "2dad98f4ec08bb3b1802fe5e2b62ec825f62dfdd12533868ff0622a93ce9a300"
+NAMI_1K = "0cebee7ad8e876961c1f2d5510c7e6de44d2fcec6229e097580bf043520f8f5d"
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
 PUBLIC = ROOT.parent / "shared" / "data" / "prompts"

@@ -198,6 +198,7 @@ def test_export_to_genevals_form_says_how_many_prompts_lack_clauses(run, tmp_pat
 
 def test_sources_tell_licence_hash_address_and_availability(run):
     rows = {row["name"]: row for row in json.loads(run("prompts", "sources", "--json").stdout)}
+    assert len(rows["geneval"].pop("texts_sha256")) == 64
     assert rows["geneval"] == {
         "name": "geneval",
         "origin": "GenEval's grammar (Ghosh et al. 2023, arXiv 2310.11513), run here",
@@ -209,6 +210,7 @@ def test_sources_tell_licence_hash_address_and_availability(run):
     }
     assert rows["pickapic"]["available"] == "download"
     assert rows["pickapic"]["prompts"] is None
+    assert len(rows["dpg-bench"]["texts_sha256"]) == 64
     assert rows["lumiere"]["available"] == "needs a file"
     assert all(row["licence"] for row in rows.values())
     assert "raw.githubusercontent.com" in run("prompts", "sources").stdout
