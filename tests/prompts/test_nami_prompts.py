@@ -17,7 +17,7 @@ from prompts.duplicates import DuplicateIndex
 from prompts.filters import FILTERS
 from prompts.sources import NamiCommunitySource, NamiLongSource, NamiShortSource
 
-NAMI_1K = "0cebee7ad8e876961c1f2d5510c7e6de44d2fcec6229e097580bf043520f8f5d"
+NAMI_1K = "54459b4b4d362dbfa7cfe19a57e8fffa6385891229404e7755e343f23e5fe39d"
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
 PUBLIC = ROOT.parent / "shared" / "data" / "prompts"
