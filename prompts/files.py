@@ -2,8 +2,8 @@
 
 .jsonl   our prompt sets; GenEval's metadata (tag, include, exclude, prompt); or any objects with "prompt"
 .txt     one prompt a line
-.csv     a header with a prompt column, quoted as spreadsheets do
-.tsv     a header with a prompt column, tabs between fields and no quoting
+.csv     a header with a column called prompt, or else text, quoted as spreadsheets do
+.tsv     the same with tabs between fields and no quoting
 """
 
 import csv
@@ -123,9 +123,12 @@ def _parse_table(
     reader = csv.DictReader(io.StringIO(_decode(data, where), newline=""), dialect=dialect)
     try:
         columns = reader.fieldnames or ()
-        column = next((c for c in columns if c.strip().lower() == "prompt"), None)
+        by_name = {column.strip().lower(): column for column in reversed(columns)}
+        column = by_name.get("prompt", by_name.get("text"))
         if column is None:
-            raise InputError(f"{where}: no column is called 'prompt' (found: {', '.join(columns) or 'none'})")
+            raise InputError(
+                f"{where}: no column is called 'prompt' or 'text' (found: {', '.join(columns) or 'none'})"
+            )
         for row in reader:
             # A row that ends early has None in its last columns.
             if text := (row[column] or "").strip():

@@ -1,7 +1,5 @@
 """Public prompt sets: read from a local file, or downloaded where their bytes have a pinned hash."""
 
-import csv
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar
@@ -112,20 +110,19 @@ class DSGDiffusionDB(PublicSource):
         "https://github.com/j-min/DSG/blob/7330119a39f76ff90e619a8bd3ff321e71aa986b/dsg/data/dsg-1k-anns.csv"
     )
     texts_sha256 = "5afeb3ae128bf8e899e315ccb53f0873c974a66d2ef561f803ec99e0a77b991a"
+    tag_columns = ("item_id",)
     item_prefix: ClassVar[str] = "diffusiondb_"
 
     def load(self) -> SourceContent:
         """Read the published table or the file of the slice."""
-        if self.path is None or self.path.suffix.lower() != ".csv":
-            return super().load()
-        data = read_bytes(self.path)
-        rows = csv.DictReader(io.StringIO(data.decode("utf-8-sig", errors="replace"), newline=""))
-        if not {"item_id", "text"} <= set(rows.fieldnames or ()):
-            return super().load()
-        texts = dict.fromkeys(row["text"] for row in rows if row["item_id"].startswith(self.item_prefix))
+        content = super().load()
+        if not any("item_id" in candidate.tags for candidate in content.candidates):
+            return content
+        items = ((candidate.tags.get("item_id", ""), candidate.text) for candidate in content.candidates)
+        texts = dict.fromkeys(text for item, text in items if item.startswith(self.item_prefix))
         if not texts:
             raise InputError(f"{self.path} has no item_id that begins with {self.item_prefix}")
-        return SourceContent(tuple(map(Candidate, texts)), digest(data), self.path.name)
+        return replace(content, candidates=tuple(map(Candidate, texts)))
 
 
 class DSGMidjourney(DSGDiffusionDB):

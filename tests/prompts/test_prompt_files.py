@@ -79,6 +79,11 @@ def test_tables_take_the_prompt_column_and_the_named_tags():
     assert [(c.text, c.tags) for c in found] == [("a cat, asleep", {"note": "x"}), ("two\nlines", {})]
 
 
+def test_a_text_column_serves_where_there_is_no_prompt_column():
+    assert [c.text for c in parse_candidates(b"id,Text\n1,a cat\n", ".csv", "f.csv")] == ["a cat"]
+    assert [c.text for c in parse_candidates(b"text,prompt\nx,a cat\n", ".csv", "f.csv")] == ["a cat"]
+
+
 def test_tabs_separate_without_quoting():
     data = b'prompt\tCategory\n"quoted" sign says "hi\tArts\nshort row\n'
     found = parse_candidates(data, ".tsv", "f.tsv", ("Category",))
@@ -158,7 +163,7 @@ def test_a_line_without_a_key_the_first_line_has_is_refused(tmp_path, mixed):
     [
         ("a.txt", b"caf\xe9", "is not UTF-8 text: byte 3"),
         ("a.txt", b"\n \n", "holds no prompts"),
-        ("a.csv", b"text,x\na,b\n", "no column is called 'prompt' .found: text, x"),
+        ("a.csv", b"note,x\na,b\n", "no column is called 'prompt' or 'text' .found: note, x"),
         ("a.csv", b"", "found: none"),
         ("a.csv", b'prompt\n"' + b"x" * 200_000 + b'"\n', "cannot be read after line 1: field larger"),
         ("a.docx", b"x", "not '.docx'"),
