@@ -5,8 +5,9 @@ from typing import Any
 
 from nami_bench.cli.common import print_table
 
-_BAR = 20
-_NARROW_BAR = 10
+# Both tables fit eighty columns.
+_BAR = 16
+_NARROW_BAR = 6
 
 
 def print_stats(name: str, summary: Mapping[str, Any], beside: Mapping[str, Any]) -> None:
@@ -15,7 +16,7 @@ def print_stats(name: str, summary: Mapping[str, Any], beside: Mapping[str, Any]
     title = f"{name}: {summary['count']} prompts; below, lengths in words beside {' and '.join(beside)}"
     rows = [row for part in parts for row in _counted(part, parts[part], with_sources=part not in beside)]
     print_table(("in", "of", "value", "prompts", "share"), rows, title)
-    print_table(("words", *parts), _lengths(parts), whole=tuple(parts))
+    print_table(("words", *parts), _lengths(parts), whole=("words", *parts))
 
 
 def _counted(name: str, part: Mapping[str, Any], with_sources: bool) -> list[tuple[str, str, str, int, str]]:

@@ -17,7 +17,7 @@ from prompts.duplicates import DuplicateIndex
 from prompts.filters import FILTERS
 from prompts.sources import NamiCommunitySource, NamiLongSource, NamiShortSource
 
-NAMI_1K = "54459b4b4d362dbfa7cfe19a57e8fffa6385891229404e7755e343f23e5fe39d"
+NAMI_1K = "afdc3f86a8c3265f90f6f0ab56673250704b8fd385791df8838e77696f6cd5d5"
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
 PUBLIC = ROOT.parent / "shared" / "data" / "prompts"

@@ -171,11 +171,11 @@ def test_stats_are_drawn_as_bars_beside_well_known_sets(run):
     run("prompts", "build", "shapes-demo", "-o", "demo.jsonl")
     lines = run("prompts", "stats", "demo.jsonl").stdout.splitlines()
     [row] = [line for line in lines if "shapes-community" in line]
-    assert row.split() == ["community", "source", "shapes-community", "12", "100.0%", "█" * 20]
+    assert row.split() == ["community", "source", "shapes-community", "12", "100.0%", "█" * 16]
     [header] = [line for line in lines if line.strip().startswith("words")]
     assert header.split() == ["words", "short", "community", "long", "geneval", "dpg-bench"]
     [bottom] = [line for line in lines if line.strip().startswith("1-10 ")]
-    assert bottom.rstrip().endswith("91% " + "█" * 10)
+    assert bottom.rstrip().endswith("91% " + "█" * 6)
     assert any(line.split()[:2] == ["dpg-bench", "origin"] for line in lines)
 
 
