@@ -118,7 +118,7 @@ class NamiLongSource(EmbeddedSource):
 
     name = "nami-long"
     file = "nami_long.jsonl"
-    origin = "written for this project, in the manner of a captioning model; no model captioned an image"
+    origin = "written for this project, without images, in the manner of a captioning model"
     tag_columns = ("category", "challenge")
 
 
