@@ -13,12 +13,19 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import BertTokenizer, MT5EncoderModel, T5Tokenizer
 
+from generators.nami.autoencoder import PixelUnshuffleAutoencoder, downscale_factor
 from generators.nami.bridge import Bridge, Generators
 from generators.nami.cost import stage_size
 from generators.nami.latents import pack, shrink_noise, unpack
 from generators.nami.sampling import StagePlan, denoise_step, plan_stages
 from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.text import BertTextEncoder, encode_pooled, encode_sequence
+from generators.nami.text import (
+    POOLED_TOKENS,
+    SEQUENCE_TOKENS,
+    BertTextEncoder,
+    encode_pooled,
+    encode_sequence,
+)
 from generators.nami.transformer import NamiTransformer2DModel, TextConditioning
 from nami_bench.errors import InputError
 
@@ -45,13 +52,17 @@ class NamiPipeline(DiffusionPipeline):
         transformer: NamiTransformer2DModel,
         bridge: Bridge,
         scheduler: NamiEulerScheduler,
-        vae: AutoencoderKL | None = None,
+        vae: AutoencoderKL | PixelUnshuffleAutoencoder | None = None,
         text_encoder: BertTextEncoder | None = None,
         tokenizer: BertTokenizer | None = None,
         text_encoder_2: MT5EncoderModel | None = None,
         tokenizer_2: T5Tokenizer | None = None,
+        text_tokens: int | None = None,
     ) -> None:
-        """Raises InputError where transformer, bridge and scheduler differ in their number of stages."""
+        """`text_tokens`: length of both text sequences; None for the release's, 77 and 256.
+
+        Raises InputError where transformer, bridge and scheduler differ in their number of stages.
+        """
         super().__init__()
         self.register_modules(
             transformer=transformer,
@@ -63,10 +74,11 @@ class NamiPipeline(DiffusionPipeline):
             text_encoder_2=text_encoder_2,
             tokenizer_2=tokenizer_2,
         )
+        self.register_to_config(text_tokens=text_tokens)
         stages = (transformer.shape.num_stages, bridge.transitions + 1, len(scheduler.windows))
         if len(set(stages)) > 1:
             raise InputError("transformer, bridge and scheduler are for {}, {} and {} stages".format(*stages))
-        self.vae_scale_factor = 8 if vae is None else 2 ** (len(vae.config.block_out_channels) - 1)
+        self.vae_scale_factor = 8 if vae is None else downscale_factor(vae)
         self.image_processor = VaeImageProcessor(vae_scale_factor=self.vae_scale_factor)
         self._interrupt = False
 
@@ -160,10 +172,13 @@ class NamiPipeline(DiffusionPipeline):
             )
         texts = [text + prompt_suffix for text in ([prompt] if isinstance(prompt, str) else prompt)]
         device = self._execution_device
+        tokens = self.config.text_tokens
         pooled = None
         if use_pooled:
-            pooled = encode_pooled(texts, self.tokenizer, self.text_encoder, device)
-        return encode_sequence(texts, self.tokenizer_2, self.text_encoder_2, device), pooled
+            length = tokens or POOLED_TOKENS
+            pooled = encode_pooled(texts, self.tokenizer, self.text_encoder, device, length)
+        length = tokens or SEQUENCE_TOKENS
+        return encode_sequence(texts, self.tokenizer_2, self.text_encoder_2, device, length), pooled
 
     def _denoise(
         self,

@@ -26,23 +26,32 @@ class BertTextEncoder(BertModel):
 
 
 def encode_pooled(
-    prompts: Sequence[str], tokenizer: BertTokenizer, encoder: BertTextEncoder, device: torch.device
+    prompts: Sequence[str],
+    tokenizer: BertTokenizer,
+    encoder: BertTextEncoder,
+    device: torch.device,
+    length: int = POOLED_TOKENS,
 ) -> Tensor:
-    """The first token of the last hidden state: (prompts, width). Longer prompts are cut at 77 tokens."""
-    tokens = _tokenize(prompts, tokenizer, POOLED_TOKENS).to(device)
+    """The first token of the last hidden state: (prompts, width). Longer prompts are cut to `length`."""
+    tokens = tokenize(prompts, tokenizer, length).to(device)
     states = encoder(tokens.input_ids, attention_mask=tokens.attention_mask).last_hidden_state
     return states[:, 0]
 
 
 def encode_sequence(
-    prompts: Sequence[str], tokenizer: T5Tokenizer, encoder: MT5EncoderModel, device: torch.device
+    prompts: Sequence[str],
+    tokenizer: T5Tokenizer,
+    encoder: MT5EncoderModel,
+    device: torch.device,
+    length: int = SEQUENCE_TOKENS,
 ) -> Tensor:
-    """The last hidden state: (prompts, 256, width). The padding is attended to, as in the release."""
-    tokens = _tokenize(prompts, tokenizer, SEQUENCE_TOKENS).to(device)
+    """The last hidden state: (prompts, length, width). The padding is attended to, as in the release."""
+    tokens = tokenize(prompts, tokenizer, length).to(device)
     return encoder(tokens.input_ids).last_hidden_state
 
 
-def _tokenize(prompts: Sequence[str], tokenizer: BertTokenizer | T5Tokenizer, length: int) -> BatchEncoding:
+def tokenize(prompts: Sequence[str], tokenizer: BertTokenizer | T5Tokenizer, length: int) -> BatchEncoding:
+    """Ids and masks, (prompts, length) each: padded, and cut where a prompt is longer."""
     return tokenizer(
         list(prompts), padding="max_length", max_length=length, truncation=True, return_tensors="pt"
     )

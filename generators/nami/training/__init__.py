@@ -1,0 +1,1 @@
+"""Training NAMI: bridges first, then the transformer over all windows of its flow at once."""

@@ -1,0 +1,78 @@
+"""The flow's windows as training sees them: where each begins and ends, and what lies between.
+
+With x_1 the image's latents and x_0 noise, the flow's state at time t is x_t = t x_1 + (1 - t) x_0. Window
+k = 0 .. K-1 (the paper counts from 1) runs from time t_k to t_{k+1} at 1 / 2^(K-1-k) of the full resolution
+(arXiv 2503.09242, section 3):
+
+    start  x_s = Bridge(Up(Down(x_{t_k}, one halving more)))     for k = 0: the noise
+    end    x_e = Down(x_{t_{k+1}})
+
+Inside, with the window's own sigma from 1 at the start to 0 at the end: x = sigma x_s + (1 - sigma) x_e, and
+the velocity to learn is dx / dsigma = x_s - x_e. Down halves images by the mean of 2x2, and noise by the same
+mean times two, so that it keeps unit variance: as sampling does.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from generators.nami.bridge import Bridge
+from generators.nami.latents import shrink_noise
+
+
+@dataclass(frozen=True, slots=True)
+class WindowBatch:
+    """Points inside one window: `noisy` and `velocity` (batch, channels, h, w), `sigma` (batch,)."""
+
+    stage: int
+    noisy: Tensor
+    velocity: Tensor
+    sigma: Tensor
+
+
+def flow_state(latents: Tensor, noise: Tensor, time: float, halvings: int) -> Tensor:
+    """x_t at `time` (0: noise, 1: image), halved `halvings` times; both tensors at the full resolution."""
+    small = latents
+    for _ in range(halvings):
+        small = F.avg_pool2d(small, 2)
+    return time * small + (1.0 - time) * shrink_noise(noise, halvings)
+
+
+def window_ends(
+    latents: Tensor,
+    noise: Tensor,
+    stage: int,
+    edges: Sequence[float],
+    bridge: Bridge,
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """(x_s, x_e) of window `stage`; `edges` are t_0 = 0, ..., t_K = 1.
+
+    `latents` and `noise` are (batch, channels, height, width) at the full resolution. `generator` feeds
+    bridges that draw noise. No gradient flows into the bridge, which is trained before.
+    """
+    halvings = len(edges) - 2 - stage
+    end = flow_state(latents, noise, edges[stage + 1], halvings)
+    if stage == 0:
+        return shrink_noise(noise, halvings), end
+    with torch.no_grad():
+        before = flow_state(latents, noise, edges[stage], halvings + 1)
+        start = bridge(before, stage - 1, generator=generator, interpolate_shift=True)
+    return start, end
+
+
+def point_in_window(start: Tensor, end: Tensor, stage: int, sigma: Tensor) -> WindowBatch:
+    """The flow at the window's own `sigma` (batch,), 1 at its start and 0 at its end."""
+    share = sigma.reshape(-1, 1, 1, 1)
+    return WindowBatch(stage, share * start + (1.0 - share) * end, start - end, sigma)
+
+
+def logit_normal_sigma(
+    count: int, mean: float, std: float, generator: torch.Generator, device: torch.device
+) -> Tensor:
+    """`count` sigmas in (0, 1) whose logit is normal (Esser et al. 2024, arXiv 2403.03206, section 3.1)."""
+    # Drawn on the CPU, so that a seed means the same points on every device.
+    return torch.sigmoid(mean + std * torch.randn(count, generator=generator)).to(device)

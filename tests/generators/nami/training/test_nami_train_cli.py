@@ -1,0 +1,107 @@
+"""The commands, as a user types them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from nami_bench.cli.app import cli
+from nami_bench.errors import InputError
+
+ROOT = Path(__file__).parents[4]
+
+
+def _run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli, [*map(str, arguments)])
+
+
+def test_train_then_sample(toy_file: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    trained = _run("nami", "train", toy_file, "-o", run)
+    assert trained.exit_code == 0, trained.stderr
+    assert "pretraining the scale-shift bridge for 5 steps" in trained.stderr
+    assert f"wrote {run / 'pipeline'}" in trained.stderr
+    with Image.open(run / "samples" / "step-00000006.png") as sheet:
+        assert sheet.size == (64, 64)
+    assert any((run / "tensorboard").iterdir())
+    logged = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    assert next(r for r in logged if r.get("step") == 6)["images_per_second"] > 0
+
+    again = _run("nami", "train", toy_file, "-o", run)
+    assert again.exit_code == 0
+    assert "going on from step 6" in again.stderr
+
+    drawn = _run(
+        "nami",
+        "sample",
+        run / "pipeline",
+        "a red star",
+        "a photo",
+        "--steps",
+        "1,1,2",
+        "-o",
+        tmp_path / "out.png",
+    )
+    assert drawn.exit_code == 0, drawn.stderr
+    with Image.open(tmp_path / "out.png") as sheet:
+        assert sheet.size == (128, 64)
+
+
+def test_pretrain_bridge_and_its_folder_serve_another_run(toy_file: Path, tmp_path: Path) -> None:
+    first = _run("nami", "pretrain-bridge", toy_file, "-o", tmp_path / "first")
+    assert first.exit_code == 0, first.stderr
+    weights = tmp_path / "first" / "bridge" / "diffusion_pytorch_model.safetensors"
+    toy_file.write_text(toy_file.read_text().replace("[bridge]", '[bridge]\nweights = "first/bridge"', 1))
+    second = _run("nami", "pretrain-bridge", toy_file, "-o", tmp_path / "second")
+    assert second.exit_code == 0, second.stderr
+    copied = tmp_path / "second" / "bridge" / weights.name
+    assert copied.read_bytes() == weights.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: text.replace("[1, 1, 2]", "[1, 1, 3]"), "stage_singleblock_index [1, 1, 3]"),
+        (lambda text: text.replace("in_channels = 192", "in_channels = 64"), "in_channels must be 192"),
+        (lambda text: text.replace("width = 32", "width = 16"), "must equal the text width, 16"),
+        (
+            lambda text: text + '\n[data]\nkind = "folder"\npath = "nowhere"\n',
+            "nowhere is no folder of images",
+        ),
+        (lambda text: text + "\n[data]\nsize = 60\n", "size 60 is not a multiple of 32"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused_in_one_sentence(
+    toy_file: Path, tmp_path: Path, change: Callable[[str], str], words: str
+) -> None:
+    toy_file.write_text(change(toy_file.read_text()))
+    refused = _run("nami", "train", toy_file, "-o", tmp_path / "run")
+    assert isinstance(refused.exception, InputError)
+    assert words in str(refused.exception)
+
+
+def test_sample_needs_a_pipeline(tmp_path: Path) -> None:
+    refused = _run("nami", "sample", tmp_path, "a star", "-o", tmp_path / "out.png")
+    assert isinstance(refused.exception, InputError)
+    assert "holds no pipeline" in str(refused.exception)
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(toy_file: Path, tmp_path: Path) -> None:
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    trained = subprocess.run(
+        [*launch, "-m", "nami_bench", "nami", "train", str(toy_file), "-o", str(tmp_path / "run")],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        cwd=ROOT,
+        timeout=300,
+    )
+    assert trained.returncode == 0, trained.stderr
+    assert (tmp_path / "run" / "pipeline" / "model_index.json").is_file()
