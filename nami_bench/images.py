@@ -55,6 +55,12 @@ def read_image(path: Path) -> Image.Image:
     return decode_image(_read_bytes(path), path)
 
 
+def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
+    """`read_image`, and the hex SHA-256 of the very bytes it was decoded from."""
+    data = _read_bytes(path)
+    return decode_image(data, path), hashlib.sha256(data).hexdigest()
+
+
 def decode_image(data: bytes, name: object) -> Image.Image:
     """`read_image` for bytes that are no file; `name` is what error messages call them."""
     try:

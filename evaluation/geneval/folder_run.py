@@ -1,15 +1,18 @@
 """GenEval over a folder of images in its layout, with results that survive an interruption."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from evaluation.geneval.metric import GenEvalMetric
+from evaluation.geneval.engine import JudgedImage
+from evaluation.geneval.metric import GenEvalMetric, boxes
 from evaluation.geneval.results import ImageResult, ResultsFile, place_of
 from evaluation.geneval.rules import has_clauses, parse_clauses
-from evaluation.protocol import ScoringItem, ScoringResult
+from evaluation.protocol import ScoringItem
 from nami_bench.domain import Prompt, prompt_id
 from nami_bench.errors import InputError
 from nami_bench.images import GenEvalFolder, hash_file, read_metadata
@@ -65,17 +68,20 @@ def score_folder(
     with ResultsFile(output, metric.instrument) as file:
         by_place = {place_of(image.item.path): image for image in images}
         _check_same_images(file, by_place)
-        done = {row.place for row in file.found}
-        advance(len(failures) + passed_over + len(done))
-        remaining = [image for place, image in by_place.items() if place not in done]
+        remaining = dict(by_place)
+        for row in file.found:
+            del remaining[row.place]
+        advance(len(failures) + passed_over + len(file.found))
         new = []
-        for image, result in zip(remaining, metric.score(image.item for image in remaining), strict=True):
-            if result.value is None:
-                failures.append(Failure(str(image.item.path), str(result.reason)))
-            else:
-                new.append(_result(image, result, metric.instrument))
-                file.append(new[-1])
-            advance(1)
+        items = [image.item for image in _windows(by_place, remaining, metric.engine.window)]
+        with closing(metric.judge(items, lambda item: place_of(item.path) in remaining)) as judged_images:
+            for judged in judged_images:
+                if judged.verdict is None:
+                    failures.append(Failure(str(judged.item.path), str(judged.problem)))
+                else:
+                    new.append(_result(remaining[place_of(judged.item.path)], judged, metric.instrument))
+                    file.append(new[-1])
+                advance(1)
     return FolderRun((*file.found, *new), len(file.found), tuple(failures), passed_over)
 
 
@@ -114,17 +120,29 @@ def _collect(root: Path) -> tuple[list[_FolderImage], list[Failure], int]:
     return images, failures, passed_over
 
 
-def _result(image: _FolderImage, result: ScoringResult, instrument: str) -> ImageResult:
+def _windows(
+    images: Mapping[str, _FolderImage], remaining: Container[str], size: int
+) -> Iterator[_FolderImage]:
+    """Whole windows of `size` images, of which at least one remains: what is left after an interruption is
+    judged in the same batches as if there had been none, so that it gets the same numbers."""
+    places = iter(images)
+    while window := list(islice(places, size)):
+        if any(place in remaining for place in window):
+            yield from (images[place] for place in window)
+
+
+def _result(image: _FolderImage, judged: JudgedImage, instrument: str) -> ImageResult:
+    assert judged.verdict is not None
     return ImageResult(
         filename=str(image.item.path),
         tag=str(image.metadata["tag"]),
         prompt=image.item.prompt.text,
-        correct=result.value == 1.0,
-        reason=str(result.details["reason"]),
+        correct=judged.verdict.correct,
+        reason=judged.verdict.reason,
         metadata=image.metadata_text,
-        details=json.dumps(result.details["boxes"]),
+        details=json.dumps(boxes(judged.verdict)),
         detector=instrument,
-        sha256=hash_file(image.item.path),
+        sha256=judged.sha256,
     )
 
 

@@ -52,6 +52,15 @@ def geneval() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The prompt file that the images were made from. Default: GenEval's 553 prompts.",
 )
+@click.option(
+    "--batch-size",
+    type=int,
+    help="Images in one pass of the detector, halved where memory runs out. "
+    "Default: what the detector likes.",
+)
+@click.option(
+    "--workers", type=int, help="Processes that decode images. Default: all cores but one, at most 8."
+)
 @click.option("--samples", default=4, show_default=True, help="Images that each prompt should have.")
 @click.option(
     "--allow-incomplete", is_flag=True, help="Score what is there although images are missing or damaged."
@@ -63,6 +72,8 @@ def _score(
     detector: str | None,
     detector_options: tuple[str, ...],
     prompts: Path | None,
+    batch_size: int | None,
+    workers: int | None,
     samples: int,
     allow_incomplete: bool,
     as_json: bool,
@@ -80,7 +91,11 @@ def _score(
     from nami_bench.images import GenEvalFolder
 
     options = parse_pairs(detector_options, "--detector-option")
-    metric = GenEvalMetric(GenEvalMetric.Options(detector=detector, detector_options=options))
+    metric = GenEvalMetric(
+        GenEvalMetric.Options(
+            detector=detector, detector_options=options, batch_size=batch_size, workers=workers
+        )
+    )
     expected = _expected_metadata(prompts)
     total = sum(1 for _ in GenEvalFolder(directory).samples())
     with progress("checking", total) as advance:
