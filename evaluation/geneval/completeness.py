@@ -21,6 +21,7 @@ KINDS = (
     "wrong metadata",
     "missing sample",
     "extra sample",
+    "link out of the folder",
     "unreadable image",
     "duplicate image",
 )
@@ -63,24 +64,34 @@ def check_folder(
     expected: Sequence[Mapping[str, Any]],
     samples: int,
     advance: Callable[[int], None] = lambda count: None,
+    *,
+    follow_links: bool = False,
 ) -> Completeness:
     """Compare a folder in GenEval's layout with the prompt file it should have been made from.
 
     `expected[i]` is the metadata of folder i, and each folder should hold `samples` images, numbered
     from 0. Every image is decoded in full; `advance(1)` is called after each. Images are duplicates
     where their pixels are equal, whatever the files' other bytes: of each group the first is not a
-    problem. Raises InputError if `root` is no folder.
+    problem. Images that a link fetches from outside `root` are problems, and are not decoded, unless
+    `follow_links`. Raises InputError if `root` is no folder.
     """
     if samples < 1:
         raise InputError(f"the number of samples must be at least 1, got {samples}")
     folder = GenEvalFolder(root)
     folders = folder.prompt_folders()
     files = list(folder.samples())
+    links = {} if follow_links else {file.path: file.outside for file in files if file.outside}
     problems = [
         *_prompt_problems(root, folders, expected),
         *_sample_problems(root, files, {index for index, _ in folders}, len(expected), samples),
-        *_image_problems(root, files, advance),
+        *(
+            Problem("link out of the folder", path.relative_to(root).as_posix(), f"leads to {target}")
+            for path, target in links.items()
+        ),
+        *_image_problems(root, [file for file in files if file.path not in links], advance),
     ]
+    if links:
+        advance(len(links))
     problems.sort(key=lambda problem: KINDS.index(problem.kind))
     return Completeness(len(expected), len(expected) * samples, len(files), tuple(problems))
 

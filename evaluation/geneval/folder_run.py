@@ -54,16 +54,19 @@ def score_folder(
     metric: GenEvalMetric,
     output: Path,
     advance: Callable[[int], None] = lambda count: None,
+    *,
+    follow_links: bool = False,
 ) -> FolderRun:
     """Score every image of `root` that `output` has no result of, and append the results there.
 
-    Images that cannot be read, or whose metadata.jsonl is missing or malformed, are failures: they
-    are in no result and are tried again by the next run. `advance(n)` is called when n more are done with.
+    Images that cannot be read, whose metadata.jsonl is missing or malformed, or that a link fetches from
+    outside `root` (unless `follow_links`), are failures: they are in no result and are tried again by the
+    next run. `advance(n)` is called when n more are done with.
 
     Raises InputError where the detector does not know a class of the prompts, and where `output`
     holds results of another detector, or of images or metadata that are no longer those of the folder.
     """
-    images, failures, passed_over = _collect(root)
+    images, failures, passed_over = _collect(root, follow_links)
     _check_classes(metric, images)
     with ResultsFile(output, metric.instrument) as file:
         by_place = {place_of(image.item.path): image for image in images}
@@ -95,12 +98,16 @@ class _FolderImage:
         return json.dumps(self.metadata)
 
 
-def _collect(root: Path) -> tuple[list[_FolderImage], list[Failure], int]:
+def _collect(root: Path, follow_links: bool) -> tuple[list[_FolderImage], list[Failure], int]:
     """The images to score, those that cannot be, and how many have prompts without clauses."""
     images: list[_FolderImage] = []
     failures: list[Failure] = []
     passed_over = 0
     for file in GenEvalFolder(root).samples():
+        if file.outside and not follow_links:
+            reason = f"{file.path} is a link out of the folder, to {file.outside}"
+            failures.append(Failure(str(file.path), reason))
+            continue
         try:
             metadata = read_metadata(file.path.parent.parent)
             if not has_clauses(metadata):

@@ -65,6 +65,7 @@ def geneval() -> None:
 @click.option(
     "--allow-incomplete", is_flag=True, help="Score what is there although images are missing or damaged."
 )
+@click.option("--follow-links", is_flag=True, help="Also score images that links fetch from outside DIR.")
 @json_option
 def _score(
     directory: Path,
@@ -76,6 +77,7 @@ def _score(
     workers: int | None,
     samples: int,
     allow_incomplete: bool,
+    follow_links: bool,
     as_json: bool,
 ) -> None:
     """Run GenEval on DIR, a folder in GenEval's layout (00000/metadata.jsonl, 00000/samples/0000.png, ...).
@@ -99,7 +101,7 @@ def _score(
     expected = _expected_metadata(prompts)
     total = sum(1 for _ in GenEvalFolder(directory).samples())
     with progress("checking", total) as advance:
-        completeness = check_folder(directory, expected, samples, advance)
+        completeness = check_folder(directory, expected, samples, advance, follow_links=follow_links)
     if completeness.problems:
         _say_problems(completeness)
         if not allow_incomplete:
@@ -111,7 +113,7 @@ def _score(
             )
     results = output or directory / "results.jsonl"
     with progress("scoring", total) as advance:
-        run = score_folder(directory, metric, results, advance)
+        run = score_folder(directory, metric, results, advance, follow_links=follow_links)
     summary = summarize(run.results, expected) if run.results else None
     _print_run(results, run, summary, completeness, as_json)
     if run.failures and not (allow_incomplete and run.results):

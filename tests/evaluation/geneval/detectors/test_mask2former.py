@@ -332,18 +332,17 @@ def test_bad_options_are_refused(option, message):
 
 
 def test_verdicts_are_the_same_alone_and_in_batches(detector, alone, tiny_clip):
-    """Every class that counts in an image, in each of the ten colors, and one more of it than there is."""
+    """As many of an image's most frequent class as there are, one more, and one in several colors."""
     options = {"weights": str(CHECKPOINT), "device": "cpu", "clip_model": str(tiny_clip)}
     judge = registry.create("detectors", "mask2former", options)
     items = []
-    for name in ("square128", "wide160x120", "tall97x211"):
-        for class_name, found in select(alone[name], 0.3).items():
-            clause = {"class": class_name, "count": len(found)}
-            clauses = [{**clause, "color": color} for color in GENEVAL_COLORS]
-            for asked in [clause, {**clause, "count": len(found) + 1}, *clauses]:
-                prompt = Prompt("00000", name, geneval={"tag": "t", "include": [asked]})
-                items.append(ScoringItem(DATA / IMAGES[name]["file"], prompt))
-    items = items[::7] + items[3::7]
+    for name in ("square128", "wide160x120"):
+        class_name, found = max(select(alone[name], 0.3).items(), key=lambda pair: len(pair[1]))
+        clause = {"class": class_name, "count": len(found)}
+        clauses = [{**clause, "count": 1, "color": color} for color in GENEVAL_COLORS[::3]]
+        for asked in [clause, {**clause, "count": len(found) + 1}, *clauses]:
+            prompt = Prompt("00000", name, geneval={"tag": "t", "include": [asked]})
+            items.append(ScoringItem(DATA / IMAGES[name]["file"], prompt))
     verdicts = {}
     for batch_size in (1, 4):
         metric = GenEvalMetric(GenEvalMetric.Options(batch_size=batch_size, workers=0), judge)

@@ -1,0 +1,225 @@
+"""GenEval's engine against a faithful loop over one image at a time: same model, same machine, same run.
+
+    python benchmarks/geneval.py                              small real networks on a CPU
+    python benchmarks/geneval.py --device cuda --full-size    the published architectures' sizes on a GPU
+    python benchmarks/geneval.py --memory 200 5000            peak memory for so many tiny images instead
+
+The networks have random weights, which take as long as trained ones. Prompts are made to fit what the detector
+finds, in GenEval's proportions of tasks, so that every rule and the color classifier have work to do. Verdicts
+of both ways must agree; the exit code is 1 where they do not, or where the ratio is below --at-least.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+SHARES = {
+    "single_object": 80,
+    "two_object": 99,
+    "counting": 80,
+    "colors": 94,
+    "position": 100,
+    "color_attr": 100,
+}
+"""GenEval's prompts of each task."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured: `images` of `size` pixels, `rounds` times each way, in turns."""
+
+    device: str
+    full_size: bool
+    dtype: str
+    images: int
+    size: int
+    rounds: int
+
+
+def main() -> int:
+    """Run it; 0 where verdicts agree and the ratio is as asked."""
+    arguments = _arguments()
+    if arguments.memory:
+        return _measure_memory(arguments.memory, arguments.output)
+    settings = Settings(
+        device=arguments.device,
+        full_size=arguments.full_size,
+        dtype=arguments.dtype,
+        images=arguments.images,
+        size=arguments.size,
+        rounds=arguments.rounds,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        report = measure(settings, Path(folder))
+    print_report(report)
+    _write(arguments.output, report)
+    if report["verdicts_that_differ"]:
+        print(f"{report['verdicts_that_differ']} verdicts differ", file=sys.stderr)
+        return 1
+    return 0 if report["ratio"] >= arguments.at_least else 1
+
+
+def _measure_memory(counts: Sequence[int], output: Path | None) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [peak_memory(Path(folder), count) for count in counts]
+    for row in rows:
+        print(f"{row['images']} tiny images: peak {row['peak_mib']} MiB")
+    _write(output, {"memory": rows})
+    return 0
+
+
+def _write(output: Path | None, report: dict[str, Any]) -> None:
+    if output:
+        output.write_text(json.dumps(report, indent=2) + "\n")
+
+
+def measure(settings: Settings, work: Path) -> dict[str, Any]:
+    """Build networks, images and prompts in `work`; time both ways and compare their verdicts."""
+    from benchmarks import geneval_models, geneval_pictures
+    from evaluation.geneval.metric import GenEvalMetric
+    from generators.nami.bench.machine import describe_machine, describe_versions
+
+    root = geneval_pictures.draw(work / "images", settings.images, settings.size)
+    detector = geneval_models.build(work, settings.full_size, settings.device, settings.dtype)
+    params = geneval_pictures.write_prompts(root, detector, SHARES)
+    metric = GenEvalMetric(GenEvalMetric.Options(params=params), detector)
+    ways: dict[str, Callable[[], list[tuple[str, bool, str]]]] = {
+        "one image at a time": lambda: one_at_a_time(root, metric, work / "loop.jsonl"),
+        "engine": lambda: engine(root, metric, work / "engine.jsonl"),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    verdicts: dict[str, list[tuple[str, bool, str]]] = {}
+    for name, way in ways.items():  # weights and the colors' texts are loaded before the clock starts
+        verdicts[name] = way()
+    for _ in range(settings.rounds):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way()
+            seconds[name].append(time.perf_counter() - began)
+    loop, ours = (statistics.median(seconds[name]) for name in ways)
+    differing = sum(a != b for a, b in zip(*verdicts.values(), strict=True))
+    return {
+        "settings": asdict(settings),
+        "instrument": metric.instrument,
+        "batch_size": metric.engine.batch_size,
+        "workers": metric.engine.workers,
+        "seconds": seconds,
+        "ratio": loop / ours,
+        "images_per_second": {name: settings.images / statistics.median(s) for name, s in seconds.items()},
+        "correct": sum(correct for _, correct, _ in verdicts["engine"]),
+        "color_crops": geneval_pictures.count_crops(root),
+        "verdicts_that_differ": differing,
+        "machine": describe_machine(geneval_models.device(settings.device)),
+        "versions": describe_versions(),
+    }
+
+
+def one_at_a_time(root: Path, metric: Any, output: Path) -> list[tuple[str, bool, str]]:
+    """As the reference goes about it: decode, detect, classify colors crop by crop, and write at the end.
+
+    It reads every file once and keeps the colors' text embeddings, as the reference does; starting four
+    processes for each group of crops, as the reference does too, is left out.
+    """
+    from evaluation.geneval.rules import judge
+    from nami_bench.images import GenEvalFolder, read_image, read_metadata
+
+    rows = []
+    classifier = _OneCrop(metric.detector.color_classifier)
+    for file in GenEvalFolder(root).samples():
+        metadata = read_metadata(file.path.parent.parent)
+        image = read_image(file.path)
+        (detections,) = metric.detector.detect([image])
+        verdict = judge(metadata, detections, image, classifier, metric.options.params)
+        rows.append((str(file.path), verdict.correct, verdict.reason))
+    output.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return rows
+
+
+class _OneCrop:
+    """Classifies crop by crop."""
+
+    def __init__(self, classifier: Any) -> None:
+        self.classifier = classifier
+        self.identity = classifier.identity
+
+    def classify(self, image: Any, detections: Sequence[Any]) -> list[str]:
+        return [self.classifier.classify(image, [one])[0] for one in detections]
+
+
+def engine(root: Path, metric: Any, output: Path) -> list[tuple[str, bool, str]]:
+    """`nami-bench geneval`'s own way, its processes' start and the masks' file included."""
+    from evaluation.geneval.folder_run import score_folder
+
+    output.unlink(missing_ok=True)
+    run = score_folder(root, metric, output)
+    assert not run.failures, run.failures[:3]
+    return [(row.filename, row.correct, row.reason) for row in run.results]
+
+
+MEMORY = """
+import sys
+from pathlib import Path
+from evaluation.geneval.folder_run import score_folder
+from evaluation.geneval.metric import GenEvalMetric
+metric = GenEvalMetric(GenEvalMetric.Options(detector="shapes", workers=1))
+run = score_folder(Path(sys.argv[1]), metric, Path(sys.argv[2]))
+assert not run.failures
+print(next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith("VmHWM")).split()[1])
+"""
+
+
+def peak_memory(work: Path, images: int) -> dict[str, Any]:
+    """Peak resident MiB of a new process that scores `images` tiny drawings (Linux)."""
+    from benchmarks.geneval_pictures import draw_shapes
+
+    root = draw_shapes(work / f"tiny-{images}", images)
+    command = [sys.executable, "-c", MEMORY, str(root), str(work / f"tiny-{images}.jsonl")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return {"images": images, "peak_mib": round(int(done.stdout) / 1024, 1)}
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """For people."""
+    settings, machine = report["settings"], report["machine"]
+    print(f"{report['instrument']}")
+    where = (machine[key] for key in ("device", "processor", "cpu_cores", "load_average"))
+    print("{}, {}, {} cores, load {}".format(*where))
+    side = settings["size"]
+    print(f"{settings['images']} PNG images of {side}x{side}, {report['color_crops']} color crops")
+    for name, seconds in report["seconds"].items():
+        each = ", ".join(f"{s:.2f}" for s in seconds)
+        print(f"{name:>20}: {report['images_per_second'][name]:7.2f} images/s  ({each} s)")
+    print(
+        f"ratio of the medians: {report['ratio']:.2f}; verdicts that differ: {report['verdicts_that_differ']}"
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
+    parser.add_argument("--full-size", action="store_true", help="Mask2Former Swin-S and CLIP ViT-L/14")
+    parser.add_argument(
+        "--dtype", default="float32", help="of the detector, for both ways; bfloat16 is for a GPU"
+    )
+    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--size", type=int, default=512, help="side in pixels")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--memory", type=int, nargs="+", metavar="N", help="peak memory for N tiny images")
+    parser.add_argument(
+        "--at-least", type=float, default=1.5, help="the least ratio; below it the exit code is 1"
+    )
+    parser.add_argument("-o", "--output", type=Path, help="write the report as JSON")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    sys.exit(main())
