@@ -4,9 +4,9 @@
     python benchmarks/geneval.py --device cuda --full-size    the published architectures' sizes on a GPU
     python benchmarks/geneval.py --memory 200 5000            peak memory for so many tiny images instead
 
-The networks have random weights, which take as long as trained ones. Prompts are made to fit what the detector
-finds, in GenEval's proportions of tasks, so that every rule and the color classifier have work to do. Verdicts
-of both ways must agree; the exit code is 1 where they do not, or where the ratio is below --at-least.
+The networks have random weights, which take as long as trained ones. Prompts are made to fit what the
+detector finds, in GenEval's proportions of tasks, so that every rule and the color classifier have work.
+Verdicts of both ways must agree; the exit code is 1 where they do not, or below the ratio --at-least.
 """
 
 import argparse

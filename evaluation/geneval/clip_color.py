@@ -16,6 +16,7 @@ from PIL import Image
 
 from evaluation.geneval.protocol import ColorQuestion, Detection
 from evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
+from evaluation.processor_cores import Cores
 from nami_bench.config import cache_dir
 from nami_bench.devices import choose_device
 from nami_bench.domain import GENEVAL_COLORS
@@ -88,7 +89,19 @@ class ClipColorClassifier:
 
     def _embed(self, crops: Sequence[Image.Image]) -> Iterator[NDArray[np.float32]]:
         for start in range(0, len(crops), _CROPS_AT_ONCE):
-            yield from self._model.embed_images(crops[start : start + _CROPS_AT_ONCE]).numpy()
+            some = crops[start : start + _CROPS_AT_ONCE]
+            yield from self._cores.share(self._pass, some) if self._on_cpu else self._pass(some)
+
+    def _pass(self, crops: Sequence[Image.Image]) -> NDArray[np.float32]:
+        return np.asarray(self._model.embed_images(crops).numpy(), dtype=np.float32)
+
+    @cached_property
+    def _cores(self) -> Cores:
+        return Cores()
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self._model.device.type == "cpu"
 
     def embedded_colors(self, class_name: str) -> NDArray[np.float32]:
         """Unit vectors (10, embed_dim) of GenEval's colors on objects of a class."""

@@ -14,6 +14,7 @@ from evaluation.geneval.clip_color import ClipColorClassifier
 from evaluation.geneval.precision import GPU_BATCH_SIZE, NetworkOptions, Precision
 from evaluation.geneval.protocol import Detection
 from evaluation.geneval.transformers_loading import detector_files, geneval_labels, load_network
+from evaluation.processor_cores import Cores
 from nami_bench.errors import InputError
 
 CPU_BATCH_SIZE = 4
@@ -57,16 +58,23 @@ class TransformersDetector:
 
     @property
     def batch_size(self) -> int:
-        """Images in one pass."""
-        return CPU_BATCH_SIZE if self._precision.device.type == "cpu" else GPU_BATCH_SIZE
+        """Images in one pass; on a CPU, in a pass of each core."""
+        on_cpu = self._precision.device.type == "cpu"
+        return CPU_BATCH_SIZE * self._cores.count if on_cpu else GPU_BATCH_SIZE
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Detections of each 8-bit RGB image: all that the model gives, but those that it calls nothing."""
         # Only images of one size share a pass: most models see other pixels in an image that is padded.
         return run_alike(images, lambda image: image.size, self._run)
 
-    @torch.inference_mode()
     def _run(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Images of one size."""
+        self._network, self._processor  # noqa: B018  (loaded once, before threads ask for them)
+        on_cpu = self._precision.device.type == "cpu"
+        return self._cores.share(self._pass, images) if on_cpu else self._pass(images)
+
+    @torch.inference_mode()
+    def _pass(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Images of one size in one pass."""
         pixels = [image.convert("RGB") for image in images]
         inputs = self._processor(images=pixels, return_tensors="pt").to(self._precision.device)
@@ -87,6 +95,10 @@ class TransformersDetector:
                 clipped, found["labels"].tolist(), found["scores"].float().tolist(), strict=True
             )
         ]
+
+    @cached_property
+    def _cores(self) -> Cores:
+        return Cores()
 
     @cached_property
     def _precision(self) -> Precision:

@@ -16,6 +16,7 @@ from torchvision.ops import batched_nms
 from evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions
 from evaluation.geneval.protocol import Detection
 from evaluation.model_files import short_sha256
+from evaluation.processor_cores import Cores
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError
 
@@ -24,6 +25,7 @@ PADDING = 114
 STRIDES = (8, 16, 32)
 FLOOR, MAX_IOU = 0.01, 0.45
 """Boxes of a lower score, and those that overlap a better one of their class more, are left out."""
+_IMAGES_PER_CORE = 4
 
 Array = NDArray[np.float32]
 
@@ -67,11 +69,24 @@ class YoloxDetector:
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Detections of each 8-bit RGB image; boxes end at its edges."""
         pixels = [np.asarray(image.convert("RGB")) for image in images]
-        prepared = [letterbox(one, self._input.size) for one in pixels]
+        self._input  # noqa: B018  (loaded once, before threads ask for it)
+        return self._cores.share(self._pass, pixels)
+
+    @property
+    def batch_size(self) -> int:
+        """Images in one call: some for each core."""
+        return _IMAGES_PER_CORE * self._cores.count
+
+    @cached_property
+    def _cores(self) -> Cores:
+        return Cores()
+
+    def _pass(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
+        prepared = [letterbox(image, self._input.size) for image in images]
         outputs = self._run([boxed for boxed, _ in prepared])
         return [
-            self._detections(output, scale, one.shape[1], one.shape[0])
-            for output, (_, scale), one in zip(outputs, prepared, pixels, strict=True)
+            self._detections(output, scale, image.shape[1], image.shape[0])
+            for output, (_, scale), image in zip(outputs, prepared, images, strict=True)
         ]
 
     def _run(self, inputs: Sequence[Array]) -> list[Array]:
@@ -96,7 +111,9 @@ class YoloxDetector:
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:
         try:
-            return onnxruntime.InferenceSession(self.weights, providers=["CPUExecutionProvider"])
+            options = onnxruntime.SessionOptions()
+            options.intra_op_num_threads = 1  # every core has an image of its own
+            return onnxruntime.InferenceSession(self.weights, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common class but this one
             reason = str(error).strip().split("\n")[0]
             raise InputError(f"{self.weights} is damaged or no ONNX network: {reason}") from error

@@ -169,7 +169,7 @@ def test_transformers_asks_for_a_model():
 def test_images_of_one_size_share_a_pass_and_get_what_each_gets_alone(yolos, images, monkeypatch):
     detector = registry.create("detectors", "transformers", {"model": str(yolos), "device": "cpu"})
     alone = [detector.detect([image])[0] for image in images]
-    passes = []
+    detector._cores.count, passes = 1, []
     forward = detector._network.forward
     monkeypatch.setattr(
         detector._network,
@@ -182,6 +182,18 @@ def test_images_of_one_size_share_a_pass_and_get_what_each_gets_alone(yolos, ima
         assert [d.class_name for d in found] == [d.class_name for d in expected]
         np.testing.assert_allclose([d.box for d in found], [d.box for d in expected], atol=1e-2)
         np.testing.assert_allclose([d.score for d in found], [d.score for d in expected], atol=1e-5)
+
+
+def test_images_shared_out_among_cores_get_what_each_gets_alone(yolos, images):
+    detector = registry.create("detectors", "transformers", {"model": str(yolos), "device": "cpu"})
+    detector._cores.count = 3
+    many = [image for image in images for _ in range(4)]
+    threads = torch.get_num_threads()
+    for image, found in zip(many, detector.detect(many), strict=True):
+        (expected,) = detector.detect([image])
+        np.testing.assert_allclose([d.box for d in found], [d.box for d in expected], atol=1e-2)
+        np.testing.assert_allclose([d.score for d in found], [d.score for d in expected], atol=1e-5)
+    assert torch.get_num_threads() == threads
 
 
 def test_autocast_is_another_instrument(yolos, images):
