@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from evaluation.geneval.engine import JudgedImage
+from evaluation.geneval.masks import MasksFile
 from evaluation.geneval.metric import GenEvalMetric, boxes
 from evaluation.geneval.results import ImageResult, ResultsFile, place_of
 from evaluation.geneval.rules import has_clauses, parse_clauses
@@ -57,7 +58,8 @@ def score_folder(
     *,
     follow_links: bool = False,
 ) -> FolderRun:
-    """Score every image of `root` that `output` has no result of, and append the results there.
+    """Score every image of `root` that `output` has no result of, and append the results there; masks go to
+    the file beside it (see `evaluation.geneval.masks`).
 
     Images that cannot be read, whose metadata.jsonl is missing or malformed, or that a link fetches from
     outside `root` (unless `follow_links`), are failures: they are in no result and are tried again by the
@@ -77,25 +79,35 @@ def score_folder(
         advance(len(failures) + passed_over + len(file.found))
         new = []
         items = [image.item for image in _windows(by_place, remaining, metric.engine.window)]
-        with closing(metric.judge(items, lambda item: place_of(item.path) in remaining)) as judged_images:
+        places = {row.place for row in file.found}
+        with (
+            MasksFile(output, places) as masks,
+            closing(metric.judge(items, lambda item: place_of(item.path) in remaining)) as judged_images,
+        ):
             for judged in judged_images:
                 if judged.verdict is None:
                     failures.append(Failure(str(judged.item.path), str(judged.problem)))
                 else:
                     new.append(_result(remaining[place_of(judged.item.path)], judged, metric.instrument))
+                    masks.append(new[-1].place, judged.verdict.kept)
                     file.append(new[-1])
                 advance(1)
     return FolderRun((*file.found, *new), len(file.found), tuple(failures), passed_over)
 
 
 @dataclass(frozen=True, slots=True)
+class _FolderPrompt:
+    """What a folder's images have in common."""
+
+    prompt: Prompt
+    metadata: Mapping[str, Any]
+    metadata_text: str
+
+
+@dataclass(frozen=True, slots=True)
 class _FolderImage:
     item: ScoringItem
-    metadata: Mapping[str, Any]
-
-    @property
-    def metadata_text(self) -> str:
-        return json.dumps(self.metadata)
+    shared: _FolderPrompt
 
 
 def _collect(root: Path, follow_links: bool) -> tuple[list[_FolderImage], list[Failure], int]:
@@ -103,28 +115,37 @@ def _collect(root: Path, follow_links: bool) -> tuple[list[_FolderImage], list[F
     images: list[_FolderImage] = []
     failures: list[Failure] = []
     passed_over = 0
-    for file in GenEvalFolder(root).samples():
-        if file.outside and not follow_links:
-            reason = f"{file.path} is a link out of the folder, to {file.outside}"
-            failures.append(Failure(str(file.path), reason))
-            continue
+    samples = GenEvalFolder(root).samples()
+    for (index, folder), files in groupby(samples, lambda file: (file.index, file.path.parent.parent)):
         try:
-            metadata = read_metadata(file.path.parent.parent)
-            if not has_clauses(metadata):
-                passed_over += 1
-                continue
-            parse_clauses(metadata)
+            shared = _shared(folder, index)
         except InputError as error:
-            failures.append(Failure(str(file.path), str(error)))
+            failures += [Failure(str(file.path), str(error)) for file in files]
             continue
-        clauses = {key: value for key, value in metadata.items() if key != "prompt"}
-        prompt = Prompt(prompt_id(file.index), metadata["prompt"], geneval=clauses)
-        images.append(_FolderImage(ScoringItem(file.path, prompt), metadata))
+        for file in files:
+            if shared is None:
+                passed_over += 1
+            elif file.outside and not follow_links:
+                reason = f"{file.path} is a link out of the folder, to {file.outside}"
+                failures.append(Failure(str(file.path), reason))
+            else:
+                images.append(_FolderImage(ScoringItem(file.path, shared.prompt), shared))
     if not images and not failures:
         raise InputError(
             f"{root} holds no images with GenEval metadata (00000/samples/0000.png, 00000/metadata.jsonl)"
         )
     return images, failures, passed_over
+
+
+def _shared(folder: Path, index: int) -> _FolderPrompt | None:
+    """The prompt of a folder, or None where it has no GenEval clauses; raises InputError."""
+    metadata = read_metadata(folder)
+    if not has_clauses(metadata):
+        return None
+    parse_clauses(metadata)
+    clauses = {key: value for key, value in metadata.items() if key != "prompt"}
+    prompt = Prompt(prompt_id(index), metadata["prompt"], geneval=clauses)
+    return _FolderPrompt(prompt, metadata, json.dumps(metadata))
 
 
 def _windows(
@@ -142,11 +163,11 @@ def _result(image: _FolderImage, judged: JudgedImage, instrument: str) -> ImageR
     assert judged.verdict is not None
     return ImageResult(
         filename=str(image.item.path),
-        tag=str(image.metadata["tag"]),
+        tag=str(image.shared.metadata["tag"]),
         prompt=image.item.prompt.text,
         correct=judged.verdict.correct,
         reason=judged.verdict.reason,
-        metadata=image.metadata_text,
+        metadata=image.shared.metadata_text,
         details=json.dumps(boxes(judged.verdict)),
         detector=instrument,
         sha256=judged.sha256,
@@ -154,7 +175,7 @@ def _result(image: _FolderImage, judged: JudgedImage, instrument: str) -> ImageR
 
 
 def _check_classes(metric: GenEvalMetric, images: Sequence[_FolderImage]) -> None:
-    unknown = sorted({name for image in images for name in metric.unknown_classes(image.metadata)})
+    unknown = sorted({name for image in images for name in metric.unknown_classes(image.shared.metadata)})
     if unknown:
         raise InputError(
             f"the detector {metric.detector.identity} does not know {len(unknown)} of the prompts' classes "
@@ -166,7 +187,11 @@ def _check_same_images(file: ResultsFile, images: Mapping[str, _FolderImage]) ->
     """Refuse results of images or metadata that are no longer the folder's."""
     for row in file.found:
         image = images.get(row.place)
-        if image is None or row.metadata != image.metadata_text or row.sha256 != hash_file(image.item.path):
+        if (
+            image is None
+            or row.metadata != image.shared.metadata_text
+            or row.sha256 != hash_file(image.item.path)
+        ):
             raise InputError(
                 f"{file.path} holds a result of another {row.place} than the folder's: "
                 "name another file with -o or delete it"

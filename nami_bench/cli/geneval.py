@@ -1,10 +1,11 @@
-"""`nami-bench geneval`."""
+"""`nami-bench geneval`; its pictures are in `geneval_pictures`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nami_bench.cli import geneval_pictures
 from nami_bench.cli.common import json_option, parse_pairs, print_json, progress, say
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def geneval() -> None:
 @click.command(
     epilog="Example: nami-bench geneval outputs/my-model --detector mask2former "
     "--detector-option weights=FILE.pth (docs/geneval.md has every detector). The figures of a results file: "
-    "nami-bench geneval summary results.jsonl (for a folder of the name 'summary' write ./summary)."
+    "nami-bench geneval summary results.jsonl; pictures of it: geneval plot and browse (for a folder of the "
+    "name 'summary' write ./summary)."
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
@@ -135,6 +137,10 @@ def summary(results: Path, as_json: bool) -> None:
         print_json(figures.to_json())
     else:
         click.echo(figures.to_text())
+
+
+geneval.add_command(geneval_pictures.plot)
+geneval.add_command(geneval_pictures.browse)
 
 
 def _expected_metadata(prompts: Path | None) -> list[dict[str, Any]]:
