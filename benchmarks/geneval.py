@@ -11,6 +11,7 @@ Verdicts of both ways must agree; the exit code is 1 where they do not, or below
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -98,13 +99,15 @@ def measure(settings: Settings, work: Path) -> dict[str, Any]:
         "engine": lambda: engine(root, metric, work / "engine.jsonl"),
     }
     seconds: dict[str, list[float]] = {name: [] for name in ways}
+    others: dict[str, list[float]] = {name: [] for name in ways}
     verdicts: dict[str, list[tuple[str, bool, str]]] = {}
     ways["engine"]()  # weights and the colors' texts are loaded before the clock starts
     for _ in range(settings.rounds):
         for name, way in ways.items():
-            began = time.perf_counter()
+            began, busy = time.perf_counter(), _busy_elsewhere()
             verdicts[name] = way()
             seconds[name].append(time.perf_counter() - began)
+            others[name].append(round((_busy_elsewhere() - busy) / seconds[name][-1], 2))
     median = {name: statistics.median(of_way) for name, of_way in seconds.items()}
     # A small network on a busy machine may be faster with one thread: the better loop counts.
     loop = min(median[LOOP], median[LOOP_ONE_THREAD])
@@ -115,6 +118,7 @@ def measure(settings: Settings, work: Path) -> dict[str, Any]:
         "batch_size": metric.engine.batch_size,
         "workers": metric.engine.workers,
         "seconds": seconds,
+        "cores_used_by_others": others,
         "ratio": loop / median["engine"],
         "ratio_to_all_threads": median[LOOP] / median["engine"],
         "images_per_second": {name: settings.images / middle for name, middle in median.items()},
@@ -124,6 +128,16 @@ def measure(settings: Settings, work: Path) -> dict[str, Any]:
         "machine": describe_machine(geneval_models.device(settings.device)),
         "versions": describe_versions(),
     }
+
+
+def _busy_elsewhere() -> float:
+    """Seconds that the machine's cores have spent on other programs; 0 where Linux does not say."""
+    try:
+        fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:4]
+    except OSError:
+        return 0.0
+    own = sum(os.times()[:4])
+    return sum(map(int, fields)) / os.sysconf("SC_CLK_TCK") - own
 
 
 def on_one_thread(work: Callable[[], list[tuple[str, bool, str]]]) -> list[tuple[str, bool, str]]:
@@ -211,8 +225,10 @@ def print_report(report: dict[str, Any]) -> None:
     side = settings["size"]
     print(f"{settings['images']} PNG images of {side}x{side}, {report['color_crops']} color crops")
     for name, seconds in report["seconds"].items():
-        each = ", ".join(f"{s:.2f}" for s in seconds)
-        print(f"{name:>22}: {report['images_per_second'][name]:7.2f} images/s  ({each} s)")
+        others = report["cores_used_by_others"][name]
+        each = ", ".join(f"{s:.2f} s" for s in seconds)
+        each += "; cores used by others: " + ", ".join(f"{cores:.1f}" for cores in others)
+        print(f"{name:>22}: {report['images_per_second'][name]:7.2f} images/s  ({each})")
     print(f"ratio of the medians, to the faster loop: {report['ratio']:.2f}")
     print(f"verdicts that differ: {report['verdicts_that_differ']}")
 
