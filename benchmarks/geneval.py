@@ -240,7 +240,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--dtype", default="float32", help="of the detector, for both ways; bfloat16 is for a GPU"
     )
-    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--size", type=int, default=512, help="side in pixels")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory", type=int, nargs="+", metavar="N", help="peak memory for N tiny images")

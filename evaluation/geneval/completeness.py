@@ -85,7 +85,7 @@ def check_folder(
         *_prompt_problems(root, folders, expected),
         *_sample_problems(root, files, {index for index, _ in folders}, len(expected), samples),
         *(
-            Problem("link out of the folder", path.relative_to(root).as_posix(), f"leads to {target}")
+            Problem("link out of the folder", _where(path, root), f"leads to {target}")
             for path, target in links.items()
         ),
         *_image_problems(root, [file for file in files if file.path not in links], advance),
@@ -134,11 +134,12 @@ def _sample_problems(
     seen: dict[tuple[int, int], Path] = {}
     for file in files:
         first = seen.setdefault((file.index, file.sample), file.path)
-        where = file.path.relative_to(root).as_posix()
-        if first != file.path:
-            yield Problem("extra sample", where, f"the same number as {first.relative_to(root).as_posix()}")
+        if first is not file.path:
+            what = f"the same number as {_where(first, root)}"
+            yield Problem("extra sample", _where(file.path, root), what)
         elif file.sample >= samples:
-            yield Problem("extra sample", where, f"{samples} samples were expected, numbered from 0")
+            what = f"{samples} samples were expected, numbered from 0"
+            yield Problem("extra sample", _where(file.path, root), what)
     for index in sorted(i for i in present if i < prompts):
         for sample in range(samples):
             if (index, sample) not in seen:
@@ -152,15 +153,18 @@ def _image_problems(
     with ThreadPoolExecutor() as pool:  # decoding leaves the interpreter lock
         for file, digest in zip(files, pool.map(_pixel_digest, files), strict=True):
             advance(1)
-            where = file.path.relative_to(root).as_posix()
             if isinstance(digest, ImageError):
-                yield Problem("unreadable image", where, str(digest))
+                yield Problem("unreadable image", _where(file.path, root), str(digest))
                 continue
             first = first_of.setdefault(digest, file)
             if first is not file:
                 other = "within the prompt" if first.index == file.index else "of another prompt"
-                at = first.path.relative_to(root).as_posix()
-                yield Problem("duplicate image", where, f"the same pixels as {at} ({other})")
+                what = f"the same pixels as {_where(first.path, root)} ({other})"
+                yield Problem("duplicate image", _where(file.path, root), what)
+
+
+def _where(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
 
 
 def _pixel_digest(file: SampleFile) -> bytes | ImageError:

@@ -3,7 +3,6 @@
 import json
 import os
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -205,8 +204,6 @@ def test_fifty_thousand_images(tmp_path):
     assert (len(run.results), run.failures) == (50_000, ())
     whole = output.read_bytes()
     output.write_bytes(whole[: len(whole) // 2])
-    began = time.monotonic()
     run = score_folder(folder.root, metric, output)
     assert output.read_bytes() == whole
     assert run.reused >= 24_000
-    assert time.monotonic() - began < 600
