@@ -6,12 +6,13 @@ PORT ?= 7860
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow lint format browser clean
+.PHONY: help demo test test-slow lint format bench-geneval browser clean
 
 help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860)"
 	@echo "make test      the test suite, with everything it needs"
 	@echo "make test-slow the tests that take minutes"
+	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
 	@echo "make lint      formatting, ruff, mypy, import layers"
 
 demo: $(VENV)/.core
@@ -32,6 +33,9 @@ lint: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench-geneval: $(VENV)/.dev
+	$(BIN)/python benchmarks/geneval.py
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

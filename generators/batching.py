@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from PIL.Image import Image
 
 from generators.protocol import GenerationRequest, GenerationResult
 from generators.reasons import one_line
+from nami_bench.devices import free_memory, is_out_of_memory
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, NamiBenchError
 
@@ -87,18 +87,13 @@ class BatchRunner:
             return [_result(r, o, seconds, each) for r, o in zip(requests, outcomes, strict=True)]
         # Only now is the error gone, and with it the traceback that held on to the batch's tensors.
         if out_of_memory:
-            clear_device_cache(garbage_collection=True)
+            free_memory()
         if alone:
             return [_result(requests[0], failure, None, {**provenance, "batch": 1})]
         if out_of_memory:
             self.size = (len(requests) + 1) // 2
             return None
         return [result for request in requests for result in self._attempt([request], provenance) or ()]
-
-
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether the device's, or the machine's, memory ran out."""
-    return isinstance(error, torch.OutOfMemoryError) or bool(should_reduce_batch_size(error))
 
 
 def _groups(

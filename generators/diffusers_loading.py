@@ -8,9 +8,9 @@ from typing import Any, Literal
 import torch
 from diffusers import DiffusionPipeline
 
-from generators.batching import is_out_of_memory
 from generators.reasons import one_line
 from generators.torch_runtime import device_name
+from nami_bench.devices import is_out_of_memory
 from nami_bench.errors import GenerationError, InputError, UnknownNameError
 
 Offload = Literal["none", "model", "sequential"]

@@ -1,4 +1,4 @@
-"""Which device a network runs on. Imports torch: for the modules of neural adapters only."""
+"""Which device a network runs on, and when its memory ran out. Imports torch: for neural adapters only."""
 
 import torch
 
@@ -19,3 +19,17 @@ def choose_device(name: str = "auto") -> torch.device:
         reason = str(error).strip().split("\n")[0]
         raise InputError(f"device {name!r} cannot be used here, device=auto finds one: {reason}") from error
     return device
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the device's, or the machine's, memory ran out."""
+    from accelerate.utils.memory import should_reduce_batch_size
+
+    return isinstance(error, torch.OutOfMemoryError) or bool(should_reduce_batch_size(error))
+
+
+def free_memory() -> None:
+    """Give back what no tensor needs any more, after memory ran out."""
+    from accelerate.utils.memory import clear_device_cache
+
+    clear_device_cache(garbage_collection=True)

@@ -40,11 +40,12 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class SampleFile:
-    """One image of a GenEval-layout folder."""
+    """One image of a GenEval-layout folder; `outside`: what a link leads to that leaves the folder."""
 
     index: int
     sample: int
     path: Path
+    outside: Path | None = None
 
 
 def read_image(path: Path) -> Image.Image:
@@ -53,6 +54,12 @@ def read_image(path: Path) -> Image.Image:
     Raises ImageError with one sentence for a missing, truncated, oversized or foreign file.
     """
     return decode_image(_read_bytes(path), path)
+
+
+def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
+    """`read_image`, and the hex SHA-256 of the very bytes it was decoded from."""
+    data = _read_bytes(path)
+    return decode_image(data, path), hashlib.sha256(data).hexdigest()
 
 
 def decode_image(data: bytes, name: object) -> Image.Image:
@@ -193,13 +200,18 @@ class GenEvalFolder:
 
     def samples(self) -> Iterator[SampleFile]:
         """Every image file in the layout, by prompt and sample number; other files are passed over."""
+        root = self.root.resolve()
         for index, folder in self.prompt_folders():
             samples = folder / "samples"
             if not samples.is_dir():
                 continue
-            found = ((m, p) for p in samples.iterdir() if (m := _SAMPLE.fullmatch(p.name)))
-            for match, path in sorted(found, key=lambda pair: (int(pair[0][1]), pair[1].name)):
-                yield SampleFile(index, int(match[1]), path)
+            linked = folder.is_symlink() or samples.is_symlink()
+            with os.scandir(samples) as entries:
+                found = [(int(m[1]), e.name, e) for e in entries if (m := _SAMPLE.fullmatch(e.name))]
+            for sample, name, entry in sorted(found, key=lambda row: row[:2]):
+                path = samples / name
+                outside = _outside(path, root) if linked or entry.is_symlink() else None
+                yield SampleFile(index, sample, path, outside)
 
     def prompt_folders(self) -> list[tuple[int, Path]]:
         """(index, folder) of every numbered folder, in order; raises InputError if `root` is no folder."""
@@ -207,6 +219,12 @@ class GenEvalFolder:
             raise InputError(f"{self.root} is not a folder")
         found = [(int(p.name), p) for p in self.root.iterdir() if p.name.isdecimal() and p.is_dir()]
         return sorted(found)
+
+
+def _outside(path: Path, root: Path) -> Path | None:
+    """Where a link leads, if out of the folder `root`, which is resolved."""
+    target = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for links in a circle
+    return None if target.is_relative_to(root) else target
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
@@ -225,6 +243,9 @@ def read_metadata(folder: Path) -> dict[str, Any]:
 
 def _read_bytes(path: Path) -> bytes:
     try:
+        if not path.is_file() and path.exists():
+            # Opening a named pipe would wait for ever.
+            raise ImageError(f"{path} is no file")
         return path.read_bytes()
     except FileNotFoundError as error:
         raise ImageError(f"{path} does not exist") from error

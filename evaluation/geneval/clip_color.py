@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.geneval.protocol import Detection
+from evaluation.geneval.protocol import ColorQuestion, Detection
 from evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
+from evaluation.processor_cores import Cores
 from nami_bench.config import cache_dir
 from nami_bench.devices import choose_device
 from nami_bench.domain import GENEVAL_COLORS
@@ -29,6 +30,7 @@ TEMPLATES = (
 )
 BACKGROUND = "#999"
 """What replaces everything outside an object's mask."""
+_CROPS_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,14 +69,39 @@ class ClipColorClassifier:
 
         Raises InputError where the model cannot be had, WorkError where it gives NaN.
         """
-        if not detections:
-            return []
-        crops = [crop(image, detection) for detection in detections]
-        embedded = self._model.embed_images(crops).numpy()
-        likeness = embedded @ self.embedded_colors(detections[0].class_name).T
-        if not np.isfinite(likeness).all():
-            raise WorkError(f"the color classifier {self.identity} gave numbers that are not finite")
-        return [GENEVAL_COLORS[best] for best in likeness.argmax(axis=1)]
+        return self.classify_many([(image, detections)])[0]
+
+    def classify_many(self, questions: Sequence[ColorQuestion]) -> list[list[str]]:
+        """`classify` for many images: all their crops go through CLIP together."""
+        crops = [crop(image, detection) for image, detections in questions for detection in detections]
+        rows = iter(self._embed(crops))
+        answers: list[list[str]] = []
+        for _, detections in questions:
+            if not detections:
+                answers.append([])
+                continue
+            embedded = np.stack([next(rows) for _ in detections])
+            likeness = embedded @ self.embedded_colors(detections[0].class_name).T
+            if not np.isfinite(likeness).all():
+                raise WorkError(f"the color classifier {self.identity} gave numbers that are not finite")
+            answers.append([GENEVAL_COLORS[best] for best in likeness.argmax(axis=1)])
+        return answers
+
+    def _embed(self, crops: Sequence[Image.Image]) -> Iterator[NDArray[np.float32]]:
+        for start in range(0, len(crops), _CROPS_AT_ONCE):
+            some = crops[start : start + _CROPS_AT_ONCE]
+            yield from self._cores.share(self._pass, some) if self._on_cpu else self._pass(some)
+
+    def _pass(self, crops: Sequence[Image.Image]) -> NDArray[np.float32]:
+        return np.asarray(self._model.embed_images(crops).numpy(), dtype=np.float32)
+
+    @cached_property
+    def _cores(self) -> Cores:
+        return Cores()
+
+    @property
+    def _on_cpu(self) -> bool:
+        return self._model.device.type == "cpu"
 
     def embedded_colors(self, class_name: str) -> NDArray[np.float32]:
         """Unit vectors (10, embed_dim) of GenEval's colors on objects of a class."""
@@ -122,12 +149,17 @@ def crop(image: Image.Image, detection: Detection) -> Image.Image:
 
     Edges are rounded as Pillow does, to the nearest pixel, halves to even; at least one pixel is left.
     """
-    shown = image.convert("RGB")
-    if detection.mask is not None:
-        grey = Image.new("RGB", shown.size, BACKGROUND)
-        shown = Image.composite(shown, grey, Image.fromarray(detection.mask))
     left, top, right, bottom = map(round, detection.box)
-    return shown.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
+    edges = (left, top, max(right, left + 1), max(bottom, top + 1))
+    part = image.crop(edges).convert("RGB")
+    if detection.mask is None:
+        return part
+    return Image.composite(part, _grey(image.size).crop(edges), Image.fromarray(detection.mask).crop(edges))
+
+
+@lru_cache(maxsize=4)
+def _grey(size: tuple[int, int]) -> Image.Image:
+    return Image.new("RGB", size, BACKGROUND)
 
 
 def _read_cached(path: Path) -> NDArray[np.float32] | None:

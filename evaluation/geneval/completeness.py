@@ -21,6 +21,7 @@ KINDS = (
     "wrong metadata",
     "missing sample",
     "extra sample",
+    "link out of the folder",
     "unreadable image",
     "duplicate image",
 )
@@ -63,24 +64,34 @@ def check_folder(
     expected: Sequence[Mapping[str, Any]],
     samples: int,
     advance: Callable[[int], None] = lambda count: None,
+    *,
+    follow_links: bool = False,
 ) -> Completeness:
     """Compare a folder in GenEval's layout with the prompt file it should have been made from.
 
     `expected[i]` is the metadata of folder i, and each folder should hold `samples` images, numbered
     from 0. Every image is decoded in full; `advance(1)` is called after each. Images are duplicates
     where their pixels are equal, whatever the files' other bytes: of each group the first is not a
-    problem. Raises InputError if `root` is no folder.
+    problem. Images that a link fetches from outside `root` are problems, and are not decoded, unless
+    `follow_links`. Raises InputError if `root` is no folder.
     """
     if samples < 1:
         raise InputError(f"the number of samples must be at least 1, got {samples}")
     folder = GenEvalFolder(root)
     folders = folder.prompt_folders()
     files = list(folder.samples())
+    links = {} if follow_links else {file.path: file.outside for file in files if file.outside}
     problems = [
         *_prompt_problems(root, folders, expected),
         *_sample_problems(root, files, {index for index, _ in folders}, len(expected), samples),
-        *_image_problems(root, files, advance),
+        *(
+            Problem("link out of the folder", _where(path, root), f"leads to {target}")
+            for path, target in links.items()
+        ),
+        *_image_problems(root, [file for file in files if file.path not in links], advance),
     ]
+    if links:
+        advance(len(links))
     problems.sort(key=lambda problem: KINDS.index(problem.kind))
     return Completeness(len(expected), len(expected) * samples, len(files), tuple(problems))
 
@@ -123,11 +134,12 @@ def _sample_problems(
     seen: dict[tuple[int, int], Path] = {}
     for file in files:
         first = seen.setdefault((file.index, file.sample), file.path)
-        where = file.path.relative_to(root).as_posix()
-        if first != file.path:
-            yield Problem("extra sample", where, f"the same number as {first.relative_to(root).as_posix()}")
+        if first is not file.path:
+            what = f"the same number as {_where(first, root)}"
+            yield Problem("extra sample", _where(file.path, root), what)
         elif file.sample >= samples:
-            yield Problem("extra sample", where, f"{samples} samples were expected, numbered from 0")
+            what = f"{samples} samples were expected, numbered from 0"
+            yield Problem("extra sample", _where(file.path, root), what)
     for index in sorted(i for i in present if i < prompts):
         for sample in range(samples):
             if (index, sample) not in seen:
@@ -141,15 +153,18 @@ def _image_problems(
     with ThreadPoolExecutor() as pool:  # decoding leaves the interpreter lock
         for file, digest in zip(files, pool.map(_pixel_digest, files), strict=True):
             advance(1)
-            where = file.path.relative_to(root).as_posix()
             if isinstance(digest, ImageError):
-                yield Problem("unreadable image", where, str(digest))
+                yield Problem("unreadable image", _where(file.path, root), str(digest))
                 continue
             first = first_of.setdefault(digest, file)
             if first is not file:
                 other = "within the prompt" if first.index == file.index else "of another prompt"
-                at = first.path.relative_to(root).as_posix()
-                yield Problem("duplicate image", where, f"the same pixels as {at} ({other})")
+                what = f"the same pixels as {_where(first.path, root)} ({other})"
+                yield Problem("duplicate image", _where(file.path, root), what)
+
+
+def _where(path: Path, root: Path) -> str:
+    return path.relative_to(root).as_posix()
 
 
 def _pixel_digest(file: SampleFile) -> bytes | ImageError:

@@ -1,15 +1,19 @@
 """GenEval over a folder of images in its layout, with results that survive an interruption."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from evaluation.geneval.metric import GenEvalMetric
+from evaluation.geneval.engine import JudgedImage
+from evaluation.geneval.masks import MasksFile
+from evaluation.geneval.metric import GenEvalMetric, boxes
 from evaluation.geneval.results import ImageResult, ResultsFile, place_of
 from evaluation.geneval.rules import has_clauses, parse_clauses
-from evaluation.protocol import ScoringItem, ScoringResult
+from evaluation.protocol import ScoringItem
 from nami_bench.domain import Prompt, prompt_id
 from nami_bench.errors import InputError
 from nami_bench.images import GenEvalFolder, hash_file, read_metadata
@@ -51,62 +55,81 @@ def score_folder(
     metric: GenEvalMetric,
     output: Path,
     advance: Callable[[int], None] = lambda count: None,
+    *,
+    follow_links: bool = False,
 ) -> FolderRun:
-    """Score every image of `root` that `output` has no result of, and append the results there.
+    """Score every image of `root` that `output` has no result of, and append the results there; masks go to
+    the file beside it (see `evaluation.geneval.masks`).
 
-    Images that cannot be read, or whose metadata.jsonl is missing or malformed, are failures: they
-    are in no result and are tried again by the next run. `advance(n)` is called when n more are done with.
+    Images that cannot be read, whose metadata.jsonl is missing or malformed, or that a link fetches from
+    outside `root` (unless `follow_links`), are failures: they are in no result and are tried again by the
+    next run. `advance(n)` is called when n more are done with.
 
     Raises InputError where the detector does not know a class of the prompts, and where `output`
     holds results of another detector, or of images or metadata that are no longer those of the folder.
     """
-    images, failures, passed_over = _collect(root)
+    images, failures, passed_over = _collect(root, follow_links)
     _check_classes(metric, images)
     with ResultsFile(output, metric.instrument) as file:
         by_place = {place_of(image.item.path): image for image in images}
         _check_same_images(file, by_place)
-        done = {row.place for row in file.found}
-        advance(len(failures) + passed_over + len(done))
-        remaining = [image for place, image in by_place.items() if place not in done]
+        remaining = dict(by_place)
+        for row in file.found:
+            del remaining[row.place]
+        advance(len(failures) + passed_over + len(file.found))
         new = []
-        for image, result in zip(remaining, metric.score(image.item for image in remaining), strict=True):
-            if result.value is None:
-                failures.append(Failure(str(image.item.path), str(result.reason)))
-            else:
-                new.append(_result(image, result, metric.instrument))
-                file.append(new[-1])
-            advance(1)
+        items = [image.item for image in _windows(by_place, remaining, metric.engine.window)]
+        places = {row.place for row in file.found}
+        with (
+            MasksFile(output, places) as masks,
+            closing(metric.judge(items, lambda item: place_of(item.path) in remaining)) as judged_images,
+        ):
+            for judged in judged_images:
+                if judged.verdict is None:
+                    failures.append(Failure(str(judged.item.path), str(judged.problem)))
+                else:
+                    new.append(_result(remaining[place_of(judged.item.path)], judged, metric.instrument))
+                    masks.append(new[-1].place, judged.verdict.kept)
+                    file.append(new[-1])
+                advance(1)
     return FolderRun((*file.found, *new), len(file.found), tuple(failures), passed_over)
+
+
+@dataclass(frozen=True, slots=True)
+class _FolderPrompt:
+    """What a folder's images have in common."""
+
+    prompt: Prompt
+    metadata: Mapping[str, Any]
+    metadata_text: str
 
 
 @dataclass(frozen=True, slots=True)
 class _FolderImage:
     item: ScoringItem
-    metadata: Mapping[str, Any]
-
-    @property
-    def metadata_text(self) -> str:
-        return json.dumps(self.metadata)
+    shared: _FolderPrompt
 
 
-def _collect(root: Path) -> tuple[list[_FolderImage], list[Failure], int]:
+def _collect(root: Path, follow_links: bool) -> tuple[list[_FolderImage], list[Failure], int]:
     """The images to score, those that cannot be, and how many have prompts without clauses."""
     images: list[_FolderImage] = []
     failures: list[Failure] = []
     passed_over = 0
-    for file in GenEvalFolder(root).samples():
+    samples = GenEvalFolder(root).samples()
+    for (index, folder), files in groupby(samples, lambda file: (file.index, file.path.parent.parent)):
         try:
-            metadata = read_metadata(file.path.parent.parent)
-            if not has_clauses(metadata):
-                passed_over += 1
-                continue
-            parse_clauses(metadata)
+            shared = _shared(folder, index)
         except InputError as error:
-            failures.append(Failure(str(file.path), str(error)))
+            failures += [Failure(str(file.path), str(error)) for file in files]
             continue
-        clauses = {key: value for key, value in metadata.items() if key != "prompt"}
-        prompt = Prompt(prompt_id(file.index), metadata["prompt"], geneval=clauses)
-        images.append(_FolderImage(ScoringItem(file.path, prompt), metadata))
+        for file in files:
+            if shared is None:
+                passed_over += 1
+            elif file.outside and not follow_links:
+                reason = f"{file.path} is a link out of the folder, to {file.outside}"
+                failures.append(Failure(str(file.path), reason))
+            else:
+                images.append(_FolderImage(ScoringItem(file.path, shared.prompt), shared))
     if not images and not failures:
         raise InputError(
             f"{root} holds no images with GenEval metadata (00000/samples/0000.png, 00000/metadata.jsonl)"
@@ -114,22 +137,45 @@ def _collect(root: Path) -> tuple[list[_FolderImage], list[Failure], int]:
     return images, failures, passed_over
 
 
-def _result(image: _FolderImage, result: ScoringResult, instrument: str) -> ImageResult:
+def _shared(folder: Path, index: int) -> _FolderPrompt | None:
+    """The prompt of a folder, or None where it has no GenEval clauses; raises InputError."""
+    metadata = read_metadata(folder)
+    if not has_clauses(metadata):
+        return None
+    parse_clauses(metadata)
+    clauses = {key: value for key, value in metadata.items() if key != "prompt"}
+    prompt = Prompt(prompt_id(index), metadata["prompt"], geneval=clauses)
+    return _FolderPrompt(prompt, metadata, json.dumps(metadata))
+
+
+def _windows(
+    images: Mapping[str, _FolderImage], remaining: Container[str], size: int
+) -> Iterator[_FolderImage]:
+    """Whole windows of `size` images, of which at least one remains: what is left after an interruption is
+    judged in the same batches as if there had been none, so that it gets the same numbers."""
+    places = iter(images)
+    while window := list(islice(places, size)):
+        if any(place in remaining for place in window):
+            yield from (images[place] for place in window)
+
+
+def _result(image: _FolderImage, judged: JudgedImage, instrument: str) -> ImageResult:
+    assert judged.verdict is not None
     return ImageResult(
         filename=str(image.item.path),
-        tag=str(image.metadata["tag"]),
+        tag=str(image.shared.metadata["tag"]),
         prompt=image.item.prompt.text,
-        correct=result.value == 1.0,
-        reason=str(result.details["reason"]),
-        metadata=image.metadata_text,
-        details=json.dumps(result.details["boxes"]),
+        correct=judged.verdict.correct,
+        reason=judged.verdict.reason,
+        metadata=image.shared.metadata_text,
+        details=json.dumps(boxes(judged.verdict)),
         detector=instrument,
-        sha256=hash_file(image.item.path),
+        sha256=judged.sha256,
     )
 
 
 def _check_classes(metric: GenEvalMetric, images: Sequence[_FolderImage]) -> None:
-    unknown = sorted({name for image in images for name in metric.unknown_classes(image.metadata)})
+    unknown = sorted({name for image in images for name in metric.unknown_classes(image.shared.metadata)})
     if unknown:
         raise InputError(
             f"the detector {metric.detector.identity} does not know {len(unknown)} of the prompts' classes "
@@ -141,7 +187,11 @@ def _check_same_images(file: ResultsFile, images: Mapping[str, _FolderImage]) ->
     """Refuse results of images or metadata that are no longer the folder's."""
     for row in file.found:
         image = images.get(row.place)
-        if image is None or row.metadata != image.metadata_text or row.sha256 != hash_file(image.item.path):
+        if (
+            image is None
+            or row.metadata != image.shared.metadata_text
+            or row.sha256 != hash_file(image.item.path)
+        ):
             raise InputError(
                 f"{file.path} holds a result of another {row.place} than the folder's: "
                 "name another file with -o or delete it"

@@ -1,19 +1,22 @@
 """Mask2Former: the detector that GenEval is published with, without mmdet; and the Hugging Face hub's."""
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+import numpy as np
 import torch
 from PIL.Image import Image
 from transformers import Mask2FormerForUniversalSegmentation
 
-from evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions
-from evaluation.geneval.mask2former_pixels import Size, Sizes, find_instances, network_input
+from evaluation.batches import run_alike
+from evaluation.geneval.clip_color import ClipColorClassifier
+from evaluation.geneval.mask2former_pixels import Scaled, find_instances, normalize, scale
 from evaluation.geneval.mask2former_weights import load_checkpoint
+from evaluation.geneval.precision import GPU_BATCH_SIZE, Dtype, NetworkOptions, Precision
 from evaluation.geneval.protocol import Detection
 from evaluation.geneval.transformers_loading import (
     DetectorFiles,
@@ -22,7 +25,6 @@ from evaluation.geneval.transformers_loading import (
     load_network,
 )
 from evaluation.model_files import short_sha256
-from nami_bench.devices import choose_device
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError
 
@@ -34,76 +36,46 @@ PUBLISHED = (
 """GenEval's checkpoint. Its SHA-256 begins with the digits at the end of its name."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Mask2FormerOptions(ClipColorOptions):
-    """`dtype`: other than float32, the network runs under autocast, which is another instrument.
-    `batch_size`: images in one pass of the network; default 1 on a CPU, else 8."""
-
-    dtype: Literal["float32", "bfloat16", "float16"] = "float32"
-    batch_size: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.batch_size is not None and self.batch_size < 1:
-            raise InputError(f"Mask2Former's batch_size must be at least 1, got {self.batch_size}")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waiting:
-    index: int
-    pixels: torch.Tensor
-    sizes: Sizes
-
-
 class Mask2FormerRunner:
     """Runs a Mask2Former over images as mmdet 2.x does: both detectors here look at the same pixels."""
 
-    def __init__(self, network: Any, class_names: Sequence[str], options: Mask2FormerOptions) -> None:
+    def __init__(self, network: Any, class_names: Sequence[str], precision: Precision) -> None:
         """`network` is transformers' Mask2FormerForUniversalSegmentation with a label for each class name."""
-        self.device = choose_device(options.device)
-        self.network = network.to(self.device)
+        self.precision = precision
+        self.network = network.to(precision.device)
         self.class_names = class_names
-        self.dtype: torch.dtype = getattr(torch, options.dtype)
-        self.batch_size = options.batch_size or (1 if self.device.type == "cpu" else 8)
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """The detections of each image. Images of one padded size share a pass of the network."""
-        found: list[list[Detection]] = [[] for _ in images]
-        by_size: dict[Size, list[_Waiting]] = {}
-        for index, image in enumerate(images):
-            pixels, sizes = network_input(image)
-            waiting = by_size.setdefault(sizes.padded, [])
-            waiting.append(_Waiting(index, pixels, sizes))
-            if len(waiting) == self.batch_size:
-                self._run(by_size.pop(sizes.padded), found)
-        for waiting in by_size.values():
-            self._run(waiting, found)
-        return found
+        with ThreadPoolExecutor() as pool:  # OpenCV leaves the interpreter lock
+            scaled = list(pool.map(scale, images))
+        return run_alike(scaled, lambda one: one.sizes.padded, self._run)
 
-    def _run(self, batch: Sequence[_Waiting], found: list[list[Detection]]) -> None:
-        pixels = torch.stack([one.pixels for one in batch]).to(self.device)
-        with torch.inference_mode(), self._precision():
-            output = self.network(pixel_values=pixels)
+    def _run(self, batch: Sequence[Scaled]) -> Iterator[list[Detection]]:
+        device = self.precision.device
+        pixels = torch.from_numpy(np.stack([one.pixels for one in batch])).to(device)
+        with torch.inference_mode(), self.precision.autocast():
+            output = self.network(pixel_values=normalize(pixels))
         classes, masks = output.class_queries_logits.float(), output.masks_queries_logits.float()
         for row, one in enumerate(batch):
-            found[one.index] = find_instances(classes[row], masks[row], one.sizes, self.class_names)
-
-    def _precision(self) -> AbstractContextManager[Any]:
-        # Casting the weights would give NaN in the deformable attention; autocast keeps it in float32.
-        plain = self.dtype == torch.float32
-        return nullcontext() if plain else torch.autocast(self.device.type, dtype=self.dtype)
+            yield find_instances(classes[row], masks[row], one.sizes, self.class_names)
 
 
 class _Mask2Former:
     """What both detectors share: who they are, and their runner, made on first use."""
 
-    options: Mask2FormerOptions
+    options: NetworkOptions
     class_names: tuple[str, ...]
 
     @cached_property
     def identity(self) -> str:
         """Detector, weights' hash, and the dtype where it is not float32."""
-        dtype = self.options.dtype
-        return self._named_weights() + (f"-{dtype}" if dtype != "float32" else "")
+        return self._named_weights() + self._precision.suffix
+
+    @property
+    def batch_size(self) -> int:
+        """Images in one pass: one keeps a CPU busy."""
+        return 1 if self._precision.device.type == "cpu" else GPU_BATCH_SIZE
 
     @cached_property
     def color_classifier(self) -> ClipColorClassifier:
@@ -115,8 +87,12 @@ class _Mask2Former:
         return self._runner.detect(images)
 
     @cached_property
+    def _precision(self) -> Precision:
+        return Precision(self.options)
+
+    @cached_property
     def _runner(self) -> Mask2FormerRunner:
-        return Mask2FormerRunner(self._load(), self.class_names, self.options)
+        return Mask2FormerRunner(self._load(), self.class_names, self._precision)
 
     def _named_weights(self) -> str:
         raise NotImplementedError
@@ -131,10 +107,11 @@ class Mask2FormerDetector(_Mask2Former):
     class_names = GENEVAL_CLASSES
 
     @dataclass(frozen=True, kw_only=True, slots=True)
-    class Options(Mask2FormerOptions):
-        """`weights`: the .pth file, as mmdet wrote it. Published: the file at PUBLISHED."""
+    class Options(NetworkOptions):
+        """`weights`: the .pth file, as mmdet wrote it. Published: the file at PUBLISHED, in float32."""
 
         weights: Path | None = None
+        dtype: Dtype = "float32"
 
     def __init__(self, options: Options) -> None:
         if options.weights is None:
@@ -164,7 +141,7 @@ class HubMask2FormerDetector(_Mask2Former):
     """A Mask2Former as transformers saves it: the same architecture, not the published weights."""
 
     @dataclass(frozen=True, kw_only=True, slots=True)
-    class Options(Mask2FormerOptions):
+    class Options(NetworkOptions):
         """`model`: a name on the Hugging Face hub or a folder; `revision`: a branch, tag or commit there."""
 
         model: str = "facebook/mask2former-swin-small-coco-instance"

@@ -17,8 +17,8 @@ LONG_SIDE, SHORT_SIDE = 1333, 800
 PADDING = 128
 """Value of the pixels that fill the image to a multiple of STRIDE."""
 STRIDE = 32
-MEAN = np.array([123.675, 116.28, 103.53], dtype=np.float32)
-DEVIATION = np.array([58.395, 57.12, 57.375], dtype=np.float32)
+MEAN = (123.675, 116.28, 103.53)
+DEVIATION = (58.395, 57.12, 57.375)
 MAX_DETECTIONS = 100
 # Upsampled mask logits of this many queries are in memory at once, at most 7 MB each.
 _QUERIES_AT_ONCE = 20
@@ -36,16 +36,29 @@ class Sizes:
     padded: Size
 
 
-def network_input(image: Image) -> tuple[torch.Tensor, Sizes]:
-    """Scale, pad and normalize an 8-bit RGB image: float32 (3, padded height, padded width)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Scaled:
+    """An image scaled and padded: `pixels` uint8 (padded height, padded width, 3)."""
+
+    pixels: NDArray[np.uint8]
+    sizes: Sizes
+
+
+def scale(image: Image) -> Scaled:
+    """Scale an 8-bit RGB image and pad it at its right and bottom."""
     pixels = np.asarray(image.convert("RGB"))
     resized = resize(pixels)
     height, width = resized.shape[:2]
     pad = ((0, -height % STRIDE), (0, -width % STRIDE), (0, 0))
     padded = np.pad(resized, pad, constant_values=PADDING)
-    normalized = (padded.astype(np.float32) - MEAN) / DEVIATION
     sizes = Sizes((image.height, image.width), (height, width), (padded.shape[0], padded.shape[1]))
-    return torch.from_numpy(normalized.transpose(2, 0, 1).copy()), sizes
+    return Scaled(padded, sizes)
+
+
+def normalize(pixels: torch.Tensor) -> torch.Tensor:
+    """The network's input, float32 (n, 3, height, width), of uint8 (n, height, width, 3), on their device."""
+    mean, deviation = torch.tensor(MEAN, device=pixels.device), torch.tensor(DEVIATION, device=pixels.device)
+    return ((pixels.float() - mean) / deviation).permute(0, 3, 1, 2).contiguous()
 
 
 def resize(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

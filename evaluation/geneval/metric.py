@@ -1,20 +1,20 @@
 """GenEval as a metric: 1.0 for an image that shows what its prompt demands, else 0.0."""
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from itertools import islice
+from functools import cached_property
 from typing import Any
 
-from PIL.Image import Image
-
-from evaluation.geneval.protocol import Detection, Detector
-from evaluation.geneval.rules import GenEvalParams, judge, parse_clauses
+from evaluation.geneval.engine import GenEvalEngine, JudgedImage
+from evaluation.geneval.protocol import Detector
+from evaluation.geneval.rules import GenEvalParams, Verdict, parse_clauses
+from evaluation.image_reading import default_workers
 from evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench import registry
 from nami_bench.domain import Prompt
-from nami_bench.errors import ImageError, InputError
-from nami_bench.images import read_image
+from nami_bench.errors import InputError
+
+DEFAULT_BATCH_SIZE = 8
 
 
 class GenEvalMetric:
@@ -28,19 +28,24 @@ class GenEvalMetric:
     @dataclass(frozen=True, slots=True)
     class Options:
         """`detector` names a plugin of the group nami_bench.detectors; there is no default, since a
-        detector made for other pictures would score every image 0. `batch_size` is in images."""
+        detector made for other pictures would score every image 0. `batch_size`: images in one pass of the
+        detector; default: what it likes. `workers`: processes that decode images; default: all cores but
+        one, at most 8; 0 decodes in this one."""
 
         detector: str | None = None
         detector_options: Mapping[str, Any] = field(default_factory=dict)
         params: GenEvalParams = field(default_factory=GenEvalParams)
-        batch_size: int = 8
+        batch_size: int | None = None
+        workers: int | None = None
 
     name = "geneval"
 
     def __init__(self, options: Options, detector: Detector | None = None) -> None:
         """`detector` hands over a detector that is no plugin; the options then need not name one."""
-        if options.batch_size < 1:
+        if options.batch_size is not None and options.batch_size < 1:
             raise InputError(f"GenEval's batch_size must be at least 1, got {options.batch_size}")
+        if options.workers is not None and options.workers < 0:
+            raise InputError(f"GenEval's workers must not be negative, got {options.workers}")
         self.options = options
         self.detector = detector or _create_detector(options)
 
@@ -62,44 +67,39 @@ class GenEvalMetric:
         """Classes that the prompt's clauses name and the detector cannot find, sorted."""
         return sorted(parse_clauses(metadata).class_names - set(self.detector.class_names))
 
+    def judge(
+        self, items: Iterable[ScoringItem], wanted: Callable[[ScoringItem], bool] = lambda item: True
+    ) -> Generator[JudgedImage]:
+        """`GenEvalEngine.judge`: verdicts with their detections, masks included."""
+        return self.engine.judge(items, wanted)
+
     def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
         """Yield one result for each item, in order; raises InputError for malformed clauses."""
-        remaining = iter(items)
-        while batch := list(islice(remaining, self.options.batch_size)):
-            yield from self._score_batch(batch)
+        return map(_as_result, self.engine.judge(items))
 
-    def _score_batch(self, batch: Sequence[ScoringItem]) -> list[ScoringResult]:
-        results: list[ScoringResult | None] = []
-        images: list[Image] = []
-        for item in batch:
-            unknown = self.unknown_classes(item.prompt.metadata())
-            if unknown:
-                reason = f"the detector {self.detector.identity} does not know the class {unknown[0]!r}"
-                results.append(ScoringResult(item, None, reason))
-                continue
-            try:
-                images.append(read_image(item.path))
-                results.append(None)
-            except ImageError as error:
-                results.append(ScoringResult(item, None, str(error)))
-        readable = iter(zip(images, self.detector.detect(images) if images else [], strict=True))
-        return [
-            result or self._judge(item, *next(readable)) for item, result in zip(batch, results, strict=True)
-        ]
+    @cached_property
+    def engine(self) -> GenEvalEngine:
+        """Runs the detector over many images."""
+        options, detector = self.options, self.detector
+        liked: int = getattr(detector, "batch_size", DEFAULT_BATCH_SIZE)
+        workers = default_workers() if options.workers is None else options.workers
+        return GenEvalEngine(detector, options.params, options.batch_size or liked, workers)
 
-    def _judge(self, item: ScoringItem, image: Image, detections: list[Detection]) -> ScoringResult:
-        if not all(math.isfinite(number) for d in detections for number in (d.score, *d.box)):
-            return ScoringResult(
-                item, None, f"the detector {self.detector.identity} gave numbers that are not finite"
-            )
-        verdict = judge(
-            item.prompt.metadata(), detections, image, self.detector.color_classifier, self.options.params
-        )
-        boxes = {
-            name: [[float(number) for number in (*d.box, d.score)] for d in found]
-            for name, found in verdict.kept.items()
-        }
-        return ScoringResult(item, float(verdict.correct), details={"reason": verdict.reason, "boxes": boxes})
+
+def boxes(verdict: Verdict) -> dict[str, list[list[float]]]:
+    """{class: [[x1, y1, x2, y2, score], ...]} of the detections that counted, in pixels."""
+    return {
+        name: [[float(number) for number in (*d.box, d.score)] for d in found]
+        for name, found in verdict.kept.items()
+    }
+
+
+def _as_result(judged: JudgedImage) -> ScoringResult:
+    verdict = judged.verdict
+    if verdict is None:
+        return ScoringResult(judged.item, None, judged.problem)
+    details = {"reason": verdict.reason, "boxes": boxes(verdict)}
+    return ScoringResult(judged.item, float(verdict.correct), details=details)
 
 
 def _create_detector(options: GenEvalMetric.Options) -> Detector:

@@ -22,11 +22,16 @@ class Detection:
     mask: NDArray[np.bool_] | None = None
 
 
+ColorQuestion = tuple[Image, Sequence[Detection]]
+"""Objects of one class in an image, whose colors are asked for."""
+
+
 class Detector(Protocol):
     """Finds objects of a closed list of classes. Applies no score threshold and no NMS of its own.
 
     Implementations are classes with an inner frozen dataclass `Options`, registered in the entry-point
-    group `nami_bench.detectors`.
+    group `nami_bench.detectors`. An attribute `batch_size`, if there is one, says how many images `detect`
+    likes to get at once.
     """
 
     class_names: tuple[str, ...]
@@ -42,12 +47,19 @@ class Detector(Protocol):
         ...
 
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
-        """Detections of each 8-bit RGB image, in no particular order."""
+        """Detections of each 8-bit RGB image, in no particular order.
+
+        GenEval hands over images of one size. A MemoryError, or torch's, makes it try again with fewer.
+        """
         ...
 
 
 class ColorClassifier(Protocol):
-    """Names the color of detected objects, one of GenEval's ten."""
+    """Names the color of detected objects, one of GenEval's ten.
+
+    A method `classify_many(questions: Sequence[ColorQuestion]) -> list[list[str]]`, if there is one, is used
+    in place of `classify`: it gets the objects of many images at once, each question of its own class.
+    """
 
     @property
     def identity(self) -> str:

@@ -6,7 +6,7 @@ of both can be compared line by line.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from PIL.Image import Image
 from evaluation.geneval.protocol import Box, ColorClassifier, Detection
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS
 from nami_bench.errors import InputError
+
+Colors = Callable[[Sequence[Detection]], Sequence[str]]
+"""The color of each detection of a group, which are all of one class."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +103,24 @@ def judge(
     """
     clauses = parse_clauses(metadata)
     kept = select(detections, params.score_threshold(clauses.tag), params)
+    return decide(clauses, kept, lambda group: color_classifier.classify(image, group), params)
+
+
+def color_questions(clauses: Clauses, kept: Mapping[str, list[Detection]]) -> list[list[Detection]]:
+    """The groups, each of one class, whose colors `decide` will ask for: they can be asked beforehand."""
+    groups = [(clause, kept.get(clause.class_name, [])[: clause.count]) for clause in clauses.include]
+    return [group for clause, group in groups if clause.color is not None and len(group) == clause.count]
+
+
+def decide(
+    clauses: Clauses, kept: Mapping[str, list[Detection]], colors: Colors, params: GenEvalParams
+) -> Verdict:
+    """The verdict on an image in which `select` kept these detections."""
     reasons: list[str] = []
     groups: list[list[Detection] | None] = []
     for clause in clauses.include:
         group = kept.get(clause.class_name, [])[: clause.count]
-        reason = _violation(clause, group, groups, image, color_classifier, params)
+        reason = _violation(clause, group, groups, colors, params)
         reasons += [reason] if reason else []
         groups.append(None if reason else group)
     for clause in clauses.exclude:
@@ -215,15 +231,14 @@ def _violation(
     clause: Clause,
     group: Sequence[Detection],
     groups: Sequence[Sequence[Detection] | None],
-    image: Image,
-    color_classifier: ColorClassifier,
+    colors: Colors,
     params: GenEvalParams,
 ) -> str | None:
     """Why the best detections `group` of the clause's class do not satisfy it, or None if they do."""
     if len(group) < clause.count:
         return f"expected {clause.class_name}>={clause.count}, found {len(group)}"
     if clause.color is not None:
-        reason = _color_violation(clause, color_classifier.classify(image, group))
+        reason = _color_violation(clause, colors(group))
         if reason:
             return reason
     if clause.position is not None:

@@ -1,6 +1,6 @@
 """Any object detection model of transformers, with its own image processor: boxes without masks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -9,11 +9,15 @@ import torch
 from PIL.Image import Image
 from transformers import MODEL_FOR_OBJECT_DETECTION_MAPPING, AutoImageProcessor, AutoModelForObjectDetection
 
-from evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions
+from evaluation.batches import run_alike
+from evaluation.geneval.clip_color import ClipColorClassifier
+from evaluation.geneval.precision import GPU_BATCH_SIZE, NetworkOptions, Precision
 from evaluation.geneval.protocol import Detection
 from evaluation.geneval.transformers_loading import detector_files, geneval_labels, load_network
-from nami_bench.devices import choose_device
+from evaluation.processor_cores import Cores
 from nami_bench.errors import InputError
+
+CPU_BATCH_SIZE = 4
 
 
 class TransformersDetector:
@@ -24,7 +28,7 @@ class TransformersDetector:
     """
 
     @dataclass(frozen=True, kw_only=True, slots=True)
-    class Options(ClipColorOptions):
+    class Options(NetworkOptions):
         """`model`: a name on the Hugging Face hub or a folder that save_pretrained wrote; `revision`: a
         branch, tag or commit on the hub."""
 
@@ -44,27 +48,46 @@ class TransformersDetector:
 
     @cached_property
     def identity(self) -> str:
-        """Detector, model and weights' hash."""
-        return f"transformers-{self._files.name}-{self._files.sha256}"
+        """Detector, model, weights' hash, and the dtype where it is not float32."""
+        return f"transformers-{self._files.name}-{self._files.sha256}{self._precision.suffix}"
 
     @cached_property
     def color_classifier(self) -> ClipColorClassifier:
         """CLIP, as the options say."""
         return ClipColorClassifier(self.options)
 
+    @property
+    def batch_size(self) -> int:
+        """Images in one pass; on a CPU, in a pass of each core."""
+        on_cpu = self._precision.device.type == "cpu"
+        return CPU_BATCH_SIZE * self._cores.count if on_cpu else GPU_BATCH_SIZE
+
     def detect(self, images: Sequence[Image]) -> list[list[Detection]]:
         """Detections of each 8-bit RGB image: all that the model gives, but those that it calls nothing."""
-        # One by one: most of these models see other pixels when an image is padded to share a batch.
-        return [self._detect(image.convert("RGB")) for image in images]
+        # Only images of one size share a pass: most models see other pixels in an image that is padded.
+        return run_alike(images, lambda image: image.size, self._run)
+
+    def _run(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Images of one size."""
+        self._network, self._processor  # noqa: B018  (loaded once, before threads ask for them)
+        on_cpu = self._precision.device.type == "cpu"
+        return self._cores.share(self._pass, images) if on_cpu else self._pass(images)
 
     @torch.inference_mode()
-    def _detect(self, image: Image) -> list[Detection]:
-        inputs = self._processor(images=image, return_tensors="pt").to(self._device)
-        output = self._network(**inputs)
-        sizes = [(image.height, image.width)]
-        (found,) = self._processor.post_process_object_detection(output, threshold=0.0, target_sizes=sizes)
+    def _pass(self, images: Sequence[Image]) -> list[list[Detection]]:
+        """Images of one size in one pass."""
+        pixels = [image.convert("RGB") for image in images]
+        inputs = self._processor(images=pixels, return_tensors="pt").to(self._precision.device)
+        with self._precision.autocast():
+            output = self._network(**inputs)
+        width, height = images[0].size
+        sizes = [(height, width)] * len(images)
+        found = self._processor.post_process_object_detection(output, threshold=0.0, target_sizes=sizes)
+        return [self._detections(one, width, height) for one in found]
+
+    def _detections(self, found: Mapping[str, torch.Tensor], width: int, height: int) -> list[Detection]:
         boxes = found["boxes"].float().cpu()
-        limits = torch.tensor([image.width, image.height] * 2, dtype=torch.float32)
+        limits = torch.tensor([width, height] * 2, dtype=torch.float32)
         clipped = torch.minimum(boxes.clamp(min=0), limits).tolist()
         return [
             Detection(self._labels[label], (x1, y1, x2, y2), score)
@@ -74,12 +97,16 @@ class TransformersDetector:
         ]
 
     @cached_property
-    def _device(self) -> torch.device:
-        return choose_device(self.options.device)
+    def _cores(self) -> Cores:
+        return Cores()
+
+    @cached_property
+    def _precision(self) -> Precision:
+        return Precision(self.options)
 
     @cached_property
     def _network(self) -> Any:
-        return load_network(AutoModelForObjectDetection, self._files.folder).to(self._device)
+        return load_network(AutoModelForObjectDetection, self._files.folder).to(self._precision.device)
 
     @cached_property
     def _processor(self) -> Any:

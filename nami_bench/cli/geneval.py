@@ -1,10 +1,11 @@
-"""`nami-bench geneval`."""
+"""`nami-bench geneval`; its pictures are in `geneval_pictures`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from nami_bench.cli import geneval_pictures
 from nami_bench.cli.common import json_option, parse_pairs, print_json, progress, say
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ def geneval() -> None:
 @click.command(
     epilog="Example: nami-bench geneval outputs/my-model --detector mask2former "
     "--detector-option weights=FILE.pth (docs/geneval.md has every detector). The figures of a results file: "
-    "nami-bench geneval summary results.jsonl (for a folder of the name 'summary' write ./summary)."
+    "nami-bench geneval summary results.jsonl; pictures of it: geneval plot and browse (for a folder of the "
+    "name 'summary' write ./summary)."
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option(
@@ -52,10 +54,20 @@ def geneval() -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The prompt file that the images were made from. Default: GenEval's 553 prompts.",
 )
+@click.option(
+    "--batch-size",
+    type=int,
+    help="Images in one pass of the detector, halved where memory runs out. "
+    "Default: what the detector likes.",
+)
+@click.option(
+    "--workers", type=int, help="Processes that decode images. Default: all cores but one, at most 8."
+)
 @click.option("--samples", default=4, show_default=True, help="Images that each prompt should have.")
 @click.option(
     "--allow-incomplete", is_flag=True, help="Score what is there although images are missing or damaged."
 )
+@click.option("--follow-links", is_flag=True, help="Also score images that links fetch from outside DIR.")
 @json_option
 def _score(
     directory: Path,
@@ -63,8 +75,11 @@ def _score(
     detector: str | None,
     detector_options: tuple[str, ...],
     prompts: Path | None,
+    batch_size: int | None,
+    workers: int | None,
     samples: int,
     allow_incomplete: bool,
+    follow_links: bool,
     as_json: bool,
 ) -> None:
     """Run GenEval on DIR, a folder in GenEval's layout (00000/metadata.jsonl, 00000/samples/0000.png, ...).
@@ -80,11 +95,15 @@ def _score(
     from nami_bench.images import GenEvalFolder
 
     options = parse_pairs(detector_options, "--detector-option")
-    metric = GenEvalMetric(GenEvalMetric.Options(detector=detector, detector_options=options))
+    metric = GenEvalMetric(
+        GenEvalMetric.Options(
+            detector=detector, detector_options=options, batch_size=batch_size, workers=workers
+        )
+    )
     expected = _expected_metadata(prompts)
     total = sum(1 for _ in GenEvalFolder(directory).samples())
     with progress("checking", total) as advance:
-        completeness = check_folder(directory, expected, samples, advance)
+        completeness = check_folder(directory, expected, samples, advance, follow_links=follow_links)
     if completeness.problems:
         _say_problems(completeness)
         if not allow_incomplete:
@@ -96,7 +115,7 @@ def _score(
             )
     results = output or directory / "results.jsonl"
     with progress("scoring", total) as advance:
-        run = score_folder(directory, metric, results, advance)
+        run = score_folder(directory, metric, results, advance, follow_links=follow_links)
     summary = summarize(run.results, expected) if run.results else None
     _print_run(results, run, summary, completeness, as_json)
     if run.failures and not (allow_incomplete and run.results):
@@ -118,6 +137,10 @@ def summary(results: Path, as_json: bool) -> None:
         print_json(figures.to_json())
     else:
         click.echo(figures.to_text())
+
+
+geneval.add_command(geneval_pictures.plot)
+geneval.add_command(geneval_pictures.browse)
 
 
 def _expected_metadata(prompts: Path | None) -> list[dict[str, Any]]:

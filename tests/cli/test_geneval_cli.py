@@ -166,6 +166,8 @@ def test_a_folder_of_the_official_prompts_is_no_matter_for_the_shapes_detector(
         (("model", "--detector", "shapes", "--detector-option", "size=3"), "takes no options, got size"),
         (("nowhere", "--detector", "shapes"), "nowhere is not a folder"),
         (("model", "--detector", "shapes", "--samples", "0"), "must be at least 1"),
+        (("model", "--detector", "shapes", "--batch-size", "0"), "must be at least 1"),
+        (("model", "--detector", "shapes", "--workers", "-1"), "must not be negative"),
         (("model", "--detector", "shapes", "--prompts", "none.jsonl"), "none.jsonl"),
         ((), "Missing argument 'DIR'"),
         (("summary",), "Missing argument 'RESULTS'"),

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from generators.batching import is_out_of_memory
 from generators.nami.bench.candidates import candidates
 from generators.nami.bench.clock import PartClock, marking
 from generators.nami.bench.results import PLAIN, PartTime, RunTime, SpeedResult, Spread
@@ -17,6 +16,7 @@ from generators.nami.latents import image_ids, text_ids
 from generators.nami.transformer import NamiTransformer2DModel
 from generators.reasons import one_line
 from generators.torch_runtime import dtype_name
+from nami_bench.devices import is_out_of_memory
 from nami_bench.errors import WorkError
 
 

@@ -109,14 +109,14 @@ def test_a_detector_that_gives_nan_does_not_give_zeros(picture):
     assert "not finite" in result.reason
 
 
-def test_images_are_read_in_batches_as_they_are_asked_for(picture):
+def test_results_come_batch_by_batch_and_few_items_are_asked_for_ahead(picture):
     detector = RedIsDog()
-    items = iter([ScoringItem(picture(255), prompt()) for _ in range(5)])
-    results = metric(detector, batch_size=2).score(items)
+    path = picture(255)
+    items = iter([ScoringItem(path, prompt()) for _ in range(100)])
+    results = metric(detector, batch_size=2, workers=0).score(items)
     next(results)
     assert detector.batches == [2]
-    assert len(list(items)) == 3  # not yet asked for
-    assert len(list(results)) == 1
+    assert len(list(items)) >= 100 - 9
 
 
 def test_the_instrument_names_detector_color_classifier_and_changed_constants():
@@ -148,6 +148,8 @@ def test_it_is_a_plugin_whose_detector_must_be_chosen():
         registry.create("metrics", "geneval", {"detector": "shapes", "detector_options": {"weights": "x"}})
 
 
-def test_an_impossible_batch_size_is_refused():
+def test_impossible_numbers_are_refused():
     with pytest.raises(InputError, match="batch_size"):
         metric(batch_size=0)
+    with pytest.raises(InputError, match="workers"):
+        metric(workers=-1)

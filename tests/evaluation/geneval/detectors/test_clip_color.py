@@ -100,6 +100,28 @@ def test_everything_outside_the_mask_is_grey(photograph):
     assert (pixels[inside] == np.asarray(photograph)[20:30, 20:30].reshape(-1, 3)).all()
 
 
+@pytest.mark.parametrize(
+    "box", [(-5.0, -3.0, 30.0, 20.0), (580.0, 380.0, 640.0, 420.0), (10.0, 10.0, 90.0, 50.0)]
+)
+def test_a_crop_is_that_of_the_whole_image_with_its_background_replaced(photograph, box):
+    """As the original goes about it, also where a box leaves the image."""
+    mask = np.random.default_rng(1).random((400, 600)) < 0.5
+    whole = Image.composite(photograph, Image.new("RGB", (600, 400), "#999"), Image.fromarray(mask))
+    assert crop(photograph, Detection("cup", box, 1.0, mask)).tobytes() == whole.crop(box).tobytes()
+
+
+def test_many_images_are_classified_as_each_alone(tiny_clip, photograph, objects):
+    cat = Image.fromarray(data.chelsea())
+    questions = [
+        (photograph, objects[:3]),
+        (cat, [Detection("cat", (100.0, 50.0, 400.0, 290.0), 0.9)]),
+        (photograph, []),
+        (photograph, objects[5:]),
+    ]
+    expected = [classifier(tiny_clip).classify(*question) for question in questions]
+    assert classifier(tiny_clip).classify_many(questions) == expected
+
+
 def test_a_box_of_less_than_a_pixel_still_has_a_color(tiny_clip, photograph):
     (color,) = classifier(tiny_clip).classify(photograph, [Detection("cup", (7.1, 7.1, 7.3, 7.2), 0.5)])
     assert color in GENEVAL_COLORS

@@ -16,10 +16,13 @@ from PIL import Image
 
 from evaluation.geneval.mask2former import Mask2FormerDetector
 from evaluation.geneval.mask2former_names import Architecture, is_recomputed, tensor_names
-from evaluation.geneval.mask2former_pixels import Sizes, find_instances, mask_box, network_input, resize
+from evaluation.geneval.mask2former_pixels import Sizes, find_instances, mask_box, normalize, resize, scale
 from evaluation.geneval.mask2former_weights import load_checkpoint
+from evaluation.geneval.metric import GenEvalMetric
+from evaluation.geneval.rules import select
+from evaluation.protocol import ScoringItem
 from nami_bench import registry
-from nami_bench.domain import GENEVAL_CLASSES
+from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS, Prompt
 from nami_bench.errors import InputError
 from nami_bench.images import read_image
 
@@ -61,6 +64,11 @@ def alone(detector, images):
 @pytest.fixture
 def state():
     return torch.load(CHECKPOINT, weights_only=True)["state_dict"]
+
+
+def network_input(image):
+    scaled = scale(image)
+    return normalize(torch.from_numpy(scaled.pixels)[None])[0], scaled.sizes
 
 
 def rows(detections):
@@ -176,7 +184,7 @@ def test_masks_are_the_same_pixel_by_pixel(name, alone, raw):
 
 
 def test_images_of_many_sizes_give_what_each_gives_alone(images, alone):
-    options = Mask2FormerDetector.Options(weights=CHECKPOINT, device="cpu", batch_size=2)
+    options = Mask2FormerDetector.Options(weights=CHECKPOINT, device="cpu")
     names = ["wide160x120", "square128", "wide160x120", "wide160x120"]
     turned = images["square128"].transpose(Image.Transpose.ROTATE_90)
     together = Mask2FormerDetector(options).detect([*(images[name] for name in names), turned])
@@ -316,8 +324,28 @@ def test_weights_that_are_not_there_are_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [({"dtype": "int8"}, "dtype"), ({"batch_size": "0"}, "batch_size"), ({"colour": "x"}, "unknown key")],
+    [({"dtype": "int8"}, "dtype"), ({"colour": "x"}, "unknown key")],
 )
 def test_bad_options_are_refused(option, message):
     with pytest.raises(InputError, match=message):
         registry.create("detectors", "mask2former", {"weights": str(CHECKPOINT), **option})
+
+
+def test_verdicts_are_the_same_alone_and_in_batches(detector, alone, tiny_clip):
+    """As many of an image's most frequent class as there are, one more, and one in several colors."""
+    options = {"weights": str(CHECKPOINT), "device": "cpu", "clip_model": str(tiny_clip)}
+    judge = registry.create("detectors", "mask2former", options)
+    items = []
+    for name in ("square128", "wide160x120"):
+        class_name, found = max(select(alone[name], 0.3).items(), key=lambda pair: len(pair[1]))
+        clause = {"class": class_name, "count": len(found)}
+        clauses = [{**clause, "count": 1, "color": color} for color in GENEVAL_COLORS[::3]]
+        for asked in [clause, {**clause, "count": len(found) + 1}, *clauses]:
+            prompt = Prompt("00000", name, geneval={"tag": "t", "include": [asked]})
+            items.append(ScoringItem(DATA / IMAGES[name]["file"], prompt))
+    verdicts = {}
+    for batch_size in (1, 4):
+        metric = GenEvalMetric(GenEvalMetric.Options(batch_size=batch_size, workers=0), judge)
+        verdicts[batch_size] = [(r.value, r.details["reason"]) for r in metric.score(items)]
+    assert len({value for value, _ in verdicts[1]}) == 2
+    assert verdicts[4] == verdicts[1]

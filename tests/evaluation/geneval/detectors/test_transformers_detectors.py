@@ -164,3 +164,45 @@ def test_a_model_that_is_neither_here_nor_on_the_hub_is_named(monkeypatch):
 def test_transformers_asks_for_a_model():
     with pytest.raises(InputError, match="model: is missing"):
         registry.create("detectors", "transformers")
+
+
+def test_images_of_one_size_share_a_pass_and_get_what_each_gets_alone(yolos, images, monkeypatch):
+    detector = registry.create("detectors", "transformers", {"model": str(yolos), "device": "cpu"})
+    alone = [detector.detect([image])[0] for image in images]
+    detector._cores.count, passes = 1, []
+    forward = detector._network.forward
+    monkeypatch.setattr(
+        detector._network,
+        "forward",
+        lambda **inputs: (passes.append(len(inputs["pixel_values"])), forward(**inputs))[1],
+    )
+    together = detector.detect(images)
+    assert sorted(passes) == [1, 2]
+    for found, expected in zip(together, alone, strict=True):
+        assert [d.class_name for d in found] == [d.class_name for d in expected]
+        np.testing.assert_allclose([d.box for d in found], [d.box for d in expected], atol=1e-2)
+        np.testing.assert_allclose([d.score for d in found], [d.score for d in expected], atol=1e-5)
+
+
+def test_images_shared_out_among_cores_get_what_each_gets_alone(yolos, images):
+    detector = registry.create("detectors", "transformers", {"model": str(yolos), "device": "cpu"})
+    detector._cores.count = 3
+    many = [image for image in images for _ in range(4)]
+    threads = torch.get_num_threads()
+    for image, found in zip(many, detector.detect(many), strict=True):
+        (expected,) = detector.detect([image])
+        np.testing.assert_allclose([d.box for d in found], [d.box for d in expected], atol=1e-2)
+        np.testing.assert_allclose([d.score for d in found], [d.score for d in expected], atol=1e-5)
+    assert torch.get_num_threads() == threads
+
+
+def test_autocast_is_another_instrument(yolos, images):
+    plain = registry.create("detectors", "transformers", {"model": str(yolos), "device": "cpu"})
+    options = {"model": str(yolos), "device": "cpu", "dtype": "bfloat16"}
+    half = registry.create("detectors", "transformers", options)
+    assert half.identity == plain.identity + "-bfloat16"
+    scores, expected = (
+        [d.score for found in detector.detect(images) for d in found] for detector in (half, plain)
+    )
+    np.testing.assert_allclose(scores, expected, atol=0.05)
+    assert scores != expected

@@ -150,3 +150,34 @@ def test_geneval_gives_verdicts_on_photographs(detector, tmp_path):
 def test_an_image_of_one_pixel_is_looked_at(detector):
     (found,) = detector.detect([Image.new("RGB", (1, 1))])
     assert all(d.class_name in GENEVAL_CLASSES for d in found)
+
+
+# A network of one convolution with a YOLOX's output and any number of images, as exported with --dynamic.
+DYNAMIC = Path(__file__).resolve().parents[3] / "data" / "yolox" / "tiny_dynamic.onnx"
+
+
+def test_a_network_of_any_batch_size_gives_in_a_batch_what_each_image_gives_alone():
+    detector = registry.create("detectors", "yolox", {"weights": str(DYNAMIC)})
+    images = [Image.fromarray(load()) for load in (data.chelsea, data.coffee, data.astronaut)]
+    alone = [detector.detect([image])[0] for image in images]
+    assert all(len(found) > 1 for found in alone)
+    session, batches = detector._session, []
+
+    class Watched:
+        def run(self, names, inputs):
+            batches.append(len(inputs["images"]))
+            return session.run(names, inputs)
+
+    detector._input  # noqa: B018  (read from the real session)
+    detector._session = Watched()
+    together = detector.detect(images)
+    assert sum(batches) == 3
+    assert len(batches) == min(3, detector._cores.count)
+    for found, expected in zip(together, alone, strict=True):
+        assert [d.class_name for d in found] == [d.class_name for d in expected]
+        np.testing.assert_allclose([d.box for d in found], [d.box for d in expected], atol=1e-3)
+        np.testing.assert_allclose([d.score for d in found], [d.score for d in expected], atol=1e-5)
+
+
+def test_no_images_give_no_detections():
+    assert registry.create("detectors", "yolox", {"weights": str(DYNAMIC)}).detect([]) == []

@@ -1,0 +1,94 @@
+"""Networks for the GenEval benchmark: random weights, the libraries' own classes, loaded from files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+import transformers
+
+from evaluation.geneval.mask2former import HubMask2FormerDetector
+from evaluation.geneval.mask2former_names import Architecture
+from evaluation.geneval.mask2former_weights import network_config
+from evaluation.geneval.transformers_detector import TransformersDetector
+from nami_bench.devices import choose_device
+from nami_bench.domain import GENEVAL_CLASSES
+
+# The published detector: Swin-S, 100 queries, COCO.
+_SWIN_S = Architecture(96, (2, 2, 18, 2), (3, 6, 12, 24), 7, 4, 256, 8, 6, 1024, 9, 2048, 100, 80, 3)
+_LABELS = dict(enumerate(GENEVAL_CLASSES))
+_SIDE = 224
+
+
+def device(name: str) -> torch.device:
+    """The device called `name`."""
+    return choose_device(name)
+
+
+def build(work: Path, full_size: bool, device: str, dtype: str) -> Any:
+    """A detector with its color classifier: YOLOS and a small ViT, or Mask2Former Swin-S and ViT-L/14."""
+    torch.manual_seed(0)
+    clip = str(_full_clip(work) if full_size else _small_clip(work))
+    common: dict[str, Any] = {"device": device, "dtype": dtype, "clip_model": clip}
+    if full_size:
+        model = str(_mask2former(work))
+        return HubMask2FormerDetector(HubMask2FormerDetector.Options(model=model, **common))
+    return TransformersDetector(TransformersDetector.Options(model=str(_yolos(work)), **common))
+
+
+def _yolos(work: Path) -> Path:
+    """YOLOS with the width of its smallest release and a third of its layers, for inputs of 224 pixels."""
+    config = transformers.YolosConfig(
+        hidden_size=192,
+        num_hidden_layers=4,
+        num_attention_heads=3,
+        intermediate_size=768,
+        image_size=[_SIDE, _SIDE],
+        patch_size=16,
+        num_detection_tokens=100,
+        id2label=_LABELS,
+    )
+    network = transformers.YolosForObjectDetection(config)
+    _sharpen(network.class_labels_classifier.layers[-1])
+    folder = work / "yolos"
+    network.save_pretrained(folder)
+    transformers.YolosImageProcessor(size={"height": _SIDE, "width": _SIDE}).save_pretrained(folder)
+    return folder
+
+
+def _mask2former(work: Path) -> Path:
+    config = network_config(_SWIN_S)
+    config.id2label = _LABELS
+    network = transformers.Mask2FormerForUniversalSegmentation(config)
+    _sharpen(network.class_predictor)
+    folder = work / "mask2former"
+    network.save_pretrained(folder)
+    return folder
+
+
+def _sharpen(classifier: torch.nn.Linear) -> None:
+    """Random queries are sure of nothing; these of some class."""
+    with torch.no_grad():
+        classifier.weight.normal_(std=1.0)
+
+
+def _small_clip(work: Path) -> Path:
+    config = {
+        "embed_dim": 256,
+        "vision_cfg": {"image_size": 224, "layers": 6, "width": 256, "patch_size": 32},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 4, "layers": 4},
+    }
+    return _save_clip(work, config)
+
+
+def _full_clip(work: Path) -> Path:
+    return _save_clip(work, open_clip.get_model_config("ViT-L-14"))
+
+
+def _save_clip(work: Path, config: dict[str, Any]) -> Path:
+    folder = work / "clip"
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": config, "preprocess_cfg": {}}))
+    torch.save(open_clip.CLIP(**config).state_dict(), folder / "open_clip_pytorch_model.bin")
+    return folder

@@ -1,0 +1,92 @@
+"""`nami-bench geneval plot` and `nami-bench geneval browse`."""
+
+from pathlib import Path
+
+import click
+
+from nami_bench.cli.common import progress, say
+
+
+@click.command(
+    epilog="Example: nami-bench geneval plot a/results.jsonl b/results.jsonl --label A --label B -o g.svg"
+)
+@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The picture: .png, .svg or .pdf.",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    help="A model's name, once for each results file. Default: the file's name, or its folder's.",
+)
+def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...]) -> None:
+    """A picture of one or more results files: bars for each task with intervals, models side by side."""
+    from nami_bench.errors import InputError
+    from nami_bench.images import write_bytes
+
+    names = labels or tuple(_name(path) for path in results)
+    if len(names) != len(results):
+        raise InputError(f"{len(results)} results files need {len(results)} --label, got {len(names)}")
+    if len(set(names)) < len(names):
+        raise InputError(f"two results files are called {_doubled(names)!r}: tell them apart with --label")
+    try:
+        from evaluation.geneval.plot import FORMATS, plot_scores
+    except ModuleNotFoundError as error:
+        raise InputError(f"pictures need the package {error.name!r}: pip install {error.name}") from error
+    from evaluation.geneval.results import read_results
+    from evaluation.geneval.summary import summarize
+
+    file_format = output.suffix.lower().lstrip(".")
+    if file_format not in FORMATS:
+        raise InputError(f"the picture {output} must end in .{', .'.join(FORMATS)}")
+    summaries = {name: summarize(read_results(path)) for name, path in zip(names, results, strict=True)}
+    write_bytes(output, plot_scores(summaries, file_format))
+    say(f"wrote {output}")
+
+
+@click.command(
+    epilog="Example: nami-bench geneval browse outputs/my-model/results.jsonl, then open "
+    "outputs/my-model/results-browser/index.html"
+)
+@click.argument("results", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the page and its images. Default: results-browser beside results.jsonl.",
+)
+@click.option(
+    "--images",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the images lie now, in GenEval's layout. Default: where they were scored, or beside RESULTS.",
+)
+def browse(results: Path, output: Path | None, images: Path | None) -> None:
+    """A page to look at the verdicts: images with boxes and masks, filters by task and reason.
+
+    The folder holds everything the page needs, and may be moved or packed. Works for the reference
+    implementation's results too; they have no masks.
+    """
+    from evaluation.geneval.browser import write_browser
+    from evaluation.geneval.results import read_results
+
+    folder = output or results.with_name(f"{results.stem}-browser")
+    rows = read_results(results)
+    with progress("drawing", len(rows)) as advance:
+        missing = write_browser(rows, results, folder, images, advance)
+    if missing:
+        say(f"{missing} of {len(rows)} images were not found or are damaged: name their folder with --images")
+    say(f"wrote {folder / 'index.html'}")
+
+
+def _name(path: Path) -> str:
+    """What to call the model of a results file that nobody named."""
+    return path.resolve().parent.name if path.stem == "results" else path.stem
+
+
+def _doubled(names: tuple[str, ...]) -> str:
+    return next(name for name in names if names.count(name) > 1)
