@@ -63,7 +63,11 @@ def _agreement(task: str, table: pd.DataFrame) -> VerdictAgreement:
         agreement=agreement,
         kappa=kappa,
         auc=auc,
-        notes=(*few_prompts(prompts), *_one_sided(float(verdict.mean()), float(right.mean()))),
+        notes=(
+            *few_prompts(prompts),
+            *_one_sided(float(verdict.mean()), float(right.mean())),
+            *_no_interval("agreement", agreement, prompts),
+        ),
     )
 
 
@@ -73,6 +77,11 @@ def _one_sided(verdict_rate: float, people_rate: float) -> Iterator[str]:
             said = "right" if rate else "wrong"
             lost = "no AUC, and kappa says nothing" if who == "GenEval" else "kappa says nothing"
             yield f"{who} called every image {said}: {lost}"
+
+
+def _no_interval(name: str, estimate: Estimate, prompts: int) -> Iterator[str]:
+    if estimate.interval is None and prompts > 1:
+        yield f"the same {name} whichever prompts are drawn: no interval, which is not certainty"
 
 
 def _drift(model: str, table: pd.DataFrame) -> Drift:
@@ -92,7 +101,7 @@ def _drift(model: str, table: pd.DataFrame) -> Drift:
         verdict_accuracy=float(verdict.value or 0.0),
         people_accuracy=float(people.value or 0.0),
         difference=difference,
-        notes=tuple(few_prompts(prompts)),
+        notes=(*few_prompts(prompts), *_no_interval("difference", difference, prompts)),
     )
 
 

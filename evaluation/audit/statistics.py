@@ -60,8 +60,8 @@ def estimates(
     one is not defined. `clusters` (n,) numbers each row's cluster from 0: clusters are drawn with
     replacement, whole, within each of `strata` (n,), to which their rows must all belong. The seed is fixed.
 
-    No interval: fewer than 2 clusters, or a statistic that is undefined in over 5 % of the draws, in which
-    case the rest would flatter it.
+    No interval: fewer than 2 clusters; a statistic that is undefined in over 5 % of the draws, since the rest
+    would flatter it; one that is the same in every draw, since no width would claim certainty.
     """
     values = [float(value) for value in statistics(np.arange(len(clusters)))]
     if len(np.unique(clusters)) < 2:
@@ -87,6 +87,8 @@ def _estimate(value: float, draws: Floats) -> Estimate:
     if not np.isfinite(value) or len(defined) < _LEAST_DEFINED * len(draws):
         return Estimate(_defined(value))
     low, high = np.percentile(defined, [2.5, 97.5])
+    if low == high:
+        return Estimate(value)
     return Estimate(value, (float(low), float(high)))
 
 

@@ -1,5 +1,7 @@
 """The audit of what a workspace holds: automatic metrics beside human ratings."""
 
+import csv
+import io
 from typing import TYPE_CHECKING
 
 from evaluation.audit.audit import THRESHOLD, audit_metrics
@@ -7,6 +9,7 @@ from evaluation.audit.results import Audit
 from evaluation.human.table import ratings_table
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.from_store import choose_study
+from nami_bench.leaderboard.spreadsheet import neutralized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,3 +47,14 @@ def audit_from_store(
         asked,
         threshold,
     )
+
+
+def audit_csv(audit: Audit) -> bytes:
+    """The audit in long form (see `Audit.rows`): RFC 4180, UTF-8, texts no spreadsheet program would run."""
+    stream = io.StringIO(newline="")
+    rows = list(audit.rows())
+    writer = csv.DictWriter(stream, list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: neutralized(v) if isinstance(v, str) else v for k, v in row.items()})
+    return stream.getvalue().encode()

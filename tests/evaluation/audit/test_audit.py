@@ -98,7 +98,8 @@ def test_a_planted_disagreement_is_recovered_by_task_and_by_model() -> None:
     assert judge.overall.task == ALL_TASKS and judge.overall.images == 180
     assert judge.overall.agreement.value == pytest.approx((118 + 48) / 180)
     drift = {d.model: d for d in judge.drift}
-    assert drift["ant"].difference.value == 0.0
+    assert (drift["ant"].difference.value, drift["ant"].difference.interval) == (0.0, None)
+    assert "no interval, which is not certainty" in drift["ant"].notes[0]
     assert drift["bee"].difference.value == pytest.approx((2 / 40 + 0) / 2)
     assert drift["cow"].difference.value == pytest.approx((0 - 12 / 20) / 2)
     assert drift["cow"].people_accuracy == pytest.approx(0.6)
