@@ -8,10 +8,9 @@ from typing import Any
 import httpx
 
 from generators.protocol import GenerationRequest, GenerationResult
-from generators.reasons import one_line
 from generators.retrying_client import LONGEST_RETRY_AFTER, Answer, RetryingClient, describe_error
 from nami_bench.domain import ImageState
-from nami_bench.errors import GenerationError, ImageError
+from nami_bench.errors import GenerationError, ImageError, one_line
 from nami_bench.images import decode_image
 
 # Error codes of OpenAI, Azure and servers that follow them.
