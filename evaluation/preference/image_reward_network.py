@@ -12,6 +12,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 from transformers import BlipTextConfig, BlipTextModel, BlipVisionConfig, BlipVisionModel
 
+from evaluation.geneval.transformers_loading import load_network
 from nami_bench.errors import InputError, one_line
 
 _HEAD_WIDTH = 64  # of BERT and of every ViT that BLIP comes with
@@ -28,8 +29,6 @@ _VISION_NAMES = (
     (r"^blocks\.(\d+)\.attn\.proj\.", r"encoder.layers.\1.self_attn.projection."),
     (r"^blocks\.(\d+)\.mlp\.", r"encoder.layers.\1.mlp."),
 )
-_COMPUTED = "embeddings.position_ids"
-
 State = Mapping[str, torch.Tensor]
 
 
@@ -79,18 +78,30 @@ def load_reward_network(file: Path) -> RewardNetwork:
         state = torch.load(file, map_location="cpu", weights_only=True)
         vision = _stripped(state, "blip.visual_encoder.")
         text = _stripped(state, "blip.text_encoder.")
-        layers = _stripped(state, "mlp.layers.")
-        network = RewardNetwork(_vision_model(vision), _text_model(text, vision), _head(layers))
+        named = {_renamed(name): tensor for name, tensor in vision.items()}
+        network = RewardNetwork(
+            load_network(BlipVisionModel, file, config=_vision_config(vision), state_dict=named),
+            load_network(
+                BlipTextModel,
+                file,
+                config=_text_config(text, vision),
+                state_dict=text,
+                add_pooling_layer=False,
+            ),
+            _head(_stripped(state, "mlp.layers.")),
+        )
+    except InputError:
+        raise
     except Exception as error:  # a foreign file makes the unpickler raise anything
         reason = one_line(f"{type(error).__name__}: {error}")
         raise InputError(f"{file} holds no ImageReward weights: {reason}") from error
-    return network.float().eval().requires_grad_(False)
+    return network.eval().requires_grad_(False)
 
 
-def _vision_model(state: State) -> Any:
+def _vision_config(state: State) -> BlipVisionConfig:
     patches, width = state["pos_embed"].shape[1] - 1, state["pos_embed"].shape[2]
     patch_size = state["patch_embed.proj.weight"].shape[-1]
-    config = BlipVisionConfig(
+    return BlipVisionConfig(
         hidden_size=width,
         intermediate_size=state["blocks.0.mlp.fc1.weight"].shape[0],
         num_hidden_layers=_count(state, r"blocks\.(\d+)\."),
@@ -99,12 +110,11 @@ def _vision_model(state: State) -> Any:
         patch_size=patch_size,
         layer_norm_eps=1e-6,  # timm's; transformers' own default is another
     )
-    return _loaded(BlipVisionModel(config), {_renamed(name): tensor for name, tensor in state.items()})
 
 
-def _text_model(state: State, vision: State) -> Any:
+def _text_config(state: State, vision: State) -> BlipTextConfig:
     vocabulary, width = state["embeddings.word_embeddings.weight"].shape
-    config = BlipTextConfig(
+    return BlipTextConfig(
         vocab_size=vocabulary,
         hidden_size=width,
         encoder_hidden_size=vision["pos_embed"].shape[2],
@@ -114,7 +124,6 @@ def _text_model(state: State, vision: State) -> Any:
         max_position_embeddings=state["embeddings.position_embeddings.weight"].shape[0],
         is_decoder=True,  # what gives it cross-attention; it is called as an encoder
     )
-    return _loaded(BlipTextModel(config, add_pooling_layer=False), state)
 
 
 def _head(state: State) -> nn.Module:
@@ -124,19 +133,14 @@ def _head(state: State) -> nn.Module:
     for number in numbers:
         weight, bias = state[f"{number}.weight"], state[f"{number}.bias"]
         layer = nn.Linear(weight.shape[1], weight.shape[0])
-        layer.load_state_dict({"weight": weight, "bias": bias})
+        layer.load_state_dict({"weight": weight.float(), "bias": bias.float()})
         layers.append(layer)
     if not layers or layers[-1].out_features != 1:
         raise ValueError("mlp.layers do not end in one number")
     return nn.Sequential(*layers)
 
 
-def _loaded(network: Any, state: State) -> Any:
-    network.load_state_dict({name: tensor for name, tensor in state.items() if name != _COMPUTED})
-    return network
-
-
-def _stripped(state: State, prefix: str) -> State:
+def _stripped(state: State, prefix: str) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
 
 

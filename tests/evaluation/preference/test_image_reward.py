@@ -106,9 +106,13 @@ def test_damaged_foreign_or_incomplete_weights_are_one_sentence(
     torch.save(lacking, tmp_path / "lacking.pt")
     torch.save({"x": torch.zeros(1)}, tmp_path / "foreign.pt")
     (tmp_path / "damaged.pt").write_bytes(b"no weights")
-    for name in ("lacking.pt", "foreign.pt", "damaged.pt"):
+    for name, words in {
+        "lacking.pt": r"does not fit .*: encoder\.layer\.1\.crossattention\.self\.key\.bias",
+        "foreign.pt": "holds no ImageReward weights: KeyError",
+        "damaged.pt": "holds no ImageReward weights: ",
+    }.items():
         broken = ImageReward(options(tmp_path / name, bert_folder))
-        with pytest.raises(InputError, match=rf"{name} holds no ImageReward weights: "):
+        with pytest.raises(InputError, match=rf"{name} {words}"):
             list(broken.score([item(photographs["cat"], "a cat")]))
     with pytest.raises(InputError, match=r"cannot read the weights .*none\.pt"):
         _ = ImageReward(options(tmp_path / "none.pt", bert_folder)).instrument
