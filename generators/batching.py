@@ -9,10 +9,9 @@ import torch
 from PIL.Image import Image
 
 from generators.protocol import GenerationRequest, GenerationResult
-from generators.reasons import one_line
 from nami_bench.devices import free_memory, is_out_of_memory
 from nami_bench.domain import ImageState
-from nami_bench.errors import GenerationError, NamiBenchError
+from nami_bench.errors import GenerationError, NamiBenchError, one_line
 
 
 @dataclass(frozen=True, slots=True)
