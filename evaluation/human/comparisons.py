@@ -1,6 +1,6 @@
 """Which models differ: paired differences on shared images, with a correction for the number of pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, get_args
@@ -146,7 +146,7 @@ def compare_models(
     index = ratings.column(column)
     over, notes = usable_kinds(ratings, over)
     estimates = estimate_scores(ratings)
-    images, same = _shared_images(ratings, index)
+    images, same = _shared(ratings, index, ratings.item())
     if same:
         difference, variance, freedom = _all_pairs(ratings, estimates, index, over)
     else:
@@ -166,12 +166,13 @@ def compare_models(
 def pair_components(ratings: RatingsArray, column: int) -> Floats:
     """Unbiased variances of single ratings' differences: by annotators, prompts and the rest, (pairs, 3).
 
-    Pairs that do not show all three are left out.
+    Each pair on the images that the same annotators rated of both; pairs that do not show all three are left
+    out.
     """
-    if _shared_images(ratings, column)[1]:
+    if _shared(ratings, column, _item_and_annotator(ratings))[1]:
         return _components_of(ratings, column, np.triu_indices(len(ratings.models), 1))
     found = [
-        _components_of(_on_shared_images(ratings, i, j), column, (np.array([0]), np.array([1])))
+        _components_of(_of_pair(ratings, i, j, _item_and_annotator), column, (np.array([0]), np.array([1])))
         for i, j in combinations(range(len(ratings.models)), 2)
     ]
     return np.concatenate(found) if found else np.zeros((0, 3))
@@ -208,10 +209,9 @@ def _p_values(difference: Floats, variance: Floats, freedom: Floats) -> Floats:
     return np.where(np.isnan(variance), np.nan, p)
 
 
-def _shared_images(ratings: RatingsArray, column: int) -> tuple[Integers, bool]:
-    """How many images each pair shares, and whether all rated models have the same ones."""
+def _shared(ratings: RatingsArray, column: int, item: Integers) -> tuple[Integers, bool]:
+    """How many items each pair shares, and whether all rated models have the same ones."""
     weighed = [column] if column < len(ratings.criteria) else np.flatnonzero(ratings.weights > 0).tolist()
-    item = ratings.item()
     shape = (len(ratings.models), int(item.max(initial=-1)) + 1)
     every = None
     same = True
@@ -303,7 +303,7 @@ def _pair_by_pair(ratings: RatingsArray, column: int, over: Over) -> tuple[Float
     models = len(ratings.models)
     difference, variance, freedom = (np.full((models, models), np.nan) for _ in range(3))
     for i, j in combinations(range(models), 2):
-        pair = _on_shared_images(ratings, i, j)
+        pair = _of_pair(ratings, i, j, RatingsArray.item)
         d, v, f = _all_pairs(pair, estimate_scores(pair), column, over)
         difference[i, j], difference[j, i] = d[0, 1], d[1, 0]
         variance[i, j] = variance[j, i] = v[0, 1]
@@ -311,10 +311,16 @@ def _pair_by_pair(ratings: RatingsArray, column: int, over: Over) -> tuple[Float
     return difference, variance, freedom
 
 
-def _on_shared_images(ratings: RatingsArray, i: int, j: int) -> RatingsArray:
-    """The ratings of two models without the values of images that the other has none of."""
+def _item_and_annotator(ratings: RatingsArray) -> Integers:
+    return ratings.item() * len(ratings.annotators) + ratings.annotator
+
+
+def _of_pair(
+    ratings: RatingsArray, i: int, j: int, item_of: Callable[[RatingsArray], Integers]
+) -> RatingsArray:
+    """The ratings of two models without the values of items that the other has none of."""
     pair = ratings.of_models([ratings.models[i], ratings.models[j]])
-    item = pair.item()
+    item = item_of(pair)
     values = pair.values.copy()
     for criterion in range(values.shape[1]):
         valid = ~np.isnan(values[:, criterion])
