@@ -15,7 +15,7 @@ NAMI_1K = load_criteria(nami_1k_study_file())
 
 
 def anova_error(values: np.ndarray) -> tuple[float, float]:
-    """Standard error of the mean of (prompts, annotators), and degrees of freedom, from textbook mean squares."""
+    """Standard error of the mean of (prompts, annotators) and its degrees of freedom, by the textbook."""
     prompts, annotators = values.shape
     mean = values.mean()
     by_prompt, by_annotator = values.mean(axis=1) - mean, values.mean(axis=0) - mean
@@ -103,9 +103,7 @@ def test_coverage_is_between_93_and_97_percent(
     assert 0.93 <= held / studies <= 0.97
 
 
-def test_percentile_intervals_are_too_narrow_with_five_annotators(
-    ratings_of: Any, world: Any
-) -> None:
+def test_percentile_intervals_are_too_narrow_with_five_annotators(ratings_of: Any, world: Any) -> None:
     held = coverage(
         lambda ratings: score_intervals(ratings, method="percentile", replicates=200),
         ratings_of, world(), (300, 5), 300,
