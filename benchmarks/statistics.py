@@ -101,7 +101,7 @@ def leaderboard() -> Result:
 
 
 def alpha() -> Result:
-    """200,000 real values of 40,000 units: alpha, beside Evalica and the krippendorff package at sizes they can."""
+    """200,000 real values of 40,000 units, beside Evalica and krippendorff at sizes they can."""
     import evalica
     import krippendorff
 
