@@ -7,11 +7,12 @@ from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.database import Database
 from nami_bench.store.ratings import Ratings
+from nami_bench.store.ratings_table import RatingsTable
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
 
 
-class Store(Catalog, Results, Studies, Assignments, Ratings):
+class Store(Catalog, Results, Studies, Assignments, Ratings, RatingsTable):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)
