@@ -87,6 +87,14 @@ def hash_file(path: Path) -> str:
     return hashlib.sha256(_read_bytes(path)).hexdigest()
 
 
+def read_recorded(path: Path, sha256: str) -> bytes:
+    """The bytes of a file recorded with this hash (hex SHA-256); raises ImageError where they are others."""
+    data = _read_bytes(path)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ImageError(f"{path} is not the file that was recorded")
+    return data
+
+
 def write_png(path: Path, image: Image.Image, provenance: Mapping[str, Any] | None = None) -> StoredImage:
     """Write `image` as PNG, atomically; the same pixels and provenance give the same bytes.
 

@@ -22,15 +22,15 @@ _FORMATS = ("table", "csv", "json", "html")
 @click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
 @click.option(
     "--ratings",
-    metavar="FILE.csv",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Take the ratings from a file (see `nami-bench ratings`); needs no workspace.",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Take the ratings from a CSV or Parquet file (see `nami-bench ratings`); needs no workspace.",
 )
 @click.option(
     "--criteria",
     metavar="FILE.toml",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The criteria of --ratings: a study file. Default: NAMI-1K's.",
+    help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
 )
 @click.option("--prompts", metavar="SET", help="Only this prompt set. With --ratings: its file.")
 @click.option("--stratum", metavar="S", help="Only the prompts of this stratum: short, community, long ...")
@@ -127,14 +127,13 @@ def _of_file(
     stratum: str | None,
     sort: str | None,
 ) -> "Leaderboard":
-    from nami_bench.config import load_criteria, nami_1k_study_file
     from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-    from nami_bench.leaderboard.ratings_file import read_ratings
+    from nami_bench.leaderboard.ratings_source import load_ratings
     from prompts.files import load_prompt_set
 
-    chosen = load_criteria(criteria or nami_1k_study_file())
+    table, chosen = load_ratings(ratings, criteria)
     return leaderboard_from_ratings(
-        read_ratings(ratings, lambda _: chosen),
+        table,
         chosen,
         study=study,
         prompt_set=load_prompt_set(Path(prompts)) if prompts else None,

@@ -1,10 +1,19 @@
 """`nami-bench ratings`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nami_bench.cli.common import open_bench, say, write_or_print
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from nami_bench.cli.common import Bench
+    from nami_bench.domain import Study
+
+_FORMATS = ("csv", "parquet", "huggingface")
 
 
 @click.group()
@@ -34,25 +43,92 @@ def import_(file: Path) -> None:
     say(f"recorded {added} ratings" + (f"; {known} were recorded already" if known else ""))
 
 
-@ratings.command("export", epilog="Example: nami-bench ratings export --study pilot -o ratings.csv")
+@ratings.command(
+    "export",
+    epilog="Examples: nami-bench ratings export --study pilot -o ratings.csv; "
+    "nami-bench ratings export --format huggingface -o pilot-dataset",
+)
 @click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
+@click.option(
+    "--format", "format_", type=click.Choice(_FORMATS), help="Default: by the ending of -o, else csv."
+)
+@click.option(
+    "--with-images", is_flag=True, help="huggingface: put the images themselves into the folder, too."
+)
+@click.option(
+    "--pseudonyms/--names",
+    default=None,
+    help="Annotators as annotator-01 ..., or by name. Default: pseudonyms for huggingface, else names.",
+)
 @click.option(
     "-o",
     "--output",
-    metavar="FILE.csv",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; default: stdout.",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="File to write (huggingface: a new folder); default: stdout.",
 )
-def export(study: str | None, output: Path | None) -> None:
-    """Write a study's ratings: the last of each, where an annotator corrected one."""
-    from evaluation.human.table import ratings_table
+def export(
+    study: str | None, format_: str | None, with_images: bool, pseudonyms: bool | None, output: Path | None
+) -> None:
+    """Write a study's ratings: the last of each, where an annotator corrected one.
+
+    As CSV, as Parquet with the criteria inside, or as a folder for the Hugging Face hub (huggingface): a
+    card, the ratings, the prompts and the images' hashes. `nami-bench leaderboard --ratings` reads all three.
+    """
     from nami_bench.errors import InputError
     from nami_bench.leaderboard.from_store import choose_study
-    from nami_bench.leaderboard.ratings_file import ratings_csv
 
+    chosen_format = format_ or ("parquet" if output and output.suffix.lower() == ".parquet" else "csv")
+    if with_images and chosen_format != "huggingface":
+        raise InputError("--with-images belongs to --format huggingface: only that folder holds images")
+    if output is None and chosen_format == "huggingface":
+        raise InputError("--format huggingface writes a folder: name it with -o FOLDER")
     with open_bench() as bench:
-        chosen, found = choose_study(bench.store, study)
-    if chosen is None:
-        raise InputError("there is no study yet: make one with `nami-bench study create`")
-    write_or_print(output, ratings_csv(ratings_table(found)))
-    say(f"study {chosen.name}: {len(found)} ratings")
+        chosen = choose_study(bench.store, study)
+        if chosen is None:
+            raise InputError("there is no study yet: make one with `nami-bench study create`")
+        table = bench.store.ratings_table(chosen.name)
+        if chosen_format == "huggingface":
+            assert output is not None
+            _write_folder(bench, chosen, table, output, with_images, with_names=pseudonyms is False)
+        else:
+            _write_file(bench, chosen, table, output, chosen_format, pseudonyms is True)
+    say(f"study {chosen.name}: {len(table)} ratings")
+
+
+def _write_folder(
+    bench: "Bench", study: "Study", table: "DataFrame", output: Path, with_images: bool, with_names: bool
+) -> None:
+    from nami_bench.leaderboard.dataset_folder import DatasetContent, write_dataset_folder
+
+    prompt_set = bench.store.prompt_set(study.prompt_set)
+    records = bench.store.images(models=study.models, prompt_set=study.prompt_set)
+    images = [record for record in records if record.sample < study.samples]
+    images_dir = bench.workspace.images_dir if with_images else None
+    content = DatasetContent(study, prompt_set, table, images)
+    write_dataset_folder(output, content, images_dir=images_dir, with_names=with_names)
+    say(f"wrote {output}")
+
+
+def _write_file(
+    bench: "Bench",
+    study: "Study",
+    table: "DataFrame",
+    output: Path | None,
+    format_: str,
+    pseudonymous: bool,
+) -> None:
+    from nami_bench.leaderboard.pseudonyms import pseudonymized
+
+    if pseudonymous:
+        table = pseudonymized(table, study.name)
+    if format_ == "parquet":
+        from nami_bench.leaderboard.dataset_folder import about_study
+        from nami_bench.leaderboard.ratings_parquet import ratings_parquet
+
+        about = about_study(study, bench.store.prompt_set(study.prompt_set))
+        write_or_print(output, ratings_parquet(table, study.criteria, about))
+    else:
+        from nami_bench.leaderboard.ratings_file import ratings_csv
+
+        write_or_print(output, ratings_csv(table))

@@ -9,7 +9,7 @@ import pandas as pd
 
 from evaluation.human.scores import score_models
 from evaluation.human.table import ratings_table
-from nami_bench.domain import ImageRecord, ImageState, Prompt, Rating, Score, SetScore, Study
+from nami_bench.domain import ImageRecord, ImageState, Prompt, Score, SetScore, Study
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.automatic import automatic_columns, automatic_score, automatic_set_score
 from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts
@@ -36,9 +36,9 @@ def leaderboard_from_store(
     Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
     another prompt set, or where there is nothing to show.
     """
-    chosen, ratings = choose_study(store, study, prompt_set)
+    chosen = choose_study(store, study, prompt_set)
     found = _collect(store, chosen, prompt_set, stratum)
-    table = ratings_table(ratings)
+    table = ratings_table([]) if chosen is None else store.ratings_table(chosen.name)
     if chosen is None:
         if not found.models:
             raise InputError(f"no model has images of the stratum {stratum!r}: there is nothing to rank")
@@ -76,10 +76,8 @@ class _Found:
     set_scores: Sequence[SetScore]
 
 
-def choose_study(
-    store: "Store", name: str | None, prompt_set: str | None = None
-) -> tuple[Study | None, list[Rating]]:
-    """A study and its ratings.
+def choose_study(store: "Store", name: str | None, prompt_set: str | None = None) -> Study | None:
+    """A study.
 
     Without a name it is the newest that has ratings, else the newest, among those on `prompt_set` where
     that is given; None where there is none. Raises UnknownNameError for an unknown study or set,
@@ -93,12 +91,10 @@ def choose_study(
             raise InputError(
                 f"study {name!r} is on the prompt set {study.prompt_set!r}, not on {prompt_set!r}"
             )
-        return study, store.ratings(name)
+        return study
     newest_first = [s for s in reversed(store.studies()) if prompt_set in (None, s.prompt_set)]
-    for study in newest_first:
-        if ratings := store.ratings(study.name):
-            return study, ratings
-    return (newest_first[0] if newest_first else None), []
+    rated = (study for study in newest_first if store.has_ratings(study.name))
+    return next(rated, newest_first[0] if newest_first else None)
 
 
 def _collect(store: "Store", study: Study | None, prompt_set: str | None, stratum: str | None) -> _Found:

@@ -18,9 +18,16 @@ _ROWS_AT_ONCE = 100_000
 
 
 class RatingsTable:
-    """Store method on ratings as a table."""
+    """Store methods on ratings as a table."""
 
     _database: Database
+
+    def has_ratings(self, study: str) -> bool:
+        """Whether anybody rated anything in the study; raises UnknownNameError for an unknown one."""
+        with self._database.reading() as session:
+            in_study = CriterionRow.study_id == find_study(session, study).id
+            query = select(RatingRow.id).join(RatingRow.criterion).where(in_study).limit(1)
+            return session.scalar(query) is not None
 
     def ratings_table(self, study: str) -> "pd.DataFrame":
         """The rows of `ratings`, in their order, as the tidy table that `evaluation.human.table` describes.

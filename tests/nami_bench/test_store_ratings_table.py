@@ -39,11 +39,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def a_rating(
     study: str, annotator: str, model: str, prompt: int, criterion: str, value: float | None
 ) -> Rating:
-    return Rating(
-        study, annotator, model, f"{prompt:05d}", 0, criterion, value, None if value is not None else "too dark",
-        duration_ms=1200 if prompt else None,
-        created_at=datetime(2026, 3, 1, 10, prompt, 5, 250_000 * prompt, tzinfo=UTC),
-    )  # fmt: skip
+    reason = "too dark" if value is None else None
+    when = datetime(2026, 3, 1, 10, prompt, 5, 250_000 * prompt, tzinfo=UTC)
+    duration = 1200 if prompt else None
+    return Rating(study, annotator, model, f"{prompt:05d}", 0, criterion, value, reason, duration, when)
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:
