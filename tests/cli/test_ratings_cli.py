@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,15 @@ ROWS = (
     "pilot,lena,m,00000,0,beauty,4,,2026-03-01T10:00:00+00:00\n"
     'pilot,omar,m,00000,0,beauty,,"too dark, too small",2026-03-01T10:00:00+00:00\n'
 )
+STUDY = """
+[study]
+name = "pilot"
+[[criterion]]
+name = "beauty"
+weight = 1
+minimum = 1
+maximum = 5
+"""
 
 
 @pytest.fixture
@@ -75,3 +85,38 @@ def test_unknown_studies_and_workspaces_without_any_are_refused(root: Path, tmp_
     empty = init_workspace(tmp_path / "empty").root
     error = run(empty, "ratings", "export", fails=True).exception
     assert isinstance(error, InputError) and "there is no study yet" in str(error)
+
+
+def test_ratings_are_exported_as_parquet_and_as_a_dataset_folder(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text(HEADER + ROWS)
+    run(root, "ratings", "import", str(file))
+    boards = []
+    for arguments in (("-o", "out.parquet"), ("--format", "huggingface", "-o", "out"), ("-o", "out.csv")):
+        name = arguments[-1]
+        run(root, "ratings", "export", *arguments[:-1], str(tmp_path / name))
+        criteria = ("--criteria", str(tmp_path / "study.toml")) if name == "out.csv" else ()
+        (tmp_path / "study.toml").write_text(STUDY)
+        board = run(root, "leaderboard", "--ratings", str(tmp_path / name), *criteria, "--json")
+        boards.append(json.loads(board.stdout))
+    assert boards[0]["rows"][0]["total"] == 75
+    assert boards[0] == boards[1] == boards[2]
+    names = run(root, "ratings", "export", "--pseudonyms").stdout
+    assert "annotator-01" in names and "lena" not in names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--with-images",), "--with-images belongs to --format huggingface"),
+        (("--format", "huggingface"), "writes a folder: name it with -o"),
+        (("--format", "huggingface", "-o", "new"), "no ratings yet"),
+    ],
+)
+def test_exports_that_cannot_be_are_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = run(root, "ratings", "export", *arguments, fails=True).exception
+    assert isinstance(error, InputError) and words in str(error)
+    assert not (tmp_path / "new").exists()
