@@ -7,7 +7,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from nami_bench import __version__
 from nami_bench.leaderboard.columns import ScoreColumn
 from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status
-from nami_bench.leaderboard.sections import Section, gap_notes, notes, sections, simulation_notice, title
+from nami_bench.leaderboard.sections import (
+    Section,
+    best_shown,
+    gap_notes,
+    notes,
+    sections,
+    simulation_notice,
+    title,
+)
 from nami_bench.leaderboard.text import INCOMPLETE, counts, marked_name
 
 
@@ -33,7 +41,7 @@ def leaderboard_html(board: Leaderboard) -> bytes:
 
 def _table(section: Section, board: Leaderboard) -> dict[str, Any]:
     counted, published = counts(section), all(row.source for row in section.rows)
-    best = {column.key: _best(column, section) for column in section.columns}
+    best = {column.key: best_shown(column, section) for column in section.columns}
     return {
         "heading": section.heading,
         "published": published,
@@ -68,11 +76,3 @@ def _cell(column: ScoreColumn, row: LeaderboardRow, best: str | None, lead: str 
         "best": text is not None and text == best,
         "lead": column.key == lead,
     }
-
-
-def _best(column: ScoreColumn, section: Section) -> str | None:
-    """The best value as shown, so that what reads alike is marked alike; None where there is no contest."""
-    merits = [(merit, row) for row in section.rows if (merit := column.merit(row)) is not None]
-    if len(merits) < 2:
-        return None
-    return column.shown(max(merits, key=lambda pair: pair[0])[1])
