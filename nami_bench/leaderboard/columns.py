@@ -32,6 +32,9 @@ COLUMNS_AFTER = (
     "study",
     "stratum",
     "prompt_sets",
+    "interval_method",
+    "interval_over",
+    "interval_level",
     "source",
 )
 """The CSV's columns after the scores."""

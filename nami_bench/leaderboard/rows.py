@@ -110,6 +110,9 @@ class Precision:
     correction: str = "holm"
 
 
+DEFAULT_PRECISION = Precision()
+
+
 @dataclass(frozen=True, slots=True)
 class PairwiseTest:
     """Two models, the better one `first`, compared on the images that both have ratings of.
@@ -148,14 +151,6 @@ class LeaderboardRow:
     status: Status
     criteria: Mapping[str, float | None] = field(default_factory=dict)
     total: float | None = None
-    intervals: Mapping[str, Interval] = field(default_factory=dict)
-    total_interval: Interval | None = None
-    adjusted: Mapping[str, float] = field(default_factory=dict)
-    total_adjusted: float | None = None
-    rank_low: int | None = None
-    rank_high: int | None = None
-    ties: tuple[str, ...] = ()
-    first_probability: float | None = None
     automatic: Mapping[str, AutomaticScore] = field(default_factory=dict)
     parameters: int | None = None
     images: int | None = None
@@ -167,6 +162,14 @@ class LeaderboardRow:
     gaps: tuple[str, ...] = ()
     source: str | None = None
     rank: int | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    total_interval: Interval | None = None
+    adjusted: Mapping[str, float] = field(default_factory=dict)
+    total_adjusted: float | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    ties: tuple[str, ...] = ()
+    first_probability: float | None = None
 
     @property
     def complete(self) -> bool | None:

@@ -160,13 +160,13 @@ def _interval_notes(board: Leaderboard) -> Iterator[str]:
     )
     if any(row.rank_low is not None for row in board.rows):
         yield (
-            "places: where a model may stand, for all models at once; models that share a letter of tie group "
-            f"were not told apart (paired tests on shared images, {precision.correction} correction)."
+            "places: where a model may stand, for all models at once; models that share a letter of tie "
+            f"group were not told apart (paired tests on shared images, correction: {precision.correction})."
         )
     if any(row.first_probability is not None for row in board.rows):
         yield f"first: share of bootstrap replicates that a model leads{drawn}."
     if any(row.total_adjusted is not None for row in board.rows):
-        yield "adjusted: without the annotators' severity and spread; shown beside the raw scores, never alone."
+        yield "adjusted: without the annotators' severity and spread; beside the raw scores, never alone."
 
 
 def _automatic_notes(board: Leaderboard) -> Iterator[str]:

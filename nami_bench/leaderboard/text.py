@@ -7,7 +7,7 @@ from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow
 from nami_bench.leaderboard.sections import Section, best_shown, group_heading, level, sections
 
 INCOMPLETE = "*"
-MOST_MODELS_IN_PAIRS = 8
+MOST_MODELS_IN_PAIRS = 12
 """With more, all pairs are for the machine-readable formats only."""
 _SHORT_NAME = 24
 
@@ -41,8 +41,10 @@ class TextTable:
 
 def text_tables(board: Leaderboard) -> list[TextTable]:
     """The leaderboard's tables; incomplete rows have a star behind the model's name."""
-    tables = [table for section in sections(board) for table in _tables(section, board)]
-    return [*tables, *_pair_table(board)]
+    tables: list[TextTable] = []
+    for section in sections(board):
+        tables += _details(section) if section.details else _main_tables(section, board)
+    return [*tables, *pair_tables(board)]
 
 
 def parameter_count(parameters: int | None) -> str | None:
@@ -71,31 +73,42 @@ def counts(section: Section) -> dict[str, Sequence[str | None]]:
     return {name: columns[name] for name in shown if any(columns[name])}
 
 
-def _tables(section: Section, board: Leaderboard) -> Iterator[TextTable]:
-    """The scores, then what they rest on: in one table where that fits a narrow terminal."""
-    rows = section.rows
-    names = _Column("model", [marked_name(row) for row in rows], numeric=False)
-    status = _Column("status", [row.status.value for row in rows], numeric=False)
-    ranked = not section.details and not all(row.source for row in rows)
-    lead = [_Column("#", [_number(row.rank) for row in rows])] if ranked else []
-    mixed = [status] if len(set(status.cells)) > 1 else []
+def _main_tables(section: Section, board: Leaderboard) -> Iterator[TextTable]:
+    """The scores, what they rest on, and what is known about their parts."""
+    names, status = _names(section), [row.status.value for row in section.rows]
+    published = all(row.source for row in section.rows)
+    lead = [] if published else [_Column("#", [_number(row.rank) for row in section.rows])]
+    mixed = [_Column("status", status, numeric=False)] if len(set(status)) > 1 else []
     basis = [_Column(name, cells) for name, cells in counts(section).items()]
     scores = list(_score_columns(section, board))
-    if not any(row.ratings is not None for row in rows):
+    if not any(row.ratings is not None for row in section.rows):
         yield _table(section.heading, [*lead, names, *mixed, *scores, *basis])
     else:
         yield _table(section.heading, [*lead, names, *mixed, *scores])
         certainty = [_Column(name, cells) for name, cells in rank_certainty(section).items()]
         heading = "How sure the ranks are, and what they rest on" if certainty else "What the scores rest on"
-        yield _table(heading, [names, status, *certainty, *basis])
-    if section.details is None:
-        yield from _interval_table(section, board, names)
-        for kind in dict.fromkeys(group.kind for group in board.groups) if ranked else ():
-            yield _group_table(section, board, kind, names)
+        yield _table(heading, [names, _Column("status", status, numeric=False), *certainty, *basis])
+    yield from _interval_table(section, board, names)
+    if not published:
+        yield from group_tables(section, board)
+
+
+def _details(section: Section) -> list[TextTable]:
+    """An automatic score's parts, with the number of images behind them."""
+    scores = [
+        _Column(column.title, [column.shown(row) for row in section.rows], best=best_shown(column, section))
+        for column in section.columns
+    ]
+    basis = [_Column(name, cells) for name, cells in counts(section).items()]
+    return [_table(section.heading, [_names(section), *scores, *basis])]
+
+
+def _names(section: Section) -> _Column:
+    return _Column("model", [marked_name(row) for row in section.rows], numeric=False)
 
 
 def _score_columns(section: Section, board: Leaderboard) -> Iterator[_Column]:
-    """The scores; behind the one ranked by, and in detail tables behind each, its interval."""
+    """The scores, and behind the one ranked by its interval."""
     for column in section.columns:
         shown = [column.shown(row) for row in section.rows]
         yield _Column(column.title, shown, best=best_shown(column, section))
@@ -116,17 +129,18 @@ def _interval_table(section: Section, board: Leaderboard, names: _Column) -> Ite
         yield _table("Intervals", [names, *columns])
 
 
-def _group_table(section: Section, board: Leaderboard, kind: str, names: _Column) -> TextTable:
-    columns = [
-        _Column(group.name.replace("_", " "), [group_cell(group, row) for row in section.rows])
-        for group in board.groups
-        if group.kind == kind
-    ]
-    return _table(group_heading(kind), [names, *columns])
+def group_tables(section: Section, board: Leaderboard) -> Iterator[TextTable]:
+    """The totals on parts of the prompts: a table for each kind of part."""
+    for kind in dict.fromkeys(group.kind for group in board.groups):
+        columns = [
+            _Column(group.name.replace("_", " "), [_group_cell(group, row) for row in section.rows])
+            for group in board.groups
+            if group.kind == kind
+        ]
+        yield _table(group_heading(kind), [_names(section), *columns])
 
 
-def group_cell(group: Group, row: LeaderboardRow) -> str | None:
-    """A model's total on a part of the prompts, with its interval."""
+def _group_cell(group: Group, row: LeaderboardRow) -> str | None:
     score = group.scores.get(row.model)
     if score is None or score.total is None:
         return None
@@ -134,20 +148,16 @@ def group_cell(group: Group, row: LeaderboardRow) -> str | None:
     return f"{score.total:.1f}" + (f" ({interval.low:.1f}–{interval.high:.1f})" if interval else "")
 
 
-def _pair_table(board: Leaderboard) -> Iterator[TextTable]:
-    if not board.pairs or len(board.measured) > MOST_MODELS_IN_PAIRS:
-        return
-    yield _table(
-        f"Differences in {board.ranked_by}",
-        [
-            _Column("better", [pair.first for pair in board.pairs], numeric=False),
-            _Column("than", [pair.second for pair in board.pairs], numeric=False),
-            *(_Column(name, cells) for name, cells in pair_columns(board).items()),
-        ],
-    )
+def pair_tables(board: Leaderboard) -> Iterator[TextTable]:
+    """The tests of all pairs of models, unless they are too many to read."""
+    if board.pairs and len(board.measured) <= MOST_MODELS_IN_PAIRS:
+        better = _Column("better", [pair.first for pair in board.pairs], numeric=False)
+        worse = _Column("than", [pair.second for pair in board.pairs], numeric=False)
+        columns = [_Column(name, cells) for name, cells in _pair_columns(board).items()]
+        yield _table(f"Differences in {board.ranked_by}", [better, worse, *columns])
 
 
-def pair_columns(board: Leaderboard) -> dict[str, list[str | None]]:
+def _pair_columns(board: Leaderboard) -> dict[str, list[str | None]]:
     """What the tests of all pairs say, column by column."""
     by = f"{board.precision.level:.0%} interval" if board.precision else "interval"
     return {
