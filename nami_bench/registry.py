@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from nami_bench.config import validated
 from nami_bench.errors import InputError, UnknownNameError
 
 GROUPS = {
@@ -54,6 +53,8 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
     A plugin is a class; its inner dataclass `Options` declares what it takes, and its constructor
     takes one such object. A class without `Options` takes no options.
     """
+    from nami_bench.config import validated  # brings pydantic, which listing names must not
+
     target = load(group, name)
     where = f"{GROUPS[group]} {name!r}"
     if not hasattr(target, "Options"):

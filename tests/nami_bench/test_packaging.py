@@ -48,7 +48,10 @@ def test_no_other_public_name_resolves() -> None:
         nami_bench.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["generate", "--help"], ["leaderboard", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["generate", "--help"], ["evaluate", "--help"], ["leaderboard", "--help"]],
+)
 def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
     script = (
         "import sys\n"
