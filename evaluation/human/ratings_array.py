@@ -113,29 +113,8 @@ class RatingsArray:
         """By row, the code of its (prompt, sample): the same for images of different models."""
         return self.prompt * (int(self.sample.max(initial=0)) + 1) + self.sample
 
-    def of_prompts(self, prompts: Iterable[str]) -> "RatingsArray":
-        """The ratings of these prompts only; unrated ones among them are passed over."""
-        return self._of_rows(_named(self.prompts, prompts)[self.prompt])
-
-    def of_annotators(self, annotators: Iterable[str]) -> "RatingsArray":
-        """The ratings by these annotators only."""
-        return self._of_rows(_named(self.annotators, annotators)[self.annotator])
-
-    def of_models(self, models: Sequence[str]) -> "RatingsArray":
-        """The ratings of these models only, in this order; raises UnknownNameError."""
-        for name in models:
-            if name not in self.models:
-                raise UnknownNameError("model", name, self.models)
-        order = np.full(len(self.models), -1)
-        order[[self.models.index(name) for name in models]] = np.arange(len(models))
-        part = self._of_rows(order[self.model] >= 0)
-        code = order[part.model]
-        rows = np.argsort(code, kind="stable")
-        moved = {name: getattr(part, name)[rows] for name in _BY_ROW}
-        return replace(part, models=tuple(models), **(moved | {"model": code[rows]}))
-
-    def _of_rows(self, rows: Booleans) -> "RatingsArray":
-        """These rows, all models, and the prompts and annotators that still occur."""
+    def of_rows(self, rows: Booleans) -> "RatingsArray":
+        """The ratings of the rows where `rows`, shape (rows,), is true; all models stay, rated or not."""
         prompts, prompt = np.unique(self.prompt[rows], return_inverse=True)
         annotators, annotator = np.unique(self.annotator[rows], return_inverse=True)
         return replace(
@@ -149,6 +128,27 @@ class RatingsArray:
             values=self.values[rows],
             withheld=self.withheld[rows],
         )
+
+    def of_prompts(self, prompts: Iterable[str]) -> "RatingsArray":
+        """The ratings of these prompts only; unrated ones among them are passed over."""
+        return self.of_rows(_named(self.prompts, prompts)[self.prompt])
+
+    def of_annotators(self, annotators: Iterable[str]) -> "RatingsArray":
+        """The ratings by these annotators only."""
+        return self.of_rows(_named(self.annotators, annotators)[self.annotator])
+
+    def of_models(self, models: Sequence[str]) -> "RatingsArray":
+        """The ratings of these models only, in this order; raises UnknownNameError."""
+        for name in models:
+            if name not in self.models:
+                raise UnknownNameError("model", name, self.models)
+        order = np.full(len(self.models), -1)
+        order[[self.models.index(name) for name in models]] = np.arange(len(models))
+        part = self.of_rows(order[self.model] >= 0)
+        code = order[part.model]
+        rows = np.argsort(code, kind="stable")
+        moved = {name: getattr(part, name)[rows] for name in _BY_ROW}
+        return replace(part, models=tuple(models), **(moved | {"model": code[rows]}))
 
 
 _BY_ROW = ("model", "prompt", "sample", "annotator", "values", "withheld")
