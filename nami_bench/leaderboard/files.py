@@ -60,7 +60,7 @@ def leaderboard_csv(board: Leaderboard) -> bytes:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(neutralized(name) for name in rows[0])
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    writer.writerows([csv_cell(value) for value in row.values()] for row in rows)
     return stream.getvalue().encode()
 
 
@@ -151,7 +151,8 @@ def _row_value(row: LeaderboardRow, name: str, of_board: Mapping[str, Any]) -> A
     return _JOINED[name].join(value) if name in _JOINED else value
 
 
-def _cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
+    """A value as a CSV cell: None empty, numbers to six decimals, texts neutralized."""
     if value is None:
         return ""
     if isinstance(value, bool):

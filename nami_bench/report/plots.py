@@ -20,13 +20,13 @@ from nami_bench.leaderboard.columns import human_columns
 from nami_bench.leaderboard.rows import Group, Interval, Leaderboard, LeaderboardRow
 from nami_bench.report.contents import MetricScores
 
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C7A00", "#7A5195")
+COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7a00", "#7a5195")
 MARKERS = "osD^vPX*"
 MOST_LINES = len(COLORS)
 """More models in one plot could not be told apart: it shows the best."""
 
 _TEXT, _QUIET, _LINE = "#1b2330", "#5b6675", "#d5dae2"
-_DARK = {_TEXT: "#e6eaf0", _QUIET: "#98a3b3", _LINE: "#37414f"}
+_DARK = {_TEXT: "#e6eaf0", _QUIET: "#98a3b3", _LINE: "#37414f", "#0072b2": "#3d9fdb"}
 _STYLE: Any = {
     "axes.edgecolor": _LINE,
     "axes.labelcolor": _QUIET,
@@ -92,8 +92,8 @@ def criteria_plot(board: Leaderboard) -> Plot | None:
         return None
     angles = np.linspace(0, 2 * pi, len(columns), endpoint=False)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-        axes = figure.add_subplot(projection="polar")
+        figure = Figure(figsize=(6.4, 4.2))
+        axes = figure.add_axes((0.17, 0.11, 0.48, 0.76), projection="polar")
         axes.set_theta_zero_location("N")  # type: ignore[attr-defined]
         axes.set_theta_direction(-1)  # type: ignore[attr-defined]
         for number, row in enumerate(rows):
@@ -101,11 +101,14 @@ def criteria_plot(board: Leaderboard) -> Plot | None:
             axes.plot([*angles, angles[0]], [*values, values[0]], color=COLORS[number],
                       marker=MARKERS[number], markersize=5, linewidth=1.6, label=row.model)  # fmt: skip
         axes.set_xticks(angles, [column.title for column in columns])
-        axes.tick_params(axis="x", colors=_TEXT, pad=8)
+        axes.tick_params(axis="x", colors=_TEXT, pad=4)
+        for label, angle in zip(axes.get_xticklabels(), angles, strict=True):
+            side = np.sin(angle)
+            label.set_horizontalalignment("left" if side > 0.1 else "right" if side < -0.1 else "center")
         axes.set_ylim(0, 100)
         axes.set_yticks([25, 50, 75, 100], ["25", "50", "75", "100"], color=_QUIET, fontsize=8)
         axes.spines["polar"].set_color(_LINE)
-        axes.legend(loc="center left", bbox_to_anchor=(1.12, 0.5))
+        figure.legend(loc="center right")
         names = ", ".join(column.title for column in columns)
         return _plot(figure, "criteria", "Criteria", f"Radar of {names}, 0 to 100, one line for each model.")
 

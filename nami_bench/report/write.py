@@ -15,11 +15,10 @@ from nami_bench.domain import ModelCard
 from nami_bench.errors import InputError
 from nami_bench.images import write_bytes
 from nami_bench.leaderboard.audit import audit_csv
-from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
+from nami_bench.leaderboard.files import csv_cell, leaderboard_csv, leaderboard_json
 from nami_bench.leaderboard.html import page_values
 from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.leaderboard.rows import Leaderboard
-from nami_bench.leaderboard.spreadsheet import neutralized
 from nami_bench.report import plots
 from nami_bench.report.contents import ReportContents
 from nami_bench.report.gallery import write_gallery
@@ -101,8 +100,8 @@ def pairs_csv(board: Leaderboard) -> bytes:
     correction = board.precision.correction if board.precision else None
     rows = (
         (
-            neutralized(pair.first),
-            neutralized(pair.second),
+            pair.first,
+            pair.second,
             board.ranked_by,
             pair.difference,
             pair.interval.low if pair.interval else None,
@@ -110,7 +109,7 @@ def pairs_csv(board: Leaderboard) -> bytes:
             pair.p_value,
             pair.p_adjusted,
             correction,
-            str(pair.significant).lower(),
+            pair.significant,
             pair.images,
         )
         for pair in board.pairs
@@ -122,7 +121,7 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([csv_cell(value) for value in row] for row in rows)
     return stream.getvalue().encode()
 
 

@@ -77,7 +77,7 @@
         element("p", {},
           element("span", { className: "id", textContent: prompt.id + " " }),
           element("span", { textContent: prompt.text + " " }),
-          ...prompt.groups.map((group) => element("span", { className: "tag", textContent: group }))),
+          ...prompt.groups.map((group) => element("span", { className: "tag", textContent: group.replaceAll("_", " ") }))),
         element("div", { className: "images" }, ...images.map((image, i) => figure(image, i, blind))));
     });
     root.replaceChildren(...(blocks.length ? blocks : [element("p", { className: "quiet", textContent: "No prompt matches." })]));
