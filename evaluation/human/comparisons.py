@@ -8,7 +8,14 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import sparse, stats
 
-from evaluation.human.crossed import Clusters, Design, Over, crossed_variance, one_way_variance
+from evaluation.human.crossed import (
+    Clusters,
+    Design,
+    Over,
+    crossed_variance,
+    one_way_variance,
+    variance_shares,
+)
 from evaluation.human.estimates import Estimates, estimate_scores
 from evaluation.human.intervals import usable_kinds
 from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
@@ -156,6 +163,20 @@ def compare_models(
     )  # fmt: skip
 
 
+def pair_components(ratings: RatingsArray, column: int) -> Floats:
+    """Unbiased variances of single ratings' differences: by annotators, prompts and the rest, (pairs, 3).
+
+    Pairs that do not show all three are left out.
+    """
+    if _shared_images(ratings, column)[1]:
+        return _components_of(ratings, column, np.triu_indices(len(ratings.models), 1))
+    found = [
+        _components_of(_on_shared_images(ratings, i, j), column, (np.array([0]), np.array([1])))
+        for i, j in combinations(range(len(ratings.models)), 2)
+    ]
+    return np.concatenate(found) if found else np.zeros((0, 3))
+
+
 def adjusted_p_values(p_values: Floats, correction: Correction) -> Floats:
     """p-values, shape (n,), corrected for all that are not NaN."""
     known = np.flatnonzero(~np.isnan(p_values))
@@ -211,10 +232,30 @@ def _all_pairs(
     ratings: RatingsArray, estimates: Estimates, column: int, over: Over
 ) -> tuple[Floats, Floats, Floats]:
     """Differences, variances, degrees of freedom, (models, models), where all have the same images."""
-    models = len(ratings.models)
+    clusters, design, forms = _pair_forms(ratings, estimates, column)
+    scores = estimates.scores[:, column]
+    members = design.members
+    variance, freedom = (np.full(forms.shape[:2], np.nan) for _ in range(2))
+    rated = ~(np.isnan(scores)[:, None] | np.isnan(scores)[None])
+    if over == "both":
+        enough = rated & (members[..., :2] > 1 + 1e-9).all(axis=-1)
+        variance[enough], freedom[enough] = crossed_variance(design.of(enough), forms[enough])
+    else:
+        kind = 0 if over == "annotators" else 1
+        enough = rated & (members[..., kind] > 1 + 1e-9)
+        counts = clusters.counts(estimates.weight[:, column])[:, kind]
+        least = np.minimum(counts[:, None], counts[None])
+        variance[enough], freedom[enough] = one_way_variance(forms[enough, kind], least[enough])
+    np.fill_diagonal(variance, np.nan)
+    np.fill_diagonal(freedom, np.nan)
+    return scores[:, None] - scores[None], variance, freedom
+
+
+def _pair_forms(ratings: RatingsArray, estimates: Estimates, column: int) -> tuple[Clusters, Design, Floats]:
+    """Designs (models, models, ...) and quadratic forms (models, models, 3) of all differences."""
+    models, n_prompts, n_annotators = len(ratings.models), len(ratings.prompts), len(ratings.annotators)
     clusters = Clusters(estimates.model, estimates.prompt, estimates.annotator, models)
     pull = estimates.pull[:, column]
-    n_prompts, n_annotators = len(ratings.prompts), len(ratings.annotators)
     cell = estimates.prompt * n_annotators + estimates.annotator
     forms = np.stack(
         [
@@ -225,26 +266,8 @@ def _all_pairs(
         axis=-1,
     )
     one = clusters.design(estimates.weight[:, column])
-    design = Design(
-        one.sizes[:, None] + one.sizes[None], one.expectations[:, None] + one.expectations[None], estimates=2
-    )
-    scores = estimates.scores[:, column]
-    members = design.members
-    variance, freedom = (np.full((models, models), np.nan) for _ in range(2))
-    rated = ~(np.isnan(scores)[:, None] | np.isnan(scores)[None])
-    if over == "both":
-        enough = rated & (members[..., :2] > 1 + 1e-9).all(axis=-1)
-        part = Design(design.sizes[enough], design.expectations[enough], design.estimates)
-        variance[enough], freedom[enough] = crossed_variance(part, forms[enough])
-    else:
-        kind = 0 if over == "annotators" else 1
-        enough = rated & (members[..., kind] > 1 + 1e-9)
-        counts = clusters.counts(estimates.weight[:, column])[:, kind]
-        least = np.minimum(counts[:, None], counts[None])
-        variance[enough], freedom[enough] = one_way_variance(forms[enough, kind], least[enough])
-    np.fill_diagonal(variance, np.nan)
-    np.fill_diagonal(freedom, np.nan)
-    return scores[:, None] - scores[None], variance, freedom
+    sizes = one.sizes[:, None] + one.sizes[None]
+    return clusters, Design(sizes, one.expectations[:, None] + one.expectations[None], estimates=2), forms
 
 
 def _squared_distances(model: Integers, code: Integers, pull: Floats, shape: tuple[int, int]) -> Floats:
@@ -261,6 +284,19 @@ def _squared_distances(model: Integers, code: Integers, pull: Floats, shape: tup
     distances = whole - 2 * gram
     # Of two models that are rated alike nothing is left but rounding.
     return np.where(distances > 1e-12 * whole, distances, 0.0)
+
+
+def _components_of(ratings: RatingsArray, column: int, pairs: tuple[Integers, Integers]) -> Floats:
+    _, design, forms = _pair_forms(ratings, estimate_scores(ratings), column)
+    sizes = design.sizes[pairs]
+    # Neither kind may have one member only, nor be the same as the cells.
+    shown = (design.members[pairs][:, :2] > 1 + 1e-9).all(axis=1) & (
+        sizes[:, :2] > sizes[:, 2:] * (1 + 1e-9)
+    ).all(axis=1)
+    part = tuple(kind[shown] for kind in pairs)
+    return (
+        design.estimates * variance_shares(design.of(part), forms[part], truncated=False) / design.sizes[part]
+    )
 
 
 def _pair_by_pair(ratings: RatingsArray, column: int, over: Over) -> tuple[Floats, Floats, Floats]:

@@ -48,6 +48,10 @@ class Design:
         with np.errstate(divide="ignore"):
             return np.asarray(self.estimates / self.sizes)
 
+    def of(self, which: Any) -> "Design":
+        """The designs at an index or a mask of the leading axes."""
+        return Design(self.sizes[which], self.expectations[which], self.estimates)
+
 
 class Clusters:
     """Which cells are of one (model, annotator) and of one (model, prompt)."""
@@ -123,13 +127,14 @@ def crossed_variance(design: Design, forms: Floats) -> tuple[Floats, Floats]:
     return variance, np.where(variance > 0, satterthwaite, np.inf)
 
 
-def variance_shares(design: Design, forms: Floats) -> Floats:
-    """What annotators, prompts and the rest add to V, shape (..., 3), none below zero."""
+def variance_shares(design: Design, forms: Floats, *, truncated: bool = True) -> Floats:
+    """What annotators, prompts and the rest add to V, shape (..., 3); `truncated`: none below zero."""
     root = np.sqrt(np.where(design.sizes > 0, design.sizes, 1.0))
     scaled = design.expectations / (root[..., :, None] * root[..., None, :])
     # Where every prompt has one annotator, prompts and rest are one: the pseudo-inverse gives their sum.
     solved = np.linalg.pinv(scaled, rcond=1e-9, hermitian=True) @ (forms / root)[..., None]
-    return np.maximum(solved[..., 0] * root, 0.0)
+    shares = solved[..., 0] * root
+    return np.maximum(shares, 0.0) if truncated else shares
 
 
 def one_way_variance(form: Floats, members: Floats) -> tuple[Floats, Floats]:

@@ -7,9 +7,9 @@ import numpy as np
 from scipy import stats
 
 from evaluation.human.bootstrap import bootstrap_scores
-from evaluation.human.crossed import Clusters, Design, Over, crossed_variance, one_way_variance
+from evaluation.human.crossed import Clusters, Over, crossed_variance, one_way_variance
 from evaluation.human.estimates import Estimates, estimate_scores
-from evaluation.human.ratings_array import Booleans, Floats, RatingsArray
+from evaluation.human.ratings_array import Floats, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
 
 Method = Literal["crossed", "percentile", "bca"]
@@ -146,7 +146,7 @@ def _variances(ratings: RatingsArray, estimates: Estimates, over: Over) -> tuple
         members = design.members
         if over == "both":
             enough = (members[:, :2] > 1 + 1e-9).all(axis=1) & np.isfinite(members[:, 2])
-            found = crossed_variance(_of(design, enough), forms[enough])
+            found = crossed_variance(design.of(enough), forms[enough])
         else:
             kind = 0 if over == "annotators" else 1
             enough = (members[:, kind] > 1 + 1e-9) & np.isfinite(members[:, 2])
@@ -154,10 +154,6 @@ def _variances(ratings: RatingsArray, estimates: Estimates, over: Over) -> tuple
         variance[enough, column], freedom[enough, column] = found
     missing = np.isnan(estimates.scores)
     return np.where(missing, np.nan, variance), np.where(missing, np.nan, freedom)
-
-
-def _of(design: Design, which: Booleans) -> Design:
-    return Design(design.sizes[which], design.expectations[which], design.estimates)
 
 
 def _acceleration(ratings: RatingsArray, estimates: Estimates, over: Over) -> Floats:
