@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
+from nami_bench.cli.study_plan import study_plan
 
 
 @click.group()
@@ -75,3 +76,6 @@ def status(name: str, as_json: bool) -> None:
         return
     say(f"{name}: {summary['done']} of {summary['wanted']} image ratings ({size} images x {found.overlap})")
     print_table(("annotator", "images rated"), completed.items())
+
+
+study.add_command(study_plan)

@@ -1,6 +1,6 @@
 """How sure a leaderboard's human scores are: intervals, places, tie groups, and parts of the prompts."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -10,7 +10,8 @@ from evaluation.human.crossed import Over
 from evaluation.human.intervals import Method, ScoreIntervals, score_intervals
 from evaluation.human.ranking import Rank, rank_models
 from evaluation.human.ratings_array import TOTAL, RatingsArray
-from evaluation.human.scores import prompt_groups
+from evaluation.human.scores import ModelScores, model_scores, prompt_groups
+from evaluation.human.severity import adjust_severity
 from nami_bench.domain import GENEVAL_TASKS, STRATA, Prompt
 from nami_bench.errors import UnknownNameError
 from nami_bench.leaderboard.rows import (
@@ -46,8 +47,9 @@ def with_uncertainty(
     if not len(ratings.model):
         return board
     intervals = _intervals(ratings, precision)
-    cautions = list(intervals.notes)
-    rows = {row.model: _with_intervals(row, intervals) for row in board.rows}
+    adjusted, notes = _adjusted(ratings)
+    cautions = [*intervals.notes, *notes]
+    rows = {row.model: _with_adjusted(_with_intervals(row, intervals), adjusted) for row in board.rows}
     pairs: tuple[PairwiseTest, ...] = ()
     if board.ranked_by in ratings.columns:
         if len(ratings.models) > MOST_MODELS:
@@ -113,6 +115,22 @@ def _interval(intervals: ScoreIntervals, model: str, column: str) -> Interval | 
     if found is None or found.low is None or found.high is None:
         return None
     return Interval(found.low, found.high)
+
+
+def _adjusted(ratings: RatingsArray) -> tuple[dict[str, ModelScores], tuple[str, ...]]:
+    """By model the scores without the annotators' severity; none where one annotator is all there is."""
+    if len(ratings.annotators) < 2:
+        return {}, ()
+    adjustment = adjust_severity(ratings)
+    return {scores.model: scores for scores in model_scores(adjustment.ratings)}, adjustment.notes
+
+
+def _with_adjusted(row: LeaderboardRow, adjusted: Mapping[str, ModelScores]) -> LeaderboardRow:
+    if row.model not in adjusted:
+        return row
+    scores = adjusted[row.model]
+    known = {name: value for name, value in scores.criteria.items() if value is not None}
+    return replace(row, adjusted=known, total_adjusted=scores.total)
 
 
 def _with_place(row: LeaderboardRow, place: Rank) -> LeaderboardRow:

@@ -11,6 +11,7 @@ from evaluation.human.scores import total_score
 from evaluation.human.table import IMAGE
 from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score, Study
 from nami_bench.errors import InputError
+from nami_bench.leaderboard.agreement import Agreement, measure_agreement
 from nami_bench.leaderboard.audit import CRITERION, audit_from_store
 from nami_bench.leaderboard.from_store import choose_study, leaderboard_from_store
 from nami_bench.leaderboard.pseudonyms import pseudonymized
@@ -38,7 +39,7 @@ class MetricScores:
 
 @dataclass(frozen=True, slots=True)
 class ReportContents:
-    """Everything that a report shows. `study`, `ratings` and `audit` are missing where there are none.
+    """Everything that a report shows. What rests on a study's ratings is None where there are none.
 
     `image_means`: the images' human scores, 0-100, by image and criterion. `remarks` say in words what the
     report lacks, and why.
@@ -50,6 +51,7 @@ class ReportContents:
     gallery: Gallery
     study: Study | None = None
     ratings: pd.DataFrame | None = None
+    agreement: Agreement | None = None
     audit: Audit | None = None
     scatters: Sequence[MetricScores] = ()
     remarks: Sequence[str] = field(default_factory=tuple)
@@ -77,12 +79,16 @@ def collect(
     if not len(table):
         return replace(contents, study=chosen, remarks=(f"Study {chosen.name} has no ratings yet.",))
     means = image_means(table, chosen.criteria)
+    table = table if with_names else pseudonymized(table, chosen.name)
     audit, remarks = _audit(store, chosen)
     return replace(
         contents,
         gallery=_gallery(models, shown, images, scores, chosen, means),
         study=chosen,
-        ratings=table if with_names else pseudonymized(table, chosen.name),
+        ratings=table,
+        agreement=measure_agreement(
+            table, chosen.criteria, replicates=precision.replicates, seed=precision.seed
+        ),
         audit=audit,
         scatters=_scatters(scores, means, audit),
         remarks=remarks,

@@ -14,15 +14,16 @@ from nami_bench import __version__
 from nami_bench.domain import ModelCard
 from nami_bench.errors import InputError
 from nami_bench.images import write_bytes
+from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
 from nami_bench.leaderboard.audit import audit_csv
 from nami_bench.leaderboard.files import csv_cell, leaderboard_csv, leaderboard_json
 from nami_bench.leaderboard.html import page_values
 from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.leaderboard.rows import Leaderboard
-from nami_bench.report import plots
+from nami_bench.report import plots, study_plots
 from nami_bench.report.contents import ReportContents
+from nami_bench.report.drawing import Plot
 from nami_bench.report.gallery import write_gallery
-from nami_bench.report.plots import Plot
 from nami_bench.report.provenance import images_csv, provenance
 from nami_bench.report.tables import audit_tables, correlation_table
 
@@ -69,10 +70,12 @@ def _plots(contents: ReportContents) -> Iterator[Plot]:
     single = (plots.leaderboard_plot(contents.board), plots.criteria_plot(contents.board))
     yield from (plot for plot in single if plot is not None)
     yield from plots.group_plots(contents.board)
+    if contents.agreement is not None:
+        yield from study_plots.agreement_plots(contents.agreement)
     for number, scores in enumerate(contents.scatters, start=1):
-        yield plots.scatter_plot(scores, number)
+        yield study_plots.scatter_plot(scores, number)
     for number, judge in enumerate(contents.audit.judges if contents.audit else (), start=1):
-        plot = plots.judge_plot(judge, number)
+        plot = study_plots.judge_plot(judge, number)
         if plot is not None:
             yield plot
 
@@ -85,6 +88,8 @@ def _data_files(contents: ReportContents, about: dict[str, Any]) -> Iterator[tup
     yield "leaderboard.tex", leaderboard_latex(board)
     if board.pairs:
         yield "pairs.csv", pairs_csv(board)
+    if contents.agreement is not None:
+        yield "agreement.csv", agreement_csv(contents.agreement)
     if contents.audit is not None:
         yield "audit.csv", audit_csv(contents.audit)
     yield "images.csv", images_csv(contents.images)
@@ -143,6 +148,9 @@ def _page(
     values = {
         **page_values(contents.board),
         "of_scores": [p for p in drawn if p.name in ("leaderboard", "criteria") or p.name.startswith("by-")],
+        "of_agreement": [p for p in drawn if p.name in ("agreement", "severity")],
+        "agreement_tables": list(agreement_tables(contents.agreement)) if contents.agreement else [],
+        "agreement_notes": list(agreement_notes(contents.agreement)) if contents.agreement else [],
         "of_metrics": [p for p in drawn if p.name.startswith("scatter-")],
         "of_geneval": [p for p in drawn if p.name.startswith("geneval-audit-")],
         "correlations": correlation_table(audit) if audit and audit.correlations else None,
