@@ -25,7 +25,7 @@ GUEST = "guest"
 @click.option("--serve/--no-serve", default=True, help="Serve the annotation app at the end.")
 @click.option("--port", default=7860, show_default=True, help="Where the app listens.")
 def demo(serve: bool, port: int) -> None:
-    """The whole job once: prompts, images, GenEval, human ratings, leaderboard, report; then the annotation app.
+    """The whole job once: prompts, images, GenEval, human ratings, leaderboard, report; then the app.
 
     Works offline in the workspace (./nami-workspace by default). The models are a procedural renderer with
     planted errors, and the first ratings come from simulated annotators: both are test instruments, and are

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -137,7 +137,14 @@ def _icc(ratings: RatingsArray, column: int) -> dict[str, Coefficient]:
     if crossed["ICC(1,1)"].value is None and crossed["ICC(1,1)"].targets < 2:
         first = {found.name: found for found in intraclass_correlations(_of_usual_number(image, value))}
         crossed["ICC(1,1)"] = first["ICC(1,1)"]
-    return {form: crossed[form] for form in ICC_FORMS}
+    return {form: _bounded(crossed[form]) for form in ICC_FORMS}
+
+
+def _bounded(found: Coefficient) -> Coefficient:
+    """Without a limit at minus infinity, which the mean of several annotators can have."""
+    if found.low is None or np.isfinite(found.low):
+        return found
+    return replace(found, low=None, notes=(*found.notes, "the interval has no lower limit"))
 
 
 def _of_usual_number(image: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -176,23 +183,24 @@ def _median_seconds(table: pd.DataFrame) -> dict[str, float]:
 
 def _reversal(ratings: RatingsArray) -> tuple[Reversal | None, tuple[str, ...]]:
     try:
-        return drop_few(ratings), ()
+        found = drop_few(ratings)
     except InputError as error:
         return None, (str(error),)
+    return (found, ()) if found.difference > 0 else (None, ("the two models that lead are level",))
 
 
 def _criterion_notes(found: Sequence[CriterionAgreement]) -> Iterator[str]:
-    """Each note with the criteria that it is about."""
-    about: dict[str, list[str]] = {}
+    """Each note once, with the criteria and the coefficients that it is about."""
+    about: dict[str, tuple[list[str], list[str]]] = {}
     for one in found:
-        for note in one.alpha.notes:
-            about.setdefault(note, []).append(one.criterion)
-        for form, icc in one.icc.items():
-            for note in icc.notes:
-                name = "ICC" if icc.value is not None else form
-                about.setdefault(f"{name}: {note}", []).append(one.criterion)
-    for note, criteria in about.items():
-        yield f"{', '.join(dict.fromkeys(criteria))}: {note}"
+        notes = [("alpha", note) for note in one.alpha.notes]
+        notes += [(form, note) for form, icc in one.icc.items() for note in icc.notes]
+        for name, note in notes:
+            criteria, names = about.setdefault(note, ([], []))
+            criteria.append(one.criterion)
+            names.append(name)
+    for note, (criteria, names) in about.items():
+        yield f"{', '.join(dict.fromkeys(names))} of {', '.join(dict.fromkeys(criteria))}: {note}"
 
 
 def _row(

@@ -72,8 +72,9 @@ def agreement_notes(agreement: Agreement) -> Iterator[str]:
         )
     counts = ", ".join(f"{images} by {number}" for number, images in agreement.images_by_ratings.items())
     yield (
-        f"{len(agreement.annotators)} annotators gave {agreement.values} values on {agreement.images} images "
-        f"and could not judge {agreement.withheld} times; images by number of annotators: {counts}."
+        f"{_counted(len(agreement.annotators), 'annotator')} gave {_counted(agreement.values, 'value')} on "
+        f"{_counted(agreement.images, 'image')} and could not judge {agreement.withheld} times; images by "
+        f"number of annotators: {counts}."
     )
     yield (
         "alpha: Krippendorff's, interval level, images as units, 95% intervals by resampling images. "
@@ -115,7 +116,13 @@ def _moved(moved: Mapping[str, int]) -> str:
 def _with_interval(value: float | None, low: float | None, high: float | None) -> str | None:
     if value is None:
         return None
-    return f"{value:.2f}" + (f" ({low:.2f}–{high:.2f})" if low is not None and high is not None else "")
+    if high is None:
+        return f"{value:.2f}"
+    return f"{value:.2f} ({'…' if low is None else f'{low:.2f}'}–{high:.2f})"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
 
 
 def _number(value: float | None, decimals: int) -> str | None:

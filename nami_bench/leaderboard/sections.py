@@ -153,6 +153,8 @@ def _interval_notes(board: Leaderboard) -> Iterator[str]:
     precision = board.precision
     if precision is None:
         return
+    if not any(row.total_interval or row.intervals for row in board.rows):
+        return
     drawn = f" ({precision.replicates} replicates, seed {precision.seed})"
     yield (
         f"Intervals of human scores: {100 * precision.level:.4g}%, {_METHODS[precision.method]}"

@@ -153,7 +153,8 @@ def test_plots_are_there_as_svg_for_light_and_dark_and_as_png(
     written(store, tmp_path / "r", images_dir)
     names = sorted(path.stem for path in (tmp_path / "r" / "plots").glob("*.svg"))
     assert names == [
-        "agreement", "by-stratum", "criteria", "geneval-audit-1", "leaderboard", "scatter-1-pickscore", "severity",
+        "agreement", "by-stratum", "criteria", "geneval-audit-1", "leaderboard", "scatter-1-pickscore",
+        "severity",
     ]  # fmt: skip
     for name in names:
         svg = (tmp_path / "r" / "plots" / f"{name}.svg").read_text()
