@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
-import pandas as pd
 from scipy import sparse, stats
 
+from evaluation.human.comparison_table import Comparisons
 from evaluation.human.connectivity import Connectivity, connectivity
 from evaluation.human.newton import Counts, Fit, fit_counts, outcome_scores, outer_products
 from evaluation.human.ratings_array import Floats, Integers
@@ -24,51 +24,8 @@ from nami_bench.errors import InputError, UnknownNameError, WorkError
 Ties = Literal["davidson", "half"]
 Errors = Literal["sandwich", "clustered", "bootstrap", "model"]
 
-OUTCOMES = ("left", "tie", "right", "both_bad")
 _DENSE = 2**24
 _ELO = 400 / np.log(10)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparisons:
-    """Pairwise comparisons as codes: one element for each, in all but `models`, `prompts` and `covariates`.
-
-    `outcome`: 0 left is better, 1 tie, 2 right is better. `prompt`: code of its cluster. `covariates`: by
-    name, the left image's value less the right one's.
-    """
-
-    models: tuple[str, ...]
-    left: Integers
-    right: Integers
-    outcome: Integers
-    prompt: Integers
-    prompts: int
-    covariates: Mapping[str, Floats]
-
-    @classmethod
-    def from_table(cls, table: pd.DataFrame, covariates: tuple[str, ...] = ()) -> "Comparisons":
-        """From columns left, right (models' names), outcome (see `OUTCOMES`) and prompt_id.
-
-        "both_bad" is a tie. Without prompt_id every comparison is a cluster of its own. `covariates` name
-        columns of numbers: the difference left less right. Raises InputError for a missing column or value,
-        a model compared with itself, UnknownNameError for another outcome.
-        """
-        for name in ("left", "right", "outcome", *covariates):
-            if name not in table:
-                raise InputError(f"the comparisons lack the column {name!r}")
-        left, right, models = _model_codes(table["left"], table["right"])
-        if (left == right).any():
-            row = int((left == right).argmax())
-            raise InputError(f"comparison {row + 1} is of {models[left[row]]!r} with itself")
-        prompt, prompts = np.arange(len(table)), len(table)
-        if "prompt_id" in table:
-            prompt, names = pd.factorize(table["prompt_id"])
-            prompts = len(names)
-        extra = {name: table[name].to_numpy(np.float64) for name in covariates}
-        for name, values in extra.items():
-            if not np.isfinite(values).all():
-                raise InputError(f"the covariate {name!r} is not a finite number in every comparison")
-        return cls(models, left, right, _outcomes(table["outcome"]), prompt.astype(np.int64), prompts, extra)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +105,7 @@ def fit_bradley_terry(
     kept = np.arange(len(comparisons.models)) if prior > 0 else groups.largest
     if len(kept) < 2:
         raise InputError(f"no two models have beaten or tied each other both ways: {'; '.join(groups.notes)}")
-    part = _of_models(comparisons, kept)
+    part = comparisons.of_models(kept)
     names = ("left",) * side + tuple(comparisons.covariates)
     counts = _counted(part, len(kept), ties, side, prior)
     fit = fit_counts(counts)
@@ -249,25 +206,6 @@ def _bootstrap(part: Comparisons, counts: Counts, fit: Fit, replicates: int, see
     return np.atleast_2d(np.cov(np.array(found).T))
 
 
-def _of_models(comparisons: Comparisons, kept: Integers) -> Comparisons:
-    """Comparisons between these models, coded anew."""
-    if len(kept) == len(comparisons.models):
-        return comparisons
-    code = np.full(len(comparisons.models), -1)
-    code[kept] = np.arange(len(kept))
-    left, right = code[comparisons.left], code[comparisons.right]
-    rows = (left >= 0) & (right >= 0)
-    return Comparisons(
-        tuple(comparisons.models[i] for i in kept),
-        left[rows],
-        right[rows],
-        comparisons.outcome[rows],
-        comparisons.prompt[rows],
-        comparisons.prompts,
-        {name: values[rows] for name, values in comparisons.covariates.items()},
-    )
-
-
 def _strengths(
     comparisons: Comparisons,
     groups: Connectivity,
@@ -309,24 +247,3 @@ def _strengths(
         errors=errors,
         notes=notes,
     )
-
-
-def _model_codes(left: pd.Series, right: pd.Series) -> tuple[Integers, Integers, tuple[str, ...]]:
-    (l_code, l_names), (r_code, r_names) = pd.factorize(left), pd.factorize(right)
-    if (l_code < 0).any() or (r_code < 0).any():
-        raise InputError("a comparison lacks a model")
-    models = sorted({*map(str, l_names), *map(str, r_names)})
-    at = {name: code for code, name in enumerate(models)}
-    l_map, r_map = (np.array([at[str(n)] for n in names], dtype=np.int64) for names in (l_names, r_names))
-    return l_map[l_code], r_map[r_code], tuple(models)
-
-
-def _outcomes(column: pd.Series) -> Integers:
-    code, names = pd.factorize(column)
-    known = {"left": 0, "tie": 1, "both_bad": 1, "right": 2}
-    if (code < 0).any():
-        raise InputError("a comparison lacks an outcome")
-    for name in names:
-        if name not in known:
-            raise UnknownNameError("outcome", str(name), OUTCOMES)
-    return np.array([known[name] for name in names], dtype=np.int64)[code]

@@ -100,7 +100,7 @@ def prompts_needed(
     level: float = 0.95,
     pairs: int = 1,
 ) -> int | None:
-    """The fewest prompts with which a difference is found with power `wanted`; None where no number is enough."""
+    """The fewest prompts that find a difference with power `wanted`; None where no number is enough."""
     _check_share(wanted, "power")
     if difference <= 0:
         raise InputError("the difference to find must be above zero")
@@ -131,7 +131,7 @@ def plan_study(
     level: float = 0.95,
     pairs: int = 1,
 ) -> Iterator[StudySize]:
-    """Every combination of numbers of prompts and of annotators; with `overlap`, at most that many rate an image."""
+    """Every combination of the numbers; with `overlap`, at most so many annotators rate an image."""
     for raters in annotators:
         for number in prompts:
             shown = min(overlap or raters, raters)

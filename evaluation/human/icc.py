@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from evaluation.human.ratings_array import Floats, Integers
-from nami_bench.errors import InputError
+from evaluation.human.ratings_array import Floats, Integers, RatingsArray
+from nami_bench.errors import InputError, UnknownNameError
 
 ICC_FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 
@@ -64,6 +64,19 @@ def intraclass_correlations(values: Floats, *, confidence: float = 0.95) -> tupl
     for name, limits in single.items():
         found[name.replace(",1)", ",k)")] = _of_mean(limits, k)
     return tuple(Coefficient(f, *found[f], n, k, confidence, notes) for f in ICC_FORMS)
+
+
+def ratings_icc(
+    ratings: RatingsArray, criterion: str, *, confidence: float = 0.95
+) -> tuple[Coefficient, ...]:
+    """`intraclass_correlations` of one criterion; targets are images, raters are annotators."""
+    names = [c.name for c in ratings.criteria]
+    if criterion not in names:
+        raise UnknownNameError("criterion", criterion, names)
+    image = ratings.image()
+    table = np.full((int(image.max(initial=-1)) + 1, len(ratings.annotators)), np.nan)
+    table[image, ratings.annotator] = ratings.values[:, names.index(criterion)]
+    return intraclass_correlations(table, confidence=confidence)
 
 
 def fleiss_kappa(
