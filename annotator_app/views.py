@@ -23,9 +23,9 @@ def build_page(study: Study) -> gradio.Blocks:
     """The page of one study, the same for every annotator; rate.js fills in what differs."""
     page = gradio.Blocks(title=study.name, analytics_enabled=False, fill_width=True)
     with page:
-        if study.instructions.strip():
+        if instructions := study.instructions.get(study.languages[0], "").strip():
             with gradio.Accordion("Instructions", open=False, elem_id="instructions"):
-                gradio.Markdown(study.instructions)
+                gradio.Markdown(instructions)
         gradio.HTML(
             (STATIC / "rate.html").read_text(encoding="utf-8"),
             js_on_load=_START,
