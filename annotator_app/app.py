@@ -1,32 +1,29 @@
-"""The annotation server: log-in, items, images; Gradio draws the page.
+"""The application: items, images; Gradio draws the page.
 
 Items and images have routes of their own beside Gradio's: no event queue, no file cache and no
 session state of Gradio's is in the way of a score, and nothing but these routes carries data.
 """
 
-import html
 import logging
 import math
-import socket
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from string import Template
 from typing import Annotated, Any
 
 import gradio
-import uvicorn
-from fastapi import FastAPI, Form, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
-from annotator_app.access import Gate, sign_in, sign_out
-from annotator_app.sessions import CANNOT_JUDGE, RatingSession, open_study
+from annotator_app.access import Gate
+from annotator_app.login import add_login
+from annotator_app.sessions import CANNOT_JUDGE, RatingSession
 from annotator_app.views import PAGE_STYLE, STATIC, THEME, build_page
 from nami_bench.domain import Criterion, Study
-from nami_bench.errors import ImageError, InputError, NamiBenchError, WorkError
+from nami_bench.errors import ImageError, InputError, NamiBenchError
 from nami_bench.store import Store
 
 _DAY_MS = 86_400_000
@@ -46,9 +43,9 @@ class Submission(BaseModel):
 def build_app(store: Store, images_dir: Path, study: Study) -> FastAPI:
     """The whole application for one study; every annotator's state is in `store` alone."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Gate, authenticate=store.authenticate)
+    app.add_middleware(Gate, find=store.session_annotator)
     _handle_errors(app)
-    _add_login(app, store, study)
+    add_login(app, store, study)
     _add_items(app, cache(lambda annotator: RatingSession(store, images_dir, study, annotator)))
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
     app.mount("/app", StaticFiles(directory=STATIC))
@@ -68,67 +65,6 @@ def build_app(store: Store, images_dir: Path, study: Study) -> FastAPI:
         css=PAGE_STYLE,
     )
     return app
-
-
-def serve(
-    store: Store,
-    images_dir: Path,
-    study_name: str | None,
-    host: str,
-    port: int,
-    on_ready: Callable[[str, Study], object] = lambda address, study: None,
-) -> None:
-    """Serve a study (None: the newest) until interrupted; port 0 takes a free one.
-
-    `on_ready(address, study)` is called once the address takes connections. Raises InputError where
-    there is nothing to annotate or the address cannot be had, WorkError where the server fails to start.
-    """
-    study = open_study(store, study_name)
-    with _listen(host, port) as listener:
-        app = build_app(store, images_dir, study)
-        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            app,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-        on_ready(address, study)
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            return
-        if not server.started:
-            raise WorkError("the annotation server did not start: the lines above say why")
-
-
-def _add_login(app: FastAPI, store: Store, study: Study) -> None:
-    page = Template((STATIC / "login.html").read_text(encoding="utf-8"))
-
-    def login_page(problem: str = "", status: int = 200) -> HTMLResponse:
-        filled = page.substitute(study=html.escape(study.name), problem=html.escape(problem))
-        return HTMLResponse(filled, status)
-
-    @app.get("/login")
-    def ask() -> HTMLResponse:
-        return login_page()
-
-    @app.post("/login")
-    def login(request: Request, name: Annotated[str, Form()], token: Annotated[str, Form()]) -> Response:
-        name, token = name.strip(), token.strip()
-        if store.authenticate(name, token) is None:
-            return login_page("This name and token do not match, or the account is disabled.", 401)
-        response = RedirectResponse("./", 303)
-        sign_in(response, name, token, https=request.url.scheme == "https")
-        return response
-
-    @app.post("/logout")
-    def logout() -> Response:
-        response = RedirectResponse("login", 303)
-        sign_out(response)
-        return response
 
 
 def _add_items(app: FastAPI, session_of: Callable[[str], RatingSession]) -> None:
@@ -198,19 +134,3 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:  # uvicorn logs it
         return answer(500, "this did not work: please tell the organizer")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise InputError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port or --host"
-        ) from error
-
-
-def _shown(host: str) -> str:
-    if host in ("0.0.0.0", "::", ""):
-        return socket.gethostname()
-    return f"[{host}]" if ":" in host else host

@@ -4,6 +4,7 @@
     ├── InputError                  exit code 2: wrong use or bad input
     │   ├── UnknownNameError        no such model, prompt set, source, plugin, study ...
     │   ├── VersionError            a workspace or database made by a newer version
+    │   ├── RateLimitError          too many failed log-ins
     │   └── ImageError              an image file that is missing, corrupt or no image
     └── WorkError                   exit code 1: the work failed; what was done is kept
         ├── GenerationError         a generator cannot go on
@@ -49,6 +50,10 @@ class UnknownNameError(InputError):
 
 class VersionError(InputError):
     """Made by a newer NAMI-Bench than this one."""
+
+
+class RateLimitError(InputError):
+    """Too many failed log-ins: more are refused until some time has passed."""
 
 
 class ImageError(InputError):

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import Assignment, Rating
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
+from nami_bench.store.accounts import find_annotator
 from nami_bench.store.database import Database
 from nami_bench.store.ratings import append_rating
-from nami_bench.store.studies import find_annotator, find_study, in_study
+from nami_bench.store.studies import find_study, in_study
 from nami_bench.store.tables import AnnotatorRow, AssignmentRow, ImageRow, ModelRow, PromptRow, StudyRow
 
 LEASE = timedelta(minutes=30)

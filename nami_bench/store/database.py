@@ -18,6 +18,7 @@ from sqlalchemy.engine import Engine, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DatabaseError,
+    DataError,
     DBAPIError,
     NoSuchModuleError,
     OperationalError,
@@ -27,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from nami_bench.errors import InputError, StorageError, VersionError
 
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 BUSY_TIMEOUT_MS = 30_000
 _WRITE = {"nami_write": True}
 _WRITE_LOCK = 0x6E616D69  # "nami": any number that every NAMI-Bench agrees on
@@ -126,6 +127,9 @@ class Database:
             raise StorageError(
                 f"the database {self._name} is busy: no free connection; nothing was lost"
             ) from error
+        except (DataError, UnicodeEncodeError) as error:
+            reason = _reason(error) if isinstance(error, DBAPIError) else "it is no Unicode text"
+            raise InputError(f"the database cannot take a value: {reason}; nothing was changed") from error
         except DatabaseError as error:
             if isinstance(error, OperationalError) or _state(error).startswith(_REFUSALS):
                 raise StorageError(

@@ -3,15 +3,17 @@
 from types import TracebackType
 from typing import Self
 
+from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.database import Database
+from nami_bench.store.logins import Logins
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
 
 
-class Store(Catalog, Results, Studies, Assignments, Ratings):
+class Store(Catalog, Results, Accounts, Logins, Studies, Assignments, Ratings):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -278,9 +279,11 @@ def test_a_set_score_of_the_same_instrument_is_replaced_another_stands_beside(st
 
 
 def test_a_database_of_the_first_version_is_brought_up_to_date(url: str, store: Store) -> None:
-    with store._database.writing() as session:
-        session.execute(text("DROP TABLE set_score"))
-        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    config = Config()
+    config.set_main_option("script_location", str(Path(nami_bench.store.__file__).parent / "migrations"))
+    with store._database._writing.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
     store.close()
     with Store.open(url) as opened:
         assert opened.models() == [MODEL]
