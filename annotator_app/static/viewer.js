@@ -1,0 +1,95 @@
+// The prompt and its image, or two images side by side that are looked at as one.
+
+import { make, part } from "./dom.js";
+import { Pictures } from "./pictures.js";
+import { t } from "./texts.js";
+import { Zoom } from "./zoom.js";
+
+const LONG_PROMPT = 280;
+
+export class Viewer {
+  #root;
+  #frames;
+  #pictures = new Pictures();
+  #item = null;
+  #on;
+  zoom;
+
+  /** `on` has ready() when all images of the item are there, and broken() when one does not load. */
+  constructor(root, study, on) {
+    this.#root = root;
+    this.#on = on;
+    const sides = study.mode === "pairwise" ? ["left", "right"] : ["only"];
+    this.#frames = sides.map((side) => make("figure", { className: "frame", "data-side": side }));
+    part("frames", root).replaceChildren(...this.#frames);
+    part("frames", root).classList.toggle("pair", sides.length === 2);
+    const shown = part("scale", root);
+    this.zoom = new Zoom(this.#frames, (scale) => { shown.textContent = scale === 1 ? "" : `${Math.round(scale * 100)} %`; });
+    this.#button("zoomIn", () => this.zoom.zoomIn());
+    this.#button("zoomOut", () => this.zoom.zoomOut());
+    this.#button("actualSize", () => this.zoom.toggleActualSize());
+    this.#button("fit", () => this.zoom.fit());
+  }
+
+  #button(name, act) {
+    part(name, this.#root).addEventListener("click", act);
+  }
+
+  /** Load the images of these items, forget all others. */
+  preload(items) {
+    this.#pictures.keep(items.flatMap((item) => item.images));
+  }
+
+  get isReady() {
+    return this.#item.images.every((address) => this.#pictures.get(address).state === "ready");
+  }
+
+  get isBroken() {
+    return this.#item.images.some((address) => this.#pictures.get(address).state === "broken");
+  }
+
+  show(item) {
+    this.#item = item;
+    const prompt = part("prompt", this.#root);
+    prompt.textContent = item.prompt;
+    prompt.classList.toggle("long", item.prompt.length > LONG_PROMPT);
+    prompt.scrollTop = 0;
+    this.#draw();
+  }
+
+  /** Ask for the images that did not load once more. */
+  retry() {
+    for (const address of this.#item.images) {
+      if (this.#pictures.get(address).state === "broken") this.#pictures.forget(address);
+    }
+    this.#draw();
+  }
+
+  #draw() {
+    const item = this.#item;
+    item.images.forEach((address, i) => this.#drawFrame(this.#frames[i], this.#pictures.get(address)));
+    this.zoom.fit();
+    if (this.isReady) this.#on.ready();
+    else if (this.isBroken) this.#on.broken();
+    else {
+      Promise.all(item.images.map((address) => this.#pictures.get(address).settled)).then(() => {
+        if (this.#item === item) this.#draw();
+      });
+    }
+  }
+
+  /** The last image must not stand under this prompt: a frame is empty until its own is there. */
+  #drawFrame(frame, picture) {
+    const side = frame.dataset.side;
+    if (picture.state === "ready") {
+      picture.image.alt = t(side === "only" ? "image" : `image.${side}`);
+      frame.replaceChildren(picture.image);
+    } else if (picture.state === "broken") {
+      const again = make("button", { type: "button", className: "quiet", textContent: t("retry") });
+      again.addEventListener("click", () => this.retry());
+      frame.replaceChildren(make("figcaption", {}, make("p", { textContent: t("image.broken") }), again));
+    } else {
+      frame.replaceChildren(make("figcaption", { className: "waiting", textContent: t("image.loading") }));
+    }
+  }
+}
