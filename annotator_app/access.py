@@ -19,9 +19,11 @@ from nami_bench.domain import Annotator
 COOKIE = "nami-annotator"
 
 _PUBLIC = re.compile(
-    r"(GET|HEAD) /(assets/.*|static/.*|app/[a-z.]+|theme\.css|favicon\.ico|login)|POST /login"
+    r"(GET|HEAD) /(assets/.*|static/.*|app/[a-z0-9./_-]+|theme\.css|favicon\.ico|login)|POST /login"
 )
-_SIGNED_IN = re.compile(r"(GET|HEAD) /|GET /item|GET /item/[\w-]+\.png|POST /item/[\w-]+|POST /logout")
+_SIGNED_IN = re.compile(
+    r"(GET|HEAD) /|GET /session|GET /item/[\w-]+/before|GET /image/[\w.-]+|POST /item/[\w-]+|POST /logout"
+)
 _LASTING = re.compile(r"/(assets|static)/.*")  # Gradio's files, named by their content
 
 # Scripts: Gradio's page has inline ones and compiles the component's own.
@@ -73,7 +75,7 @@ class Gate:
         annotator = await run_in_threadpool(self._annotator, scope)
         if annotator is None:
             return _refusal(scope["path"])
-        scope.setdefault("state", {})["annotator"] = annotator.name
+        scope.setdefault("state", {}).update(annotator=annotator.name, role=annotator.role)
         return self._app
 
     def _annotator(self, scope: Scope) -> Annotator | None:

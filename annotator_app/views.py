@@ -56,8 +56,12 @@ def add_pages(app: FastAPI, study: Study) -> None:
 def render(page: str, **words: str) -> str:
     """A page of static/ with its $words (escaped), the languages there are, and the modules it loads."""
     languages = _languages()
-    options = "".join(f'<option value="{tag}">{html.escape(name)}</option>' for tag, name in languages.items())
-    modules = sorted(path.name for path in STATIC.glob("*.js") if not path.name.startswith(("theme", "admin", "login")))
+    options = "".join(
+        f'<option value="{tag}">{html.escape(name)}</option>' for tag, name in languages.items()
+    )
+    modules = sorted(
+        path.name for path in STATIC.glob("*.js") if not path.name.startswith(("theme", "admin", "login"))
+    )
     return Template((STATIC / page).read_text(encoding="utf-8")).substitute(
         {key: html.escape(value) for key, value in words.items()},
         languages=" ".join(languages),

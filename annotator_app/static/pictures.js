@@ -3,23 +3,24 @@
 export class Pictures {
   #kept = new Map();
 
-  /** The picture at `address`: {image, state: "loading" | "ready" | "broken", settled: Promise}. */
-  get(address) {
-    if (!this.#kept.has(address)) this.#kept.set(address, loadPicture(address));
-    return this.#kept.get(address);
+  /** The picture {key, address}: {image, state: "loading" | "ready" | "broken", settled: Promise}. */
+  get({ key, address }) {
+    if (!this.#kept.has(key)) this.#kept.set(key, loadPicture(address));
+    return this.#kept.get(key);
   }
 
-  /** Load these addresses, and forget all others. */
-  keep(addresses) {
-    for (const address of this.#kept.keys()) {
-      if (!addresses.includes(address)) this.#kept.delete(address);
+  /** Load these pictures, and forget all others. */
+  keep(wanted) {
+    const keys = new Set(wanted.map(({ key }) => key));
+    for (const key of this.#kept.keys()) {
+      if (!keys.has(key)) this.#kept.delete(key);
     }
-    addresses.forEach((address) => this.get(address));
+    wanted.forEach((picture) => this.get(picture));
   }
 
   /** Forget a picture that did not load, so that `get` tries again. */
-  forget(address) {
-    this.#kept.delete(address);
+  forget({ key }) {
+    this.#kept.delete(key);
   }
 }
 

@@ -63,12 +63,12 @@ export class Screens {
 
   /** A phase without items: paused, closed, waiting, finished. */
   phase({ phase, message, code, progress }, go) {
-    const why = known("error", code, message) ?? message;
+    const why = known("error", code, message);
     const lines = {
-      finished: [t("finished.text", { done: number(progress.done) }), t("finished.back")],
-      waiting: [why ?? t("waiting.text"), t("checks")],
+      finished: code === "empty" ? [why] : [t("finished.text", { done: number(progress.done) }), t("finished.back")],
+      waiting: [t("waiting.text"), t("checks")],
       paused: [why ?? t("paused.text"), t("paused.safe"), t("checks")],
-      closed: [why ?? t("closed.text"), t("checks")],
+      closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];
     const button = phase === "finished" ? null : { text: t("check"), go };
     this.show(phase, t(`${phase}.title`), lines, button);

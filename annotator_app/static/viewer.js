@@ -37,15 +37,19 @@ export class Viewer {
 
   /** Load the images of these items, forget all others. */
   preload(items) {
-    this.#pictures.keep(items.flatMap((item) => item.images));
+    this.#pictures.keep(items.flatMap(picturesOf));
   }
 
   get isReady() {
-    return this.#item.images.every((address) => this.#pictures.get(address).state === "ready");
+    return this.#pictureStates.every((state) => state === "ready");
   }
 
   get isBroken() {
-    return this.#item.images.some((address) => this.#pictures.get(address).state === "broken");
+    return this.#pictureStates.includes("broken");
+  }
+
+  get #pictureStates() {
+    return picturesOf(this.#item).map((wanted) => this.#pictures.get(wanted).state);
   }
 
   show(item) {
@@ -57,22 +61,24 @@ export class Viewer {
     this.#draw();
   }
 
-  /** Ask for the images that did not load once more. */
-  retry() {
-    for (const address of this.#item.images) {
-      if (this.#pictures.get(address).state === "broken") this.#pictures.forget(address);
+  /** Ask for the images that did not load once more; `item` may have new addresses for them. */
+  retry(item = this.#item) {
+    this.#item = item;
+    for (const wanted of picturesOf(item)) {
+      if (this.#pictures.get(wanted).state === "broken") this.#pictures.forget(wanted);
     }
     this.#draw();
   }
 
   #draw() {
     const item = this.#item;
-    item.images.forEach((address, i) => this.#drawFrame(this.#frames[i], this.#pictures.get(address)));
+    const pictures = picturesOf(item).map((wanted) => this.#pictures.get(wanted));
+    pictures.forEach((picture, i) => this.#drawFrame(this.#frames[i], picture));
     this.zoom.fit();
     if (this.isReady) this.#on.ready();
     else if (this.isBroken) this.#on.broken();
     else {
-      Promise.all(item.images.map((address) => this.#pictures.get(address).settled)).then(() => {
+      Promise.all(pictures.map((picture) => picture.settled)).then(() => {
         if (this.#item === item) this.#draw();
       });
     }
@@ -92,4 +98,9 @@ export class Viewer {
       frame.replaceChildren(make("figcaption", { className: "waiting", textContent: t("image.loading") }));
     }
   }
+}
+
+/** An item's pictures, known by item and side: their addresses change, and expire. */
+function picturesOf({ token, images }) {
+  return images.map((address, side) => ({ key: `${token}/${side}`, address }));
 }

@@ -133,8 +133,15 @@ export class Work {
     if (this.#awaited !== null || this.#isCorrecting || this.#screens.kind === "break") return;
     const stays = this.#item !== null && (place >= 0 || (draftOf(this.#item.token) !== null && !this.#viewer.isBroken));
     if (!stays) this.#item = null;
+    else if (place >= 0) this.#renew(items[place]);
     if (this.#item === null) this.#showNext();
     else if (this.#screens.isShown) this.#show(this.#item);
+  }
+
+  /** The item on the screen came again: its images may have new addresses. */
+  #renew(item) {
+    this.#item = item;
+    if (!part("work").hidden && this.#viewer.isBroken) this.#viewer.retry(item);
   }
 
   async #refresh() {

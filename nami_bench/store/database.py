@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from nami_bench.errors import InputError, StorageError, VersionError
 
-HEAD_REVISION = "0002"
+HEAD_REVISION = "0003"
 BUSY_TIMEOUT_MS = 30_000
 _WRITE = {"nami_write": True}
 

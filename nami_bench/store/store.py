@@ -6,12 +6,14 @@ from typing import Self
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.database import Database
+from nami_bench.store.items import Items
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
+from nami_bench.store.writer import Writer
 
 
-class Store(Catalog, Results, Studies, Assignments, Ratings):
+class Store(Catalog, Results, Studies, Items, Assignments, Ratings):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)
@@ -20,6 +22,7 @@ class Store(Catalog, Results, Studies, Assignments, Ratings):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._writer = Writer(database)
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -27,7 +30,8 @@ class Store(Catalog, Results, Studies, Assignments, Ratings):
         return cls(Database.open(url))
 
     def close(self) -> None:
-        """Close all connections."""
+        """Finish what is being written and close all connections."""
+        self._writer.close()
         self._database.close()
 
     def __enter__(self) -> Self:
