@@ -27,9 +27,9 @@ REMEMBERED_SECONDS = 2.0
 
 _FILE = r"(?!.*\.\.)[\w./-]+"
 _ROUTES = re.compile(
-    rf"(?P<public>(GET|HEAD) /(login|favicon\.ico|app/{_FILE}|assets/{_FILE}|static/{_FILE}|theme\.css)"
+    rf"(?P<public>(GET|HEAD) /(login|favicon\.ico|app/{_FILE})"
     r"|POST /(login|logout))"
-    r"|(?P<annotator>(GET|HEAD) /|GET /session|GET /item|GET /item/[\w-]+\.png|GET /item/[\w-]+/before"
+    r"|(?P<annotator>(GET|HEAD) /|GET /session|GET /item/[\w-]+/before"
     r"|POST /item/[\w-]+|GET /image/[\w.-]+)"
     rf"|(?P<administrator>(GET|HEAD) /admin/?|GET /admin/(overview|ratings\.csv|leaderboard|theme\.css)"
     rf"|GET /admin/(assets|static)/{_FILE}|POST /admin/(pause|resume|annotators))"
@@ -180,7 +180,7 @@ _GRADIO_HEADERS = [*_HEADERS, (b"content-security-policy", _policy(_GRADIO_CSP))
 
 
 def _with_headers(path: str, level: str | None, send: Send) -> Send:
-    added = _GRADIO_HEADERS if path == "/" or path.startswith("/admin") else _OWN_HEADERS
+    added = _GRADIO_HEADERS if path.startswith("/admin") else _OWN_HEADERS
 
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,14 +1,12 @@
 """The log-in page, logging in and out."""
 
-import html
-from string import Template
 from typing import Annotated
 
 from fastapi import FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from annotator_app.access import COOKIE, session_identifier
-from annotator_app.views import STATIC
+from annotator_app.views import render
 from nami_bench.domain import Study
 from nami_bench.errors import InputError, RateLimitError
 from nami_bench.store import Store
@@ -18,13 +16,10 @@ WRONG = "This name and token or password do not match, or the account is disable
 
 def add_login(app: FastAPI, store: Store, study: Study) -> None:
     """Add /login and /logout."""
-    page = Template((STATIC / "login.html").read_text(encoding="utf-8"))
 
     def login_page(status: int = 200, problem: str = "", code: str = "") -> HTMLResponse:
-        shown = {"study": study.name, "problem": problem, "problem_code": code}
-        return HTMLResponse(
-            page.safe_substitute({key: html.escape(text) for key, text in shown.items()}), status
-        )
+        page = render("login.html", study=study.name, problem=problem, problem_code=code)
+        return HTMLResponse(page, status)
 
     @app.get("/login")
     def ask() -> HTMLResponse:

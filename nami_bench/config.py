@@ -232,7 +232,7 @@ def load_study(
         overlap=section.overlap,
         samples=section.samples,
         seed=section.seed,
-        instructions=section.instructions,
+        instructions={"en": section.instructions} if section.instructions else {},
     )
 
 

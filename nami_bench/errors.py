@@ -3,6 +3,7 @@
     NamiBenchError                  exit code 1
     ├── InputError                  exit code 2: wrong use or bad input
     │   ├── UnknownNameError        no such model, prompt set, source, plugin, study ...
+    │   ├── RefusedError         an annotator's request that cannot be met, with a key for its kind
     │   ├── VersionError            a workspace or database made by a newer version
     │   ├── RateLimitError          too many failed log-ins
     │   └── ImageError              an image file that is missing, corrupt or no image
@@ -46,6 +47,17 @@ class UnknownNameError(InputError):
         else:
             advice = "none exist yet"
         super().__init__(f"unknown {kind} {name!r}: {advice}" + (f" ({hint})" if hint else ""))
+
+
+class RefusedError(InputError):
+    """An annotator's request that cannot be met: nothing was recorded.
+
+    `code` is a stable key, by which a page can say the same in another language.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class VersionError(InputError):

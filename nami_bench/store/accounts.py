@@ -8,10 +8,11 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import Annotator, Role
-from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.account_tables import LoginSessionRow
 from nami_bench.store.database import Database
+from nami_bench.store.finding import find_annotator
 from nami_bench.store.tables import AnnotatorRow
 
 SESSION_LIFE = timedelta(days=7)
@@ -111,14 +112,6 @@ class Accounts:
             session.execute(
                 delete(LoginSessionRow).where(LoginSessionRow.secret_sha256 == secret_hash(identifier))
             )
-
-
-def find_annotator(session: Session, name: str) -> AnnotatorRow:
-    """The row, or UnknownNameError."""
-    row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
-    if row is None:
-        raise UnknownNameError("annotator", name, session.scalars(select(AnnotatorRow.name)))
-    return row
 
 
 def find_person(session: Session, name: str) -> AnnotatorRow:

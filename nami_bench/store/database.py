@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 
 from nami_bench.errors import InputError, StorageError, VersionError
 
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 BUSY_TIMEOUT_MS = 30_000
 _WRITE = {"nami_write": True}
 _WRITE_LOCK = 0x6E616D69  # "nami": any number that every NAMI-Bench agrees on

@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from nami_bench.domain import SIMULATED_PREFIX, Annotator, Rating, Role
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
+from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.database import Database
-from nami_bench.store.studies import find_study, in_study
+from nami_bench.store.finding import find_study
+from nami_bench.store.items import refresh_items
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, PromptRow, RatingRow, StudyRow
 
 
@@ -155,10 +157,12 @@ class _ImportCache:
     def image(self, rating: Rating) -> ImageRow:
         study = self.study(rating.study)
         if rating.study not in self.image_rows:
+            refresh_items(self.session, study)
             query = (
                 select(ImageRow)
                 .join(ImageRow.prompt)
-                .where(*in_study(study))
+                .join(ItemRow, ItemRow.image_id == ImageRow.id)
+                .where(ItemRow.study_id == study.id, ItemRow.kind == STUDY_KIND)
                 .options(joinedload(ImageRow.model), contains_eager(ImageRow.prompt))
             )
             self.image_rows[rating.study] = {

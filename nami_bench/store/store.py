@@ -7,13 +7,15 @@ from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.database import Database
+from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
+from nami_bench.store.writer import Writer
 
 
-class Store(Catalog, Results, Accounts, Logins, Studies, Assignments, Ratings):
+class Store(Catalog, Results, Accounts, Logins, Studies, Items, Assignments, Ratings):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)
@@ -22,6 +24,7 @@ class Store(Catalog, Results, Accounts, Logins, Studies, Assignments, Ratings):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._writer = Writer(database)
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -29,7 +32,8 @@ class Store(Catalog, Results, Accounts, Logins, Studies, Assignments, Ratings):
         return cls(Database.open(url))
 
     def close(self) -> None:
-        """Close all connections."""
+        """Finish what is being written and close all connections."""
+        self._writer.close()
         self._database.close()
 
     def __enter__(self) -> Self:

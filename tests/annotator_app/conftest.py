@@ -110,7 +110,7 @@ def make_bench(
                 )
             )
     study = Study(
-        "trial", "pictures", MODELS, criteria, overlap=overlap, seed=seed, instructions="Look *well*."
+        "trial", "pictures", MODELS, criteria, overlap=overlap, seed=seed, instructions={"en": "Look *well*."}
     )
     store.add_study(study)
     tokens = {name: store.add_annotator(Annotator(name)) or "" for name in ("ada", "bob")}

@@ -52,7 +52,7 @@ STUDY = Study(
     (Criterion("relevance", 0.6, 0, 100, {0: "none", 100: "all"}), Criterion("beauty", 0.4, 1, 5)),
     overlap=2,
     seed=9,
-    instructions="Look closely.",
+    instructions={"en": "Look closely."},
 )
 
 
