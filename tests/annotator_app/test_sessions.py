@@ -2,7 +2,6 @@
 
 import io
 import logging
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -50,11 +49,8 @@ def work_through(bench: Any, name: str) -> list[tuple[str, str, int]]:
 
 
 def stored_rows(bench: Any, table: str = "rating") -> int:
-    """Rows in the database file, all revisions."""
-    with sqlite3.connect(bench.workspace.root / "nami.db") as database:
-        rows = database.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
-    database.close()
-    return int(rows)
+    """Rows in the database, all revisions."""
+    return int(bench.count(table))
 
 
 def test_four_annotators_at_once_meet_an_overlap_of_three_exactly(new_bench: Callable[..., Any]) -> None:
