@@ -27,6 +27,9 @@ from nami_bench.store import STUDY_KIND, Desk, ListedItem, Member
 WINDOW = 8
 """So many items of a cell are asked about at once."""
 
+CHOICE = 32
+"""Among so many of the least taken items of a cell, an annotator's own order decides."""
+
 
 @dataclass
 class StudyIndex:
@@ -161,7 +164,7 @@ def _queue(study: Study, annotator: str, index: StudyIndex, given: Given, cell: 
 def _least_taken(
     desk: Desk, study_id: int, study: Study, annotator: str, index: StudyIndex, given: Given, cell: str
 ) -> int | None:
-    for limit in (256, len(index.cells[cell])):
+    for limit in (CHOICE, len(index.cells[cell])):
         free = [
             (taken, item)
             for item, taken in desk.free_in_cell(study_id, cell, study.overlap, limit)

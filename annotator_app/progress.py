@@ -29,8 +29,7 @@ def of(
     desk: Desk, study_id: int, study: Study, member: Member, index: StudyIndex, given: Given, phase: str
 ) -> Progress:
     """The member's progress in the work, or in what comes before it."""
-    durations = [s.duration_ms for s in desk.recent(member, PACE_ITEMS) if s.duration_ms is not None]
-    pace = int(median(durations)) if durations else None
+    pace = _pace(desk, member)
     today = member.done_on(desk.now.date().isoformat())
     if phase in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
         done, total = len(desk.answered(member, phase)), len(index.checks[phase])
@@ -39,6 +38,19 @@ def of(
     else:
         done, total = member.done, _total(desk, study_id, study, member, index, given)
     return Progress(done, max(done, total), today, pace)
+
+
+def _pace(desk: Desk, member: Member) -> int | None:
+    """Median time per item; what other workers recorded is taken note of every RECOUNT_EVERY items."""
+    key = ("pace", member.id)
+    counted_at: int
+    pace: int | None
+    counted_at, pace = desk.memory.get(key, (-RECOUNT_EVERY, None))
+    if member.done - counted_at >= RECOUNT_EVERY or member.done < PACE_ITEMS:
+        durations = [s.duration_ms for s in desk.recent(member, PACE_ITEMS) if s.duration_ms is not None]
+        pace = int(median(durations)) if durations else None
+        desk.memory[key] = (member.done, pace)
+    return pace
 
 
 def _total(desk: Desk, study_id: int, study: Study, member: Member, index: StudyIndex, given: Given) -> int:

@@ -8,7 +8,7 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, update
@@ -19,6 +19,8 @@ from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND
 from nami_bench.store.finding import find_annotator, find_study
+
+CHECK_LEASES_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,9 @@ class ListedItem:
     sample: int
     expected: dict[str, Any] | None
     feedback: dict[str, str]
+    image_id: int
+    other_image_id: int | None
+    prompt: str
 
 
 class Desk:
@@ -182,15 +187,16 @@ class Desk:
         swapped: bool = False,
         position: int = 0,
         choice: dict[str, Any] | None = None,
-    ) -> int:
-        """Put an item into the member's hands; the assignment's number."""
+    ) -> Lease:
+        """Put an item into the member's hands."""
         if item.kind == STUDY_KIND and occasion == 0:
             self.connection.execute(sql.TAKE, {"item": item.id, "more": 1})
         self.gave = True
+        token, ends = secrets.token_urlsafe(16), self.now + lease
         given = self.connection.execute(
             sql.GIVE,
             {
-                "token": secrets.token_urlsafe(16),
+                "token": token,
                 "study_id": study_id,
                 "member_id": member.id,
                 "item_id": item.id,
@@ -200,12 +206,30 @@ class Desk:
                 "position": position,
                 "choice": choice,
                 "assigned_at": self.now,
-                "expires_at": self.now + lease,
+                "expires_at": ends,
             },
         )
         key = given.inserted_primary_key
         assert key is not None
-        return int(key[0])
+        return Lease(
+            int(key[0]),
+            token,
+            study_id,
+            member.id,
+            item.id,
+            item.kind,
+            occasion,
+            OPEN,
+            swapped,
+            position,
+            self.now,
+            ends,
+            None,
+            item.image_id,
+            item.other_image_id,
+            False,
+            item.prompt,
+        )
 
     def renew(self, leases: Sequence[Lease], lease: timedelta) -> None:
         """Let leases run again from now; lapsed ones are taken up again (their items must be free)."""
@@ -332,8 +356,19 @@ class Desk:
         }
         self.connection.execute(insert(sql.events).values(values))
 
+    def pause(self, study_id: int, member: Member, reason: str, words: str) -> None:
+        """Stop a member; what they hold goes back to the pool, and the administrator is told in `words`."""
+        self.change_member(member, paused_at=self.now, pause_reason=reason)
+        self.release(self.held(member))
+        self.tell(study_id, member, "paused", words)
+
     def _expire(self, study_id: int) -> None:
         """Return the items to the pool whose lease ran out."""
+        key = ("expired", study_id)
+        checked: datetime = self.memory.get(key, datetime.min.replace(tzinfo=UTC))
+        if abs(self.now - checked) < CHECK_LEASES_EVERY:
+            return
+        self.memory[key] = self.now
         late = self.connection.execute(sql.LATE, {"study": study_id, "now": self.now}).all()
         for row in late:
             if row.kind == STUDY_KIND and row.occasion == 0:

@@ -199,6 +199,9 @@ LISTED = (
         ImageRow.sample,
         ItemRow.expected,
         ItemRow.feedback,
+        ItemRow.image_id,
+        ItemRow.other_image_id,
+        PromptRow.text,
     )
     .join(ImageRow, ImageRow.id == ItemRow.image_id)
     .join(ModelRow, ModelRow.id == ImageRow.model_id)
