@@ -15,6 +15,9 @@ from nami_bench.store import ItemProgress, Store
 SHOWN = 200
 """So many of the latest flags and events are shown."""
 
+REPLICATES = 200
+"""Of the bootstrap for agreement: the page must not wait."""
+
 
 def overview(store: Store, study_name: str | None) -> dict[str, Any]:
     """Everything on the administrator's page about one study (None: the newest), as JSON values."""
@@ -22,7 +25,7 @@ def overview(store: Store, study_name: str | None) -> dict[str, Any]:
     study = store.study(study_name) if study_name else studies[-1]
     cells = store.item_progress(study.name)
     total = sum(cell.total for cell in cells)
-    if study.mode == Mode.PAIRWISE and study.pairs.comparisons:
+    if study.is_adaptive:
         total = min(total, study.pairs.comparisons)
     repeats = repeat_differences(study, store.check_answers(study.name))
     return {
@@ -49,6 +52,68 @@ def overview(store: Store, study_name: str | None) -> dict[str, Any]:
             for e in store.events(study.name, SHOWN)
         ],
     }
+
+
+def judgements_csv(store: Store, study_name: str) -> bytes:
+    """A study's ratings or comparisons in force, as `nami-bench ratings export` writes them."""
+    from evaluation.human.table import ratings_table
+    from nami_bench.leaderboard.comparisons_file import comparisons_csv
+    from nami_bench.leaderboard.ratings_file import ratings_csv
+
+    if store.study(study_name).mode == Mode.PAIRWISE:
+        return comparisons_csv(store.comparisons(study_name))
+    return ratings_csv(ratings_table(store.ratings(study_name)))
+
+
+def leaderboard_page(store: Store, study_name: str) -> str:
+    """A study's leaderboard as it stands, a complete HTML document."""
+    from nami_bench.leaderboard.from_store import leaderboard_from_store
+    from nami_bench.leaderboard.html import leaderboard_html
+
+    return leaderboard_html(leaderboard_from_store(store, study=study_name)).decode()
+
+
+def agreement_so_far(store: Store, study: Study) -> list[dict[str, Any]]:
+    """Krippendorff's alpha of each criterion: interval for ratings, nominal for verdicts on pairs."""
+    import numpy as np
+    import pandas as pd
+
+    from evaluation.human.agreement import krippendorff_alpha
+
+    rows: list[tuple[str, str, Any]]
+    if study.mode == Mode.PAIRWISE:
+        rows = [
+            # Two ways round are one unit, and one verdict: who won, not on which side.
+            (f"{min(c.left, c.right)} {max(c.left, c.right)} {c.prompt_id} {c.sample}", c.criterion,
+             c.winner or c.outcome)
+            for c in store.comparisons(study.name)
+        ]  # fmt: skip
+    else:
+        rows = [
+            (f"{r.model} {r.prompt_id} {r.sample}", r.criterion, r.value) for r in store.ratings(study.name)
+        ]
+    table = pd.DataFrame(rows, columns=["unit", "criterion", "value"]).dropna()
+    found = []
+    for criterion in study.criteria:
+        own = table[table["criterion"] == criterion.name]
+        values = pd.factorize(own["value"])[0] if study.mode == Mode.PAIRWISE else own["value"]
+        alpha = krippendorff_alpha(
+            pd.factorize(own["unit"])[0],
+            np.asarray(values, dtype=float),
+            "nominal" if study.mode == Mode.PAIRWISE else "interval",
+            replicates=REPLICATES,
+        )
+        found.append(
+            {
+                "criterion": criterion.name,
+                "alpha": alpha.alpha,
+                "low": alpha.low,
+                "high": alpha.high,
+                "items": alpha.units,
+                "note": "; ".join(alpha.notes),
+            }
+        )
+    return found
 
 
 def repeat_differences(study: Study, answers: Iterable[CheckAnswer]) -> dict[str, float]:

@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 
 from annotator_app.access import Gate
+from annotator_app.admin_routes import add_admin_routes
 from annotator_app.login import add_login
 from annotator_app.routes import add_routes
 from annotator_app.views import STATIC, add_pages
@@ -37,6 +38,7 @@ def build_app(store: Store, images_dir: Path, study: Study) -> FastAPI:
     _handle_errors(app)
     add_login(app, store, study)
     add_routes(app, store, images_dir, study.name)
+    add_admin_routes(app, store, study.name)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
     add_pages(app, study)
     return app

@@ -69,8 +69,9 @@ def _own_items(desk: Desk, study_id: int, study: Study, member: Member, given: G
     """The study's own items that the member was given or may still get."""
     items, full, taken = desk.capacity(study_id, study.overlap)
     most = items - full + desk.full_and_seen(member, study.overlap)
-    if study.panel == Panel.SPREAD:
-        left = items * study.overlap - taken
+    if study.panel == Panel.SPREAD or study.is_adaptive:
+        wanted = study.pairs.comparisons if study.is_adaptive else items * study.overlap
+        left = max(0, wanted - taken)
         most = min(most, len(given.own) + -(-left // desk.members(study_id)))
     if study.items_per_annotator:
         most = min(most, study.items_per_annotator)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from annotator_app import order, planting, progress, rules
+from annotator_app import order, pairing, planting, progress, rules
 from annotator_app.answers import Answers, Verdict, check_answers, judge
 from nami_bench.domain import CheckKind
 from nami_bench.errors import RefusedError
@@ -238,7 +238,7 @@ class Turn:
 
     def _give_next(self) -> Lease | None:
         """Give out one item of the work itself, if there is one."""
-        own = order.next_item(self.desk, self.study_id, self.study, self.annotator, self.index, self.given)
+        own, choice = self._next_own()
         limit = self.study.items_per_annotator
         if own is None or (limit and len(self.given.own) >= limit):
             return None
@@ -248,12 +248,22 @@ class Turn:
             find = order.next_check if kind == CheckKind.GOLD else order.next_repeat
             planted = find(self.study, self.annotator, self.index, self.given)
             if planted is not None:
-                item, occasion = planted, int(kind == "repeat")
+                item, occasion, choice = planted, int(kind == "repeat"), None
                 break
         self.member = replace(self.member, shown=position)
-        return self._give(item, occasion=occasion, position=position)
+        return self._give(item, occasion=occasion, position=position, choice=choice)
 
-    def _give(self, item: ListedItem, *, occasion: int = 0, position: int = 0) -> Lease:
+    def _next_own(self) -> tuple[ListedItem | None, dict[str, Any] | None]:
+        """The study's next item, and why it was chosen where the study is adaptive."""
+        place = (self.desk, self.study_id, self.study, self.annotator, self.index, self.given)
+        if not self.study.is_adaptive:
+            return order.next_item(*place), None
+        found = pairing.next_pair(*place)
+        return (None, None) if found is None else (found[0], found[1].record())
+
+    def _give(
+        self, item: ListedItem, *, occasion: int = 0, position: int = 0, choice: dict[str, Any] | None = None
+    ) -> Lease:
         lease = self.desk.give(
             self.study_id,
             self.member,
@@ -262,6 +272,7 @@ class Turn:
             occasion=occasion,
             swapped=self._swapped(item, occasion),
             position=position,
+            choice=choice,
         )
         self.given.add(lease.id, item, occasion)
         return lease

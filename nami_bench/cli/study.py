@@ -225,8 +225,8 @@ def _items(found: "Study") -> str:
 
 
 def _wanted(found: "Study", size: int) -> int:
-    adaptive = found.mode == "pairwise" and found.pairs.choice == "adaptive"
-    return min(found.pairs.comparisons, size * found.overlap) if adaptive else size * found.overlap
+    most = size * found.overlap
+    return min(found.pairs.comparisons, most) if found.is_adaptive else most
 
 
 def _shown(value: Any) -> str:

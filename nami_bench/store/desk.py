@@ -108,6 +108,19 @@ class ListedItem:
     prompt: str
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One criterion's outcome for a pair."""
+
+    id: int
+    item_id: int
+    annotator_id: int
+    cell: str
+    criterion: str
+    swapped: bool
+    outcome: str | None
+
+
 class Desk:
     """The statements of one transaction; `memory` is what this process keeps between transactions.
 
@@ -283,6 +296,15 @@ class Desk:
         """(items asked about, items taken to the full, judgements taken)."""
         row = self.connection.execute(sql.CAPACITY, {"study": study_id, "overlap": overlap}).one()
         return row[0], row[1] or 0, row[2] or 0
+
+    def taken_by_cell(self, study_id: int) -> dict[str, int]:
+        """How many judgements of each cell's items are taken."""
+        return {row[0]: row[1] for row in self.connection.execute(sql.TAKEN_BY_CELL, {"study": study_id})}
+
+    def verdicts(self, study_id: int, after: int) -> list[Verdict]:
+        """The first verdicts on pairs with a number above `after`."""
+        rows = self.connection.execute(sql.VERDICTS, {"study": study_id, "after": after})
+        return [Verdict(*row) for row in rows]
 
     def members(self, study_id: int) -> int:
         """How many annotators work in a study and are not paused."""

@@ -139,7 +139,7 @@ class Oversight:
             ]
 
     def pause_member(self, study: str, annotator: str, reason: str) -> None:
-        """Give an annotator nothing more in a study; what they hold goes back to the pool, nothing is lost."""
+        """Give an annotator nothing more in a study; what they hold goes back to the pool."""
 
         def pause(desk: Desk) -> None:
             study_id, _, _ = desk.study(study)
@@ -214,7 +214,8 @@ def _durations(session: Session, study_id: int) -> dict[int, list[int]]:
     )
     found: dict[int, list[int]] = defaultdict(list)
     for member, duration in session.execute(query):
-        found[member].append(duration)
+        if duration is not None:
+            found[member].append(duration)
     return found
 
 

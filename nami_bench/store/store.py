@@ -9,6 +9,7 @@ from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.checked import CheckedAnswers
+from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import Database
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
@@ -29,9 +30,10 @@ class Store(
     StudyChanges,
     Items,
     Assignments,
+    Ratings,
+    Comparisons,
     Oversight,
     CheckedAnswers,
-    Ratings,
 ):
     """Everything a workspace remembers; safe to share between threads.
 

@@ -32,8 +32,8 @@ class StudyChanges:
     def change_study(self, study: Study) -> list[str]:
         """Give the study of this name the new protocol; return what changed, in words.
 
-        Models, samples, prompts of strata, overlap and items with known answers may grow; texts, hours, checks
-        and limits may be set at will. It holds from the next item that anybody gets. Raises
+        Models, samples, prompts of strata, overlap and items with known answers may grow; texts, hours,
+        checks and limits may be set at will. It holds from the next item that anybody gets. Raises
         InputError, and changes nothing, for anything else.
         """
         with self._database.writing() as session:
