@@ -1,11 +1,15 @@
-"""Which pair of models an adaptive study asks about next: the one that promises the most information.
+"""Which pair of models an adaptive study asks about next: the one that promises to tell most about the order.
 
 The verdicts so far are one Bradley-Terry model: P(a beats b) = 1 / (1 + exp(theta_b - theta_a)), with a
-normal prior on theta that keeps it finite. One more verdict on (a, b) brings p (1 - p) of Fisher information about
-theta_a - theta_b, whose variance is v: it gains log(1 + v p (1 - p)) / 2 nats (the D-optimal design of
-Glickman and Jensen 2005, "Adaptive paired comparison design", for one comparison at a time). Items in
-somebody's hands count as judged, so that all are not sent to the same pair. A share of the items is kept from
-this choice and goes to the pair that was shown least.
+normal prior on theta that keeps it finite, and a normal approximation of the posterior. For a pair whose
+difference has the posterior N(m, v), "a is better" has the probability q = Phi(m / sqrt(v)). One more verdict
+brings p (1 - p) of Fisher information, i on average, so it leaves the variance w = v / (1 + v i) about a mean
+that moves by sqrt(v - w) one way or the other. The gain is what the entropy of q falls by on average, in nats: the
+information that the verdict holds about which of the two is better. It is near nothing for pairs that are
+decided, and falls as a close pair gets its answers.
+
+Items in somebody's hands count as judged, so that all are not sent to the same pair. A share of the items is
+kept from this choice and goes to the pair that was shown least.
 
 An item gives one verdict, the mean of its criteria by their weights: 1 for a win, 1/2 for a tie or both bad.
 Corrections do not change a choice that was made; they count in the results, not here.
@@ -17,6 +21,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy import special
 
 from annotator_app.order import Given, StudyIndex, least_taken, rank, stratum_of
 from nami_bench.domain import Outcome, Study
@@ -104,7 +109,7 @@ def pairs_in_turn(
 def information(
     wins: Mapping[Pair, float], judged: Mapping[Pair, int], shown: Mapping[Pair, int], pairs: list[Pair]
 ) -> dict[Pair, float]:
-    """The gain in nats of one more verdict on each of `pairs`.
+    """What one more verdict on each of `pairs` tells about their order, in nats.
 
     `wins` of the first model among `judged` verdicts; `shown` counts those that are still to come too.
     """
@@ -120,7 +125,25 @@ def information(
     covariance = np.linalg.inv(_precision(index, expected * single, len(models)))
     a, b = index.T
     variance = covariance[a, a] + covariance[b, b] - 2 * covariance[a, b]
-    return dict(zip(pairs, (np.log1p(variance * single) / 2).tolist(), strict=True))
+    return dict(zip(pairs, _gain(theta[a] - theta[b], variance).tolist(), strict=True))
+
+
+def _gain(mean: Floats, variance: Floats) -> Floats:
+    """What one verdict tells about the sign of N(mean, variance)."""
+    # The information p (1 - p), averaged over the posterior (MacKay 1992, "The evidence framework applied to
+    # classification networks").
+    scale = 1 / np.sqrt(1 + np.pi * variance / 8)
+    chance = _logistic(scale * mean)
+    single = scale * chance * (1 - chance)
+    left = variance / (1 + variance * single)
+    move = np.sqrt(variance - left)
+    after = [_order_entropy(mean + way * move, left) for way in (-1, 1)]
+    return np.asarray(_order_entropy(mean, variance) - (after[0] + after[1]) / 2)
+
+
+def _order_entropy(mean: Floats, variance: Floats) -> Floats:
+    chance = special.ndtr(mean / np.sqrt(variance))
+    return np.asarray(special.entr(chance) + special.entr(1 - chance))
 
 
 def _fit(index: npt.NDArray[np.int64], won: Floats, count: Floats, models: int) -> Floats:
