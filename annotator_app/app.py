@@ -6,6 +6,7 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException
 
 from annotator_app.access import Gate
 from annotator_app.admin_routes import add_admin_routes
@@ -53,6 +54,11 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: Exception) -> JSONResponse:
         return answer(422, "malformed", "this was not understood: reload the page")
+
+    @app.exception_handler(HTTPException)
+    def unusual(request: Request, error: HTTPException) -> JSONResponse:
+        code = "not_found" if error.status_code in (404, 405) else "malformed"
+        return answer(error.status_code, code, "this was not understood: reload the page")
 
     @app.exception_handler(ImageError)
     def no_image(request: Request, error: Exception) -> JSONResponse:
