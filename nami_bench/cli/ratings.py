@@ -21,7 +21,8 @@ def ratings() -> None:
     """Human ratings as CSV, one line for each value.
 
     Columns: study, annotator, model, prompt_id, sample, criterion, value, and optionally reason, duration_ms,
-    created_at. Where an annotator could not judge, value is empty and reason says why.
+    created_at. Where an annotator could not judge, value is empty and reason says why. Comparisons have
+    left, right (models as they stood) and outcome (left, tie, right, both_bad) in place of model and value.
     """
 
 
@@ -34,13 +35,22 @@ def import_(file: Path) -> None:
     that are recorded already are passed over.
     """
     from evaluation.human.table import table_ratings
+    from nami_bench.leaderboard.comparisons_file import is_comparisons_file, read_comparisons
     from nami_bench.leaderboard.ratings_file import read_ratings
 
     with open_bench() as bench:
+        if is_comparisons_file(file):
+            found = read_comparisons(file)
+            added = bench.store.add_comparisons(found)
+            _say_recorded("comparisons", added, len(found) - added)
+            return
         table = read_ratings(file, lambda study: bench.store.study(study).criteria)
         added = bench.store.add_ratings(table_ratings(table))
-    known = len(table) - added
-    say(f"recorded {added} ratings" + (f"; {known} were recorded already" if known else ""))
+    _say_recorded("ratings", added, len(table) - added)
+
+
+def _say_recorded(what: str, added: int, known: int) -> None:
+    say(f"recorded {added} {what}" + (f"; {known} were recorded already" if known else ""))
 
 
 @ratings.command(
