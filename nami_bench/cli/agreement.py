@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from nami_bench.domain import Criterion
+    from nami_bench.leaderboard.checks import AnnotatorChecks
 
 
 @click.command(
@@ -57,7 +58,8 @@ def agreement(
     from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
 
     table, chosen = ratings_of(study, ratings, criteria)
-    found = measure_agreement(table, chosen, replicates=replicates, seed=seed)
+    checks = () if ratings is not None else _checks(str(table["study"].iloc[0]), chosen)
+    found = measure_agreement(table, chosen, replicates=replicates, seed=seed, checks=checks)
     if csv_file is not None:
         write_or_print(csv_file, agreement_csv(found))
     if as_json:
@@ -68,6 +70,13 @@ def agreement(
         print_table(shown.columns, shown.rows, shown.title, shown.numeric, shown.whole)
     for note in agreement_notes(found):
         click.echo(f"- {note}")
+
+
+def _checks(study: str, criteria: "tuple[Criterion, ...]") -> "tuple[AnnotatorChecks, ...]":
+    from nami_bench.leaderboard.checks import annotator_checks
+
+    with open_bench() as bench:
+        return annotator_checks(bench.store, study, criteria)
 
 
 def ratings_of(

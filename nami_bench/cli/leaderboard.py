@@ -42,6 +42,9 @@ _ENDINGS = {"md": "markdown", "tex": "latex"}
     metavar="KIND",
     help="Totals by stratum, task (GenEval's) or a prompt tag, too; repeatable. Default: stratum, task.",
 )
+@click.option(
+    "--without", multiple=True, metavar="ANNOTATOR", help="Leave out this annotator's ratings; repeatable."
+)
 @click.option("--sort", metavar="COLUMN", help="Rank by this column, named as in the CSV. Default: total.")
 @click.option("--published", is_flag=True, help="Add the rows that NAMI-1K's authors published, apart.")
 @click.option(
@@ -63,6 +66,7 @@ def leaderboard(
     prompts: str | None,
     stratum: str | None,
     by: tuple[str, ...],
+    without: tuple[str, ...],
     sort: str | None,
     published: bool,
     format_: str | None,
@@ -82,6 +86,7 @@ def leaderboard(
         "stratum": stratum,
         "sort": sort,
         "by": by,
+        "without": without,
         "precision": precision_of(**precision),
     }
     if ratings is None:

@@ -128,10 +128,11 @@ def _write_file(
     format_: str,
     pseudonymous: bool,
 ) -> None:
-    from nami_bench.leaderboard.pseudonyms import pseudonymized
+    from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
 
     if pseudonymous:
-        table = pseudonymized(table, study.name)
+        names = pseudonyms(map(str, table["annotator"].unique()), study.name)
+        table = pseudonymized(table, names)
     if format_ == "parquet":
         from nami_bench.leaderboard.dataset_folder import about_study
         from nami_bench.leaderboard.ratings_parquet import ratings_parquet

@@ -1,7 +1,7 @@
 """How far a study's annotators agree: per criterion, per annotator, and how much hangs on each of them."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from evaluation.human.ratings_array import RatingsArray
 from evaluation.human.sensitivity import Reversal, WithoutAnnotator, drop_few, leave_one_annotator_out
 from nami_bench.domain import SIMULATED_PREFIX, Criterion
 from nami_bench.errors import InputError
+from nami_bench.leaderboard.checks import AnnotatorChecks
 
 ICC_FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(2,k)")
 _LARGEST = 2**25
@@ -51,7 +52,7 @@ class Agreement:
 
     `images_by_ratings`: how many images have how many annotators. `without`: the totals without each
     annotator; `reversal`: how few prompts decide between the two models that lead, None without two models.
-    `notes` say in words what is missing, and why.
+    `notes` say in words what is missing, and why. `checks`: of the study's planted items, where known.
     """
 
     study: str
@@ -65,6 +66,7 @@ class Agreement:
     without: tuple[WithoutAnnotator, ...]
     reversal: Reversal | None
     notes: tuple[str, ...]
+    checks: tuple[AnnotatorChecks, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for one JSON document."""
@@ -85,10 +87,22 @@ class Agreement:
                     value = getattr(summary, name)
                     yield _row(summary.criterion, work.annotator, name, value, n=summary.shared)
                 yield _row(summary.criterion, work.annotator, "withheld", summary.withheld)
+        for check in self.checks:
+            if check.gold_seen:
+                share = check.gold_passed / check.gold_seen
+                yield _row("", check.annotator, "gold_passed", share, n=check.gold_seen)
+            if check.repeats is not None:
+                difference, repeats = check.repeats.difference, check.repeats.repeats
+                yield _row("", check.annotator, "repeat_difference", difference, n=repeats)
 
 
 def measure_agreement(
-    table: pd.DataFrame, criteria: Sequence[Criterion], *, replicates: int = 1000, seed: int = 0
+    table: pd.DataFrame,
+    criteria: Sequence[Criterion],
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+    checks: Iterable[AnnotatorChecks] = (),
 ) -> Agreement:
     """The agreement in a tidy table (see `evaluation.human.table`) of one study.
 
@@ -114,6 +128,7 @@ def measure_agreement(
         without=leave_one_annotator_out(ratings),
         reversal=reversal,
         notes=tuple(dict.fromkeys([*_criterion_notes(found), *notes])),
+        checks=tuple(checks),
     )
 
 

@@ -34,6 +34,8 @@ def agreement_tables(agreement: Agreement) -> Iterator[TextTable]:
             for w in agreement.annotators
         ],
     )
+    if any(check.gold_seen or check.repeats or check.screened_out for check in agreement.checks):
+        yield _checks_table(agreement)
     for name, title, decimals in (
         ("correlation", "Annotators: correlation with the mean of the others", 2),
         ("severity", "Annotators: points above the mean of the others", 1),
@@ -63,12 +65,36 @@ def agreement_tables(agreement: Agreement) -> Iterator[TextTable]:
         )
 
 
+def _checks_table(agreement: Agreement) -> TextTable:
+    rows: list[tuple[str | None, ...]] = []
+    for check in agreement.checks:
+        again = check.repeats
+        rows.append(
+            (
+                check.annotator,
+                check.screened_out or "no",
+                f"{check.gold_passed}/{check.gold_seen}" if check.gold_seen else None,
+                None if again is None else str(again.repeats),
+                None if again is None else f"{again.difference:.1f}",
+                None if again is None else f"{again.drift:+.1f}",
+            )
+        )
+    columns = ("annotator", "screened out", "gold passed", "repeated values", "mean change", "drift")
+    return _table("Annotators: planted items", columns, rows, texts=2)
+
+
 def agreement_notes(agreement: Agreement) -> Iterator[str]:
     """How to read the numbers, and what they rest on."""
     if agreement.simulated_annotators:
         yield (
             f"SIMULATED: {agreement.simulated_annotators} of {len(agreement.annotators)} annotators are "
             "programs in the place of people."
+        )
+    screened = sum(check.screened_out is not None for check in agreement.checks)
+    if screened:
+        yield (
+            f"{_counted(screened, 'annotator')} got no more work, for the reasons above; what they had rated "
+            "counts unless it is left out (nami-bench leaderboard --without NAME)."
         )
     counts = ", ".join(f"{images} by {number}" for number, images in agreement.images_by_ratings.items())
     yield (

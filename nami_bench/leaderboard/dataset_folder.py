@@ -23,7 +23,7 @@ from nami_bench.domain import SIMULATED_PREFIX, ImageRecord, ImageState, PromptS
 from nami_bench.errors import InputError, StorageError
 from nami_bench.images import make_folder, read_recorded, write_bytes
 from nami_bench.leaderboard.markup import markdown_text
-from nami_bench.leaderboard.pseudonyms import pseudonymized
+from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.leaderboard.ratings_parquet import ratings_parquet
 
 RATINGS_FILE = Path("data") / "ratings.parquet"
@@ -62,7 +62,8 @@ def write_dataset_folder(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there already: name a new or empty folder")
     study = content.study
-    table = content.ratings if with_names else pseudonymized(content.ratings, study.name)
+    names = pseudonyms(map(str, content.ratings["annotator"].unique()), study.name)
+    table = content.ratings if with_names else pseudonymized(content.ratings, names)
     write_bytes(
         folder / RATINGS_FILE, ratings_parquet(table, study.criteria, about_study(study, content.prompt_set))
     )

@@ -8,7 +8,7 @@ from evaluation.human.ratings_array import RatingsArray
 from evaluation.human.scores import model_scores
 from nami_bench.domain import Criterion, Prompt, PromptSet
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts
+from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts, without_annotators
 from nami_bench.leaderboard.rows import DEFAULT_PRECISION, Leaderboard, Precision
 from nami_bench.leaderboard.uncertainty import with_uncertainty
 
@@ -23,17 +23,20 @@ def leaderboard_from_ratings(
     sort: str | None = None,
     precision: Precision | None = DEFAULT_PRECISION,
     by: Sequence[str] = (),
+    without: Sequence[str] = (),
 ) -> Leaderboard:
     """The leaderboard of a tidy table of ratings (see `evaluation.human.table`), ranked by `sort`.
 
     `study` chooses among the table's studies. With `prompt_set` every prompt of it is expected to be
     rated, and `stratum` can choose among them; without, every image that any model was rated on.
     `precision` is that of the intervals (None: without), `by` divides the prompts: see `with_uncertainty`.
+    `without` names annotators whose ratings do not count.
 
     Raises InputError where the table is empty, holds several studies and none is chosen, or has prompts
     that are not in the set; UnknownNameError for an unknown study, stratum or column.
     """
     study, table = _one_study(table, study)
+    table, cautions = without_annotators(table, without)
     models = sorted(map(str, table["model"].unique()))
     images = table[["prompt_id", "sample"]].drop_duplicates()
     expected = len(images)
@@ -54,6 +57,7 @@ def leaderboard_from_ratings(
         study=study,
         stratum=stratum,
         prompt_sets={} if prompt_set is None else {prompt_set.name: prompt_set.sha256},
+        cautions=cautions,
     )
     ranked = finished(board, table, sort)
     return ranked if precision is None else with_uncertainty(ranked, ratings, precision, prompts.values(), by)

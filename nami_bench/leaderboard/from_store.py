@@ -11,7 +11,7 @@ from evaluation.human.table import ratings_table
 from nami_bench.domain import ImageRecord, ImageState, Prompt, Score, SetScore, Study
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.automatic import automatic_columns, automatic_score, automatic_set_score
-from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts
+from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts, without_annotators
 from nami_bench.leaderboard.rows import (
     DEFAULT_PRECISION,
     AutomaticColumn,
@@ -36,6 +36,7 @@ def leaderboard_from_store(
     sort: str | None = None,
     precision: Precision | None = DEFAULT_PRECISION,
     by: Sequence[str] = (),
+    without: Sequence[str] = (),
 ) -> Leaderboard:
     """The leaderboard of a study: human scores, and the automatic ones of its models, ranked by `sort`.
 
@@ -43,6 +44,7 @@ def leaderboard_from_store(
     models. `prompt_set` limits the automatic scores to that set, `stratum` limits everything to its prompts;
     scores of whole sets of images are left out then. `precision` is that of the intervals (None: without),
     `by` divides the prompts: see `with_uncertainty`.
+    `without` names annotators whose ratings do not count.
 
     Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
     another prompt set, or where there is nothing to show.
@@ -50,6 +52,7 @@ def leaderboard_from_store(
     chosen = choose_study(store, study, prompt_set)
     found = _collect(store, chosen, prompt_set, stratum)
     table = ratings_table([]) if chosen is None else store.ratings_table(chosen.name)
+    table, cautions = without_annotators(table, without)
     ratings = None
     if chosen is None:
         if not found.models:
@@ -72,6 +75,7 @@ def leaderboard_from_store(
         study=chosen.name if chosen else None,
         stratum=stratum,
         prompt_sets=found.hashes,
+        cautions=cautions,
     )
     ranked = finished(board, table, sort)
     if ratings is None or chosen is None or precision is None:

@@ -13,8 +13,9 @@ from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score, Study
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.agreement import Agreement, measure_agreement
 from nami_bench.leaderboard.audit import CRITERION, audit_from_store
+from nami_bench.leaderboard.checks import annotator_checks, renamed
 from nami_bench.leaderboard.from_store import choose_study, leaderboard_from_store
-from nami_bench.leaderboard.pseudonyms import pseudonymized
+from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.leaderboard.rows import Leaderboard, Precision
 from nami_bench.report.gallery import Gallery, ImageKey
 
@@ -79,7 +80,11 @@ def collect(
     if not len(table):
         return replace(contents, study=chosen, remarks=(f"Study {chosen.name} has no ratings yet.",))
     means = image_means(table, chosen.criteria)
-    table = table if with_names else pseudonymized(table, chosen.name)
+    checks = annotator_checks(store, chosen.name, chosen.criteria)
+    if not with_names:
+        everybody = {*map(str, table["annotator"].unique()), *(check.annotator for check in checks)}
+        names = pseudonyms(sorted(everybody), chosen.name)
+        table, checks = pseudonymized(table, names), tuple(renamed(checks, names))
     audit, remarks = _audit(store, chosen)
     return replace(
         contents,
@@ -87,7 +92,7 @@ def collect(
         study=chosen,
         ratings=table,
         agreement=measure_agreement(
-            table, chosen.criteria, replicates=precision.replicates, seed=precision.seed
+            table, chosen.criteria, replicates=precision.replicates, seed=precision.seed, checks=checks
         ),
         audit=audit,
         scatters=_scatters(scores, means, audit),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, select, type_coerce
 
 from nami_bench.store.database import Database
-from nami_bench.store.studies import find_study
+from nami_bench.store.finding import find_study
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 
 if TYPE_CHECKING:
