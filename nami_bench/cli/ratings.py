@@ -8,10 +8,9 @@ import click
 from nami_bench.cli.common import open_bench, say, write_or_print
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
     from nami_bench.cli.common import Bench
-    from nami_bench.domain import Study
+    from nami_bench.leaderboard.dataset_folder import DatasetContent
+    from nami_bench.study import Study
 
 _FORMATS = ("csv", "parquet", "huggingface")
 
@@ -80,7 +79,7 @@ def _say_recorded(what: str, added: int, known: int) -> None:
 def export(
     study: str | None, format_: str | None, with_images: bool, pseudonyms: bool | None, output: Path | None
 ) -> None:
-    """Write a study's ratings: the last of each, where an annotator corrected one.
+    """Write a study's ratings or comparisons: the last of each, where an annotator corrected one.
 
     As CSV, as Parquet with the criteria inside, or as a folder for the Hugging Face hub (huggingface): a
     card, the ratings, the prompts and the images' hashes. `nami-bench leaderboard --ratings` reads all three.
@@ -97,49 +96,41 @@ def export(
         chosen = choose_study(bench.store, study)
         if chosen is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
-        table = bench.store.ratings_table(chosen.name)
-        if chosen_format == "huggingface":
-            assert output is not None
-            _write_folder(bench, chosen, table, output, with_images, with_names=pseudonyms is False)
-        else:
-            _write_file(bench, chosen, table, output, chosen_format, pseudonyms is True)
-    say(f"study {chosen.name}: {len(table)} ratings")
+        content = _content(bench, chosen)
+        if pseudonyms or (pseudonyms is None and chosen_format == "huggingface"):
+            content = content.pseudonymous()
+        _write(bench, content, output, chosen_format, with_images)
+    count = len(content.comparisons) or len(content.ratings)
+    say(f"study {chosen.name}: {count} {'comparisons' if content.comparisons else 'ratings'}")
 
 
-def _write_folder(
-    bench: "Bench", study: "Study", table: "DataFrame", output: Path, with_images: bool, with_names: bool
-) -> None:
-    from nami_bench.leaderboard.dataset_folder import DatasetContent, write_dataset_folder
+def _content(bench: "Bench", study: "Study") -> "DatasetContent":
+    from nami_bench.leaderboard.dataset_folder import DatasetContent
 
-    prompt_set = bench.store.prompt_set(study.prompt_set)
     records = bench.store.images(models=study.models, prompt_set=study.prompt_set)
-    images = [record for record in records if record.sample < study.samples]
-    images_dir = bench.workspace.images_dir if with_images else None
-    content = DatasetContent(study, prompt_set, table, images)
-    write_dataset_folder(output, content, images_dir=images_dir, with_names=with_names)
-    say(f"wrote {output}")
+    return DatasetContent(
+        study=study,
+        prompt_set=bench.store.prompt_set(study.prompt_set),
+        ratings=bench.store.ratings_table(study.name),
+        images=[record for record in records if record.sample < study.samples],
+        comparisons=bench.store.comparisons(study.name),
+    )
 
 
-def _write_file(
-    bench: "Bench",
-    study: "Study",
-    table: "DataFrame",
-    output: Path | None,
-    format_: str,
-    pseudonymous: bool,
+def _write(
+    bench: "Bench", content: "DatasetContent", output: Path | None, format_: str, with_images: bool
 ) -> None:
-    from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
+    from nami_bench.leaderboard.comparisons_file import comparisons_csv
+    from nami_bench.leaderboard.dataset_folder import parquet_of, write_dataset_folder
+    from nami_bench.leaderboard.ratings_file import ratings_csv
 
-    if pseudonymous:
-        names = pseudonyms(map(str, table["annotator"].unique()), study.name)
-        table = pseudonymized(table, names)
-    if format_ == "parquet":
-        from nami_bench.leaderboard.dataset_folder import about_study
-        from nami_bench.leaderboard.ratings_parquet import ratings_parquet
-
-        about = about_study(study, bench.store.prompt_set(study.prompt_set))
-        write_or_print(output, ratings_parquet(table, study.criteria, about))
+    if format_ == "huggingface":
+        assert output is not None  # checked before anything is read
+        write_dataset_folder(output, content, bench.workspace.images_dir if with_images else None)
+        say(f"wrote {output}")
+    elif format_ == "parquet":
+        write_or_print(output, parquet_of(content))
+    elif content.study.mode == "pairwise":
+        write_or_print(output, comparisons_csv(content.comparisons))
     else:
-        from nami_bench.leaderboard.ratings_file import ratings_csv
-
-        write_or_print(output, ratings_csv(table))
+        write_or_print(output, ratings_csv(content.ratings))

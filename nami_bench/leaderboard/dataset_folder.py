@@ -8,7 +8,7 @@ data/images-00000-of-N.parquet  what became of each image; its bytes, if wanted
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,17 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nami_bench import __version__
-from nami_bench.domain import SIMULATED_PREFIX, ImageRecord, ImageState, PromptSet, Study
+from nami_bench.domain import SIMULATED_PREFIX, Comparison, ImageRecord, ImageState, PromptSet
 from nami_bench.errors import InputError, StorageError
 from nami_bench.images import make_folder, read_recorded, write_bytes
+from nami_bench.leaderboard.comparisons_parquet import comparisons_parquet
 from nami_bench.leaderboard.markup import markdown_text
 from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.leaderboard.ratings_parquet import ratings_parquet
+from nami_bench.study import Mode, Study
 
 RATINGS_FILE = Path("data") / "ratings.parquet"
+COMPARISONS_FILE = Path("data") / "comparisons.parquet"
 _BYTES_PER_FILE = 400_000_000  # the hub's advice is to stay below 500 MB
 _IMAGE_COLUMNS = {
     **dict.fromkeys(("model", "prompt_id"), pa.string()),
@@ -40,39 +43,62 @@ _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1
 
 @dataclass(frozen=True, slots=True)
 class DatasetContent:
-    """What goes into the folder: a study's ratings (tidy table), its prompts, and its images' records."""
+    """What goes into the folder: a study's ratings (tidy table) or comparisons, its prompts, its images."""
 
     study: Study
     prompt_set: PromptSet
     ratings: pd.DataFrame
     images: Sequence[ImageRecord]
+    comparisons: Sequence[Comparison] = ()
+    is_pseudonymous: bool = False
+
+    @property
+    def annotators(self) -> list[str]:
+        """The names of those who rated or compared."""
+        compared = dict.fromkeys(one.annotator for one in self.comparisons)
+        return [*map(str, self.ratings["annotator"].unique()), *compared]
+
+    @property
+    def judged(self) -> set[tuple[str, str, int]]:
+        """(prompt id, model, sample) of the images that anybody rated or compared."""
+        rated = self.ratings[["prompt_id", "model", "sample"]].drop_duplicates()
+        compared = ((c.prompt_id, m, c.sample) for c in self.comparisons for m in (c.left, c.right))
+        return {*rated.itertuples(index=False, name=None), *compared}
+
+    def pseudonymous(self) -> "DatasetContent":
+        """The same with pseudonyms in the place of people's names (see `pseudonyms`)."""
+        names = pseudonyms(self.annotators, self.study.name)
+        comparisons = [replace(one, annotator=names[one.annotator]) for one in self.comparisons]
+        ratings = pseudonymized(self.ratings, names)
+        return replace(self, ratings=ratings, comparisons=comparisons, is_pseudonymous=True)
 
 
-def write_dataset_folder(
-    folder: Path, content: DatasetContent, *, images_dir: Path | None = None, with_names: bool = False
-) -> None:
-    """Write the folder, which must be new or empty.
+def parquet_of(content: DatasetContent) -> bytes:
+    """The ratings, or comparisons, with the study's configuration in the metadata."""
+    study = content.study
+    about = about_study(study, content.prompt_set)
+    if study.mode == Mode.PAIRWISE:
+        return comparisons_parquet(content.comparisons, study.criteria, about)
+    return ratings_parquet(content.ratings, study.criteria, about)
 
-    With `images_dir` the images' bytes are included. Annotators are pseudonymized unless `with_names`.
-    Raises InputError where there are no ratings or the folder holds something, StorageError where the disk
-    refuses, ImageError for an image that is recorded but not there.
+
+def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path | None = None) -> None:
+    """Write the folder, which must be new or empty; with `images_dir` the images' bytes are included.
+
+    Raises InputError where there is nothing to write or the folder holds something, StorageError where the
+    disk refuses, ImageError for an image that is not the one that was recorded.
     """
-    if not len(content.ratings):
+    if not len(content.ratings) and not content.comparisons:
         raise InputError(f"study {content.study.name!r} has no ratings yet: there is nothing to export")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there already: name a new or empty folder")
-    study = content.study
-    names = pseudonyms(map(str, content.ratings["annotator"].unique()), study.name)
-    table = content.ratings if with_names else pseudonymized(content.ratings, names)
-    write_bytes(
-        folder / RATINGS_FILE, ratings_parquet(table, study.criteria, about_study(study, content.prompt_set))
-    )
+    write_bytes(folder / (COMPARISONS_FILE if content.comparisons else RATINGS_FILE), parquet_of(content))
     _write(folder / "data" / "prompts.parquet", [_prompts(content.prompt_set)])
     parts = list(_parts(content.images, images_dir))
     for number, part in enumerate(parts):
         name = f"images-{number:05d}-of-{len(parts):05d}.parquet"
         _write(folder / "data" / name, _image_tables(part, images_dir))
-    card = _card(content, with_images=images_dir is not None, pseudonymous=not with_names)
+    card = _card(content, with_images=images_dir is not None)
     write_bytes(folder / "README.md", card.encode())
 
 
@@ -145,27 +171,28 @@ def _write(path: Path, tables: Iterable[pa.Table]) -> None:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _card(content: DatasetContent, *, with_images: bool, pseudonymous: bool) -> str:
+def _card(content: DatasetContent, *, with_images: bool) -> str:
     environment = Environment(
         loader=PackageLoader("nami_bench.leaderboard"),
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    names = [str(name) for name in content.ratings["annotator"].unique()]
-    ratings = len(content.ratings)
-    rated = content.ratings[["model", "prompt_id", "sample"]].drop_duplicates()
+    names = content.annotators
+    answers = len(content.comparisons) or len(content.ratings)
+    judged = content.judged
     return environment.get_template("dataset_card.md").render(
         study=content.study,
         models=content.study.models,
         annotators=len(names),
         simulated=sum(name.startswith(SIMULATED_PREFIX) for name in names),
-        ratings=ratings,
-        images=len(rated),
-        prompts=rated["prompt_id"].nunique(),
-        size=next((name for below, name in _SIZES if ratings < below), "n>10M"),
+        answers=answers,
+        pairwise=bool(content.comparisons),
+        images=len(judged),
+        prompts=len({prompt for prompt, _, _ in judged}),
+        size=next((name for below, name in _SIZES if answers < below), "n>10M"),
         prompt_set_sha256=content.prompt_set.sha256,
         with_images=with_images,
-        pseudonymous=pseudonymous,
+        pseudonymous=content.is_pseudonymous,
         version=__version__,
         text=markdown_text,
         quoted=_json,

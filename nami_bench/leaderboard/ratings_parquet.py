@@ -55,6 +55,13 @@ def ratings_parquet(
     Its metadata hold the criteria, so that `embedded_criteria` finds them, and `about`: what else a reader
     should know (JSON).
     """
+    plain = {name: table[name].astype(object) for name in table.select_dtypes("category").columns}
+    arrow = pa.Table.from_pandas(table.assign(**plain)[list(COLUMNS)], SCHEMA, preserve_index=False)
+    return parquet_bytes(arrow, criteria, about)
+
+
+def parquet_bytes(table: pa.Table, criteria: Sequence[Criterion], about: Mapping[str, Any] | None) -> bytes:
+    """A Parquet file of `table` with the criteria and `about` in its metadata."""
     metadata = {
         **(about or {}),
         "criteria": [
@@ -68,9 +75,7 @@ def ratings_parquet(
             for c in criteria
         ],
     }
-    plain = {name: table[name].astype(object) for name in table.select_dtypes("category").columns}
-    arrow = pa.Table.from_pandas(table.assign(**plain)[list(COLUMNS)], SCHEMA, preserve_index=False)
-    described = arrow.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, default=str)})
+    described = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, default=str)})
     sink = pa.BufferOutputStream()
     pq.write_table(described, sink, compression="zstd")
     return bytes(sink.getvalue())

@@ -1,12 +1,23 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace
-from nami_bench.domain import Criterion, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Study
+from nami_bench.domain import (
+    Comparison,
+    Criterion,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Outcome,
+    Prompt,
+    PromptSet,
+    Study,
+)
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import Store
 
@@ -120,3 +131,34 @@ def test_exports_that_cannot_be_are_refused(
     error = run(root, "ratings", "export", *arguments, fails=True).exception
     assert isinstance(error, InputError) and words in str(error)
     assert not (tmp_path / "new").exists()
+
+
+def test_comparisons_are_exported_in_every_form(root: Path, tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
+        store.add_model(ModelCard("n", "shapes"))
+        store.put_image(
+            ImageRecord(
+                "n", "set", "00000", 0, ImageState.DONE, path="n.png", sha256="1" * 64, width=8, height=8
+            )
+        )
+        store.add_study(Study("pairs", "set", ("m", "n"), (Criterion("beauty", 1),), mode="pairwise"))
+        store.add_comparisons(
+            [
+                Comparison("pairs", "lena", "00000", 0, "beauty", "n", "m", Outcome.LEFT),
+                Comparison("pairs", "omar", "00000", 0, "beauty", "m", "n", None, "too dark"),
+            ]
+        )
+    text = run(root, "ratings", "export", "--study", "pairs").stdout
+    assert text.splitlines()[1].startswith("pairs,lena,00000,0,beauty,n,m,left")
+    run(root, "ratings", "export", "--study", "pairs", "-o", str(tmp_path / "pairs.parquet"))
+    rows = pq.read_table(tmp_path / "pairs.parquet").to_pylist()
+    assert [(r["annotator"], r["left"], r["outcome"], r["reason"]) for r in rows] == [
+        ("lena", "n", "left", None),
+        ("omar", "m", None, "too dark"),
+    ]
+    run(root, "ratings", "export", "--study", "pairs", "--format", "huggingface", "-o", str(tmp_path / "out"))
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "config_name: comparisons" in card and "2 verdicts that 2 annotators" in card
+    hidden = pq.read_table(tmp_path / "out" / "data" / "comparisons.parquet").to_pylist()
+    assert {row["annotator"] for row in hidden} == {"annotator-01", "annotator-02"}
+    assert not (tmp_path / "out" / "data" / "ratings.parquet").exists()

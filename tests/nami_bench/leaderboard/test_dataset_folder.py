@@ -65,11 +65,11 @@ def test_the_folder_alone_gives_the_same_leaderboard(
 
 
 def test_people_are_pseudonyms_unless_names_are_wanted(content: DatasetContent, tmp_path: Path) -> None:
-    write_dataset_folder(tmp_path / "hidden", content)
+    write_dataset_folder(tmp_path / "hidden", content.pseudonymous())
     table, _ = load_ratings(tmp_path / "hidden")
     assert set(table["annotator"]) == {"annotator-01", "annotator-02"}
     assert b"ann" not in (tmp_path / "hidden" / "README.md").read_bytes().replace(b"annotat", b"")
-    write_dataset_folder(tmp_path / "named", content, with_names=True)
+    write_dataset_folder(tmp_path / "named", content)
     assert set(load_ratings(tmp_path / "named")[0]["annotator"]) == {"ann", "ben"}
 
 
@@ -82,7 +82,7 @@ def test_pseudonyms_are_stable_and_leave_simulated_annotators_alone() -> None:
 
 
 def test_images_are_embedded_on_wish_as_the_hub_wants_them(content: DatasetContent, tmp_path: Path) -> None:
-    write_dataset_folder(tmp_path / "out", content, images_dir=tmp_path / "images")
+    write_dataset_folder(tmp_path / "out", content, tmp_path / "images")
     (path,) = (tmp_path / "out" / "data").glob("images-*.parquet")
     features = json.loads(pq.read_schema(path).metadata[b"huggingface"])["info"]["features"]
     assert features["image"] == {"_type": "Image"} and features["sample"]["dtype"] == "int64"
@@ -100,7 +100,7 @@ def test_many_images_are_spread_over_files(
     content: DatasetContent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dataset_folder, "_BYTES_PER_FILE", 200)
-    write_dataset_folder(tmp_path / "out", content, images_dir=tmp_path / "images")
+    write_dataset_folder(tmp_path / "out", content, tmp_path / "images")
     paths = sorted((tmp_path / "out" / "data").glob("images-*.parquet"))
     assert len(paths) > 2 and paths[0].name == f"images-00000-of-{len(paths):05d}.parquet"
     assert sum(pq.read_metadata(path).num_rows for path in paths) == 16
@@ -118,7 +118,7 @@ def test_changed_images_full_folders_and_empty_studies_are_refused(
 ) -> None:
     next((tmp_path / "images").rglob("*.png")).write_bytes(b"other")
     with pytest.raises(ImageError, match="is not the file that was recorded"):
-        write_dataset_folder(tmp_path / "out", content, images_dir=tmp_path / "images")
+        write_dataset_folder(tmp_path / "out", content, tmp_path / "images")
     with pytest.raises(InputError, match="is there already"):
         write_dataset_folder(tmp_path / "images", content)
     with pytest.raises(InputError, match="no ratings yet"):
