@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from evaluation.human.ratings_array import RatingsArray
 from evaluation.human.scores import model_scores
 from evaluation.human.table import ratings_table
-from nami_bench.domain import ImageRecord, ImageState, Prompt, Score, SetScore, Study
+from nami_bench.domain import ImageRecord, ImageState, Prompt, Score, SetScore
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.automatic import automatic_columns, automatic_score, automatic_set_score
 from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts, without_annotators
@@ -22,6 +22,7 @@ from nami_bench.leaderboard.rows import (
     Status,
 )
 from nami_bench.leaderboard.uncertainty import with_uncertainty
+from nami_bench.study import Mode, Study
 
 if TYPE_CHECKING:
     from nami_bench.store import Store
@@ -53,6 +54,10 @@ def leaderboard_from_store(
     found = _collect(store, chosen, prompt_set, stratum)
     table = ratings_table([]) if chosen is None else store.ratings_table(chosen.name)
     table, cautions = without_annotators(table, without)
+    if chosen is not None and chosen.mode == Mode.PAIRWISE:
+        cautions += (
+            f"study {chosen.name} compares pairs of images: its verdicts are not scores and not here",
+        )
     ratings = None
     if chosen is None:
         if not found.models:

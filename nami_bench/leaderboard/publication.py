@@ -39,9 +39,7 @@ def leaderboard_latex(board: Leaderboard) -> bytes:
     ]
     for position, table in enumerate(text_tables(board)):
         caption = f"{latex_text(table.title)} ({about})."
-        if position == 0:
-            caption = " ".join([caption, *map(latex_text, remarks)])
-        lines += ["", *_latex_table(table, caption)]
+        lines += ["", *_latex_table(table, caption, remarks if position == 0 else [])]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -57,7 +55,7 @@ def _markdown_row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _latex_table(table: TextTable, caption: str) -> Iterator[str]:
+def _latex_table(table: TextTable, caption: str, remarks: Sequence[str]) -> Iterator[str]:
     yield r"\begin{table}"
     yield r"  \centering"
     yield rf"  \caption{{{caption}}}"
@@ -71,6 +69,10 @@ def _latex_table(table: TextTable, caption: str) -> Iterator[str]:
         yield f"    {_latex_row(marked)}"
     yield r"    \bottomrule"
     yield r"  \end{tabular}"
+    if remarks:
+        yield r"  \par\medskip\begin{minipage}{\linewidth}\footnotesize"
+        yield from (f"    {latex_text(remark)}" for remark in remarks)
+        yield r"  \end{minipage}"
     yield r"\end{table}"
 
 

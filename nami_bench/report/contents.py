@@ -9,7 +9,7 @@ import pandas as pd
 from evaluation.audit.results import Audit
 from evaluation.human.scores import total_score
 from evaluation.human.table import IMAGE
-from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score, Study
+from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.agreement import Agreement, measure_agreement
 from nami_bench.leaderboard.audit import CRITERION, audit_from_store
@@ -18,6 +18,7 @@ from nami_bench.leaderboard.from_store import choose_study, leaderboard_from_sto
 from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.leaderboard.rows import Leaderboard, Precision
 from nami_bench.report.gallery import Gallery, ImageKey
+from nami_bench.study import Mode, Study
 
 if TYPE_CHECKING:
     from nami_bench.store import Store
@@ -78,7 +79,12 @@ def collect(
         return contents
     table = store.ratings_table(chosen.name)
     if not len(table):
-        return replace(contents, study=chosen, remarks=(f"Study {chosen.name} has no ratings yet.",))
+        lacks = (
+            "compares pairs: its verdicts are not in this report"
+            if chosen.mode == Mode.PAIRWISE
+            else ("has no ratings yet")
+        )
+        return replace(contents, study=chosen, remarks=(f"Study {chosen.name} {lacks}.",))
     means = image_means(table, chosen.criteria)
     checks = annotator_checks(store, chosen.name, chosen.criteria)
     if not with_names:

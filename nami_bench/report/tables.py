@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from evaluation.audit.results import Audit, Estimate
 from nami_bench.leaderboard.text import TextTable
+from nami_bench.study import Study
 
 _VERDICT_COLUMNS = ("task", "images", "GenEval right, %", "people right, %", "agree, %", "kappa", "AUC")
 _DRIFT_COLUMNS = ("model", "images", "GenEval, %", "people, %", "GenEval less people")
@@ -46,6 +47,28 @@ def audit_tables(audit: Audit) -> Iterator[TextTable]:
             for found in judge.drift
         ]
         yield table("Accuracy by GenEval and by people, mean over tasks", _DRIFT_COLUMNS, drift)
+
+
+def screening_rules(study: Study) -> Iterator[str]:
+    """What the study does to find annotators who do not look, in words."""
+    checks = study.checks
+    if any(item.kind == "qualification" for item in study.check_items):
+        yield f"Annotators begin when they pass {checks.pass_mark:.0%} of the qualification items."
+    if checks.gold_every:
+        yield f"One in {checks.gold_every} items has a known answer."
+    if checks.gold_pass:
+        yield (
+            f"Paused is who passes fewer than {checks.gold_pass:.0%} of the last {checks.gold_window} of them."
+        )
+    if checks.repeat_every:
+        yield f"One in {checks.repeat_every} items is repeated, {checks.repeat_distance} or more later."
+    if checks.fastest_ms:
+        yield (
+            f"Paused is who takes less than {checks.fastest_ms / 1000:g} s for most of the last "
+            f"{checks.window} items."
+        )
+    if checks.constant:
+        yield f"Paused is who gives the same answers to {checks.constant} items in a row."
 
 
 def table(

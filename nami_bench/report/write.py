@@ -25,7 +25,7 @@ from nami_bench.report.contents import ReportContents
 from nami_bench.report.drawing import Plot
 from nami_bench.report.gallery import write_gallery
 from nami_bench.report.provenance import images_csv, provenance
-from nami_bench.report.tables import audit_tables, correlation_table
+from nami_bench.report.tables import audit_tables, correlation_table, screening_rules
 
 _ASSETS = ("report.css", "report.js")
 _MARK = "report.json"
@@ -160,6 +160,7 @@ def _page(
         "with_images": with_images,
         "about": about,
         "study": contents.study,
+        "rules": list(screening_rules(contents.study)) if contents.study else [],
     }
     return environment.get_template("report.html").render(values).encode()
 
