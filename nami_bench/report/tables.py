@@ -57,9 +57,7 @@ def screening_rules(study: Study) -> Iterator[str]:
     if checks.gold_every:
         yield f"One in {checks.gold_every} items has a known answer."
     if checks.gold_pass:
-        yield (
-            f"Paused is who passes fewer than {checks.gold_pass:.0%} of the last {checks.gold_window} of them."
-        )
+        yield f"Paused is who passes fewer than {checks.gold_pass:.0%} of the last {checks.gold_window}."
     if checks.repeat_every:
         yield f"One in {checks.repeat_every} items is repeated, {checks.repeat_distance} or more later."
     if checks.fastest_ms:
