@@ -1,216 +1,82 @@
-"""The annotation server: log-in, items, images; Gradio draws the page.
+"""The application put together: the gate, log-in, the work (`routes`), the pages (`views`), and errors."""
 
-Items and images have routes of their own beside Gradio's: no event queue, no file cache and no
-session state of Gradio's is in the way of a score, and nothing but these routes carries data.
-"""
-
-import html
 import logging
-import math
-import socket
-from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from string import Template
-from typing import Annotated, Any
 
-import gradio
-import uvicorn
-from fastapi import FastAPI, Form, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
-from fastapi.staticfiles import StaticFiles
-from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
+from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException
 
-from annotator_app.access import Gate, sign_in, sign_out
-from annotator_app.sessions import CANNOT_JUDGE, RatingSession, open_study
-from annotator_app.views import PAGE_STYLE, STATIC, THEME, build_page
-from nami_bench.domain import Criterion, Study
-from nami_bench.errors import ImageError, InputError, NamiBenchError, WorkError
+from annotator_app.access import Gate
+from annotator_app.admin_routes import add_admin_routes
+from annotator_app.login import add_login
+from annotator_app.routes import add_routes
+from annotator_app.views import STATIC, add_pages
+from nami_bench.domain import Study
+from nami_bench.errors import ImageError, InputError, NamiBenchError, RefusedError
 from nami_bench.store import Store
 
-_DAY_MS = 86_400_000
 _log = logging.getLogger(__name__)
 
-
-class Submission(BaseModel):
-    """What the rating screen sends; numbers must be numbers."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    values: dict[str, StrictInt | StrictFloat]
-    reasons: dict[str, str]
-    duration_ms: Annotated[int, Field(strict=True, ge=0, le=_DAY_MS)]
+_STATUS = {
+    "bad_answers": 400,
+    "not_yours": 404,
+    "taken_over": 409,
+    "reused_client_token": 409,
+    "answered": 409,
+    "paused": 409,
+    "withdrawn": 410,
+    "address_expired": 410,
+}
+"""The HTTP status for the codes of RefusedError."""
 
 
 def build_app(store: Store, images_dir: Path, study: Study) -> FastAPI:
     """The whole application for one study; every annotator's state is in `store` alone."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Gate, authenticate=store.authenticate)
+    app.add_middleware(Gate, find=store.session_annotator)
     _handle_errors(app)
-    _add_login(app, store, study)
-    _add_items(app, cache(lambda annotator: RatingSession(store, images_dir, study, annotator)))
+    add_login(app, store, study)
+    add_routes(app, store, images_dir, study.name)
+    add_admin_routes(app, store, study.name)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
-    app.mount("/app", StaticFiles(directory=STATIC))
-    gradio.mount_gradio_app(
-        app,
-        build_page(study),
-        path="/",
-        auth_dependency=lambda request: getattr(request.state, "annotator", None),
-        footer_links=[],
-        run_history=False,
-        enable_monitoring=False,
-        mcp_server=False,
-        pwa=False,
-        ssr_mode=False,
-        show_error=False,
-        theme=THEME,
-        css=PAGE_STYLE,
-    )
+    add_pages(app, study)
     return app
-
-
-def serve(
-    store: Store,
-    images_dir: Path,
-    study_name: str | None,
-    host: str,
-    port: int,
-    on_ready: Callable[[str, Study], object] = lambda address, study: None,
-) -> None:
-    """Serve a study (None: the newest) until interrupted; port 0 takes a free one.
-
-    `on_ready(address, study)` is called once the address takes connections. Raises InputError where
-    there is nothing to annotate or the address cannot be had, WorkError where the server fails to start.
-    """
-    study = open_study(store, study_name)
-    with _listen(host, port) as listener:
-        app = build_app(store, images_dir, study)
-        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            app,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-        on_ready(address, study)
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            return
-        if not server.started:
-            raise WorkError("the annotation server did not start: the lines above say why")
-
-
-def _add_login(app: FastAPI, store: Store, study: Study) -> None:
-    page = Template((STATIC / "login.html").read_text(encoding="utf-8"))
-
-    def login_page(problem: str = "", status: int = 200) -> HTMLResponse:
-        filled = page.substitute(study=html.escape(study.name), problem=html.escape(problem))
-        return HTMLResponse(filled, status)
-
-    @app.get("/login")
-    def ask() -> HTMLResponse:
-        return login_page()
-
-    @app.post("/login")
-    def login(request: Request, name: Annotated[str, Form()], token: Annotated[str, Form()]) -> Response:
-        name, token = name.strip(), token.strip()
-        if store.authenticate(name, token) is None:
-            return login_page("This name and token do not match, or the account is disabled.", 401)
-        response = RedirectResponse("./", 303)
-        sign_in(response, name, token, https=request.url.scheme == "https")
-        return response
-
-    @app.post("/logout")
-    def logout() -> Response:
-        response = RedirectResponse("login", 303)
-        sign_out(response)
-        return response
-
-
-def _add_items(app: FastAPI, session_of: Callable[[str], RatingSession]) -> None:
-    @app.get("/item")
-    def item(request: Request) -> dict[str, Any]:
-        session = session_of(request.state.annotator)
-        item, progress = session.next_item(), session.progress()
-        return {
-            "annotator": request.state.annotator,
-            "done": progress.done,
-            "total": progress.total,
-            "reasons": CANNOT_JUDGE,
-            "item": item
-            and {
-                "token": item.token,
-                "prompt": item.prompt,
-                "criteria": [_criterion_json(c) for c in item.criteria],
-            },
-        }
-
-    @app.post("/item/{token}", status_code=204)
-    def submit(request: Request, token: str, scores: Submission) -> None:
-        session = session_of(request.state.annotator)
-        session.submit(token, scores.values, scores.reasons, scores.duration_ms)
-
-    @app.get("/item/{token}.png")
-    def image(request: Request, token: str) -> Response:
-        return Response(session_of(request.state.annotator).image_png(token), media_type="image/png")
-
-
-def _criterion_json(criterion: Criterion) -> dict[str, Any]:
-    span = criterion.maximum - criterion.minimum
-    whole = span >= 4 and all(math.floor(end) == end for end in (criterion.minimum, criterion.maximum))
-    return {
-        "name": criterion.name,
-        "minimum": criterion.minimum,
-        "maximum": criterion.maximum,
-        "step": 1 if whole else span / 100,
-        "anchors": sorted(criterion.anchors.items()),
-    }
 
 
 def _handle_errors(app: FastAPI) -> None:
     """Errors in words for the annotator; paths and other details go to the log only."""
 
-    def answer(status: int, message: str) -> JSONResponse:
-        return JSONResponse({"error": message}, status)
+    def answer(status: int, code: str, message: str) -> JSONResponse:
+        return JSONResponse({"error": message, "code": code}, status)
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: Exception) -> JSONResponse:
-        return answer(422, "the scores were not understood: reload the page")
+        return answer(422, "malformed", "this was not understood: reload the page")
+
+    @app.exception_handler(HTTPException)
+    def unusual(request: Request, error: HTTPException) -> JSONResponse:
+        code = "not_found" if error.status_code in (404, 405) else "malformed"
+        return answer(error.status_code, code, "this was not understood: reload the page")
 
     @app.exception_handler(ImageError)
     def no_image(request: Request, error: Exception) -> JSONResponse:
-        _log.warning("an image cannot be shown: %s", error)
-        return answer(410, "this image cannot be shown")
+        return answer(410, "image_gone", "this image cannot be shown: go on with the next item")
+
+    @app.exception_handler(RefusedError)
+    def refused(request: Request, error: RefusedError) -> JSONResponse:
+        return answer(_STATUS[error.code], error.code, str(error))
 
     @app.exception_handler(InputError)
-    def refused(request: Request, error: Exception) -> JSONResponse:
-        return answer(400, str(error))
+    def wrong(request: Request, error: Exception) -> JSONResponse:
+        return answer(400, "wrong_use", str(error))
 
     @app.exception_handler(NamiBenchError)
     def failed(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s", error)
-        return answer(503, "this did not work just now: try again, or tell the organizer")
+        return answer(503, "unavailable", "this did not work just now: try again, or tell the organizer")
 
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:  # uvicorn logs it
-        return answer(500, "this did not work: please tell the organizer")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise InputError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port or --host"
-        ) from error
-
-
-def _shown(host: str) -> str:
-    if host in ("0.0.0.0", "::", ""):
-        return socket.gethostname()
-    return f"[{host}]" if ":" in host else host
+        return answer(500, "broken", "this did not work: please tell the organizer")

@@ -1,178 +1,201 @@
-"""What an annotator does in a study: get an item, see its image, submit scores.
+"""What an annotator does in a study: get items, see their images, submit answers, go back and correct.
 
-No web framework here, so that simulated annotators take the same way as people.
-
-Which image comes next
-    An annotator's order is a function of the study's seed, the annotator's name and the study's
-    images alone: the images in the order of SHA-256 over (seed, annotator, image), each stratum
-    for itself; the next image comes from the stratum of which this annotator has seen the smallest
-    share. So the strata stay balanced at every moment and end together, no order depends on who
-    else is at work, and anybody can compute it again. What others do has one effect: images that
-    have reached the study's overlap are passed over. In a crossed panel, of as many annotators as
-    the overlap, that never happens. Because choosing is part of the store's transaction, no image
-    gets more ratings than the overlap; and because nobody is finished before every image is either
-    full or known to them, a panel of at least `overlap` annotators fills every image exactly.
+No web framework here, so that simulated annotators take the same way as people. `work` decides in a
+transaction what is next, `order` which item; everything that must last is in the store.
 """
 
-import hashlib
 import logging
-from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from nami_bench.domain import Assignment, Criterion, ImageRecord, Rating, Role, Study
-from nami_bench.errors import ImageError, InputError, StorageError
-from nami_bench.images import anonymous_png, hash_file
-from nami_bench.store import Candidate, Progress, Store
-
-CANNOT_JUDGE = ("image does not load", "prompt unclear", "outside my knowledge", "other")
-"""The reasons for which a criterion may have no value."""
+from annotator_app.addresses import Addresses
+from annotator_app.answers import Answers, Value
+from annotator_app.pictures import Pictures
+from annotator_app.progress import Progress
+from annotator_app.work import Feedback, State, Turn
+from nami_bench.domain import ImageRecord, Role, Study
+from nami_bench.errors import ImageError, InputError, RefusedError, StorageError
+from nami_bench.store import COMPLETED, Desk, Lease, Sent, Store
 
 MAX_UNREADABLE = 20
-"""So many unreadable images in a row are not the images' fault: the image folder is gone."""
+"""So many unreadable images within UNREADABLE_WITHIN_S are not the images' fault: the folder is gone."""
 
+UNREADABLE_WITHIN_S = 600
+LAST = "now"
+"""In place of a token: the item that comes next, so that the one before it is the last completed one."""
+
+T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
+class GivenAnswers:
+    """The answers in force for an item that is visited again."""
+
+    values: Mapping[str, Value]
+    reasons: Mapping[str, str]
+    flag: bool
+    comment: str
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
-    """What an annotator may know of an image to rate: nothing here tells the model."""
+    """What an annotator may know of an item: nothing here tells the model.
+
+    `images` are addresses for `AnnotationSession.image_png`, from left to right.
+    """
 
     token: str
     prompt: str
-    criteria: tuple[Criterion, ...]
+    images: tuple[str, ...]
+    given: GivenAnswers | None = None
 
 
-class RatingSession:
-    """One annotator at work on one study; everything that must last is in the store.
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where an annotator is in a study: `items` has the one in hand first, then those ahead.
 
-    May be used from several threads (two browser tabs of one annotator).
+    `phase` is training, qualification, work, paused, closed, waiting or finished; `code` is a stable key
+    for `message`.
     """
 
-    def __init__(self, store: Store, images_dir: Path, study: Study, annotator: str) -> None:
+    phase: str
+    code: str | None
+    message: str | None
+    progress: Progress
+    items: tuple[Item, ...]
+    feedback: Feedback | None = None
+
+
+class AnnotationSession:
+    """One annotator at work on one study; everything that must last is in the store.
+
+    May be used from several threads and processes (two browser tabs of one annotator, several workers).
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        images_dir: Path,
+        study: str,
+        annotator: str,
+        pictures: Pictures | None = None,
+        key: bytes | None = None,
+    ) -> None:
         self._store = store
         self._images_dir = images_dir
         self._study = study
         self._annotator = annotator
-        self._unreadable: set[tuple[str, str, int]] = set()
+        self._pictures = pictures or Pictures()
+        self._addresses = Addresses(key or store.secret("image-addresses"), annotator)
 
-    def next_item(self) -> Item | None:
-        """The item in hand, or the next one, or None when nothing is left for this annotator.
+    def state(self) -> View:
+        """Where the annotator is; gives out items as needed. Coming back resumes the open item."""
+        return self.state_later().result()
 
-        An image that is missing or changed on disk is never shown: it is taken back as if it had
-        not been assigned, logged, and tried again when everything else is done. Raises
-        StorageError where image after image is unreadable.
+    def state_later(self) -> "Future[View]":
+        """`state`, without waiting for it."""
+        return self._later(lambda turn: turn.state())
+
+    def submit(self, token: str, answers: Answers) -> View:
+        """Record the answers to an item and go on; returns after they are on disk.
+
+        The same client token again changes nothing; another one for an item that is completed is a
+        correction. Raises RefusedError, and records nothing, for answers that do not fit the study or an
+        item that is not this annotator's (any more), StorageError where the disk or database refuses.
         """
-        strata = self._store.study_strata(self._study.name)
+        return self.submit_later(token, answers).result()
 
-        def choose_next(candidates: Sequence[Candidate]) -> Candidate | None:
-            return choose(candidates, self._study, self._annotator, strata, self._unreadable)
+    def submit_later(self, token: str, answers: Answers) -> "Future[View]":
+        """`submit`, without waiting for it."""
+        return self._later(lambda turn: turn.submit(token, answers))
 
-        for _ in range(MAX_UNREADABLE):
-            assignment = self._store.claim(self._study.name, self._annotator, choose_next)
-            if assignment is None:
-                self._unreadable.clear()
-                return None
-            if self._is_readable(assignment.image):
-                return Item(assignment.token, assignment.prompt.text, self._study.criteria)
-            self._store.withdraw(assignment.token, self._annotator)
-        raise StorageError(
-            f"study {self._study.name!r}: {MAX_UNREADABLE} images in a row are missing or changed: "
-            f"check {self._images_dir} with `nami-bench images verify`"
+    def before(self, token: str = LAST) -> Item | None:
+        """The item that this annotator completed before that of `token`; None: there is none.
+
+        Raises RefusedError for a token that is not this annotator's.
+        """
+        return self._store.look(lambda desk: self._before(desk, token))
+
+    def image_png(self, address: str) -> bytes:
+        """The pixels behind an address as PNG without metadata, its bytes different each time.
+
+        An image that is missing or changed on disk is withdrawn from the study and the administrator is
+        told. Raises RefusedError for an address that is not this annotator's or has expired, ImageError for
+        a damaged file, StorageError where so many are missing that the folder must be gone.
+        """
+        token, side = self._addresses.open(address, time.time())
+        assignment = self._store.assignment(token, self._annotator)
+        if assignment.study != self._study or side >= len(assignment.images):
+            raise RefusedError("not_yours", "this image is not for you")
+        image = assignment.images[side]
+        assert image.path is not None and image.sha256 is not None  # only finished images are items
+        try:
+            canvas = self._store.study(self._study).canvas
+            return self._pictures.png(self._images_dir / image.path, image.sha256, canvas)
+        except ImageError as error:
+            self._withdraw(image, error)
+            raise
+
+    def _later(self, job: Callable[[Turn], State]) -> "Future[View]":
+        return self._store.work_later(lambda desk: self._view(job(Turn(desk, self._study, self._annotator))))
+
+    def _view(self, state: State) -> View:
+        return View(
+            state.phase,
+            state.code,
+            state.message,
+            state.progress,
+            tuple(self._item(lease) for lease in state.items),
+            state.feedback,
         )
 
-    def image_png(self, token: str) -> bytes:
-        """The pixels behind a token as PNG without metadata.
+    def _item(self, lease: Lease, sent: Sent | None = None) -> Item:
+        now = time.time()
+        sides = 1 if lease.other_image_id is None else 2
+        return Item(
+            lease.token,
+            lease.prompt,
+            tuple(self._addresses.make(lease.token, side, now) for side in range(sides)),
+            None if sent is None else _given(sent),
+        )
 
-        Raises InputError for a token that is not this annotator's, ImageError for a damaged file.
-        """
-        return anonymous_png(self._path(self._assignment(token).image))
+    def _before(self, desk: Desk, token: str) -> Item | None:
+        member_id = desk.place(self._study, self._annotator)
+        until = None
+        if token != LAST:
+            lease = desk.find(token)
+            if lease is None or lease.member_id != member_id:
+                raise RefusedError("not_yours", "this item is not assigned to you")
+            until = lease.id if lease.state == COMPLETED else None
+        found = desk.completed_before(member_id, until)
+        if found is None:
+            return None
+        sent = desk.in_force(found.id)
+        return self._item(found, sent)
 
-    def submit(
-        self,
-        token: str,
-        values: Mapping[str, float],
-        reasons: Mapping[str, str],
-        duration_ms: int | None = None,
-    ) -> None:
-        """Record an item: for each criterion a value on its scale, or a reason of CANNOT_JUDGE.
-
-        `duration_ms` is the annotator's time on the item. Raises InputError, and records nothing,
-        for anything missing, contradictory or off its scale, or a token that is not this annotator's.
-        """
-        if both := sorted(values.keys() & reasons.keys()):
-            raise InputError(f"{both[0]} has both a value and a reason for having none: give one of them")
-        for criterion, reason in reasons.items():
-            if reason not in CANNOT_JUDGE:
-                raise InputError(f"{criterion}: unknown reason {reason!r}; known: {', '.join(CANNOT_JUDGE)}")
-        image = self._assignment(token).image
-        ratings = [
-            Rating(
-                study=self._study.name,
-                annotator=self._annotator,
-                model=image.model,
-                prompt_id=image.prompt_id,
-                sample=image.sample,
-                criterion=criterion,
-                value=values.get(criterion),
-                reason=reasons.get(criterion),
-                duration_ms=duration_ms,
-            )
-            for criterion in (*values, *reasons)
-        ]
-        self._store.complete(token, self._annotator, ratings)
-
-    def progress(self) -> Progress:
-        """Images done, of those that are for this annotator to do."""
-        return self._store.progress(self._study.name, self._annotator)
-
-    def _assignment(self, token: str) -> Assignment:
-        assignment = self._store.assignment(token, self._annotator)
-        if assignment.study != self._study.name:
-            raise InputError("this item belongs to another study")
-        return assignment
-
-    def _is_readable(self, image: ImageRecord) -> bool:
-        path = self._path(image)
-        try:
-            # The bytes were decoded when they were recorded: if they are the same, they still can be.
-            problem = "" if hash_file(path) == image.sha256 else f"{path} is not the file that was recorded"
-        except ImageError as error:
-            problem = str(error)
-        if problem:
-            _log.warning("study %s: image passed over: %s", self._study.name, problem)
-            self._unreadable.add((image.model, image.prompt_id, image.sample))
-        return not problem
-
-    def _path(self, image: ImageRecord) -> Path:
-        assert image.path is not None  # only finished images are assigned
-        return self._images_dir / image.path
+    def _withdraw(self, image: ImageRecord, error: ImageError) -> None:
+        _log.warning("study %s: %s", self._study, error)
+        lately = self._store.withdrawn_lately(self._study, UNREADABLE_WITHIN_S)
+        if lately >= MAX_UNREADABLE or not self._images_dir.is_dir():
+            raise StorageError(
+                f"study {self._study!r}: {MAX_UNREADABLE} images or more are missing or changed: "
+                f"check {self._images_dir} with `nami-bench images verify`"
+            ) from error
+        assert image.path is not None
+        self._store.withdraw_image(
+            image.path,
+            f"{image.model}, prompt {image.prompt_id}, sample {image.sample} cannot be shown "
+            f"and was withdrawn: {error}",
+        )
 
 
-def choose(
-    candidates: Sequence[Candidate],
-    study: Study,
-    annotator: str,
-    strata: Mapping[str, int],
-    unreadable: Set[tuple[str, str, int]] = frozenset(),
-) -> Candidate | None:
-    """The annotator's next image, or None: see the top of this module.
-
-    `candidates` are all images that the annotator was never shown, `strata` counts the images of
-    the study by stratum, `unreadable` holds (model, prompt id, sample) of images to pass over.
-    """
-    unseen = Counter(c.stratum for c in candidates)
-
-    def order(candidate: Candidate) -> tuple[float, bytes]:
-        left = unseen[candidate.stratum]
-        total = max(left, strata.get(candidate.stratum, 0))  # images may arrive between the two counts
-        return 1 - left / total, _rank(study.seed, annotator, candidate)
-
-    free = [
-        c for c in candidates if c.load < study.overlap and (c.model, c.prompt_id, c.sample) not in unreadable
-    ]
-    return min(free, key=order, default=None)
+def _given(sent: Sent) -> GivenAnswers:
+    return GivenAnswers(sent.answers["values"], sent.answers["reasons"], sent.flag, sent.comment)
 
 
 def open_study(store: Store, name: str | None = None) -> Study:
@@ -191,8 +214,3 @@ def open_study(store: Store, name: str | None = None) -> Study:
     if not any(a.active and a.role is not Role.SIMULATED for a in store.annotators()):
         raise InputError("nobody can log in yet: run `nami-bench annotators add NAME`, which prints a token")
     return study
-
-
-def _rank(seed: int, annotator: str, image: Candidate) -> bytes:
-    identity = f"{seed}\n{annotator}\n{image.model}\n{image.prompt_id}\n{image.sample}"
-    return hashlib.sha256(identity.encode()).digest()

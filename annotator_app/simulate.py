@@ -1,6 +1,6 @@
 """Simulated annotators, for demonstrations and for testing the statistics on known ground.
 
-They work through `RatingSession` like people. Their names begin with 'simulated', so that nobody
+They work through `AnnotationSession` like people. Their names begin with 'simulated', so that nobody
 can take their scores for human ones.
 """
 
@@ -8,10 +8,12 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 
-from annotator_app.sessions import CANNOT_JUDGE, Item, RatingSession
+from annotator_app.answers import CANNOT_JUDGE, Answers
+from annotator_app.sessions import AnnotationSession, View
 from nami_bench.domain import (
     SIMULATED_PREFIX,
     Annotator,
@@ -87,25 +89,28 @@ class _Worker:
         if name not in {known.name for known in store.annotators()}:
             store.add_annotator(Annotator(name, Role.SIMULATED))
         self._store, self._name, self._truth, self._seed = store, name, truth, seed
-        self._session = RatingSession(store, images_dir, study, name)
+        self._session = AnnotationSession(store, images_dir, study.name, name)
+        self._criteria = study.criteria
+        self._view: View | None = None
         self._temper = Temper.of(name, seed)
 
     def rate_one(self) -> bool:
         """Rate the next item; False when there is none."""
-        item = self._session.next_item()
-        if item is None:
+        view = self._view or self._session.state()
+        if not view.items:
             return False
-        values, reasons = self._scores(item, self._store.assignment(item.token, self._name))
-        self._session.submit(item.token, values, reasons)
+        token = view.items[0].token
+        values, reasons = self._scores(self._store.assignment(token, self._name))
+        self._view = self._session.submit(token, Answers(uuid4().hex, values, reasons))
         return True
 
-    def _scores(self, item: Item, assignment: Assignment) -> tuple[dict[str, float], dict[str, str]]:
+    def _scores(self, assignment: Assignment) -> tuple[dict[str, float], dict[str, str]]:
         image = assignment.image
         rng = _random(self._seed, self._name, *image.key)
         truth = self._truth(image, assignment.prompt)
         values: dict[str, float] = {}
         reasons: dict[str, str] = {}
-        for criterion in item.criteria:
+        for criterion in self._criteria:
             # Both draws always, so that one criterion's outcome does not shift the next one's.
             excused, error = rng.random() < CANNOT_JUDGE_SHARE, rng.normal()
             if excused:

@@ -1,34 +1,83 @@
-"""The page that Gradio draws: instructions, and the rating screen of static/rate.js."""
+"""The pages: the rating screen as plain files, the administrator's drawn by Gradio.
 
+The rating screen is served outside Gradio's renderer: it then needs no inline script and no
+`eval`, so that a strict Content-Security-Policy can stand over everything an annotator sees, it
+starts with 60 KB instead of megabytes, and it works with any number of server processes.
+"""
+
+import html
+import json
 from pathlib import Path
+from string import Template
 
 import gradio
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+from fastapi.staticfiles import StaticFiles
 
 from nami_bench.domain import Study
 
 STATIC = Path(__file__).parent / "static"
-PAGE_STYLE = (STATIC / "rate.css").read_text(encoding="utf-8")
 
 # Fonts by plain name are the machine's own: nothing is fetched from elsewhere.
-THEME = gradio.themes.Default(
+_THEME = gradio.themes.Default(
     primary_hue="blue",
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
 )
+_START_ADMIN = 'import(new URL("../app/admin.js", document.baseURI)).then((screen) => screen.start(element));'
 
-_START = 'import(new URL("app/rate.js", document.baseURI)).then((screen) => screen.start(element));'
+
+def add_pages(app: FastAPI, study: Study) -> None:
+    """Add "/", the program's files under "/app", and Gradio at "/admin".
+
+    To be called last: Gradio answers everything below "/admin" that has no route yet.
+    """
+    rating = HTMLResponse(render("rate.html", study=study.name))
+    app.get("/", response_class=HTMLResponse)(lambda: rating)
+    app.mount("/app", StaticFiles(directory=STATIC))
+    gradio.mount_gradio_app(
+        app,
+        _admin_page(study),
+        path="/admin",
+        auth_dependency=lambda request: getattr(request.state, "annotator", None),
+        footer_links=[],
+        run_history=False,
+        enable_monitoring=False,
+        mcp_server=False,
+        pwa=False,
+        ssr_mode=False,
+        show_error=False,
+        theme=_THEME,
+        css=(STATIC / "admin.css").read_text(encoding="utf-8"),
+    )
 
 
-def build_page(study: Study) -> gradio.Blocks:
-    """The page of one study, the same for every annotator; rate.js fills in what differs."""
-    page = gradio.Blocks(title=study.name, analytics_enabled=False, fill_width=True)
+def render(page: str, **words: str) -> str:
+    """A page of static/ with its $words (escaped), the languages there are, and the modules it loads."""
+    languages = _languages()
+    options = "".join(
+        f'<option value="{tag}">{html.escape(name)}</option>' for tag, name in languages.items()
+    )
+    modules = sorted(
+        path.name for path in STATIC.glob("*.js") if not path.name.startswith(("theme", "admin", "login"))
+    )
+    return Template((STATIC / page).read_text(encoding="utf-8")).substitute(
+        {key: html.escape(value) for key, value in words.items()},
+        languages=" ".join(languages),
+        language_options=options,
+        preloads="\n  ".join(f'<link rel="modulepreload" href="app/{name}">' for name in modules),
+    )
+
+
+def _languages() -> dict[str, str]:
+    """What static/texts holds: language tag to the language's own name."""
+    files = sorted((STATIC / "texts").glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8"))["language.name"] for file in files}
+
+
+def _admin_page(study: Study) -> gradio.Blocks:
+    page = gradio.Blocks(title=f"{study.name}: administration", analytics_enabled=False, fill_width=True)
     with page:
-        if study.instructions.strip():
-            with gradio.Accordion("Instructions", open=False, elem_id="instructions"):
-                gradio.Markdown(study.instructions)
-        gradio.HTML(
-            (STATIC / "rate.html").read_text(encoding="utf-8"),
-            js_on_load=_START,
-            apply_default_css=False,
-        )
+        gradio.HTML(render("admin.html"), js_on_load=_START_ADMIN, apply_default_css=False)
     return page

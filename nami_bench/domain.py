@@ -6,7 +6,6 @@ at the edges; there is one type for each thing.
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,7 +13,18 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.errors import InputError
+from nami_bench.names import checked_name as checked_name
+from nami_bench.study import CheckItem as CheckItem
+from nami_bench.study import CheckKind as CheckKind
+from nami_bench.study import Checks as Checks
+from nami_bench.study import Criterion as Criterion
+from nami_bench.study import CriterionText as CriterionText
+from nami_bench.study import Mode as Mode
+from nami_bench.study import Outcome as Outcome
+from nami_bench.study import Pairs as Pairs
+from nami_bench.study import Panel as Panel
+from nami_bench.study import Study as Study
 
 STRATA = ("short", "community", "long")
 GENEVAL_TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
@@ -32,17 +42,6 @@ GENEVAL_CLASSES = (
     "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
 )  # fmt: skip
 """The 80 COCO classes in COCO's order, three of them under the names GenEval gives them."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-
-
-def checked_name(kind: str, name: str) -> str:
-    """Return `name` if it is safe as a folder name and in a URL, else raise InputError."""
-    if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{kind} name {name!r} is not usable: take up to 100 letters, digits, '.', '_' or '-', "
-            "beginning with a letter or digit"
-        )
-    return name
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,79 +238,6 @@ class SetScore:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """One rated quality with its scale and the words at its anchors."""
-
-    name: str
-    weight: float
-    minimum: float = 0.0
-    maximum: float = 100.0
-    anchors: Mapping[float, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        checked_name("criterion", self.name)
-        if not self.minimum < self.maximum:
-            raise InputError(f"criterion {self.name!r}: minimum must be below maximum")
-        if self.weight < 0:
-            raise InputError(f"criterion {self.name!r}: the weight must not be negative")
-        outside = [at for at in self.anchors if not self.minimum <= at <= self.maximum]
-        if outside:
-            raise InputError(f"criterion {self.name!r}: the anchor {outside[0]:g} lies outside the scale")
-
-    def check(self, value: float) -> float:
-        """Return `value` if it lies on the scale, else raise InputError."""
-        if not self.minimum <= value <= self.maximum:  # also catches NaN
-            raise InputError(
-                f"{self.name} rating {value:g} is outside its scale {self.minimum:g} to {self.maximum:g}"
-            )
-        return value
-
-    def rescale(self, value: float) -> float:
-        """Map the scale linearly onto 0-100."""
-        return 100.0 * (value - self.minimum) / (self.maximum - self.minimum)
-
-
-@dataclass(frozen=True, slots=True)
-class Study:
-    """An annotation study: who is judged, on which prompts, by which criteria.
-
-    `overlap` annotators rate each image; `samples` images per prompt and model are shown;
-    `seed` fixes every annotator's order.
-    """
-
-    name: str
-    prompt_set: str
-    models: tuple[str, ...]
-    criteria: tuple[Criterion, ...]
-    mode: str = "rating"
-    overlap: int = 5
-    samples: int = 1
-    seed: int = 0
-    instructions: str = ""
-
-    def __post_init__(self) -> None:
-        checked_name("study", self.name)
-        if self.mode != "rating":
-            raise InputError(f"study {self.name!r}: mode {self.mode!r} is not supported; use 'rating'")
-        if not self.models or len(set(self.models)) != len(self.models):
-            raise InputError(f"study {self.name!r}: name at least one model, each once")
-        names = [c.name for c in self.criteria]
-        if not names or len(set(names)) != len(names):
-            raise InputError(f"study {self.name!r}: name at least one criterion, each once")
-        if sum(c.weight for c in self.criteria) <= 0:
-            raise InputError(f"study {self.name!r}: the criteria's weights must not all be zero")
-        if self.overlap < 1 or self.samples < 1:
-            raise InputError(f"study {self.name!r}: overlap and samples must be at least 1")
-
-    def criterion(self, name: str) -> Criterion:
-        """The criterion called `name`; raises UnknownNameError."""
-        for criterion in self.criteria:
-            if criterion.name == name:
-                return criterion
-        raise UnknownNameError("criterion", name, [c.name for c in self.criteria])
-
-
 class Role(StrEnum):
     """What an account may do. Simulated annotators cannot log in."""
 
@@ -368,12 +294,108 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """One annotator's verdict on two models' images of one prompt, by one criterion.
+
+    `left` and `right` are the models as they stood on the screen; `outcome` is None, with a `reason`,
+    where the annotator could not judge. `position` counts the items of this annotator from 1 on.
+    """
+
+    study: str
+    annotator: str
+    prompt_id: str
+    sample: int
+    criterion: str
+    left: str
+    right: str
+    outcome: Outcome | None
+    reason: str | None = None
+    position: int | None = None
+    duration_ms: int | None = None
+    created_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if (self.outcome is None) == (self.reason is None):
+            raise InputError(
+                f"comparison of {self.criterion} by {self.annotator!r}: give an outcome, "
+                "or a reason for having none"
+            )
+
+    @property
+    def winner(self) -> str | None:
+        """The preferred model, None where neither was."""
+        return (
+            {Outcome.LEFT: self.left, Outcome.RIGHT: self.right}.get(self.outcome) if self.outcome else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAnswer:
+    """An answer that the study does not count: to an item with a known answer, or to a repeated one.
+
+    `kind` is training, qualification, gold or repeat. `values` and `reasons` are by criterion, as in a
+    rating or comparison. `expected` is what passes (see `CheckItem`), `passed` whether it did; for a
+    repeated item `expected` holds the first answer and `passed` is None. `revision` counts corrections.
+    """
+
+    study: str
+    annotator: str
+    kind: str
+    prompt_id: str
+    sample: int
+    models: tuple[str, ...]
+    values: Mapping[str, float | str]
+    reasons: Mapping[str, str]
+    expected: Mapping[str, Any]
+    passed: bool | None
+    revision: int
+    duration_ms: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
-    """One image shown to one annotator of one study; `token` is the opaque handle the browser sees."""
+    """One item shown to one annotator; `token` is the opaque handle the browser sees.
+
+    `images` stand from left to right; there is one in rating mode. `kind` is study, training, qualification,
+    gold or repeat; `state` is open, expired or completed.
+    """
 
     token: str
     study: str
     annotator: str
-    image: ImageRecord
+    kind: str
+    state: str
+    images: tuple[ImageRecord, ...]
     prompt: Prompt
     assigned_at: datetime
+
+    @property
+    def image(self) -> ImageRecord:
+        """The image, or the left one."""
+        return self.images[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something the administrator should know: an annotator paused, an image withdrawn."""
+
+    at: datetime
+    kind: str
+    text: str
+    study: str | None = None
+    annotator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An item that an annotator flagged or commented on."""
+
+    at: datetime
+    flag: bool
+    comment: str
+    annotator: str
+    models: tuple[str, ...]
+    prompt_id: str
+    prompt: str
+    sample: int

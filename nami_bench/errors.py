@@ -3,7 +3,9 @@
     NamiBenchError                  exit code 1
     ├── InputError                  exit code 2: wrong use or bad input
     │   ├── UnknownNameError        no such model, prompt set, source, plugin, study ...
+    │   ├── RefusedError         an annotator's request that cannot be met, with a key for its kind
     │   ├── VersionError            a workspace or database made by a newer version
+    │   ├── RateLimitError          too many failed log-ins
     │   └── ImageError              an image file that is missing, corrupt or no image
     └── WorkError                   exit code 1: the work failed; what was done is kept
         ├── GenerationError         a generator cannot go on
@@ -47,8 +49,23 @@ class UnknownNameError(InputError):
         super().__init__(f"unknown {kind} {name!r}: {advice}" + (f" ({hint})" if hint else ""))
 
 
+class RefusedError(InputError):
+    """An annotator's request that cannot be met: nothing was recorded.
+
+    `code` is a stable key, by which a page can say the same in another language.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class VersionError(InputError):
     """Made by a newer NAMI-Bench than this one."""
+
+
+class RateLimitError(InputError):
+    """Too many failed log-ins: more are refused until some time has passed."""
 
 
 class ImageError(InputError):

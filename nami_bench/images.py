@@ -53,12 +53,12 @@ def read_image(path: Path) -> Image.Image:
 
     Raises ImageError with one sentence for a missing, truncated, oversized or foreign file.
     """
-    return decode_image(_read_bytes(path), path)
+    return decode_image(read_file(path), path)
 
 
 def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
     """`read_image`, and the hex SHA-256 of the very bytes it was decoded from."""
-    data = _read_bytes(path)
+    data = read_file(path)
     return decode_image(data, path), hashlib.sha256(data).hexdigest()
 
 
@@ -84,14 +84,35 @@ def decode_image(data: bytes, name: object) -> Image.Image:
 
 def inspect_image(path: Path) -> StoredImage:
     """Hash the file and decode it fully, so that a truncated image cannot pass for a good one."""
-    data = _read_bytes(path)
+    data = read_file(path)
     image = decode_image(data, path)
     return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height)
 
 
+def read_file(path: Path) -> bytes:
+    """The file's bytes; raises ImageError where there is no such file or it cannot be read."""
+    try:
+        if not path.is_file() and path.exists():
+            # Opening a named pipe would wait for ever.
+            raise ImageError(f"{path} is no file")
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist") from error
+    except OSError as error:
+        raise ImageError(f"cannot read {path}: {error.strerror or error}") from error
+
+
 def hash_file(path: Path) -> str:
     """Hex SHA-256 of the file's bytes."""
-    return hashlib.sha256(_read_bytes(path)).hexdigest()
+    return hashlib.sha256(read_file(path)).hexdigest()
+
+
+def read_recorded(path: Path, sha256: str) -> bytes:
+    """The bytes of a file recorded with this hash (hex SHA-256); raises ImageError where they are others."""
+    data = read_file(path)
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise ImageError(f"{path} is not the file that was recorded")
+    return data
 
 
 def write_png(path: Path, image: Image.Image, provenance: Mapping[str, Any] | None = None) -> StoredImage:
@@ -121,21 +142,12 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def anonymous_png(path: Path) -> bytes:
-    """The pixels of `path` as PNG bytes without any metadata: what an annotator's browser may see."""
-    buffer = io.BytesIO()
-    clean = Image.new("RGB", (image := read_image(path)).size)
-    clean.paste(image)
-    clean.save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()
-
-
 def copy_image(source: Path, target: Path) -> tuple[StoredImage, str]:
     """Copy an image made elsewhere: a PNG byte for byte, any other format converted to PNG.
 
     Returns the stored image and the hash of the original bytes. Raises ImageError for a damaged source.
     """
-    data = _read_bytes(source)
+    data = read_file(source)
     image = decode_image(data, source)
     original = hashlib.sha256(data).hexdigest()
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -239,15 +251,3 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     if not isinstance(value, dict) or not isinstance(value.get("prompt"), str):
         raise InputError(f"{path} holds no prompt")
     return value
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        if not path.is_file() and path.exists():
-            # Opening a named pipe would wait for ever.
-            raise ImageError(f"{path} is no file")
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path} does not exist") from error
-    except OSError as error:
-        raise ImageError(f"cannot read {path}: {error.strerror or error}") from error

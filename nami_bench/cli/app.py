@@ -26,7 +26,9 @@ COMMANDS = {
     "annotators": ("nami_bench.cli.annotators", "Add, list and disable annotators."),
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
     "ratings": ("nami_bench.cli.ratings", "Import and export human ratings."),
+    "agreement": ("nami_bench.cli.agreement", "How far annotators agree, and each beside the others."),
     "leaderboard": ("nami_bench.cli.leaderboard", "Models by human and automatic scores."),
+    "report": ("nami_bench.cli.report", "A study's report: HTML, plots, image grids."),
     "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),
     "plugins": ("nami_bench.cli.plugins", "Everything registered, by group."),
 }

@@ -25,7 +25,7 @@ GUEST = "guest"
 @click.option("--serve/--no-serve", default=True, help="Serve the annotation app at the end.")
 @click.option("--port", default=7860, show_default=True, help="Where the app listens.")
 def demo(serve: bool, port: int) -> None:
-    """The whole job once: prompts, images, GenEval, human ratings, leaderboard; then the annotation app.
+    """The whole job once: prompts, images, GenEval, human ratings, leaderboard, report; then the app.
 
     Works offline in the workspace (./nami-workspace by default). The models are a procedural renderer with
     planted errors, and the first ratings come from simulated annotators: both are test instruments, and are
@@ -43,6 +43,7 @@ def demo(serve: bool, port: int) -> None:
         _geneval(workspace, store, prompt_set)
         _simulated_ratings(workspace, store, prompt_set)
         _leaderboard(workspace, store)
+        _report(workspace, store)
         if serve:
             _serve(workspace, store, prompt_set, port)
 
@@ -159,8 +160,22 @@ def _leaderboard(workspace: "Workspace", store: "Store") -> None:
         say(f"   {path}")
 
 
+def _report(workspace: "Workspace", store: "Store") -> None:
+    from nami_bench.leaderboard.rows import DEFAULT_PRECISION
+    from nami_bench.report.contents import collect
+    from nami_bench.report.write import write_report
+
+    say("6. report: intervals, plots, agreement, image grids")
+    contents = collect(store, DEFAULT_PRECISION, study=SIMULATED_STUDY)
+    cards = [store.model(name) for name in ERROR_RATES]
+    folder = workspace.reports_dir / SIMULATED_STUDY
+    with progress("   thumbnails", len(contents.gallery.records)) as advance:
+        write_report(folder, contents, cards, workspace.images_dir, advance)
+    say(f"   {folder / 'index.html'}")
+
+
 def _serve(workspace: "Workspace", store: "Store", prompt_set: "PromptSet", port: int) -> None:
-    from annotator_app.app import serve
+    from annotator_app.server import serve
     from nami_bench.domain import Annotator
 
     _study(store, prompt_set, OWN_STUDY)
@@ -171,8 +186,8 @@ def _serve(workspace: "Workspace", store: "Store", prompt_set: "PromptSet", port
     )
 
     def announce(address: str, study: "Study") -> None:
-        say(f"6. score the same images yourself: open {address}")
+        say(f"7. score the same images yourself: open {address}")
         say(f"   name {GUEST}, token {token}; Ctrl-C stops")
         say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {study.name}")
 
-    serve(store, workspace.images_dir, OWN_STUDY, workspace.annotate.host, port, announce)
+    serve(workspace, store, OWN_STUDY, port=port, on_ready=announce)

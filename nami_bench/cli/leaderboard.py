@@ -3,16 +3,18 @@
 import io
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_table, write_or_print
+from nami_bench.cli.precision import precision_of, precision_options
 
 if TYPE_CHECKING:
     from nami_bench.leaderboard.rows import Leaderboard
 
-_FORMATS = ("table", "csv", "json", "html")
+_FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
+_ENDINGS = {"md": "markdown", "tex": "latex"}
 
 
 @click.command(
@@ -22,18 +24,27 @@ _FORMATS = ("table", "csv", "json", "html")
 @click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
 @click.option(
     "--ratings",
-    metavar="FILE.csv",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Take the ratings from a file (see `nami-bench ratings`); needs no workspace.",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Take the ratings from a CSV or Parquet file (see `nami-bench ratings`); needs no workspace.",
 )
 @click.option(
     "--criteria",
     metavar="FILE.toml",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The criteria of --ratings: a study file. Default: NAMI-1K's.",
+    help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
 )
 @click.option("--prompts", metavar="SET", help="Only this prompt set. With --ratings: its file.")
 @click.option("--stratum", metavar="S", help="Only the prompts of this stratum: short, community, long ...")
+@click.option(
+    "--by",
+    multiple=True,
+    metavar="KIND",
+    help="Totals by stratum, task (GenEval's) or a prompt tag, too; repeatable. Default: stratum, task.",
+)
+@click.option(
+    "--without", multiple=True, metavar="ANNOTATOR", help="Leave out this annotator's ratings; repeatable."
+)
 @click.option("--sort", metavar="COLUMN", help="Rank by this column, named as in the CSV. Default: total.")
 @click.option("--published", is_flag=True, help="Add the rows that NAMI-1K's authors published, apart.")
 @click.option(
@@ -46,6 +57,7 @@ _FORMATS = ("table", "csv", "json", "html")
     type=click.Path(path_type=Path, dir_okay=False),
     help="File to write; default: stdout.",
 )
+@precision_options
 @json_option
 def leaderboard(
     study: str | None,
@@ -53,22 +65,34 @@ def leaderboard(
     criteria: Path | None,
     prompts: str | None,
     stratum: str | None,
+    by: tuple[str, ...],
+    without: tuple[str, ...],
     sort: str | None,
     published: bool,
     format_: str | None,
     output: Path | None,
     as_json: bool,
+    **precision: Any,
 ) -> None:
     """Models by human scores (0-100) and automatic scores.
 
-    A star marks models of which something is missing. Scores of different instruments (GenEval's detectors)
-    are in different columns, and published rows are never ranked with measured ones.
+    Human scores come with intervals, the places a model may have, and groups of models that were not told
+    apart. A star marks models of which something is missing. Scores of different instruments (GenEval's
+    detectors) are in different columns, and published rows are never ranked with measured ones.
     """
     chosen = _choose_format(format_, output, as_json)
+    wanted = {
+        "study": study,
+        "stratum": stratum,
+        "sort": sort,
+        "by": by,
+        "without": without,
+        "precision": precision_of(**precision),
+    }
     if ratings is None:
-        board = _of_workspace(study, criteria, prompts, stratum, sort)
+        board = _of_workspace(criteria, prompts, **wanted)
     else:
-        board = _of_file(ratings, criteria, study, prompts, stratum, sort)
+        board = _of_file(ratings, criteria, prompts, **wanted)
     if published:
         from nami_bench.leaderboard.published import with_published
 
@@ -102,45 +126,28 @@ def _choose_format(format_: str | None, output: Path | None, as_json: bool) -> s
     if as_json and format_ not in (None, "json"):
         raise InputError(f"--json and --format {format_} contradict each other: give one of them")
     ending = output.suffix.lower().removeprefix(".") if output else ""
+    ending = _ENDINGS.get(ending, ending)
     return "json" if as_json else format_ or (ending if ending in _FORMATS else "table")
 
 
-def _of_workspace(
-    study: str | None, criteria: Path | None, prompts: str | None, stratum: str | None, sort: str | None
-) -> "Leaderboard":
+def _of_workspace(criteria: Path | None, prompts: str | None, **wanted: Any) -> "Leaderboard":
     from nami_bench.errors import InputError
     from nami_bench.leaderboard.from_store import leaderboard_from_store
 
     if criteria is not None:
         raise InputError("--criteria belongs to --ratings: a study of the workspace has its own criteria")
     with open_bench() as bench:
-        return leaderboard_from_store(
-            bench.store, study=study, prompt_set=prompts, stratum=stratum, sort=sort
-        )
+        return leaderboard_from_store(bench.store, prompt_set=prompts, **wanted)
 
 
-def _of_file(
-    ratings: Path,
-    criteria: Path | None,
-    study: str | None,
-    prompts: str | None,
-    stratum: str | None,
-    sort: str | None,
-) -> "Leaderboard":
-    from nami_bench.config import load_criteria, nami_1k_study_file
+def _of_file(ratings: Path, criteria: Path | None, prompts: str | None, **wanted: Any) -> "Leaderboard":
     from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-    from nami_bench.leaderboard.ratings_file import read_ratings
+    from nami_bench.leaderboard.ratings_source import load_ratings
     from prompts.files import load_prompt_set
 
-    chosen = load_criteria(criteria or nami_1k_study_file())
-    return leaderboard_from_ratings(
-        read_ratings(ratings, lambda _: chosen),
-        chosen,
-        study=study,
-        prompt_set=load_prompt_set(Path(prompts)) if prompts else None,
-        stratum=stratum,
-        sort=sort,
-    )
+    table, chosen = load_ratings(ratings, criteria)
+    prompt_set = load_prompt_set(Path(prompts)) if prompts else None
+    return leaderboard_from_ratings(table, chosen, prompt_set=prompt_set, **wanted)
 
 
 def _rendered(board: "Leaderboard", format_: str) -> bytes:
@@ -156,6 +163,14 @@ def _rendered(board: "Leaderboard", format_: str) -> bytes:
         from nami_bench.leaderboard.html import leaderboard_html
 
         return leaderboard_html(board)
+    if format_ == "markdown":
+        from nami_bench.leaderboard.publication import leaderboard_markdown
+
+        return leaderboard_markdown(board)
+    if format_ == "latex":
+        from nami_bench.leaderboard.publication import leaderboard_latex
+
+        return leaderboard_latex(board)
     with redirect_stdout(io.StringIO()) as text:
         print_leaderboard(board)
     return text.getvalue().encode()

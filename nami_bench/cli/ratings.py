@@ -1,10 +1,18 @@
 """`nami-bench ratings`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nami_bench.cli.common import open_bench, say, write_or_print
+
+if TYPE_CHECKING:
+    from nami_bench.cli.common import Bench
+    from nami_bench.leaderboard.dataset_folder import DatasetContent
+    from nami_bench.study import Study
+
+_FORMATS = ("csv", "parquet", "huggingface")
 
 
 @click.group()
@@ -12,7 +20,8 @@ def ratings() -> None:
     """Human ratings as CSV, one line for each value.
 
     Columns: study, annotator, model, prompt_id, sample, criterion, value, and optionally reason, duration_ms,
-    created_at. Where an annotator could not judge, value is empty and reason says why.
+    created_at. Where an annotator could not judge, value is empty and reason says why. Comparisons have
+    left, right (models as they stood) and outcome (left, tie, right, both_bad) in place of model and value.
     """
 
 
@@ -25,34 +34,103 @@ def import_(file: Path) -> None:
     that are recorded already are passed over.
     """
     from evaluation.human.table import table_ratings
+    from nami_bench.leaderboard.comparisons_file import is_comparisons_file, read_comparisons
     from nami_bench.leaderboard.ratings_file import read_ratings
 
     with open_bench() as bench:
+        if is_comparisons_file(file):
+            found = read_comparisons(file)
+            added = bench.store.add_comparisons(found)
+            _say_recorded("comparisons", added, len(found) - added)
+            return
         table = read_ratings(file, lambda study: bench.store.study(study).criteria)
         added = bench.store.add_ratings(table_ratings(table))
-    known = len(table) - added
-    say(f"recorded {added} ratings" + (f"; {known} were recorded already" if known else ""))
+    _say_recorded("ratings", added, len(table) - added)
 
 
-@ratings.command("export", epilog="Example: nami-bench ratings export --study pilot -o ratings.csv")
+def _say_recorded(what: str, added: int, known: int) -> None:
+    say(f"recorded {added} {what}" + (f"; {known} were recorded already" if known else ""))
+
+
+@ratings.command(
+    "export",
+    epilog="Examples: nami-bench ratings export --study pilot -o ratings.csv; "
+    "nami-bench ratings export --format huggingface -o pilot-dataset",
+)
 @click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
+@click.option(
+    "--format", "format_", type=click.Choice(_FORMATS), help="Default: by the ending of -o, else csv."
+)
+@click.option(
+    "--with-images", is_flag=True, help="huggingface: put the images themselves into the folder, too."
+)
+@click.option(
+    "--pseudonyms/--names",
+    default=None,
+    help="Annotators as annotator-01 ..., or by name. Default: pseudonyms for huggingface, else names.",
+)
 @click.option(
     "-o",
     "--output",
-    metavar="FILE.csv",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File to write; default: stdout.",
+    metavar="PATH",
+    type=click.Path(path_type=Path),
+    help="File to write (huggingface: a new folder); default: stdout.",
 )
-def export(study: str | None, output: Path | None) -> None:
-    """Write a study's ratings: the last of each, where an annotator corrected one."""
-    from evaluation.human.table import ratings_table
+def export(
+    study: str | None, format_: str | None, with_images: bool, pseudonyms: bool | None, output: Path | None
+) -> None:
+    """Write a study's ratings or comparisons: the last of each, where an annotator corrected one.
+
+    As CSV, as Parquet with the criteria inside, or as a folder for the Hugging Face hub (huggingface): a
+    card, the ratings, the prompts and the images' hashes. `nami-bench leaderboard --ratings` reads all three.
+    """
     from nami_bench.errors import InputError
     from nami_bench.leaderboard.from_store import choose_study
+
+    chosen_format = format_ or ("parquet" if output and output.suffix.lower() == ".parquet" else "csv")
+    if with_images and chosen_format != "huggingface":
+        raise InputError("--with-images belongs to --format huggingface: only that folder holds images")
+    if output is None and chosen_format == "huggingface":
+        raise InputError("--format huggingface writes a folder: name it with -o FOLDER")
+    with open_bench() as bench:
+        chosen = choose_study(bench.store, study)
+        if chosen is None:
+            raise InputError("there is no study yet: make one with `nami-bench study create`")
+        content = _content(bench, chosen)
+        if pseudonyms or (pseudonyms is None and chosen_format == "huggingface"):
+            content = content.pseudonymous()
+        _write(bench, content, output, chosen_format, with_images)
+    count = len(content.comparisons) or len(content.ratings)
+    say(f"study {chosen.name}: {count} {'comparisons' if content.comparisons else 'ratings'}")
+
+
+def _content(bench: "Bench", study: "Study") -> "DatasetContent":
+    from nami_bench.leaderboard.dataset_folder import DatasetContent
+
+    records = bench.store.images(models=study.models, prompt_set=study.prompt_set)
+    return DatasetContent(
+        study=study,
+        prompt_set=bench.store.prompt_set(study.prompt_set),
+        ratings=bench.store.ratings_table(study.name),
+        images=[record for record in records if record.sample < study.samples],
+        comparisons=bench.store.comparisons(study.name),
+    )
+
+
+def _write(
+    bench: "Bench", content: "DatasetContent", output: Path | None, format_: str, with_images: bool
+) -> None:
+    from nami_bench.leaderboard.comparisons_file import comparisons_csv
+    from nami_bench.leaderboard.dataset_folder import parquet_of, write_dataset_folder
     from nami_bench.leaderboard.ratings_file import ratings_csv
 
-    with open_bench() as bench:
-        chosen, found = choose_study(bench.store, study)
-    if chosen is None:
-        raise InputError("there is no study yet: make one with `nami-bench study create`")
-    write_or_print(output, ratings_csv(ratings_table(found)))
-    say(f"study {chosen.name}: {len(found)} ratings")
+    if format_ == "huggingface":
+        assert output is not None  # checked before anything is read
+        write_dataset_folder(output, content, bench.workspace.images_dir if with_images else None)
+        say(f"wrote {output}")
+    elif format_ == "parquet":
+        write_or_print(output, parquet_of(content))
+    elif content.study.mode == "pairwise":
+        write_or_print(output, comparisons_csv(content.comparisons))
+    else:
+        write_or_print(output, ratings_csv(content.ratings))

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from evaluation.audit.audit import THRESHOLD, audit_metrics
 from evaluation.audit.results import Audit
-from evaluation.human.table import ratings_table
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.from_store import choose_study
 from nami_bench.leaderboard.spreadsheet import neutralized
@@ -33,12 +32,13 @@ def audit_from_store(
     Which study: see `choose_study`. Raises UnknownNameError for an unknown study, set, model or criterion,
     InputError where there are no ratings or no scores.
     """
-    chosen, ratings = choose_study(store, study, prompt_set)
+    chosen = choose_study(store, study, prompt_set)
     if chosen is None:
         raise InputError("there is no study: an audit compares metrics with human ratings")
     asked = chosen.criterion(criterion)
-    table = ratings_table(rating for rating in ratings if models is None or rating.model in models)
+    table = store.ratings_table(chosen.name)
     names = models or chosen.models
+    table = table[table["model"].isin(list(names))]
     return audit_metrics(
         table,
         store.scores(models=names, prompt_set=chosen.prompt_set),

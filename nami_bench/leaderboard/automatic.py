@@ -1,13 +1,17 @@
 """Automatic scores: from one value for each image to one number for each model."""
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from math import sqrt
 from statistics import fmean
+
+from scipy.stats import t
 
 from evaluation.geneval.results import ImageResult
 from evaluation.geneval.summary import summarize
 from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
-from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore
+from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval
 
 GENEVAL = "geneval"
 Prompts = Mapping[str, Mapping[str, Prompt]]
@@ -32,21 +36,20 @@ def automatic_score(
     scores: Sequence[Score],
     records: Sequence[ImageRecord],
     prompts: Mapping[str, Prompt],
+    level: float = 0.95,
 ) -> AutomaticScore:
-    """One model's score in `column`.
+    """One model's score in `column`, with its interval at `level` (GenEval's: at 95 %).
 
     `scores` and `records` are the model's in that column and prompt set, `prompts` those of the set.
     Expected is an image of every prompt that the metric applies to, for each sample number of which
     the model has a record.
     """
     expected = _expected(column, records, prompts)
-    values = [s.value for s in scores if s.value is not None]
+    scored = [s for s in scores if s.value is not None]
     if column.metric != GENEVAL:
-        return AutomaticScore(fmean(values) if values else None, {}, len(values), expected)
-    tasks = _accuracies(scores, prompts)
-    found = [accuracy for task in column.tasks if (accuracy := tasks.get(task)) is not None]
-    overall = fmean(found) if found and len(found) == len(column.tasks) else None
-    return AutomaticScore(overall, {task: tasks.get(task) for task in column.tasks}, len(values), expected)
+        mean, interval = _mean_over_images(scored, level)
+        return AutomaticScore(mean, {}, len(scored), expected, interval)
+    return _geneval_score(column, scored, prompts, expected)
 
 
 def automatic_set_score(
@@ -70,9 +73,38 @@ def _tasks(prompts: Mapping[str, Prompt]) -> tuple[str, ...]:
     return (*(t for t in GENEVAL_TASKS if t in found), *sorted(str(t) for t in found - set(GENEVAL_TASKS)))
 
 
-def _accuracies(scores: Sequence[Score], prompts: Mapping[str, Prompt]) -> dict[str, float]:
-    results = [_result(score, prompts[score.prompt_id]) for score in scores if score.value is not None]
-    return {task.task: task.accuracy for task in summarize(results).tasks} if results else {}
+def _mean_over_images(scores: Sequence[Score], level: float) -> tuple[float | None, Interval | None]:
+    """The mean, and its t interval with whole prompts as the sample: images of one resemble each other."""
+    if not scores:
+        return None, None
+    mean = fmean(score.value or 0.0 for score in scores)
+    pulls: dict[str, float] = defaultdict(float)
+    for score in scores:
+        pulls[score.prompt_id] += (score.value or 0.0) - mean
+    prompts = len(pulls)
+    if prompts < 2:
+        return mean, None
+    error = sqrt(sum(pull**2 for pull in pulls.values()) * prompts / (prompts - 1)) / len(scores)
+    half = float(t.ppf((1 + level) / 2, prompts - 1)) * error
+    return mean, Interval(mean - half, mean + half)
+
+
+def _geneval_score(
+    column: AutomaticColumn, scores: Sequence[Score], prompts: Mapping[str, Prompt], expected: int
+) -> AutomaticScore:
+    if not scores:
+        return AutomaticScore(None, dict.fromkeys(column.tasks), 0, expected)
+    summary = summarize([_result(score, prompts[score.prompt_id]) for score in scores])
+    found = {task.task: task for task in summary.tasks}
+    whole = all(task in found for task in column.tasks)
+    return AutomaticScore(
+        value=summary.overall if whole else None,
+        tasks={task: found[task].accuracy if task in found else None for task in column.tasks},
+        images=len(scores),
+        expected=expected,
+        interval=Interval(*summary.overall_interval) if whole and summary.overall_interval else None,
+        task_intervals={name: Interval(*task.interval) for name, task in found.items() if task.interval},
+    )
 
 
 def _result(score: Score, prompt: Prompt) -> ImageResult:

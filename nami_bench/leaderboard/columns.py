@@ -3,11 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow
+from nami_bench.leaderboard.rows import AutomaticColumn, Interval, Leaderboard, LeaderboardRow
 
-COLUMNS_BEFORE = ("rank", "model", "status", "complete", "parameters")
+COLUMNS_BEFORE = (
+    "rank",
+    "rank_low",
+    "rank_high",
+    "ties",
+    "first_probability",
+    "model",
+    "status",
+    "complete",
+    "parameters",
+)
 """The CSV's columns before the scores."""
 
 COLUMNS_AFTER = (
@@ -21,6 +32,9 @@ COLUMNS_AFTER = (
     "study",
     "stratum",
     "prompt_sets",
+    "interval_method",
+    "interval_over",
+    "interval_level",
     "source",
 )
 """The CSV's columns after the scores."""
@@ -36,7 +50,8 @@ class ScoreColumn:
 
     `key` is its name in CSV and for --sort, `title` its short name, `decimals` how people read it;
     `top` is the best possible value, None where there is none. Higher is better, or lower, as
-    `lower_is_better` says.
+    `lower_is_better` says. `adjusted`: the value without the annotators' severity; None for a column that
+    has none.
     """
 
     key: str
@@ -45,6 +60,8 @@ class ScoreColumn:
     decimals: int
     top: float | None = None
     lower_is_better: bool = False
+    interval: Callable[[LeaderboardRow], Interval | None] = lambda row: None
+    adjusted: Callable[[LeaderboardRow], float | None] | None = None
 
     def merit(self, row: LeaderboardRow) -> float | None:
         """The row's value where higher is better, else its negative: the highest is always best."""
@@ -57,6 +74,12 @@ class ScoreColumn:
         decimals = 2 if row.source else self.decimals
         return None if value is None else f"{value:.{decimals}f}"
 
+    def shown_interval(self, row: LeaderboardRow) -> str | None:
+        """The interval as people read it, with a decimal less than the value."""
+        interval = self.interval(row)
+        decimals = max(1, self.decimals - 1)
+        return None if interval is None else f"{interval.low:.{decimals}f}–{interval.high:.{decimals}f}"
+
 
 def human_columns(board: Leaderboard) -> list[ScoreColumn]:
     """The criteria and the total, 0-100."""
@@ -64,10 +87,22 @@ def human_columns(board: Leaderboard) -> list[ScoreColumn]:
         return []
     keys = [f"criterion:{c.name}" if c.name in _TAKEN else c.name for c in board.criteria]
     criteria = [
-        ScoreColumn(key, key, partial(_criterion, c.name), decimals=2, top=100.0)
+        ScoreColumn(
+            key,
+            key,
+            partial(_criterion, c.name),
+            decimals=2,
+            top=100.0,
+            interval=partial(_criterion_interval, c.name),
+            adjusted=partial(_criterion_adjusted, c.name),
+        )
         for key, c in zip(keys, board.criteria, strict=True)
     ]
-    return [*criteria, ScoreColumn("total", "total", _total, decimals=2, top=100.0)]
+    total = ScoreColumn(
+        "total", "total", attrgetter("total"), decimals=2, top=100.0,
+        interval=attrgetter("total_interval"), adjusted=attrgetter("total_adjusted"),
+    )  # fmt: skip
+    return [*criteria, total]
 
 
 def overall_column(column: AutomaticColumn) -> ScoreColumn:
@@ -80,13 +115,21 @@ def overall_column(column: AutomaticColumn) -> ScoreColumn:
         decimals=_DECIMALS.get(column.metric, 3),
         top=1.0 if is_geneval else None,
         lower_is_better=column.lower_is_better,
+        interval=partial(_automatic_interval, column.key),
     )
 
 
 def task_columns(column: AutomaticColumn) -> list[ScoreColumn]:
     """GenEval's tasks, 0-1; none for other metrics."""
     return [
-        ScoreColumn(f"{column.key}:{task}", task.replace("_", " "), partial(_task, column.key, task), 3, 1.0)
+        ScoreColumn(
+            f"{column.key}:{task}",
+            task.replace("_", " "),
+            partial(_task, column.key, task),
+            decimals=3,
+            top=1.0,
+            interval=partial(_task_interval, column.key, task),
+        )
         for task in column.tasks
     ]
 
@@ -122,8 +165,12 @@ def _criterion(name: str, row: LeaderboardRow) -> float | None:
     return row.criteria.get(name)
 
 
-def _total(row: LeaderboardRow) -> float | None:
-    return row.total
+def _criterion_interval(name: str, row: LeaderboardRow) -> Interval | None:
+    return row.intervals.get(name)
+
+
+def _criterion_adjusted(name: str, row: LeaderboardRow) -> float | None:
+    return row.adjusted.get(name)
 
 
 def _automatic(key: str, row: LeaderboardRow) -> float | None:
@@ -134,3 +181,13 @@ def _automatic(key: str, row: LeaderboardRow) -> float | None:
 def _task(key: str, task: str, row: LeaderboardRow) -> float | None:
     score = row.automatic.get(key)
     return None if score is None else score.tasks.get(task)
+
+
+def _automatic_interval(key: str, row: LeaderboardRow) -> Interval | None:
+    score = row.automatic.get(key)
+    return None if score is None else score.interval
+
+
+def _task_interval(key: str, task: str, row: LeaderboardRow) -> Interval | None:
+    score = row.automatic.get(key)
+    return None if score is None else score.task_intervals.get(task)

@@ -5,10 +5,16 @@ CSV columns, in this order:
 | column | holds |
 |---|---|
 | rank | position by the column ranked by, equal scores share it; empty: not ranked |
+| rank_low, rank_high | the places that the model may have, for all models at once |
+| ties | letters of its tie groups, separated by blanks: models that share one were not told apart |
+| first_probability | share (0-1) of bootstrap replicates that the model leads |
 | model, status | status is measured, simulated or published |
 | complete | true, false; empty for published rows |
 | parameters | of the model, where known |
 | one for each criterion, total | human scores, 0-100; criterion:NAME where another column has that name |
+| SCORE:low, SCORE:high | behind each of them, and each automatic score: its interval |
+| SCORE:adjusted | behind each human score: without the annotators' severity |
+| total:KIND=NAME, with :low and :high | total on the prompts of a stratum, GenEval task or tag |
 | METRIC:PROMPT_SET:INSTRUMENT | mean over images of an automatic metric; fid, kid: one value of all images |
 | geneval:PROMPT_SET:INSTRUMENT:overall, ...:TASK | 0-1 |
 | METRIC:PROMPT_SET:INSTRUMENT:images | images scored |
@@ -16,7 +22,11 @@ CSV columns, in this order:
 | ratings, annotators, missing_share | values given; who gave them; share (0-1) without a value |
 | gaps | what is missing, in words |
 | study, stratum, prompt_sets | of measured rows; prompt_sets as NAME@SHA256, separated by blanks |
+| interval_method, interval_over, interval_level | how the intervals of human scores were made |
 | source | of a published row |
+
+An empty cell is a value that there is none of. A column that no row can fill is there all the same, except
+for groups of prompts and automatic scores, which depend on what there is.
 """
 
 import csv
@@ -30,15 +40,18 @@ from nami_bench import __version__
 from nami_bench.leaderboard.columns import (
     COLUMNS_AFTER,
     COLUMNS_BEFORE,
+    ScoreColumn,
     human_columns,
     overall_column,
     task_columns,
 )
-from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow
+from nami_bench.leaderboard.rows import Group, GroupScore, Leaderboard, LeaderboardRow
 from nami_bench.leaderboard.sections import notes, simulation_notice
 from nami_bench.leaderboard.spreadsheet import neutralized
 
-JSON_SCHEMA = "nami-bench/leaderboard/1"
+_JOINED = {"gaps": "; ", "ties": " "}
+JSON_SCHEMA = "nami-bench/leaderboard/2"
+"""The `schema` of the documents: that of `leaderboard.schema.json`, which lies beside this module."""
 
 
 def leaderboard_csv(board: Leaderboard) -> bytes:
@@ -47,7 +60,7 @@ def leaderboard_csv(board: Leaderboard) -> bytes:
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
     writer.writerow(neutralized(name) for name in rows[0])
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    writer.writerows([csv_cell(value) for value in row.values()] for row in rows)
     return stream.getvalue().encode()
 
 
@@ -77,6 +90,9 @@ def leaderboard_json(board: Leaderboard) -> bytes:
         "simulated_annotators": board.simulated_annotators,
         "latest_rating": board.latest_rating.isoformat() if board.latest_rating else None,
         "ranked_by": board.ranked_by,
+        "precision": None if board.precision is None else asdict(board.precision),
+        "groups": [{**asdict(group), "key": group.key} for group in board.groups],
+        "pairs": [asdict(pair) for pair in board.pairs],
         "notice": simulation_notice(board),
         "notes": notes(board),
         "rows": [_json_row(row) for row in board.rows],
@@ -86,27 +102,57 @@ def leaderboard_json(board: Leaderboard) -> bytes:
 
 def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
     sets = " ".join(f"{name}@{sha256}" for name, sha256 in board.prompt_sets.items())
-    of_board: dict[str, str | None] = {"study": board.study, "stratum": board.stratum, "prompt_sets": sets}
+    of_board: dict[str, Any] = {"study": board.study, "stratum": board.stratum, "prompt_sets": sets}
+    for name in ("method", "over", "level"):
+        of_board[f"interval_{name}"] = getattr(board.precision, name, None)
     if row.source:
         of_board = dict.fromkeys(of_board)
-    scores: dict[str, Any] = {column.key: column.value(row) for column in human_columns(board)}
+    scores: dict[str, Any] = {}
+    for column in human_columns(board):
+        scores |= _with_interval(column, row)
+    for group in board.groups:
+        scores |= _group_cells(group, row)
     for automatic in board.automatic:
-        parts = (overall_column(automatic), *task_columns(automatic))
-        scores |= {part.key: part.value(row) for part in parts}
+        for column in (overall_column(automatic), *task_columns(automatic)):
+            scores |= _with_interval(column, row)
         score = row.automatic.get(automatic.key)
         scores[f"{automatic.key}:images"] = score.images if score else None
     before = {name: _row_value(row, name, of_board) for name in COLUMNS_BEFORE}
     return before | scores | {name: _row_value(row, name, of_board) for name in COLUMNS_AFTER}
 
 
+def _with_interval(column: ScoreColumn, row: LeaderboardRow) -> dict[str, Any]:
+    """A score's cells: the value, its interval, and for human scores the adjusted value."""
+    interval = column.interval(row)
+    cells = {
+        column.key: column.value(row),
+        f"{column.key}:low": interval.low if interval else None,
+        f"{column.key}:high": interval.high if interval else None,
+    }
+    return cells if column.adjusted is None else cells | {f"{column.key}:adjusted": column.adjusted(row)}
+
+
+def _group_cells(group: Group, row: LeaderboardRow) -> dict[str, Any]:
+    score = group.scores.get(row.model)
+    if score is None or row.source:
+        score = GroupScore(None)
+    key, interval = f"total:{group.key}", score.interval
+    return {
+        key: score.total,
+        f"{key}:low": interval.low if interval else None,
+        f"{key}:high": interval.high if interval else None,
+    }
+
+
 def _row_value(row: LeaderboardRow, name: str, of_board: Mapping[str, Any]) -> Any:
     if name in of_board:
         return of_board[name]
     value = getattr(row, name)
-    return "; ".join(value) if name == "gaps" else value
+    return _JOINED[name].join(value) if name in _JOINED else value
 
 
-def _cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
+    """A value as a CSV cell: None empty, numbers to six decimals, texts neutralized."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,14 +1,16 @@
 """The leaderboard of a table of ratings, without a workspace."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from evaluation.human.scores import score_models
-from nami_bench.domain import Criterion, PromptSet
+from evaluation.human.ratings_array import RatingsArray
+from evaluation.human.scores import model_scores
+from nami_bench.domain import Criterion, Prompt, PromptSet
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts
-from nami_bench.leaderboard.rows import Leaderboard
+from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts, without_annotators
+from nami_bench.leaderboard.rows import DEFAULT_PRECISION, Leaderboard, Precision
+from nami_bench.leaderboard.uncertainty import with_uncertainty
 
 
 def leaderboard_from_ratings(
@@ -19,19 +21,26 @@ def leaderboard_from_ratings(
     prompt_set: PromptSet | None = None,
     stratum: str | None = None,
     sort: str | None = None,
+    precision: Precision | None = DEFAULT_PRECISION,
+    by: Sequence[str] = (),
+    without: Sequence[str] = (),
 ) -> Leaderboard:
     """The leaderboard of a tidy table of ratings (see `evaluation.human.table`), ranked by `sort`.
 
     `study` chooses among the table's studies. With `prompt_set` every prompt of it is expected to be
     rated, and `stratum` can choose among them; without, every image that any model was rated on.
+    `precision` is that of the intervals (None: without), `by` divides the prompts: see `with_uncertainty`.
+    `without` names annotators whose ratings do not count.
 
     Raises InputError where the table is empty, holds several studies and none is chosen, or has prompts
     that are not in the set; UnknownNameError for an unknown study, stratum or column.
     """
     study, table = _one_study(table, study)
+    table, cautions = without_annotators(table, without)
     models = sorted(map(str, table["model"].unique()))
     images = table[["prompt_id", "sample"]].drop_duplicates()
     expected = len(images)
+    prompts: Mapping[str, Prompt] = {}
     if prompt_set is not None:
         _check_prompts(table, prompt_set)
         prompts = in_stratum([prompt_set], stratum)[prompt_set.name]
@@ -39,14 +48,19 @@ def leaderboard_from_ratings(
         table = of_prompts(table, prompts)
     elif stratum is not None:
         raise InputError("ratings do not say to which stratum a prompt belongs: name their prompt set too")
+    elif by:
+        raise InputError("ratings do not say of what kind a prompt is: name their prompt set too")
+    ratings = RatingsArray.from_table(table, criteria, models)
     board = Leaderboard(
-        rows=tuple(human_row(scores, criteria, expected) for scores in score_models(table, criteria, models)),
+        rows=tuple(human_row(scores, criteria, expected) for scores in model_scores(ratings)),
         criteria=tuple(criteria),
         study=study,
         stratum=stratum,
         prompt_sets={} if prompt_set is None else {prompt_set.name: prompt_set.sha256},
+        cautions=cautions,
     )
-    return finished(board, table, sort)
+    ranked = finished(board, table, sort)
+    return ranked if precision is None else with_uncertainty(ranked, ratings, precision, prompts.values(), by)
 
 
 def _one_study(table: pd.DataFrame, name: str | None) -> tuple[str, pd.DataFrame]:

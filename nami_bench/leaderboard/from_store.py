@@ -5,15 +5,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from evaluation.human.scores import score_models
+from evaluation.human.ratings_array import RatingsArray
+from evaluation.human.scores import model_scores
 from evaluation.human.table import ratings_table
-from nami_bench.domain import ImageRecord, ImageState, Prompt, Rating, Score, SetScore, Study
+from nami_bench.domain import ImageRecord, ImageState, Prompt, Score, SetScore
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.automatic import automatic_columns, automatic_score, automatic_set_score
-from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts
-from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Leaderboard, LeaderboardRow, Status
+from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts, without_annotators
+from nami_bench.leaderboard.rows import (
+    DEFAULT_PRECISION,
+    AutomaticColumn,
+    AutomaticScore,
+    Leaderboard,
+    LeaderboardRow,
+    Precision,
+    Status,
+)
+from nami_bench.leaderboard.uncertainty import with_uncertainty
+from nami_bench.study import Mode, Study
 
 if TYPE_CHECKING:
     from nami_bench.store import Store
@@ -26,39 +35,57 @@ def leaderboard_from_store(
     prompt_set: str | None = None,
     stratum: str | None = None,
     sort: str | None = None,
+    precision: Precision | None = DEFAULT_PRECISION,
+    by: Sequence[str] = (),
+    without: Sequence[str] = (),
 ) -> Leaderboard:
     """The leaderboard of a study: human scores, and the automatic ones of its models, ranked by `sort`.
 
     Which study: see `choose_study`; where there is none the leaderboard has automatic scores only, of all
     models. `prompt_set` limits the automatic scores to that set, `stratum` limits everything to its prompts;
-    scores of whole sets of images are left out then.
+    scores of whole sets of images are left out then. `precision` is that of the intervals (None: without),
+    `by` divides the prompts: see `with_uncertainty`.
+    `without` names annotators whose ratings do not count.
 
     Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
     another prompt set, or where there is nothing to show.
     """
-    chosen, ratings = choose_study(store, study, prompt_set)
+    chosen = choose_study(store, study, prompt_set)
     found = _collect(store, chosen, prompt_set, stratum)
-    table = ratings_table(ratings)
+    table = ratings_table([]) if chosen is None else store.ratings_table(chosen.name)
+    table, cautions = without_annotators(table, without)
+    if chosen is not None and chosen.mode == Mode.PAIRWISE:
+        cautions += (
+            f"study {chosen.name} compares pairs of images: its verdicts are not scores and not here",
+        )
+    ratings = None
     if chosen is None:
         if not found.models:
             raise InputError(f"no model has images of the stratum {stratum!r}: there is nothing to rank")
         rows = [LeaderboardRow(model, Status.MEASURED) for model in found.models]
     else:
         table = of_prompts(table, found.prompts[chosen.prompt_set])
-        rows = _human_rows(found, table, chosen)
+        ratings = RatingsArray.from_table(table, chosen.criteria, chosen.models)
+        rows = _human_rows(found, ratings, chosen)
     columns = automatic_columns(found.scores, found.set_scores, found.prompts)
     parameters = {card.name: card.parameters for card in store.models()}
+    level = (precision or DEFAULT_PRECISION).level
     board = Leaderboard(
         rows=tuple(
-            replace(_with_automatic(row, columns, found), parameters=parameters[row.model]) for row in rows
+            replace(_with_automatic(row, columns, found, level), parameters=parameters[row.model])
+            for row in rows
         ),
         criteria=chosen.criteria if chosen else (),
         automatic=columns,
         study=chosen.name if chosen else None,
         stratum=stratum,
         prompt_sets=found.hashes,
+        cautions=cautions,
     )
-    return finished(board, table, sort)
+    ranked = finished(board, table, sort)
+    if ratings is None or chosen is None or precision is None:
+        return ranked
+    return with_uncertainty(ranked, ratings, precision, found.prompts[chosen.prompt_set].values(), by)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +103,8 @@ class _Found:
     set_scores: Sequence[SetScore]
 
 
-def choose_study(
-    store: "Store", name: str | None, prompt_set: str | None = None
-) -> tuple[Study | None, list[Rating]]:
-    """A study and its ratings.
+def choose_study(store: "Store", name: str | None, prompt_set: str | None = None) -> Study | None:
+    """A study.
 
     Without a name it is the newest that has ratings, else the newest, among those on `prompt_set` where
     that is given; None where there is none. Raises UnknownNameError for an unknown study or set,
@@ -93,12 +118,10 @@ def choose_study(
             raise InputError(
                 f"study {name!r} is on the prompt set {study.prompt_set!r}, not on {prompt_set!r}"
             )
-        return study, store.ratings(name)
+        return study
     newest_first = [s for s in reversed(store.studies()) if prompt_set in (None, s.prompt_set)]
-    for study in newest_first:
-        if ratings := store.ratings(study.name):
-            return study, ratings
-    return (newest_first[0] if newest_first else None), []
+    rated = (study for study in newest_first if store.has_ratings(study.name))
+    return next(rated, newest_first[0] if newest_first else None)
 
 
 def _collect(store: "Store", study: Study | None, prompt_set: str | None, stratum: str | None) -> _Found:
@@ -125,11 +148,11 @@ def _collect(store: "Store", study: Study | None, prompt_set: str | None, stratu
     )
 
 
-def _human_rows(found: _Found, table: pd.DataFrame, study: Study) -> list[LeaderboardRow]:
+def _human_rows(found: _Found, ratings: RatingsArray, study: Study) -> list[LeaderboardRow]:
     """A row for each model of the study, rated or not."""
     expected = len(found.prompts[study.prompt_set]) * study.samples
     rows = []
-    for scores in score_models(table, study.criteria, study.models):
+    for scores in model_scores(ratings):
         recorded = found.images.get((scores.model, study.prompt_set), ())
         records = [record for record in recorded if record.sample < study.samples]
         lost = {"failed or refused": _failed(records), "not made": expected - len(records)}
@@ -137,12 +160,14 @@ def _human_rows(found: _Found, table: pd.DataFrame, study: Study) -> list[Leader
     return rows
 
 
-def _with_automatic(row: LeaderboardRow, columns: Sequence[AutomaticColumn], found: _Found) -> LeaderboardRow:
+def _with_automatic(
+    row: LeaderboardRow, columns: Sequence[AutomaticColumn], found: _Found, level: float
+) -> LeaderboardRow:
     """`row` with the model's automatic scores, its failed images, and what is missing."""
     automatic: dict[str, AutomaticScore] = {}
     gaps = list(row.gaps)
     for column in columns:
-        score = _score(row.model, column, found)
+        score = _score(row.model, column, found, level)
         if score is None:
             continue
         automatic[column.key] = score
@@ -153,7 +178,7 @@ def _with_automatic(row: LeaderboardRow, columns: Sequence[AutomaticColumn], fou
     return replace(row, automatic=automatic, images_failed=failed, gaps=tuple(gaps))
 
 
-def _score(model: str, column: AutomaticColumn, found: _Found) -> AutomaticScore | None:
+def _score(model: str, column: AutomaticColumn, found: _Found, level: float) -> AutomaticScore | None:
     """The model's score in the column, None where it has none."""
     records = found.images.get((model, column.prompt_set), ())
     prompts = found.prompts[column.prompt_set]
@@ -161,7 +186,7 @@ def _score(model: str, column: AutomaticColumn, found: _Found) -> AutomaticScore
         of_set = [s for s in found.set_scores if s.model == model and column.holds(s)]
         return automatic_set_score(column, of_set[0], records, prompts) if of_set else None
     scores = [s for s in found.scores if s.model == model and column.holds(s)]
-    return automatic_score(column, scores, records, prompts) if scores else None
+    return automatic_score(column, scores, records, prompts, level) if scores else None
 
 
 def _failed(records: Sequence[ImageRecord]) -> int:

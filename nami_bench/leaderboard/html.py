@@ -7,8 +7,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from nami_bench import __version__
 from nami_bench.leaderboard.columns import ScoreColumn
 from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status
-from nami_bench.leaderboard.sections import Section, gap_notes, notes, sections, simulation_notice, title
-from nami_bench.leaderboard.text import INCOMPLETE, counts, marked_name
+from nami_bench.leaderboard.sections import (
+    Section,
+    best_shown,
+    gap_notes,
+    notes,
+    sections,
+    simulation_notice,
+    title,
+)
+from nami_bench.leaderboard.text import (
+    INCOMPLETE,
+    counts,
+    group_tables,
+    marked_name,
+    pair_tables,
+    rank_certainty,
+)
 
 
 def leaderboard_html(board: Leaderboard) -> bytes:
@@ -19,21 +34,28 @@ def leaderboard_html(board: Leaderboard) -> bytes:
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    page = environment.get_template("leaderboard.html").render(
-        title=title(board),
-        notice=simulation_notice(board),
-        tables=[_table(section, board) for section in sections(board)],
-        gaps=gap_notes(board),
-        star=INCOMPLETE,
-        notes=notes(board),
-        version=__version__,
-    )
-    return page.encode()
+    return environment.get_template("leaderboard.html").render(**page_values(board)).encode()
+
+
+def page_values(board: Leaderboard) -> dict[str, Any]:
+    """What the templates `leaderboard.html` and `scores.html` show."""
+    found = sections(board)
+    return {
+        "title": title(board),
+        "notice": simulation_notice(board),
+        "tables": [_table(section, board) for section in found],
+        "plain_tables": [*group_tables(found[0], board), *pair_tables(board)] if found else [],
+        "gaps": gap_notes(board),
+        "star": INCOMPLETE,
+        "notes": notes(board),
+        "version": __version__,
+    }
 
 
 def _table(section: Section, board: Leaderboard) -> dict[str, Any]:
-    counted, published = counts(section), all(row.source for row in section.rows)
-    best = {column.key: _best(column, section) for column in section.columns}
+    published = all(row.source for row in section.rows)
+    counted = counts(section) if section.details or published else rank_certainty(section) | counts(section)
+    best = {column.key: best_shown(column, section) for column in section.columns}
     return {
         "heading": section.heading,
         "published": published,
@@ -61,18 +83,14 @@ def _tag(row: LeaderboardRow, section: Section) -> str | None:
 
 
 def _cell(column: ScoreColumn, row: LeaderboardRow, best: str | None, lead: str | None) -> dict[str, Any]:
-    value, text = column.value(row), column.shown(row)
+    value, text, interval = column.value(row), column.shown(row), column.interval(row)
+    top = column.top
     return {
         "text": text,
-        "percent": None if value is None or column.top is None else 100 * value / column.top,
+        "interval": column.shown_interval(row),
+        "percent": None if value is None or top is None else 100 * value / top,
+        "low": None if interval is None or top is None else 100 * interval.low / top,
+        "high": None if interval is None or top is None else 100 * interval.high / top,
         "best": text is not None and text == best,
         "lead": column.key == lead,
     }
-
-
-def _best(column: ScoreColumn, section: Section) -> str | None:
-    """The best value as shown, so that what reads alike is marked alike; None where there is no contest."""
-    merits = [(merit, row) for row in section.rows if (merit := column.merit(row)) is not None]
-    if len(merits) < 2:
-        return None
-    return column.shown(max(merits, key=lambda pair: pair[0])[1])

@@ -1,6 +1,6 @@
 """What both sources of a leaderboard share: which prompts it is about, and its rows of human scores."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -27,6 +27,21 @@ def in_stratum(sets: Iterable[PromptSet], stratum: str | None) -> dict[str, dict
 def of_prompts(table: pd.DataFrame, prompts: Iterable[str]) -> pd.DataFrame:
     """The ratings of the prompts with these ids."""
     return table[table["prompt_id"].isin(list(prompts))]
+
+
+def without_annotators(table: pd.DataFrame, names: Collection[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The ratings of all other annotators, and a sentence that says so; raises UnknownNameError."""
+    known = sorted(map(str, table["annotator"].unique()))
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("annotator", name, known)
+    if not names:
+        return table, ()
+    left_out = table["annotator"].isin(list(names))
+    note = (
+        f"ratings of {len(set(names))} of {len(known)} annotators are left out: {int(left_out.sum())} values"
+    )
+    return table[~left_out], (note,)
 
 
 def human_row(

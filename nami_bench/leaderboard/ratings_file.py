@@ -17,9 +17,10 @@ from typing import Any, NoReturn, TypeVar
 import numpy as np
 import pandas as pd
 
-from evaluation.human.table import COLUMNS, KEY, typed
+from evaluation.human.table import COLUMNS, typed
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.leaderboard.ratings_checks import check_ratings
 from nami_bench.leaderboard.spreadsheet import neutralized, restored
 
 OPTIONAL = ("reason", "duration_ms", "created_at")
@@ -40,9 +41,7 @@ def read_ratings(path: Path, criteria_of: Callable[[str], Sequence[Criterion]]) 
     """
     texts = _read_texts(path)
     table = typed(pd.DataFrame({name: _parsed(path, texts[name], _PARSERS[name]) for name in COLUMNS}))
-    _check_reasons(path, table)
-    _check_criteria(path, table, criteria_of)
-    _check_unique(path, table)
+    check_ratings(table, criteria_of, partial(_refuse, path))
     return table
 
 
@@ -160,54 +159,6 @@ _PARSERS: dict[str, Callable[[str], object]] = {
     "duration_ms": _duration,
     "created_at": _instant,
 }
-
-
-def _check_reasons(path: Path, table: pd.DataFrame) -> None:
-    """A value or a reason for having none: one of the two."""
-    wrong = (table["value"].isna() == table["reason"].isna()).to_numpy()
-    if wrong.any():
-        row = int(wrong.argmax())
-        if table["reason"].isna().iloc[row]:
-            _refuse(path, row, "value is empty: give a number, or the reason for having none")
-        _refuse(path, row, "there is a value and a reason for having none: keep one of them")
-
-
-def _check_criteria(
-    path: Path, table: pd.DataFrame, criteria_of: Callable[[str], Sequence[Criterion]]
-) -> None:
-    for study in table["study"].unique():  # in order of appearance: the first bad line is named
-        of_study = (table["study"] == study).to_numpy()
-        criteria = {c.name: c for c in criteria_of(study)}
-        for name in table["criterion"].unique():
-            rows = np.flatnonzero(of_study & (table["criterion"] == name).to_numpy())
-            if not len(rows):
-                continue
-            if name not in criteria:
-                _refuse(path, int(rows[0]), str(UnknownNameError("criterion", name, criteria)))
-            _check_scale(path, table["value"], rows, criteria[name])
-
-
-def _check_scale(path: Path, values: pd.Series, rows: np.ndarray, criterion: Criterion) -> None:
-    on_scale = values.iloc[rows].between(criterion.minimum, criterion.maximum) | values.iloc[rows].isna()
-    if not on_scale.all():
-        row = int(rows[int((~on_scale).to_numpy().argmax())])
-        try:
-            criterion.check(float(values.iloc[row]))
-        except InputError as error:
-            _refuse(path, row, str(error))
-
-
-def _check_unique(path: Path, table: pd.DataFrame) -> None:
-    repeated = table.duplicated(list(KEY)).to_numpy()
-    if repeated.any():
-        row = int(repeated.argmax())
-        of = table.iloc[row]
-        _refuse(
-            path,
-            row,
-            f"{of['annotator']!r} rated {of['criterion']} of {of['model']}/{of['prompt_id']}/{of['sample']} "
-            "in an earlier line already: keep one of them",
-        )
 
 
 def _refuse(path: Path, row: int, problem: str) -> NoReturn:

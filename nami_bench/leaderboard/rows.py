@@ -19,6 +19,14 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Interval:
+    """Where the true value lies, at the leaderboard's level, in the units of the score."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
 class AutomaticColumn:
     """One automatic metric, measured by one instrument on one prompt set: never mixed with another."""
 
@@ -49,12 +57,78 @@ class AutomaticScore:
     `value`: the mean over images, or the one value of all of them; for GenEval, 0-1, the unweighted mean of
     the tasks' accuracies, None unless every task of the prompt set has a scored image. `tasks`: accuracy by
     GenEval task. `images` were scored, of `expected` (both None where the source does not say).
+    `interval`: over prompts, GenEval's always at 95 %; None for one value of all images.
     """
 
     value: float | None
     tasks: Mapping[str, float | None] = field(default_factory=dict)
     images: int | None = None
     expected: int | None = None
+    interval: Interval | None = None
+    task_intervals: Mapping[str, Interval] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupScore:
+    """One model's human total on a part of the prompts; None where it has none there."""
+
+    total: float | None
+    interval: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A part of the prompts, and how the models do there.
+
+    `kind` is "stratum", "task" (GenEval's) or a tag's name; `scores` by model.
+    """
+
+    kind: str
+    name: str
+    prompts: int
+    scores: Mapping[str, GroupScore]
+
+    @property
+    def key(self) -> str:
+        """KIND=NAME."""
+        return f"{self.kind}={self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How intervals and comparisons are made; the words are those of `evaluation.human.intervals`.
+
+    `method`: crossed, percentile or bca. `over`: what is taken for a sample of many: both, prompts or
+    annotators. `replicates` and `seed` are the bootstrap's. `correction`: of the tests of all pairs.
+    """
+
+    method: str = "crossed"
+    over: str = "both"
+    level: float = 0.95
+    replicates: int = 1000
+    seed: int = 0
+    correction: str = "holm"
+
+
+DEFAULT_PRECISION = Precision()
+
+
+@dataclass(frozen=True, slots=True)
+class PairwiseTest:
+    """Two models, the better one `first`, compared on the images that both have ratings of.
+
+    `difference` in the column that the leaderboard is ranked by; its interval is of this pair alone.
+    `p_adjusted` is corrected for all pairs. None where the two cannot be compared.
+    """
+
+    first: str
+    second: str
+    difference: float | None
+    interval: Interval | None
+    p_value: float | None
+    p_adjusted: float | None
+    significant: bool
+    images: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +140,11 @@ class LeaderboardRow:
     `images_expected` (None where it is not known); `images_failed` counts requested images that failed or
     were refused (None likewise). `ratings` counts values and `withheld` the ratings without one.
     `gaps` say in words what is missing.
+
+    `intervals` and `adjusted` (for the annotators' severity) are by criterion. `rank_low` to `rank_high` are
+    the places that the model may have, `ties` the groups of models not told apart that it belongs to,
+    `first_probability` (0-1) the share of bootstrap replicates that it leads; None or empty where it has no
+    human rank.
     """
 
     model: str
@@ -83,6 +162,14 @@ class LeaderboardRow:
     gaps: tuple[str, ...] = ()
     source: str | None = None
     rank: int | None = None
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    total_interval: Interval | None = None
+    adjusted: Mapping[str, float] = field(default_factory=dict)
+    total_adjusted: float | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+    ties: tuple[str, ...] = ()
+    first_probability: float | None = None
 
     @property
     def complete(self) -> bool | None:
@@ -103,7 +190,8 @@ class Leaderboard:
 
     `rows`: ranked ones first, then unranked, then published. `ranked_by` is the key of a column (see
     `nami_bench.leaderboard.columns`). `prompt_sets` gives the SHA-256 by name where it is known.
-    `criteria` is empty where there are no ratings.
+    `criteria` is empty where there are no ratings, `precision` None where there are no intervals; `cautions`
+    say in words what the intervals do not hold for.
     """
 
     rows: tuple[LeaderboardRow, ...]
@@ -116,6 +204,10 @@ class Leaderboard:
     annotators: int = 0
     simulated_annotators: int = 0
     latest_rating: datetime | None = None
+    precision: Precision | None = None
+    cautions: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
+    pairs: tuple[PairwiseTest, ...] = ()
 
     @property
     def measured(self) -> tuple[LeaderboardRow, ...]:

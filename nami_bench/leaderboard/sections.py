@@ -53,6 +53,25 @@ def simulation_notice(board: Leaderboard) -> str | None:
     )
 
 
+def level(column: ScoreColumn, board: Leaderboard) -> str:
+    """The level of the column's intervals, as "95%": GenEval's are always at that one."""
+    geneval = any(column.key.startswith(f"{a.key}:") for a in board.automatic if a.tasks)
+    return "95%" if geneval or board.precision is None else f"{100 * board.precision.level:.4g}%"
+
+
+def group_heading(kind: str) -> str:
+    """What a table of the totals on parts of the prompts is called."""
+    return "Total by GenEval task" if kind == "task" else f"Total by {kind}"
+
+
+def best_shown(column: ScoreColumn, section: Section) -> str | None:
+    """The best value as shown, so that what reads alike is marked alike; None where there is no contest."""
+    merits = [(merit, row) for row in section.rows if (merit := column.merit(row)) is not None]
+    if len(merits) < 2:
+        return None
+    return column.shown(max(merits, key=lambda pair: pair[0])[1])
+
+
 def gap_notes(board: Leaderboard) -> list[str]:
     """One line for each incomplete row."""
     return [f"{row.model}: {'; '.join(row.gaps)}" for row in board.rows if row.gaps]
@@ -60,7 +79,13 @@ def gap_notes(board: Leaderboard) -> list[str]:
 
 def notes(board: Leaderboard) -> list[str]:
     """How to read the numbers, and what they rest on."""
-    return [*_human_notes(board), *_automatic_notes(board), *_origin_notes(board)]
+    return [
+        *_human_notes(board),
+        *_interval_notes(board),
+        *_automatic_notes(board),
+        *_origin_notes(board),
+        *board.cautions,
+    ]
 
 
 def label(column: AutomaticColumn, beside: Sequence[AutomaticColumn]) -> str:
@@ -110,6 +135,40 @@ def _human_notes(board: Leaderboard) -> Iterator[str]:
     if withheld:
         counted += f" and could not judge {withheld} times"
     yield counted + (f"; the latest is of {board.latest_rating:%Y-%m-%d}." if board.latest_rating else ".")
+
+
+_METHODS = {
+    "crossed": "from the crossed random-effects model with Satterthwaite's degrees of freedom",
+    "percentile": "from percentiles of a bootstrap",
+    "bca": "from a bias-corrected and accelerated bootstrap",
+}
+_OVER = {
+    "both": "prompts and annotators are samples of many",
+    "prompts": "prompts are a sample of many, the annotators are taken as they are",
+    "annotators": "annotators are a sample of many, the prompts are taken as they are",
+}
+
+
+def _interval_notes(board: Leaderboard) -> Iterator[str]:
+    precision = board.precision
+    if precision is None:
+        return
+    if not any(row.total_interval or row.intervals for row in board.rows):
+        return
+    drawn = f" ({precision.replicates} replicates, seed {precision.seed})"
+    yield (
+        f"Intervals of human scores: {100 * precision.level:.4g}%, {_METHODS[precision.method]}"
+        f"{drawn if precision.method != 'crossed' else ''}; {_OVER[precision.over]}."
+    )
+    if any(row.rank_low is not None for row in board.rows):
+        yield (
+            "places: where a model may stand, for all models at once; models that share a letter of tie "
+            f"group were not told apart (paired tests on shared images, correction: {precision.correction})."
+        )
+    if any(row.first_probability is not None for row in board.rows):
+        yield f"first: share of bootstrap replicates that a model leads{drawn}."
+    if any(row.total_adjusted is not None for row in board.rows):
+        yield "adjusted: without the annotators' severity and spread; beside the raw scores, never alone."
 
 
 def _automatic_notes(board: Leaderboard) -> Iterator[str]:

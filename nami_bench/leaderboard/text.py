@@ -3,30 +3,48 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow
-from nami_bench.leaderboard.sections import Section, sections
+from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow
+from nami_bench.leaderboard.sections import Section, best_shown, group_heading, level, sections
 
 INCOMPLETE = "*"
+MOST_MODELS_IN_PAIRS = 12
+"""With more, all pairs are for the machine-readable formats only."""
 _SHORT_NAME = 24
 
-_Columns = list[tuple[str, Sequence[str | None]]]
-"""Title and cells of each; titles may repeat, since a study may call its criteria what it likes."""
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """Title and cells; titles may repeat, since a study may call its criteria what it likes."""
+
+    title: str
+    cells: Sequence[str | None]
+    numeric: bool = True
+    best: str | None = None
+    """The best cell's text, where there is a contest."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """Cells are texts or None; `numeric` names the columns of numbers, `whole` those not to be folded."""
+    """Cells are texts or None.
+
+    `numeric` names the columns of numbers, `whole` those not to be folded; `best` holds (row, column) of the
+    best values.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str | None, ...], ...]
     numeric: frozenset[str]
     whole: frozenset[str]
+    best: frozenset[tuple[int, int]] = frozenset()
 
 
 def text_tables(board: Leaderboard) -> list[TextTable]:
     """The leaderboard's tables; incomplete rows have a star behind the model's name."""
-    return [table for section in sections(board) for table in _tables(section)]
+    tables: list[TextTable] = []
+    for section in sections(board):
+        tables += _details(section) if section.details else _main_tables(section, board)
+    return [*tables, *pair_tables(board)]
 
 
 def parameter_count(parameters: int | None) -> str | None:
@@ -55,33 +73,143 @@ def counts(section: Section) -> dict[str, Sequence[str | None]]:
     return {name: columns[name] for name in shown if any(columns[name])}
 
 
-def _tables(section: Section) -> Iterator[TextTable]:
-    """The scores, then what they rest on: in one table where that fits a narrow terminal."""
-    names: _Columns = [("model", [marked_name(row) for row in section.rows])]
-    statuses = [row.status.value for row in section.rows]
-    scores: _Columns = [(c.title, [c.shown(row) for row in section.rows]) for c in section.columns]
-    basis = counts(section)
-    lead: _Columns = []
-    if not section.details and not all(row.source for row in section.rows):
-        lead = [("#", [_number(row.rank) for row in section.rows])]
-    mixed: _Columns = [("status", statuses)] if len(set(statuses)) > 1 else []
-    if "ratings" not in basis:
-        yield _table(section.heading, [*lead, *names, *mixed, *scores, *basis.items()])
-        return
-    yield _table(section.heading, [*lead, *names, *mixed, *scores])
-    yield _table("What the scores rest on", [*names, ("status", statuses), *basis.items()])
+def _main_tables(section: Section, board: Leaderboard) -> Iterator[TextTable]:
+    """The scores, what they rest on, and what is known about their parts."""
+    names, status = _names(section), [row.status.value for row in section.rows]
+    published = all(row.source for row in section.rows)
+    lead = [] if published else [_Column("#", [_number(row.rank) for row in section.rows])]
+    mixed = [_Column("status", status, numeric=False)] if len(set(status)) > 1 else []
+    basis = [_Column(name, cells) for name, cells in counts(section).items()]
+    scores = list(_score_columns(section, board))
+    if not any(row.ratings is not None for row in section.rows):
+        yield _table(section.heading, [*lead, names, *mixed, *scores, *basis])
+    else:
+        yield _table(section.heading, [*lead, names, *mixed, *scores])
+        certainty = [_Column(name, cells) for name, cells in rank_certainty(section).items()]
+        heading = "How sure the ranks are, and what they rest on" if certainty else "What the scores rest on"
+        yield _table(heading, [names, _Column("status", status, numeric=False), *certainty, *basis])
+    yield from _interval_table(section, board, names)
+    if not published:
+        yield from group_tables(section, board)
 
 
-def _table(title: str, columns: _Columns) -> TextTable:
-    cells = dict(columns)
-    longest = max(len(name or "") for name in cells["model"])
+def _details(section: Section) -> list[TextTable]:
+    """An automatic score's parts, with the number of images behind them."""
+    scores = [
+        _Column(column.title, [column.shown(row) for row in section.rows], best=best_shown(column, section))
+        for column in section.columns
+    ]
+    basis = [_Column(name, cells) for name, cells in counts(section).items()]
+    return [_table(section.heading, [_names(section), *scores, *basis])]
+
+
+def _names(section: Section) -> _Column:
+    return _Column("model", [marked_name(row) for row in section.rows], numeric=False)
+
+
+def _score_columns(section: Section, board: Leaderboard) -> Iterator[_Column]:
+    """The scores, and behind the one ranked by its interval."""
+    for column in section.columns:
+        shown = [column.shown(row) for row in section.rows]
+        yield _Column(column.title, shown, best=best_shown(column, section))
+        intervals = [column.shown_interval(row) for row in section.rows]
+        if column.key == board.ranked_by and any(intervals):
+            yield _Column(f"{level(column, board)} interval", intervals)
+
+
+def _interval_table(section: Section, board: Leaderboard, names: _Column) -> Iterator[TextTable]:
+    """The intervals of the columns that the leaderboard is not ranked by."""
+    columns = [
+        _Column(f"{column.title}, {level(column, board)}", intervals)
+        for column in section.columns
+        if column.key != board.ranked_by
+        and any(intervals := [column.shown_interval(row) for row in section.rows])
+    ]
+    if columns:
+        yield _table("Intervals", [names, *columns])
+
+
+def group_tables(section: Section, board: Leaderboard) -> Iterator[TextTable]:
+    """The totals on parts of the prompts: a table for each kind of part."""
+    for kind in dict.fromkeys(group.kind for group in board.groups):
+        columns = [
+            _Column(group.name.replace("_", " "), [_group_cell(group, row) for row in section.rows])
+            for group in board.groups
+            if group.kind == kind
+        ]
+        yield _table(group_heading(kind), [_names(section), *columns])
+
+
+def _group_cell(group: Group, row: LeaderboardRow) -> str | None:
+    score = group.scores.get(row.model)
+    if score is None or score.total is None:
+        return None
+    interval = score.interval
+    return f"{score.total:.1f}" + (f" ({interval.low:.1f}–{interval.high:.1f})" if interval else "")
+
+
+def pair_tables(board: Leaderboard) -> Iterator[TextTable]:
+    """The tests of all pairs of models, unless they are too many to read."""
+    if board.pairs and len(board.measured) <= MOST_MODELS_IN_PAIRS:
+        better = _Column("better", [pair.first for pair in board.pairs], numeric=False)
+        worse = _Column("than", [pair.second for pair in board.pairs], numeric=False)
+        columns = [_Column(name, cells) for name, cells in _pair_columns(board).items()]
+        yield _table(f"Differences in {board.ranked_by}", [better, worse, *columns])
+
+
+def _pair_columns(board: Leaderboard) -> dict[str, list[str | None]]:
+    """What the tests of all pairs say, column by column."""
+    by = f"{board.precision.level:.0%} interval" if board.precision else "interval"
+    return {
+        "by": [None if p.difference is None else f"{p.difference:.2f}" for p in board.pairs],
+        by: [f"{p.interval.low:.1f} to {p.interval.high:.1f}" if p.interval else None for p in board.pairs],
+        "p": [_p_value(p.p_value) for p in board.pairs],
+        "p, corrected": [_p_value(p.p_adjusted) for p in board.pairs],
+        "told apart": ["yes" if p.significant else "no" for p in board.pairs],
+        "images": [str(p.images) for p in board.pairs],
+    }
+
+
+def rank_certainty(section: Section) -> dict[str, list[str | None]]:
+    """Column by column how sure the ranks of the section's rows are; empty ones left out."""
+    columns = {
+        "places": [_places(row) for row in section.rows],
+        "tie group": [" ".join(row.ties) or None for row in section.rows],
+        "first": [_percent(row.first_probability) for row in section.rows],
+        "total, adjusted": [
+            None if row.total_adjusted is None else f"{row.total_adjusted:.2f}" for row in section.rows
+        ],
+    }
+    return {name: cells for name, cells in columns.items() if any(cells)}
+
+
+def _table(title: str, columns: Sequence[_Column]) -> TextTable:
+    longest = max((len(cell or "") for c in columns if c.title == "model" for cell in c.cells), default=0)
     return TextTable(
         title=title,
-        columns=tuple(name for name, _ in columns),
-        rows=tuple(zip(*(values for _, values in columns), strict=True)),
-        numeric=frozenset(cells) - {"model", "status"},
+        columns=tuple(column.title for column in columns),
+        rows=tuple(zip(*(column.cells for column in columns), strict=True)),
+        numeric=frozenset(column.title for column in columns if column.numeric) - {"model", "status"},
         whole=frozenset({"model", "status"} if longest <= _SHORT_NAME else ()),
+        best=frozenset(
+            (row, position)
+            for position, column in enumerate(columns)
+            for row, cell in enumerate(column.cells)
+            if cell is not None and cell == column.best
+        ),
     )
+
+
+def _places(row: LeaderboardRow) -> str | None:
+    if row.rank_low is None or row.rank_high is None:
+        return None
+    return str(row.rank_low) if row.rank_low == row.rank_high else f"{row.rank_low}–{row.rank_high}"
+
+
+def _p_value(value: float | None) -> str | None:
+    if value is None:
+        return None
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def _images(row: LeaderboardRow, section: Section) -> str | None:

@@ -1,6 +1,24 @@
 """The store: takes and returns domain values, keeps them in SQLite or PostgreSQL."""
 
-from nami_bench.store.assignments import Candidate, Progress
+from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_KIND
+from nami_bench.store.desk import Desk, Lease, ListedItem, Member, Sent
+from nami_bench.store.items import ItemProgress
+from nami_bench.store.judgements import count_answers
+from nami_bench.store.oversight import MemberReport
 from nami_bench.store.store import Store
 
-__all__ = ["Candidate", "Progress", "Store"]
+__all__ = [
+    "COMPLETED",
+    "EXPIRED",
+    "OPEN",
+    "STUDY_KIND",
+    "Desk",
+    "ItemProgress",
+    "Lease",
+    "ListedItem",
+    "Member",
+    "MemberReport",
+    "Sent",
+    "Store",
+    "count_answers",
+]

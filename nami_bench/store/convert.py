@@ -1,11 +1,21 @@
 """Between rows and domain values: the one place that knows both."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
 from nami_bench.domain import (
     Annotator,
+    CheckItem,
+    CheckKind,
+    Checks,
     Criterion,
+    CriterionText,
     ImageRecord,
     ImageState,
     ModelCard,
+    Pairs,
     Prompt,
     PromptSet,
     Rating,
@@ -171,7 +181,13 @@ def criterion(row: CriterionRow) -> Criterion:
         weight=row.weight,
         minimum=row.minimum,
         maximum=row.maximum,
-        anchors={float(at): words for at, words in row.anchors.items()},
+        anchors=_anchors(row.anchors),
+        step=row.step,
+        label=row.texts.get("label", ""),
+        texts={
+            language: CriterionText(text["label"], _anchors(text["anchors"]))
+            for language, text in row.texts.get("languages", {}).items()
+        },
     )
 
 
@@ -182,11 +198,30 @@ def criterion_row(value: Criterion, position: int) -> CriterionRow:
         weight=value.weight,
         minimum=value.minimum,
         maximum=value.maximum,
-        anchors={str(at): words for at, words in value.anchors.items()},
+        anchors=_anchors_json(value.anchors),
+        step=value.step,
+        texts={
+            "label": value.label,
+            "languages": {
+                language: {"label": text.label, "anchors": _anchors_json(text.anchors)}
+                for language, text in value.texts.items()
+            },
+        },
     )
 
 
+def _anchors(row: Mapping[str, str]) -> dict[float, str]:
+    return {float(at): words for at, words in row.items()}
+
+
+def _anchors_json(anchors: Mapping[float, str]) -> dict[str, str]:
+    return {str(at): words for at, words in anchors.items()}
+
+
 def study(row: StudyRow) -> Study:
+    protocol = dict(row.protocol)
+    languages = tuple(protocol.pop("languages", ("en",)))
+    texts = {languages[0]: row.instructions, **protocol.pop("instructions", {})}
     return Study(
         name=row.name,
         prompt_set=row.prompt_set.name,
@@ -196,8 +231,59 @@ def study(row: StudyRow) -> Study:
         overlap=row.overlap,
         samples=row.samples,
         seed=row.seed or 0,
-        instructions=row.instructions,
+        instructions={language: text for language, text in texts.items() if text},
+        languages=languages,
+        opens=_moment(protocol.pop("opens", None)),
+        closes=_moment(protocol.pop("closes", None)),
+        checks=Checks(**protocol.pop("checks", {})),
+        pairs=Pairs(**protocol.pop("pairs", {})),
+        check_items=tuple(map(_check_item, protocol.pop("check_items", ()))),
+        **protocol,
     )
+
+
+def study_protocol(value: Study) -> dict[str, Any]:
+    """What `StudyRow.protocol` keeps."""
+    first = value.languages[0]
+    return {
+        "panel": value.panel,
+        "control": value.control,
+        "languages": list(value.languages),
+        "instructions": {lang: text for lang, text in value.instructions.items() if lang != first},
+        "strata": dict(value.strata),
+        "opens": value.opens and value.opens.isoformat(),
+        "closes": value.closes and value.closes.isoformat(),
+        "items_per_annotator": value.items_per_annotator,
+        "break_every": value.break_every,
+        "lease_minutes": value.lease_minutes,
+        "live_leaderboard": value.live_leaderboard,
+        "canvas": value.canvas,
+        "checks": asdict(value.checks),
+        "pairs": asdict(value.pairs),
+        "check_items": [asdict(item) for item in value.check_items],
+    }
+
+
+def _moment(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _check_item(row: Mapping[str, Any]) -> CheckItem:
+    return CheckItem(
+        kind=CheckKind(row["kind"]),
+        prompt_id=row["prompt_id"],
+        models=tuple(row["models"]),
+        expected=expected(row["expected"]),
+        sample=row["sample"],
+        feedback=row["feedback"],
+    )
+
+
+def expected(row: Mapping[str, Any]) -> dict[str, tuple[float, float] | str]:
+    """What passes, as `CheckItem.expected` has it: JSON knows no tuples."""
+    return {
+        name: answer if isinstance(answer, str) else (answer[0], answer[1]) for name, answer in row.items()
+    }
 
 
 def annotator(row: AnnotatorRow) -> Annotator:

@@ -8,8 +8,10 @@ from sqlalchemy.orm import Session, contains_eager, joinedload
 from nami_bench.domain import SIMULATED_PREFIX, Annotator, Rating, Role
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
+from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.database import Database
-from nami_bench.store.studies import find_study, in_study
+from nami_bench.store.finding import find_study
+from nami_bench.store.items import refresh_items
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, PromptRow, RatingRow, StudyRow
 
 
@@ -120,6 +122,18 @@ def _current(session: Session, criterion_id: int, annotator_id: int, image_id: i
     )
 
 
+def find_or_add_annotator(session: Session, name: str) -> AnnotatorRow:
+    """The annotator's row; one who is not known is added, without a token."""
+    row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
+    if row is None:
+        role = Role.SIMULATED if name.startswith(SIMULATED_PREFIX) else Role.ANNOTATOR
+        annotator = Annotator(name, role)
+        row = AnnotatorRow(name=annotator.name, role=annotator.role.value, active=annotator.active)
+        session.add(row)
+        session.flush()
+    return row
+
+
 class _ImportCache:
     """Look-ups of an import, each done once."""
 
@@ -142,23 +156,18 @@ class _ImportCache:
 
     def annotator(self, name: str) -> AnnotatorRow:
         if name not in self.annotators:
-            row = self.session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
-            if row is None:
-                role = Role.SIMULATED if name.startswith(SIMULATED_PREFIX) else Role.ANNOTATOR
-                annotator = Annotator(name, role)
-                row = AnnotatorRow(name=annotator.name, role=annotator.role.value, active=annotator.active)
-                self.session.add(row)
-                self.session.flush()
-            self.annotators[name] = row
+            self.annotators[name] = find_or_add_annotator(self.session, name)
         return self.annotators[name]
 
     def image(self, rating: Rating) -> ImageRow:
         study = self.study(rating.study)
         if rating.study not in self.image_rows:
+            refresh_items(self.session, study)
             query = (
                 select(ImageRow)
                 .join(ImageRow.prompt)
-                .where(*in_study(study))
+                .join(ItemRow, ItemRow.image_id == ImageRow.id)
+                .where(ItemRow.study_id == study.id, ItemRow.kind == STUDY_KIND)
                 .options(joinedload(ImageRow.model), contains_eager(ImageRow.prompt))
             )
             self.image_rows[rating.study] = {

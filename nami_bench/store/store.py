@@ -1,25 +1,52 @@
 """The store's one class."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
+from nami_bench.store.checked import CheckedAnswers
+from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import Database
+from nami_bench.store.items import Items
+from nami_bench.store.logins import Logins
+from nami_bench.store.oversight import Oversight
 from nami_bench.store.ratings import Ratings
+from nami_bench.store.ratings_table import RatingsTable
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
+from nami_bench.store.study_changes import StudyChanges
+from nami_bench.store.writer import Writer
 
 
-class Store(Catalog, Results, Studies, Assignments, Ratings):
+class Store(
+    Catalog,
+    Results,
+    Accounts,
+    Logins,
+    Studies,
+    StudyChanges,
+    Items,
+    Assignments,
+    Ratings,
+    RatingsTable,
+    Comparisons,
+    Oversight,
+    CheckedAnswers,
+):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)
-    raises StorageError and changes nothing.
+    raises StorageError and changes nothing. `clock` is the time that annotation work goes by.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self._writer = Writer(database, lambda: self.clock())
 
     @classmethod
     def open(cls, url: str) -> "Store":
@@ -27,7 +54,8 @@ class Store(Catalog, Results, Studies, Assignments, Ratings):
         return cls(Database.open(url))
 
     def close(self) -> None:
-        """Close all connections."""
+        """Finish what is being written and close all connections."""
+        self._writer.close()
         self._database.close()
 
     def __enter__(self) -> Self:

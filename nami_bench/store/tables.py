@@ -6,7 +6,7 @@ Comments on columns say what the name does not. Every change of a table is an al
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, MetaData, UniqueConstraint
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -148,7 +148,9 @@ class StudyRow(Base):
     overlap: Mapped[int] = mapped_column(comment="annotators for each image")
     samples: Mapped[int] = mapped_column(comment="images for each prompt and model")
     seed: Mapped[Big] = mapped_column(comment="fixes every annotator's order")
-    instructions: Mapped[str]
+    instructions: Mapped[str] = mapped_column(comment="in the first language; the others: protocol")
+    protocol: Mapped[Json] = mapped_column(comment="everything of the study file that no other column holds")
+    version: Mapped[int] = mapped_column(default=0, comment="counts changes of a running study")
     created_at: Mapped[CreatedAt]
     prompt_set: Mapped[PromptSetRow] = relationship()
     criteria: Mapped[list["CriterionRow"]] = relationship(order_by="CriterionRow.position")
@@ -174,6 +176,8 @@ class CriterionRow(Base):
     minimum: Mapped[float]
     maximum: Mapped[float]
     anchors: Mapped[Json]
+    step: Mapped[float | None] = mapped_column(comment="between two values on the screen; none: by the scale")
+    texts: Mapped[Json] = mapped_column(comment="language -> label, anchors")
     study: Mapped[StudyRow] = relationship(back_populates="criteria")
 
 
@@ -184,25 +188,8 @@ class AnnotatorRow(Base):
     role: Mapped[str]
     active: Mapped[bool]
     token_sha256: Mapped[str | None] = mapped_column(comment="of a random 128-bit token; none: no log-in")
+    password_hash: Mapped[str | None] = mapped_column(comment="Argon2id, with its parameters and salt")
     created_at: Mapped[CreatedAt]
-
-
-class AssignmentRow(Base):
-    __tablename__ = "assignment"
-    __table_args__ = (
-        UniqueConstraint("study_id", "annotator_id", "image_id"),
-        Index("ix_assignment_study_image", "study_id", "image_id"),
-    )
-    id: Mapped[PrimaryKey]
-    token: Mapped[str] = mapped_column(unique=True, comment="opaque handle for the browser")
-    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
-    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
-    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"))
-    assigned_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    study: Mapped[StudyRow] = relationship()
-    annotator: Mapped[AnnotatorRow] = relationship()
-    image: Mapped[ImageRow] = relationship()
 
 
 class RatingRow(Base):

@@ -1,11 +1,23 @@
+import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace
-from nami_bench.domain import Criterion, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Study
+from nami_bench.domain import (
+    Comparison,
+    Criterion,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Outcome,
+    Prompt,
+    PromptSet,
+    Study,
+)
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import Store
 
@@ -14,6 +26,15 @@ ROWS = (
     "pilot,lena,m,00000,0,beauty,4,,2026-03-01T10:00:00+00:00\n"
     'pilot,omar,m,00000,0,beauty,,"too dark, too small",2026-03-01T10:00:00+00:00\n'
 )
+STUDY = """
+[study]
+name = "pilot"
+[[criterion]]
+name = "beauty"
+weight = 1
+minimum = 1
+maximum = 5
+"""
 
 
 @pytest.fixture
@@ -75,3 +96,69 @@ def test_unknown_studies_and_workspaces_without_any_are_refused(root: Path, tmp_
     empty = init_workspace(tmp_path / "empty").root
     error = run(empty, "ratings", "export", fails=True).exception
     assert isinstance(error, InputError) and "there is no study yet" in str(error)
+
+
+def test_ratings_are_exported_as_parquet_and_as_a_dataset_folder(root: Path, tmp_path: Path) -> None:
+    file = tmp_path / "in.csv"
+    file.write_text(HEADER + ROWS)
+    run(root, "ratings", "import", str(file))
+    boards = []
+    for arguments in (("-o", "out.parquet"), ("--format", "huggingface", "-o", "out"), ("-o", "out.csv")):
+        name = arguments[-1]
+        run(root, "ratings", "export", *arguments[:-1], str(tmp_path / name))
+        criteria = ("--criteria", str(tmp_path / "study.toml")) if name == "out.csv" else ()
+        (tmp_path / "study.toml").write_text(STUDY)
+        board = run(root, "leaderboard", "--ratings", str(tmp_path / name), *criteria, "--json")
+        boards.append(json.loads(board.stdout))
+    assert boards[0]["rows"][0]["total"] == 75
+    assert boards[0] == boards[1] == boards[2]
+    names = run(root, "ratings", "export", "--pseudonyms").stdout
+    assert "annotator-01" in names and "lena" not in names
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--with-images",), "--with-images belongs to --format huggingface"),
+        (("--format", "huggingface"), "writes a folder: name it with -o"),
+        (("--format", "huggingface", "-o", "new"), "no ratings yet"),
+    ],
+)
+def test_exports_that_cannot_be_are_refused(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    error = run(root, "ratings", "export", *arguments, fails=True).exception
+    assert isinstance(error, InputError) and words in str(error)
+    assert not (tmp_path / "new").exists()
+
+
+def test_comparisons_are_exported_in_every_form(root: Path, tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
+        store.add_model(ModelCard("n", "shapes"))
+        store.put_image(
+            ImageRecord(
+                "n", "set", "00000", 0, ImageState.DONE, path="n.png", sha256="1" * 64, width=8, height=8
+            )
+        )
+        store.add_study(Study("pairs", "set", ("m", "n"), (Criterion("beauty", 1),), mode="pairwise"))
+        store.add_comparisons(
+            [
+                Comparison("pairs", "lena", "00000", 0, "beauty", "n", "m", Outcome.LEFT),
+                Comparison("pairs", "omar", "00000", 0, "beauty", "m", "n", None, "too dark"),
+            ]
+        )
+    text = run(root, "ratings", "export", "--study", "pairs").stdout
+    assert text.splitlines()[1].startswith("pairs,lena,00000,0,beauty,n,m,left")
+    run(root, "ratings", "export", "--study", "pairs", "-o", str(tmp_path / "pairs.parquet"))
+    rows = pq.read_table(tmp_path / "pairs.parquet").to_pylist()
+    assert [(r["annotator"], r["left"], r["outcome"], r["reason"]) for r in rows] == [
+        ("lena", "n", "left", None),
+        ("omar", "m", None, "too dark"),
+    ]
+    run(root, "ratings", "export", "--study", "pairs", "--format", "huggingface", "-o", str(tmp_path / "out"))
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert "config_name: comparisons" in card and "2 verdicts that 2 annotators" in card
+    hidden = pq.read_table(tmp_path / "out" / "data" / "comparisons.parquet").to_pylist()
+    assert {row["annotator"] for row in hidden} == {"annotator-01", "annotator-02"}
+    assert not (tmp_path / "out" / "data" / "ratings.parquet").exists()

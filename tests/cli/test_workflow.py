@@ -113,6 +113,8 @@ def test_the_demo_finds_the_planted_ranking_and_goes_on_where_it_was(run: Run, t
     assert "SIMULATED" in first.output
     for name in ("leaderboard.csv", "leaderboard.html"):
         assert "simulated" in (tmp_path / "reports" / name).read_text()
+    report = (tmp_path / "reports" / "demo-simulated" / "index.html").read_text()
+    assert "simulated" in report and all(name in report for name in known)
     images = {p: p.stat().st_mtime_ns for p in (tmp_path / "images").rglob("*.png")}
     assert len(images) == 3 * 2 * 48
     ratings = run("ratings", "export").stdout

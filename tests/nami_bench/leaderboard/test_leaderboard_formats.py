@@ -5,20 +5,28 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from importlib.resources import files
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator, FormatChecker
 
 from nami_bench.config import load_criteria, nami_1k_study_file
 from nami_bench.domain import Criterion
 from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
 from nami_bench.leaderboard.html import leaderboard_html
+from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.leaderboard.published import with_published
 from nami_bench.leaderboard.rows import (
     AutomaticColumn,
     AutomaticScore,
+    Group,
+    GroupScore,
+    Interval,
     Leaderboard,
     LeaderboardRow,
+    PairwiseTest,
+    Precision,
     Status,
 )
 from nami_bench.leaderboard.sections import notes
@@ -31,8 +39,13 @@ PICK = AutomaticColumn("pickscore", "stars", "v1")
 EVIL = '=HYPERLINK("http://x","<b>1, 2\n</b>")'
 
 
+LONG = Group("stratum", "long", 2, {"alpha": GroupScore(58.0, Interval(50.0, 66.0))})
+PAIR = PairwiseTest("alpha", EVIL, 5.0, Interval(-1, 11), 0.08, 0.16, False, 7)
+
+
 def scores(value: float | None, images: int = 8) -> AutomaticScore:
-    return AutomaticScore(value, {"counting": 0.25, "colors": None}, images, 8)
+    interval = Interval(0.2, 0.5) if value == 1 / 3 else None
+    return AutomaticScore(value, {"counting": 0.25, "colors": None}, images, 8, interval)
 
 
 def board(**changes: Any) -> Leaderboard:
@@ -41,7 +54,9 @@ def board(**changes: Any) -> Leaderboard:
     good = LeaderboardRow(
         "alpha", Status.MEASURED, human, 60.0, {SHARP.key: scores(1 / 3), BLUNT.key: scores(0.5)},
         parameters=2_000_000_000, images=8, images_expected=8, images_failed=0, ratings=160, annotators=5,
-        withheld=0, rank=1,
+        withheld=0, rank=1, rank_low=1, rank_high=2, ties=("a", "b"), first_probability=0.75,
+        intervals={"relevance": Interval(50.0, 70.0)}, total_interval=Interval(55.5, 64.5),
+        adjusted={"relevance": 61.0}, total_adjusted=61.5,
     )  # fmt: skip
     evil = LeaderboardRow(
         EVIL, Status.MEASURED, human | {"coherence": None}, None, {SHARP.key: scores(None, 7)},
@@ -51,6 +66,7 @@ def board(**changes: Any) -> Leaderboard:
     whole = Leaderboard(
         rows=(good, evil), criteria=NAMI_1K, automatic=(BLUNT, SHARP), ranked_by="total", study="study",
         prompt_sets={"stars": "ab" * 32}, annotators=5, latest_rating=datetime(2026, 3, 1, tzinfo=UTC),
+        precision=Precision(), groups=(LONG,), pairs=(PAIR,),
     )  # fmt: skip
     return replace(whole, **changes)
 
@@ -87,58 +103,109 @@ class Page(HTMLParser):
             self.texts.append(data.strip())
 
 
+def rows_of(board: Leaderboard) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(leaderboard_csv(board).decode(), newline=""), strict=True))
+
+
+def with_interval(key: str, *more: str) -> list[str]:
+    return [key, f"{key}:low", f"{key}:high", *(f"{key}:{name}" for name in more)]
+
+
 def test_csv_is_rfc_4180_with_the_documented_columns() -> None:
     data = leaderboard_csv(board()).decode()
     assert data.endswith("\r\n")
-    header, alpha, evil = csv.reader(io.StringIO(data, newline=""), strict=True)
-    assert header[:10] == [
-        "rank", "model", "status", "complete", "parameters",
-        "relevance", "coherence", "aesthetics", "authenticity", "total",
+    header = next(csv.reader(io.StringIO(data, newline=""), strict=True))
+    assert header == [
+        "rank", "rank_low", "rank_high", "ties", "first_probability",
+        "model", "status", "complete", "parameters",
+        *with_interval("relevance", "adjusted"), *with_interval("coherence", "adjusted"),
+        *with_interval("aesthetics", "adjusted"), *with_interval("authenticity", "adjusted"),
+        *with_interval("total", "adjusted"),
+        *with_interval("total:stratum=long"),
+        *with_interval("geneval:stars:blunt:overall"), *with_interval("geneval:stars:blunt:counting"),
+        *with_interval("geneval:stars:blunt:colors"), "geneval:stars:blunt:images",
+        *with_interval("geneval:stars:sharp, 640px:overall"),
+        *with_interval("geneval:stars:sharp, 640px:counting"),
+        *with_interval("geneval:stars:sharp, 640px:colors"), "geneval:stars:sharp, 640px:images",
+        "images", "images_expected", "images_failed", "ratings", "annotators", "missing_share", "gaps",
+        "study", "stratum", "prompt_sets", "interval_method", "interval_over", "interval_level", "source",
     ]  # fmt: skip
-    assert header[10:18] == [
-        f"{key}:{part}"
-        for key in ("geneval:stars:blunt", "geneval:stars:sharp, 640px")
-        for part in ("overall", "counting", "colors", "images")
-    ]
-    assert header[18:] == [
-        "images", "images_expected", "images_failed", "ratings", "annotators", "missing_share",
-        "gaps", "study", "stratum", "prompt_sets", "source",
-    ]  # fmt: skip
-    assert alpha[:5] == ["1", "alpha", "measured", "true", "2000000000"]
-    assert alpha[9:18] == ["60.0", "0.5", "0.25", "", "8", "0.333333", "0.25", "", "8"]
-    assert evil[:4] == ["", "'" + EVIL, "measured", "false"]
-    assert evil[9:18] == ["", "", "", "", "", "", "0.25", "", "7"]
-    assert evil[18:] == [
-        "7", "8", "1", "90", "5", "0.1", "7 of 8 images rated (1 failed or refused)", "study", "",
-        "stars@" + "ab" * 32, "",
-    ]  # fmt: skip
+    alpha, evil = rows_of(board())
+    assert part(alpha, "rank", "rank_low", "rank_high", "ties", "first_probability") == "1 1 2 a b 0.75"
+    assert part(alpha, "model", "status", "complete", "parameters") == "alpha measured true 2000000000"
+    assert part(alpha, "total", "total:low", "total:high", "total:adjusted") == "60.0 55.5 64.5 61.5"
+    assert part(alpha, "relevance", "relevance:low", "relevance:high", "coherence:low") == "60.0 50.0 70.0 "
+    assert (
+        part(alpha, "total:stratum=long", "total:stratum=long:low", "total:stratum=long:high")
+        == "58.0 50.0 66.0"
+    )
+    assert part(alpha, *with_interval("geneval:stars:blunt:overall")) == "0.5  "
+    assert part(alpha, "geneval:stars:blunt:counting", "geneval:stars:blunt:images") == "0.25 8"
+    sharp = "geneval:stars:sharp, 640px"
+    assert part(alpha, *with_interval(f"{sharp}:overall"), f"{sharp}:images") == "0.333333 0.2 0.5 8"
+    assert part(alpha, "interval_method", "interval_over", "interval_level") == "crossed both 0.95"
+    assert part(evil, "rank", "rank_low", "ties", "total", "total:stratum=long") == "    "
+    assert part(evil, "model", "status", "complete") == "'" + EVIL + " measured false"
+    assert part(
+        evil, "images", "images_expected", "images_failed", "ratings", "annotators", "missing_share"
+    ) == ("7 8 1 90 5 0.1")
+    assert part(evil, "gaps", "study", "stratum") == "7 of 8 images rated (1 failed or refused) study "
+    assert part(evil, "prompt_sets", "source") == "stars@" + "ab" * 32 + " "
 
 
-@pytest.mark.parametrize("name", ["model", "total", "images", "status", "GenEval", "parameters"])
+def part(row: dict[str, str], *names: str) -> str:
+    return " ".join(row[name] for name in names)
+
+
+@pytest.mark.parametrize("name", ["model", "total", "images", "status", "GenEval", "parameters", "ties"])
 def test_a_criterion_may_have_the_name_of_another_column(name: str) -> None:
     criteria = (Criterion(name, 1), Criterion("beauty", 1))
     row = LeaderboardRow("alpha", Status.MEASURED, {name: 12.5, "beauty": 50.0}, 31.25, images=8, rank=1)
     odd = Leaderboard(rows=(row,), criteria=criteria)
-    header, cells = csv.reader(io.StringIO(leaderboard_csv(odd).decode(), newline=""))
+    header = next(csv.reader(io.StringIO(leaderboard_csv(odd).decode(), newline="")))
     assert len(set(header)) == len(header)
-    assert cells[5:8] == ["12.5", "50.0", "31.25"]
+    (cells,) = rows_of(odd)
+    own = name if name == "GenEval" else f"criterion:{name}"
+    assert part(cells, own, "beauty", "total") == "12.5 50.0 31.25"
     assert text_tables(odd)[0].rows[0][1:5] == ("alpha", "12.50", "50.00", "31.25")
 
 
 def test_csv_quotes_published_rows_with_their_source_and_without_our_prompt_set() -> None:
-    rows = list(csv.DictReader(io.StringIO(leaderboard_csv(with_published(board())).decode(), newline="")))
+    rows = rows_of(with_published(board()))
     assert [row["status"] for row in rows] == ["measured"] * 2 + ["published"] * 6
     flux = rows[2]
     assert (flux["model"], flux["rank"], flux["complete"], flux["total"]) == ("FLUX-dev", "", "", "85.05")
     assert "arxiv.org/abs/2503.09242" in flux["source"]
-    assert (flux["study"], flux["prompt_sets"]) == ("", "")
+    assert part(flux, "study", "prompt_sets", "interval_method", "total:low", "total:stratum=long") == "    "
     assert flux["geneval:geneval:published:overall"] == "0.67"
     assert flux["geneval:stars:blunt:overall"] == ""
 
 
+@pytest.mark.parametrize("of", ["plain", "published", "simulated", "automatic", "bare"])
+def test_json_keeps_to_its_schema(of: str) -> None:
+    boards = {
+        "plain": board(),
+        "published": with_published(board()),
+        "simulated": simulated(5),
+        "automatic": Leaderboard(rows=(), automatic=(PICK,), ranked_by=PICK.key),
+        "bare": board(precision=None, groups=(), pairs=(), latest_rating=None),
+    }
+    schema = json.loads((files("nami_bench.leaderboard") / "leaderboard.schema.json").read_text())
+    validator = Draft202012Validator(schema, format_checker=FormatChecker())
+    validator.check_schema(schema)
+    validator.validate(json.loads(leaderboard_json(boards[of])))
+
+
+def test_the_schema_refuses_what_it_does_not_describe() -> None:
+    schema = json.loads((files("nami_bench.leaderboard") / "leaderboard.schema.json").read_text())
+    document = json.loads(leaderboard_json(board()))
+    for change in ({"extra": 1}, {"rows": [{}]}, {"precision": {"method": "guess"}}, {"schema": "other"}):
+        assert not Draft202012Validator(schema).is_valid(document | change)
+
+
 def test_json_names_what_the_scores_rest_on() -> None:
     document = json.loads(leaderboard_json(simulated(5)))
-    assert document["schema"] == "nami-bench/leaderboard/1"
+    assert document["schema"] == "nami-bench/leaderboard/2"
     assert document["prompt_sets"] == {"stars": "ab" * 32}
     assert {one["instrument"] for one in document["automatic"]} == {"sharp, 640px", "blunt"}
     assert document["latest_rating"] == "2026-03-01T00:00:00+00:00"
@@ -182,24 +249,71 @@ def test_simulated_annotators_are_named_before_any_number(count: int, words: str
 
 
 def test_tables_keep_instruments_and_published_rows_apart() -> None:
-    titles = [table.title for table in text_tables(with_published(board()))]
-    assert titles == [
+    tables = text_tables(with_published(board()))
+    assert [table.title for table in tables] == [
         "Scores",
-        "What the scores rest on",
+        "How sure the ranks are, and what they rest on",
+        "Intervals",
+        "Total by stratum",
         "GenEval 1 by task: blunt on stars",
         "GenEval 2 by task: sharp, 640px on stars",
         "Published elsewhere, not ranked",
         "GenEval by task: as published",
+        "Differences in total",
     ]
-    main, basis, blunt, sharp, published, _ = text_tables(with_published(board()))
-    assert main.columns[-3:] == ("total", "GenEval 1", "GenEval 2")
-    assert main.rows[0][-3:] == ("60.00", "0.500", "0.333")
+    main, basis, intervals, strata, blunt, sharp, published, _, pairs = tables
+    assert main.columns[-4:] == ("total", "95% interval", "GenEval 1", "GenEval 2")
+    assert main.rows[0][-4:] == ("60.00", "55.5–64.5", "0.500", "0.333")
     assert main.rows[1][:2] == (None, EVIL + "\N{NO-BREAK SPACE}*")
-    assert basis.rows[0] == ("alpha", "measured", "2B", "8", "160", "0.0%")
-    assert basis.rows[1][3:] == ("7/8", "90", "10.0%")
+    assert basis.columns[2:] == (
+        "places", "tie group", "first", "total, adjusted", "parameters", "images", "ratings", "missing",
+    )  # fmt: skip
+    assert basis.rows[0] == ("alpha", "measured", "1–2", "a b", "75.0%", "61.50", "2B", "8", "160", "0.0%")
+    assert basis.rows[1][2:6] == (None,) * 4 and basis.rows[1][7:] == ("7/8", "90", "10.0%")
+    assert (intervals.columns, intervals.rows[0]) == (
+        ("model", "relevance, 95%", "GenEval 2, 95%"),
+        ("alpha", "50.0–70.0", "0.20–0.50"),
+    )
+    assert strata.rows == (("alpha", "58.0 (50.0–66.0)"), (EVIL + "\N{NO-BREAK SPACE}*", None))
     assert (len(blunt.rows), len(sharp.rows)) == (1, 2)
     assert published.columns[0] == "model"  # and no rank
     assert published.rows[0][-3:] == ("85.05", "0.67", "12B")
+    assert pairs.rows == (("alpha", EVIL, "5.00", "-1.0 to 11.0", "0.0800", "0.1600", "no", "7"),)
+
+
+def test_the_level_of_the_intervals_is_named_and_genevals_is_its_own() -> None:
+    tables = text_tables(board(precision=Precision(level=0.9)))
+    assert "90% interval" in tables[0].columns
+    assert tables[2].columns == ("model", "relevance, 90%", "GenEval 2, 95%")
+
+
+def test_markdown_escapes_names_and_marks_the_best() -> None:
+    text = leaderboard_markdown(simulated(5)).decode()
+    lines = text.splitlines()
+    assert lines[2].startswith("**SIMULATED: All human scores here are simulated")
+    header = next(line for line in lines if line.startswith("| \\# |"))
+    rule, alpha, evil = lines[lines.index(header) + 1 :][:3]
+    assert rule.startswith("| ---: | --- | ---: |")
+    assert "| **60.00** |" in alpha or "| 60.00 |" in alpha
+    # The name is one cell on one line, and no markup.
+    assert evil.count(" | ") == header.count(" | ")
+    assert r"\<b\>1, 2 \</b\>" in evil and "<b>" not in text
+
+
+def test_latex_escapes_names_and_uses_booktabs() -> None:
+    nasty = r"50%_a&b#c$d^e~f{g}\input{x}"
+    rows = (replace(board().rows[0], model=nasty), board().rows[1])
+    text = leaderboard_latex(board(rows=rows)).decode()
+    name = r"50\%\_a\&b\#c\$d\textasciicircum{}e\textasciitilde{}f\{g\}\textbackslash{}input\{x\}"
+    assert name in text and r"\input" not in text
+    for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}", r"\end{table}"):
+        assert text.count(command) == len(text_tables(board()))
+    assert "{}1 & " in text and "55.5--64.5" in text
+    widths = {
+        line.count(" & ") for line in text.split(r"\bottomrule")[0].splitlines() if line.endswith(r"\\")
+    }
+    assert len(widths) == 1
+    assert text.count("{") == text.count("}")
 
 
 def test_notes_give_the_formula_the_counts_the_instruments_and_the_prompts_hash() -> None:

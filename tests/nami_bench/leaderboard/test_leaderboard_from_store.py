@@ -1,6 +1,8 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from evaluation.human.table import ratings_table
 from nami_bench.domain import Prompt, PromptSet, Rating, Score, SetScore, Study
@@ -271,3 +273,37 @@ def test_a_set_score_alone_makes_a_leaderboard_and_its_failure_is_a_gap(images_o
     (alpha,) = leaderboard_from_store(images_only, prompt_set="again").rows
     assert (alpha.automatic["kid:again:real-1"].value, alpha.rank) == (None, None)
     assert alpha.gaps == ("kid on again by real-1: 0 of 2 images scored",)
+
+
+def test_totals_are_given_by_stratum_task_and_tag(rated: Store) -> None:
+    groups = {group.key: group for group in leaderboard_from_store(rated).groups}
+    assert list(groups) == ["stratum=short", "stratum=long", "task=single_object", "task=counting"]
+    assert groups["stratum=long"].prompts == 2
+    assert groups["stratum=long"].scores["alpha"].total == 65
+    assert "beta" not in groups["stratum=long"].scores
+    assert [group.kind for group in leaderboard_from_store(rated, by=["task"]).groups] == ["task", "task"]
+    with pytest.raises(UnknownNameError, match="unknown kind of prompts 'strata': did you mean 'stratum'"):
+        leaderboard_from_store(rated, by=["strata"])
+
+
+def test_an_annotator_can_be_left_out(rated: Store) -> None:
+    board = leaderboard_from_store(rated, without=["ben"])
+    assert by_model(board)["alpha"].criteria["relevance"] == 60
+    assert any("1 of 2 annotators are left out" in note for note in notes(board))
+    with pytest.raises(UnknownNameError, match="unknown annotator 'bin': did you mean 'ben'"):
+        leaderboard_from_store(rated, without=["bin"])
+
+
+def test_intervals_of_other_metrics_are_over_prompts(images_only: Store) -> None:
+    values = {"00000": (20.0, 22.0), "00001": (21.0, 25.0), "00002": (24.0, 24.0)}
+    images_only.put_scores(
+        Score("alpha", "stars", prompt, sample, "pickscore", "v1", value)
+        for prompt, pair in values.items()
+        for sample, value in enumerate(pair)
+    )
+    score = by_model(leaderboard_from_store(images_only))["alpha"].automatic["pickscore:stars:v1"]
+    # Prompt means 21, 23, 24: their mean and t interval with two degrees of freedom.
+    expected = stats.t.interval(0.95, 2, 68 / 3, np.std([21, 23, 24], ddof=1) / 3**0.5)
+    assert score.value == pytest.approx(68 / 3)
+    assert score.interval is not None
+    assert (score.interval.low, score.interval.high) == pytest.approx(expected)

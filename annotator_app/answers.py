@@ -1,0 +1,110 @@
+"""What an annotator answers: checked against the study, and judged where the answer is known."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nami_bench.domain import Mode, Outcome, Study
+from nami_bench.errors import InputError, RefusedError
+
+CANNOT_JUDGE = ("image does not load", "prompt unclear", "outside my knowledge", "other")
+"""The reasons for which a criterion may have no value."""
+
+MAX_COMMENT = 2000
+MAX_DURATION_MS = 86_400_000
+MAX_CLIENT_TOKEN = 100
+
+Value = float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """One submission: for each criterion a value (a number, or an outcome in pairwise mode) or a reason
+    for having none.
+
+    `client_token` is the sender's own name for it: the same one again is the same submission.
+    """
+
+    client_token: str
+    values: Mapping[str, Value]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    flag: bool = False
+    comment: str = ""
+    duration_ms: int | None = None
+
+
+def check_answers(study: Study, answers: Answers) -> None:
+    """Raise RefusedError for anything missing, contradictory, too long, or off its scale."""
+    try:
+        _check(study, answers)
+    except RefusedError:
+        raise
+    except InputError as error:
+        raise RefusedError("bad_answers", str(error)) from error
+
+
+def _check(study: Study, answers: Answers) -> None:
+    names = [c.name for c in study.criteria]
+    if both := sorted(answers.values.keys() & answers.reasons.keys()):
+        raise InputError(f"{both[0]} has both a value and a reason for having none: give one of them")
+    for name in (*answers.values, *answers.reasons):
+        study.criterion(name)
+    if missing := [n for n in names if n not in answers.values and n not in answers.reasons]:
+        raise InputError(f"no rating for {', '.join(missing)}: rate every criterion, or say why you cannot")
+    for name, reason in answers.reasons.items():
+        if reason not in CANNOT_JUDGE:
+            raise InputError(f"{name}: unknown reason {reason!r}; known: {', '.join(CANNOT_JUDGE)}")
+    for name, value in answers.values.items():
+        _check_value(study, name, value)
+    if not 0 < len(answers.client_token) <= MAX_CLIENT_TOKEN:
+        raise InputError(f"client_token must have 1 to {MAX_CLIENT_TOKEN} characters")
+    if len(answers.comment) > MAX_COMMENT:
+        raise InputError(f"the comment is longer than {MAX_COMMENT} characters: shorten it")
+    if "\0" in answers.comment or "\0" in answers.client_token:
+        raise InputError("texts must not contain null characters")
+    if answers.duration_ms is not None and not 0 <= answers.duration_ms <= MAX_DURATION_MS:
+        raise InputError("duration_ms must lie between 0 and a day")
+
+
+def _check_value(study: Study, name: str, value: Value) -> None:
+    if study.mode == Mode.PAIRWISE:
+        if value not in tuple(Outcome):
+            raise InputError(f"{name}: {value!r} is none of {', '.join(Outcome)}")
+    elif isinstance(value, str) or not _is_finite(value):
+        raise InputError(f"{name}: {str(value)[:20]!r} is not a number")
+    else:
+        study.criterion(name).check(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of four hundred digits
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an answer to an item with a known answer passes, and what would have passed by criterion."""
+
+    passed: bool
+    criteria: Mapping[str, Mapping[str, Any]]
+
+
+def judge(expected: Mapping[str, Any], answers: Mapping[str, Any], left: str, right: str) -> Verdict:
+    """Compare answers with what is expected; `left` and `right` are the models as they stood.
+
+    A criterion without a value fails.
+    """
+    criteria: dict[str, dict[str, Any]] = {}
+    passed = True
+    for name, wanted in expected.items():
+        given = answers["values"].get(name)
+        if isinstance(wanted, str):
+            wanted = {left: Outcome.LEFT.value, right: Outcome.RIGHT.value}.get(wanted, wanted)
+            passed &= given == wanted
+        else:
+            passed &= given is not None and wanted[0] <= given <= wanted[1]
+        criteria[name] = {"given": given, "expected": wanted}
+    return Verdict(passed, criteria)

@@ -1,0 +1,97 @@
+// One criterion on the screen: its name, its control, the words of its scale, and "can't judge".
+//
+// Three controls: a slider, buttons for the points of a short scale, and the sides of a pair.
+// No control has a default position: until it is moved or pressed, its criterion is not rated.
+
+import { choices } from "./choices.js";
+import { make, setText } from "./dom.js";
+import { slider } from "./slider.js";
+import { known, pick, t } from "./texts.js";
+
+/** The score of a criterion: {value} (a number or a side), {reason} for having none, or null while unrated. */
+export class CriterionRow {
+  #score = null;
+  #control;
+  #value = make("output", { className: "value" });
+  #excuse = make("button", { type: "button", className: "quiet excuse" });
+
+  /** `on` has change(row, score), activate(row) and excuse(row), the wish to say "can't judge". */
+  constructor(criterion, study, on) {
+    this.criterion = criterion;
+    this.name = criterion.name;
+    this.label = pick(criterion.label) ?? criterion.name;
+    const id = `criterion-${criterion.name}`;
+    const anchors = pick(criterion.anchors) ?? [];
+    this.#control = controlOf(study, criterion, anchors, (value) => on.change(this, { value }));
+    this.#excuse.addEventListener("click", () => on.excuse(this));
+    this.element = make("div", { className: "criterion", role: "group", "aria-labelledby": id },
+      make("div", { className: "head" }, make("span", { className: "name", id, textContent: this.label }), this.#value, this.#excuse),
+      this.#control.element);
+    this.#control.labelledBy(id);
+    this.element.addEventListener("focusin", () => on.activate(this));
+    this.element.addEventListener("pointerdown", () => on.activate(this));
+    this.score = null;
+  }
+
+  get score() {
+    return this.#score;
+  }
+
+  set score(score) {
+    this.#score = score;
+    this.draw();
+  }
+
+  /** Show the score; `typing` is what is typed of a number so far. */
+  draw(typing = "") {
+    const score = this.#score;
+    this.element.dataset.state = score === null ? "unrated" : "reason" in score ? "excused" : "rated";
+    this.element.classList.toggle("typing", typing !== "");
+    const value = score !== null && "value" in score ? score.value : null;
+    this.#control.show(value, score === null ? t("unrated") : "");
+    setText(this.#value, typing || this.#words());
+    setText(this.#excuse, score !== null && "reason" in score ? known("reason", score.reason, score.reason) : t("excuse"));
+    this.#excuse.ariaLabel = t("excuse.label", { criterion: this.label });
+  }
+
+  #words() {
+    if (this.#score === null) return t("unrated");
+    if ("reason" in this.#score) return t("excused");
+    return typeof this.#score.value === "string" ? t(`side.${this.#score.value}`) : String(this.#score.value);
+  }
+
+  set isActive(active) {
+    this.element.classList.toggle("active", active);
+  }
+
+  /** Whether its values are numbers, not the sides of a pair. */
+  get isNumeric() {
+    return this.#control.stepped !== undefined;
+  }
+
+  /** Move by a number of steps of the scale; from nowhere to its middle. */
+  stepBy(steps) {
+    return this.#control.stepped(this.#score?.value ?? null, steps);
+  }
+
+  focus() {
+    this.#control.focus();
+  }
+}
+
+function controlOf(study, criterion, anchors, change) {
+  if (study.mode === "pairwise") {
+    const options = ["left", "tie", "right", "both_bad"].map((side) => ({ value: side, text: t(`side.${side}`), words: "" }));
+    return choices(options, change, "sides");
+  }
+  if (study.control === "buttons") return choices(pointsOf(criterion, anchors), change, "points");
+  return slider(criterion, anchors, change);
+}
+
+function pointsOf({ minimum, maximum, step }, anchors) {
+  const count = Math.round((maximum - minimum) / step) + 1;
+  return Array.from({ length: count }, (_, i) => {
+    const value = Number((minimum + i * step).toFixed(6));
+    return { value, text: String(value), words: anchors.find(([at]) => at === value)?.[1] ?? "" };
+  });
+}

@@ -1,0 +1,104 @@
+// Windows over the screen: keys, instructions, reasons, comment. Escape closes each.
+
+import { make } from "./dom.js";
+import { KEYS } from "./keys.js";
+import { known, pick, t } from "./texts.js";
+
+export function isOpen() {
+  return document.querySelector("dialog[open]") !== null;
+}
+
+export function showHelp(mode) {
+  const rows = KEYS.filter((key) => key.in === undefined || key.in === mode).map(({ action, keys }) =>
+    make("tr", {}, make("th", { scope: "row" }, ...keys.flatMap((key) => [make("kbd", { textContent: key }), " "])),
+      make("td", { textContent: t(`key.${action}`) })));
+  const half = Math.ceil(rows.length / 2);
+  const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
+  return open("help", t("help"), make("div", { className: "columns" }, ...tables), make("p", { className: "quiet-text", textContent: t("help.typing") }));
+}
+
+/** The study's instructions: HTML that the server made from Markdown and cleaned. */
+export function showInstructions(study) {
+  const body = make("div", { className: "instructions" });
+  body.innerHTML = pick(study.instructions) ?? "";
+  return open("instructions", t("instructions"), body);
+}
+
+/** Ask why a criterion cannot be judged; resolves to {reason, all}, or null where nothing was chosen. */
+export async function askReason(reasons, criterion) {
+  let chosen = null;
+  const all = make("input", { type: "checkbox" });
+  const choose = (reason) => {
+    chosen = { reason, all: all.checked };
+    dialog.close();
+  };
+  const buttons = reasons.map((reason, i) => {
+    const button = make("button", { type: "button", className: "reason" },
+      make("kbd", { textContent: i + 1 }), ` ${known("reason", reason, reason)}`);
+    button.addEventListener("click", () => choose(reason));
+    button.autofocus = i === 0;
+    return button;
+  });
+  const label = make("label", { className: "all" }, all, ` ${t("excuse.all")} `, make("kbd", { textContent: "A" }));
+  const dialog = make("dialog");
+  dialog.addEventListener("keydown", (event) => {
+    const digit = Number(/^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1] ?? NaN);
+    if (digit <= reasons.length) choose(reasons[digit - 1]);
+    else if (event.code === "KeyA" || event.key === "a") all.checked = !all.checked;
+    else if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      const at = buttons.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+      buttons[(at + buttons.length) % buttons.length].focus();
+    } else return;
+    event.preventDefault();
+  });
+  await open("reasons", t("excuse.why", { criterion }), make("div", { className: "reasons" }, ...buttons, label), dialog);
+  return chosen;
+}
+
+/** Edit the comment; resolves to the new one, or null where it was left as it was. */
+export async function askComment(comment) {
+  const field = make("textarea", { value: comment, rows: 4, maxLength: 2000, "aria-label": t("comment") });
+  const keep = make("button", { type: "submit", className: "primary", textContent: t("comment.keep") });
+  const form = make("form", { className: "comment", method: "dialog" }, field,
+    make("p", { className: "quiet-text", textContent: t("comment.hint") }), keep);
+  let kept = null;
+  form.addEventListener("submit", () => { kept = field.value.trim(); });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  const closed = open("comment", t("comment"), form);
+  field.focus();
+  field.setSelectionRange(comment.length, comment.length);
+  await closed;
+  return kept;
+}
+
+/** Ask the administrator why somebody is paused; resolves to the reason, or null. */
+export async function askPause(annotator) {
+  const field = make("input", { required: true, maxLength: 200, className: "why", "aria-label": t("admin.why") });
+  const form = make("form", { className: "comment", method: "dialog" },
+    make("label", {}, `${t("admin.why")} `, field), make("button", { type: "submit", className: "primary", textContent: t("admin.pause") }));
+  let reason = null;
+  form.addEventListener("submit", () => { reason = field.value.trim(); });
+  await open("pause", t("admin.pause_title", { annotator }), form);
+  return reason;
+}
+
+/** Show a window; resolves when it is closed. The browser puts the focus back where it was. */
+function open(kind, title, ...content) {
+  const dialog = content.at(-1).tagName === "DIALOG" ? content.pop() : make("dialog");
+  const close = make("button", { type: "button", className: "quiet close", textContent: "✕", ariaLabel: t("close") });
+  close.addEventListener("click", () => dialog.close());
+  dialog.className = `window ${kind}`;
+  dialog.ariaLabel = title;
+  dialog.append(make("header", {}, make("h2", { textContent: title }), close), ...content);
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      resolve();
+    });
+  });
+}

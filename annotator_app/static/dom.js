@@ -1,0 +1,22 @@
+// Elements, made and found. Texts always go in as text, never as HTML.
+
+/** An element with properties and children; a key with a dash is set as an attribute. */
+export function make(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.includes("-") || key === "role") element.setAttribute(key, value);
+    else element[key] = value;
+  }
+  element.append(...children);
+  return element;
+}
+
+/** The element of `root` that its HTML names `data-part="name"`. */
+export function part(name, root = document) {
+  return root.querySelector(`[data-part="${name}"]`);
+}
+
+/** Change a text only where it differs, so that nothing flickers and no selection is lost. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

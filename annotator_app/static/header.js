@@ -1,0 +1,49 @@
+// The bar above the screen: progress, pace, and the notices that belong to no item.
+
+import { make, part, setText } from "./dom.js";
+import { duration, known, number, t } from "./texts.js";
+
+const PRACTICE = new Set(["training", "qualification"]);
+
+export function showProgress({ phase, progress }, unsent) {
+  const done = Math.min(progress.done + unsent, progress.total);
+  part("progress").max = Math.max(progress.total, 1);
+  part("progress").value = done;
+  setText(part("count"), t("count", { done: number(done), total: number(progress.total) }));
+  setText(part("pace"), pace(progress, done));
+  part("phase").hidden = !PRACTICE.has(phase);
+  if (PRACTICE.has(phase)) {
+    setText(part("phase"), t(`phase.${phase}`));
+    part("phase").title = t("phase.practice");
+  }
+}
+
+function pace({ median_ms, today, total }, done) {
+  if (median_ms === null || median_ms === undefined) return "";
+  const left = duration((total - done) * median_ms);
+  return t("pace", { each: duration(median_ms), left, today: number(today) });
+}
+
+/** A calm line under the bar, with a button if there is something to do; null takes it away. */
+export function showNotice(text, button = null) {
+  const notice = part("notice");
+  notice.hidden = text === null;
+  if (text === null) return notice.replaceChildren();
+  notice.replaceChildren(make("span", { textContent: text }));
+  if (button !== null) {
+    const press = make("button", { type: "button", className: "quiet", textContent: button.text });
+    press.addEventListener("click", button.go);
+    notice.append(press);
+  }
+}
+
+/** What a failed request means, in words: by its code, else by its status, else as the server said it. */
+export function wordsFor(refusal) {
+  if (refusal.status === 0) return t("error.no_connection");
+  return known("error", refusal.code, null) ?? (refusal.status >= 500 ? t("error.server") : refusal.message || t("error.server"));
+}
+
+/** Say something to a screen reader alone. */
+export function speak(text) {
+  setText(part("spoken"), text);
+}

@@ -1,0 +1,21 @@
+// The log-in page's words, in the visitor's language; the page works without this too.
+
+import { part } from "./dom.js";
+import { currentLanguage, known, loadTexts, translate, useLanguage } from "./texts.js";
+
+const problem = part("problem");
+const asItCame = problem.textContent;
+const language = part("language");
+
+language.addEventListener("change", async () => {
+  await useLanguage(language.value);
+  show();
+});
+await loadTexts();
+show();
+
+function show() {
+  language.value = currentLanguage();
+  translate();
+  problem.textContent = known("error", problem.dataset.code, asItCame);
+}

@@ -1,0 +1,104 @@
+// What stands in the place of an item or of its scores: breaks, feedback, and every state without an item.
+
+import { make } from "./dom.js";
+import { known, number, pick, t } from "./texts.js";
+
+export class Screens {
+  #root;
+  #go = null;
+
+  constructor(root) {
+    this.#root = root;
+  }
+
+  get isShown() {
+    return !this.#root.hidden;
+  }
+
+  /** What is shown: "break", "feedback", a phase ...; "" where nothing is. */
+  get kind() {
+    return this.isShown ? this.#root.dataset.kind : "";
+  }
+
+  hide() {
+    this.#root.hidden = true;
+    this.#go = null;
+  }
+
+  /** Enter on a screen does what its button does. */
+  press() {
+    this.#go?.();
+  }
+
+  /** A heading, lines, and a button {text, go} if there is something to do. */
+  show(kind, heading, lines, button = null, extra = []) {
+    this.#root.dataset.kind = kind;
+    this.#go = button?.go ?? null;
+    const title = make("h1", { textContent: heading, tabIndex: -1 });
+    this.#root.replaceChildren(title, ...lines.filter(Boolean).map((line) => make("p", { textContent: line })), ...extra);
+    if (button !== null) {
+      const press = make("button", { type: "button", className: "primary", textContent: button.text });
+      press.addEventListener("click", () => this.press());
+      this.#root.append(press);
+    }
+    this.#root.hidden = false;
+    title.focus({ preventScroll: true });
+  }
+
+  takeBreak(count, go) {
+    this.show("break", t("break.title"), [t("break.rated", { count: number(count) }), t("break.rest")], { text: t("break.go"), go });
+  }
+
+  otherTab(go) {
+    this.show("tab", t("tab.title"), [t("tab.text")], { text: t("tab.go"), go });
+  }
+
+  waitForConnection(go) {
+    this.show("offline", t("offline.title"), [t("offline.text")], { text: t("check"), go });
+  }
+
+  moment() {
+    this.show("moment", t("moment.title"), [t("moment.text")]);
+  }
+
+  /** A phase without items: paused, closed, waiting, finished. */
+  phase({ phase, message, code, progress }, go) {
+    const why = known("error", code, message);
+    const lines = {
+      finished: code === "empty" ? [why] : [t("finished.text", { done: number(progress.done) }), t("finished.back")],
+      waiting: [t("waiting.text"), t("checks")],
+      paused: [why ?? t("paused.text"), t("paused.safe"), t("checks")],
+      closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
+    }[phase];
+    const button = phase === "finished" ? null : { text: t("check"), go };
+    this.show(phase, t(`${phase}.title`), lines, button);
+  }
+
+  /** What was given, beside what was expected. */
+  feedback(feedback, criteria, go) {
+    const rows = Object.entries(feedback.criteria).map(([name, { given, expected }]) => {
+      const criterion = criteria.find((one) => one.name === name);
+      const good = isExpected(given, expected);
+      return make("tr", { className: good ? "good" : "off" },
+        make("th", { scope: "row", textContent: pick(criterion?.label) ?? name }),
+        make("td", { textContent: shown(given) }),
+        make("td", { textContent: shown(expected) }),
+        make("td", { textContent: good ? "✓" : "✗", ariaLabel: t(good ? "feedback.good" : "feedback.off") }));
+    });
+    const head = ["criterion", "given", "expected", "verdict"].map((key) => make("th", { scope: "col", textContent: t(`feedback.${key}`) }));
+    const table = make("table", { className: "feedback" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
+    const words = pick(feedback.text);
+    this.show("feedback", t(feedback.passed ? "feedback.passed" : "feedback.failed"), [words], { text: t("feedback.go"), go }, [table]);
+  }
+}
+
+function isExpected(given, expected) {
+  if (!Array.isArray(expected)) return given === expected;
+  return typeof given === "number" ? expected[0] <= given && given <= expected[1] : expected.includes(given);
+}
+
+function shown(value) {
+  if (value === null || value === undefined) return t("excused");
+  if (Array.isArray(value)) return typeof value[0] === "number" ? `${value[0]} – ${value[1]}` : value.map(shown).join(", ");
+  return typeof value === "string" ? known("side", value, value) : String(value);
+}

@@ -1,0 +1,391 @@
+// The work at hand: one item after the other, submitted without waiting for the server.
+//
+// The server hands out the item in hand and the next ones. A submission goes into the outbox and
+// the next item shows at once; the answer brings more items. Only where the answer has something
+// to show (training and qualification) does the screen wait for it.
+
+import { call } from "./api.js";
+import { countForBreak, dueBreak } from "./breaks.js";
+import { Clock } from "./clock.js";
+import { askReason } from "./dialogs.js";
+import { part, setText } from "./dom.js";
+import { draftOf, dropDraft, saveDraft, tidyDrafts } from "./drafts.js";
+import { Extras } from "./extras.js";
+import { Form } from "./form.js";
+import { showNotice, showProgress, speak, wordsFor } from "./header.js";
+import { Outbox } from "./outbox.js";
+import { Screens } from "./screens.js";
+import { number, t } from "./texts.js";
+import { Viewer } from "./viewer.js";
+
+const POLL_MS = 20_000;
+const WITH_FEEDBACK = new Set(["training", "qualification"]);
+const AT_WORK = new Set(["training", "qualification", "work"]);
+const MAY_CORRECT = new Set(["finished", "waiting"]);
+
+export class Work {
+  #study;
+  #screens;
+  #feedback = new Screens(part("feedback")); // beside the image, in the place of the scores
+  #form;
+  #viewer;
+  #outbox;
+  #clock = new Clock();
+  #state;
+  #item = null; // on the screen
+  #ahead = []; // after it
+  #inHand = null; // put aside while an earlier item is corrected
+  #awaited = null; // the entry whose answer has to be seen before the next item
+  #extras = new Extras(() => this.#changed());
+  #retried = new Set(); // items whose broken image the server was asked about
+  #left = false;
+  #poll;
+
+  constructor(session, screens) {
+    this.#study = session.study;
+    this.#screens = screens;
+    this.#form = new Form(part("criteria"), session.study, {
+      changed: () => this.#changed(),
+      excuse: (row) => this.#excuse(row),
+    });
+    this.#viewer = new Viewer(part("work"), session.study, {
+      ready: () => this.#onReady(),
+      broken: () => this.#onBroken(),
+    });
+    this.#outbox = new Outbox(`${session.annotator}/${session.study.name}`, {
+      sent: (entry, answer) => this.#onSent(entry, answer),
+      refused: (entry, refusal) => this.#onRefused(entry, refusal),
+      held: (refusal) => this.#onHeld(refusal),
+    });
+    this.#listen();
+    tidyDrafts();
+    this.#take(session);
+    this.#outbox.flush();
+  }
+
+  /** Another tab works now: this one keeps its draft and does nothing more. */
+  leave() {
+    this.#keepDraft();
+    this.#left = true;
+    clearInterval(this.#poll);
+    this.#clock.pause();
+    part("work").hidden = true;
+  }
+
+  focus() {
+    if (this.#isRating) this.#form.focus();
+  }
+
+  /** Do what a key means; false where it means nothing now. */
+  handle(key) {
+    if (this.#left) return false;
+    if (key.action === "submit" && this.#feedback.isShown) return this.#feedback.press(), true;
+    if (!this.#isRating) return key.action === "back" ? (this.#back(), true) : false;
+    if (this.#form.handle(key)) return true;
+    switch (key.action) {
+      case "submit": this.#submit(); return true;
+      case "back": this.#back(); return true;
+      case "forward": return this.#forward();
+      case "flag": this.#extras.toggleFlag(); return true;
+      case "comment": this.#extras.editComment(); return true;
+      case "actualSize": this.#viewer.zoom.toggleActualSize(); return true;
+      case "zoomIn": this.#viewer.zoom.zoomIn(); return true;
+      case "zoomOut": this.#viewer.zoom.zoomOut(); return true;
+      case "pan": this.#viewer.zoom.pan(key.direction); return true;
+      default: return false;
+    }
+  }
+
+  get #isRating() {
+    return !this.#left && this.#item !== null && !this.#screens.isShown && !this.#feedback.isShown;
+  }
+
+  get #isCorrecting() {
+    return this.#inHand !== null;
+  }
+
+  #listen() {
+    part("scores").addEventListener("submit", (event) => { event.preventDefault(); this.#submit(); });
+    part("back").addEventListener("click", () => this.#back());
+    document.addEventListener("visibilitychange", () => this.#keepDraft());
+    window.addEventListener("pagehide", () => this.#keepDraft());
+    this.#poll = setInterval(() => {
+      if (!document.hidden && !AT_WORK.has(this.#state.phase) && !this.#isCorrecting) this.#refresh();
+    }, POLL_MS);
+  }
+
+  // ---- What the server says ----
+
+  /** Take over the server's state: what to show, what to load ahead. */
+  #take(state) {
+    if (this.#left) return;
+    this.#state = state;
+    const unsent = new Set(this.#outbox.entries.map((entry) => entry.token));
+    const items = state.items.filter((item) => !unsent.has(item.token));
+    this.#showProgress();
+    if (!AT_WORK.has(state.phase)) {
+      if (this.#isCorrecting && MAY_CORRECT.has(state.phase)) return;
+      return this.#showPhase();
+    }
+    const place = items.findIndex((item) => item.token === this.#item?.token);
+    this.#ahead = items.filter((_, i) => i !== place);
+    this.#preload();
+    if (this.#awaited !== null || this.#isCorrecting || this.#screens.kind === "break") return;
+    const stays = this.#item !== null && (place >= 0 || (draftOf(this.#item.token) !== null && !this.#viewer.isBroken));
+    if (!stays) this.#item = null;
+    else if (place >= 0) this.#renew(items[place]);
+    if (this.#item === null) this.#showNext();
+    else if (this.#screens.isShown) this.#show(this.#item);
+  }
+
+  /** The item on the screen came again: its images may have new addresses. */
+  #renew(item) {
+    this.#item = item;
+    if (!part("work").hidden && this.#viewer.isBroken) this.#viewer.retry(item);
+  }
+
+  async #refresh() {
+    try {
+      this.#take(await call("session"));
+    } catch (refusal) {
+      this.#onHeld(refusal);
+    }
+  }
+
+  #onSent(entry, answer) {
+    if (this.#left) return;
+    if (this.#outbox.entries.length === 0) showNotice(null);
+    const isAwaited = isSame(entry, this.#awaited);
+    if (!isAwaited || answer.feedback === null || answer.feedback === undefined) {
+      if (isAwaited) this.#endAwaited();
+      return this.#take(answer);
+    }
+    this.#state = answer;
+    this.#showProgress();
+    part("scores").hidden = true;
+    this.#feedback.feedback(answer.feedback, this.#study.criteria, () => {
+      this.#endAwaited();
+      this.#take(this.#state);
+    });
+  }
+
+  #endAwaited() {
+    this.#feedback.hide();
+    part("scores").hidden = false;
+    this.#awaited = null;
+    this.#item = null;
+  }
+
+  #onRefused(entry, refusal) {
+    const close = { text: t("understood"), go: () => showNotice(null) };
+    showNotice(t("refused", { reason: wordsFor(refusal) }), close);
+    saveDraft(entry.token, { ...entry.body, elapsed_ms: entry.body.duration_ms }); // if it comes again
+    if (isSame(entry, this.#awaited)) {
+      this.#awaited = null;
+      this.#say("");
+    }
+    this.#refresh();
+  }
+
+  #onHeld(refusal) {
+    const count = this.#outbox.entries.length;
+    if (refusal.isSignedOut) {
+      this.#keepDraft();
+      const logIn = { text: t("login"), go: () => location.assign("login") };
+      showNotice(count === 0 ? t("signed_out") : t("signed_out.unsent", { count }), logIn);
+    } else if (!refusal.isPassing) {
+      this.#refresh();
+    } else if (count > 0) {
+      showNotice(t("unsent", { count, why: wordsFor(refusal) }));
+      if (this.#item === null) this.#screens.waitForConnection(() => this.#outbox.flush());
+    } else {
+      showNotice(wordsFor(refusal));
+    }
+    this.#showProgress();
+  }
+
+  // ---- What is on the screen ----
+
+  #showProgress() {
+    const corrections = new Set(this.#state.items.map((item) => item.token));
+    const unsent = this.#outbox.entries.filter((entry) => corrections.has(entry.token)).length;
+    showProgress(this.#state, unsent);
+  }
+
+  #showPhase() {
+    this.#keepDraft();
+    this.#clock.pause();
+    this.#item = null;
+    this.#inHand = null;
+    this.#awaited = null;
+    this.#cover();
+    if (this.#outbox.entries.length > 0 && this.#state.phase !== "paused" && this.#state.phase !== "closed") {
+      this.#screens.moment();
+    } else {
+      this.#screens.phase(this.#state, () => this.#refresh());
+    }
+  }
+
+  #cover() {
+    part("work").hidden = true;
+  }
+
+  #showNext() {
+    this.#inHand = null;
+    const next = this.#ahead.shift();
+    this.#item = next ?? null;
+    const sinceBreak = next !== undefined && this.#state.phase === "work" ? dueBreak(this.#study.break_every) : 0;
+    if (next !== undefined && sinceBreak === 0) return this.#show(next);
+    this.#clock.pause();
+    this.#cover();
+    if (sinceBreak > 0) return this.#screens.takeBreak(sinceBreak, () => this.#show(next));
+    this.#screens.moment();
+    if (this.#outbox.entries.length === 0) this.#refreshSoon();
+  }
+
+  #refreshSoon() {
+    setTimeout(() => { if (this.#item === null) this.#refresh(); }, 1000);
+  }
+
+  #show(item) {
+    const draft = draftOf(item.token);
+    const given = draft ?? item.given;
+    this.#item = item;
+    this.#extras.begin(given);
+    this.#clock.reset(draft?.elapsed_ms ?? 0);
+    this.#screens.hide();
+    part("work").hidden = false;
+    part("correcting").hidden = !this.#isCorrecting;
+    if (this.#isCorrecting) setText(part("correcting"), t("correcting"));
+    setText(part("submitText"), t(this.#isCorrecting ? "submit.correction" : "submit"));
+    this.#say("");
+    this.#viewer.show(item);
+    this.#form.begin(given);
+    this.#drawSubmit();
+    this.#preload();
+    speak(t("spoken", { count: number(this.#state.progress.done + 1), prompt: item.prompt }));
+  }
+
+  #preload() {
+    this.#viewer.preload([this.#item, this.#inHand, ...this.#ahead].filter((item) => item !== null && item !== undefined));
+  }
+
+  #onReady() {
+    this.#clock.run();
+    requestAnimationFrame(() => performance.mark("shown", { detail: this.#item?.token }));
+  }
+
+  /** The server may find that the image is gone, and hand out another item: ask it once. */
+  #onBroken() {
+    this.#clock.pause();
+    if (this.#item === null || this.#retried.has(this.#item.token)) return;
+    this.#retried.add(this.#item.token);
+    setTimeout(() => this.#refresh());
+  }
+
+  #say(text, kind = "") {
+    setText(part("message"), text);
+    part("message").dataset.kind = kind;
+  }
+
+  #drawSubmit() {
+    part("submit").classList.toggle("ready", this.#form.missing.length === 0);
+  }
+
+  // ---- What the annotator does ----
+
+  #changed() {
+    this.#keepDraft();
+    this.#drawSubmit();
+    if (part("message").dataset.kind === "missing") this.#say("");
+  }
+
+  #given() {
+    return { ...this.#form.scores, ...this.#extras.given };
+  }
+
+  #keepDraft() {
+    if (!this.#isRating || this.#awaited !== null) return;
+    const given = this.#given();
+    const touched = this.#extras.isTouched || Object.keys({ ...given.values, ...given.reasons }).length > 0;
+    if (touched) saveDraft(this.#item.token, { ...given, elapsed_ms: this.#clock.elapsed });
+    else dropDraft(this.#item.token);
+  }
+
+  async #excuse(row) {
+    const answer = await askReason(this.#study.reasons, row.label);
+    if (answer !== null) this.#form.excuse(row, answer.reason, answer.all);
+  }
+
+  #submit() {
+    if (!this.#isRating || this.#awaited !== null) return;
+    const missing = this.#form.missing;
+    if (missing.length > 0) {
+      this.#say(t("missing", { names: missing.map((row) => row.label).join(t("list.comma")) }), "missing");
+      this.#form.goTo(missing[0]);
+      return;
+    }
+    const given = this.#given();
+    if (!this.#viewer.isReady && Object.keys(given.values).length > 0) {
+      this.#say(t("missing.image"), "missing");
+      return;
+    }
+    performance.mark("submitted");
+    const { token } = this.#item;
+    const correction = this.#isCorrecting;
+    const entry = this.#outbox.add(token, { ...given, duration_ms: this.#clock.elapsed });
+    dropDraft(token);
+    this.#clock.pause();
+    if (correction) this.#resume();
+    else if (WITH_FEEDBACK.has(this.#state.phase)) {
+      this.#awaited = entry;
+      this.#say(t("sending"));
+    } else {
+      countForBreak();
+      this.#showNext();
+    }
+    this.#showProgress();
+  }
+
+  /** To the item that was completed before the one on the screen. */
+  async #back() {
+    if (this.#left || this.#awaited !== null) return;
+    this.#keepDraft();
+    await this.#outbox.flush();
+    if (this.#outbox.entries.length > 0) return;
+    const from = this.#isCorrecting ? this.#item.token : "now";
+    let before;
+    try {
+      before = (await call(`item/${from}/before`)).item;
+    } catch (refusal) {
+      this.#onHeld(refusal);
+      return;
+    }
+    if (before === null) {
+      this.#say(t("back.none"));
+      return;
+    }
+    this.#inHand ??= this.#item ?? "nothing";
+    this.#show(before);
+  }
+
+  /** Leave a correction without making it. */
+  #forward() {
+    if (!this.#isCorrecting) return false;
+    dropDraft(this.#item.token);
+    this.#resume();
+    return true;
+  }
+
+  #resume() {
+    const inHand = this.#inHand;
+    this.#inHand = null;
+    if (inHand !== "nothing") return this.#show(inHand);
+    this.#item = null;
+    this.#take(this.#state);
+  }
+}
+
+function isSame(entry, other) {
+  return entry.body.client_token === other?.body.client_token;
+}

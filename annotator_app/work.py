@@ -1,0 +1,323 @@
+"""One annotator's turn: submit, and get the next items, in one transaction.
+
+A turn runs on the store's `Desk`, so everything in it happens or nothing does.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from annotator_app import order, pairing, planting, progress, rules
+from annotator_app.answers import Answers, Verdict, check_answers, judge
+from nami_bench.domain import CheckKind
+from nami_bench.errors import RefusedError
+from nami_bench.store import COMPLETED, EXPIRED, OPEN, Desk, Lease, ListedItem, Sent, count_answers
+
+AHEAD = 2
+"""So many items are in an annotator's hands beside the one on the screen, for loading ahead."""
+
+NOT_YOURS = "this item is not assigned to you"
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What is said after a training or qualification item."""
+
+    verdict: Verdict
+    text: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where an annotator is: `items` has the one in hand first."""
+
+    phase: str
+    code: str | None
+    message: str | None
+    progress: progress.Progress
+    items: tuple[Lease, ...]
+    feedback: Feedback | None = None
+
+
+class Turn:
+    """One transaction's work for one annotator of one study."""
+
+    def __init__(self, desk: Desk, study: str, annotator: str) -> None:
+        self.desk = desk
+        self.annotator = annotator
+        self.study_id, version, self.study = desk.study(study)
+        self.member = self.before = desk.member(self.study_id, annotator)
+        self.index = order.index_of(desk, self.study_id, version)
+        self.given = order.given_to(desk, self.member, self.index)
+        self.lease_time = timedelta(minutes=self.study.lease_minutes)
+
+    def state(self, *, returning: bool = True, feedback: Feedback | None = None) -> State:
+        """What is next; gives out items as needed. `returning`: the annotator comes (back) to the study."""
+        closed = self._closed()
+        if closed is None and self.member.paused is None:
+            phase, items = self._items(returning)
+        else:
+            phase, items = (closed[0] if closed else "paused"), []
+        code, message = closed[1:] if closed else _WORDS.get(self._key(phase), (None, None))
+        self._keep_member()
+        shown = progress.of(self.desk, self.study_id, self.study, self.member, self.index, self.given, phase)
+        return State(phase, code, message, shown, tuple(items), feedback)
+
+    def submit(self, token: str, answers: Answers) -> State:
+        """Record answers and go on.
+
+        Raises RefusedError, and records nothing, for answers that do not fit the study, and for an item that
+        is not this annotator's, was given to somebody else, or is not asked about any more.
+        """
+        lease = self.lease(token)
+        sent = self.desk.sent(answers.client_token)
+        if sent is not None:
+            if sent.assignment_id != lease.id:
+                raise RefusedError("reused_client_token", "this client_token was used for another item")
+            return self.state(returning=False)
+        check_answers(self.study, answers)
+        if lease.state == COMPLETED:
+            feedback = self._correct(lease, answers)
+        else:
+            feedback = self._complete(lease, answers)
+        return self.state(returning=lease.state != OPEN, feedback=feedback)
+
+    def lease(self, token: str) -> Lease:
+        """The item behind a token; raises RefusedError unless it is this annotator's, of this study."""
+        lease = self.desk.find(token)
+        # One sentence for all cases: a stranger learns nothing about which tokens exist.
+        if lease is None or lease.member_id != self.member.id:
+            raise RefusedError("not_yours", NOT_YOURS)
+        return lease
+
+    # -- recording ---------------------------------------------------------------------------------
+
+    def _complete(self, lease: Lease, answers: Answers) -> Feedback | None:
+        if self.member.paused is not None:
+            raise RefusedError("paused", "your work is paused: the organizer knows and will write to you")
+        if lease.withdrawn:
+            raise RefusedError("withdrawn", "this item is not asked about any more: go on with the next one")
+        if lease.state != OPEN and not self._may_return(lease):
+            raise RefusedError(
+                "taken_over",
+                "you were away so long that this item was given to somebody else: "
+                "your answers to it are not needed any more",
+            )
+        verdict = self._send(lease, answers, revision=0)
+        self.desk.complete(lease, None if verdict is None else verdict.passed)
+        if lease.is_work:
+            self._count_done()
+            self._apply_rules(lease)
+            return None
+        if lease.kind == CheckKind.QUALIFICATION:
+            self._qualify()
+        return None if verdict is None else Feedback(verdict, self.index.items[lease.item_id].feedback)
+
+    def _correct(self, lease: Lease, answers: Answers) -> Feedback | None:
+        if not lease.is_work:
+            raise RefusedError("answered", "this example was answered already: go on with the next one")
+        before = self.desk.in_force(lease.id)
+        verdict = self._send(lease, answers, revision=0 if before is None else before.revision + 1)
+        if verdict is not None:
+            self.desk.judge(lease, verdict.passed)
+        return None
+
+    def _send(self, lease: Lease, answers: Answers, revision: int) -> Verdict | None:
+        kept = {"values": dict(answers.values), "reasons": dict(answers.reasons)}
+        self.desk.send(
+            lease,
+            answers.client_token,
+            revision,
+            answers=kept,
+            flag=answers.flag,
+            comment=answers.comment,
+            duration_ms=answers.duration_ms,
+        )
+        if lease.counts:
+            count_answers(self.desk, lease, self.member, kept, answers.duration_ms)
+        return self._verdict(lease, kept)
+
+    def _verdict(self, lease: Lease, answers: Mapping[str, Any]) -> Verdict | None:
+        item = self.index.items[lease.item_id]
+        if item.expected is None:
+            return None
+        left, right = (*item.models, "", "")[:2]
+        if lease.swapped:
+            left, right = right, left
+        return judge(item.expected, answers, left, right)
+
+    def _may_return(self, lease: Lease) -> bool:
+        if lease.state != EXPIRED:
+            return False
+        return not lease.counts or self.desk.is_free(lease.item_id, self.study.overlap)
+
+    def _count_done(self) -> None:
+        day = self.desk.now.date().isoformat()
+        member = self.member
+        if member.day != day:
+            member = replace(member, day=day, done_before_day=member.done)
+        self.member = replace(member, done=member.done + 1)
+
+    # -- checks ------------------------------------------------------------------------------------
+
+    def _apply_rules(self, lease: Lease) -> None:
+        checks = self.study.checks
+        golds: list[bool] = []
+        if lease.kind == CheckKind.GOLD and checks.gold_pass:
+            golds = self.desk.answered(self.member, CheckKind.GOLD, self.member.checked_from)
+        recent: list[Sent] = []
+        if needed := rules.evidence_needed(checks):
+            recent = [s for s in self.desk.recent(self.member, needed) if s.id > self.member.checked_from]
+        if reason := rules.reason_to_pause(checks, recent, golds):
+            self._pause(reason)
+
+    def _qualify(self) -> None:
+        items = self.index.checks[CheckKind.QUALIFICATION]
+        passed = self.desk.answered(self.member, CheckKind.QUALIFICATION)
+        if len(passed) < len(items):
+            return
+        share = sum(passed) / len(passed)
+        if share >= self.study.checks.pass_mark:
+            self._set_qualified()
+        else:
+            self._pause(
+                f"passed {sum(passed)} of {len(passed)} qualification items, "
+                f"{self.study.checks.pass_mark:.0%} are asked for"
+            )
+
+    def _set_qualified(self) -> None:
+        self.member = replace(self.member, qualified=True)
+        self.desk.change_member(self.member, qualified_at=self.desk.now)
+
+    def _pause(self, reason: str) -> None:
+        self.member = replace(self.member, paused=reason)
+        self.desk.pause(self.study_id, self.member, reason, f"{self.annotator} was paused: {reason}")
+
+    # -- giving out --------------------------------------------------------------------------------
+
+    def _items(self, returning: bool) -> tuple[str, list[Lease]]:
+        phase = self._stage()
+        held = self._still_asked(self.desk.held(self.member))
+        if returning or not held:
+            back = [one for one in self.desk.lapsed(self.member) if self._comes_back(one)]
+            self.desk.renew([*held, *back][: AHEAD + 1], self.lease_time)
+            held = self.desk.held(self.member) if back else held
+        elif any(one.expires_at - self.desk.now < self.lease_time * 0.9 for one in held):
+            self.desk.renew(held, self.lease_time)
+        held += self._fill_hands(phase, AHEAD + 1 - len(held))
+        if not held and phase == "work":
+            phase = "waiting" if self._others_hold_some() else "finished"
+        return phase, held
+
+    def _still_asked(self, held: list[Lease]) -> list[Lease]:
+        self.desk.release(gone := [one for one in held if one.withdrawn])
+        return [one for one in held if one not in gone]
+
+    def _comes_back(self, lease: Lease) -> bool:
+        return lease.is_work == self.member.qualified and not lease.withdrawn and self._may_return(lease)
+
+    def _stage(self) -> str:
+        """Training and qualification, as far as the study has them, then the work itself."""
+        if not self.member.qualified:
+            for kind in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
+                if len(self.desk.answered(self.member, kind)) < len(self.index.checks[kind]):
+                    return kind.value
+            self._set_qualified()
+        return "work"
+
+    def _fill_hands(self, phase: str, count: int) -> list[Lease]:
+        """Give out up to `count` items."""
+        if phase != "work":
+            new = [item for item in self.index.checks[phase] if item.id not in self.given.items]
+            return [self._give(item) for item in new[: max(0, count)]]
+        leases: list[Lease] = []
+        while len(leases) < count and (lease := self._give_next()):
+            leases.append(lease)
+        return leases
+
+    def _give_next(self) -> Lease | None:
+        """Give out one item of the work itself, if there is one."""
+        own, choice = self._next_own()
+        limit = self.study.items_per_annotator
+        if own is None or (limit and len(self.given.own) >= limit):
+            return None
+        position = self.member.shown + 1
+        item, occasion = own, 0
+        for kind in planting.planted_at(self.study.seed, self.annotator, position, self.study.checks):
+            find = order.next_check if kind == CheckKind.GOLD else order.next_repeat
+            planted = find(self.study, self.annotator, self.index, self.given)
+            if planted is not None:
+                item, occasion, choice = planted, int(kind == "repeat"), None
+                break
+        self.member = replace(self.member, shown=position)
+        return self._give(item, occasion=occasion, position=position, choice=choice)
+
+    def _next_own(self) -> tuple[ListedItem | None, dict[str, Any] | None]:
+        """The study's next item, and why it was chosen where the study is adaptive."""
+        place = (self.desk, self.study_id, self.study, self.annotator, self.index, self.given)
+        if not self.study.is_adaptive:
+            return order.next_item(*place), None
+        found = pairing.next_pair(*place)
+        return (None, None) if found is None else (found[0], found[1].record())
+
+    def _give(
+        self, item: ListedItem, *, occasion: int = 0, position: int = 0, choice: dict[str, Any] | None = None
+    ) -> Lease:
+        lease = self.desk.give(
+            self.study_id,
+            self.member,
+            item,
+            lease=self.lease_time,
+            occasion=occasion,
+            swapped=self._swapped(item, occasion),
+            position=position,
+            choice=choice,
+        )
+        self.given.add(lease.id, item, occasion)
+        return lease
+
+    def _swapped(self, item: ListedItem, occasion: int) -> bool:
+        if len(item.models) == 1:
+            return False
+        side = order.rank(self.study.seed, self.annotator, "side", *item.models, item.prompt_id, item.sample)
+        return bool((side[0] + occasion) & 1)  # the second time the other way round
+
+    # -- phases ------------------------------------------------------------------------------------
+
+    def _closed(self) -> tuple[str, str, str] | None:
+        study, now = self.study, self.desk.now
+        if study.opens is not None and now < study.opens:
+            return "closed", "not_open", f"this study opens at {study.opens:%Y-%m-%d %H:%M %Z}"
+        if study.closes is not None and now >= study.closes:
+            return "closed", "closed", "this study is closed: thank you"
+        return None
+
+    def _others_hold_some(self) -> bool:
+        limit = self.study.items_per_annotator
+        if limit and len(self.given.own) >= limit:
+            return False
+        unseen = sum(map(len, self.index.cells.values())) - len(self.given.own)
+        return unseen > 0 and self.desk.somebody_holds(self.study_id, self.member)
+
+    def _key(self, phase: str) -> str:
+        if phase == "finished" and not self.index.cells:
+            return "empty"
+        return phase
+
+    def _keep_member(self) -> None:
+        changed = {
+            name: getattr(self.member, name)
+            for name in ("shown", "done", "day", "done_before_day")
+            if getattr(self.member, name) != getattr(self.before, name)
+        }
+        if changed:
+            self.desk.change_member(self.member, **changed)
+
+
+_WORDS: dict[str, tuple[str | None, str | None]] = {
+    "paused": ("paused", "your work is paused: the organizer knows and will write to you"),
+    "waiting": ("waiting", "the last items are in the hands of others: come back later"),
+    "finished": ("finished", "nothing is left for you in this study: thank you"),
+    "empty": ("empty", "this study has no images yet: come back later"),
+}

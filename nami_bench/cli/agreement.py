@@ -1,0 +1,107 @@
+"""`nami-bench agreement`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nami_bench.cli.common import json_option, open_bench, print_json, print_table, write_or_print
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from nami_bench.domain import Criterion
+    from nami_bench.leaderboard.checks import AnnotatorChecks
+
+
+@click.command(
+    epilog="Example: nami-bench agreement --study pilot. "
+    "Without a workspace: nami-bench agreement --ratings ratings.csv --csv agreement.csv"
+)
+@click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
+@click.option(
+    "--ratings",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Take the ratings from a CSV or Parquet file (see `nami-bench ratings`); needs no workspace.",
+)
+@click.option(
+    "--criteria",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
+)
+@click.option("--replicates", type=click.IntRange(50), default=1000, show_default=True, help="For intervals.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the replicates.")
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every number, one a line.",
+)
+@json_option
+def agreement(
+    study: str | None,
+    ratings: Path | None,
+    criteria: Path | None,
+    replicates: int,
+    seed: int,
+    csv_file: Path | None,
+    as_json: bool,
+) -> None:
+    """How far annotators agree: Krippendorff's alpha and intraclass correlations, by criterion.
+
+    And each annotator beside the others (correlation, severity, spread), and what hangs on each of them.
+    """
+    from nami_bench.leaderboard.agreement import measure_agreement
+    from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
+
+    table, chosen = ratings_of(study, ratings, criteria)
+    checks = () if ratings is not None else _checks(str(table["study"].iloc[0]), chosen)
+    found = measure_agreement(table, chosen, replicates=replicates, seed=seed, checks=checks)
+    if csv_file is not None:
+        write_or_print(csv_file, agreement_csv(found))
+    if as_json:
+        print_json(found.to_json())
+        return
+    click.echo(f"Agreement: study {found.study}\n")
+    for shown in agreement_tables(found):
+        print_table(shown.columns, shown.rows, shown.title, shown.numeric, shown.whole)
+    for note in agreement_notes(found):
+        click.echo(f"- {note}")
+
+
+def _checks(study: str, criteria: "tuple[Criterion, ...]") -> "tuple[AnnotatorChecks, ...]":
+    from nami_bench.leaderboard.checks import annotator_checks
+
+    with open_bench() as bench:
+        return annotator_checks(bench.store, study, criteria)
+
+
+def ratings_of(
+    study: str | None, ratings: Path | None, criteria: Path | None
+) -> "tuple[DataFrame, tuple[Criterion, ...]]":
+    """A study's tidy table and criteria: from the file, else from the workspace."""
+    from nami_bench.errors import InputError, UnknownNameError
+    from nami_bench.leaderboard.from_store import choose_study
+    from nami_bench.leaderboard.ratings_source import load_ratings
+
+    if ratings is not None:
+        table, chosen = load_ratings(ratings, criteria)
+        if study is not None:
+            names = sorted(map(str, table["study"].unique()))
+            if study not in names:
+                raise UnknownNameError("study", study, names)
+            table = table[table["study"] == study]
+        return table, chosen
+    if criteria is not None:
+        raise InputError("--criteria belongs to --ratings: a study of the workspace has its own criteria")
+    with open_bench() as bench:
+        found = choose_study(bench.store, study)
+        if found is None:
+            raise InputError("there is no study yet: make one with `nami-bench study create`")
+        table = bench.store.ratings_table(found.name)
+        if not len(table):
+            raise InputError(f"study {found.name!r} has no ratings yet")
+        return table, found.criteria

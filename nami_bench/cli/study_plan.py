@@ -1,0 +1,143 @@
+"""`nami-bench study plan`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from nami_bench.cli.common import json_option, print_json, print_table, say
+
+if TYPE_CHECKING:
+    from nami_bench.leaderboard.plan import Plan, PlanOptions
+
+N = TypeVar("N", int, float)
+
+
+@click.command(
+    "plan",
+    epilog="Examples: nami-bench study plan --study pilot --difference 2 --plot plan.png; "
+    "without a pilot: nami-bench study plan --deviation 20",
+)
+@click.option("--study", metavar="NAME", help="The pilot. Default: the newest study that has ratings.")
+@click.option(
+    "--ratings",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="The pilot's ratings as a CSV or Parquet file; needs no workspace.",
+)
+@click.option(
+    "--criteria",
+    metavar="FILE.toml",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
+)
+@click.option(
+    "--deviation",
+    type=float,
+    metavar="POINTS",
+    help="No pilot: assume that ratings deviate by so many points from their model's score.",
+)
+@click.option("--column", default="total", show_default=True, help="A criterion, or the total.")
+@click.option(
+    "--difference", "differences", default="1,2,3,5,10", show_default=True, help="To be found, in points."
+)
+@click.option("--prompts", default="50,100,200,500,1000,2000", show_default=True, help="Numbers to look at.")
+@click.option("--annotators", default="3,5,8,12,20", show_default=True, help="Numbers to look at.")
+@click.option("--overlap", type=click.IntRange(1), help="Annotators of each image. Default: all.")
+@click.option("--power", default=0.8, show_default=True, help="Chance of finding the difference.")
+@click.option("--level", default=0.95, show_default=True, help="1 less the tests' level.")
+@click.option("--pairs", type=click.IntRange(1), default=1, show_default=True, help="Tested at once.")
+@click.option(
+    "--plot",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Draw it, as .svg or .png.",
+)
+@json_option
+def study_plan(
+    study: str | None,
+    ratings: Path | None,
+    criteria: Path | None,
+    deviation: float | None,
+    column: str,
+    differences: str,
+    prompts: str,
+    annotators: str,
+    overlap: int | None,
+    power: float,
+    level: float,
+    pairs: int,
+    plot: Path | None,
+    as_json: bool,
+) -> None:
+    """How many prompts and annotators tell two models apart, from a pilot or an assumption.
+
+    And what the pilot's own size can tell apart.
+    """
+    from nami_bench.errors import InputError
+    from nami_bench.leaderboard.plan import PlanOptions, plan_notes, plan_tables
+
+    if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
+        raise InputError(f"--plot {plot}: the name must end in .svg or .png")
+    options = PlanOptions(
+        differences=_numbers(differences, "--difference", float),
+        prompts=_numbers(prompts, "--prompts", int),
+        annotators=_numbers(annotators, "--annotators", int),
+        overlap=overlap,
+        wanted=power,
+        level=level,
+        pairs=pairs,
+    )
+    found = _plan(study, ratings, criteria, deviation, column, options)
+    if plot is not None:
+        _draw(found, plot)
+    if as_json:
+        print_json(found.to_json())
+        return
+    for table in plan_tables(found):
+        print_table(table.columns, table.rows, table.title, table.numeric, table.whole)
+    for note in plan_notes(found):
+        click.echo(f"- {note}")
+
+
+def _plan(
+    study: str | None,
+    ratings: Path | None,
+    criteria: Path | None,
+    deviation: float | None,
+    column: str,
+    options: "PlanOptions",
+) -> "Plan":
+    from evaluation.human.components import assumed_components
+    from evaluation.human.ratings_array import RatingsArray
+    from nami_bench.cli.agreement import ratings_of
+    from nami_bench.errors import InputError
+    from nami_bench.leaderboard.plan import plan, plan_from_pilot
+
+    if deviation is not None:
+        if study is not None or ratings is not None:
+            raise InputError("--deviation is for plans without a pilot: leave out --study and --ratings")
+        return plan(assumed_components(deviation), "an assumption", options, column)
+    table, chosen = ratings_of(study, ratings, criteria)
+    names = sorted(map(str, table["study"].unique()))
+    if len(names) > 1:
+        raise InputError(f"the ratings are of {len(names)} studies ({', '.join(names)}): choose with --study")
+    return plan_from_pilot(RatingsArray.from_table(table, chosen), f"study {names[0]}", options, column)
+
+
+def _numbers(text: str, option: str, kind: type[N]) -> tuple[N, ...]:
+    from nami_bench.errors import InputError
+
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError as error:
+        raise InputError(f"{option} {text!r} is not a list of numbers such as 2,5,10") from error
+
+
+def _draw(found: "Plan", path: Path) -> None:
+    from nami_bench.images import write_bytes
+    from nami_bench.report.study_plots import plan_plot
+
+    drawn = plan_plot(found)
+    write_bytes(path, drawn.svg if path.suffix.lower() == ".svg" else drawn.png)
+    say(f"wrote {path}")

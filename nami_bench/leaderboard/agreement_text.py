@@ -1,0 +1,155 @@
+"""Agreement as tables of text cells and as CSV."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+
+from nami_bench.leaderboard.agreement import ICC_FORMS, Agreement
+from nami_bench.leaderboard.files import csv_cell
+from nami_bench.leaderboard.text import TextTable
+
+_COLUMNS = ("criterion", "annotator", "statistic", "value", "low", "high", "n")
+
+
+def agreement_tables(agreement: Agreement) -> Iterator[TextTable]:
+    """Agreement by criterion, annotators beside each other, and what hangs on each of them."""
+    yield _table(
+        "Agreement",
+        ("criterion", "alpha", "images", *ICC_FORMS),
+        [
+            (
+                found.criterion,
+                _with_interval(found.alpha.alpha, found.alpha.low, found.alpha.high),
+                str(found.alpha.units),
+                *(_with_interval(found.icc[f].value, found.icc[f].low, found.icc[f].high) for f in ICC_FORMS),
+            )
+            for found in agreement.criteria
+        ],
+    )
+    yield _table(
+        "Annotators: work",
+        ("annotator", "images", "values", "could not judge", "seconds on an image"),
+        [
+            (w.annotator, str(w.images), str(w.values), str(w.withheld), _number(w.median_seconds, 1))
+            for w in agreement.annotators
+        ],
+    )
+    if any(check.gold_seen or check.repeats or check.screened_out for check in agreement.checks):
+        yield _checks_table(agreement)
+    for name, title, decimals in (
+        ("correlation", "Annotators: correlation with the mean of the others", 2),
+        ("severity", "Annotators: points above the mean of the others", 1),
+        ("spread", "Annotators: spread, 1 is that of the others", 2),
+    ):
+        yield _table(
+            title,
+            ("annotator", *(found.criterion for found in agreement.criteria)),
+            [
+                (work.annotator, *(_number(getattr(s, name), decimals) for s in work.summaries))
+                for work in agreement.annotators
+            ],
+        )
+    if agreement.without:
+        yield _table(
+            "Without one annotator",
+            ("annotator", "leads then", "places moved"),
+            [
+                (
+                    w.annotator,
+                    ", ".join(w.first),
+                    ", ".join(f"{m} {by:+d}" for m, by in w.moved.items()) or "none",
+                )
+                for w in agreement.without
+            ],
+            texts=3,
+        )
+
+
+def _checks_table(agreement: Agreement) -> TextTable:
+    rows: list[tuple[str | None, ...]] = []
+    for check in agreement.checks:
+        again = check.repeats
+        rows.append(
+            (
+                check.annotator,
+                check.screened_out or "no",
+                f"{check.gold_passed}/{check.gold_seen}" if check.gold_seen else None,
+                None if again is None else str(again.repeats),
+                None if again is None else f"{again.difference:.1f}",
+                None if again is None else f"{again.drift:+.1f}",
+            )
+        )
+    columns = ("annotator", "screened out", "gold passed", "repeated values", "mean change", "drift")
+    return _table("Annotators: planted items", columns, rows, texts=2)
+
+
+def agreement_notes(agreement: Agreement) -> Iterator[str]:
+    """How to read the numbers, and what they rest on."""
+    if agreement.simulated_annotators:
+        yield (
+            f"SIMULATED: {agreement.simulated_annotators} of {len(agreement.annotators)} annotators are "
+            "programs in the place of people."
+        )
+    screened = sum(check.screened_out is not None for check in agreement.checks)
+    if screened:
+        yield (
+            f"{_counted(screened, 'annotator')} got no more work, for the reasons above; what they had rated "
+            "counts unless it is left out (nami-bench leaderboard --without NAME)."
+        )
+    counts = ", ".join(f"{images} by {number}" for number, images in agreement.images_by_ratings.items())
+    yield (
+        f"{_counted(len(agreement.annotators), 'annotator')} gave {_counted(agreement.values, 'value')} on "
+        f"{_counted(agreement.images, 'image')} and could not judge {agreement.withheld} times; images by "
+        f"number of annotators: {counts}."
+    )
+    yield (
+        "alpha: Krippendorff's, interval level, images as units, 95% intervals by resampling images. "
+        "ICC(1,1): of one annotator, whoever it is; ICC(2,1): of one of a sample of annotators, absolute "
+        "agreement; ICC(2,k): of the mean of all."
+    )
+    reversal = agreement.reversal
+    if reversal is not None:
+        pair = f"{reversal.first} leads {reversal.second} by {reversal.difference:.2f} points"
+        if reversal.dropped is None:
+            yield f"{pair}: leaving prompts out does not turn that round."
+        else:
+            yield (
+                f"{pair}: without the {reversal.dropped} of {reversal.units} prompts that favour it most, it "
+                "would not."
+            )
+    yield from agreement.notes
+
+
+def agreement_csv(agreement: Agreement) -> bytes:
+    """Long form (see `Agreement.rows`): RFC 4180, UTF-8, one header."""
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(_COLUMNS)
+    writer.writerows([csv_cell(row[name]) for name in _COLUMNS] for row in agreement.rows())
+    return stream.getvalue().encode()
+
+
+def _table(
+    title: str, columns: tuple[str, ...], rows: list[tuple[str | None, ...]], texts: int = 1
+) -> TextTable:
+    return TextTable(title, columns, tuple(rows), frozenset(columns[texts:]), frozenset(columns[:1]))
+
+
+def _moved(moved: Mapping[str, int]) -> str:
+    return ", ".join(f"{model} {places:+d}" for model, places in moved.items()) or "none"
+
+
+def _with_interval(value: float | None, low: float | None, high: float | None) -> str | None:
+    if value is None:
+        return None
+    if high is None:
+        return f"{value:.2f}"
+    return f"{value:.2f} ({'…' if low is None else f'{low:.2f}'}–{high:.2f})"
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def _number(value: float | None, decimals: int) -> str | None:
+    return None if value is None else f"{value:.{decimals}f}"

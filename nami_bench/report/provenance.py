@@ -1,0 +1,99 @@
+"""Where a report's numbers come from: versions, hashes and configuration of everything."""
+
+import csv
+import hashlib
+import io
+import platform
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import PurePath
+from typing import Any
+
+from nami_bench import __version__
+from nami_bench.domain import ImageRecord, ImageState, ModelCard
+from nami_bench.leaderboard.spreadsheet import neutralized
+from nami_bench.report.contents import ReportContents
+
+_PACKAGES = (
+    "numpy", "pandas", "scipy", "pyarrow", "matplotlib", "pillow", "sqlalchemy",
+    "torch", "diffusers", "transformers", "open_clip_torch",
+)  # fmt: skip
+
+
+def provenance(contents: ReportContents, cards: Sequence[ModelCard]) -> dict[str, Any]:
+    """Plain values: software, study, prompt sets, models with their images, instruments, precision."""
+    board = contents.board
+    return {
+        "software": software(),
+        "study": None if contents.study is None else asdict(contents.study),
+        "intervals": None if board.precision is None else asdict(board.precision),
+        "prompt_sets": [
+            {
+                "name": prompt_set.name,
+                "sha256": prompt_set.sha256,
+                "prompts": len(prompt_set),
+                "strata": dict(Counter(prompt.stratum for prompt in prompt_set.prompts)),
+            }
+            for prompt_set in contents.prompt_sets
+        ],
+        "models": [_model(card, contents.images) for card in cards],
+        "instruments": [
+            {"metric": c.metric, "instrument": c.instrument, "prompt_set": c.prompt_set}
+            for c in board.automatic
+        ],
+        "latest_rating": board.latest_rating.isoformat() if board.latest_rating else None,
+    }
+
+
+def software() -> dict[str, str]:
+    """Versions of NAMI-Bench, Python, and those of the packages it computes with that are installed."""
+    found = {"nami-bench": __version__, "python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def images_csv(records: Iterable[ImageRecord]) -> bytes:
+    """Every requested image with the SHA-256 of its file: RFC 4180, UTF-8, one header."""
+    columns = ("model", "prompt_set", "prompt_id", "sample", "state", "sha256", "width", "height", "seed",
+               "reason")  # fmt: skip
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    for record in records:
+        values = (getattr(record, name) for name in columns)
+        writer.writerow(neutralized(v) if isinstance(v, str) else v for v in values)
+    return stream.getvalue().encode()
+
+
+def images_sha256(records: Iterable[ImageRecord]) -> str:
+    """One hash for a set of images: of a sorted line for each that was made."""
+    done = (r for r in records if r.state is ImageState.DONE)
+    lines = sorted(f"{r.prompt_set}/{r.prompt_id}/{r.sample} {r.sha256}\n" for r in done)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _model(card: ModelCard, images: Iterable[ImageRecord]) -> dict[str, Any]:
+    own = [record for record in images if record.model == card.name]
+    states = Counter(record.state.value for record in own)
+    return {
+        "name": card.name,
+        "adapter": card.adapter,
+        "options": {key: _without_folders(value) for key, value in card.options.items()},
+        "parameters": card.parameters,
+        "licence": card.licence,
+        "images": {state.value: states.get(state.value, 0) for state in ImageState},
+        "images_sha256": images_sha256(own),
+    }
+
+
+def _without_folders(value: Any) -> Any:
+    """An absolute path's last part: a report says nothing about the machine that it was made on."""
+    if isinstance(value, str) and PurePath(value).is_absolute():
+        return f"…/{PurePath(value).name}"
+    return {k: _without_folders(v) for k, v in value.items()} if isinstance(value, Mapping) else value

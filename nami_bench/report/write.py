@@ -1,0 +1,175 @@
+"""A report's folder, written."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+from nami_bench import __version__
+from nami_bench.domain import ModelCard
+from nami_bench.errors import InputError
+from nami_bench.images import write_bytes
+from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
+from nami_bench.leaderboard.audit import audit_csv
+from nami_bench.leaderboard.files import csv_cell, leaderboard_csv, leaderboard_json
+from nami_bench.leaderboard.html import page_values
+from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.leaderboard.rows import Leaderboard
+from nami_bench.report import plots, study_plots
+from nami_bench.report.contents import ReportContents
+from nami_bench.report.drawing import Plot
+from nami_bench.report.gallery import write_gallery
+from nami_bench.report.provenance import images_csv, provenance
+from nami_bench.report.tables import audit_tables, correlation_table, screening_rules
+
+_ASSETS = ("report.css", "report.js")
+_MARK = "report.json"
+"""What tells a report's folder from any other: only such a folder is written over."""
+
+
+def write_report(
+    folder: Path,
+    contents: ReportContents,
+    cards: Sequence[ModelCard],
+    images_dir: Path | None,
+    advance: Callable[[int], object] = lambda count: None,
+) -> tuple[str, ...]:
+    """Write the report into `folder`: new, empty, or holding an earlier report; return what must be said.
+
+    `cards` are those of the board's models. Without `images_dir` there are no image grids. Raises InputError
+    for a folder that holds something else, StorageError where the disk refuses.
+    """
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / _MARK).is_file():
+        raise InputError(f"{folder} holds something that is no report: name a new or empty folder with -o")
+    about = provenance(contents, cards)
+    drawn = list(_plots(contents))
+    for plot in drawn:
+        write_bytes(folder / "plots" / f"{plot.name}.svg", plot.svg)
+        write_bytes(folder / "plots" / f"{plot.name}.png", plot.png)
+    for name, data in _data_files(contents, about):
+        write_bytes(folder / "data" / name, data)
+    problems = [] if images_dir is None else write_gallery(folder, contents.gallery, images_dir, advance)
+    remarks = (*contents.remarks, *_unreadable(problems))
+    static = files("nami_bench.report") / "static"
+    for name in _ASSETS:
+        write_bytes(folder / name, (static / name).read_bytes())
+    write_bytes(folder / _MARK, _json({"nami_bench": __version__, **about}))
+    # Last, so that whoever sees the page sees all of it.
+    write_bytes(
+        folder / "index.html", _page(contents, about, drawn, remarks, with_images=images_dir is not None)
+    )
+    return remarks
+
+
+def _plots(contents: ReportContents) -> Iterator[Plot]:
+    single = (plots.leaderboard_plot(contents.board), plots.criteria_plot(contents.board))
+    yield from (plot for plot in single if plot is not None)
+    yield from plots.group_plots(contents.board)
+    if contents.agreement is not None:
+        yield from study_plots.agreement_plots(contents.agreement)
+    for number, scores in enumerate(contents.scatters, start=1):
+        yield study_plots.scatter_plot(scores, number)
+    for number, judge in enumerate(contents.audit.judges if contents.audit else (), start=1):
+        plot = study_plots.judge_plot(judge, number)
+        if plot is not None:
+            yield plot
+
+
+def _data_files(contents: ReportContents, about: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
+    board = contents.board
+    yield "leaderboard.csv", leaderboard_csv(board)
+    yield "leaderboard.json", leaderboard_json(board)
+    yield "leaderboard.md", leaderboard_markdown(board)
+    yield "leaderboard.tex", leaderboard_latex(board)
+    if board.pairs:
+        yield "pairs.csv", pairs_csv(board)
+    if contents.agreement is not None:
+        yield "agreement.csv", agreement_csv(contents.agreement)
+    if contents.audit is not None:
+        yield "audit.csv", audit_csv(contents.audit)
+    yield "images.csv", images_csv(contents.images)
+    for prompt_set in contents.prompt_sets:
+        yield f"{prompt_set.name}.jsonl", prompt_set.to_jsonl()
+    yield "provenance.json", _json(about)
+
+
+def pairs_csv(board: Leaderboard) -> bytes:
+    """The tests of all pairs of models: RFC 4180, UTF-8, one header."""
+    columns = ("first", "second", "column", "difference", "low", "high", "p_value", "p_adjusted",
+               "correction", "significant", "images")  # fmt: skip
+    correction = board.precision.correction if board.precision else None
+    rows = (
+        (
+            pair.first,
+            pair.second,
+            board.ranked_by,
+            pair.difference,
+            pair.interval.low if pair.interval else None,
+            pair.interval.high if pair.interval else None,
+            pair.p_value,
+            pair.p_adjusted,
+            correction,
+            pair.significant,
+            pair.images,
+        )
+        for pair in board.pairs
+    )
+    return _csv(columns, rows)
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream)
+    writer.writerow(columns)
+    writer.writerows([csv_cell(value) for value in row] for row in rows)
+    return stream.getvalue().encode()
+
+
+def _page(
+    contents: ReportContents,
+    about: dict[str, Any],
+    drawn: Sequence[Plot],
+    remarks: Sequence[str],
+    *,
+    with_images: bool,
+) -> bytes:
+    environment = Environment(
+        loader=ChoiceLoader([PackageLoader("nami_bench.report"), PackageLoader("nami_bench.leaderboard")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    audit = contents.audit
+    values = {
+        **page_values(contents.board),
+        "of_scores": [p for p in drawn if p.name in ("leaderboard", "criteria") or p.name.startswith("by-")],
+        "of_agreement": [p for p in drawn if p.name in ("agreement", "severity")],
+        "agreement_tables": list(agreement_tables(contents.agreement)) if contents.agreement else [],
+        "agreement_notes": list(agreement_notes(contents.agreement)) if contents.agreement else [],
+        "of_metrics": [p for p in drawn if p.name.startswith("scatter-")],
+        "of_geneval": [p for p in drawn if p.name.startswith("geneval-audit-")],
+        "correlations": correlation_table(audit) if audit and audit.correlations else None,
+        "audit": audit,
+        "audit_tables": list(audit_tables(audit)) if audit else [],
+        "remarks": remarks,
+        "with_images": with_images,
+        "about": about,
+        "study": contents.study,
+        "rules": list(screening_rules(contents.study)) if contents.study else [],
+    }
+    return environment.get_template("report.html").render(values).encode()
+
+
+def _unreadable(problems: Sequence[str]) -> Iterator[str]:
+    if problems:
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        yield f"Images that could not be shown: {problems[0]}{more}."
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n").encode()

@@ -1,0 +1,163 @@
+"""The tables of annotation work: items, who was shown them, what was sent, what happened.
+
+`rating` (in `tables`) and `comparison` hold what a study counts; `submission` keeps everything that was
+sent, answers to planted items included.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from nami_bench.store.tables import Base, CreatedAt, Json, PrimaryKey, UtcDateTime
+
+STUDY_KIND = "study"
+"""The kind of an item that the study asks about; the others have known answers."""
+
+OPEN, EXPIRED, COMPLETED = "open", "expired", "completed"
+"""The states of an assignment."""
+
+
+class ItemRow(Base):
+    """One question of a study: an image, or two side by side.
+
+    `taken` counts the assignments that hold or have filled it, so that a write can refuse the one too many.
+    """
+
+    __tablename__ = "item"
+    __table_args__ = (
+        UniqueConstraint("study_id", "image_id", "other_image_id"),
+        Index(
+            "uq_item_single",
+            "study_id",
+            "image_id",
+            unique=True,
+            sqlite_where=text("other_image_id IS NULL"),
+            postgresql_where=text("other_image_id IS NULL"),
+        ),
+        Index("ix_item_cell", "study_id", "kind", "cell", "taken"),
+        Index("ix_item_study", "study_id", "id"),
+    )
+    id: Mapped[PrimaryKey]
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    kind: Mapped[str] = mapped_column(comment="study, training, qualification or gold")
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), index=True)
+    other_image_id: Mapped[int | None] = mapped_column(ForeignKey("image.id"), comment="the pair's second")
+    cell: Mapped[str] = mapped_column(
+        comment="stratum and model, or the pair of models: what is kept balanced"
+    )
+    position: Mapped[int] = mapped_column(comment="of a training or qualification item; else 0")
+    expected: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    feedback: Mapped[Json]
+    taken: Mapped[int] = mapped_column(default=0, comment="assignments that are open or completed")
+    completed: Mapped[int] = mapped_column(default=0)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="its image cannot be shown")
+
+
+class MemberRow(Base):
+    """An annotator in a study."""
+
+    __tablename__ = "member"
+    __table_args__ = (UniqueConstraint("study_id", "annotator_id"),)
+    id: Mapped[PrimaryKey]
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"), index=True)
+    shown: Mapped[int] = mapped_column(default=0, comment="items of the work itself that were given out")
+    done: Mapped[int] = mapped_column(default=0, comment="items of the work itself that were completed")
+    day: Mapped[str] = mapped_column(default="", comment="of the last completion, UTC")
+    done_before_day: Mapped[int] = mapped_column(default=0)
+    qualified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    paused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    pause_reason: Mapped[str | None]
+    checked_from: Mapped[int] = mapped_column(
+        default=0, comment="submissions up to this id no longer count for a pause"
+    )
+    joined_at: Mapped[CreatedAt]
+
+
+class AssignmentRow(Base):
+    """One item shown to one annotator; `token` is the opaque handle that the browser sees."""
+
+    __tablename__ = "assignment"
+    __table_args__ = (
+        UniqueConstraint("item_id", "member_id", "occasion"),
+        Index("ix_assignment_member", "member_id", "state"),
+        Index("ix_assignment_order", "member_id", "id"),
+        Index("ix_assignment_lease", "study_id", "state", "expires_at"),
+    )
+    id: Mapped[PrimaryKey]
+    token: Mapped[str] = mapped_column(unique=True)
+    study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    occasion: Mapped[int] = mapped_column(default=0, comment="0: the first time; 1: planted again")
+    state: Mapped[str] = mapped_column(comment="open, expired or completed")
+    swapped: Mapped[bool] = mapped_column(comment="whether the pair's second image stands on the left")
+    position: Mapped[int] = mapped_column(comment="in this annotator's work, from 1; 0 before it")
+    choice: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True), comment="why an adaptive study chose this pair"
+    )
+    passed: Mapped[bool | None] = mapped_column(comment="of an item with a known answer")
+    assigned_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SubmissionRow(Base):
+    """What an annotator sent for an assignment, corrections included; the highest revision is in force."""
+
+    __tablename__ = "submission"
+    __table_args__ = (
+        UniqueConstraint("assignment_id", "revision"),
+        Index("ix_submission_member", "member_id", "id"),
+    )
+    id: Mapped[PrimaryKey]
+    client_token: Mapped[str] = mapped_column(
+        unique=True, comment="the sender's: a repeated one is no new one"
+    )
+    assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
+    member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
+    revision: Mapped[int]
+    answers: Mapped[Json] = mapped_column(comment="values and reasons by criterion")
+    flag: Mapped[bool]
+    comment: Mapped[str]
+    duration_ms: Mapped[int | None]
+    created_at: Mapped[CreatedAt]
+
+
+class ComparisonRow(Base):
+    __tablename__ = "comparison"
+    __table_args__ = (UniqueConstraint("criterion_id", "annotator_id", "item_id", "revision"),)
+    id: Mapped[PrimaryKey]
+    criterion_id: Mapped[int] = mapped_column(ForeignKey("criterion.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"), index=True)
+    swapped: Mapped[bool] = mapped_column(comment="whether the pair's second image stood on the left")
+    position: Mapped[int | None] = mapped_column(comment="in this annotator's work, from 1")
+    revision: Mapped[int] = mapped_column(comment="counts corrections; the highest is in force")
+    outcome: Mapped[str | None] = mapped_column(comment="left, tie, right or both_bad; missing: see reason")
+    reason: Mapped[str | None]
+    duration_ms: Mapped[int | None]
+    created_at: Mapped[CreatedAt]
+
+
+class EventRow(Base):
+    """What the administrator should know."""
+
+    __tablename__ = "event"
+    __table_args__ = (Index("ix_event_study", "study_id", "id"),)
+    id: Mapped[PrimaryKey]
+    study_id: Mapped[int | None] = mapped_column(ForeignKey("study.id"))
+    annotator_id: Mapped[int | None] = mapped_column(ForeignKey("annotator.id"))
+    kind: Mapped[str]
+    text: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+
+class SecretRow(Base):
+    """Random keys that all workers share and that outlive a restart."""
+
+    __tablename__ = "secret"
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(comment="hex")

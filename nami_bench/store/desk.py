@@ -1,0 +1,407 @@
+"""One transaction of annotation work: the mechanism below every policy of who is shown what.
+
+A `Desk` is handed to a job (see `Writer`). Its first call for a study locks it, so within a job nobody
+else changes the study's items, assignments and members: on SQLite there is one writer anyway, on
+PostgreSQL the study's row is locked. Statements are built once, for they run hundreds of times a second.
+"""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, insert, update
+from sqlalchemy.orm import Session
+
+from nami_bench.domain import Study
+from nami_bench.store import convert
+from nami_bench.store import desk_statements as sql
+from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND
+from nami_bench.store.finding import find_annotator, find_study
+
+CHECK_LEASES_EVERY = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An annotator in a study: `shown` and `done` count items of the work itself."""
+
+    id: int
+    annotator_id: int
+    shown: int
+    done: int
+    day: str
+    done_before_day: int
+    qualified: bool
+    paused: str | None
+    checked_from: int
+
+    def done_on(self, day: str) -> int:
+        """Items done on a day, which must not lie before the last completion."""
+        return self.done - self.done_before_day if day == self.day else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An item in an annotator's hands, or one that was."""
+
+    id: int
+    token: str
+    study_id: int
+    member_id: int
+    item_id: int
+    kind: str
+    occasion: int
+    state: str
+    swapped: bool
+    position: int
+    assigned_at: datetime
+    expires_at: datetime
+    passed: bool | None
+    image_id: int
+    other_image_id: int | None
+    withdrawn: bool
+    prompt: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether the study counts the answer: not that to a check or a repetition."""
+        return self.kind == STUDY_KIND and self.occasion == 0
+
+    @property
+    def is_work(self) -> bool:
+        """Whether it belongs to the work itself, not to what comes before it."""
+        return self.kind in (STUDY_KIND, "gold")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One submission: what was answered, and how long it took."""
+
+    id: int
+    assignment_id: int
+    client_token: str
+    revision: int
+    answers: dict[str, Any]
+    flag: bool
+    comment: str
+    duration_ms: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItem:
+    """What deciding on the next item needs to know of one."""
+
+    id: int
+    kind: str
+    cell: str
+    position: int
+    models: tuple[str, ...]
+    prompt_id: str
+    sample: int
+    expected: dict[str, Any] | None
+    feedback: dict[str, str]
+    image_id: int
+    other_image_id: int | None
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One criterion's outcome for a pair."""
+
+    id: int
+    item_id: int
+    annotator_id: int
+    cell: str
+    criterion: str
+    swapped: bool
+    outcome: str | None
+
+
+class Desk:
+    """The statements of one transaction; `memory` is what this process keeps between transactions.
+
+    Memory is emptied when a transaction is rolled back that gave out items, so what a job reads, it may
+    remember. `gave` says whether this one did.
+    """
+
+    def __init__(self, connection: Connection, memory: dict[Any, Any], now: datetime) -> None:
+        self.connection = connection
+        self.memory = memory
+        self.now = now
+        self.gave = False
+
+    def study(self, name: str) -> tuple[int, int, Study]:
+        """Lock a study; its row id, version and value."""
+        row = self.connection.execute(sql.LOCK, {"name": name}).one_or_none()
+        if row is None:
+            with Session(self.connection) as session:
+                find_study(session, name)  # raises, with near names
+        assert row is not None
+        key = ("study", row.id, row.version)
+        if key not in self.memory:
+            with Session(self.connection) as session:
+                self.memory[key] = convert.study(find_study(session, name))
+        self._expire(row.id)
+        return row.id, row.version, self.memory[key]
+
+    def member(self, study_id: int, annotator: str) -> Member:
+        """The annotator's place in a study, made at the first time."""
+        row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one_or_none()
+        if row is None:
+            with Session(self.connection) as session:
+                annotator_id = find_annotator(session, annotator).id
+            values = {"study_id": study_id, "annotator_id": annotator_id, "joined_at": self.now}
+            self.connection.execute(insert(sql.members).values(values))
+            row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one()
+        return Member(*row[:6], row[6] is not None, row[7], row[8])
+
+    def change_member(self, member: Member, **values: Any) -> None:
+        """Set columns of a member."""
+        self.connection.execute(update(sql.members).where(sql.members.c.id == member.id).values(values))
+
+    def held(self, member: Member) -> list[Lease]:
+        """The member's open items, in the order in which they were given out."""
+        rows = self.connection.execute(sql.HELD, {"member": member.id, "state": OPEN})
+        return [_lease(row) for row in rows]
+
+    def lapsed(self, member: Member) -> list[Lease]:
+        """Items that the member let lapse, in the order in which they were given out."""
+        return [
+            _lease(row) for row in self.connection.execute(sql.HELD, {"member": member.id, "state": EXPIRED})
+        ]
+
+    def find(self, token: str) -> Lease | None:
+        """The item behind an opaque token."""
+        row = self.connection.execute(sql.BY_TOKEN, {"token": token}).one_or_none()
+        return None if row is None else _lease(row)
+
+    def place(self, study: str, annotator: str) -> int:
+        """The member's number, 0 where the annotator never worked on the study; locks nothing."""
+        return self.connection.scalar(sql.PLACE, {"study": study, "name": annotator}) or 0
+
+    def completed_before(self, member_id: int, until: int | None) -> Lease | None:
+        """The item of the work that a member completed last, or last before assignment `until`."""
+        values = {"member": member_id, "until": until}
+        row = self.connection.execute(sql.COMPLETED_BEFORE, values).first()
+        return None if row is None else _lease(row)
+
+    def give(
+        self,
+        study_id: int,
+        member: Member,
+        item: ListedItem,
+        *,
+        lease: timedelta,
+        occasion: int = 0,
+        swapped: bool = False,
+        position: int = 0,
+        choice: dict[str, Any] | None = None,
+    ) -> Lease:
+        """Put an item into the member's hands."""
+        if item.kind == STUDY_KIND and occasion == 0:
+            self.connection.execute(sql.TAKE, {"item": item.id, "more": 1})
+        self.gave = True
+        token, ends = secrets.token_urlsafe(16), self.now + lease
+        given = self.connection.execute(
+            sql.GIVE,
+            {
+                "token": token,
+                "study_id": study_id,
+                "member_id": member.id,
+                "item_id": item.id,
+                "occasion": occasion,
+                "state": OPEN,
+                "swapped": swapped,
+                "position": position,
+                "choice": choice,
+                "assigned_at": self.now,
+                "expires_at": ends,
+            },
+        )
+        key = given.inserted_primary_key
+        assert key is not None
+        return Lease(
+            int(key[0]),
+            token,
+            study_id,
+            member.id,
+            item.id,
+            item.kind,
+            occasion,
+            OPEN,
+            swapped,
+            position,
+            self.now,
+            ends,
+            None,
+            item.image_id,
+            item.other_image_id,
+            False,
+            item.prompt,
+        )
+
+    def renew(self, leases: Sequence[Lease], lease: timedelta) -> None:
+        """Let leases run again from now; lapsed ones are taken up again (their items must be free)."""
+        for one in leases:
+            if one.state == EXPIRED and one.counts:
+                self.connection.execute(sql.TAKE, {"item": one.item_id, "more": 1})
+        if leases:
+            self._set_state([one.id for one in leases], state=OPEN, expires_at=self.now + lease)
+
+    def release(self, leases: Sequence[Lease]) -> None:
+        """Take open items out of a member's hands, as if their leases had run out."""
+        for one in leases:
+            if one.state == OPEN and one.counts:
+                self.connection.execute(sql.TAKE, {"item": one.item_id, "more": -1})
+        if leases:
+            self._set_state([one.id for one in leases], state=EXPIRED)
+
+    def complete(self, lease: Lease, passed: bool | None) -> None:
+        """Close an item that the member answered; a lapsed one is taken up again (it must be free)."""
+        if lease.counts:
+            more = 1 if lease.state == EXPIRED else 0
+            self.connection.execute(sql.FILL, {"item": lease.item_id, "more": more})
+        self.connection.execute(
+            sql.COMPLETE, {"assignment": lease.id, "completed_at": self.now, "passed": passed}
+        )
+
+    def judge(self, lease: Lease, passed: bool) -> None:
+        """Set whether a completed item with a known answer was passed."""
+        self.connection.execute(
+            update(sql.assignments).where(sql.assignments.c.id == lease.id).values(passed=passed)
+        )
+
+    def is_free(self, item_id: int, overlap: int) -> bool:
+        """Whether one more annotator may be shown an item."""
+        return item_id in self.free([item_id], overlap)
+
+    def free(self, item_ids: Sequence[int], overlap: int) -> set[int]:
+        """Those of the items that one more annotator may be shown."""
+        return set(self.connection.scalars(sql.FREE, {"items": list(item_ids), "overlap": overlap}))
+
+    def full(self, study_id: int, overlap: int) -> set[int]:
+        """The items that nobody may be shown any more: filled for good, or withdrawn."""
+        return set(self.connection.scalars(sql.FULL, {"study": study_id, "overlap": overlap}))
+
+    def free_in_cell(self, study_id: int, cell: str, overlap: int, limit: int) -> list[tuple[int, int]]:
+        """(item, how often it is taken) of a cell's free items, the least taken first."""
+        values = {"study": study_id, "cell": cell, "overlap": overlap, "most": limit}
+        return [(row.id, row.taken) for row in self.connection.execute(sql.FREE_IN_CELL, values)]
+
+    def capacity(self, study_id: int, overlap: int) -> tuple[int, int, int]:
+        """(items asked about, items taken to the full, judgements taken)."""
+        row = self.connection.execute(sql.CAPACITY, {"study": study_id, "overlap": overlap}).one()
+        return row[0], row[1] or 0, row[2] or 0
+
+    def taken_by_cell(self, study_id: int) -> dict[str, int]:
+        """How many judgements of each cell's items are taken."""
+        return {row[0]: row[1] for row in self.connection.execute(sql.TAKEN_BY_CELL, {"study": study_id})}
+
+    def verdicts(self, study_id: int, after: int) -> list[Verdict]:
+        """The first verdicts on pairs with a number above `after`."""
+        rows = self.connection.execute(sql.VERDICTS, {"study": study_id, "after": after})
+        return [Verdict(*row) for row in rows]
+
+    def members(self, study_id: int) -> int:
+        """How many annotators work in a study and are not paused."""
+        return self.connection.scalar(sql.MEMBERS, {"study": study_id}) or 0
+
+    def somebody_holds(self, study_id: int, member: Member) -> bool:
+        """Whether another member has an item in hand that the study counts and this one was not given."""
+        values = {"study": study_id, "member": member.id}
+        return self.connection.scalar(sql.SOMEBODY_HOLDS, values) is not None
+
+    def full_and_seen(self, member: Member, overlap: int) -> int:
+        """How many of the items that the member was given are taken to the full."""
+        return self.connection.scalar(sql.FULL_AND_SEEN, {"member": member.id, "overlap": overlap}) or 0
+
+    def listed(self, study_id: int, after: int) -> list[ListedItem]:
+        """The study's items with a number above `after`."""
+        return [
+            ListedItem(item, kind, cell, position, (a,) if b is None else (a, b), *rest)
+            for item, kind, cell, position, a, b, *rest in self.connection.execute(
+                sql.LISTED, {"study": study_id, "after": after}
+            )
+        ]
+
+    def given(self, member: Member, after: int) -> list[tuple[int, int, int]]:
+        """(assignment, item, occasion) of what the member was given, with a number above `after`."""
+        rows = self.connection.execute(sql.GIVEN, {"member": member.id, "after": after})
+        return [(row.id, row.item_id, row.occasion) for row in rows]
+
+    def answered(self, member: Member, kind: str, after: int = 0) -> list[bool]:
+        """Whether the member passed each item of a kind, in order; only answers after submission `after`."""
+        values = {"member": member.id, "kind": kind, "after": after}
+        return [bool(passed) for passed in self.connection.scalars(sql.ANSWERED, values)]
+
+    def sent(self, client_token: str) -> Sent | None:
+        """The submission that a client token belongs to."""
+        row = self.connection.execute(sql.SENT, {"token": client_token}).one_or_none()
+        return None if row is None else Sent(*row)
+
+    def in_force(self, assignment_id: int) -> Sent | None:
+        """The last submission for an assignment."""
+        row = self.connection.execute(sql.IN_FORCE, {"assignment": assignment_id}).first()
+        return None if row is None else Sent(*row)
+
+    def recent(self, member: Member, count: int) -> list[Sent]:
+        """The member's last submissions, corrections not counted, newest first."""
+        rows = self.connection.execute(sql.RECENT, {"member": member.id, "most": count})
+        return [Sent(*row) for row in rows]
+
+    def send(self, lease: Lease, client_token: str, revision: int, **values: Any) -> None:
+        """Keep a submission as it came."""
+        self.connection.execute(
+            sql.SEND,
+            {
+                "client_token": client_token,
+                "assignment_id": lease.id,
+                "member_id": lease.member_id,
+                "revision": revision,
+                "created_at": self.now,
+                **values,
+            },
+        )
+
+    def tell(self, study_id: int, member: Member | None, kind: str, words: str) -> None:
+        """Leave an event for the administrator."""
+        values = {
+            "study_id": study_id,
+            "annotator_id": None if member is None else member.annotator_id,
+            "kind": kind,
+            "text": words,
+            "created_at": self.now,
+        }
+        self.connection.execute(insert(sql.events).values(values))
+
+    def pause(self, study_id: int, member: Member, reason: str, words: str) -> None:
+        """Stop a member; what they hold goes back to the pool, and the administrator is told in `words`."""
+        self.change_member(member, paused_at=self.now, pause_reason=reason)
+        self.release(self.held(member))
+        self.tell(study_id, member, "paused", words)
+
+    def _expire(self, study_id: int) -> None:
+        """Return the items to the pool whose lease ran out."""
+        key = ("expired", study_id)
+        checked: datetime = self.memory.get(key, datetime.min.replace(tzinfo=UTC))
+        if abs(self.now - checked) < CHECK_LEASES_EVERY:
+            return
+        self.memory[key] = self.now
+        late = self.connection.execute(sql.LATE, {"study": study_id, "now": self.now}).all()
+        for row in late:
+            if row.kind == STUDY_KIND and row.occasion == 0:
+                self.connection.execute(sql.TAKE, {"item": row.item_id, "more": -1})
+        if late:
+            self._set_state([row.id for row in late], state=EXPIRED)
+
+    def _set_state(self, assignments: list[int], **values: Any) -> None:
+        where = sql.assignments.c.id.in_(assignments)
+        self.connection.execute(update(sql.assignments).where(where).values(values))
+
+
+def _lease(row: Any) -> Lease:
+    return Lease(*row)

@@ -1,0 +1,263 @@
+"""The statements of a `Desk`, built once: they run hundreds of times a second."""
+
+from sqlalchemy import Integer, bindparam, exists, func, insert, select, update
+from sqlalchemy.orm import aliased
+
+from nami_bench.domain import CheckKind
+from nami_bench.store.annotation_tables import (
+    COMPLETED,
+    OPEN,
+    STUDY_KIND,
+    AssignmentRow,
+    ComparisonRow,
+    EventRow,
+    ItemRow,
+    MemberRow,
+    SubmissionRow,
+)
+from nami_bench.store.tables import AnnotatorRow, Base, CriterionRow, ImageRow, ModelRow, PromptRow, StudyRow
+
+items = Base.metadata.tables[ItemRow.__tablename__]
+members = Base.metadata.tables[MemberRow.__tablename__]
+assignments = Base.metadata.tables[AssignmentRow.__tablename__]
+submissions = Base.metadata.tables[SubmissionRow.__tablename__]
+events = Base.metadata.tables[EventRow.__tablename__]
+
+_asked = (ItemRow.kind == STUDY_KIND, ItemRow.withdrawn_at.is_(None))
+_first_time = (ItemRow.kind == STUDY_KIND, AssignmentRow.occasion == 0)
+
+LOCK = select(StudyRow.id, StudyRow.version).where(StudyRow.name == bindparam("name")).with_for_update()
+
+MEMBER = (
+    select(
+        MemberRow.id,
+        MemberRow.annotator_id,
+        MemberRow.shown,
+        MemberRow.done,
+        MemberRow.day,
+        MemberRow.done_before_day,
+        MemberRow.qualified_at,
+        MemberRow.pause_reason,
+        MemberRow.checked_from,
+    )
+    .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+    .where(MemberRow.study_id == bindparam("study"), AnnotatorRow.name == bindparam("name"))
+)
+
+_LEASE = (
+    select(
+        AssignmentRow.id,
+        AssignmentRow.token,
+        AssignmentRow.study_id,
+        AssignmentRow.member_id,
+        AssignmentRow.item_id,
+        ItemRow.kind,
+        AssignmentRow.occasion,
+        AssignmentRow.state,
+        AssignmentRow.swapped,
+        AssignmentRow.position,
+        AssignmentRow.assigned_at,
+        AssignmentRow.expires_at,
+        AssignmentRow.passed,
+        ItemRow.image_id,
+        ItemRow.other_image_id,
+        ItemRow.withdrawn_at.is_not(None),
+        PromptRow.text,
+    )
+    .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+    .join(ImageRow, ImageRow.id == ItemRow.image_id)
+    .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
+)
+HELD = _LEASE.where(
+    AssignmentRow.member_id == bindparam("member"), AssignmentRow.state == bindparam("state")
+).order_by(AssignmentRow.id)
+BY_TOKEN = _LEASE.where(AssignmentRow.token == bindparam("token"))
+PLACE = (
+    select(MemberRow.id)
+    .join(StudyRow, StudyRow.id == MemberRow.study_id)
+    .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+    .where(StudyRow.name == bindparam("study"), AnnotatorRow.name == bindparam("name"))
+)
+# The order of completion is that of the first submissions.
+_first_sent = select(SubmissionRow.id).where(
+    SubmissionRow.assignment_id == bindparam("until", type_=Integer), SubmissionRow.revision == 0
+)
+COMPLETED_BEFORE = (
+    _LEASE.join(SubmissionRow, SubmissionRow.assignment_id == AssignmentRow.id)
+    .where(
+        SubmissionRow.member_id == bindparam("member"),
+        SubmissionRow.revision == 0,
+        ItemRow.kind.in_((STUDY_KIND, CheckKind.GOLD.value)),
+        ItemRow.withdrawn_at.is_(None),
+        bindparam("until", type_=Integer).is_(None) | (SubmissionRow.id < _first_sent.scalar_subquery()),
+    )
+    .order_by(SubmissionRow.id.desc())
+    .limit(1)
+)
+LATE = (
+    select(AssignmentRow.id, AssignmentRow.item_id, AssignmentRow.occasion, ItemRow.kind)
+    .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+    .where(
+        AssignmentRow.study_id == bindparam("study"),
+        AssignmentRow.state == OPEN,
+        AssignmentRow.expires_at <= bindparam("now"),
+    )
+)
+GIVEN = (
+    select(AssignmentRow.id, AssignmentRow.item_id, AssignmentRow.occasion)
+    .where(AssignmentRow.member_id == bindparam("member"), AssignmentRow.id > bindparam("after"))
+    .order_by(AssignmentRow.id)
+)
+ANSWERED = (
+    select(AssignmentRow.passed)
+    .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+    .join(SubmissionRow, SubmissionRow.assignment_id == AssignmentRow.id)
+    .where(
+        AssignmentRow.member_id == bindparam("member"),
+        ItemRow.kind == bindparam("kind"),
+        SubmissionRow.revision == 0,
+        SubmissionRow.id > bindparam("after"),
+    )
+    .order_by(SubmissionRow.id)
+)
+GIVE = insert(assignments)
+COMPLETE = (
+    update(assignments)
+    .where(assignments.c.id == bindparam("assignment"))
+    .values(state=COMPLETED, completed_at=bindparam("completed_at"), passed=bindparam("passed"))
+)
+
+TAKE = update(items).where(items.c.id == bindparam("item")).values(taken=items.c.taken + bindparam("more"))
+FILL = (
+    update(items)
+    .where(items.c.id == bindparam("item"))
+    .values(taken=items.c.taken + bindparam("more"), completed=items.c.completed + 1)
+)
+FREE = select(ItemRow.id).where(
+    ItemRow.id.in_(bindparam("items", expanding=True)),
+    ItemRow.taken < bindparam("overlap"),
+    ItemRow.withdrawn_at.is_(None),
+)
+FULL = select(ItemRow.id).where(
+    ItemRow.study_id == bindparam("study"),
+    ItemRow.kind == STUDY_KIND,
+    (ItemRow.completed >= bindparam("overlap")) | ItemRow.withdrawn_at.is_not(None),
+)
+FREE_IN_CELL = (
+    select(ItemRow.id, ItemRow.taken)
+    .where(
+        ItemRow.study_id == bindparam("study"),
+        ItemRow.kind == STUDY_KIND,
+        ItemRow.cell == bindparam("cell"),
+        ItemRow.taken < bindparam("overlap"),
+        ItemRow.withdrawn_at.is_(None),
+    )
+    .order_by(ItemRow.taken, ItemRow.id)
+    .limit(bindparam("most"))
+)
+CAPACITY = select(
+    func.count(),
+    func.count().filter(ItemRow.taken >= bindparam("overlap")),
+    func.sum(ItemRow.taken),
+).where(ItemRow.study_id == bindparam("study"), *_asked)
+FULL_AND_SEEN = (
+    select(func.count())
+    .select_from(AssignmentRow)
+    .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+    .where(
+        AssignmentRow.member_id == bindparam("member"), *_first_time, ItemRow.taken >= bindparam("overlap")
+    )
+)
+
+MEMBERS = select(func.count()).where(
+    MemberRow.study_id == bindparam("study"), MemberRow.pause_reason.is_(None)
+)
+_mine = aliased(AssignmentRow)
+SOMEBODY_HOLDS = (
+    select(AssignmentRow.id)
+    .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+    .where(
+        AssignmentRow.study_id == bindparam("study"),
+        AssignmentRow.state == OPEN,
+        AssignmentRow.member_id != bindparam("member"),
+        *_first_time,
+        ~exists().where(_mine.item_id == AssignmentRow.item_id, _mine.member_id == bindparam("member")),
+    )
+    .limit(1)
+)
+
+TAKEN_BY_CELL = (
+    select(ItemRow.cell, func.sum(ItemRow.taken))
+    .where(ItemRow.study_id == bindparam("study"), *_asked)
+    .group_by(ItemRow.cell)
+)
+VERDICTS = (
+    select(
+        ComparisonRow.id,
+        ComparisonRow.item_id,
+        ComparisonRow.annotator_id,
+        ItemRow.cell,
+        CriterionRow.name,
+        ComparisonRow.swapped,
+        ComparisonRow.outcome,
+    )
+    .join(ItemRow, ItemRow.id == ComparisonRow.item_id)
+    .join(CriterionRow, CriterionRow.id == ComparisonRow.criterion_id)
+    .where(
+        ItemRow.study_id == bindparam("study"),
+        ComparisonRow.id > bindparam("after"),
+        ComparisonRow.revision == 0,
+    )
+    .order_by(ComparisonRow.id)
+)
+
+_other = aliased(ImageRow)
+_other_model = aliased(ModelRow)
+LISTED = (
+    select(
+        ItemRow.id,
+        ItemRow.kind,
+        ItemRow.cell,
+        ItemRow.position,
+        ModelRow.name,
+        _other_model.name,
+        PromptRow.prompt_id,
+        ImageRow.sample,
+        ItemRow.expected,
+        ItemRow.feedback,
+        ItemRow.image_id,
+        ItemRow.other_image_id,
+        PromptRow.text,
+    )
+    .join(ImageRow, ImageRow.id == ItemRow.image_id)
+    .join(ModelRow, ModelRow.id == ImageRow.model_id)
+    .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
+    .outerjoin(_other, _other.id == ItemRow.other_image_id)
+    .outerjoin(_other_model, _other_model.id == _other.model_id)
+    .where(ItemRow.study_id == bindparam("study"), ItemRow.id > bindparam("after"))
+    .order_by(ItemRow.id)
+)
+
+_SUBMISSION = select(
+    SubmissionRow.id,
+    SubmissionRow.assignment_id,
+    SubmissionRow.client_token,
+    SubmissionRow.revision,
+    SubmissionRow.answers,
+    SubmissionRow.flag,
+    SubmissionRow.comment,
+    SubmissionRow.duration_ms,
+    SubmissionRow.created_at,
+)
+SENT = _SUBMISSION.where(SubmissionRow.client_token == bindparam("token"))
+IN_FORCE = (
+    _SUBMISSION.where(SubmissionRow.assignment_id == bindparam("assignment"))
+    .order_by(SubmissionRow.revision.desc())
+    .limit(1)
+)
+RECENT = (
+    _SUBMISSION.where(SubmissionRow.member_id == bindparam("member"), SubmissionRow.revision == 0)
+    .order_by(SubmissionRow.id.desc())
+    .limit(bindparam("most"))
+)
+SEND = insert(submissions)

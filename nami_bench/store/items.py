@@ -1,0 +1,278 @@
+"""The items of a study: what there is to be judged, and how far it is."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.orm import Session
+
+from nami_bench.domain import CheckItem, ImageState, Mode, Study
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.store import convert
+from nami_bench.store.annotation_tables import STUDY_KIND, EventRow, ItemRow
+from nami_bench.store.database import Database
+from nami_bench.store.finding import find_study
+from nami_bench.store.pair_design import Group, Pair, design_pairs
+from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
+
+IMAGE_WITHDRAWN = "image-withdrawn"
+"""The kind of event."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemProgress:
+    """How far the items of one stratum and model (or pair of models) are: judgements done of those wanted."""
+
+    stratum: str
+    models: tuple[str, ...]
+    items: int
+    done: int
+    total: int
+
+
+class Items:
+    """Store methods on a study's items."""
+
+    _database: Database
+
+    def refresh_items(self, study: str) -> int:
+        """Add items for images that were finished since the last time; return how many.
+
+        Raises InputError where an item with a known answer has no image.
+        """
+        with self._database.writing() as session:
+            return refresh_items(session, find_study(session, study))
+
+    def study_size(self, study: str) -> int:
+        """How many items the study asks about: images, or pairs, of its models, prompts and samples."""
+        self.refresh_items(study)
+        with self._database.reading() as session:
+            query = (
+                select(func.count())
+                .select_from(ItemRow)
+                .where(ItemRow.study_id == find_study(session, study).id, *is_asked())
+            )
+            return session.scalar(query) or 0
+
+    def item_progress(self, study: str) -> list[ItemProgress]:
+        """How far a study is, by stratum and model."""
+        with self._database.reading() as session:
+            row = find_study(session, study)
+            names = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
+            query = (
+                select(ItemRow.cell, func.count(), func.sum(ItemRow.completed))
+                .where(ItemRow.study_id == row.id, *is_asked())
+                .group_by(ItemRow.cell)
+                .order_by(ItemRow.cell)
+            )
+            return [
+                ItemProgress(
+                    stratum=cell.partition(":")[2],
+                    models=tuple(names[int(part)] for part in cell.partition(":")[0].split("-")),
+                    items=count,
+                    done=done,
+                    total=count * row.overlap,
+                )
+                for cell, count, done in session.execute(query)
+            ]
+
+    def withdraw_image(self, path: str, reason: str) -> None:
+        """Ask nobody any more about the items that show the image at `path`, and tell the administrator.
+
+        `restore_items` undoes it. What was judged stays.
+        """
+        with self._database.writing() as session:
+            image = session.scalar(select(ImageRow.id).where(ImageRow.path == path))
+            if image is None:
+                return
+            shows = (ItemRow.image_id == image) | (ItemRow.other_image_id == image)
+            studies = session.scalars(
+                select(ItemRow.study_id).where(shows, ItemRow.withdrawn_at.is_(None)).distinct()
+            ).all()
+            session.execute(
+                update(ItemRow)
+                .where(shows, ItemRow.withdrawn_at.is_(None))
+                .values(withdrawn_at=datetime.now(UTC))
+            )
+            session.add_all(EventRow(study_id=s, kind=IMAGE_WITHDRAWN, text=reason) for s in studies)
+
+    def withdrawn_lately(self, study: str, seconds: float) -> int:
+        """How many images were withdrawn from a study within the last `seconds`."""
+        with self._database.reading() as session:
+            query = select(func.count()).where(
+                EventRow.study_id == find_study(session, study).id,
+                EventRow.kind == IMAGE_WITHDRAWN,
+                EventRow.created_at > datetime.now(UTC) - timedelta(seconds=seconds),
+            )
+            return session.scalar(query) or 0
+
+    def restore_items(self, study: str) -> int:
+        """Ask again about items that were withdrawn; return how many."""
+        with self._database.writing() as session:
+            row = find_study(session, study)
+            gone = session.scalars(
+                select(ItemRow).where(ItemRow.study_id == row.id, ItemRow.withdrawn_at.is_not(None))
+            ).all()
+            for item in gone:
+                item.withdrawn_at = None
+            row.version += 1  # workers forget what they know of the items
+            return len(gone)
+
+
+def is_asked() -> list[Any]:
+    """Conditions on ItemRow: an item that the study asks about."""
+    return [ItemRow.kind == STUDY_KIND, ItemRow.withdrawn_at.is_(None)]
+
+
+def cell_name(models: Iterable[int], stratum: str) -> str:
+    """The value of ItemRow.cell."""
+    return "-".join(map(str, models)) + ":" + stratum
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    id: int
+    model_id: int
+    group: Group
+    stratum: str
+
+
+def refresh_items(session: Session, row: StudyRow) -> int:
+    """Add the items whose images are there and that are not items yet."""
+    study = convert.study(row)
+    known = session.execute(
+        select(ItemRow.image_id, ItemRow.other_image_id, ItemRow.kind).where(ItemRow.study_id == row.id)
+    ).all()
+    kept_apart = {image for a, b, kind in known if kind != STUDY_KIND for image in (a, b)}
+    rows: list[dict[str, Any]] = []
+    for position, check in enumerate(study.check_items):
+        images = [_check_image(session, row, check, model) for model in check.models]
+        kept_apart.update(image.id for image in images)
+        if (images[0].id, images[1].id if len(images) > 1 else None) not in {(a, b) for a, b, _ in known}:
+            rows.append(_check_row(row.id, check, position, images))
+    images = [image for image in _images(session, row, study) if image.id not in kept_apart]
+    # Drawn in random order, so that items with neighbouring numbers have nothing in common.
+    images.sort(key=lambda image: hashlib.sha256(f"{study.seed}\n{image.id}".encode()).digest())
+    asked = [(a, b) for a, b, kind in known if kind == STUDY_KIND]
+    if study.mode == Mode.PAIRWISE:
+        rows += _pair_rows(row.id, study, images, asked)
+    else:
+        have = {a for a, _ in asked}
+        rows += [
+            _item_row(row.id, cell_name([i.model_id], i.stratum), i.id) for i in images if i.id not in have
+        ]
+    if rows:
+        session.execute(insert(ItemRow), rows)
+    return len(rows)
+
+
+def check_strata(session: Session, prompt_set_id: int, study: Study) -> None:
+    """Raise UnknownNameError for a stratum that the prompt set does not have."""
+    known = session.scalars(
+        select(PromptRow.stratum).where(PromptRow.set_id == prompt_set_id).distinct()
+    ).all()
+    for stratum in study.strata:
+        if stratum not in known:
+            raise UnknownNameError(f"stratum of prompt set {study.prompt_set!r}", stratum, known)
+
+
+def _images(session: Session, row: StudyRow, study: Study) -> list[_Image]:
+    prompts = session.execute(
+        select(PromptRow.id, PromptRow.stratum)
+        .where(PromptRow.set_id == row.prompt_set_id)
+        .order_by(PromptRow.prompt_id)
+    ).all()
+    strata: dict[int, str] = {}
+    counted: dict[str, int] = defaultdict(int)
+    for prompt, stratum in prompts:
+        limit = study.strata.get(stratum, -1) if study.strata else 0
+        if limit == 0 or counted[stratum] < limit:
+            strata[prompt] = stratum
+            counted[stratum] += 1
+    query = (
+        select(ImageRow.id, ImageRow.model_id, ImageRow.prompt_row_id, ImageRow.sample)
+        .join(ImageRow.prompt)
+        .where(
+            PromptRow.set_id == row.prompt_set_id,
+            ImageRow.model_id.in_([entry.model_id for entry in row.models]),
+            ImageRow.sample < row.samples,
+            ImageRow.state == ImageState.DONE.value,
+        )
+        .order_by(ImageRow.id)
+    )
+    return [
+        _Image(image, model, (prompt, sample), strata[prompt])
+        for image, model, prompt, sample in session.execute(query)
+        if prompt in strata
+    ]
+
+
+def _pair_rows(
+    study_id: int, study: Study, images: list[_Image], asked: list[tuple[int, int | None]]
+) -> list[dict[str, Any]]:
+    by_id = {image.id: image for image in images}
+    groups: dict[Group, dict[int, _Image]] = defaultdict(dict)
+    for image in images:
+        groups[image.group][image.model_id] = image
+    chosen: dict[Group, list[Pair]] = defaultdict(list)
+    for a, b in asked:
+        if b is not None and a in by_id and b in by_id:
+            chosen[by_id[a].group].append((by_id[a].model_id, by_id[b].model_id))
+    per_group = 0 if study.pairs.choice == "adaptive" else study.pairs.per_prompt
+    rows = []
+    for group, (first, second) in design_pairs(groups, per_group, study.seed, chosen):
+        one, other = groups[group][first], groups[group][second]
+        cell = cell_name((first, second), one.stratum)
+        rows.append(_item_row(study_id, cell, one.id, other.id))
+    return rows
+
+
+def _item_row(study_id: int, cell: str, image: int, other: int | None = None) -> dict[str, Any]:
+    return {
+        "study_id": study_id,
+        "kind": STUDY_KIND,
+        "image_id": image,
+        "other_image_id": other,
+        "cell": cell,
+        "position": 0,
+        "expected": None,
+        "feedback": {},
+    }
+
+
+def _check_row(study_id: int, check: CheckItem, position: int, images: list[_Image]) -> dict[str, Any]:
+    other = images[1].id if len(images) > 1 else None
+    return {
+        **_item_row(
+            study_id, cell_name([i.model_id for i in images], images[0].stratum), images[0].id, other
+        ),
+        "kind": check.kind.value,
+        "position": position,
+        "expected": dict(check.expected),
+        "feedback": dict(check.feedback),
+    }
+
+
+def _check_image(session: Session, row: StudyRow, check: CheckItem, model: str) -> _Image:
+    found = session.execute(
+        select(ImageRow.id, ImageRow.model_id, ImageRow.prompt_row_id, ImageRow.sample, PromptRow.stratum)
+        .join(ImageRow.prompt)
+        .join(ImageRow.model)
+        .where(
+            PromptRow.set_id == row.prompt_set_id,
+            PromptRow.prompt_id == check.prompt_id,
+            ModelRow.name == model,
+            ImageRow.sample == check.sample,
+            ImageRow.state == ImageState.DONE.value,
+        )
+    ).one_or_none()
+    if found is None:
+        raise InputError(
+            f"study {row.name!r}: {check.where}: {model} has no finished image of that prompt "
+            f"(sample {check.sample}) in prompt set {row.prompt_set.name!r}"
+        )
+    return _Image(found.id, found.model_id, (found.prompt_row_id, found.sample), found.stratum)

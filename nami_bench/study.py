@@ -1,0 +1,327 @@
+"""What an annotation study is: criteria, whom it shows what, and how it checks those who score.
+
+Frozen values like those of `nami_bench.domain`, which hands them on; a study file
+(`nami_bench.study_file`) is read into them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.names import checked_name
+
+ALL_PROMPTS = 0
+"""In `Study.strata`: every prompt of the stratum."""
+
+
+class Mode(StrEnum):
+    """What one item asks for."""
+
+    RATING = "rating"
+    PAIRWISE = "pairwise"
+
+
+class Panel(StrEnum):
+    """Who is shown what: everybody everything, or each item to some, evenly spread."""
+
+    CROSSED = "crossed"
+    SPREAD = "spread"
+
+
+class Outcome(StrEnum):
+    """A verdict on two images side by side, as they stood on the screen."""
+
+    LEFT = "left"
+    TIE = "tie"
+    RIGHT = "right"
+    BOTH_BAD = "both_bad"
+
+
+@dataclass(frozen=True, slots=True)
+class CriterionText:
+    """A criterion in another language: its name on the screen, and the words at its anchors."""
+
+    label: str = ""
+    anchors: Mapping[float, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One rated quality with its scale and the words at its anchors.
+
+    `label` and `anchors` are in the study's first language, `texts` holds the other languages.
+    `step` is the distance between two values on the screen; None: 1, or a hundredth of a short scale.
+    """
+
+    name: str
+    weight: float
+    minimum: float = 0.0
+    maximum: float = 100.0
+    anchors: Mapping[float, str] = field(default_factory=dict)
+    step: float | None = None
+    label: str = ""
+    texts: Mapping[str, CriterionText] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        checked_name("criterion", self.name)
+        if not -math.inf < self.minimum < self.maximum < math.inf:
+            raise InputError(f"criterion {self.name!r}: minimum must be below maximum")
+        if not 0 <= self.weight < math.inf:
+            raise InputError(f"criterion {self.name!r}: the weight must not be negative")
+        if self.step is not None and not 0 < self.step <= self.maximum - self.minimum:
+            raise InputError(f"criterion {self.name!r}: step must be above 0 and fit into the scale")
+        for anchors in (self.anchors, *(text.anchors for text in self.texts.values())):
+            outside = [at for at in anchors if not self.minimum <= at <= self.maximum]
+            if outside:
+                raise InputError(f"criterion {self.name!r}: the anchor {outside[0]:g} lies outside the scale")
+
+    def check(self, value: float) -> float:
+        """Return `value` if it lies on the scale, else raise InputError."""
+        if not self.minimum <= value <= self.maximum:  # also catches NaN
+            raise InputError(
+                f"{self.name} rating {value:g} is outside its scale {self.minimum:g} to {self.maximum:g}"
+            )
+        return value
+
+    def rescale(self, value: float) -> float:
+        """Map the scale linearly onto 0-100."""
+        return 100.0 * (value - self.minimum) / (self.maximum - self.minimum)
+
+    @property
+    def screen_step(self) -> float:
+        """The distance between two values on the screen."""
+        if self.step is not None:
+            return self.step
+        span = self.maximum - self.minimum
+        whole = span >= 4 and float(self.minimum).is_integer() and float(self.maximum).is_integer()
+        return 1.0 if whole else span / 100
+
+
+class CheckKind(StrEnum):
+    """What an item with a known answer is for."""
+
+    TRAINING = "training"
+    QUALIFICATION = "qualification"
+    GOLD = "gold"
+
+
+@dataclass(frozen=True, slots=True)
+class CheckItem:
+    """An image (or two) with a known answer: an example, a test before the work, or planted in it.
+
+    `models` names one model in rating mode, two in pairwise mode. `expected` holds for each judged
+    criterion the lowest and highest value that passes, or the name of the model that must be
+    preferred ("tie", "both_bad" likewise). `feedback` is shown after training and qualification
+    items, by language.
+    """
+
+    kind: CheckKind
+    prompt_id: str
+    models: tuple[str, ...]
+    expected: Mapping[str, tuple[float, float] | str]
+    sample: int = 0
+    feedback: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def where(self) -> str:
+        """How error messages call it."""
+        return f"{self.kind} item {'/'.join(self.models)}/{self.prompt_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """How often known answers are planted, and when they stop an annotator.
+
+    `gold_every`, `repeat_every`: one gold item, one repeated item in so many (0: none).
+    `repeat_distance`: at least so many items lie between an item and its repetition.
+    `pass_mark`: the share of qualification items to be passed.
+    An annotator is paused whose last `gold_window` gold items were passed in a smaller share than
+    `gold_pass` (0: never), who took less than `fastest_ms` for more than half of the last `window`
+    items (0: never), or who gave the same answers to the last `constant` items (0: never).
+    """
+
+    gold_every: int = 0
+    repeat_every: int = 0
+    repeat_distance: int = 20
+    pass_mark: float = 0.8
+    gold_window: int = 10
+    gold_pass: float = 0.0
+    fastest_ms: int = 0
+    window: int = 20
+    constant: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("gold_every", "repeat_every", "repeat_distance", "fastest_ms", "constant"):
+            if getattr(self, name) < 0:
+                raise InputError(f"checks.{name} must not be negative")
+        for name in ("gold_every", "repeat_every"):
+            if getattr(self, name) == 1:
+                raise InputError(f"checks.{name} = 1 would leave no room for the study: take 2 or more")
+        for name in ("gold_window", "window"):
+            if getattr(self, name) < 1:
+                raise InputError(f"checks.{name} must be at least 1")
+        for name in ("pass_mark", "gold_pass"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"checks.{name} must lie between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Which pairs of a pairwise study are shown.
+
+    `choice` "balanced" asks for `per_prompt` pairs of models for each prompt and sample (0: all pairs),
+    each pair of models equally often. "adaptive" asks for whichever pair of models promises the most
+    information, except in a share `explore` of the items, which goes to the pair that was compared
+    least; it ends after `comparisons` items.
+    """
+
+    choice: str = "balanced"
+    per_prompt: int = 0
+    comparisons: int = 0
+    explore: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.choice not in ("balanced", "adaptive"):
+            raise InputError(f"pairs.choice is {self.choice!r}: use 'balanced' or 'adaptive'")
+        if self.per_prompt < 0 or self.comparisons < 0:
+            raise InputError("pairs.per_prompt and pairs.comparisons must not be negative")
+        if not 0 <= self.explore <= 1:
+            raise InputError("pairs.explore must lie between 0 and 1")
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """An annotation study: who is judged, on which prompts, by which criteria.
+
+    `overlap` annotators judge each item; `samples` images per prompt and model are shown; `seed` fixes
+    every annotator's order. `strata` limits the prompts: stratum -> how many of its prompts, from the
+    first on (ALL_PROMPTS: all); empty: every prompt. `instructions` are Markdown by language. Nothing is
+    shown before `opens` and after `closes`. `items_per_annotator` ends an annotator's work (0: no limit).
+    `canvas`: images are fitted into a square of so many pixels, so that their size tells nothing (0: as
+    they are).
+    """
+
+    name: str
+    prompt_set: str
+    models: tuple[str, ...]
+    criteria: tuple[Criterion, ...]
+    mode: str = Mode.RATING
+    overlap: int = 5
+    samples: int = 1
+    seed: int = 0
+    instructions: Mapping[str, str] = field(default_factory=dict)
+    panel: str = Panel.CROSSED
+    control: str = "slider"
+    languages: tuple[str, ...] = ("en",)
+    strata: Mapping[str, int] = field(default_factory=dict)
+    opens: datetime | None = None
+    closes: datetime | None = None
+    items_per_annotator: int = 0
+    break_every: int = 50
+    lease_minutes: float = 30.0
+    live_leaderboard: str = "administrators"
+    canvas: int = 0
+    checks: Checks = Checks()
+    pairs: Pairs = Pairs()
+    check_items: tuple[CheckItem, ...] = ()
+
+    def __post_init__(self) -> None:
+        checked_name("study", self.name)
+        _one_of(self, "mode", tuple(Mode))
+        _one_of(self, "panel", tuple(Panel))
+        _one_of(self, "control", ("slider", "buttons"))
+        _one_of(self, "live_leaderboard", ("administrators", "annotators"))
+        if not self.models or len(set(self.models)) != len(self.models):
+            raise InputError(f"study {self.name!r}: name at least one model, each once")
+        if self.mode == Mode.PAIRWISE and len(self.models) < 2:
+            raise InputError(f"study {self.name!r}: a pairwise study needs at least two models")
+        names = [c.name for c in self.criteria]
+        if not names or len(set(names)) != len(names):
+            raise InputError(f"study {self.name!r}: name at least one criterion, each once")
+        if sum(c.weight for c in self.criteria) <= 0:
+            raise InputError(f"study {self.name!r}: the criteria's weights must not all be zero")
+        if self.overlap < 1 or self.samples < 1:
+            raise InputError(f"study {self.name!r}: overlap and samples must be at least 1")
+        self._check_numbers()
+        self._check_languages()
+        for item in self.check_items:
+            self._check_item(item)
+
+    def _check_numbers(self) -> None:
+        for name in ("items_per_annotator", "break_every", "canvas"):
+            if getattr(self, name) < 0:
+                raise InputError(f"study {self.name!r}: {name} must not be negative")
+        if not 0 < self.lease_minutes <= 24 * 60:
+            raise InputError(f"study {self.name!r}: lease_minutes must lie above 0 and within a day")
+        if any(count < 0 for count in self.strata.values()):
+            raise InputError(f"study {self.name!r}: strata must count prompts, 0 for all")
+        for moment in (self.opens, self.closes):
+            if moment is not None and moment.tzinfo is None:
+                raise InputError(
+                    f"study {self.name!r}: opens and closes need a time zone, as 2026-01-31T18:00:00Z"
+                )
+        if self.opens is not None and self.closes is not None and self.opens >= self.closes:
+            raise InputError(f"study {self.name!r}: it closes before it opens")
+        if self.is_adaptive and not self.pairs.comparisons:
+            raise InputError(f"study {self.name!r}: adaptive pairs need pairs.comparisons, at which to end")
+
+    def _check_languages(self) -> None:
+        if not self.languages or len(set(self.languages)) != len(self.languages):
+            raise InputError(f"study {self.name!r}: name at least one language, each once")
+        used = {*self.instructions, *(lang for c in self.criteria for lang in c.texts)}
+        used |= {lang for item in self.check_items for lang in item.feedback}
+        if unknown := sorted(used - set(self.languages)):
+            raise InputError(
+                f"study {self.name!r}: texts in {unknown[0]!r}, which is not one of its languages "
+                f"({', '.join(self.languages)})"
+            )
+
+    def _check_item(self, item: CheckItem) -> None:
+        if len(item.models) != (2 if self.mode == Mode.PAIRWISE else 1):
+            wanted = "two models" if self.mode == Mode.PAIRWISE else "one model"
+            raise InputError(f"study {self.name!r}: {item.where}: name {wanted} in {self.mode} mode")
+        if not item.expected:
+            raise InputError(f"study {self.name!r}: {item.where}: expected is empty: nothing could fail")
+        for name, answer in item.expected.items():
+            criterion = self.criterion(name)
+            if isinstance(answer, str) != (self.mode == Mode.PAIRWISE):
+                raise InputError(
+                    f"study {self.name!r}: {item.where}: {name} expects "
+                    + ("the model to be preferred" if self.mode == Mode.PAIRWISE else "[lowest, highest]")
+                )
+            if isinstance(answer, str):
+                if answer not in (*item.models, Outcome.TIE, Outcome.BOTH_BAD):
+                    raise InputError(
+                        f"study {self.name!r}: {item.where}: {name} expects {answer!r}, which is neither "
+                        "one of its models nor 'tie' or 'both_bad'"
+                    )
+            elif criterion.check(answer[0]) > criterion.check(answer[1]):
+                raise InputError(f"study {self.name!r}: {item.where}: {name}: the lowest value comes first")
+
+    def criterion(self, name: str) -> Criterion:
+        """The criterion called `name`; raises UnknownNameError."""
+        for criterion in self.criteria:
+            if criterion.name == name:
+                return criterion
+        raise UnknownNameError("criterion", name, [c.name for c in self.criteria])
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether what was judged decides on the next pair."""
+        return self.mode == Mode.PAIRWISE and self.pairs.choice == "adaptive"
+
+    def checks_of(self, kind: CheckKind) -> tuple[CheckItem, ...]:
+        """The items with known answers of one kind, in the file's order."""
+        return tuple(item for item in self.check_items if item.kind == kind)
+
+
+def _one_of(study: Study, key: str, known: tuple[str, ...]) -> None:
+    value = getattr(study, key)
+    if value not in known:
+        raise InputError(
+            f"study {study.name!r}: {key} {value!r} is not supported; use "
+            + " or ".join(repr(str(one)) for one in known)
+        )

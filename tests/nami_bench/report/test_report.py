@@ -1,0 +1,278 @@
+"""The report of a small study with real image files."""
+
+import csv
+import hashlib
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from nami_bench.domain import (
+    Criterion,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Prompt,
+    PromptSet,
+    Rating,
+    Score,
+    Study,
+)
+from nami_bench.errors import InputError
+from nami_bench.images import write_png
+from nami_bench.leaderboard.rows import Precision
+from nami_bench.report.contents import collect
+from nami_bench.report.write import write_report
+from nami_bench.store import Store
+
+EVIL = '<img src=x onerror="alert(1)"> $x^2$ & "two" </script>'
+MODELS = ("alpha", "beta")
+STAR = {"tag": "counting", "include": [{"class": "star", "count": 1}]}
+PROMPTS = PromptSet(
+    "stars",
+    (
+        Prompt("00000", EVIL, "short", geneval=STAR),
+        Prompt("00001", "two stars", "short", geneval=STAR),
+        Prompt("00002", "a long one", "long"),
+        Prompt("00003", "one more", "long"),
+    ),
+)
+CRITERIA = tuple(Criterion(name, 1) for name in ("relevance", "beauty", "truth"))
+
+
+class Page(HTMLParser):
+    """A page's tags, addresses and texts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.texts: list[str] = []
+        self.handlers: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attributes if name in ("href", "src")]
+        self.handlers += [name for name, _ in attributes if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.fixture
+def images_dir(tmp_path: Path) -> Path:
+    return tmp_path / "images"
+
+
+@pytest.fixture
+def store(tmp_path: Path, images_dir: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
+        store.add_prompt_set(PROMPTS)
+        for number, model in enumerate(MODELS):
+            store.add_model(ModelCard(model, "folder", {"path": str(tmp_path / "secret" / "weights")}))
+            for prompt in range(4):
+                store.put_image(_image(images_dir, model, number, prompt))
+            store.put_scores(
+                score
+                for prompt in range(3)
+                for score in (
+                    Score(model, "stars", f"{prompt:05d}", 0, "pickscore", "v1", 20.0 + prompt - number),
+                    Score(model, "stars", f"{prompt:05d}", 0, "geneval", "sharp", float(prompt > number)),
+                )
+                if score.metric != "geneval" or prompt < 2
+            )
+        store.add_study(Study("pilot", "stars", MODELS, CRITERIA, overlap=3))
+        store.add_ratings(
+            Rating(
+                "pilot", annotator, model, f"{prompt:05d}", 0, c.name, 70.0 - 20 * number + 5 * prompt - shift
+            )
+            for number, model in enumerate(MODELS)
+            for prompt in range(4 - number)
+            for shift, annotator in enumerate(("ann", "ben", "cat"))
+            for c in CRITERIA
+        )
+        yield store
+
+
+def _image(images_dir: Path, model: str, number: int, prompt: int) -> ImageRecord:
+    if (number, prompt) == (1, 3):
+        return ImageRecord(model, "stars", "00003", 0, ImageState.REFUSED, reason="content policy")
+    path = images_dir / model / f"{prompt}.png"
+    stored = write_png(path, Image.new("RGB", (640, 320), (50 * prompt, 90 * number, 10)))
+    return ImageRecord(
+        model, "stars", f"{prompt:05d}", 0, ImageState.DONE, path=f"{model}/{prompt}.png",
+        sha256=stored.sha256, width=640, height=320,
+    )  # fmt: skip
+
+
+def written(store: Store, folder: Path, images_dir: Path | None, **options: Any) -> tuple[str, ...]:
+    return write_report(folder, collect(store, Precision(), **options), store.models(), images_dir)
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def gallery(folder: Path) -> dict[str, Any]:
+    text = (folder / "gallery.js").read_text()
+    assert text.startswith("window.GALLERY = ") and text.endswith(";\n")
+    return dict(json.loads(text.removeprefix("window.GALLERY = ")[:-2]))
+
+
+def test_the_folder_stands_alone(store: Store, images_dir: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "report"
+    assert written(store, folder, images_dir) == ()
+    page = Page((folder / "index.html").read_text())
+    for address in page.addresses:
+        assert not re.match(r"\w+:|/", address) or address == "data:,", address
+        if address[:1] != "#" and address != "data:,":
+            assert (folder / address).is_file(), address
+    css = "".join(path.read_text() for path in folder.glob("*.css")) + (folder / "index.html").read_text()
+    assert not re.search(r"@import|url\(", css)
+    assert page.handlers == []
+
+
+def test_what_strangers_wrote_is_text(store: Store, images_dir: Path, tmp_path: Path) -> None:
+    written(store, tmp_path / "r", images_dir)
+    html = (tmp_path / "r" / "index.html").read_text()
+    assert "onerror" not in html  # prompts are in the script's data only
+    assert "innerHTML" not in (tmp_path / "r" / "report.js").read_text()
+    assert gallery(tmp_path / "r")["prompts"][0]["text"] == EVIL
+
+
+def test_plots_are_there_as_svg_for_light_and_dark_and_as_png(
+    store: Store, images_dir: Path, tmp_path: Path
+) -> None:
+    written(store, tmp_path / "r", images_dir)
+    names = sorted(path.stem for path in (tmp_path / "r" / "plots").glob("*.svg"))
+    assert names == [
+        "agreement", "by-stratum", "criteria", "geneval-audit-1", "leaderboard", "scatter-1-pickscore",
+        "severity",
+    ]  # fmt: skip
+    for name in names:
+        svg = (tmp_path / "r" / "plots" / f"{name}.svg").read_text()
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
+        assert "prefers-color-scheme: dark" in svg and "fill: #1b2330" in svg
+        with Image.open(tmp_path / "r" / "plots" / f"{name}.png") as image:
+            assert image.width > 600
+    html = (tmp_path / "r" / "index.html").read_text()
+    assert 'alt="Total of each model with its interval: alpha' in html
+
+
+def test_the_gallery_holds_every_image_by_hash_with_its_scores(
+    store: Store, images_dir: Path, tmp_path: Path
+) -> None:
+    written(store, tmp_path / "r", images_dir)
+    data = gallery(tmp_path / "r")
+    assert data["models"] == ["alpha", "beta"]
+    first, last = data["prompts"][0], data["prompts"][3]
+    assert (first["groups"], first["spread"]) == (["short", "counting"], 20.0)
+    alpha, beta = first["images"]
+    assert alpha["scores"] == [
+        ["total", "69.0"], ["relevance", "69"], ["beauty", "69"], ["truth", "69"],
+        ["geneval", "0"], ["pickscore", "20"],
+    ]  # fmt: skip
+    with Image.open(tmp_path / "r" / alpha["file"]) as image:
+        assert (image.format, image.size) == ("JPEG", (320, 160))
+    assert alpha["sha256"] == hashlib.sha256((images_dir / "alpha" / "0.png").read_bytes()).hexdigest()
+    assert "alpha" not in alpha["file"] and alpha["file"] != beta["file"]
+    assert (last["images"][1]["missing"], last["spread"]) == ("content policy", None)
+
+
+def test_an_unreadable_image_is_named_and_the_rest_is_there(
+    store: Store, images_dir: Path, tmp_path: Path
+) -> None:
+    (images_dir / "beta" / "2.png").write_bytes(b"no image")
+    (remark,) = written(store, tmp_path / "r", images_dir)
+    assert remark.startswith("Images that could not be shown: ") and "2.png" in remark
+    assert gallery(tmp_path / "r")["prompts"][2]["images"][1]["missing"] == "not readable"
+    assert "Images that could not be shown" in (tmp_path / "r" / "index.html").read_text()
+
+
+def test_hashes_versions_and_configuration_are_there_but_no_folders_of_the_machine(
+    store: Store, images_dir: Path, tmp_path: Path
+) -> None:
+    written(store, tmp_path / "r", images_dir)
+    about = json.loads((tmp_path / "r" / "data" / "provenance.json").read_text())
+    assert about["prompt_sets"][0]["sha256"] == PROMPTS.sha256
+    assert (
+        hashlib.sha256((tmp_path / "r" / "data" / "stars.jsonl").read_bytes()).hexdigest() == PROMPTS.sha256
+    )
+    assert about["study"]["overlap"] == 3 and about["intervals"]["method"] == "crossed"
+    assert {"nami-bench", "python", "numpy", "scipy"} <= about["software"].keys()
+    assert {one["metric"] for one in about["instruments"]} == {"pickscore", "geneval"}
+    beta = about["models"][1]
+    assert beta["images"] == {"done": 3, "failed": 0, "refused": 1}
+    assert beta["options"] == {"path": "…/weights"}
+    rows = rows_of(tmp_path / "r" / "data" / "images.csv")
+    assert len(rows) == 8 and rows[-1]["reason"] == "content policy"
+    everything = "".join(
+        path.read_text()
+        for path in (tmp_path / "r").rglob("*")
+        if path.suffix in (".html", ".json", ".js", ".csv")
+    )
+    assert str(tmp_path) not in everything
+
+
+def test_the_data_files_say_what_the_page_says(store: Store, images_dir: Path, tmp_path: Path) -> None:
+    written(store, tmp_path / "r", images_dir)
+    rows = rows_of(tmp_path / "r" / "data" / "leaderboard.csv")
+    assert [(row["model"], row["rank"]) for row in rows] == [("alpha", "1"), ("beta", "2")]
+    (pair,) = rows_of(tmp_path / "r" / "data" / "pairs.csv")
+    assert (pair["first"], pair["difference"], pair["images"]) == ("alpha", "20.0", "3")
+    texts = " ".join(Page((tmp_path / "r" / "index.html").read_text()).texts)
+    assert f"{float(rows[0]['total']):.2f}" in texts
+
+
+def test_people_are_pseudonyms_unless_names_are_wanted(
+    store: Store, images_dir: Path, tmp_path: Path
+) -> None:
+    hidden = collect(store, Precision())
+    assert hidden.ratings is not None and set(hidden.ratings["annotator"]) == {
+        "annotator-01", "annotator-02", "annotator-03",
+    }  # fmt: skip
+    named = collect(store, Precision(), with_names=True)
+    assert named.ratings is not None and "ann" in set(named.ratings["annotator"])
+
+
+def test_a_second_report_replaces_the_first_and_keeps_thumbnails(
+    store: Store, images_dir: Path, tmp_path: Path
+) -> None:
+    written(store, tmp_path / "r", images_dir)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "r" / "thumbnails").rglob("*.jpg")}
+    page = (tmp_path / "r" / "index.html").read_bytes()
+    written(store, tmp_path / "r", images_dir)
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert (tmp_path / "r" / "index.html").read_bytes() == page
+
+
+def test_a_folder_of_something_else_is_not_touched(store: Store, images_dir: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("x")
+    with pytest.raises(InputError, match="holds something that is no report"):
+        written(store, tmp_path / "mine", images_dir)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_without_images_there_is_no_gallery(store: Store, tmp_path: Path) -> None:
+    written(store, tmp_path / "r", None)
+    assert not (tmp_path / "r" / "gallery.js").exists()
+    assert "script" not in Page((tmp_path / "r" / "index.html").read_text()).tags
+
+
+def test_an_empty_study_and_no_study_are_reported_as_such(
+    store: Store, images_dir: Path, tmp_path: Path
+) -> None:
+    store.add_study(Study("empty", "stars", MODELS, CRITERIA))
+    assert written(store, tmp_path / "empty", images_dir, study="empty") == (
+        "Study empty has no ratings yet.",
+    )
+    texts = " ".join(Page((tmp_path / "empty" / "index.html").read_text()).texts)
+    assert "has no ratings yet" in texts and "nan" not in texts.lower().split()
