@@ -40,7 +40,6 @@ class StudyIndex:
     checks: dict[str, list[ListedItem]] = field(default_factory=lambda: defaultdict(list))
     full: set[int] = field(default_factory=set)
     last: int = 0
-    version: int = 0
 
     def add(self, items: Iterable[ListedItem]) -> None:
         """Take up items, which must come in order of their numbers."""
@@ -84,11 +83,9 @@ def stratum_of(cell: str) -> str:
     return cell.partition(":")[2]
 
 
-def index_of(desk: Desk, study_id: int, version: int) -> StudyIndex:
+def index_of(desk: Desk, study_id: int) -> StudyIndex:
     """The study's items, brought up to date."""
-    index = desk.memory.get(("index", study_id))
-    if not isinstance(index, StudyIndex) or index.version != version:
-        index = desk.memory[("index", study_id)] = StudyIndex(version=version)
+    index: StudyIndex = desk.memory.setdefault(("index", study_id), StudyIndex())
     index.add(desk.listed(study_id, index.last))
     return index
 

@@ -1,4 +1,4 @@
-"""The routes of annotation work: session, items, images. What they speak is in docs/annotation-http.md.
+"""The routes of annotation work: session, items, images.
 
 They have nothing to do with Gradio: no event queue, no file cache and no session state of Gradio's is in the
 way of an answer.

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from annotator_app import order, pairing, planting, progress, rules
-from annotator_app.answers import Answers, Verdict, check_answers, judge
+from annotator_app.answers import Answers, Verdict, check_answers, judge, kept_answers
 from nami_bench.domain import CheckKind
 from nami_bench.errors import RefusedError
 from nami_bench.store import COMPLETED, EXPIRED, OPEN, Desk, Lease, ListedItem, Sent, count_answers
@@ -46,9 +46,9 @@ class Turn:
     def __init__(self, desk: Desk, study: str, annotator: str) -> None:
         self.desk = desk
         self.annotator = annotator
-        self.study_id, version, self.study = desk.study(study)
+        self.study_id, self.study = desk.study(study)
         self.member = self.before = desk.member(self.study_id, annotator)
-        self.index = order.index_of(desk, self.study_id, version)
+        self.index = order.index_of(desk, self.study_id)
         self.given = order.given_to(desk, self.member, self.index)
         self.lease_time = timedelta(minutes=self.study.lease_minutes)
 
@@ -75,7 +75,7 @@ class Turn:
         if sent is not None:
             if sent.assignment_id != lease.id:
                 raise RefusedError("reused_client_token", "this client_token was used for another item")
-            return self.state(returning=False)
+            return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
         check_answers(self.study, answers)
         if lease.state == COMPLETED:
             feedback = self._correct(lease, answers)
@@ -98,6 +98,8 @@ class Turn:
             raise RefusedError("paused", "your work is paused: the organizer knows and will write to you")
         if lease.withdrawn:
             raise RefusedError("withdrawn", "this item is not asked about any more: go on with the next one")
+        if lease.state != OPEN and (closed := self._closed()):
+            raise RefusedError("closed", closed[2])
         if lease.state != OPEN and not self._may_return(lease):
             raise RefusedError(
                 "taken_over",
@@ -112,7 +114,14 @@ class Turn:
             return None
         if lease.kind == CheckKind.QUALIFICATION:
             self._qualify()
-        return None if verdict is None else Feedback(verdict, self.index.items[lease.item_id].feedback)
+        return self._feedback(lease, kept_answers(answers))
+
+    def _feedback(self, lease: Lease, answers: Mapping[str, Any]) -> Feedback | None:
+        """What is said after an item that comes before the work."""
+        verdict = None if lease.is_work else self._verdict(lease, answers)
+        if verdict is None:
+            return None
+        return Feedback(verdict, self.index.items[lease.item_id].feedback)
 
     def _correct(self, lease: Lease, answers: Answers) -> Feedback | None:
         if not lease.is_work:
@@ -124,7 +133,7 @@ class Turn:
         return None
 
     def _send(self, lease: Lease, answers: Answers, revision: int) -> Verdict | None:
-        kept = {"values": dict(answers.values), "reasons": dict(answers.reasons)}
+        kept = kept_answers(answers)
         self.desk.send(
             lease,
             answers.client_token,

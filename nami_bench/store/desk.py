@@ -7,7 +7,6 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,107 +17,10 @@ from nami_bench.domain import Study
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND
+from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
 
 CHECK_LEASES_EVERY = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An annotator in a study: `shown` and `done` count items of the work itself."""
-
-    id: int
-    annotator_id: int
-    shown: int
-    done: int
-    day: str
-    done_before_day: int
-    qualified: bool
-    paused: str | None
-    checked_from: int
-
-    def done_on(self, day: str) -> int:
-        """Items done on a day, which must not lie before the last completion."""
-        return self.done - self.done_before_day if day == self.day else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """An item in an annotator's hands, or one that was."""
-
-    id: int
-    token: str
-    study_id: int
-    member_id: int
-    item_id: int
-    kind: str
-    occasion: int
-    state: str
-    swapped: bool
-    position: int
-    assigned_at: datetime
-    expires_at: datetime
-    passed: bool | None
-    image_id: int
-    other_image_id: int | None
-    withdrawn: bool
-    prompt: str
-
-    @property
-    def counts(self) -> bool:
-        """Whether the study counts the answer: not that to a check or a repetition."""
-        return self.kind == STUDY_KIND and self.occasion == 0
-
-    @property
-    def is_work(self) -> bool:
-        """Whether it belongs to the work itself, not to what comes before it."""
-        return self.kind in (STUDY_KIND, "gold")
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One submission: what was answered, and how long it took."""
-
-    id: int
-    assignment_id: int
-    client_token: str
-    revision: int
-    answers: dict[str, Any]
-    flag: bool
-    comment: str
-    duration_ms: int | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ListedItem:
-    """What deciding on the next item needs to know of one."""
-
-    id: int
-    kind: str
-    cell: str
-    position: int
-    models: tuple[str, ...]
-    prompt_id: str
-    sample: int
-    expected: dict[str, Any] | None
-    feedback: dict[str, str]
-    image_id: int
-    other_image_id: int | None
-    prompt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One criterion's outcome for a pair."""
-
-    id: int
-    item_id: int
-    annotator_id: int
-    cell: str
-    criterion: str
-    swapped: bool
-    outcome: str | None
 
 
 class Desk:
@@ -134,19 +36,22 @@ class Desk:
         self.now = now
         self.gave = False
 
-    def study(self, name: str) -> tuple[int, int, Study]:
-        """Lock a study; its row id, version and value."""
+    def study(self, name: str) -> tuple[int, Study]:
+        """Lock a study; its number and value."""
         row = self.connection.execute(sql.LOCK, {"name": name}).one_or_none()
         if row is None:
             with Session(self.connection) as session:
                 find_study(session, name)  # raises, with near names
         assert row is not None
-        key = ("study", row.id, row.version)
-        if key not in self.memory:
+        key = ("study", row.id)
+        version, study = self.memory.get(key, (None, None))
+        if version != row.version:
+            self.memory.clear()  # the study was changed, or is another one of that number
             with Session(self.connection) as session:
-                self.memory[key] = convert.study(find_study(session, name))
+                study = convert.study(find_study(session, name))
+            self.memory[key] = (row.version, study)
         self._expire(row.id)
-        return row.id, row.version, self.memory[key]
+        return row.id, study
 
     def member(self, study_id: int, annotator: str) -> Member:
         """The annotator's place in a study, made at the first time."""

@@ -135,7 +135,10 @@ def test_training_and_qualification_come_first_with_feedback(checked: Callable[.
     own = session(bench)
     view = own.state()
     assert (view.phase, len(view.items), view.progress.total) == ("training", 1, 1)
-    view = submit(own, view, {"relevance": 80.0, "realism": 2.0})
+    once = Answers("once", {"relevance": 80.0, "realism": 2.0})
+    token = view.items[0].token
+    view = own.submit(token, once)
+    assert own.submit(token, once).feedback == view.feedback  # the answer was lost on its way
     assert view.feedback is not None
     assert not view.feedback.verdict.passed
     assert view.feedback.verdict.criteria == {"relevance": {"given": 80.0, "expected": [0, 30]}}
