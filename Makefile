@@ -47,7 +47,7 @@ $(VENV)/.core: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.core
 	@echo "installing what the tests need into $(VENV): torch and its CUDA libraries too, about 6 GB"
-	@$(PIP) -e '.[dev,models]'
+	@$(PIP) -e '.[dev,models,postgres]'
 	@touch $@
 
 # The browser tests drive Chromium; where it cannot be had they are skipped, and say so.

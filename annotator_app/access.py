@@ -1,122 +1,203 @@
 """Who may reach what: the gate before everything the server offers.
 
-Gradio brings many routes (uploads, files, event calls, code generation, API pages); the rating
-screen needs a handful. What is not listed here does not exist, and all but the log-in page and
-the program's own files needs an annotator.
+Gradio brings many routes (uploads, files, event calls, code generation, API pages); the app needs a
+handful. What is not listed here does not exist, and all but the log-in page and the program's own
+files needs an annotator. docs/security.md says which threat each rule answers.
 """
 
+import json
 import re
+import time
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import MutableHeaders
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.datastructures import Headers
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nami_bench.domain import Annotator
+from nami_bench.domain import Annotator, Role
 
-COOKIE = "nami-annotator"
+COOKIE = "nami-session"
+MAX_BODY = 64 * 1024
+"""Bytes of a request; a rating with a long comment takes about 2 KiB."""
 
-_PUBLIC = re.compile(
-    r"(GET|HEAD) /(assets/.*|static/.*|app/[a-z0-9./_-]+|theme\.css|favicon\.ico|login)|POST /login"
+REMEMBERED_SECONDS = 2.0
+"""For so long a session is not looked up again: a disabled annotator is out within this time."""
+
+_FILE = r"(?!.*\.\.)[\w./-]+"
+_ROUTES = re.compile(
+    rf"(?P<public>(GET|HEAD) /(login|favicon\.ico|app/{_FILE})"
+    r"|POST /(login|logout))"
+    r"|(?P<annotator>(GET|HEAD) /|GET /session|GET /item/[\w-]+/before"
+    r"|POST /item/[\w-]+|GET /image/[\w.-]+)"
+    rf"|(?P<administrator>(GET|HEAD) /admin/?|GET /admin/(overview|ratings\.csv|leaderboard|theme\.css)"
+    rf"|GET /admin/(assets|static)/{_FILE}|POST /admin/(pause|resume|annotators))"
 )
-_SIGNED_IN = re.compile(
-    r"(GET|HEAD) /|GET /session|GET /item/[\w-]+/before|GET /image/[\w.-]+|POST /item/[\w-]+|POST /logout"
-)
-_LASTING = re.compile(r"/(assets|static)/.*")  # Gradio's files, named by their content
 
-# Scripts: Gradio's page has inline ones and compiles the component's own.
-_HEADERS = {
-    "Content-Security-Policy": "; ".join(
-        (
-            "default-src 'self'",
-            "script-src 'self' 'unsafe-inline' 'unsafe-eval'",
-            "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data:",
-            "font-src 'self' data:",
-            "object-src 'none'",
-            "base-uri 'self'",
-            "form-action 'self'",
-            "frame-ancestors 'none'",
-        )
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
+_CSP = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' blob: data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "base-uri": "'none'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
 }
+# Gradio's page has inline scripts and styles, and compiles its components' own.
+_GRADIO_CSP = _CSP | {
+    "default-src": "'self'",
+    "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
+    "style-src": "'self' 'unsafe-inline'",
+    "font-src": "'self' data:",
+    "base-uri": "'self'",
+}
+_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
+]
+_OURS = {name for name, _ in _HEADERS} | {b"content-security-policy", b"cache-control", b"server"}
+
+Find = Callable[[str], Annotator | None]
 
 
 class Gate:
-    """ASGI middleware: lets listed requests through, the annotator's name in `request.state.annotator`.
+    """ASGI middleware: lets listed requests through, with `request.state.annotator` (name) and `.role`.
 
-    `authenticate(name, token)` gives the active annotator or None. It is asked at every request, so
-    a disabled account is out at once, and log-ins survive a restart of the server.
+    `find(identifier)` gives the active annotator whose session that is, or None.
     """
 
-    def __init__(self, app: ASGIApp, authenticate: Callable[[str, str], Annotator | None]) -> None:
+    def __init__(self, app: ASGIApp, find: Find) -> None:
         self._app = app
-        self._authenticate = authenticate
+        self._sessions = _Sessions(find)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            answer = await self._admit(scope)
-            await answer(scope, receive, _with_headers(scope["path"], send))
+            route = _ROUTES.fullmatch(f"{scope['method']} {scope['path']}")
+            level = None if route is None else route.lastgroup
+            answer = await self._admit(scope, level)
+            await answer(scope, receive, _with_headers(scope["path"], level, send))
 
-    async def _admit(self, scope: Scope) -> ASGIApp:
+    async def _admit(self, scope: Scope, level: str | None) -> ASGIApp:
         """What answers the request: the application, or a refusal."""
-        request = f"{scope['method']} {scope['path']}"
-        if _PUBLIC.fullmatch(request):
+        if level is None:
+            return _refusal(404, "not_found", "there is nothing here")
+        headers = Headers(scope=scope)
+        if scope["method"] == "POST" and (refused := _refuse_post(headers)):
+            return refused
+        identifier = session_identifier(headers)
+        if level == "public":
+            if scope["path"] == "/logout":
+                self._sessions.forget(identifier)
             return self._app
-        if not _SIGNED_IN.fullmatch(request):
-            return PlainTextResponse("there is nothing here", 404)
-        annotator = await run_in_threadpool(self._annotator, scope)
-        if annotator is None:
-            return _refusal(scope["path"])
-        scope.setdefault("state", {}).update(annotator=annotator.name, role=annotator.role)
+        annotator = identifier and await self._sessions.annotator(identifier)
+        if not annotator:
+            if scope["path"] in ("/", "/admin", "/admin/"):
+                return RedirectResponse("/login" if scope["path"] == "/admin/" else "login", 303)
+            return _refusal(401, "not_signed_in", "log in first")
+        if level == "administrator" and annotator.role is not Role.ADMINISTRATOR:
+            return _refusal(403, "forbidden", "this is for administrators")
+        state = scope.setdefault("state", {})
+        state["annotator"], state["role"] = annotator.name, annotator.role.value
         return self._app
 
-    def _annotator(self, scope: Scope) -> Annotator | None:
-        for key, value in scope["headers"]:
-            if key == b"cookie":
-                try:
-                    cookies = SimpleCookie(value.decode("latin-1"))
-                except CookieError:
-                    continue
-                if COOKIE in cookies:
-                    name, _, token = cookies[COOKIE].value.partition(":")
-                    return self._authenticate(name, token)
-        return None
+
+def session_identifier(headers: Headers) -> str:
+    """What the request's cookie holds, or nothing."""
+    for cookie in headers.get("cookie", "").split(";"):
+        name, _, value = cookie.strip().partition("=")
+        if name == COOKIE:
+            return value
+    return ""
 
 
-def sign_in(response: Response, name: str, token: str, *, https: bool) -> None:
-    """Let the browser that gets `response` act for an annotator until it is closed.
+class _Sessions:
+    """Look-ups of sessions, each remembered for a moment; strangers are never remembered."""
 
-    The cookie holds the log-in itself: scripts cannot read it, other sites cannot use it.
+    def __init__(self, find: Find) -> None:
+        self._find = find
+        self._known: dict[str, tuple[float, Annotator]] = {}
+
+    async def annotator(self, identifier: str) -> Annotator | None:
+        now = time.monotonic()
+        until, known = self._known.get(identifier, (0.0, None))
+        if now < until:
+            return known
+        found = await run_in_threadpool(self._find, identifier)
+        self.forget(identifier)
+        if found is not None:
+            if len(self._known) > 1000:
+                self._known = {key: value for key, value in self._known.items() if now < value[0]}
+            self._known[identifier] = (now + REMEMBERED_SECONDS, found)
+        return found
+
+    def forget(self, identifier: str) -> None:
+        self._known.pop(identifier, None)
+
+
+def _refuse_post(headers: Headers) -> Response | None:
+    """A refusal of what changes something, where it does not come from our own page or is too long."""
+    if not _same_origin(headers):
+        return _refusal(403, "cross_site", "another site sent this request")
+    length = headers.get("content-length", "")
+    if not length.isdecimal() or "transfer-encoding" in headers:
+        return _refusal(411, "malformed", "the request does not say how long it is")
+    if int(length[:20]) > MAX_BODY:
+        return _refusal(413, "too_large", f"the request is longer than {MAX_BODY} bytes")
+    return None
+
+
+def _same_origin(headers: Headers) -> bool:
+    """Whether no other site's page sent a request.
+
+    Browsers say so in Sec-Fetch-Site, and over plain HTTP in Origin, which scripts cannot forge.
+    A program that sends neither has no user whose cookie it could abuse.
     """
-    response.set_cookie(COOKIE, f"{name}:{token}", httponly=True, samesite="strict", secure=https)
+    if site := headers.get("sec-fetch-site"):
+        return site in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
 
 
-def sign_out(response: Response) -> None:
-    """Make the browser that gets `response` forget the annotator."""
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+def _refusal(status: int, code: str, sentence: str) -> Response:
+    return Response(json.dumps({"error": sentence, "code": code}), status, media_type="application/json")
 
 
-def _refusal(path: str) -> Response:
-    if path == "/":
-        return RedirectResponse("login", 303)
-    return PlainTextResponse("log in first", 401)
+def _policy(csp: dict[str, str]) -> bytes:
+    return "; ".join(f"{name} {value}" for name, value in csp.items()).encode()
 
 
-def _with_headers(path: str, send: Send) -> Send:
+_OWN_HEADERS = [*_HEADERS, (b"content-security-policy", _policy(_CSP))]
+_GRADIO_HEADERS = [*_HEADERS, (b"content-security-policy", _policy(_GRADIO_CSP))]
+
+
+def _with_headers(path: str, level: str | None, send: Send) -> Send:
+    added = _GRADIO_HEADERS if path.startswith("/admin") else _OWN_HEADERS
+
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers.update(_HEADERS)
-            if not _LASTING.fullmatch(path):
-                headers["Cache-Control"] = "private, no-store"
+            given = message["headers"]
+            message["headers"] = [
+                *(header for header in given if header[0] not in _OURS),
+                *added,
+                (b"cache-control", _cache_control(path, level, given)),
+            ]
         await send(message)
 
     return send_with_headers
+
+
+def _cache_control(path: str, level: str | None, given: list[tuple[bytes, bytes]]) -> bytes:
+    """Data is kept nowhere, unless its route lets the one browser keep it; files are asked for again."""
+    if level == "public" and path != "/login":
+        return b"no-cache"
+    chosen = next((value for name, value in given if name == b"cache-control"), b"")
+    return chosen if chosen.startswith(b"private") else b"private, no-store"

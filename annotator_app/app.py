@@ -1,22 +1,18 @@
-"""The annotation server: log-in and errors; `routes` carries the work, `views` the pages."""
+"""The application put together: the gate, log-in, the work (`routes`), the pages (`views`), and errors."""
 
 import logging
-import socket
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
-import uvicorn
-from fastapi import FastAPI, Form, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, JSONResponse
 
-from annotator_app.access import Gate, sign_in, sign_out
+from annotator_app.access import Gate
+from annotator_app.login import add_login
 from annotator_app.routes import add_routes
-from annotator_app.sessions import open_study
-from annotator_app.views import STATIC, add_pages, render
+from annotator_app.views import STATIC, add_pages
 from nami_bench.domain import Study
-from nami_bench.errors import ImageError, InputError, NamiBenchError, RefusedError, WorkError
+from nami_bench.errors import ImageError, InputError, NamiBenchError, RefusedError
 from nami_bench.store import Store
 
 _log = logging.getLogger(__name__)
@@ -37,71 +33,13 @@ _STATUS = {
 def build_app(store: Store, images_dir: Path, study: Study) -> FastAPI:
     """The whole application for one study; every annotator's state is in `store` alone."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Gate, authenticate=store.authenticate)
+    app.add_middleware(Gate, find=store.session_annotator)
     _handle_errors(app)
-    _add_login(app, store, study)
+    add_login(app, store, study)
     add_routes(app, store, images_dir, study.name)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
     add_pages(app, study)
     return app
-
-
-def serve(
-    store: Store,
-    images_dir: Path,
-    study_name: str | None,
-    host: str,
-    port: int,
-    on_ready: Callable[[str, Study], object] = lambda address, study: None,
-) -> None:
-    """Serve a study (None: the newest) until interrupted; port 0 takes a free one.
-
-    `on_ready(address, study)` is called once the address takes connections. Raises InputError where
-    there is nothing to annotate or the address cannot be had, WorkError where the server fails to start.
-    """
-    study = open_study(store, study_name)
-    with _listen(host, port) as listener:
-        app = build_app(store, images_dir, study)
-        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
-        config = uvicorn.Config(
-            app,
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
-        server = uvicorn.Server(config)
-        on_ready(address, study)
-        try:
-            server.run(sockets=[listener])
-        except KeyboardInterrupt:
-            return
-        if not server.started:
-            raise WorkError("the annotation server did not start: the lines above say why")
-
-
-def _add_login(app: FastAPI, store: Store, study: Study) -> None:
-    def login_page(problem: str = "", status: int = 200) -> HTMLResponse:
-        return HTMLResponse(render("login.html", study=study.name, problem=problem, problem_code=""), status)
-
-    @app.get("/login")
-    def ask() -> HTMLResponse:
-        return login_page()
-
-    @app.post("/login")
-    def login(request: Request, name: Annotated[str, Form()], token: Annotated[str, Form()]) -> Response:
-        name, token = name.strip(), token.strip()
-        if store.authenticate(name, token) is None:
-            return login_page("This name and token do not match, or the account is disabled.", 401)
-        response = RedirectResponse("./", 303)
-        sign_in(response, name, token, https=request.url.scheme == "https")
-        return response
-
-    @app.post("/logout")
-    def logout() -> Response:
-        response = RedirectResponse("login", 303)
-        sign_out(response)
-        return response
 
 
 def _handle_errors(app: FastAPI) -> None:
@@ -134,19 +72,3 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     def broken(request: Request, error: Exception) -> JSONResponse:  # uvicorn logs it
         return answer(500, "broken", "this did not work: please tell the organizer")
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family)
-    except OSError as error:
-        raise InputError(
-            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port or --host"
-        ) from error
-
-
-def _shown(host: str) -> str:
-    if host in ("0.0.0.0", "::", ""):
-        return socket.gethostname()
-    return f"[{host}]" if ":" in host else host

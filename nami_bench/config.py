@@ -30,6 +30,8 @@ format = {format}
 # Where `nami-bench annotate` listens.
 # host = "127.0.0.1"
 # port = 7860
+# workers = 1                       # processes; more than one pays with PostgreSQL
+# trusted_proxies = ["127.0.0.1"]   # whose X-Forwarded-For and X-Forwarded-Proto are believed
 """
 
 
@@ -46,6 +48,8 @@ class AnnotateConfig:
 
     host: str = "127.0.0.1"
     port: int = 7860
+    workers: int = 1
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
 
 
 @dataclass(frozen=True, slots=True)

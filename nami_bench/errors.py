@@ -5,6 +5,7 @@
     │   ├── UnknownNameError        no such model, prompt set, source, plugin, study ...
     │   ├── RefusedError         an annotator's request that cannot be met, with a key for its kind
     │   ├── VersionError            a workspace or database made by a newer version
+    │   ├── RateLimitError          too many failed log-ins
     │   └── ImageError              an image file that is missing, corrupt or no image
     └── WorkError                   exit code 1: the work failed; what was done is kept
         ├── GenerationError         a generator cannot go on
@@ -61,6 +62,10 @@ class RefusedError(InputError):
 
 class VersionError(InputError):
     """Made by a newer NAMI-Bench than this one."""
+
+
+class RateLimitError(InputError):
+    """Too many failed log-ins: more are refused until some time has passed."""
 
 
 class ImageError(InputError):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 @click.option("--study", metavar="NAME", help="Study to annotate. Default: the newest.")
 @click.option("--host", help="Address to listen on; 0.0.0.0 for other machines too. Default: from nami.toml.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one. Default: from nami.toml.")
-def annotate(study: str | None, host: str | None, port: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1, 64), help="Server processes. Default: from nami.toml.")
+def annotate(study: str | None, host: str | None, port: int | None, workers: int | None) -> None:
     """Serve the annotation app until Ctrl-C.
 
     Annotators open the printed address in a browser and log in with their name and the token that
@@ -22,16 +23,16 @@ def annotate(study: str | None, host: str | None, port: int | None) -> None:
     than this one, put a proxy with HTTPS in front of it.
     """
     with open_bench() as bench:
-        from annotator_app.app import serve
+        from annotator_app.server import serve
 
-        settings = bench.workspace.annotate
         serve(
+            bench.workspace,
             bench.store,
-            bench.workspace.images_dir,
             study,
-            settings.host if host is None else host,
-            settings.port if port is None else port,
-            _announce,
+            host=host,
+            port=port,
+            workers=workers,
+            on_ready=_announce,
         )
     say("stopped; every submitted score is saved")
 

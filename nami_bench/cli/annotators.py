@@ -1,5 +1,7 @@
 """`nami-bench annotators`."""
 
+import sys
+
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
@@ -29,9 +31,27 @@ def add(names: tuple[str, ...], role: str) -> None:
 @annotators.command("reset", epilog="Example: nami-bench annotators reset lena")
 @click.argument("name")
 def reset(name: str) -> None:
-    """Give an annotator a new token; the old one ends."""
+    """Give an annotator a new token; the old one ends, and a password, and every log-in."""
     with open_bench() as bench:
         click.echo(f"{name}\t{bench.store.reset_token(name)}")
+
+
+@annotators.command("password", epilog="Example: nami-bench annotators password lena")
+@click.argument("name")
+def password(name: str) -> None:
+    """Let an annotator log in with a password as well as with the token.
+
+    Asks for it twice, or reads one line where standard input is no terminal.
+    """
+    from nami_bench.errors import InputError
+
+    if sys.stdin.isatty():
+        given = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    elif not (given := sys.stdin.readline().rstrip("\n")):
+        raise InputError("no password on standard input")
+    with open_bench() as bench:
+        bench.store.set_password(name, given)
+    say(f"{name} can log in with the password; `nami-bench annotators reset {name}` takes it away again")
 
 
 @annotators.command("list", epilog="Example: nami-bench annotators list --json")
@@ -53,7 +73,7 @@ def disable(name: str) -> None:
     """Forbid an annotator to log in; their ratings stay."""
     with open_bench() as bench:
         bench.store.set_annotator_active(name, False)
-    say(f"{name} cannot log in any more; `nami-bench annotators enable {name}` undoes it")
+    say(f"{name} is logged out and cannot log in any more; `nami-bench annotators enable {name}` undoes it")
 
 
 @annotators.command("enable", epilog="Example: nami-bench annotators enable lena")

@@ -160,7 +160,7 @@ def _leaderboard(workspace: "Workspace", store: "Store") -> None:
 
 
 def _serve(workspace: "Workspace", store: "Store", prompt_set: "PromptSet", port: int) -> None:
-    from annotator_app.app import serve
+    from annotator_app.server import serve
     from nami_bench.domain import Annotator
 
     _study(store, prompt_set, OWN_STUDY)
@@ -175,4 +175,4 @@ def _serve(workspace: "Workspace", store: "Store", prompt_set: "PromptSet", port
         say(f"   name {GUEST}, token {token}; Ctrl-C stops")
         say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {study.name}")
 
-    serve(store, workspace.images_dir, OWN_STUDY, workspace.annotate.host, port, announce)
+    serve(workspace, store, OWN_STUDY, port=port, on_ready=announce)

@@ -1,5 +1,12 @@
-"""Connections: SQLite in WAL mode by default, short transactions, migrations on opening."""
+"""Connections: short transactions on SQLite (WAL mode) or PostgreSQL, migrations on opening.
 
+Both databases mean the same here. A write transaction is alone: on SQLite by BEGIN IMMEDIATE, on
+PostgreSQL by one advisory lock, so what it reads cannot change before it writes, and there is no
+serialization failure to try again after. A read transaction is one snapshot and waits for nobody.
+A commit that returned is on the disk.
+"""
+
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
@@ -8,14 +15,28 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event, inspect, text
 from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    DBAPIError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from nami_bench.errors import InputError, StorageError, VersionError
 
-HEAD_REVISION = "0003"
+HEAD_REVISION = "0004"
 BUSY_TIMEOUT_MS = 30_000
 _WRITE = {"nami_write": True}
+_WRITE_LOCK = 0x6E616D69  # "nami": any number that every NAMI-Bench agrees on
+
+# PostgreSQL's errors that are the server's or the disk's state, not a mistake of ours: read-only
+# transaction, insufficient privilege, insufficient resources (full disk), lock not available,
+# operator intervention, system error.
+_REFUSALS = ("25006", "42501", "53", "55P03", "57", "58")
 
 
 class Database:
@@ -24,6 +45,13 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writing = engine.execution_options(**_WRITE)
+        self._reading = engine
+        if engine.dialect.name == "postgresql":
+            self._reading = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+        # Threads queue here in order; the database's own lock is left to other processes.
+        self._turn = threading.Lock()
 
     @classmethod
     def open(cls, url: str) -> "Database":
@@ -32,16 +60,8 @@ class Database:
         Raises InputError for a URL or file that is no database, VersionError for a newer schema,
         StorageError where the disk or server refuses.
         """
-        try:
-            engine = create_engine(url)
-        except (ArgumentError, NoSuchModuleError) as error:
-            raise InputError(f"the database URL {url!r} is not usable: {error}") from error
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"the database URL needs the Python package {error.name!r}: install it"
-            ) from error
-        if engine.dialect.name == "sqlite":
-            _configure_sqlite(engine)
+        engine = _engine(url)
+        {"sqlite": _configure_sqlite, "postgresql": _configure_postgresql}[engine.dialect.name](engine)
         database = cls(engine)
         try:
             database._migrate()
@@ -57,24 +77,41 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A read transaction: one consistent view."""
-        with self._translated(), Session(self.engine) as session:
+        with self._translated(), Session(self._reading) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """A write transaction: commits at the end, rolls back on any error.
 
-        On SQLite it takes the write lock at once (BEGIN IMMEDIATE), so that what it reads
-        cannot change before it writes.
+        No other write transaction, of any process, runs beside it.
         """
-        with self._translated(), Session(self._writing, expire_on_commit=False) as session, session.begin():
+        with (
+            self._translated(),
+            self._alone(),
+            Session(self._writing, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+            raise StorageError(
+                f"the database {self._name} is locked: another part of this program has been writing for "
+                f"{BUSY_TIMEOUT_MS / 1000:g} s; nothing was lost"
+            )
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _migrate(self) -> None:
         with self._translated():
             with self.engine.connect() as connection:
                 if _revision(connection) == HEAD_REVISION:
                     return
+            # Of several processes that start at once, the first migrates; the others find it done.
             with self._writing.begin() as connection:
                 _upgrade(connection, self._name)
 
@@ -86,14 +123,39 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except PoolTimeoutError as error:
             raise StorageError(
-                f"the database {self._name} refused: {error.orig}; nothing was lost"
+                f"the database {self._name} is busy: no free connection; nothing was lost"
             ) from error
+        except (DataError, UnicodeEncodeError) as error:
+            reason = _reason(error) if isinstance(error, DBAPIError) else "it is no Unicode text"
+            raise InputError(f"the database cannot take a value: {reason}; nothing was changed") from error
         except DatabaseError as error:
+            if isinstance(error, OperationalError) or _state(error).startswith(_REFUSALS):
+                raise StorageError(
+                    f"the database {self._name} refused: {_reason(error)}; nothing was lost"
+                ) from error
             if "not a database" in str(error.orig) or "malformed" in str(error.orig):
                 raise InputError(f"{self._name} is damaged or no database: {error.orig}") from error
             raise
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("postgres://"):  # what many hosting services hand out
+        url = url.replace("postgres", "postgresql", 1)
+    shown = url if "@" not in url else f"...@{url.rpartition('@')[2]}"  # no password on the screen
+    try:
+        engine = create_engine(url, **({} if url.startswith("sqlite") else {"pool_pre_ping": True}))
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise InputError(f"the database URL {shown!r} is not usable: {error}") from error
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"the database URL {shown!r} needs the Python package {error.name!r}: "
+            "pip install 'nami-bench[postgres]'"
+        ) from error
+    if engine.dialect.name not in ("sqlite", "postgresql"):
+        raise InputError(f"the database URL {shown!r} is neither SQLite nor PostgreSQL")
+    return engine
 
 
 def _configure_sqlite(engine: Engine) -> None:
@@ -114,6 +176,35 @@ def _configure_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("nami_write")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _configure_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def connect(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+        # A server may acknowledge commits before they are on its disk: not ours.
+        cursor.execute(
+            "SELECT set_config('synchronous_commit', 'on', false)"
+            " WHERE current_setting('synchronous_commit') = 'off'"
+        )
+        cursor.close()
+        connection.commit()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("nami_write"):
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
+
+
+def _state(error: DBAPIError) -> str:
+    """PostgreSQL's five-character code of an error; empty on SQLite."""
+    return getattr(error.orig, "sqlstate", None) or ""
+
+
+def _reason(error: DBAPIError) -> str:
+    """The driver's words on one line."""
+    return "; ".join(line.strip() for line in str(error.orig).splitlines() if line.strip())
 
 
 def _revision(connection: Connection) -> str | None:

@@ -3,17 +3,19 @@
 from types import TracebackType
 from typing import Self
 
+from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.database import Database
 from nami_bench.store.items import Items
+from nami_bench.store.logins import Logins
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
 from nami_bench.store.writer import Writer
 
 
-class Store(Catalog, Results, Studies, Items, Assignments, Ratings):
+class Store(Catalog, Results, Accounts, Logins, Studies, Items, Assignments, Ratings):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)

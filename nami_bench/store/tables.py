@@ -188,6 +188,7 @@ class AnnotatorRow(Base):
     role: Mapped[str]
     active: Mapped[bool]
     token_sha256: Mapped[str | None] = mapped_column(comment="of a random 128-bit token; none: no log-in")
+    password_hash: Mapped[str | None] = mapped_column(comment="Argon2id, with its parameters and salt")
     created_at: Mapped[CreatedAt]
 
 

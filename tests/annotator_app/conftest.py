@@ -18,8 +18,9 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
-from nami_bench.config import Workspace, init_workspace
+from nami_bench.config import Workspace, init_workspace, open_workspace
 from nami_bench.domain import (
     Annotator,
     Criterion,
@@ -58,6 +59,11 @@ class Bench:
     def images(self) -> list[ImageRecord]:
         return self.store.images()
 
+    def count(self, table: str) -> int:
+        """Rows of a table, whichever database it is."""
+        with self.store._database.reading() as session:
+            return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
     def file(self, image: ImageRecord) -> Path:
         assert image.path is not None
         return self.images_dir / image.path
@@ -70,9 +76,14 @@ def make_bench(
     overlap: int = 2,
     seed: int = 0,
     criteria: tuple[Criterion, ...] = CRITERIA,
+    database_url: str | None = None,
 ) -> Bench:
     """One prompt for each entry of `strata`, one image of each model for each prompt."""
     workspace = init_workspace(root)
+    if database_url is not None:
+        settings = root / "nami.toml"
+        settings.write_text(settings.read_text().replace("[database]", f'[database]\nurl = "{database_url}"'))
+        workspace = open_workspace(root)
     store = Store.open(workspace.database_url)
     prompts = tuple(
         Prompt(prompt_id(i), f"picture <i>{i}</i> & more", stratum) for i, stratum in enumerate(strata)
@@ -107,9 +118,10 @@ def make_bench(
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """Six prompts in three strata, twelve images, overlap 2."""
-    made = make_bench(tmp_path / "bench", strata=("short", "short", "community", "community", "long", "long"))
+def bench(tmp_path: Path, database_url: str) -> Iterator[Bench]:
+    """Six prompts in three strata, twelve images, overlap 2; on SQLite and on PostgreSQL."""
+    strata = ("short", "short", "community", "community", "long", "long")
+    made = make_bench(tmp_path / "bench", strata=strata, database_url=database_url)
     yield made
     made.store.close()
 

@@ -1,7 +1,6 @@
 """Assignment, blinding and submission, below the browser."""
 
 import logging
-import sqlite3
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -37,11 +36,8 @@ def work_through(bench: Any, name: str) -> list[tuple[str, str, int]]:
 
 
 def stored_rows(bench: Any) -> int:
-    """Rating rows in the database file, all revisions."""
-    with sqlite3.connect(bench.workspace.root / "nami.db") as database:
-        rows = database.execute("SELECT count(*) FROM rating").fetchone()[0]
-    database.close()
-    return int(rows)
+    """Rating rows in the database, all revisions."""
+    return int(bench.count("rating"))
 
 
 def test_four_annotators_at_once_meet_an_overlap_of_three_exactly(new_bench: Callable[..., Any]) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -92,7 +93,12 @@ def rating(criterion: str, value: float | None, annotator: str = "lena", **chang
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def url(database_url: str) -> str:
+    return database_url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'nami.db'}"
 
 
@@ -145,8 +151,8 @@ def test_the_parity_test_above_covers_every_field() -> None:
     assert all(getattr(PROMPTS.prompts[0], f.name) for f in fields(Prompt))
 
 
-def test_every_connection_has_the_promised_settings(url: str) -> None:
-    database = Database.open(url)
+def test_every_connection_has_the_promised_settings(sqlite_url: str) -> None:
+    database = Database.open(sqlite_url)
     with database.engine.connect() as connection:
         values = {
             name: connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -214,12 +220,13 @@ def test_a_reader_never_waits_for_a_writer(store: Store) -> None:
         assert store.models() == [MODEL]
 
 
-def test_a_locked_database_is_one_sentence(url: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_database_is_one_sentence(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nami_bench.store.database.BUSY_TIMEOUT_MS", 50)
-    other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    Store.open(sqlite_url).close()
+    other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        with Store.open(url) as second, pytest.raises(StorageError, match="database is locked"):
+        with Store.open(sqlite_url) as second, pytest.raises(StorageError, match="database is locked"):
             second.add_annotator(Annotator("bob"))
     finally:
         other.close()
@@ -272,9 +279,11 @@ def test_a_set_score_of_the_same_instrument_is_replaced_another_stands_beside(st
 
 
 def test_a_database_of_the_first_version_is_brought_up_to_date(url: str, store: Store) -> None:
-    with store._database.writing() as session:
-        session.execute(text("DROP TABLE set_score"))
-        session.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    config = Config()
+    config.set_main_option("script_location", str(Path(nami_bench.store.__file__).parent / "migrations"))
+    with store._database._writing.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
     store.close()
     with Store.open(url) as opened:
         assert opened.models() == [MODEL]
@@ -296,10 +305,10 @@ def test_tokens_open_the_door_and_only_the_right_ones(store: Store) -> None:
         store.add_annotator(Annotator("lena"))
 
 
-def test_no_token_is_kept_in_the_clear(url: str, store: Store) -> None:
-    token = store.add_annotator(Annotator("lena"))
-    store.close()
-    assert str(token).encode() not in Path(url.removeprefix("sqlite:///")).read_bytes()
+def test_no_token_is_kept_in_the_clear(sqlite_url: str) -> None:
+    with Store.open(sqlite_url) as store:
+        token = store.add_annotator(Annotator("lena"))
+    assert str(token).encode() not in Path(sqlite_url.removeprefix("sqlite:///")).read_bytes()
 
 
 def test_an_open_item_is_given_again_and_a_done_one_never(studied: Store) -> None:

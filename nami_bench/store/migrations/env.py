@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from nami_bench.store import annotation_tables  # noqa: F401  (declares its tables)
+from nami_bench.store import account_tables, annotation_tables  # noqa: F401  (they declare their tables)
 from nami_bench.store.tables import Base
 
 connection = context.config.attributes["connection"]

@@ -1,0 +1,131 @@
+"""The web server: one process, or several on one port."""
+
+import atexit
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from annotator_app.app import build_app
+from annotator_app.sessions import open_study
+from nami_bench.config import Workspace
+from nami_bench.domain import Study
+from nami_bench.errors import InputError, NamiBenchError, WorkError
+from nami_bench.store import Store
+
+START_SECONDS = 60.0
+
+Ready = Callable[[str, Study], object]
+
+
+def serve(
+    workspace: Workspace,
+    store: Store,
+    study_name: str | None,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    workers: int | None = None,
+    on_ready: Ready = lambda address, study: None,
+) -> None:
+    """Serve a study (None: the newest) until interrupted; port 0 takes a free one.
+
+    What is not given comes from the workspace's settings. Several workers share the port; one that
+    dies is started again. `on_ready(address, study)` is called once the address takes connections.
+    Raises InputError where there is nothing to annotate or the address cannot be had, WorkError where
+    the server fails to start.
+    """
+    settings = workspace.annotate
+    host = settings.host if host is None else host
+    study = open_study(store, study_name)
+    with _listen(host, settings.port if port is None else port) as listener:
+        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+        config = uvicorn.Config(
+            partial(_worker_app, workspace, study.name),
+            factory=True,
+            workers=settings.workers if workers is None else workers,
+            forwarded_allow_ips=list(settings.trusted_proxies),
+            ws="none",
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+        if config.workers > 1:
+            _supervise(config, listener, lambda: on_ready(address, study))
+        else:
+            config.app, config.factory = build_app(store, workspace.images_dir, study), False
+            _run(config, listener, lambda: on_ready(address, study))
+
+
+def _run(config: uvicorn.Config, listener: socket.socket, on_ready: Callable[[], object]) -> None:
+    server = uvicorn.Server(config)
+    on_ready()
+    try:
+        server.run(sockets=[listener])
+    except KeyboardInterrupt:
+        return
+    if not server.started:
+        raise WorkError("the annotation server did not start: the lines above say why")
+
+
+def _supervise(config: uvicorn.Config, listener: socket.socket, on_ready: Callable[[], object]) -> None:
+    class Workers(Multiprocess):
+        def init_processes(self) -> None:
+            super().init_processes()
+            if all(p.wait_until_ready(START_SECONDS, self.should_exit) for p in self.processes):
+                on_ready()
+
+    workers = Workers(config, [listener])
+    workers.run()
+    if any(process.exitcode == STARTUP_FAILURE for process in workers.processes):
+        raise WorkError("the annotation server did not start: the lines above say why")
+
+
+def _worker_app(workspace: Workspace, study_name: str) -> FastAPI:
+    """What one of several worker processes serves."""
+    _end_with_parent()
+    try:
+        store = Store.open(workspace.database_url)
+        atexit.register(store.close)
+        return build_app(store, workspace.images_dir, store.study(study_name))
+    except NamiBenchError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is nobody to raise it to
+        sys.exit(STARTUP_FAILURE)
+
+
+def _end_with_parent() -> None:
+    """Without this, workers would hold the port after their parent was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def wait() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port or --host"
+        ) from error
+
+
+def _shown(host: str) -> str:
+    if host in ("0.0.0.0", "::", ""):
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host

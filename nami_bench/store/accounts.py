@@ -1,0 +1,132 @@
+"""Annotators, and the sessions of those who are logged in."""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from nami_bench.domain import Annotator, Role
+from nami_bench.errors import InputError
+from nami_bench.store import convert
+from nami_bench.store.account_tables import LoginSessionRow
+from nami_bench.store.database import Database
+from nami_bench.store.finding import find_annotator
+from nami_bench.store.tables import AnnotatorRow
+
+SESSION_LIFE = timedelta(days=7)
+"""Who logged in is asked again after this time."""
+
+
+class Accounts:
+    """Store methods on annotators and their sessions.
+
+    Tokens, passwords and session identifiers are kept as hashes only.
+    """
+
+    _database: Database
+
+    def add_annotator(self, annotator: Annotator) -> str | None:
+        """Record an annotator and return the log-in token, which cannot be had again.
+
+        A simulated annotator gets none. Raises InputError if the name is taken.
+        """
+        token = None if annotator.role is Role.SIMULATED else secrets.token_urlsafe(16)
+        with self._database.writing() as session:
+            if session.scalar(select(AnnotatorRow.id).where(AnnotatorRow.name == annotator.name)) is not None:
+                raise InputError(f"annotator {annotator.name!r} exists already")
+            session.add(
+                AnnotatorRow(
+                    name=annotator.name,
+                    role=annotator.role.value,
+                    active=annotator.active,
+                    token_sha256=None if token is None else secret_hash(token),
+                )
+            )
+        return token
+
+    def annotator(self, name: str) -> Annotator:
+        """The annotator called `name`; raises UnknownNameError."""
+        with self._database.reading() as session:
+            return convert.annotator(find_annotator(session, name))
+
+    def annotators(self) -> list[Annotator]:
+        """All annotators, oldest first."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
+            return [convert.annotator(row) for row in rows]
+
+    def set_annotator_active(self, name: str, active: bool) -> None:
+        """Allow or forbid an annotator to log in; who is forbidden is out at once. Ratings stay."""
+        with self._database.writing() as session:
+            row = find_annotator(session, name)
+            row.active = active
+            if not active:
+                end_sessions(session, row)
+
+    def reset_token(self, name: str) -> str:
+        """Give an annotator a new log-in token; the old one, a password and all sessions end.
+
+        Raises InputError for a simulated annotator.
+        """
+        token = secrets.token_urlsafe(16)
+        with self._database.writing() as session:
+            row = find_person(session, name)
+            row.token_sha256, row.password_hash = secret_hash(token), None
+            end_sessions(session, row)
+        return token
+
+    def open_session(self, name: str, *, now: datetime | None = None) -> str:
+        """Let an annotator in: the identifier of a new session, 256 random bits as text."""
+        now = now or datetime.now(UTC)
+        identifier = secrets.token_urlsafe(32)
+        with self._database.writing() as session:
+            session.execute(delete(LoginSessionRow).where(LoginSessionRow.expires_at <= now))
+            session.add(
+                LoginSessionRow(
+                    secret_sha256=secret_hash(identifier),
+                    annotator_id=find_person(session, name).id,
+                    expires_at=now + SESSION_LIFE,
+                )
+            )
+        return identifier
+
+    def session_annotator(self, identifier: str, *, now: datetime | None = None) -> Annotator | None:
+        """The active annotator whose running session this is, else None."""
+        with self._database.reading() as session:
+            row = session.scalar(
+                select(AnnotatorRow)
+                .join(LoginSessionRow, LoginSessionRow.annotator_id == AnnotatorRow.id)
+                .where(
+                    LoginSessionRow.secret_sha256 == secret_hash(identifier),
+                    LoginSessionRow.expires_at > (now or datetime.now(UTC)),
+                    AnnotatorRow.active,
+                )
+            )
+            return None if row is None else convert.annotator(row)
+
+    def close_session(self, identifier: str) -> None:
+        """End a session; one that does not exist is no error."""
+        with self._database.writing() as session:
+            session.execute(
+                delete(LoginSessionRow).where(LoginSessionRow.secret_sha256 == secret_hash(identifier))
+            )
+
+
+def find_person(session: Session, name: str) -> AnnotatorRow:
+    """The row of somebody who may log in; raises UnknownNameError, InputError for a simulated one."""
+    row = find_annotator(session, name)
+    if row.role == Role.SIMULATED:
+        raise InputError(f"annotator {name!r} is simulated and cannot log in")
+    return row
+
+
+def end_sessions(session: Session, annotator: AnnotatorRow) -> None:
+    """Log an annotator out everywhere."""
+    session.execute(delete(LoginSessionRow).where(LoginSessionRow.annotator_id == annotator.id))
+
+
+def secret_hash(secret: str) -> str:
+    """What is kept of a token or session identifier: they are random, so a plain hash cannot be searched."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,145 @@
+"""Logging in: tokens, passwords, and how often one may guess.
+
+A token is 128 random bits: nobody guesses it, so it opens the door at any time, and nobody can lock
+its owner out by failing in that name. Everything else that is tried counts as a guess at a password.
+Guesses are counted in the database, before they are judged: restarts, other workers and requests at
+the same moment change nothing.
+"""
+
+import hashlib
+import ipaddress
+import secrets
+import threading
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from nami_bench.domain import Annotator
+from nami_bench.errors import InputError, RateLimitError
+from nami_bench.store import convert
+from nami_bench.store.account_tables import LoginAttemptRow
+from nami_bench.store.accounts import end_sessions, find_person, secret_hash
+from nami_bench.store.database import Database
+from nami_bench.store.tables import AnnotatorRow
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+WINDOW = timedelta(minutes=15)
+GUESSES_PER_NAME = 10
+GUESSES_PER_ADDRESS = 50
+"""So many wrong guesses in one window, then every further one is refused unread."""
+
+SHORTEST_PASSWORD = 8
+LONGEST_PASSWORD = 1000
+
+# Each hash takes 64 MiB and a core for a while: a flood of guesses must not take all of them.
+_hashing = threading.Semaphore(2)
+
+
+class Logins:
+    """Store methods on logging in."""
+
+    _database: Database
+
+    def set_password(self, name: str, password: str) -> None:
+        """Let an annotator log in with a password too; sessions end. The token stays valid.
+
+        Raises InputError for a password of unusable length or a simulated annotator.
+        """
+        if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+            raise InputError(
+                f"a password has {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters, not {len(password)}"
+            )
+        hashed = _hasher().hash(password)
+        with self._database.writing() as session:
+            row = find_person(session, name)
+            row.password_hash = hashed
+            end_sessions(session, row)
+
+    def authenticate(
+        self, name: str, secret: str, address: str = "", *, now: datetime | None = None
+    ) -> Annotator | None:
+        """The active annotator with this name and token or password, else None.
+
+        `address` is where the request came from. Raises RateLimitError where too many guesses failed
+        for this name or from this address.
+        """
+        with self._database.reading() as session:
+            row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name, AnnotatorRow.active))
+            annotator = None if row is None else convert.annotator(row)
+            token_sha256, password_hash = (row.token_sha256, row.password_hash) if row else (None, None)
+        if secrets.compare_digest(token_sha256 or "", secret_hash(secret)):
+            return annotator
+        by_name = _name_source(name)
+        guess = self._count_guess([by_name, *_address_sources(address)], now or datetime.now(UTC))
+        if not _fits(password_hash, secret):
+            return None
+        with self._database.writing() as session:  # the address's other guesses were at other names
+            session.execute(
+                delete(LoginAttemptRow).where(
+                    or_(LoginAttemptRow.source == by_name, LoginAttemptRow.id.in_(guess))
+                )
+            )
+        return annotator
+
+    def _count_guess(self, sources: list[str], now: datetime) -> list[int]:
+        """Record a guess; returns its rows."""
+        with self._database.writing() as session:
+            session.execute(delete(LoginAttemptRow).where(LoginAttemptRow.at <= now - WINDOW))
+            for source, limit in zip(sources, (GUESSES_PER_NAME, GUESSES_PER_ADDRESS), strict=False):
+                if _guesses(session, source) >= limit:
+                    raise RateLimitError(
+                        f"too many failed log-ins: wait {WINDOW.seconds // 60} minutes, or use your token"
+                    )
+            rows = [LoginAttemptRow(source=source, at=now) for source in sources]
+            session.add_all(rows)
+            session.flush()
+            return [row.id for row in rows]
+
+
+def _guesses(session: Session, source: str) -> int:
+    query = select(func.count()).select_from(LoginAttemptRow).where(LoginAttemptRow.source == source)
+    return session.scalar(query) or 0
+
+
+def _name_source(name: str) -> str:
+    # Hashed: people type passwords into the name field.
+    return "name " + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _address_sources(address: str) -> list[str]:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return []  # a Unix socket, or a test
+    # Whoever has one IPv6 address has the 2^64 beside it.
+    return [f"address {ipaddress.ip_network((parsed, 64 if parsed.version == 6 else 32), strict=False)}"]
+
+
+@cache
+def _hasher() -> "PasswordHasher":
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()  # Argon2id with RFC 9106's second parameters: 64 MiB, 3 passes
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher().hash(secrets.token_urlsafe(16))
+
+
+def _fits(password_hash: str | None, password: str) -> bool:
+    """Whether it is the password; takes as long where there is none, so that time tells nothing."""
+    from argon2.exceptions import VerificationError
+
+    if len(password) > LONGEST_PASSWORD:
+        return False
+    with _hashing:
+        try:
+            return _hasher().verify(password_hash or _nobodys_hash(), password) and password_hash is not None
+        except (VerificationError, UnicodeEncodeError):
+            return False
