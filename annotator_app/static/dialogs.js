@@ -46,6 +46,7 @@ export function askReason(reasons, criterion) {
       buttons[(at + buttons.length) % buttons.length].focus();
     } else return;
     event.preventDefault();
+    event.stopPropagation(); // the window may be gone already: the key must not reach the screen
   });
   return open(dialog, "reasons", t("excuse.why", { criterion }), make("div", { className: "reasons" }, ...buttons, label));
 }

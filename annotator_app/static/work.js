@@ -272,6 +272,7 @@ export class Work {
 
   #onReady() {
     this.#clock.run();
+    if (part("message").dataset.kind === "missing") this.#say("");
     requestAnimationFrame(() => performance.mark("shown", { detail: this.#item?.token }));
   }
 

@@ -1,21 +1,44 @@
-"""A real browser in front of the real server, and studies worth looking at."""
+"""A real browser in front of the real server, and studies worth looking at.
+
+Most tests share one server and one study, of which each annotator rates every image: every test
+brings an annotator of its own.
+"""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from PIL import Image, ImageDraw
 
-from nami_bench.config import load_criteria, nami_1k_study_file
-from nami_bench.domain import ImageRecord, ImageState, Prompt, PromptSet, Study, prompt_id
+from annotator_app.access import COOKIE
+from nami_bench.config import Workspace, init_workspace, load_criteria, nami_1k_study_file
+from nami_bench.domain import (
+    Annotator,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Prompt,
+    PromptSet,
+    Rating,
+    Role,
+    Study,
+    prompt_id,
+)
 from nami_bench.images import write_png
+from nami_bench.store import Store
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+MODELS = ("zebrafish-xl", "quokka-9b")
 PROMPTS = ("a circle and a star", "a quiet harbor at dawn", "two cats", "a red bicycle")
+EVERYBODY = 99  # an overlap that is never met: each annotator rates every image
+PATIENCE_MS = 15_000
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +55,68 @@ def browser() -> Iterator[Any]:
         chromium.close()
 
 
+@dataclass
+class Studio:
+    """A workspace with one study; `address` where it is served."""
+
+    workspace: Workspace
+    store: Store
+    study: Study
+    tokens: dict[str, str] = field(default_factory=dict)
+    address: str = ""
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+
+    @property
+    def images_dir(self) -> Path:
+        return self.workspace.images_dir
+
+    def newcomer(self, role: Role = Role.ANNOTATOR) -> str:
+        """The name of somebody who has not been here before."""
+        name = f"{'ada' if role is Role.ANNOTATOR else 'root'}-{next(self._numbers)}"
+        self.tokens[name] = self.store.add_annotator(Annotator(name, role)) or ""
+        return name
+
+    def ratings(self, annotator: str | None = None) -> list[Rating]:
+        """The ratings in force: somebody's, or all."""
+        ratings = self.store.ratings(self.study.name)
+        return [r for r in ratings if annotator in (None, r.annotator)]
+
+    def stored(self, annotator: str, criterion: str) -> list[str]:
+        """Somebody's values in force on a criterion, or the reasons for none."""
+        ratings = [r for r in self.ratings(annotator) if r.criterion == criterion]
+        return sorted(str(r.reason if r.value is None else f"{r.value:g}") for r in ratings)
+
+
+def make_studio(root: Path, prompts: tuple[str, ...], size: tuple[int, int], facts: dict[str, Any]) -> Studio:
+    """A workspace with an image by each of two models for each prompt."""
+    workspace = init_workspace(root)
+    store = Store.open(workspace.database_url)
+    shown = tuple(Prompt(prompt_id(i), text, "short") for i, text in enumerate(prompts))
+    store.add_prompt_set(PromptSet("shown", shown))
+    for m, model in enumerate(MODELS):
+        store.add_model(ModelCard(model, "folder"))
+        for i, prompt in enumerate(shown):
+            path = f"{model}/shown/{prompt.id}/samples/0000.png"
+            stored = write_png(workspace.images_dir / path, picture(10 * m + i, size), {"model": model})
+            store.put_image(
+                ImageRecord(
+                    model=model,
+                    prompt_set="shown",
+                    prompt_id=prompt.id,
+                    sample=0,
+                    state=ImageState.DONE,
+                    path=path,
+                    sha256=stored.sha256,
+                    width=stored.width,
+                    height=stored.height,
+                )
+            )
+    facts = {"criteria": load_criteria(nami_1k_study_file()), "overlap": EVERYBODY, **facts}
+    study = Study(name="shown", prompt_set="shown", models=MODELS, **facts)
+    store.add_study(study)
+    return Studio(workspace, store, study)
+
+
 def picture(number: int, size: tuple[int, int]) -> Image.Image:
     """Something to look at, different for each number."""
     image = Image.new("RGB", size, (60 + 37 * number % 120, 90, 140))
@@ -43,40 +128,37 @@ def picture(number: int, size: tuple[int, int]) -> Image.Image:
     return image
 
 
+Listening = Callable[[Any], AbstractContextManager[str]]
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory, listening: Listening) -> Iterator[Studio]:
+    """A study of eight images that every annotator rates, served."""
+    made = make_studio(tmp_path_factory.mktemp("studio") / "w", PROMPTS, (320, 320), {})
+    made.newcomer()  # a study without anybody who could log in is not served
+    with listening(made) as made.address:
+        yield made
+    made.store.close()
+
+
 @pytest.fixture
-def new_study(new_bench: Callable[..., Any]) -> Callable[..., Any]:
-    """`new_study(prompts, size=..., **study)`: a workspace with a study of two models on these prompts.
+def new_studio(tmp_path: Path, listening: Listening) -> Iterator[Callable[..., Studio]]:
+    """`new_studio(prompts, size=..., served=True, **study)`: a study of one's own."""
+    with ExitStack() as stack:
 
-    By NAMI-1K's criteria and with one annotator for each item, unless said otherwise.
-    """
+        def build(
+            prompts: tuple[str, ...] = PROMPTS,
+            size: tuple[int, int] = (320, 320),
+            served: bool = True,
+            **facts: Any,
+        ) -> Studio:
+            made = make_studio(tmp_path / f"w{time.monotonic_ns()}", prompts, size, facts)
+            stack.callback(made.store.close)
+            if served:
+                made.address = stack.enter_context(listening(made))
+            return made
 
-    def build(prompts: tuple[str, ...] = PROMPTS, size: tuple[int, int] = (320, 320), **study: Any) -> Any:
-        bench = new_bench(f"w{len(prompts)}", strata=())
-        shown = tuple(Prompt(prompt_id(i), text, "short") for i, text in enumerate(prompts))
-        bench.store.add_prompt_set(PromptSet("shown", shown))
-        for m, model in enumerate(bench.study.models):
-            for i, prompt in enumerate(shown):
-                path = f"{model}/shown/{prompt.id}/samples/0000.png"
-                pixels = picture(10 * m + i, size)
-                stored = write_png(bench.images_dir / path, pixels, {"model": model})
-                record = ImageRecord(
-                    model=model,
-                    prompt_set="shown",
-                    prompt_id=prompt.id,
-                    sample=0,
-                    state=ImageState.DONE,
-                    path=path,
-                    sha256=stored.sha256,
-                    width=stored.width,
-                    height=stored.height,
-                )
-                bench.store.put_image(record)
-        facts: dict[str, Any] = {"criteria": load_criteria(nami_1k_study_file()), "overlap": 1, **study}
-        made = Study(name="shown", prompt_set="shown", models=bench.study.models, **facts)
-        bench.store.add_study(made)
-        return replace(bench, study=made)
-
-    return build
+        yield build
 
 
 @dataclass
@@ -84,6 +166,8 @@ class Screen:
     """The page of one annotator, and what a person would do with it."""
 
     page: Any
+    name: str
+    address: str
     problems: list[str] = field(default_factory=list)
     hosts: set[str] = field(default_factory=set)
 
@@ -115,65 +199,79 @@ class Screen:
     def prompt(self) -> str:
         return str(self.page.locator(".prompt").inner_text())
 
+    def part(self, name: str) -> Any:
+        """The element that the page calls so."""
+        return self.page.locator(f"[data-part={name}]")
+
     def wait_for(self, words: str) -> None:
-        self.page.get_by_text(words).first.wait_for(timeout=10_000)
+        self.page.get_by_text(words).first.wait_for(timeout=PATIENCE_MS)
 
     def wait_for_count(self, words: str) -> None:
-        self.page.wait_for_selector(f"[data-part=count]:text-is('{words}')", timeout=10_000)
+        self.page.wait_for_selector(f"[data-part=count]:text-is('{words}')", timeout=PATIENCE_MS)
 
     def wait_for_image(self) -> None:
-        self.page.wait_for_selector(".frame img", state="visible", timeout=10_000)
+        """Until the item's image stands on the screen."""
+        self.page.wait_for_selector(".frame img", state="visible", timeout=PATIENCE_MS)
+
+    def until(self, true: Callable[[], bool]) -> None:
+        """Wait until something is so."""
+        end = time.monotonic() + PATIENCE_MS / 1000
+        while not true():
+            assert time.monotonic() < end, "it did not come true in time"
+            self.page.wait_for_timeout(20)
+
+    @property
+    def unsent(self) -> int:
+        """How many submissions the browser keeps that the server has not acknowledged."""
+        return int(
+            self.page.evaluate(
+                "Object.keys(localStorage).filter(k => k.startsWith('nami/outbox/'))"
+                ".map(k => JSON.parse(localStorage[k]).length).reduce((a, b) => a + b, 0)"
+            )
+        )
 
     def wait_until_sent(self) -> None:
-        """Until the browser keeps nothing that the server has not acknowledged."""
-        self.page.wait_for_function(
-            "Object.keys(localStorage).filter(k => k.startsWith('nami/outbox/')).every(k => localStorage[k] === '[]')",
-            timeout=20_000,
+        self.until(lambda: self.unsent == 0)
+
+    def settle(self) -> None:
+        """Wait for the first item or screen; close the instructions that open for newcomers."""
+        self.page.wait_for_selector(
+            ".frame img, .screen h1, dialog[open]", state="visible", timeout=PATIENCE_MS
         )
+        if self.page.locator("dialog[open]").count():
+            self.press("Escape")
 
 
 @pytest.fixture
-def visit(
-    browser: Any, listening: Callable[[Any], AbstractContextManager[str]]
-) -> Iterator[Callable[..., Screen]]:
-    """`visit(bench, name="ada", **context)` logs somebody in, in a browser of their own.
+def visit(browser: Any) -> Iterator[Callable[..., Screen]]:
+    """`visit(studio, name=None, settled=True, **context)`: somebody's page, logged in, in a browser of its own.
 
-    Instructions that open for newcomers are closed unless `welcome=True`. All pages of one bench talk to one
-    server. At the end no page may have had an error, broken its Content-Security-Policy, or talked to
-    somebody else.
+    Without a name it is a newcomer. At the end no page may have had an error, broken its
+    Content-Security-Policy, or talked to somebody else.
     """
     with ExitStack() as stack:
-        addresses: dict[int, str] = {}
         screens: list[Screen] = []
 
-        def go(bench: Any, name: str = "ada", welcome: bool = False, **context: Any) -> Screen:
-            if id(bench) not in addresses:
-                addresses[id(bench)] = stack.enter_context(listening(bench))
+        def go(studio: Studio, name: str | None = None, settled: bool = True, **context: Any) -> Screen:
+            name = name or studio.newcomer()
             options = {"viewport": {"width": 1280, "height": 720}, "locale": "en-US", **context}
             opened = browser.new_context(**options)
             stack.callback(opened.close)
-            page = opened.new_page()
-            screens.append(Screen(page))
-            log_in(page, addresses[id(bench)], name, bench.tokens[name])
-            if not welcome:
-                settle(page)
+            session = {"name": COOKIE, "value": studio.store.open_session(name), "url": studio.address}
+            opened.add_cookies([session])
+            screens.append(Screen(opened.new_page(), name, studio.address))
+            screens[-1].page.goto(studio.address)
+            if settled:
+                screens[-1].settle()
             return screens[-1]
 
         yield go
         for screen in screens:
             assert screen.problems == []
-            assert screen.hosts <= {urlsplit(address).netloc for address in addresses.values()} | {""}
+            assert screen.hosts <= {urlsplit(screen.address).netloc, ""}, "the page talks to somebody else"
 
 
-def log_in(page: Any, address: str, name: str, token: str) -> None:
-    page.goto(address)
-    page.fill("input[name=name]", name)
-    page.fill("input[name=token]", token)
-    page.keyboard.press("Enter")
-
-
-def settle(page: Any) -> None:
-    """Wait for the first item or screen, instructions closed."""
-    page.wait_for_selector(".frame img, .screen h1, dialog[open]", state="visible", timeout=10_000)
-    if page.locator("dialog[open]").count():
-        page.keyboard.press("Escape")
+@pytest.fixture
+def screen(visit: Callable[..., Screen], studio: Studio) -> Screen:
+    """A newcomer's page in the shared study."""
+    return visit(studio)
