@@ -9,18 +9,20 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import uvicorn
-from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from annotator_app.app import build_app
 from annotator_app.sessions import open_study
 from nami_bench.config import Workspace
 from nami_bench.domain import Study
 from nami_bench.errors import InputError, NamiBenchError, WorkError
 from nami_bench.store import Store
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 START_SECONDS = 60.0
 
@@ -63,6 +65,8 @@ def serve(
         if config.workers > 1:
             _supervise(config, listener, lambda: on_ready(address, study))
         else:
+            from annotator_app.app import build_app  # heavy: not for the parent of workers
+
             config.app, config.factory = build_app(store, workspace.images_dir, study), False
             _run(config, listener, lambda: on_ready(address, study))
 
@@ -91,8 +95,10 @@ def _supervise(config: uvicorn.Config, listener: socket.socket, on_ready: Callab
         raise WorkError("the annotation server did not start: the lines above say why")
 
 
-def _worker_app(workspace: Workspace, study_name: str) -> FastAPI:
+def _worker_app(workspace: Workspace, study_name: str) -> "FastAPI":
     """What one of several worker processes serves."""
+    from annotator_app.app import build_app
+
     _end_with_parent()
     try:
         store = Store.open(workspace.database_url)

@@ -12,7 +12,7 @@ from annotator_app import order, planting, progress, rules
 from annotator_app.answers import Answers, Verdict, check_answers, judge
 from nami_bench.domain import CheckKind
 from nami_bench.errors import RefusedError
-from nami_bench.store import COMPLETED, EXPIRED, OPEN, WITHDRAWN, Desk, Lease, ListedItem, Sent, count_answers
+from nami_bench.store import COMPLETED, EXPIRED, OPEN, Desk, Lease, ListedItem, Sent, count_answers
 
 AHEAD = 2
 """So many items are in an annotator's hands beside the one on the screen, for loading ahead."""
@@ -200,6 +200,7 @@ class Turn:
     # -- giving out --------------------------------------------------------------------------------
 
     def _items(self, returning: bool) -> tuple[str, list[Lease]]:
+        phase = self._stage()
         held = self._still_asked(self.desk.held(self.member))
         if returning or not held:
             back = [one for one in self.desk.lapsed(self.member) if self._comes_back(one)]
@@ -207,35 +208,39 @@ class Turn:
             held = self.desk.held(self.member) if back else held
         elif any(one.expires_at - self.desk.now < self.lease_time * 0.9 for one in held):
             self.desk.renew(held, self.lease_time)
-        phase = self._fill_hands(len(held))
         if len(held) <= AHEAD:
+            self._fill_hands(phase, AHEAD + 1 - len(held))
             held = self.desk.held(self.member)
         if not held and phase == "work":
             phase = "waiting" if self._others_hold_some() else "finished"
         return phase, held
 
     def _still_asked(self, held: list[Lease]) -> list[Lease]:
-        self.desk.release(gone := [one for one in held if one.withdrawn], WITHDRAWN)
+        self.desk.release(gone := [one for one in held if one.withdrawn])
         return [one for one in held if one not in gone]
 
     def _comes_back(self, lease: Lease) -> bool:
         return lease.is_work == self.member.qualified and not lease.withdrawn and self._may_return(lease)
 
-    def _fill_hands(self, in_hand: int) -> str:
-        """Give out items until the hands are full; the phase they belong to."""
+    def _stage(self) -> str:
+        """Training and qualification, as far as the study has them, then the work itself."""
         if not self.member.qualified:
             for kind in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
-                items = self.index.checks[kind]
-                done = len(self.desk.answered(self.member, kind))
-                if done < len(items):
-                    for item in [i for i in items if i.id not in self.given.items][: AHEAD + 1 - in_hand]:
-                        self._give(item)
-                    return str(kind)
+                if len(self.desk.answered(self.member, kind)) < len(self.index.checks[kind]):
+                    return kind.value
             self._set_qualified()
-        for _ in range(AHEAD + 1 - in_hand):
-            if not self._give_next():
-                break
         return "work"
+
+    def _fill_hands(self, phase: str, count: int) -> None:
+        """Give out up to `count` items."""
+        if phase == "work":
+            for _ in range(count):
+                if not self._give_next():
+                    break
+        else:
+            new = [item for item in self.index.checks[phase] if item.id not in self.given.items]
+            for item in new[:count]:
+                self._give(item)
 
     def _give_next(self) -> bool:
         """Give out one item of the work itself; whether there was one."""

@@ -358,7 +358,7 @@ class Assignment:
     """One item shown to one annotator; `token` is the opaque handle the browser sees.
 
     `images` stand from left to right; there is one in rating mode. `kind` is study, training, qualification,
-    gold or repeat; `state` is open, expired, completed or withdrawn.
+    gold or repeat; `state` is open, expired or completed.
     """
 
     token: str

@@ -1,6 +1,6 @@
 """The store: takes and returns domain values, keeps them in SQLite or PostgreSQL."""
 
-from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_KIND, WITHDRAWN
+from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_KIND
 from nami_bench.store.desk import Desk, Lease, ListedItem, Member, Sent
 from nami_bench.store.items import ItemProgress
 from nami_bench.store.judgements import count_answers
@@ -11,7 +11,6 @@ __all__ = [
     "EXPIRED",
     "OPEN",
     "STUDY_KIND",
-    "WITHDRAWN",
     "Desk",
     "ItemProgress",
     "Lease",

@@ -15,7 +15,7 @@ from nami_bench.store.tables import Base, CreatedAt, Json, PrimaryKey, UtcDateTi
 STUDY_KIND = "study"
 """The kind of an item that the study asks about; the others have known answers."""
 
-OPEN, EXPIRED, COMPLETED, WITHDRAWN = "open", "expired", "completed", "withdrawn"
+OPEN, EXPIRED, COMPLETED = "open", "expired", "completed"
 """The states of an assignment."""
 
 
@@ -90,7 +90,7 @@ class AssignmentRow(Base):
     member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
     item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
     occasion: Mapped[int] = mapped_column(default=0, comment="0: the first time; 1: planted again")
-    state: Mapped[str] = mapped_column(comment="open, expired, completed or withdrawn")
+    state: Mapped[str] = mapped_column(comment="open, expired or completed")
     swapped: Mapped[bool] = mapped_column(comment="whether the pair's second image stands on the left")
     position: Mapped[int] = mapped_column(comment="in this annotator's work, from 1; 0 before it")
     choice: Mapped[dict[str, Any] | None] = mapped_column(

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import func, select
@@ -33,6 +34,7 @@ class Assignments:
 
     _database: Database
     _writer: Writer
+    clock: Callable[[], datetime]
 
     def work_later(self, job: Callable[[Desk], T]) -> "Future[T]":
         """Run `job` in a write transaction; the future is set when it is committed to disk, or failed.
@@ -48,7 +50,7 @@ class Assignments:
     def look(self, job: Callable[[Desk], T]) -> T:
         """Run a job that only reads."""
         with self._database.reading() as session:
-            return job(Desk(session.connection(), {}))
+            return job(Desk(session.connection(), {}, self.clock()))
 
     def assignment(self, token: str, annotator: str) -> Assignment:
         """The assignment behind an opaque token; raises RefusedError unless it is this annotator's."""
@@ -106,7 +108,7 @@ class Assignments:
                 .group_by(AnnotatorRow.id, AnnotatorRow.name)
                 .order_by(AnnotatorRow.id)
             )
-            return dict(session.execute(query).tuples().all())
+            return dict(session.execute(query).all())
 
     def secret(self, name: str) -> bytes:
         """A random key, made at the first call, the same for all who open this database."""

@@ -8,7 +8,7 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, update
@@ -106,13 +106,15 @@ class ListedItem:
 class Desk:
     """The statements of one transaction; `memory` is what this process keeps between transactions.
 
-    Memory is emptied whenever a transaction is rolled back, so what a job reads, it may remember.
+    Memory is emptied when a transaction is rolled back that gave out items, so what a job reads, it may
+    remember. `gave` says whether this one did.
     """
 
-    def __init__(self, connection: Connection, memory: dict[Any, Any], now: datetime | None = None) -> None:
+    def __init__(self, connection: Connection, memory: dict[Any, Any], now: datetime) -> None:
         self.connection = connection
         self.memory = memory
-        self.now = now or datetime.now(UTC)
+        self.now = now
+        self.gave = False
 
     def study(self, name: str) -> tuple[int, int, Study]:
         """Lock a study; its row id, version and value."""
@@ -184,6 +186,7 @@ class Desk:
         """Put an item into the member's hands; the assignment's number."""
         if item.kind == STUDY_KIND and occasion == 0:
             self.connection.execute(sql.TAKE, {"item": item.id, "more": 1})
+        self.gave = True
         given = self.connection.execute(
             sql.GIVE,
             {
@@ -212,13 +215,13 @@ class Desk:
         if leases:
             self._set_state([one.id for one in leases], state=OPEN, expires_at=self.now + lease)
 
-    def release(self, leases: Sequence[Lease], state: str = EXPIRED) -> None:
-        """Take open items out of a member's hands."""
+    def release(self, leases: Sequence[Lease]) -> None:
+        """Take open items out of a member's hands, as if their leases had run out."""
         for one in leases:
             if one.state == OPEN and one.counts:
                 self.connection.execute(sql.TAKE, {"item": one.item_id, "more": -1})
         if leases:
-            self._set_state([one.id for one in leases], state=state)
+            self._set_state([one.id for one in leases], state=EXPIRED)
 
     def complete(self, lease: Lease, passed: bool | None) -> None:
         """Close an item that the member answered; a lapsed one is taken up again (it must be free)."""

@@ -38,7 +38,7 @@ def _criteria(desk: Desk, study_id: int) -> dict[str, int]:
     known: dict[str, int] | None = desk.memory.get(("criteria", study_id))
     if known is None:
         query = select(CriterionRow.name, CriterionRow.id).where(CriterionRow.study_id == study_id)
-        known = desk.memory[("criteria", study_id)] = dict(desk.connection.execute(query).tuples().all())
+        known = desk.memory[("criteria", study_id)] = dict(desk.connection.execute(query).all())
     return known
 
 

@@ -1,5 +1,7 @@
 """The store's one class."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -9,22 +11,24 @@ from nami_bench.store.catalog import Catalog
 from nami_bench.store.database import Database
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
+from nami_bench.store.oversight import Oversight
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
 from nami_bench.store.writer import Writer
 
 
-class Store(Catalog, Results, Accounts, Logins, Studies, Items, Assignments, Ratings):
+class Store(Catalog, Results, Accounts, Logins, Studies, Items, Assignments, Oversight, Ratings):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)
-    raises StorageError and changes nothing.
+    raises StorageError and changes nothing. `clock` is the time that annotation work goes by.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._writer = Writer(database)
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self._writer = Writer(database, lambda: self.clock())
 
     @classmethod
     def open(cls, url: str) -> "Store":

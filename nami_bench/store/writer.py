@@ -7,6 +7,7 @@ database fast enough for a hundred annotators. Nobody is answered before the com
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -23,8 +24,9 @@ MAX_BATCH = 64
 class Writer:
     """Runs jobs in the order of their arrival, each whole or not at all."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
+        self._clock = clock
         self._queue: SimpleQueue[tuple[Job, Future[Any]] | None] = SimpleQueue()
         self._memory: dict[Any, Any] = {}
         self._starting = threading.Lock()
@@ -73,11 +75,13 @@ class Writer:
             with self._database.writing() as session:
                 connection = session.connection()
                 for job, future in batch:
+                    desk = Desk(connection, self._memory, self._clock())
                     try:
                         with connection.begin_nested():
-                            outcomes.append((future, job(Desk(connection, self._memory)), None))
+                            outcomes.append((future, job(desk), None))
                     except NamiBenchError as error:  # its savepoint is rolled back: the others go on
-                        self._memory.clear()
+                        if desk.gave:
+                            self._memory.clear()
                         outcomes.append((future, None, error))
         except BaseException as error:
             self._memory.clear()

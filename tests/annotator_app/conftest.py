@@ -174,7 +174,9 @@ def _listening(bench: Bench) -> Iterator[str]:
     async def run(listener: socket.socket) -> None:
         # Built inside a loop: outside, Gradio makes loops of its own and never closes them.
         app = build_app(bench.store, bench.images_dir, bench.study)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+        server = uvicorn.Server(
+            uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=1)
+        )
         running.put(server)
         await server.serve(sockets=[listener])
 

@@ -4,6 +4,7 @@ import re
 import socket
 import time
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ from annotator_app.access import REMEMBERED_SECONDS
 from annotator_app.server import serve
 from nami_bench.errors import InputError
 
-GOOD = {"values": {"relevance": 70, "realism": 4.5}, "reasons": {}, "duration_ms": 1500}
+_numbers = count()
+
+
+def good(**changes: Any) -> dict[str, Any]:
+    """A body that the server takes."""
+    values = {"relevance": 70, "realism": 4.5}
+    return {"client_token": f"c{next(_numbers)}", "values": values, "duration_ms": 1500, **changes}
 
 
 @pytest.fixture
@@ -38,13 +45,13 @@ def stored(bench: Any) -> list[tuple[Any, ...]]:
 
 
 def open_item(client: httpx.Client) -> Any:
-    return client.get("/item").json()["item"]
+    return client.get("/session").json()["items"][0]
 
 
 def until_refused(client: httpx.Client) -> None:
     """Wait, as long as the server promises to take, until the session has ended."""
     deadline = time.monotonic() + REMEMBERED_SECONDS + 1
-    while client.get("/item").status_code != 401:
+    while client.get("/session").status_code != 401:
         assert time.monotonic() < deadline
         time.sleep(0.1)
 
@@ -52,21 +59,22 @@ def until_refused(client: httpx.Client) -> None:
 def test_nothing_but_the_login_page_is_open_to_strangers(
     bench: Any, address: str, login: Callable[[str], httpx.Client]
 ) -> None:
-    token = open_item(login("ada"))["token"]
+    item = open_item(login("ada"))
+    token = item["token"]
     with httpx.Client(base_url=address) as stranger:
         page = stranger.get("/")
         assert (page.status_code, page.headers["location"]) == (303, "login")
         assert "Token" in stranger.get("/login").text
-        assert stranger.get("/item").status_code == 401
-        assert stranger.get(f"/item/{token}.png").status_code == 401
-        assert stranger.post(f"/item/{token}", json=GOOD).status_code == 401
+        assert stranger.get("/session").status_code == 401
+        assert stranger.get(f"/{item['images'][0]}").status_code == 401
+        assert stranger.post(f"/item/{token}", json=good()).status_code == 401
 
         for name, given in [("ada", "wrong"), ("nobody", "x"), ("ada", ""), ("ada", bench.tokens["bob"])]:
             answer = stranger.post("/login", data={"name": name, "token": given})
             assert answer.status_code in (401, 422)
             assert "set-cookie" not in answer.headers
         for forged in ("ada", "", "x" * 43, bench.tokens["ada"], f"ada:{bench.tokens['ada']}"):
-            assert stranger.get("/item", headers={"Cookie": f"nami-session={forged}"}).status_code == 401
+            assert stranger.get("/session", headers={"Cookie": f"nami-session={forged}"}).status_code == 401
     assert stored(bench) == []
 
 
@@ -75,7 +83,7 @@ def test_a_disabled_account_is_out_within_seconds(bench: Any, login: Callable[[s
     token = open_item(ada)["token"]
     bench.store.set_annotator_active("ada", False)
     until_refused(ada)
-    assert ada.post(f"/item/{token}", json=GOOD).status_code == 401
+    assert ada.post(f"/item/{token}", json=good()).status_code == 401
     again = ada.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
     assert again.status_code == 401
     assert "disabled" in again.text
@@ -84,38 +92,88 @@ def test_a_disabled_account_is_out_within_seconds(bench: Any, login: Callable[[s
 
 def test_logging_out_ends_the_session(login: Callable[[str], httpx.Client]) -> None:
     ada = login("ada")
-    assert ada.get("/item").status_code == 200
+    assert ada.get("/session").status_code == 200
     assert ada.post("/logout").status_code == 303
-    assert ada.get("/item").status_code == 401
+    assert ada.get("/session").status_code == 401
 
 
 def test_an_image_is_for_its_annotator_alone_and_never_cached(login: Callable[[str], httpx.Client]) -> None:
     ada, bob = login("ada"), login("bob")
-    token = open_item(ada)["token"]
-    image = ada.get(f"/item/{token}.png")
+    item = open_item(ada)
+    image = ada.get(f"/{item['images'][0]}")
     assert (image.status_code, image.headers["content-type"]) == (200, "image/png")
     assert image.content.startswith(b"\x89PNG")
-    assert image.headers["cache-control"] == "private, no-store"
+    assert "private" in image.headers["cache-control"]
     assert image.headers["x-content-type-options"] == "nosniff"
     assert not {"etag", "last-modified", "content-disposition"} & set(image.headers)
 
-    assert bob.get(f"/item/{token}.png").status_code == 400
-    assert bob.post(f"/item/{token}", json=GOOD).json() == {"error": "this item is not assigned to you"}
-    assert open_item(bob)["token"] != token
+    assert bob.get(f"/{item['images'][0]}").status_code == 404
+    foreign = bob.post(f"/item/{item['token']}", json=good())
+    assert foreign.status_code == 404
+    assert foreign.json() == {"error": "this item is not assigned to you", "code": "not_yours"}
+    assert bob.get(f"/item/{item['token']}/before").status_code == 404
+    assert open_item(bob)["token"] != item["token"]
+
+
+def test_a_session_says_all_that_the_screen_needs(login: Callable[[str], httpx.Client]) -> None:
+    state = login("ada").get("/session").json()
+    assert (state["annotator"], state["role"], state["phase"]) == ("ada", "annotator", "work")
+    assert state["progress"] == {"done": 0, "total": 12, "today": 0, "median_ms": None}
+    assert len({item["token"] for item in state["items"]}) == 3
+    study = state["study"]
+    assert (study["name"], study["mode"], study["control"], study["languages"]) == (
+        "trial",
+        "rating",
+        "slider",
+        ["en"],
+    )
+    assert study["instructions"] == {"en": "<p>Look <em>well</em>.</p>\n"}
+    assert study["criteria"][0] == {
+        "name": "relevance",
+        "minimum": 0,
+        "maximum": 100,
+        "step": 1,
+        "label": {"en": "relevance"},
+        "anchors": {"en": [[0, "unrelated"], [100, "all of it"]]},
+    }
+    assert not {"models", "check_items", "seed"} & set(study)
 
 
 def test_a_study_is_rated_to_the_end_by_two(bench: Any, login: Callable[[str], httpx.Client]) -> None:
     clients = {name: login(name) for name in ("ada", "bob")}
+    states = {name: client.get("/session").json() for name, client in clients.items()}
     for done in range(12):
-        for client in clients.values():
-            state = client.get("/item").json()
-            assert (state["done"], state["total"]) == (done, 12)
-            assert client.post(f"/item/{state['item']['token']}", json=GOOD).status_code == 204
-    for client in clients.values():
-        state = client.get("/item").json()
-        assert (state["item"], state["done"]) == (None, 12)
+        for name, client in clients.items():
+            progress = states[name]["progress"]
+            assert (progress["done"], progress["total"], progress["today"]) == (done, 12, done)
+            answer = client.post(f"/item/{states[name]['items'][0]['token']}", json=good())
+            assert answer.status_code == 200
+            states[name] = answer.json()
+    for state in states.values():
+        assert (state["phase"], state["items"], state["progress"]["done"]) == ("finished", [], 12)
+        assert state["progress"]["median_ms"] == 1500
     assert len(stored(bench)) == 12 * 2 * 2
     assert {r.duration_ms for r in bench.store.ratings("trial")} == {1500}
+
+
+def test_backspace_leads_back_and_corrects(bench: Any, login: Callable[[str], httpx.Client]) -> None:
+    ada = login("ada")
+    assert ada.get("/item/now/before").json() == {"item": None}
+    first = open_item(ada)["token"]
+    ada.post(f"/item/{first}", json=good(flag=True, comment="<b>odd</b>"))
+    item = ada.get("/item/now/before").json()["item"]
+    assert item["token"] == first
+    assert item["given"] == {
+        "values": {"relevance": 70, "realism": 4.5},
+        "reasons": {},
+        "flag": True,
+        "comment": "<b>odd</b>",
+    }
+    body = good(values={"relevance": 1, "realism": 1})
+    for _ in range(2):  # sent twice: one correction
+        assert ada.post(f"/item/{first}", json=body).status_code == 200
+    assert sorted(row[2] for row in stored(bench)) == [1, 1]
+    assert ada.post(f"/item/{open_item(ada)['token']}", json=body).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -133,6 +191,9 @@ def test_a_study_is_rated_to_the_end_by_two(bench: Any, login: Callable[[str], h
         '{"values": {"relevance": 50, "realism": 4}, "reasons": {}, "duration_ms": -1}',
         '{"values": {"relevance": 50, "realism": 4}, "reasons": {}, "duration_ms": 1e300}',
         '{"values": {"relevance": 50, "realism": 4}, "reasons": {}, "duration_ms": 5, "annotator": "bob"}',
+        '{"values": {"relevance": 50, "realism": 4}, "duration_ms": 5, "client_token": ""}',
+        '{"values": {"relevance": 50, "realism": 4}, "duration_ms": 5, "flag": 1}',
+        '{"values": {"relevance": "left", "realism": 4}, "duration_ms": 5}',
         '{"values": {}, "reasons": {}, "duration_ms": 5}',
         "[]",
         "{",
@@ -142,9 +203,11 @@ def test_a_study_is_rated_to_the_end_by_two(bench: Any, login: Callable[[str], h
 def test_the_server_refuses_bad_scores(shared: tuple[Any, httpx.Client], body: str) -> None:
     bench, ada = shared
     token = open_item(ada)["token"]
+    if body.startswith('{"') and "client_token" not in body:
+        body = body.replace("{", '{"client_token": "x", ', 1)
     answer = ada.post(f"/item/{token}", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code in (400, 422)
-    assert answer.json()["error"]
+    assert {"error", "code"} == set(answer.json())
     assert stored(bench) == []
     assert open_item(ada)["token"] == token
 
@@ -170,7 +233,7 @@ def test_the_server_refuses_bad_scores(shared: tuple[Any, httpx.Client], body: s
         ("GET", "/app/%2e%2e/app.py"),
         ("GET", "/assets/../../../routes.py"),
         ("GET", "/item/../nami.db"),
-        ("DELETE", "/item"),
+        ("DELETE", "/session"),
     ],
 )
 def test_no_other_route_exists_even_after_logging_in(
@@ -200,16 +263,18 @@ def test_no_byte_of_a_session_tells_the_model(bench: Any, login: Callable[[str],
         assert fetch(ada, f"/{asset}").status_code == 200
     for own in ("app/rate.js", "theme.css", "login", "favicon.ico"):
         assert fetch(ada, f"/{own}").status_code == 200
-    for number in range(12):
-        token = fetch(ada, "/item").json()["item"]["token"]
-        fetch(ada, f"/item/{token}.png")
-        fetch(ada, f"/item/{token}", json={**GOOD, "values": {"relevance": 500, "realism": 1}})
+    state = fetch(ada, "/session").json()
+    for number in range(11):
+        item = state["items"][0]
         if number == 5:  # vanishes while it is on the screen
-            bench.file(bench.store.assignment(token, "ada").image).unlink()
-            assert fetch(ada, f"/item/{token}.png").status_code == 410
-        else:
-            assert fetch(ada, f"/item/{token}", json=GOOD).status_code == 204
-    assert fetch(ada, "/item").json()["item"] is None
+            bench.file(bench.store.assignment(item["token"], "ada").image).unlink()
+            assert fetch(ada, f"/{item['images'][0]}").status_code == 410
+            item = fetch(ada, "/session").json()["items"][0]
+        assert fetch(ada, f"/{item['images'][0]}").status_code == 200
+        fetch(ada, f"/item/{item['token']}", json=good(values={"relevance": 500, "realism": 1}))
+        state = fetch(ada, f"/item/{item['token']}", json=good()).json()
+        fetch(ada, f"/item/{item['token']}/before")
+    assert state["phase"] == "finished"
 
     secrets = {str(bench.workspace.root), "samples/0000", "nami.db"}
     for image in bench.images:
@@ -238,7 +303,7 @@ def test_ctrl_c_ends_cleanly_and_a_login_survives_the_restart(
     with httpx.Client(base_url=server.address, timeout=30) as ada:
         ada.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
         first = open_item(ada)["token"]
-        assert ada.post(f"/item/{first}", json=GOOD).status_code == 204
+        assert ada.post(f"/item/{first}", json=good()).status_code == 200
         second = open_item(ada)["token"]
 
         code, output = server.interrupt()  # while the browser holds a connection

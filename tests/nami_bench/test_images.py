@@ -1,5 +1,4 @@
 import hashlib
-import io
 from pathlib import Path
 
 import numpy as np
@@ -23,16 +22,6 @@ def test_the_same_pixels_give_the_same_bytes(tmp_path: Path, photo: Image.Image)
     assert stored.sha256 == hashlib.sha256((tmp_path / "b.png").read_bytes()).hexdigest()
     assert images.read_provenance(tmp_path / "b.png") == {"model": "m", "seed": 3}
     assert np.array_equal(np.asarray(images.read_image(tmp_path / "b.png")), np.asarray(photo))
-
-
-def test_what_a_browser_sees_has_the_pixels_and_nothing_else(tmp_path: Path, photo: Image.Image) -> None:
-    path = tmp_path / "secret-model.png"
-    images.write_png(path, photo, {"model": "secret-model"})
-    shown = images.anonymous_png(path)
-    assert b"secret-model" not in shown
-    with Image.open(io.BytesIO(shown)) as image:
-        assert image.info == {}
-        assert np.array_equal(np.asarray(image), np.asarray(photo))
 
 
 def test_exif_rotation_is_applied(tmp_path: Path, photo: Image.Image) -> None:

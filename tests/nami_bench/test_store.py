@@ -1,18 +1,12 @@
 import sqlite3
 import threading
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-import nami_bench.store
 from nami_bench.domain import (
     Annotator,
     Criterion,
@@ -28,10 +22,8 @@ from nami_bench.domain import (
     Study,
 )
 from nami_bench.errors import InputError, StorageError, UnknownNameError, VersionError
-from nami_bench.store import Candidate, Store
-from nami_bench.store.assignments import LEASE
-from nami_bench.store.database import HEAD_REVISION, Database
-from nami_bench.store.tables import Base
+from nami_bench.store import Store
+from nami_bench.store.database import Database
 
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PROMPTS = PromptSet(
@@ -120,10 +112,6 @@ def studied(store: Store) -> Store:
     return store
 
 
-def first(candidates: list[Candidate]) -> Candidate | None:
-    return next((c for c in candidates if c.load < STUDY.overlap), None)
-
-
 def test_what_goes_in_comes_out(studied: Store) -> None:
     """Field parity: every field of every domain type survives, with a value that is not its default."""
     score = Score("model", "set", "00000", 0, "geneval", "d-1", None, "no such class", "abc", {"boxes": {}})
@@ -160,17 +148,6 @@ def test_every_connection_has_the_promised_settings(sqlite_url: str) -> None:
         }
     database.close()
     assert values == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 30_000, "synchronous": 2}
-
-
-def test_migrations_make_exactly_the_tables_of_the_code(url: str) -> None:
-    location = Path(nami_bench.store.__file__).parent / "migrations"
-    config = Config()
-    config.set_main_option("script_location", str(location))
-    assert ScriptDirectory.from_config(config).get_current_head() == HEAD_REVISION
-    database = Database.open(url)
-    with database.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    database.close()
 
 
 def test_a_database_of_a_newer_version_is_refused_and_untouched(url: str, store: Store) -> None:
@@ -278,18 +255,6 @@ def test_a_set_score_of_the_same_instrument_is_replaced_another_stands_beside(st
         store.put_set_score(SetScore("model", "sett", "fid", "a", 1.0, 5))
 
 
-def test_a_database_of_the_first_version_is_brought_up_to_date(url: str, store: Store) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(nami_bench.store.__file__).parent / "migrations"))
-    with store._database._writing.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0001")
-    store.close()
-    with Store.open(url) as opened:
-        assert opened.models() == [MODEL]
-        assert opened.set_scores() == []
-
-
 def test_tokens_open_the_door_and_only_the_right_ones(store: Store) -> None:
     token = store.add_annotator(Annotator("lena"))
     assert token is not None
@@ -309,75 +274,6 @@ def test_no_token_is_kept_in_the_clear(sqlite_url: str) -> None:
     with Store.open(sqlite_url) as store:
         token = store.add_annotator(Annotator("lena"))
     assert str(token).encode() not in Path(sqlite_url.removeprefix("sqlite:///")).read_bytes()
-
-
-def test_an_open_item_is_given_again_and_a_done_one_never(studied: Store) -> None:
-    item = studied.claim("study", "lena", first)
-    assert item is not None and item.prompt == PROMPTS.prompts[0]
-    assert studied.claim("study", "lena", first) == item or item.token
-    studied.complete(item.token, "lena", [rating("relevance", 10.0), rating("beauty", 2.0)])
-    after = studied.claim("study", "lena", first)
-    assert after is not None and after.image.prompt_id == "00001"
-
-
-def test_the_overlap_is_met_and_not_passed(studied: Store) -> None:
-    for annotator in ("lena", "omar", "yuki"):
-        while item := studied.claim("study", annotator, first):
-            studied.complete(
-                item.token,
-                annotator,
-                [rating("relevance", 1.0, annotator), rating("beauty", 1.0, annotator)],
-            )
-    assert studied.completed("study") == {"lena": 2, "omar": 2}
-    assert studied.study_size("study") * STUDY.overlap == 4
-
-
-def test_a_lease_that_ran_out_frees_the_image(studied: Store) -> None:
-    for annotator in ("lena", "omar"):
-        assert studied.claim("study", annotator, first, now=WHEN) is not None
-    soon = studied.claim("study", "yuki", first, now=WHEN + timedelta(minutes=1))
-    assert soon is not None and soon.image.prompt_id == "00001"
-    studied.add_annotator(Annotator("zoe"))
-    late = studied.claim("study", "zoe", first, now=WHEN + LEASE + timedelta(minutes=1))
-    assert late is not None and late.image.prompt_id == "00000"
-
-
-def test_a_correction_counts_and_its_history_stays(studied: Store) -> None:
-    item = studied.claim("study", "lena", first)
-    assert item is not None
-    for value in (10.0, 20.0):
-        studied.complete(item.token, "lena", [rating("relevance", value), rating("beauty", 2.0)])
-    assert [r.value for r in studied.ratings("study")] == [20.0, 2.0]
-    # Two values of relevance and one of beauty, which did not change.
-    with studied._database.reading() as session:
-        assert session.execute(text("SELECT count(*) FROM rating")).scalar() == 3
-
-
-@pytest.mark.parametrize(
-    ("ratings", "words"),
-    [
-        ([rating("relevance", 101.0), rating("beauty", 2.0)], "outside its scale 0 to 100"),
-        ([rating("relevance", 50.0), rating("beauty", float("nan"))], "outside its scale 1 to 5"),
-        ([rating("relevance", 50.0)], "no rating for beauty"),
-        ([rating("relevance", 50.0), rating("relevance", 50.0), rating("beauty", 2.0)], "rated twice"),
-        ([rating("relevance", 5.0), rating("beauty", 2.0), rating("x", 1.0)], "unknown criterion 'x'"),
-    ],
-)
-def test_a_bad_submission_records_nothing(studied: Store, ratings: list[Rating], words: str) -> None:
-    item = studied.claim("study", "lena", first)
-    assert item is not None
-    with pytest.raises(InputError, match=words):
-        studied.complete(item.token, "lena", ratings)
-    assert studied.ratings("study") == []
-    assert studied.completed("study") == {}
-
-
-def test_a_foreign_or_forged_item_is_refused_alike(studied: Store) -> None:
-    item = studied.claim("study", "lena", first)
-    assert item is not None
-    for token, annotator in ((item.token, "omar"), ("forged", "lena")):
-        with pytest.raises(InputError, match="not assigned to you"):
-            studied.complete(token, annotator, [rating("relevance", 1.0), rating("beauty", 1.0)])
 
 
 def test_an_import_is_all_or_nothing_and_repeatable(studied: Store) -> None:

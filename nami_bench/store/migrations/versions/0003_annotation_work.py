@@ -121,7 +121,7 @@ def _create_work() -> None:
         sa.Column("member_id", sa.Integer(), nullable=False),
         sa.Column("item_id", sa.Integer(), nullable=False),
         sa.Column("occasion", sa.Integer(), nullable=False, comment="0: the first time; 1: planted again"),
-        sa.Column("state", sa.String(), nullable=False, comment="open, expired, completed or withdrawn"),
+        sa.Column("state", sa.String(), nullable=False, comment="open, expired or completed"),
         sa.Column(
             "swapped",
             sa.Boolean(),

@@ -1,0 +1,343 @@
+"""The gate: who reaches what, over HTTP. The threats are listed in docs/security.md."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from annotator_app.access import COOKIE, MAX_BODY, REMEMBERED_SECONDS
+from nami_bench.domain import Annotator, Role
+from nami_bench.store.logins import GUESSES_PER_ADDRESS, GUESSES_PER_NAME
+
+ADMIN_ROUTES = ("/admin", "/admin/", "/admin/overview?study=trial", "/admin/ratings.csv?study=trial")
+GRADIO_PATHS = (
+    "/gradio_api/info",
+    "/gradio_api/openapi.json",
+    "/gradio_api/queue/data",
+    "/gradio_api/queue/status",
+    "/gradio_api/heartbeat/x",
+    "/gradio_api/file=nami.toml",
+    "/gradio_api/file/nami.toml",
+    "/gradio_api/proxy=http://127.0.0.1/",
+    "/gradio_api/stream/a/b/c/playlist.m3u8",
+    "/gradio_api/upload_progress?upload_id=1",
+    "/gradio_api/app_id",
+    "/gradio_api/dev/reload",
+    "/gradio_api/vibe-code",
+    "/gradio_api/mcp/sse",
+    "/file=nami.db",
+    "/config",
+    "/config/",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/monitoring",
+    "/monitoring/summary",
+    "/svelte/x.js",
+    "/robots.txt",
+    "/manifest.json",
+    "/pwa_icon",
+    "/logout",
+    "/custom_component/a/b/c/d.js",
+)
+GRADIO_POSTS = (
+    "/gradio_api/upload",
+    "/gradio_api/queue/join",
+    "/gradio_api/run/predict",
+    "/gradio_api/api/predict",
+    "/gradio_api/call/predict",
+    "/gradio_api/component_server",
+    "/gradio_api/cancel",
+    "/gradio_api/reset",
+    "/gradio_api/vibe-edit",
+    "/gradio_api/process_recording",
+    "/login/",
+)
+
+
+@pytest.fixture(scope="module")
+def door(shared: tuple[Any, httpx.Client]) -> Iterator[tuple[httpx.Client, httpx.Client, httpx.Client]]:
+    """A stranger, an annotator and an administrator, at the same server."""
+    made, annotator = shared
+    token = made.store.add_annotator(Annotator("root", Role.ADMINISTRATOR))
+    with (
+        httpx.Client(base_url=annotator.base_url, timeout=30) as stranger,
+        httpx.Client(base_url=annotator.base_url, timeout=30) as administrator,
+    ):
+        assert administrator.post("/login", data={"name": "root", "token": token}).status_code == 303
+        yield stranger, annotator, administrator
+
+
+def _send(client: httpx.Client, method: str, path: str, **more: Any) -> httpx.Response:
+    # httpx would tidy the dots away: send the path as it is.
+    path, _, query = path.partition("?")
+    raw = path.encode() + (b"?" + query.encode() if query else b"")
+    return client.request(method, client.base_url.copy_with(raw_path=raw), **more)
+
+
+def test_strangers_reach_the_login_page_and_the_programs_files_alone(
+    door: tuple[httpx.Client, ...],
+) -> None:
+    stranger, _, _ = door
+    for path in ("/login", "/favicon.ico", "/app/login.css"):
+        assert stranger.get(path).status_code == 200
+    for path in ("/", "/admin"):
+        assert (stranger.get(path).status_code, stranger.get(path).headers["location"]) == (303, "login")
+    for method, path in (
+        ("GET", "/session"),
+        ("GET", "/item/now/before"),
+        ("GET", "/image/abc"),
+        ("POST", "/item/abc"),
+        ("GET", "/admin/overview"),
+        ("GET", "/admin/ratings.csv"),
+        ("POST", "/admin/pause"),
+        ("GET", "/admin/assets/index.js"),
+    ):
+        answer = stranger.request(method, path, json={} if method == "POST" else None)
+        assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in"), path
+
+
+def test_annotators_do_not_reach_administration(door: tuple[httpx.Client, ...]) -> None:
+    _, annotator, _ = door
+    for path in ADMIN_ROUTES:
+        answer = annotator.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    for path in ("/admin/pause", "/admin/resume", "/admin/annotators"):
+        assert annotator.post(path, json={"name": "me", "role": "administrator"}).status_code == 403
+
+
+@pytest.mark.parametrize("prefix", ["", "/admin"])
+def test_nothing_of_gradios_api_is_there_for_anybody(door: tuple[httpx.Client, ...], prefix: str) -> None:
+    for client in door:
+        for path in GRADIO_PATHS:
+            assert _send(client, "GET", prefix + path).status_code == 404, path
+        for path in GRADIO_POSTS:
+            assert _send(client, "POST", prefix + path, json={}).status_code == 404, path
+
+
+def test_every_route_of_the_application_is_known_to_the_gate(
+    shared: tuple[Any, httpx.Client], door: tuple[httpx.Client, ...]
+) -> None:
+    """A route that a new Gradio brings along is closed until somebody lets it through."""
+    import asyncio
+
+    from annotator_app.app import build_app
+
+    bench, _ = shared
+
+    async def routes() -> set[tuple[str, str]]:
+        app = build_app(bench.store, bench.images_dir, bench.study)
+        return set(_walk(app.routes))
+
+    found = asyncio.run(routes())
+    assert len(found) > 60
+    assert ("POST", "/admin/gradio_api/upload") in found
+    _, annotator, administrator = door
+    open_to_annotators, open_to_administrators = set(), set()
+    for method, path in sorted(found):
+        filled = re.sub(r"{[^}]*}", "x", path)
+        if method in ("GET", "HEAD", "POST"):
+            if _send(annotator, method, filled, json=None).status_code not in (401, 403, 404, 411):
+                open_to_annotators.add(path)
+            if _send(administrator, method, filled).status_code not in (401, 403, 404, 411):
+                open_to_administrators.add(path)
+    assert {path for path in open_to_annotators if path.startswith("/admin")} == set()
+    assert {path for path in open_to_administrators if path.startswith("/admin/gradio_api")} == set()
+
+
+def _walk(routes: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    for route in routes:
+        path = prefix + getattr(route, "path", "")
+        router = getattr(route, "original_router", None)
+        if router is not None:
+            yield from _walk(router.routes, path + route.include_context.prefix)
+        elif getattr(route, "methods", None):
+            yield from ((method, path) for method in route.methods)
+        else:
+            yield from _walk(getattr(route, "routes", None) or [], path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/app/../app.py",
+        "/app/%2e%2e/app.py",
+        "/app/..%2fapp.py",
+        "/app//etc/passwd",
+        "/admin/assets/../../../routes.py",
+        "/image/../../nami.db",
+        "/item/../nami.db",
+        "/nami.db",
+        "/nami.toml",
+        "/images/zebrafish-xl",
+    ],
+)
+def test_no_path_leads_out(door: tuple[httpx.Client, ...], path: str) -> None:
+    for client in door:
+        assert _send(client, "GET", path).status_code == 404
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
+def test_no_other_method_is_known(door: tuple[httpx.Client, ...], method: str) -> None:
+    for client in door:
+        assert client.request(method, "/session").status_code == 404
+
+
+def test_what_changes_something_must_come_from_our_own_page(door: tuple[httpx.Client, ...]) -> None:
+    _, annotator, administrator = door
+    own = str(annotator.base_url).rstrip("/")
+    for headers, allowed in (
+        ({"Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site"}, False),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": own}, False),
+        ({"Origin": own}, True),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": own.replace("127.0.0.1", "127.0.0.1.evil.example")}, False),
+        ({"Origin": "null"}, False),
+    ):
+        for client, path in ((annotator, "/item/x"), (administrator, "/admin/pause"), (annotator, "/login")):
+            answer = client.post(path, json={}, headers=headers)
+            refused = answer.status_code == 403 and answer.json()["code"] == "cross_site"
+            assert refused is not allowed, (headers, path)
+
+
+def test_requests_of_any_size_are_not_read(door: tuple[httpx.Client, ...]) -> None:
+    _, annotator, _ = door
+    for path in ("/item/x", "/login"):
+        assert annotator.post(path, content=b"x" * (MAX_BODY + 1)).status_code == 413
+        unknown = annotator.post(path, content=iter([b"x"] * 10))  # chunked
+        assert (unknown.status_code, unknown.json()["code"]) == (411, "malformed")
+
+
+def test_every_answer_carries_the_headers(door: tuple[httpx.Client, ...]) -> None:
+    stranger, annotator, administrator = door
+    answers = [
+        stranger.get("/login"),
+        stranger.get("/nothing"),
+        stranger.get("/session"),
+        stranger.get("/app/login.css"),
+        annotator.get("/"),
+        annotator.get("/session"),
+        annotator.post("/item/x", json={}),
+        annotator.get("/admin"),
+        administrator.get("/admin"),
+    ]
+    for answer in answers:
+        headers = answer.headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+        assert "camera=()" in headers["permissions-policy"]
+        assert "frame-ancestors 'none'" in headers["content-security-policy"]
+        assert "server" not in headers
+        if "/app/" not in str(answer.url):
+            assert headers["cache-control"] == "private, no-store"
+    for answer in answers[:7]:
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert "script-src 'self';" in answer.headers["content-security-policy"]
+
+
+def test_the_cookie_is_for_the_browser_alone(bench: Any, address: str) -> None:
+    with httpx.Client(base_url=address) as client:
+        plain = client.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
+        cookie = plain.headers["set-cookie"]
+        assert re.fullmatch(rf"{COOKIE}=[\w-]{{43}}; HttpOnly; Path=/; SameSite=lax", cookie)
+        assert bench.tokens["ada"] not in cookie
+        again = client.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
+        assert again.headers["set-cookie"] != cookie  # nobody can plant a session that a log-in then uses
+
+
+def test_logging_out_ends_the_session_for_whoever_kept_the_cookie(bench: Any, address: str) -> None:
+    with httpx.Client(base_url=address) as client:
+        client.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
+        kept = {"Cookie": f"{COOKIE}={client.cookies[COOKIE]}"}
+        assert client.get("/session").status_code == 200
+        assert client.post("/logout").status_code == 303
+        assert client.get("/session").status_code == 401
+        assert client.get("/session", headers=kept).status_code == 401
+    assert bench.count("login_session") == 0
+
+
+@pytest.mark.parametrize("how", ["disable", "reset"])
+def test_a_disabled_or_reset_account_is_out_within_seconds(bench: Any, address: str, how: str) -> None:
+    with httpx.Client(base_url=address) as client:
+        client.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
+        assert client.get("/session").status_code == 200
+        if how == "disable":
+            bench.store.set_annotator_active("ada", False)
+        else:
+            bench.store.reset_token("ada")
+        deadline = time.monotonic() + REMEMBERED_SECONDS + 1
+        while client.get("/session").status_code != 401:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        again = client.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
+        assert again.status_code == 401
+        assert "disabled" in again.text
+
+
+def test_guessing_is_limited_over_http(bench: Any, address: str) -> None:
+    with httpx.Client(base_url=address) as client:
+        for _ in range(GUESSES_PER_NAME):
+            answer = client.post("/login", data={"name": "ada", "token": "guess"})
+            assert answer.status_code == 401
+            assert "set-cookie" not in answer.headers
+        limited = client.post("/login", data={"name": "ada", "token": "guess"})
+        assert limited.status_code == 429
+        assert "wait 15 minutes" in limited.text
+        # A forged address is not believed from whom no proxy is known to be: see test_workers.
+        assert bench.count("login_attempt") == 2 * GUESSES_PER_NAME < 2 * GUESSES_PER_ADDRESS
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"name": "ada"},
+        {"token": "x"},
+        {"name": "ada\0", "token": "x"},
+        {"name": "<script>alert(1)</script>", "token": "x"},
+        {"name": "ada' OR '1'='1", "token": "' OR '1'='1"},
+        {"name": "x" * 10_000, "token": "y" * 10_000},
+    ],
+)
+def test_a_nonsensical_login_is_refused_in_words(
+    shared: tuple[Any, httpx.Client], form: dict[str, str]
+) -> None:
+    _, annotator = shared
+    with httpx.Client(base_url=annotator.base_url) as client:
+        answer = client.post("/login", data=form)
+        assert answer.status_code in (401, 429)
+        assert "<script>alert" not in answer.text
+        assert client.post("/login", json=form).status_code in (401, 422, 429)
+
+
+def test_forged_cookies_are_strangers(shared: tuple[Any, httpx.Client]) -> None:
+    bench, annotator = shared
+    token = bench.tokens["ada"]
+    with httpx.Client(base_url=annotator.base_url) as client:
+        for forged in ("", "x", "x" * 43, "x" * 20_000, token, f"ada:{token}", "ada", '"', "=;=", "\\0"):
+            assert client.get("/session", headers={"Cookie": f"{COOKIE}={forged}"}).status_code == 401
+
+
+def test_an_annotator_sees_and_changes_only_their_own(bench: Any, address: str) -> None:
+    with httpx.Client(base_url=address) as ada, httpx.Client(base_url=address) as bob:
+        states = {}
+        for name, client in (("ada", ada), ("bob", bob)):
+            client.post("/login", data={"name": name, "token": bench.tokens[name]})
+            states[name] = client.get("/session").json()
+        assert states["ada"]["annotator"] == "ada"
+        item = states["ada"]["items"][0]
+        assert item["token"] not in {other["token"] for other in states["bob"]["items"]}
+        assert ada.get("/" + item["images"][0]).status_code == 200
+        assert bob.get("/" + item["images"][0]).status_code in (404, 410)
+        body = {"client_token": "c", "values": {"relevance": 1, "realism": 1}, "duration_ms": 1}
+        assert bob.post(f"/item/{item['token']}", json=body).json()["code"] == "not_yours"
+        assert bob.get(f"/item/{item['token']}/before").status_code in (200, 404)
+        assert bob.get(f"/item/{item['token']}/before").json().get("item") is None
+    assert bench.count("rating") == 0

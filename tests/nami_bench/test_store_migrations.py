@@ -1,0 +1,227 @@
+"""Databases of earlier versions open with everything they held."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+import nami_bench.store
+from annotator_app.answers import Answers
+from annotator_app.sessions import AnnotationSession
+from nami_bench.leaderboard.from_store import leaderboard_from_store
+from nami_bench.store import Store
+from nami_bench.store.database import HEAD_REVISION, Database
+from nami_bench.store.tables import Base
+
+NOW = "2026-01-02 03:04:05.000000"
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(nami_bench.store.__file__).parent / "migrations"))
+    return config
+
+
+def make_database(path: Path, revision: str) -> sqlite3.Connection:
+    """An empty database of an earlier version."""
+    engine = create_engine(f"sqlite:///{path}")
+    config = alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
+    return sqlite3.connect(path)
+
+
+def insert(database: sqlite3.Connection, table: str, **values: Any) -> None:
+    names, marks = ", ".join(values), ", ".join("?" * len(values))
+    row = [json.dumps(v) if isinstance(v, dict) else v for v in values.values()]
+    database.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", row)
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Iterator[Path]:
+    """A database of version 0002: two models, three prompts; lena has rated five of six images, one twice;
+    omar holds one image that he has not rated."""
+    path = tmp_path / "nami.db"
+    database = make_database(path, "0002")
+    insert(database, "prompt_set", id=1, name="set", sha256="x", manifest={}, created_at=NOW)
+    insert(
+        database,
+        "study",
+        id=1,
+        name="pilot",
+        prompt_set_id=1,
+        mode="rating",
+        overlap=2,
+        samples=1,
+        seed=3,
+        instructions="Look.",
+        created_at=NOW,
+    )
+    for position, (name, weight) in enumerate((("relevance", 0.7), ("beauty", 0.3)), 1):
+        insert(
+            database,
+            "criterion",
+            id=position,
+            study_id=1,
+            position=position,
+            name=name,
+            weight=weight,
+            minimum=0,
+            maximum=100,
+            anchors={"0.0": "bad"},
+        )
+    for number, name in enumerate(("lena", "omar"), 1):
+        insert(database, "annotator", id=number, name=name, role="annotator", active=True, created_at=NOW)
+    for prompt in (1, 2, 3):
+        insert(
+            database,
+            "prompt",
+            id=prompt,
+            set_id=1,
+            prompt_id=f"{prompt - 1:05d}",
+            text=f"prompt {prompt}",
+            stratum="short",
+            source="",
+            tags={},
+        )
+    for model in (1, 2):
+        insert(database, "model", id=model, name=f"m{model}", adapter="folder", options={}, created_at=NOW)
+        insert(database, "study_model", study_id=1, model_id=model, position=model)
+        for prompt in (1, 2, 3):
+            insert(
+                database,
+                "image",
+                id=model * 10 + prompt,
+                model_id=model,
+                prompt_row_id=prompt,
+                sample=0,
+                state="done",
+                path=f"{model}/{prompt}.png",
+                sha256="y",
+                provenance={},
+                created_at=NOW,
+            )
+    for number, image in enumerate((11, 12, 13, 21, 22), 1):
+        insert(
+            database,
+            "assignment",
+            id=number,
+            token=f"token-{number}",
+            study_id=1,
+            annotator_id=1,
+            image_id=image,
+            assigned_at=NOW,
+            completed_at=NOW,
+        )
+        for criterion in (1, 2):
+            rate(database, criterion, image, 0, 10.0 * number + criterion)
+    rate(database, 1, 11, 1, 99.0)
+    rate(database, 2, 12, 1, None, "prompt unclear")
+    insert(
+        database,
+        "assignment",
+        id=6,
+        token="token-6",
+        study_id=1,
+        annotator_id=2,
+        image_id=23,
+        assigned_at=NOW,
+    )
+    database.commit()
+    yield path
+    database.close()
+
+
+def rate(
+    database: sqlite3.Connection,
+    criterion: int,
+    image: int,
+    revision: int,
+    value: float | None,
+    reason: str | None = None,
+) -> None:
+    insert(
+        database,
+        "rating",
+        criterion_id=criterion,
+        annotator_id=1,
+        image_id=image,
+        revision=revision,
+        value=value,
+        reason=reason,
+        duration_ms=4000,
+        created_at=NOW,
+    )
+
+
+def test_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+    assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD_REVISION
+    database = Database.open(f"sqlite:///{tmp_path / 'nami.db'}")
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    database.close()
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_empty_database_of_any_version_opens(tmp_path: Path, revision: str) -> None:
+    make_database(tmp_path / "nami.db", revision).close()
+    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
+        assert store.studies() == []
+        assert store.set_scores() == []
+
+
+def test_ratings_and_leaderboard_are_as_they_were(old: Path) -> None:
+    with sqlite3.connect(old) as database:
+        before = database.execute("SELECT * FROM rating ORDER BY id").fetchall()
+    with Store.open(f"sqlite:///{old}") as store:
+        values = {(r.model, r.prompt_id, r.criterion): r.value for r in store.ratings("pilot")}
+        board = leaderboard_from_store(store, study="pilot")
+        study = store.study("pilot")
+    with sqlite3.connect(old) as database:
+        assert database.execute("SELECT * FROM rating ORDER BY id").fetchall() == before
+    database.close()
+    assert values == {
+        ("m1", "00000", "relevance"): 99.0,
+        ("m1", "00000", "beauty"): 12.0,
+        ("m1", "00001", "relevance"): 21.0,
+        ("m1", "00001", "beauty"): None,
+        ("m1", "00002", "relevance"): 31.0,
+        ("m1", "00002", "beauty"): 32.0,
+        ("m2", "00000", "relevance"): 41.0,
+        ("m2", "00000", "beauty"): 42.0,
+        ("m2", "00001", "relevance"): 51.0,
+        ("m2", "00001", "beauty"): 52.0,
+    }
+    assert (study.panel, study.instructions) == ("crossed", {"en": "Look."})
+    assert study.criteria[0].anchors == {0: "bad"}
+    totals = {row.model: row.total for row in board.rows if row.model in ("m1", "m2")}
+    assert totals == {"m1": pytest.approx(0.7 * 151 / 3 + 0.3 * 22), "m2": pytest.approx(0.7 * 46 + 0.3 * 47)}
+
+
+def test_work_goes_on_where_it_was(old: Path, tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{old}") as store:
+        assert store.study_size("pilot") == 6
+        assert store.completed("pilot") == {"lena": 5}
+        lena, omar = (AnnotationSession(store, tmp_path, "pilot", name) for name in ("lena", "omar"))
+        view = lena.state()
+        assert (len(view.items), view.progress.done, view.progress.total) == (1, 5, 6)
+        assert omar.state().items[0].token == "token-6"  # it is still his
+
+        last = lena.before()
+        assert last is not None and last.given is not None
+        assert (last.token, last.given.values) == ("token-5", {"relevance": 51.0, "beauty": 52.0})
+        lena.submit("token-2", Answers("again", {"relevance": 1.0, "beauty": 2.0}))
+        values = {(r.model, r.prompt_id, r.criterion): r.value for r in store.ratings("pilot")}
+        assert values["m1", "00001", "relevance"] == 1.0
+        assert values["m1", "00001", "beauty"] == 2.0
