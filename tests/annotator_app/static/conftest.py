@@ -244,10 +244,10 @@ class Screen:
 
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Screen]]:
-    """`visit(studio, name=None, settled=True, **context)`: somebody's page, logged in, in a browser of its own.
+    """`visit(studio, name=None, settled=True, **context)`: somebody's page, logged in.
 
-    Without a name it is a newcomer. At the end no page may have had an error, broken its
-    Content-Security-Policy, or talked to somebody else.
+    Each is a browser of its own; without a name it is a newcomer's. At the end no page may have had an
+    error, broken its Content-Security-Policy, or talked to somebody else.
     """
     with ExitStack() as stack:
         screens: list[Screen] = []
