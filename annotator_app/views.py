@@ -26,6 +26,11 @@ _THEME = gradio.themes.Default(
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
 )
+_ADMIN_HEAD = """
+<script src="../app/theme.js"></script>
+<link rel="stylesheet" href="../app/base.css">
+<link rel="stylesheet" href="../app/admin.css">
+"""
 _START_ADMIN = 'import(new URL("../app/admin.js", document.baseURI)).then((screen) => screen.start(element));'
 
 
@@ -50,7 +55,7 @@ def add_pages(app: FastAPI, study: Study) -> None:
         ssr_mode=False,
         show_error=False,
         theme=_THEME,
-        css=(STATIC / "admin.css").read_text(encoding="utf-8"),
+        head=_ADMIN_HEAD,
     )
 
 

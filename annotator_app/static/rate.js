@@ -26,6 +26,7 @@ async function start() {
   listen();
   session = await firstAnswer();
   part("annotator").textContent = session.annotator;
+  part("admin").hidden = session.role !== "administrator";
   part("instructions").hidden = Object.keys(session.study.instructions ?? {}).length === 0;
   const { taken, takeOver } = await tabs;
   if (taken) return screens.otherTab(workHere);

@@ -21,6 +21,7 @@ import { Viewer } from "./viewer.js";
 const POLL_MS = 20_000;
 const WITH_FEEDBACK = new Set(["training", "qualification"]);
 const AT_WORK = new Set(["training", "qualification", "work"]);
+const NOTHING = { token: null, images: [] }; // in hand, where nothing is left to rate
 const MAY_CORRECT = new Set(["finished", "waiting"]);
 
 export class Work {
@@ -366,7 +367,7 @@ export class Work {
       this.#say(t("back.none"));
       return;
     }
-    this.#inHand ??= this.#item ?? "nothing";
+    this.#inHand ??= this.#item ?? NOTHING;
     this.#show(before);
   }
 
@@ -381,7 +382,7 @@ export class Work {
   #resume() {
     const inHand = this.#inHand;
     this.#inHand = null;
-    if (inHand !== "nothing") return this.#show(inHand);
+    if (inHand !== NOTHING) return this.#show(inHand);
     this.#item = null;
     this.#take(this.#state);
   }
