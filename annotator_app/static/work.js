@@ -207,10 +207,14 @@ export class Work {
 
   // ---- What is on the screen ----
 
+  /** Items rated here that the server does not count yet; a correction counts nothing. */
+  get #uncounted() {
+    const inHands = new Set(this.#state.items.map((item) => item.token));
+    return this.#outbox.entries.filter((entry) => inHands.has(entry.token)).length;
+  }
+
   #showProgress() {
-    const corrections = new Set(this.#state.items.map((item) => item.token));
-    const unsent = this.#outbox.entries.filter((entry) => corrections.has(entry.token)).length;
-    showProgress(this.#state, unsent);
+    showProgress(this.#state, this.#uncounted);
   }
 
   #showPhase() {
@@ -264,7 +268,7 @@ export class Work {
     this.#form.begin(given);
     this.#drawSubmit();
     this.#preload();
-    speak(t("spoken", { count: number(this.#state.progress.done + 1), prompt: item.prompt }));
+    speak(t("spoken", { count: number(this.#state.progress.done + this.#uncounted + 1), prompt: item.prompt }));
   }
 
   #preload() {
