@@ -71,10 +71,17 @@ def _check_value(study: Study, name: str, value: Value) -> None:
     if study.mode == Mode.PAIRWISE:
         if value not in tuple(Outcome):
             raise InputError(f"{name}: {value!r} is none of {', '.join(Outcome)}")
-    elif isinstance(value, str) or not math.isfinite(value):
-        raise InputError(f"{name}: {value!r} is not a number")
+    elif isinstance(value, str) or not _is_finite(value):
+        raise InputError(f"{name}: {str(value)[:20]!r} is not a number")
     else:
         study.criterion(name).check(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of four hundred digits
+        return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,10 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
+from starlette.exceptions import HTTPException
 
 from annotator_app.access import Gate
+from annotator_app.admin_routes import add_admin_routes
 from annotator_app.login import add_login
 from annotator_app.routes import add_routes
 from annotator_app.views import STATIC, add_pages
@@ -37,6 +39,7 @@ def build_app(store: Store, images_dir: Path, study: Study) -> FastAPI:
     _handle_errors(app)
     add_login(app, store, study)
     add_routes(app, store, images_dir, study.name)
+    add_admin_routes(app, store, study.name)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
     add_pages(app, study)
     return app
@@ -51,6 +54,11 @@ def _handle_errors(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: Exception) -> JSONResponse:
         return answer(422, "malformed", "this was not understood: reload the page")
+
+    @app.exception_handler(HTTPException)
+    def unusual(request: Request, error: HTTPException) -> JSONResponse:
+        code = "not_found" if error.status_code in (404, 405) else "malformed"
+        return answer(error.status_code, code, "this was not understood: reload the page")
 
     @app.exception_handler(ImageError)
     def no_image(request: Request, error: Exception) -> JSONResponse:

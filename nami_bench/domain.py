@@ -385,3 +385,17 @@ class Event:
     text: str
     study: str | None = None
     annotator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An item that an annotator flagged or commented on."""
+
+    at: datetime
+    flag: bool
+    comment: str
+    annotator: str
+    models: tuple[str, ...]
+    prompt_id: str
+    prompt: str
+    sample: int

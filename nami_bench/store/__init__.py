@@ -4,6 +4,7 @@ from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_K
 from nami_bench.store.desk import Desk, Lease, ListedItem, Member, Sent
 from nami_bench.store.items import ItemProgress
 from nami_bench.store.judgements import count_answers
+from nami_bench.store.oversight import MemberReport
 from nami_bench.store.store import Store
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Lease",
     "ListedItem",
     "Member",
+    "MemberReport",
     "Sent",
     "Store",
     "count_answers",

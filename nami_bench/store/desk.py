@@ -8,7 +8,7 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, update
@@ -19,6 +19,8 @@ from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND
 from nami_bench.store.finding import find_annotator, find_study
+
+CHECK_LEASES_EVERY = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,22 @@ class ListedItem:
     sample: int
     expected: dict[str, Any] | None
     feedback: dict[str, str]
+    image_id: int
+    other_image_id: int | None
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One criterion's outcome for a pair."""
+
+    id: int
+    item_id: int
+    annotator_id: int
+    cell: str
+    criterion: str
+    swapped: bool
+    outcome: str | None
 
 
 class Desk:
@@ -182,15 +200,16 @@ class Desk:
         swapped: bool = False,
         position: int = 0,
         choice: dict[str, Any] | None = None,
-    ) -> int:
-        """Put an item into the member's hands; the assignment's number."""
+    ) -> Lease:
+        """Put an item into the member's hands."""
         if item.kind == STUDY_KIND and occasion == 0:
             self.connection.execute(sql.TAKE, {"item": item.id, "more": 1})
         self.gave = True
+        token, ends = secrets.token_urlsafe(16), self.now + lease
         given = self.connection.execute(
             sql.GIVE,
             {
-                "token": secrets.token_urlsafe(16),
+                "token": token,
                 "study_id": study_id,
                 "member_id": member.id,
                 "item_id": item.id,
@@ -200,12 +219,30 @@ class Desk:
                 "position": position,
                 "choice": choice,
                 "assigned_at": self.now,
-                "expires_at": self.now + lease,
+                "expires_at": ends,
             },
         )
         key = given.inserted_primary_key
         assert key is not None
-        return int(key[0])
+        return Lease(
+            int(key[0]),
+            token,
+            study_id,
+            member.id,
+            item.id,
+            item.kind,
+            occasion,
+            OPEN,
+            swapped,
+            position,
+            self.now,
+            ends,
+            None,
+            item.image_id,
+            item.other_image_id,
+            False,
+            item.prompt,
+        )
 
     def renew(self, leases: Sequence[Lease], lease: timedelta) -> None:
         """Let leases run again from now; lapsed ones are taken up again (their items must be free)."""
@@ -259,6 +296,15 @@ class Desk:
         """(items asked about, items taken to the full, judgements taken)."""
         row = self.connection.execute(sql.CAPACITY, {"study": study_id, "overlap": overlap}).one()
         return row[0], row[1] or 0, row[2] or 0
+
+    def taken_by_cell(self, study_id: int) -> dict[str, int]:
+        """How many judgements of each cell's items are taken."""
+        return {row[0]: row[1] for row in self.connection.execute(sql.TAKEN_BY_CELL, {"study": study_id})}
+
+    def verdicts(self, study_id: int, after: int) -> list[Verdict]:
+        """The first verdicts on pairs with a number above `after`."""
+        rows = self.connection.execute(sql.VERDICTS, {"study": study_id, "after": after})
+        return [Verdict(*row) for row in rows]
 
     def members(self, study_id: int) -> int:
         """How many annotators work in a study and are not paused."""
@@ -332,8 +378,19 @@ class Desk:
         }
         self.connection.execute(insert(sql.events).values(values))
 
+    def pause(self, study_id: int, member: Member, reason: str, words: str) -> None:
+        """Stop a member; what they hold goes back to the pool, and the administrator is told in `words`."""
+        self.change_member(member, paused_at=self.now, pause_reason=reason)
+        self.release(self.held(member))
+        self.tell(study_id, member, "paused", words)
+
     def _expire(self, study_id: int) -> None:
         """Return the items to the pool whose lease ran out."""
+        key = ("expired", study_id)
+        checked: datetime = self.memory.get(key, datetime.min.replace(tzinfo=UTC))
+        if abs(self.now - checked) < CHECK_LEASES_EVERY:
+            return
+        self.memory[key] = self.now
         late = self.connection.execute(sql.LATE, {"study": study_id, "now": self.now}).all()
         for row in late:
             if row.kind == STUDY_KIND and row.occasion == 0:

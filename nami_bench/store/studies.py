@@ -8,7 +8,7 @@ from nami_bench.store import convert
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
-from nami_bench.store.items import refresh_items
+from nami_bench.store.items import check_strata, refresh_items
 from nami_bench.store.tables import StudyModelRow, StudyRow
 
 
@@ -42,6 +42,7 @@ class Studies:
             session.add(row)
             session.flush()
             session.refresh(row)
+            check_strata(session, row.prompt_set_id, study)
             refresh_items(session, row)
 
     def study(self, name: str) -> Study:

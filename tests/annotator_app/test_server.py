@@ -261,7 +261,7 @@ def test_no_byte_of_a_session_tells_the_model(bench: Any, login: Callable[[str],
         re.findall(r'(?:src|href)="\.?/?((?:assets|app|static)/[^"]+|theme\.css[^"]*)"', page.text)
     ):
         assert fetch(ada, f"/{asset}").status_code == 200
-    for own in ("app/rate.js", "theme.css", "login", "favicon.ico"):
+    for own in ("app/rate.js", "login", "favicon.ico"):
         assert fetch(ada, f"/{own}").status_code == 200
     state = fetch(ada, "/session").json()
     for number in range(11):
@@ -285,7 +285,7 @@ def test_no_byte_of_a_session_tells_the_model(bench: Any, login: Callable[[str],
 
 def test_the_page_fetches_nothing_from_elsewhere(login: Callable[[str], httpx.Client]) -> None:
     page = login("ada").get("/")
-    assert "default-src 'self'" in page.headers["content-security-policy"]
+    assert "default-src 'none'; script-src 'self';" in page.headers["content-security-policy"]
     loaded = re.findall(r'<(?:script|link|img|iframe)[^>]+(?:src|href)="([^"]+)"', page.text)
     assert loaded
     assert not [address for address in loaded if re.match(r"(https?:)?//", address)]
