@@ -30,7 +30,7 @@ _ROUTES = re.compile(
     rf"(?P<public>(GET|HEAD) /(login|favicon\.ico|app/{_FILE})"
     r"|POST /(login|logout))"
     r"|(?P<annotator>(GET|HEAD) /|GET /session|GET /item/[\w-]+/before"
-    r"|POST /item/[\w-]+|GET /image/[\w.-]+)"
+    r"|POST /item/[\w-]+|GET /image/[\w.-]+|GET /leaderboard)"
     rf"|(?P<administrator>(GET|HEAD) /admin/?|GET /admin/(overview|ratings\.csv|leaderboard|theme\.css)"
     rf"|GET /admin/(assets|static)/{_FILE}|POST /admin/(pause|resume|annotators))"
 )

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from annotator_app.access import Gate
+from annotator_app.admin_routes import add_admin_routes
 from annotator_app.login import add_login
 from annotator_app.routes import add_routes
 from annotator_app.views import STATIC, add_pages
@@ -25,6 +26,7 @@ _STATUS = {
     "reused_client_token": 409,
     "answered": 409,
     "paused": 409,
+    "closed": 409,
     "withdrawn": 410,
     "address_expired": 410,
 }
@@ -38,6 +40,7 @@ def build_app(store: Store, images_dir: Path, study: Study) -> FastAPI:
     _handle_errors(app)
     add_login(app, store, study)
     add_routes(app, store, images_dir, study.name)
+    add_admin_routes(app, store, study.name)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
     add_pages(app, study)
     return app

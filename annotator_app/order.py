@@ -27,6 +27,9 @@ from nami_bench.store import STUDY_KIND, Desk, ListedItem, Member
 WINDOW = 8
 """So many items of a cell are asked about at once."""
 
+CHOICE = 32
+"""Among so many of the least taken items of a cell, an annotator's own order decides."""
+
 
 @dataclass
 class StudyIndex:
@@ -37,7 +40,6 @@ class StudyIndex:
     checks: dict[str, list[ListedItem]] = field(default_factory=lambda: defaultdict(list))
     full: set[int] = field(default_factory=set)
     last: int = 0
-    version: int = 0
 
     def add(self, items: Iterable[ListedItem]) -> None:
         """Take up items, which must come in order of their numbers."""
@@ -81,11 +83,9 @@ def stratum_of(cell: str) -> str:
     return cell.partition(":")[2]
 
 
-def index_of(desk: Desk, study_id: int, version: int) -> StudyIndex:
+def index_of(desk: Desk, study_id: int) -> StudyIndex:
     """The study's items, brought up to date."""
-    index = desk.memory.get(("index", study_id))
-    if not isinstance(index, StudyIndex) or index.version != version:
-        index = desk.memory[("index", study_id)] = StudyIndex(version=version)
+    index: StudyIndex = desk.memory.setdefault(("index", study_id), StudyIndex())
     index.add(desk.listed(study_id, index.last))
     return index
 
@@ -105,9 +105,10 @@ def next_item(
     for missed, cell in enumerate(_cells_in_turn(study, annotator, index, given)):
         if missed == 2:  # many cells may be full by now: learn which, once
             index.full = desk.full(study_id, study.overlap)
-        found = _next_in_cell(desk, study_id, study, annotator, index, given, cell)
+        find = least_taken if study.panel == Panel.SPREAD else _next_in_queue
+        found = find(desk, study_id, study, annotator, index, given, cell)
         if found is not None:
-            return index.items[found]
+            return found
     return None
 
 
@@ -129,11 +130,9 @@ def _cells_in_turn(study: Study, annotator: str, index: StudyIndex, given: Given
     return iter(sorted((c for c, ids in index.cells.items() if given.by_cell[c] < len(ids)), key=turn))
 
 
-def _next_in_cell(
+def _next_in_queue(
     desk: Desk, study_id: int, study: Study, annotator: str, index: StudyIndex, given: Given, cell: str
-) -> int | None:
-    if study.panel == Panel.SPREAD:
-        return _least_taken(desk, study_id, study, annotator, index, given, cell)
+) -> ListedItem | None:
     queue = _queue(study, annotator, index, given, cell)
     while queue and (queue[-1] in given.items or queue[-1] in index.full):
         queue.pop()
@@ -143,7 +142,7 @@ def _next_in_cell(
         free = desk.free(part, study.overlap) if part else set()
         for item in part:
             if item in free:
-                return item
+                return index.items[item]
     return None
 
 
@@ -158,10 +157,11 @@ def _queue(study: Study, annotator: str, index: StudyIndex, given: Given, cell: 
     return given.queues[key]
 
 
-def _least_taken(
+def least_taken(
     desk: Desk, study_id: int, study: Study, annotator: str, index: StudyIndex, given: Given, cell: str
-) -> int | None:
-    for limit in (256, len(index.cells[cell])):
+) -> ListedItem | None:
+    """The item of a cell that the fewest were given, and not this annotator; the own order among equals."""
+    for limit in (CHOICE, len(index.cells[cell])):
         free = [
             (taken, item)
             for item, taken in desk.free_in_cell(study_id, cell, study.overlap, limit)
@@ -170,8 +170,8 @@ def _least_taken(
         if free:
             least = min(free)[0]
             return min(
-                (item for taken, item in free if taken == least),
-                key=lambda item: item_rank(study.seed, annotator, index.items[item]),
+                (index.items[item] for taken, item in free if taken == least),
+                key=lambda item: item_rank(study.seed, annotator, item),
             )
     return None
 

@@ -29,8 +29,7 @@ def of(
     desk: Desk, study_id: int, study: Study, member: Member, index: StudyIndex, given: Given, phase: str
 ) -> Progress:
     """The member's progress in the work, or in what comes before it."""
-    durations = [s.duration_ms for s in desk.recent(member, PACE_ITEMS) if s.duration_ms is not None]
-    pace = int(median(durations)) if durations else None
+    pace = _pace(desk, member)
     today = member.done_on(desk.now.date().isoformat())
     if phase in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
         done, total = len(desk.answered(member, phase)), len(index.checks[phase])
@@ -39,6 +38,19 @@ def of(
     else:
         done, total = member.done, _total(desk, study_id, study, member, index, given)
     return Progress(done, max(done, total), today, pace)
+
+
+def _pace(desk: Desk, member: Member) -> int | None:
+    """Median time per item; what other workers recorded is taken note of every RECOUNT_EVERY items."""
+    key = ("pace", member.id)
+    counted_at: int
+    pace: int | None
+    counted_at, pace = desk.memory.get(key, (-RECOUNT_EVERY, None))
+    if member.done - counted_at >= RECOUNT_EVERY or member.done < PACE_ITEMS:
+        durations = [s.duration_ms for s in desk.recent(member, PACE_ITEMS) if s.duration_ms is not None]
+        pace = int(median(durations)) if durations else None
+        desk.memory[key] = (member.done, pace)
+    return pace
 
 
 def _total(desk: Desk, study_id: int, study: Study, member: Member, index: StudyIndex, given: Given) -> int:
@@ -57,8 +69,9 @@ def _own_items(desk: Desk, study_id: int, study: Study, member: Member, given: G
     """The study's own items that the member was given or may still get."""
     items, full, taken = desk.capacity(study_id, study.overlap)
     most = items - full + desk.full_and_seen(member, study.overlap)
-    if study.panel == Panel.SPREAD:
-        left = items * study.overlap - taken
+    if study.panel == Panel.SPREAD or study.is_adaptive:
+        wanted = study.pairs.comparisons if study.is_adaptive else items * study.overlap
+        left = max(0, wanted - taken)
         most = min(most, len(given.own) + -(-left // desk.members(study_id)))
     if study.items_per_annotator:
         most = min(most, study.items_per_annotator)

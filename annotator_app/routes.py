@@ -1,4 +1,4 @@
-"""The routes of annotation work: session, items, images. What they speak is in docs/annotation-http.md.
+"""The routes of annotation work: session, items, images.
 
 They have nothing to do with Gradio: no event queue, no file cache and no session state of Gradio's is in the
 way of an answer.
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from annotator_app.answers import CANNOT_JUDGE, MAX_CLIENT_TOKEN, MAX_COMMENT, MAX_DURATION_MS, Answers
@@ -48,19 +48,19 @@ def add_routes(app: FastAPI, store: Store, images_dir: Path, study: str) -> None
         return session_of(request.state.annotator)
 
     @app.get("/session")
-    async def enter(request: Request) -> dict[str, Any]:
+    async def enter(request: Request) -> JSONResponse:
         view = await asyncio.wrap_future(session(request).state_later())
         now = await asyncio.to_thread(store.study, study)
         who = {"annotator": request.state.annotator, "role": request.state.role}
-        return {**who, "study": study_json(now), **view_json(view)}
+        return JSONResponse({**who, "study": study_json(now), **view_json(view)})
 
     @app.post("/item/{token}")
-    async def submit(request: Request, token: str, sent: Submission) -> dict[str, Any]:
+    async def submit(request: Request, token: str, sent: Submission) -> JSONResponse:
         answers = Answers(
             sent.client_token, sent.values, sent.reasons, sent.flag, sent.comment, sent.duration_ms
         )
         view = await asyncio.wrap_future(session(request).submit_later(token, answers))
-        return view_json(view)
+        return JSONResponse(view_json(view))
 
     @app.get("/item/{token}/before")
     def before(request: Request, token: str) -> dict[str, Any]:

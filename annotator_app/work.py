@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from annotator_app import order, planting, progress, rules
-from annotator_app.answers import Answers, Verdict, check_answers, judge
+from annotator_app import order, pairing, planting, progress, rules
+from annotator_app.answers import Answers, Verdict, check_answers, judge, kept_answers
 from nami_bench.domain import CheckKind
 from nami_bench.errors import RefusedError
 from nami_bench.store import COMPLETED, EXPIRED, OPEN, Desk, Lease, ListedItem, Sent, count_answers
@@ -46,9 +46,9 @@ class Turn:
     def __init__(self, desk: Desk, study: str, annotator: str) -> None:
         self.desk = desk
         self.annotator = annotator
-        self.study_id, version, self.study = desk.study(study)
+        self.study_id, self.study = desk.study(study)
         self.member = self.before = desk.member(self.study_id, annotator)
-        self.index = order.index_of(desk, self.study_id, version)
+        self.index = order.index_of(desk, self.study_id)
         self.given = order.given_to(desk, self.member, self.index)
         self.lease_time = timedelta(minutes=self.study.lease_minutes)
 
@@ -75,7 +75,7 @@ class Turn:
         if sent is not None:
             if sent.assignment_id != lease.id:
                 raise RefusedError("reused_client_token", "this client_token was used for another item")
-            return self.state(returning=False)
+            return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
         check_answers(self.study, answers)
         if lease.state == COMPLETED:
             feedback = self._correct(lease, answers)
@@ -98,6 +98,8 @@ class Turn:
             raise RefusedError("paused", "your work is paused: the organizer knows and will write to you")
         if lease.withdrawn:
             raise RefusedError("withdrawn", "this item is not asked about any more: go on with the next one")
+        if lease.state != OPEN and (closed := self._closed()):
+            raise RefusedError("closed", closed[2])
         if lease.state != OPEN and not self._may_return(lease):
             raise RefusedError(
                 "taken_over",
@@ -112,7 +114,14 @@ class Turn:
             return None
         if lease.kind == CheckKind.QUALIFICATION:
             self._qualify()
-        return None if verdict is None else Feedback(verdict, self.index.items[lease.item_id].feedback)
+        return self._feedback(lease, kept_answers(answers))
+
+    def _feedback(self, lease: Lease, answers: Mapping[str, Any]) -> Feedback | None:
+        """What is said after an item that comes before the work."""
+        verdict = None if lease.is_work else self._verdict(lease, answers)
+        if verdict is None:
+            return None
+        return Feedback(verdict, self.index.items[lease.item_id].feedback)
 
     def _correct(self, lease: Lease, answers: Answers) -> Feedback | None:
         if not lease.is_work:
@@ -124,7 +133,7 @@ class Turn:
         return None
 
     def _send(self, lease: Lease, answers: Answers, revision: int) -> Verdict | None:
-        kept = {"values": dict(answers.values), "reasons": dict(answers.reasons)}
+        kept = kept_answers(answers)
         self.desk.send(
             lease,
             answers.client_token,
@@ -170,7 +179,7 @@ class Turn:
         if needed := rules.evidence_needed(checks):
             recent = [s for s in self.desk.recent(self.member, needed) if s.id > self.member.checked_from]
         if reason := rules.reason_to_pause(checks, recent, golds):
-            self.pause(reason)
+            self._pause(reason)
 
     def _qualify(self) -> None:
         items = self.index.checks[CheckKind.QUALIFICATION]
@@ -181,7 +190,7 @@ class Turn:
         if share >= self.study.checks.pass_mark:
             self._set_qualified()
         else:
-            self.pause(
+            self._pause(
                 f"passed {sum(passed)} of {len(passed)} qualification items, "
                 f"{self.study.checks.pass_mark:.0%} are asked for"
             )
@@ -190,12 +199,9 @@ class Turn:
         self.member = replace(self.member, qualified=True)
         self.desk.change_member(self.member, qualified_at=self.desk.now)
 
-    def pause(self, reason: str) -> None:
-        """Give this annotator nothing more until an administrator resumes them; nothing is deleted."""
+    def _pause(self, reason: str) -> None:
         self.member = replace(self.member, paused=reason)
-        self.desk.change_member(self.member, paused_at=self.desk.now, pause_reason=reason)
-        self.desk.release(self.desk.held(self.member))
-        self.desk.tell(self.study_id, self.member, "paused", f"{self.annotator} was paused: {reason}")
+        self.desk.pause(self.study_id, self.member, reason, f"{self.annotator} was paused: {reason}")
 
     # -- giving out --------------------------------------------------------------------------------
 
@@ -208,9 +214,7 @@ class Turn:
             held = self.desk.held(self.member) if back else held
         elif any(one.expires_at - self.desk.now < self.lease_time * 0.9 for one in held):
             self.desk.renew(held, self.lease_time)
-        if len(held) <= AHEAD:
-            self._fill_hands(phase, AHEAD + 1 - len(held))
-            held = self.desk.held(self.member)
+        held += self._fill_hands(phase, AHEAD + 1 - len(held))
         if not held and phase == "work":
             phase = "waiting" if self._others_hold_some() else "finished"
         return phase, held
@@ -231,37 +235,45 @@ class Turn:
             self._set_qualified()
         return "work"
 
-    def _fill_hands(self, phase: str, count: int) -> None:
+    def _fill_hands(self, phase: str, count: int) -> list[Lease]:
         """Give out up to `count` items."""
-        if phase == "work":
-            for _ in range(count):
-                if not self._give_next():
-                    break
-        else:
+        if phase != "work":
             new = [item for item in self.index.checks[phase] if item.id not in self.given.items]
-            for item in new[:count]:
-                self._give(item)
+            return [self._give(item) for item in new[: max(0, count)]]
+        leases: list[Lease] = []
+        while len(leases) < count and (lease := self._give_next()):
+            leases.append(lease)
+        return leases
 
-    def _give_next(self) -> bool:
-        """Give out one item of the work itself; whether there was one."""
-        own = order.next_item(self.desk, self.study_id, self.study, self.annotator, self.index, self.given)
+    def _give_next(self) -> Lease | None:
+        """Give out one item of the work itself, if there is one."""
+        own, choice = self._next_own()
         limit = self.study.items_per_annotator
         if own is None or (limit and len(self.given.own) >= limit):
-            return False
+            return None
         position = self.member.shown + 1
         item, occasion = own, 0
         for kind in planting.planted_at(self.study.seed, self.annotator, position, self.study.checks):
             find = order.next_check if kind == CheckKind.GOLD else order.next_repeat
             planted = find(self.study, self.annotator, self.index, self.given)
             if planted is not None:
-                item, occasion = planted, int(kind == "repeat")
+                item, occasion, choice = planted, int(kind == "repeat"), None
                 break
-        self._give(item, occasion=occasion, position=position)
         self.member = replace(self.member, shown=position)
-        return True
+        return self._give(item, occasion=occasion, position=position, choice=choice)
 
-    def _give(self, item: ListedItem, *, occasion: int = 0, position: int = 0) -> None:
-        assignment_id = self.desk.give(
+    def _next_own(self) -> tuple[ListedItem | None, dict[str, Any] | None]:
+        """The study's next item, and why it was chosen where the study is adaptive."""
+        place = (self.desk, self.study_id, self.study, self.annotator, self.index, self.given)
+        if not self.study.is_adaptive:
+            return order.next_item(*place), None
+        found = pairing.next_pair(*place)
+        return (None, None) if found is None else (found[0], found[1].record())
+
+    def _give(
+        self, item: ListedItem, *, occasion: int = 0, position: int = 0, choice: dict[str, Any] | None = None
+    ) -> Lease:
+        lease = self.desk.give(
             self.study_id,
             self.member,
             item,
@@ -269,8 +281,10 @@ class Turn:
             occasion=occasion,
             swapped=self._swapped(item, occasion),
             position=position,
+            choice=choice,
         )
-        self.given.add(assignment_id, item, occasion)
+        self.given.add(lease.id, item, occasion)
+        return lease
 
     def _swapped(self, item: ListedItem, occasion: int) -> bool:
         if len(item.models) == 1:

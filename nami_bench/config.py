@@ -2,14 +2,16 @@
 
 import os
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from nami_bench.domain import Criterion, Study
+from nami_bench.domain import CheckItem, CheckKind, Checks, Criterion, CriterionText, Pairs, Study
 from nami_bench.errors import InputError, StorageError, VersionError
 
 WORKSPACE_FORMAT = 1
@@ -183,6 +185,10 @@ def _adapter(target: Any) -> Any:
     return TypeAdapter(target | None, config=ConfigDict(extra="forbid"))
 
 
+Texts = str | Mapping[str, str]
+"""Words in the study's first language, or by language."""
+
+
 @dataclass(frozen=True, slots=True)
 class _StudySection:
     name: str
@@ -192,7 +198,24 @@ class _StudySection:
     overlap: int = 5
     samples: int = 1
     seed: int = 0
-    instructions: str = ""
+    instructions: Texts = ""
+    panel: str = "crossed"
+    control: str = "slider"
+    languages: tuple[str, ...] = ("en",)
+    strata: Mapping[str, int] | tuple[str, ...] = ()
+    opens: datetime | None = None
+    closes: datetime | None = None
+    items_per_annotator: int = 0
+    break_every: int = 50
+    lease_minutes: float = 30.0
+    live_leaderboard: str = "administrators"
+    canvas: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _TextSection:
+    label: str = ""
+    anchors: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,12 +225,28 @@ class _CriterionSection:
     minimum: float = 0.0
     maximum: float = 100.0
     anchors: Mapping[str, str] | None = None
+    step: float | None = None
+    label: str = ""
+    texts: Mapping[str, _TextSection] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _CheckSection:
+    kind: CheckKind
+    prompt: str
+    models: tuple[str, ...]
+    expected: Mapping[str, tuple[float, float] | str]
+    sample: int = 0
+    feedback: Texts = ""
 
 
 @dataclass(frozen=True, slots=True)
 class _StudyFile:
     study: _StudySection
     criterion: tuple[_CriterionSection, ...]
+    checks: Checks = field(default_factory=Checks)
+    pairs: Pairs = field(default_factory=Pairs)
+    check: tuple[_CheckSection, ...] = ()
 
 
 def load_study(
@@ -217,28 +256,66 @@ def load_study(
     prompt_set: str | None = None,
     models: tuple[str, ...] = (),
 ) -> Study:
-    """Read a study's TOML file; the keyword arguments win over its `[study]` section."""
-    parsed = validated(_StudyFile, load_toml(path), str(path))
-    section = parsed.study
-    chosen_set = prompt_set or section.prompts
-    if not chosen_set:
-        raise InputError(f"{path}: study.prompts names no prompt set: add it or pass --prompts SET")
-    return Study(
-        name=name or section.name,
-        prompt_set=chosen_set,
-        models=models or section.models,
-        criteria=_criteria(parsed, path),
-        mode=section.mode,
-        overlap=section.overlap,
-        samples=section.samples,
-        seed=section.seed,
-        instructions={"en": section.instructions} if section.instructions else {},
-    )
+    """Read a study's TOML file; the keyword arguments win over its `[study]` section.
+
+    Raises InputError that names the file, and the key where one is wrong.
+    """
+    with naming_errors(path):
+        parsed = validated(_StudyFile, load_toml(path), "")
+        section = asdict(parsed.study)
+        first = parsed.study.languages[0] if parsed.study.languages else "en"
+        chosen_set = prompt_set or section.pop("prompts")
+        if not chosen_set:
+            raise InputError("study.prompts names no prompt set: add it or pass --prompts SET")
+        section.pop("prompts", None)
+        strata = section.pop("strata")
+        return Study(
+            **{
+                **section,
+                "name": name or section["name"],
+                "models": models or section["models"],
+                "instructions": _by_language(section["instructions"], first),
+            },
+            prompt_set=chosen_set,
+            strata=dict(strata) if isinstance(strata, Mapping) else dict.fromkeys(strata, 0),
+            criteria=_criteria(parsed),
+            checks=parsed.checks,
+            pairs=parsed.pairs,
+            check_items=tuple(_check_item(check, first) for check in parsed.check),
+        )
 
 
 def load_criteria(path: Path) -> tuple[Criterion, ...]:
     """Only the criteria of a study's TOML file."""
-    return _criteria(validated(_StudyFile, load_toml(path), str(path)), path)
+    with naming_errors(path):
+        return _criteria(validated(_StudyFile, load_toml(path), ""))
+
+
+@contextmanager
+def naming_errors(path: Path) -> Iterator[None]:
+    """Let every InputError begin with the file it is about."""
+    try:
+        yield
+    except InputError as error:
+        words = str(error).removeprefix(": ")
+        raise InputError(words if str(path) in words else f"{path}: {words}") from error
+
+
+def _check_item(section: _CheckSection, first_language: str) -> CheckItem:
+    return CheckItem(
+        kind=section.kind,
+        prompt_id=section.prompt,
+        models=section.models,
+        expected=section.expected,
+        sample=section.sample,
+        feedback=_by_language(section.feedback, first_language),
+    )
+
+
+def _by_language(texts: Texts, first_language: str) -> dict[str, str]:
+    if isinstance(texts, str):
+        return {first_language: texts} if texts.strip() else {}
+    return dict(texts)
 
 
 def nami_1k_study_file() -> Path:
@@ -246,12 +323,27 @@ def nami_1k_study_file() -> Path:
     return Path(str(files("nami_bench") / "data" / "nami-1k-study.toml"))
 
 
-def _criteria(parsed: _StudyFile, path: Path) -> tuple[Criterion, ...]:
-    criteria = []
-    for section in parsed.criterion:
-        try:
-            anchors = {float(at): words for at, words in (section.anchors or {}).items()}
-        except ValueError as error:
-            raise InputError(f"{path}: criterion {section.name!r}: anchors must be numbers") from error
-        criteria.append(Criterion(section.name, section.weight, section.minimum, section.maximum, anchors))
-    return tuple(criteria)
+def _criteria(parsed: _StudyFile) -> tuple[Criterion, ...]:
+    return tuple(
+        Criterion(
+            section.name,
+            section.weight,
+            section.minimum,
+            section.maximum,
+            _anchors(section.name, section.anchors),
+            section.step,
+            section.label,
+            {
+                language: CriterionText(text.label, _anchors(section.name, text.anchors))
+                for language, text in (section.texts or {}).items()
+            },
+        )
+        for section in parsed.criterion
+    )
+
+
+def _anchors(criterion: str, words: Mapping[str, str] | None) -> dict[float, str]:
+    try:
+        return {float(at): text for at, text in (words or {}).items()}
+    except ValueError as error:
+        raise InputError(f"criterion {criterion!r}: anchors must be numbers") from error

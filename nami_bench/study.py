@@ -265,7 +265,7 @@ class Study:
                 )
         if self.opens is not None and self.closes is not None and self.opens >= self.closes:
             raise InputError(f"study {self.name!r}: it closes before it opens")
-        if self.pairs.choice == "adaptive" and self.mode == Mode.PAIRWISE and not self.pairs.comparisons:
+        if self.is_adaptive and not self.pairs.comparisons:
             raise InputError(f"study {self.name!r}: adaptive pairs need pairs.comparisons, at which to end")
 
     def _check_languages(self) -> None:
@@ -307,6 +307,11 @@ class Study:
             if criterion.name == name:
                 return criterion
         raise UnknownNameError("criterion", name, [c.name for c in self.criteria])
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Whether what was judged decides on the next pair."""
+        return self.mode == Mode.PAIRWISE and self.pairs.choice == "adaptive"
 
     def checks_of(self, kind: CheckKind) -> tuple[CheckItem, ...]:
         """The items with known answers of one kind, in the file's order."""

@@ -1,15 +1,14 @@
 """Human scores: from ratings to a mean for each criterion and a weighted total."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
-from evaluation.human.table import IMAGE
-from nami_bench.domain import Criterion
-from nami_bench.errors import InputError, UnknownNameError
-
-_RATER = [*IMAGE, "annotator"]
+from evaluation.human.estimates import estimate_scores
+from evaluation.human.ratings_array import Integers, RatingsArray
+from nami_bench.domain import Criterion, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +41,27 @@ class ModelScores:
 def score_models(
     table: pd.DataFrame, criteria: Sequence[Criterion], models: Sequence[str] | None = None
 ) -> list[ModelScores]:
-    """Score `models`, rated or not (default: those in the table, by name).
+    """`model_scores` of a tidy table; see `RatingsArray.from_table` for `models` and errors."""
+    return model_scores(RatingsArray.from_table(table, criteria, models))
 
-    `table` is the tidy table (see `evaluation.human.table`) of one study, or of a part of its prompts: a
-    stratum, a tag.
+
+def model_scores(ratings: RatingsArray) -> list[ModelScores]:
+    """The scores of all models, rated or not, in their order.
 
     A criterion's score is the mean over images of each image's mean over its annotators: what is
     estimated is the model's mean over prompts, so an image that more annotators happened to rate must
     not weigh more. In a crossed design without missing values it equals the mean over all ratings.
-
-    Raises InputError for criteria that cannot give a total, UnknownNameError for a criterion in the
-    table that is not among them.
     """
-    check_criteria(criteria)
-    known = [c.name for c in criteria]
-    for name in table["criterion"].unique():
-        if name not in known:
-            raise UnknownNameError("criterion", str(name), known)
-    means, counts = _criterion_means(table), _counts(table, len(criteria))
-    scores = []
-    for model in sorted(map(str, table["model"].unique())) if models is None else models:
-        values = {c.name: _rescaled(means.get((model, c.name)), c) for c in criteria}
-        scores.append(ModelScores(model, values, total_score(values, criteria), **counts.get(model, {})))
-    return scores
+    scores = estimate_scores(ratings).scores
+    known = [[None if np.isnan(score) else score for score in row] for row in scores.tolist()]
+    names = [c.name for c in ratings.criteria]
+    counts = _counts(ratings)
+    return [
+        ModelScores(
+            model, dict(zip(names, row, strict=False)), row[-1], **dict(zip(counts, numbers, strict=True))
+        )
+        for model, row, *numbers in zip(ratings.models, known, *counts.values(), strict=True)
+    ]
 
 
 def total_score(means: Mapping[str, float | None], criteria: Sequence[Criterion]) -> float | None:
@@ -81,51 +78,41 @@ def total_score(means: Mapping[str, float | None], criteria: Sequence[Criterion]
     return total / sum(weight for weight, _ in weighted)
 
 
-def check_criteria(criteria: Sequence[Criterion]) -> None:
-    """Raise InputError unless there are criteria, each once, of which one carries weight."""
-    names = [c.name for c in criteria]
-    if not names or len(set(names)) != len(names):
-        raise InputError("the criteria must be at least one, each once")
-    if not any(c.weight > 0 for c in criteria):
-        raise InputError("the criteria's weights are all zero: there would be no total")
+def prompt_groups(prompts: Iterable[Prompt], by: str) -> dict[str, tuple[str, ...]]:
+    """Ids of the prompts by "stratum", by GenEval's "task", or by the value of a tag.
+
+    Prompts without a task or the tag are in no group: score each group with `RatingsArray.of_prompts`.
+    """
+    groups: dict[str, list[str]] = {}
+    for prompt in prompts:
+        name = {"stratum": prompt.stratum, "task": prompt.task}.get(by, prompt.tags.get(by))
+        if name is not None:
+            groups.setdefault(name, []).append(prompt.id)
+    return {name: tuple(ids) for name, ids in groups.items()}
 
 
-def _rescaled(mean: float | None, criterion: Criterion) -> float | None:
-    # Rescaling is linear, so the mean may be rescaled instead of every value.
-    return None if mean is None else criterion.rescale(mean)
-
-
-def _criterion_means(table: pd.DataFrame) -> dict[tuple[str, str], float]:
-    """Mean on the criterion's own scale by (model, criterion); without a value there is no entry."""
-    valued = table[table["value"].notna()]
-    by_image = valued.groupby(["criterion", *IMAGE], observed=True, sort=False)["value"].mean()
-    means = by_image.groupby(["model", "criterion"], observed=True, sort=False).mean().reset_index()
-    keys = zip(means["model"].astype(str), means["criterion"].astype(str), strict=True)
-    return dict(zip(keys, means["value"].tolist(), strict=True))
-
-
-def _counts(table: pd.DataFrame, criteria: int) -> dict[str, dict[str, int]]:
-    """The counts of `ModelScores` by model; `criteria` is how many each annotator is asked for."""
-    valued = table[table["value"].notna()]
-    raters = table[_RATER].drop_duplicates()
-    per_image = raters.groupby(list(IMAGE), observed=True, sort=False).size().reset_index(name="raters")
-    least = per_image.groupby("model", observed=True)["raters"].min().to_dict()
-    ratings, values, asked = _by_model(table), _by_model(valued), _by_model(raters)
-    images = _by_model(valued[list(IMAGE)].drop_duplicates())
-    annotators = _by_model(raters[["model", "annotator"]].drop_duplicates())
+def _counts(ratings: RatingsArray) -> dict[str, list[int]]:
+    """The counts of `ModelScores`, each by model."""
+    models, image = len(ratings.models), ratings.image()
+    valid = ~np.isnan(ratings.values)
+    first = np.flatnonzero(np.diff(image, prepend=-1))
+    model_of_image = ratings.model[first]
+    rated = np.add.reduceat(valid.any(axis=1).astype(np.int64), first) > 0 if len(first) else first > 0
+    raters = np.unique(ratings.model * (len(ratings.annotators) + 1) + ratings.annotator)
+    least = np.full(models, len(ratings.annotators) + 1)
+    np.minimum.at(least, model_of_image, np.bincount(image)[: len(first)])
+    values, withheld = (_by_model(ratings.model, x.sum(axis=1), models) for x in (valid, ratings.withheld))
+    asked = len(ratings.criteria) * np.bincount(ratings.model, minlength=models)
+    annotators = np.bincount(raters // (len(ratings.annotators) + 1), minlength=models)
     return {
-        model: {
-            "values": values.get(model, 0),
-            "withheld": ratings[model] - values.get(model, 0),
-            "absent": criteria * asked[model] - ratings[model],
-            "images": images.get(model, 0),
-            "annotators": annotators[model],
-            "least_annotators": int(least[model]),
-        }
-        for model in ratings
+        "values": values.tolist(),
+        "withheld": withheld.tolist(),
+        "absent": (asked - values - withheld).tolist(),
+        "images": np.bincount(model_of_image[rated], minlength=models).tolist(),
+        "annotators": annotators.tolist(),
+        "least_annotators": np.where(annotators > 0, least, 0).tolist(),
     }
 
 
-def _by_model(rows: pd.DataFrame) -> dict[str, int]:
-    sizes = rows.groupby("model", observed=True).size()
-    return dict(zip(sizes.index.astype(str), sizes.tolist(), strict=True))
+def _by_model(model: Integers, numbers: Integers, models: int) -> Integers:
+    return np.bincount(model, weights=numbers, minlength=models).astype(np.int64)

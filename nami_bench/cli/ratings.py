@@ -12,7 +12,8 @@ def ratings() -> None:
     """Human ratings as CSV, one line for each value.
 
     Columns: study, annotator, model, prompt_id, sample, criterion, value, and optionally reason, duration_ms,
-    created_at. Where an annotator could not judge, value is empty and reason says why.
+    created_at. Where an annotator could not judge, value is empty and reason says why. Comparisons have
+    left, right (models as they stood) and outcome (left, tie, right, both_bad) in place of model and value.
     """
 
 
@@ -25,13 +26,22 @@ def import_(file: Path) -> None:
     that are recorded already are passed over.
     """
     from evaluation.human.table import table_ratings
+    from nami_bench.leaderboard.comparisons_file import is_comparisons_file, read_comparisons
     from nami_bench.leaderboard.ratings_file import read_ratings
 
     with open_bench() as bench:
+        if is_comparisons_file(file):
+            found = read_comparisons(file)
+            added = bench.store.add_comparisons(found)
+            _say_recorded("comparisons", added, len(found) - added)
+            return
         table = read_ratings(file, lambda study: bench.store.study(study).criteria)
         added = bench.store.add_ratings(table_ratings(table))
-    known = len(table) - added
-    say(f"recorded {added} ratings" + (f"; {known} were recorded already" if known else ""))
+    _say_recorded("ratings", added, len(table) - added)
+
+
+def _say_recorded(what: str, added: int, known: int) -> None:
+    say(f"recorded {added} {what}" + (f"; {known} were recorded already" if known else ""))
 
 
 @ratings.command("export", epilog="Example: nami-bench ratings export --study pilot -o ratings.csv")
@@ -44,13 +54,19 @@ def import_(file: Path) -> None:
     help="File to write; default: stdout.",
 )
 def export(study: str | None, output: Path | None) -> None:
-    """Write a study's ratings: the last of each, where an annotator corrected one."""
+    """Write a study's ratings or comparisons: the last of each, where an annotator corrected one."""
     from evaluation.human.table import ratings_table
     from nami_bench.errors import InputError
+    from nami_bench.leaderboard.comparisons_file import comparisons_csv
     from nami_bench.leaderboard.from_store import choose_study
     from nami_bench.leaderboard.ratings_file import ratings_csv
 
     with open_bench() as bench:
+        if study is not None and bench.store.study(study).mode == "pairwise":
+            compared = bench.store.comparisons(study)
+            write_or_print(output, comparisons_csv(compared))
+            say(f"study {study}: {len(compared)} comparisons")
+            return
         chosen, found = choose_study(bench.store, study)
     if chosen is None:
         raise InputError("there is no study yet: make one with `nami-bench study create`")

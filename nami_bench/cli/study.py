@@ -1,15 +1,19 @@
 """`nami-bench study`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
 
+if TYPE_CHECKING:
+    from nami_bench.domain import Study
+
 
 @click.group()
 def study() -> None:
-    """Annotation studies: criteria, weights, anchors, overlap."""
+    """Annotation studies: criteria, weights, anchors, overlap, checks. docs/studies.md has all keys."""
 
 
 @study.command(
@@ -34,9 +38,43 @@ def create(file: Path | None, name: str | None, prompts: str | None, models: tup
         bench.store.add_study(loaded)
         size = bench.store.study_size(loaded.name)
     say(
-        f"study {loaded.name}: {size} images, {size * loaded.overlap} ratings to come; "
+        f"study {loaded.name}: {size} {_items(loaded)}, {_wanted(loaded, size)} ratings to come; "
         f"next: `nami-bench annotators add NAME`, `nami-bench annotate --study {loaded.name}`"
     )
+
+
+@study.command("change", epilog="Example: nami-bench study change pilot.toml")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--name", help="The study, where it is not called as the file says.")
+@click.option("--prompts", metavar="SET", help="As for `study create`.")
+@click.option("--model", "models", multiple=True, help="As for `study create`.")
+def change(file: Path, name: str | None, prompts: str | None, models: tuple[str, ...]) -> None:
+    """Give a study that exists the protocol of FILE.toml, also while people work on it.
+
+    Models, samples, prompts, overlap and items with known answers may grow; texts, hours, checks and limits
+    may be set at will. All else is refused, for it would make later judgements something else than
+    earlier ones.
+    """
+    from nami_bench.config import load_study
+
+    with open_bench() as bench:
+        loaded = load_study(file, name=name, prompt_set=prompts, models=models)
+        changes = bench.store.change_study(loaded)
+    say(f"study {loaded.name}: " + ("; ".join(changes) or "nothing changed"))
+
+
+@study.command("add-models", epilog="Example: nami-bench study add-models pilot shapes-poor")
+@click.argument("name")
+@click.argument("models", nargs=-1, required=True)
+def add_models(name: str, models: tuple[str, ...]) -> None:
+    """Let more models be judged in a study, also while people work on it."""
+    from dataclasses import replace
+
+    with open_bench() as bench:
+        found = bench.store.study(name)
+        grown = tuple(dict.fromkeys((*found.models, *models)))
+        changes = bench.store.change_study(replace(found, models=grown))
+    say(f"study {name}: " + ("; ".join(changes) or "nothing changed"))
 
 
 @study.command("list", epilog="Example: nami-bench study list --json")
@@ -50,28 +88,150 @@ def list_(as_json: bool) -> None:
     if as_json:
         print_json([asdict(s) for s in studies])
     else:
-        rows = [(s.name, s.mode, s.prompt_set, ", ".join(s.models), s.overlap) for s in studies]
-        print_table(("study", "mode", "prompts", "models", "overlap"), rows)
+        rows = [(s.name, s.mode, s.panel, s.prompt_set, ", ".join(s.models), s.overlap) for s in studies]
+        print_table(("study", "mode", "panel", "prompts", "models", "overlap"), rows)
+
+
+@study.command("show", epilog="Example: nami-bench study show pilot")
+@click.argument("name")
+@json_option
+def show(name: str, as_json: bool) -> None:
+    """A study's protocol in full."""
+    from dataclasses import asdict
+
+    with open_bench() as bench:
+        found = asdict(bench.store.study(name))
+    if as_json:
+        print_json(found)
+        return
+    criteria = found.pop("criteria")
+    checks = found.pop("check_items")
+    print_table(("key", "value"), [(key, _shown(value)) for key, value in found.items()])
+    print_table(
+        ("criterion", "weight", "scale", "anchors"),
+        [
+            (c["name"], c["weight"], f"{c['minimum']:g} to {c['maximum']:g}", _shown(c["anchors"]))
+            for c in criteria
+        ],
+    )
+    if checks:
+        print_table(
+            ("known answer", "prompt", "models", "expected"),
+            [(c["kind"], c["prompt_id"], ", ".join(c["models"]), _shown(c["expected"])) for c in checks],
+        )
 
 
 @study.command("status", epilog="Example: nami-bench study status pilot")
 @click.argument("name")
 @json_option
 def status(name: str, as_json: bool) -> None:
-    """How far a study is: ratings done and wanted, by annotator."""
+    """How far a study is: ratings done and wanted, by stratum, model and annotator."""
     with open_bench() as bench:
         found = bench.store.study(name)
         size, completed = bench.store.study_size(name), bench.store.completed(name)
-    summary = {
+        cells = bench.store.item_progress(name)
+        members = bench.store.member_reports(name)
+    summary: dict[str, Any] = {
         "study": name,
         "images": size,
         "overlap": found.overlap,
-        "wanted": size * found.overlap,
+        "wanted": _wanted(found, size),
         "done": sum(completed.values()),
         "by_annotator": completed,
+        "cells": [
+            {"stratum": c.stratum, "models": c.models, "items": c.items, "done": c.done, "total": c.total}
+            for c in cells
+        ],
+        "paused": {m.name: m.paused for m in members if m.paused is not None},
     }
     if as_json:
         print_json(summary)
         return
-    say(f"{name}: {summary['done']} of {summary['wanted']} image ratings ({size} images x {found.overlap})")
-    print_table(("annotator", "images rated"), completed.items())
+    say(
+        f"{name}: {summary['done']} of {summary['wanted']} ratings ({size} {_items(found)} x {found.overlap})"
+    )
+    print_table(
+        ("stratum", "model", "items", "done", "wanted"),
+        [(c.stratum, " : ".join(c.models), c.items, c.done, c.total) for c in cells],
+    )
+    print_table(
+        ("annotator", "rated", "gold passed", "paused"),
+        [(m.name, completed.get(m.name, 0), f"{m.gold_passed}/{m.gold_seen}", m.paused) for m in members],
+    )
+
+
+@study.command("restore", epilog="Example: nami-bench study restore pilot")
+@click.argument("name")
+def restore(name: str) -> None:
+    """Ask again about images that were withdrawn because they could not be shown."""
+    with open_bench() as bench:
+        count = bench.store.restore_items(name)
+    say(f"study {name}: {count} items are asked about again")
+
+
+@study.command("delete", epilog="Example: nami-bench study delete pilot")
+@click.argument("name")
+def delete(name: str) -> None:
+    """Forget a study that has no ratings yet."""
+    with open_bench() as bench:
+        bench.store.delete_study(name)
+    say(f"study {name} is gone")
+
+
+@study.command("pause", epilog="Example: nami-bench study pause pilot lena --reason 'please call me'")
+@click.argument("name")
+@click.argument("annotator")
+@click.option("--reason", default="by the administrator", show_default=True)
+def pause(name: str, annotator: str, reason: str) -> None:
+    """Give an annotator nothing more in a study; nothing is deleted."""
+    with open_bench() as bench:
+        bench.store.pause_member(name, annotator, reason)
+    say(f"{annotator} is paused in {name}; `nami-bench study resume {name} {annotator}` undoes it")
+
+
+@study.command("resume", epilog="Example: nami-bench study resume pilot lena")
+@click.argument("name")
+@click.argument("annotator")
+def resume(name: str, annotator: str) -> None:
+    """Let a paused annotator go on; a failed qualification counts as passed."""
+    with open_bench() as bench:
+        bench.store.resume_member(name, annotator)
+    say(f"{annotator} can go on in {name}")
+
+
+@study.command("checks", epilog="Example: nami-bench study checks pilot -o checks.csv")
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File to write; default: stdout.",
+)
+def checks(name: str, output: Path | None) -> None:
+    """Answers that the study does not count, as CSV: to gold, qualification and training items and to
+    repeated ones, one line for each criterion."""
+    from annotator_app.admin import check_answers_csv
+    from nami_bench.cli.common import write_or_print
+
+    with open_bench() as bench:
+        found = bench.store.check_answers(name)
+    write_or_print(output, check_answers_csv(found))
+    say(f"study {name}: {len(found)} answers")
+
+
+def _items(found: "Study") -> str:
+    return "pairs" if found.mode == "pairwise" else "images"
+
+
+def _wanted(found: "Study", size: int) -> int:
+    most = size * found.overlap
+    return min(found.pairs.comparisons, most) if found.is_adaptive else most
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_shown(part)}" for key, part in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_shown, value))
+    return "" if value is None else str(value)

@@ -37,6 +37,7 @@ class ItemRow(Base):
             postgresql_where=text("other_image_id IS NULL"),
         ),
         Index("ix_item_cell", "study_id", "kind", "cell", "taken"),
+        Index("ix_item_study", "study_id", "id"),
     )
     id: Mapped[PrimaryKey]
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
@@ -82,6 +83,7 @@ class AssignmentRow(Base):
     __table_args__ = (
         UniqueConstraint("item_id", "member_id", "occasion"),
         Index("ix_assignment_member", "member_id", "state"),
+        Index("ix_assignment_order", "member_id", "id"),
         Index("ix_assignment_lease", "study_id", "state", "expires_at"),
     )
     id: Mapped[PrimaryKey]

@@ -7,8 +7,7 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, insert, update
@@ -18,89 +17,10 @@ from nami_bench.domain import Study
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND
+from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
 
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An annotator in a study: `shown` and `done` count items of the work itself."""
-
-    id: int
-    annotator_id: int
-    shown: int
-    done: int
-    day: str
-    done_before_day: int
-    qualified: bool
-    paused: str | None
-    checked_from: int
-
-    def done_on(self, day: str) -> int:
-        """Items done on a day, which must not lie before the last completion."""
-        return self.done - self.done_before_day if day == self.day else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """An item in an annotator's hands, or one that was."""
-
-    id: int
-    token: str
-    study_id: int
-    member_id: int
-    item_id: int
-    kind: str
-    occasion: int
-    state: str
-    swapped: bool
-    position: int
-    assigned_at: datetime
-    expires_at: datetime
-    passed: bool | None
-    image_id: int
-    other_image_id: int | None
-    withdrawn: bool
-    prompt: str
-
-    @property
-    def counts(self) -> bool:
-        """Whether the study counts the answer: not that to a check or a repetition."""
-        return self.kind == STUDY_KIND and self.occasion == 0
-
-    @property
-    def is_work(self) -> bool:
-        """Whether it belongs to the work itself, not to what comes before it."""
-        return self.kind in (STUDY_KIND, "gold")
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One submission: what was answered, and how long it took."""
-
-    id: int
-    assignment_id: int
-    client_token: str
-    revision: int
-    answers: dict[str, Any]
-    flag: bool
-    comment: str
-    duration_ms: int | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ListedItem:
-    """What deciding on the next item needs to know of one."""
-
-    id: int
-    kind: str
-    cell: str
-    position: int
-    models: tuple[str, ...]
-    prompt_id: str
-    sample: int
-    expected: dict[str, Any] | None
-    feedback: dict[str, str]
+CHECK_LEASES_EVERY = timedelta(seconds=1)
 
 
 class Desk:
@@ -116,19 +36,22 @@ class Desk:
         self.now = now
         self.gave = False
 
-    def study(self, name: str) -> tuple[int, int, Study]:
-        """Lock a study; its row id, version and value."""
+    def study(self, name: str) -> tuple[int, Study]:
+        """Lock a study; its number and value."""
         row = self.connection.execute(sql.LOCK, {"name": name}).one_or_none()
         if row is None:
             with Session(self.connection) as session:
                 find_study(session, name)  # raises, with near names
         assert row is not None
-        key = ("study", row.id, row.version)
-        if key not in self.memory:
+        key = ("study", row.id)
+        version, study = self.memory.get(key, (None, None))
+        if version != row.version:
+            self.memory.clear()  # the study was changed, or is another one of that number
             with Session(self.connection) as session:
-                self.memory[key] = convert.study(find_study(session, name))
+                study = convert.study(find_study(session, name))
+            self.memory[key] = (row.version, study)
         self._expire(row.id)
-        return row.id, row.version, self.memory[key]
+        return row.id, study
 
     def member(self, study_id: int, annotator: str) -> Member:
         """The annotator's place in a study, made at the first time."""
@@ -182,15 +105,16 @@ class Desk:
         swapped: bool = False,
         position: int = 0,
         choice: dict[str, Any] | None = None,
-    ) -> int:
-        """Put an item into the member's hands; the assignment's number."""
+    ) -> Lease:
+        """Put an item into the member's hands."""
         if item.kind == STUDY_KIND and occasion == 0:
             self.connection.execute(sql.TAKE, {"item": item.id, "more": 1})
         self.gave = True
+        token, ends = secrets.token_urlsafe(16), self.now + lease
         given = self.connection.execute(
             sql.GIVE,
             {
-                "token": secrets.token_urlsafe(16),
+                "token": token,
                 "study_id": study_id,
                 "member_id": member.id,
                 "item_id": item.id,
@@ -200,12 +124,30 @@ class Desk:
                 "position": position,
                 "choice": choice,
                 "assigned_at": self.now,
-                "expires_at": self.now + lease,
+                "expires_at": ends,
             },
         )
         key = given.inserted_primary_key
         assert key is not None
-        return int(key[0])
+        return Lease(
+            int(key[0]),
+            token,
+            study_id,
+            member.id,
+            item.id,
+            item.kind,
+            occasion,
+            OPEN,
+            swapped,
+            position,
+            self.now,
+            ends,
+            None,
+            item.image_id,
+            item.other_image_id,
+            False,
+            item.prompt,
+        )
 
     def renew(self, leases: Sequence[Lease], lease: timedelta) -> None:
         """Let leases run again from now; lapsed ones are taken up again (their items must be free)."""
@@ -259,6 +201,15 @@ class Desk:
         """(items asked about, items taken to the full, judgements taken)."""
         row = self.connection.execute(sql.CAPACITY, {"study": study_id, "overlap": overlap}).one()
         return row[0], row[1] or 0, row[2] or 0
+
+    def taken_by_cell(self, study_id: int) -> dict[str, int]:
+        """How many judgements of each cell's items are taken."""
+        return {row[0]: row[1] for row in self.connection.execute(sql.TAKEN_BY_CELL, {"study": study_id})}
+
+    def verdicts(self, study_id: int, after: int) -> list[Verdict]:
+        """The first verdicts on pairs with a number above `after`."""
+        rows = self.connection.execute(sql.VERDICTS, {"study": study_id, "after": after})
+        return [Verdict(*row) for row in rows]
 
     def members(self, study_id: int) -> int:
         """How many annotators work in a study and are not paused."""
@@ -332,8 +283,19 @@ class Desk:
         }
         self.connection.execute(insert(sql.events).values(values))
 
+    def pause(self, study_id: int, member: Member, reason: str, words: str) -> None:
+        """Stop a member; what they hold goes back to the pool, and the administrator is told in `words`."""
+        self.change_member(member, paused_at=self.now, pause_reason=reason)
+        self.release(self.held(member))
+        self.tell(study_id, member, "paused", words)
+
     def _expire(self, study_id: int) -> None:
         """Return the items to the pool whose lease ran out."""
+        key = ("expired", study_id)
+        checked: datetime = self.memory.get(key, datetime.min.replace(tzinfo=UTC))
+        if abs(self.now - checked) < CHECK_LEASES_EVERY:
+            return
+        self.memory[key] = self.now
         late = self.connection.execute(sql.LATE, {"study": study_id, "now": self.now}).all()
         for row in late:
             if row.kind == STUDY_KIND and row.occasion == 0:

@@ -9,12 +9,13 @@ from nami_bench.store.annotation_tables import (
     OPEN,
     STUDY_KIND,
     AssignmentRow,
+    ComparisonRow,
     EventRow,
     ItemRow,
     MemberRow,
     SubmissionRow,
 )
-from nami_bench.store.tables import AnnotatorRow, Base, ImageRow, ModelRow, PromptRow, StudyRow
+from nami_bench.store.tables import AnnotatorRow, Base, CriterionRow, ImageRow, ModelRow, PromptRow, StudyRow
 
 items = Base.metadata.tables[ItemRow.__tablename__]
 members = Base.metadata.tables[MemberRow.__tablename__]
@@ -185,6 +186,31 @@ SOMEBODY_HOLDS = (
     .limit(1)
 )
 
+TAKEN_BY_CELL = (
+    select(ItemRow.cell, func.sum(ItemRow.taken))
+    .where(ItemRow.study_id == bindparam("study"), *_asked)
+    .group_by(ItemRow.cell)
+)
+VERDICTS = (
+    select(
+        ComparisonRow.id,
+        ComparisonRow.item_id,
+        ComparisonRow.annotator_id,
+        ItemRow.cell,
+        CriterionRow.name,
+        ComparisonRow.swapped,
+        ComparisonRow.outcome,
+    )
+    .join(ItemRow, ItemRow.id == ComparisonRow.item_id)
+    .join(CriterionRow, CriterionRow.id == ComparisonRow.criterion_id)
+    .where(
+        ItemRow.study_id == bindparam("study"),
+        ComparisonRow.id > bindparam("after"),
+        ComparisonRow.revision == 0,
+    )
+    .order_by(ComparisonRow.id)
+)
+
 _other = aliased(ImageRow)
 _other_model = aliased(ModelRow)
 LISTED = (
@@ -199,6 +225,9 @@ LISTED = (
         ImageRow.sample,
         ItemRow.expected,
         ItemRow.feedback,
+        ItemRow.image_id,
+        ItemRow.other_image_id,
+        PromptRow.text,
     )
     .join(ImageRow, ImageRow.id == ItemRow.image_id)
     .join(ModelRow, ModelRow.id == ImageRow.model_id)

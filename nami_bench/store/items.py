@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import CheckItem, ImageState, Mode, Study
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, EventRow, ItemRow
 from nami_bench.store.database import Database
@@ -168,6 +168,16 @@ def refresh_items(session: Session, row: StudyRow) -> int:
     if rows:
         session.execute(insert(ItemRow), rows)
     return len(rows)
+
+
+def check_strata(session: Session, prompt_set_id: int, study: Study) -> None:
+    """Raise UnknownNameError for a stratum that the prompt set does not have."""
+    known = session.scalars(
+        select(PromptRow.stratum).where(PromptRow.set_id == prompt_set_id).distinct()
+    ).all()
+    for stratum in study.strata:
+        if stratum not in known:
+            raise UnknownNameError(f"stratum of prompt set {study.prompt_set!r}", stratum, known)
 
 
 def _images(session: Session, row: StudyRow, study: Study) -> list[_Image]:

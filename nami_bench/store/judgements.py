@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import Connection, insert, select
 
 from nami_bench.store.annotation_tables import ComparisonRow
-from nami_bench.store.desk import Desk, Lease, Member
+from nami_bench.store.desk import Desk
+from nami_bench.store.desk_values import Lease, Member
 from nami_bench.store.tables import Base, CriterionRow, RatingRow
 
 _ratings = Base.metadata.tables[RatingRow.__tablename__]

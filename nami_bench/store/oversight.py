@@ -1,18 +1,127 @@
 """What an administrator sees of annotation work, and may do about it."""
 
-from sqlalchemy import select
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import median
+from typing import Any
 
-from nami_bench.domain import Event
-from nami_bench.store.annotation_tables import EventRow
+from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy.orm import Session, aliased
+
+from nami_bench.domain import CheckKind, Event, Flag
+from nami_bench.store.annotation_tables import (
+    COMPLETED,
+    AssignmentRow,
+    ComparisonRow,
+    EventRow,
+    ItemRow,
+    MemberRow,
+    SubmissionRow,
+)
 from nami_bench.store.database import Database
-from nami_bench.store.finding import find_study
-from nami_bench.store.tables import AnnotatorRow
+from nami_bench.store.desk import Desk
+from nami_bench.store.finding import find_annotator, find_study
+from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
+from nami_bench.store.writer import Writer
+
+
+@dataclass(frozen=True, slots=True)
+class MemberReport:
+    """How an annotator does in a study.
+
+    `done` and `today` (UTC) count items of the work, planted ones included; `withheld` counts criteria that
+    could not be judged; `paused` is the reason, None for one who is not.
+    """
+
+    name: str
+    role: str
+    active: bool
+    paused: str | None
+    done: int
+    today: int
+    median_ms: int | None
+    gold_passed: int
+    gold_seen: int
+    withheld: int
+    flags: int
 
 
 class Oversight:
     """Store methods for administrators."""
 
     _database: Database
+    _writer: Writer
+
+    def member_reports(self, study: str) -> list[MemberReport]:
+        """How everybody does who works on a study, in the order in which they joined."""
+        with self._database.reading() as session:
+            study_id = find_study(session, study).id
+            today = datetime.now(UTC).date().isoformat()
+            golds, passed = _golds(session, study_id)
+            durations = _durations(session, study_id)
+            withheld, flags = _withheld(session, study_id), _flag_counts(session, study_id)
+            query = (
+                select(MemberRow, AnnotatorRow)
+                .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+                .where(MemberRow.study_id == study_id)
+                .order_by(MemberRow.id)
+            )
+            return [
+                MemberReport(
+                    name=annotator.name,
+                    role=annotator.role,
+                    active=annotator.active,
+                    paused=member.pause_reason,
+                    done=member.done,
+                    today=member.done - member.done_before_day if member.day == today else 0,
+                    median_ms=int(median(durations[member.id])) if durations[member.id] else None,
+                    gold_passed=passed[member.id],
+                    gold_seen=golds[member.id],
+                    withheld=withheld[annotator.id],
+                    flags=flags[member.id],
+                )
+                for member, annotator in session.execute(query)
+            ]
+
+    def flags(self, study: str, limit: int = 1000) -> list[Flag]:
+        """What annotators flagged or commented on, as it stands now, the latest first."""
+        with self._database.reading() as session:
+            study_id = find_study(session, study).id
+            query = (
+                select(
+                    SubmissionRow.created_at,
+                    SubmissionRow.flag,
+                    SubmissionRow.comment,
+                    AnnotatorRow.name,
+                    ModelRow.name,
+                    _other_model.name,
+                    PromptRow.prompt_id,
+                    PromptRow.text,
+                    ImageRow.sample,
+                )
+                .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+                .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
+                .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+                .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+                .join(ImageRow, ImageRow.id == ItemRow.image_id)
+                .join(ModelRow, ModelRow.id == ImageRow.model_id)
+                .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
+                .outerjoin(_other, _other.id == ItemRow.other_image_id)
+                .outerjoin(_other_model, _other_model.id == _other.model_id)
+                .where(
+                    MemberRow.study_id == study_id,
+                    SubmissionRow.flag | (SubmissionRow.comment != ""),
+                    in_force(),
+                )
+                .order_by(SubmissionRow.id.desc())
+                .limit(limit)
+            )
+            return [
+                Flag(at, flag, comment, name, (a,) if b is None else (a, b), prompt_id, text, sample)
+                for at, flag, comment, name, a, b, prompt_id, text, sample in session.execute(query)
+            ]
 
     def events(self, study: str, limit: int = 1000) -> list[Event]:
         """What happened in a study, the latest first."""
@@ -28,3 +137,136 @@ class Oversight:
                 Event(at, kind, text, study, annotator)
                 for at, kind, text, annotator in session.execute(query)
             ]
+
+    def pause_member(self, study: str, annotator: str, reason: str) -> None:
+        """Give an annotator nothing more in a study; what they hold goes back to the pool."""
+
+        def pause(desk: Desk) -> None:
+            study_id, _ = desk.study(study)
+            member = desk.member(study_id, annotator)
+            desk.pause(study_id, member, reason, f"{annotator} was paused: {reason}")
+
+        self._writer.submit(pause).result()
+
+    def resume_member(self, study: str, annotator: str) -> None:
+        """Let a paused annotator go on, qualified; the rules look at what comes from now on."""
+
+        def resume(desk: Desk) -> None:
+            study_id, _ = desk.study(study)
+            member = desk.member(study_id, annotator)
+            last = desk.recent(member, 1)
+            desk.change_member(
+                member,
+                paused_at=None,
+                pause_reason=None,
+                qualified_at=desk.now,
+                checked_from=last[0].id if last else 0,
+            )
+            desk.tell(study_id, member, "resumed", f"{annotator} was resumed")
+
+        with self._database.reading() as session:
+            find_annotator(session, annotator)
+        self._writer.submit(resume).result()
+
+
+_other = aliased(ImageRow)
+_other_model = aliased(ModelRow)
+_later_submission = aliased(SubmissionRow)
+
+
+def in_force() -> ColumnElement[bool]:
+    """Condition on SubmissionRow: no correction came after it."""
+    return ~exists().where(
+        _later_submission.assignment_id == SubmissionRow.assignment_id,
+        _later_submission.revision > SubmissionRow.revision,
+    )
+
+
+def _golds(session: Session, study_id: int) -> tuple[Counter[int], Counter[int]]:
+    """(answered, passed) gold items by member."""
+    query = (
+        select(AssignmentRow.member_id, AssignmentRow.passed, func.count())
+        .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+        .where(
+            AssignmentRow.study_id == study_id,
+            AssignmentRow.state == COMPLETED,
+            ItemRow.kind == CheckKind.GOLD.value,
+        )
+        .group_by(AssignmentRow.member_id, AssignmentRow.passed)
+    )
+    answered: Counter[int] = Counter()
+    passed: Counter[int] = Counter()
+    for member, good, count in session.execute(query):
+        answered[member] += count
+        passed[member] += count if good else 0
+    return answered, passed
+
+
+def _durations(session: Session, study_id: int) -> dict[int, list[int]]:
+    query = (
+        select(SubmissionRow.member_id, SubmissionRow.duration_ms)
+        .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
+        .where(
+            MemberRow.study_id == study_id,
+            SubmissionRow.revision == 0,
+            SubmissionRow.duration_ms.is_not(None),
+        )
+    )
+    found: dict[int, list[int]] = defaultdict(list)
+    for member, duration in session.execute(query):
+        if duration is not None:
+            found[member].append(duration)
+    return found
+
+
+def _withheld(session: Session, study_id: int) -> Counter[int]:
+    """Criteria without a value, by annotator."""
+    later_rating, later_comparison = aliased(RatingRow), aliased(ComparisonRow)
+    rated = (
+        select(RatingRow.annotator_id, func.count())
+        .join(CriterionRow, CriterionRow.id == RatingRow.criterion_id)
+        .where(
+            CriterionRow.study_id == study_id,
+            RatingRow.reason.is_not(None),
+            ~exists().where(
+                later_rating.criterion_id == RatingRow.criterion_id,
+                later_rating.annotator_id == RatingRow.annotator_id,
+                later_rating.image_id == RatingRow.image_id,
+                later_rating.revision > RatingRow.revision,
+            ),
+        )
+        .group_by(RatingRow.annotator_id)
+    )
+    compared = (
+        select(ComparisonRow.annotator_id, func.count())
+        .join(CriterionRow, CriterionRow.id == ComparisonRow.criterion_id)
+        .where(
+            CriterionRow.study_id == study_id,
+            ComparisonRow.reason.is_not(None),
+            ~exists().where(
+                later_comparison.criterion_id == ComparisonRow.criterion_id,
+                later_comparison.annotator_id == ComparisonRow.annotator_id,
+                later_comparison.item_id == ComparisonRow.item_id,
+                later_comparison.revision > ComparisonRow.revision,
+            ),
+        )
+        .group_by(ComparisonRow.annotator_id)
+    )
+    return _counter([*session.execute(rated), *session.execute(compared)])
+
+
+def _flag_counts(session: Session, study_id: int) -> Counter[int]:
+    query = (
+        select(SubmissionRow.member_id, func.count())
+        .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
+        .where(MemberRow.study_id == study_id, SubmissionRow.flag, in_force())
+        .group_by(SubmissionRow.member_id)
+    )
+    return _counter(session.execute(query))
+
+
+def _counter(rows: Iterable[Any]) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for key, count in rows:
+        found[key] += count
+    return found

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from itertools import combinations
 
 Group = tuple[int, int]
@@ -20,53 +20,70 @@ def design_pairs(
 ) -> list[tuple[Group, Pair]]:
     """The pairs to add so that every group has `per_group` (0: all there are), each pair equally often.
 
-    `groups` holds the models that have an image in each group, `chosen` what is planned already. Greedy:
-    group after group in an order drawn from `seed`, always the pair, and among equals the models, that were
-    planned least. Models that join later are paired with all others as often as those are with each other.
+    `groups` holds the models that have an image in each group, `chosen` what is planned already. Models that
+    join later are paired with all others as often as those are with each other.
     """
-    counts = Counter(pair for pairs in chosen.values() for pair in pairs)
-    before = {model for pair in counts for model in pair}
-    usual = round(sum(counts.values()) / len(counts)) if counts else 0
-    per_model = Counter(model for pair, count in counts.items() for model in pair for _ in range(count))
-    added: list[tuple[Group, Pair]] = []
-    order = sorted(groups, key=lambda group: _rank(seed, group))
-
-    def add(group: Group, pair: Pair) -> None:
-        counts[pair] += 1
-        per_model.update(pair)
-        added.append((group, pair))
-
-    for group in order:
-        planned = set(chosen.get(group, ()))
-        free = [p for p in _pairs(groups[group]) if p not in planned]
-        wanted = len(free) if per_group == 0 else max(0, per_group - len(planned))
-        for _ in range(min(wanted, len(free))):
-            pair = min(
-                free, key=lambda p: (counts[p], per_model[p[0]] + per_model[p[1]], _rank(seed, group, p))
-            )
-            free.remove(pair)
-            add(group, pair)
-    if before and per_group:
-        _let_join(groups, order, chosen, before, usual, counts, added, add)
-    return added
+    design = _Design(groups, seed, chosen)
+    design.fill(per_group)
+    if per_group and any(chosen.values()):
+        design.let_join()
+    return design.added
 
 
-def _let_join(groups, order, chosen, before, usual, counts, added, add) -> None:  # type: ignore[no-untyped-def]
-    taken = {(group, pair) for group, pairs in chosen.items() for pair in pairs} | set(added)
-    newcomers = sorted({model for models in groups.values() for model in models} - before)
-    everyone = sorted({model for models in groups.values() for model in models})
-    for pair in _pairs(everyone):
-        if not set(pair) & set(newcomers):
-            continue
-        for group in order:
-            if counts[pair] >= usual:
-                break
-            if set(pair) <= set(groups[group]) and (group, pair) not in taken:
-                add(group, pair)
+class _Design:
+    """Greedy: always the pair that was planned least, and among equals the models that were."""
 
+    def __init__(
+        self,
+        groups: Mapping[Group, Collection[int]],
+        seed: int,
+        chosen: Mapping[Group, Collection[Pair]],
+    ) -> None:
+        self.groups, self.seed = groups, seed
+        self.planned = {group: set(chosen.get(group, ())) for group in groups}
+        self.before = Counter(pair for pairs in chosen.values() for pair in pairs)
+        self.pairs: Counter[Pair] = Counter()
+        self.models: Counter[int] = Counter()
+        for pair, count in self.before.items():
+            self._count(pair, count)
+        self.order = sorted(groups, key=lambda group: _rank(seed, group))
+        self.added: list[tuple[Group, Pair]] = []
 
-def _pairs(models: Collection[int] | Sequence[int]) -> list[Pair]:
-    return list(combinations(sorted(models), 2))
+    def fill(self, per_group: int) -> None:
+        for group in self.order:
+            free = [p for p in combinations(sorted(self.groups[group]), 2) if p not in self.planned[group]]
+            wanted = len(free) if per_group == 0 else per_group - len(self.planned[group])
+            for _ in range(min(wanted, len(free))):
+                pair = min(free, key=lambda p: self._turn(group, p))
+                free.remove(pair)
+                self._add(group, pair)
+
+    def let_join(self) -> None:
+        usual = round(self.before.total() / len(self.before))
+        known = {model for pair in self.before for model in pair}
+        everyone = sorted({model for models in self.groups.values() for model in models})
+        for pair in combinations(everyone, 2):
+            if known.issuperset(pair):
+                continue
+            for group in self.order:
+                if self.pairs[pair] >= usual:
+                    break
+                if set(pair) <= set(self.groups[group]) and pair not in self.planned[group]:
+                    self._add(group, pair)
+
+    def _turn(self, group: Group, pair: Pair) -> tuple[int, int, bytes]:
+        a, b = pair
+        return self.pairs[pair], self.models[a] + self.models[b], _rank(self.seed, group, pair)
+
+    def _add(self, group: Group, pair: Pair) -> None:
+        self.planned[group].add(pair)
+        self.added.append((group, pair))
+        self._count(pair, 1)
+
+    def _count(self, pair: Pair, count: int) -> None:
+        self.pairs[pair] += count
+        for model in pair:
+            self.models[model] += count
 
 
 def _rank(seed: int, *identity: object) -> bytes:

@@ -122,6 +122,18 @@ def _current(session: Session, criterion_id: int, annotator_id: int, image_id: i
     )
 
 
+def find_or_add_annotator(session: Session, name: str) -> AnnotatorRow:
+    """The annotator's row; one who is not known is added, without a token."""
+    row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
+    if row is None:
+        role = Role.SIMULATED if name.startswith(SIMULATED_PREFIX) else Role.ANNOTATOR
+        annotator = Annotator(name, role)
+        row = AnnotatorRow(name=annotator.name, role=annotator.role.value, active=annotator.active)
+        session.add(row)
+        session.flush()
+    return row
+
+
 class _ImportCache:
     """Look-ups of an import, each done once."""
 
@@ -144,14 +156,7 @@ class _ImportCache:
 
     def annotator(self, name: str) -> AnnotatorRow:
         if name not in self.annotators:
-            row = self.session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
-            if row is None:
-                role = Role.SIMULATED if name.startswith(SIMULATED_PREFIX) else Role.ANNOTATOR
-                annotator = Annotator(name, role)
-                row = AnnotatorRow(name=annotator.name, role=annotator.role.value, active=annotator.active)
-                self.session.add(row)
-                self.session.flush()
-            self.annotators[name] = row
+            self.annotators[name] = find_or_add_annotator(self.session, name)
         return self.annotators[name]
 
     def image(self, rating: Rating) -> ImageRow:

@@ -8,6 +8,8 @@ from typing import Self
 from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
+from nami_bench.store.checked import CheckedAnswers
+from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import Database
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
@@ -15,10 +17,24 @@ from nami_bench.store.oversight import Oversight
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
+from nami_bench.store.study_changes import StudyChanges
 from nami_bench.store.writer import Writer
 
 
-class Store(Catalog, Results, Accounts, Logins, Studies, Items, Assignments, Oversight, Ratings):
+class Store(
+    Catalog,
+    Results,
+    Accounts,
+    Logins,
+    Studies,
+    StudyChanges,
+    Items,
+    Assignments,
+    Ratings,
+    Comparisons,
+    Oversight,
+    CheckedAnswers,
+):
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction. A refused write (full or read-only disk, lost server)

@@ -1,5 +1,7 @@
 """Studies."""
 
+import secrets
+
 from sqlalchemy import select
 
 from nami_bench.domain import Study
@@ -8,7 +10,7 @@ from nami_bench.store import convert
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
-from nami_bench.store.items import refresh_items
+from nami_bench.store.items import check_strata, refresh_items
 from nami_bench.store.tables import StudyModelRow, StudyRow
 
 
@@ -36,12 +38,15 @@ class Studies:
                 seed=study.seed,
                 instructions=study.instructions.get(study.languages[0], ""),
                 protocol=convert.study_protocol(study),
+                # Random: no worker takes it for a deleted study of the same number.
+                version=secrets.randbelow(2**30),
                 criteria=[convert.criterion_row(c, i) for i, c in enumerate(study.criteria)],
                 models=[StudyModelRow(model_id=m.id, position=i) for i, m in enumerate(models)],
             )
             session.add(row)
             session.flush()
             session.refresh(row)
+            check_strata(session, row.prompt_set_id, study)
             refresh_items(session, row)
 
     def study(self, name: str) -> Study:

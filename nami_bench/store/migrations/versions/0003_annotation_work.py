@@ -72,6 +72,7 @@ def _create_items() -> None:
         ),
     )
     op.create_index(op.f("ix_item_image_id"), "item", ["image_id"])
+    op.create_index("ix_item_study", "item", ["study_id", "id"])
     op.create_index("ix_item_cell", "item", ["study_id", "kind", "cell", "taken"])
     op.create_index(
         "uq_item_single",
@@ -154,6 +155,7 @@ def _create_work() -> None:
         sa.UniqueConstraint("token", name=op.f("uq_assignment_token")),
     )
     op.create_index("ix_assignment_member", "assignment", ["member_id", "state"])
+    op.create_index("ix_assignment_order", "assignment", ["member_id", "id"])
     op.create_index("ix_assignment_lease", "assignment", ["study_id", "state", "expires_at"])
 
 

@@ -1,0 +1,174 @@
+"""Newton's method for the Davidson model on counts of outcomes."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.special import expit
+
+from evaluation.human.ratings_array import Floats, Integers
+
+_MOST_STEPS = 100
+_TOLERANCE = 1e-10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counts:
+    """Rows of (left, right, covariates z) with the numbers of (left, tie, right) outcomes, shape (rows, 3).
+
+    `has_tie`: ties have a parameter, log nu; else each is half a win for both.
+    """
+
+    models: int
+    left: Integers
+    right: Integers
+    z: Floats
+    numbers: Floats
+    has_tie: bool
+
+    def with_numbers(self, numbers: Floats) -> "Counts":
+        """The same rows with other numbers."""
+        return replace(self, numbers=numbers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """Estimates: strengths (mean zero), coefficients of z, then log nu if `has_tie`.
+
+    `inverse`: of the information, shape (parameters, parameters), zero along the direction that cannot be
+    known.
+    """
+
+    parameters: Floats
+    inverse: Floats
+    has_tie: bool
+
+
+def fit_counts(counts: Counts, start: Floats | None = None) -> Fit | None:
+    """The maximum-likelihood fit; None where it is not finite."""
+    size = counts.models + counts.z.shape[1] + int(counts.has_tie)
+    parameters = np.zeros(size) if start is None else start.copy()
+    likelihood = _likelihood(counts, parameters)
+    for _ in range(_MOST_STEPS):
+        gradient, information = _derivatives(counts, parameters)
+        try:
+            step = np.linalg.solve(_pinned(counts, information), gradient)
+        except np.linalg.LinAlgError:
+            break
+        scale = 1.0
+        while (tried := _likelihood(counts, parameters + scale * step)) < likelihood - 1e-9 * abs(likelihood):
+            scale /= 2
+            if scale < 1e-6:
+                break
+        parameters = parameters + scale * step
+        likelihood = tried
+        if np.abs(step).max() < _TOLERANCE:
+            parameters[: counts.models] -= parameters[: counts.models].mean()
+            _, information = _derivatives(counts, parameters)
+            return Fit(parameters, _inverse(counts, information), counts.has_tie)
+        if np.abs(parameters).max() > 50:
+            break
+    return None
+
+
+def outcome_scores(counts: Counts, fit: Fit) -> tuple[Floats, Floats]:
+    """Derivatives of one comparison's log likelihood by d and by log nu, (rows, outcomes) each."""
+    p_left, p_tie, p_right = _probabilities(counts, fit.parameters)
+    if not counts.has_tie:
+        return np.array([1.0, 0.5, 0.0]) - p_left[:, None], np.zeros((len(p_left), 3))
+    by_d = np.array([0.5, 0.0, -0.5]) - (p_left - p_right)[:, None] / 2
+    return by_d, np.array([0.0, 1.0, 0.0]) - p_tie[:, None]
+
+
+def outer_products(counts: Counts, fit: Fit, numbers: Floats) -> Floats:
+    """Sum over comparisons of the outer product of the log likelihood's gradient, (parameters, parameters).
+
+    `numbers`: of outcomes by row, shape (rows, 3).
+    """
+    by_d, by_tie = outcome_scores(counts, fit)
+    parts = ((numbers * x).sum(axis=1) for x in (by_d**2, by_d * by_tie, by_tie**2))
+    return _assembled(counts, *parts)
+
+
+def _advantage(counts: Counts, parameters: Floats) -> Floats:
+    k = counts.models
+    d = parameters[counts.left] - parameters[counts.right]
+    return np.asarray(d + counts.z @ parameters[k : k + counts.z.shape[1]])
+
+
+def _probabilities(counts: Counts, parameters: Floats) -> tuple[Floats, Floats, Floats]:
+    d = _advantage(counts, parameters)
+    if not counts.has_tie:
+        return expit(d), np.zeros_like(d), expit(-d)
+    left, tie, right = np.exp(d / 2), np.full_like(d, np.exp(parameters[-1])), np.exp(-d / 2)
+    whole = left + tie + right
+    return left / whole, tie / whole, right / whole
+
+
+def _likelihood(counts: Counts, parameters: Floats) -> float:
+    d = _advantage(counts, parameters)
+    n_left, n_tie, n_right = counts.numbers.T
+    if not counts.has_tie:
+        n = counts.numbers.sum(axis=1)
+        return float((n_left + n_tie / 2) @ d - n @ np.logaddexp(0, d))
+    log_tie = parameters[-1]
+    whole = np.logaddexp(np.logaddexp(d / 2, -d / 2), log_tie)
+    return float((n_left - n_right) @ d / 2 + n_tie.sum() * log_tie - counts.numbers.sum(axis=1) @ whole)
+
+
+def _derivatives(counts: Counts, parameters: Floats) -> tuple[Floats, Floats]:
+    """Gradient, and minus the matrix of second derivatives."""
+    n_left, n_tie, n_right = counts.numbers.T
+    n = counts.numbers.sum(axis=1)
+    p_left, p_tie, p_right = _probabilities(counts, parameters)
+    if counts.has_tie:
+        slope = (n_left - n_right) / 2 - n * (p_left - p_right) / 2
+        curve = n * ((p_left + p_right) / 4 - ((p_left - p_right) / 2) ** 2)
+    else:
+        slope = n_left + n_tie / 2 - n * p_left
+        curve = n * p_left * p_right
+    gradient = np.concatenate((_signed_sums(counts, slope), counts.z.T @ slope))
+    if not counts.has_tie:
+        return gradient, _assembled(counts, curve, curve, curve)
+    gradient = np.append(gradient, n_tie.sum() - n @ p_tie)
+    cross = -n * p_tie * (p_left - p_right) / 2
+    return gradient, _assembled(counts, curve, cross, n * p_tie * (1 - p_tie))
+
+
+def _assembled(counts: Counts, by_d: Floats, by_both: Floats, by_tie: Floats) -> Floats:
+    """Weighted sum over rows of x x', where x is 1 at left, -1 at right, z, and 1 for log nu."""
+    k, extra = counts.models, counts.z.shape[1]
+    whole = np.zeros((k + extra + int(counts.has_tie),) * 2)
+    counted = np.bincount(counts.left * k + counts.right, weights=by_d, minlength=k * k)
+    pairs = counted.reshape(k, k) + counted.reshape(k, k).T
+    whole[:k, :k] = np.diag(pairs.sum(axis=1)) - pairs
+    weighted = counts.z * by_d[:, None]
+    for index in range(extra):
+        whole[:k, k + index] = whole[k + index, :k] = _signed_sums(counts, weighted[:, index])
+    whole[k : k + extra, k : k + extra] = counts.z.T @ weighted
+    if counts.has_tie:
+        whole[:k, -1] = whole[-1, :k] = _signed_sums(counts, by_both)
+        whole[k : k + extra, -1] = whole[-1, k : k + extra] = counts.z.T @ by_both
+        whole[-1, -1] = by_tie.sum()
+    return whole
+
+
+def _signed_sums(counts: Counts, values: Floats) -> Floats:
+    left, right = (
+        np.bincount(side, weights=values, minlength=counts.models) for side in (counts.left, counts.right)
+    )
+    return np.asarray(left - right, dtype=float)
+
+
+def _pinned(counts: Counts, information: Floats) -> Floats:
+    """The information with a curvature for equal shifts of all strengths, along which it has none."""
+    pinned = information.copy()
+    pinned[: counts.models, : counts.models] += np.abs(information).max() / counts.models
+    return np.asarray(pinned, dtype=float)
+
+
+def _inverse(counts: Counts, information: Floats) -> Floats:
+    k = counts.models
+    inverse = np.linalg.inv(_pinned(counts, information))
+    inverse[:k, :k] -= inverse[:k, :k].mean(axis=0)  # what the pin had added
+    inverse[:k, :k] -= inverse[:k, :k].mean(axis=1, keepdims=True)
+    return np.asarray(inverse)

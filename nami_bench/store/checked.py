@@ -1,0 +1,107 @@
+"""Answers that a study does not count: to items with known answers, and to repeated ones."""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from nami_bench.domain import CheckAnswer, Outcome
+from nami_bench.store.annotation_tables import STUDY_KIND, AssignmentRow, ItemRow, MemberRow, SubmissionRow
+from nami_bench.store.database import Database
+from nami_bench.store.finding import find_study
+from nami_bench.store.oversight import in_force
+from nami_bench.store.tables import AnnotatorRow, ImageRow, ModelRow, PromptRow
+
+_MIRRORED = {Outcome.LEFT.value: Outcome.RIGHT.value, Outcome.RIGHT.value: Outcome.LEFT.value}
+
+
+class CheckedAnswers:
+    """Store methods on answers to planted items."""
+
+    _database: Database
+
+    def check_answers(self, study: str) -> list[CheckAnswer]:
+        """All answers to planted items and to those before the work, corrections included, oldest first."""
+        with self._database.reading() as session:
+            study_id = find_study(session, study).id
+            other, other_model = aliased(ImageRow), aliased(ModelRow)
+            query = (
+                select(
+                    SubmissionRow,
+                    AssignmentRow,
+                    ItemRow,
+                    AnnotatorRow.name,
+                    ModelRow.name,
+                    other_model.name,
+                    PromptRow.prompt_id,
+                    ImageRow.sample,
+                )
+                .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+                .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
+                .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+                .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+                .join(ImageRow, ImageRow.id == ItemRow.image_id)
+                .join(ModelRow, ModelRow.id == ImageRow.model_id)
+                .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
+                .outerjoin(other, other.id == ItemRow.other_image_id)
+                .outerjoin(other_model, other_model.id == other.model_id)
+                .where(
+                    MemberRow.study_id == study_id,
+                    (ItemRow.kind != STUDY_KIND) | (AssignmentRow.occasion > 0),
+                )
+                .order_by(SubmissionRow.id)
+            )
+            first = _first_answers(session, study_id)
+            return [_answer(study, first, *row) for row in session.execute(query)]
+
+
+def _first_answers(session: Session, study_id: int) -> dict[tuple[int, int], tuple[dict[str, Any], bool]]:
+    """(answers in force, swapped) of items that were repeated, by item and member."""
+    again = aliased(AssignmentRow)
+    query = (
+        select(AssignmentRow.item_id, AssignmentRow.member_id, SubmissionRow.answers, AssignmentRow.swapped)
+        .join(SubmissionRow, SubmissionRow.assignment_id == AssignmentRow.id)
+        .join(
+            again,
+            (again.item_id == AssignmentRow.item_id)
+            & (again.member_id == AssignmentRow.member_id)
+            & (again.occasion > 0),
+        )
+        .where(AssignmentRow.study_id == study_id, AssignmentRow.occasion == 0, in_force())
+    )
+    return {(item, member): (answers, swapped) for item, member, answers, swapped in session.execute(query)}
+
+
+def _answer(
+    study: str,
+    first: dict[tuple[int, int], tuple[dict[str, Any], bool]],
+    submission: SubmissionRow,
+    assignment: AssignmentRow,
+    item: ItemRow,
+    annotator: str,
+    model: str,
+    other: str | None,
+    prompt_id: str,
+    sample: int,
+) -> CheckAnswer:
+    models = (model,) if other is None else (other, model) if assignment.swapped else (model, other)
+    expected: dict[str, Any] = item.expected or {}
+    if assignment.occasion:
+        before, swapped = first.get((item.id, assignment.member_id), ({"values": {}}, assignment.swapped))
+        mirror = _MIRRORED if swapped != assignment.swapped else {}
+        expected = {name: mirror.get(value, value) for name, value in before["values"].items()}
+    return CheckAnswer(
+        study=study,
+        annotator=annotator,
+        kind="repeat" if assignment.occasion else item.kind,
+        prompt_id=prompt_id,
+        sample=sample,
+        models=models,
+        values=submission.answers["values"],
+        reasons=submission.answers["reasons"],
+        expected=expected,
+        passed=assignment.passed,
+        revision=submission.revision,
+        duration_ms=submission.duration_ms,
+        created_at=submission.created_at,
+    )
