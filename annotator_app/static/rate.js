@@ -7,7 +7,7 @@ import { showNotice, wordsFor } from "./header.js";
 import { meaning } from "./keys.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
-import { joinTabs } from "./tabs.js";
+import { joinTabs, workHere } from "./tabs.js";
 import { currentLanguage, loadTexts, t, translate, useLanguage } from "./texts.js";
 import { Work } from "./work.js";
 
@@ -20,24 +20,19 @@ let session = null;
 start();
 
 async function start() {
-  const tabs = joinTabs("rating", () => { work?.leave(); screens.otherTab(() => location.reload()); });
+  const tabs = joinTabs("rating", () => { work?.leave(); screens.otherTab(workHere); });
   await loadTexts();
   translate();
   listen();
   session = await firstAnswer();
   part("annotator").textContent = session.annotator;
+  part("admin").hidden = session.role !== "administrator";
   part("instructions").hidden = Object.keys(session.study.instructions ?? {}).length === 0;
   const { taken, takeOver } = await tabs;
-  const begin = () => {
-    takeOver();
-    work = new Work(session, screens);
-    welcome();
-  };
-  if (!taken) return begin();
-  screens.otherTab(async () => {
-    session = await firstAnswer(); // the other tab went on meanwhile
-    begin();
-  });
+  if (taken) return screens.otherTab(workHere);
+  takeOver();
+  work = new Work(session, screens);
+  return welcome();
 }
 
 /** The session, asked for until the server answers. */
