@@ -71,10 +71,8 @@ class Turn:
         is not this annotator's, was given to somebody else, or is not asked about any more.
         """
         lease = self.lease(token)
-        sent = self.desk.sent(answers.client_token)
-        if sent is not None:
-            if sent.assignment_id != lease.id:
-                raise RefusedError("reused_client_token", "this client_token was used for another item")
+        sent = self.desk.sent(answers.client_token) if lease.state == COMPLETED else None
+        if sent is not None and sent.assignment_id == lease.id:
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
         check_answers(self.study, answers)
         if lease.state == COMPLETED:
@@ -283,7 +281,7 @@ class Turn:
             position=position,
             choice=choice,
         )
-        self.given.add(lease.id, item, occasion)
+        self.given.add(lease.id, item, occasion, position)
         return lease
 
     def _swapped(self, item: ListedItem, occasion: int) -> bool:
