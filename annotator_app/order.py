@@ -89,9 +89,14 @@ def index_of(desk: Desk, study_id: int) -> StudyIndex:
     """The study's items, brought up to date."""
     index: StudyIndex = desk.memory.setdefault(("index", study_id), StudyIndex())
     if ("listed", study_id) not in desk.settled:
-        index.add(desk.listed(study_id, index.last))
+        learn_items(desk, study_id, index)
         desk.settled["listed", study_id] = True
     return index
+
+
+def learn_items(desk: Desk, study_id: int, index: StudyIndex) -> None:
+    """Take up the items that were added since."""
+    index.add(desk.listed(study_id, index.last))
 
 
 def given_to(desk: Desk, member: Member, index: StudyIndex) -> Given:

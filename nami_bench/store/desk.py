@@ -6,6 +6,7 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 """
 
 import secrets
+import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,9 @@ from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
+from nami_bench.store.items import refresh_items
+
+LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
 
 
 class Desk:
@@ -190,6 +194,10 @@ class Desk:
         """Whether one more annotator may be shown an item."""
         return item_id in self.free([item_id], overlap)
 
+    def is_asked(self, item_id: int) -> bool:
+        """Whether an item is not withdrawn."""
+        return item_id in self.free([item_id], sys.maxsize >> 32)
+
     def free(self, item_ids: Sequence[int], overlap: int) -> set[int]:
         """Those of the items that one more annotator may be shown."""
         return set(self.connection.scalars(sql.FREE, {"items": list(item_ids), "overlap": overlap}))
@@ -202,6 +210,18 @@ class Desk:
         """(item, how often it is taken) of a cell's free items, the least taken first."""
         values = {"study": study_id, "cell": cell, "overlap": overlap, "most": limit}
         return [(row.id, row.taken) for row in self.connection.execute(sql.FREE_IN_CELL, values)]
+
+    def refresh_items(self, study: str, study_id: int) -> int:
+        """Add items for images that were finished since; looked for once a minute. How many were added."""
+        key = ("refreshed", study_id)
+        if key in self.memory and self.now - self.memory[key] < LOOK_FOR_IMAGES_EVERY:
+            return 0
+        self.memory[key] = self.now
+        with Session(self.connection) as session:
+            added = refresh_items(session, find_study(session, study))
+            session.flush()
+        self.wrote |= added > 0
+        return added
 
     def capacity(self, study_id: int, overlap: int) -> tuple[int, int, int]:
         """(items asked about, items taken to the full, judgements taken)."""

@@ -44,9 +44,8 @@ def root(tmp_path: Path) -> Path:
             store.add_model(ModelCard(model, "folder"))
             for prompt in prompts:
                 path = f"{model}/{prompt.id}.png"
-                store.put_image(
-                    ImageRecord(model, "set", prompt.id, 0, ImageState.DONE, path=path, sha256="x")
-                )
+                done = ImageState.DONE
+                store.put_image(ImageRecord(model, "set", prompt.id, 0, done, path=path, sha256="x"))
     return workspace.root
 
 
