@@ -277,6 +277,7 @@ class Turn:
     def _give(
         self, item: ListedItem, *, occasion: int = 0, position: int = 0, choice: dict[str, Any] | None = None
     ) -> Lease:
+        company = order.company_of(self.desk, self.study_id, self.study)
         lease = self.desk.give(
             self.study_id,
             self.member,
@@ -288,6 +289,8 @@ class Turn:
             choice=choice,
         )
         self.given.add(lease.id, item, occasion, position)
+        if company is not None and not occasion:
+            company.add(lease.id, self.member.id, item.id)
         return lease
 
     def _swapped(self, item: ListedItem, occasion: int) -> bool:

@@ -264,6 +264,11 @@ class Desk:
         rows = self.connection.execute(sql.GIVEN, {"member": member.id, "after": after})
         return [(row.id, row.item_id, row.occasion, row.position) for row in rows]
 
+    def shown(self, study_id: int, after: int) -> list[tuple[int, int, int]]:
+        """(assignment, member, item) of what anybody was given for the first time, numbered above `after`."""
+        rows = self.connection.execute(sql.SHOWN, {"study": study_id, "after": after})
+        return [(row.id, row.member_id, row.item_id) for row in rows]
+
     def answered(self, member: Member, kind: str, after: int = 0) -> list[bool]:
         """Whether the member passed each item of a kind, in order; only answers after submission `after`."""
         values = {"member": member.id, "kind": kind, "after": after}

@@ -108,6 +108,15 @@ GIVEN = (
     .where(AssignmentRow.member_id == bindparam("member"), AssignmentRow.id > bindparam("after"))
     .order_by(AssignmentRow.id)
 )
+SHOWN = (
+    select(AssignmentRow.id, AssignmentRow.member_id, AssignmentRow.item_id)
+    .where(
+        AssignmentRow.study_id == bindparam("study"),
+        AssignmentRow.id > bindparam("after"),
+        AssignmentRow.occasion == 0,
+    )
+    .order_by(AssignmentRow.id)
+)
 ANSWERED = (
     select(AssignmentRow.passed)
     .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
