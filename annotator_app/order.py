@@ -64,10 +64,12 @@ class Given:
     repeated: set[int] = field(default_factory=set)
     queues: dict[str, list[int]] = field(default_factory=dict)
     last: int = 0
+    position: int = 0
 
-    def add(self, assignment_id: int, item: ListedItem, occasion: int) -> None:
+    def add(self, assignment_id: int, item: ListedItem, occasion: int, position: int) -> None:
         """Take up one assignment."""
         self.last = assignment_id
+        self.position = max(self.position, position)
         if occasion:
             self.repeated.add(item.id)
             return
@@ -86,15 +88,24 @@ def stratum_of(cell: str) -> str:
 def index_of(desk: Desk, study_id: int) -> StudyIndex:
     """The study's items, brought up to date."""
     index: StudyIndex = desk.memory.setdefault(("index", study_id), StudyIndex())
-    index.add(desk.listed(study_id, index.last))
+    if ("listed", study_id) not in desk.settled:
+        learn_items(desk, study_id, index)
+        desk.settled["listed", study_id] = True
     return index
+
+
+def learn_items(desk: Desk, study_id: int, index: StudyIndex) -> None:
+    """Take up the items that were added since."""
+    index.add(desk.listed(study_id, index.last))
 
 
 def given_to(desk: Desk, member: Member, index: StudyIndex) -> Given:
     """What the member was given, brought up to date."""
     given: Given = desk.memory.setdefault(("given", member.id), Given())
-    for assignment_id, item_id, occasion in desk.given(member, given.last):
-        given.add(assignment_id, index.items[item_id], occasion)
+    if given.last and given.position == member.shown and member.qualified:
+        return given  # nobody else gave this member anything
+    for assignment_id, item_id, occasion, position in desk.given(member, given.last):
+        given.add(assignment_id, index.items[item_id], occasion, position)
     return given
 
 

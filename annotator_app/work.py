@@ -71,10 +71,8 @@ class Turn:
         is not this annotator's, was given to somebody else, or is not asked about any more.
         """
         lease = self.lease(token)
-        sent = self.desk.sent(answers.client_token)
-        if sent is not None:
-            if sent.assignment_id != lease.id:
-                raise RefusedError("reused_client_token", "this client_token was used for another item")
+        sent = self.desk.sent(answers.client_token) if lease.state == COMPLETED else None
+        if sent is not None and sent.assignment_id == lease.id:
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
         check_answers(self.study, answers)
         if lease.state == COMPLETED:
@@ -182,9 +180,8 @@ class Turn:
             self._pause(reason)
 
     def _qualify(self) -> None:
-        items = self.index.checks[CheckKind.QUALIFICATION]
         passed = self.desk.answered(self.member, CheckKind.QUALIFICATION)
-        if len(passed) < len(items):
+        if len(passed) < len(self._asked(CheckKind.QUALIFICATION)):
             return
         share = sum(passed) / len(passed)
         if share >= self.study.checks.pass_mark:
@@ -215,6 +212,9 @@ class Turn:
         elif any(one.expires_at - self.desk.now < self.lease_time * 0.9 for one in held):
             self.desk.renew(held, self.lease_time)
         held += self._fill_hands(phase, AHEAD + 1 - len(held))
+        if not held and self.desk.refresh_items(self.study.name, self.study_id):
+            order.learn_items(self.desk, self.study_id, self.index)
+            held = self._fill_hands(phase, AHEAD + 1)
         if not held and phase == "work":
             phase = "waiting" if self._others_hold_some() else "finished"
         return phase, held
@@ -230,15 +230,19 @@ class Turn:
         """Training and qualification, as far as the study has them, then the work itself."""
         if not self.member.qualified:
             for kind in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
-                if len(self.desk.answered(self.member, kind)) < len(self.index.checks[kind]):
+                if len(self.desk.answered(self.member, kind)) < len(self._asked(kind)):
                     return kind.value
             self._set_qualified()
         return "work"
 
+    def _asked(self, kind: str) -> list[ListedItem]:
+        """The items with known answers of a kind that are not withdrawn."""
+        return [item for item in self.index.checks[kind] if self.desk.is_asked(item.id)]
+
     def _fill_hands(self, phase: str, count: int) -> list[Lease]:
         """Give out up to `count` items."""
         if phase != "work":
-            new = [item for item in self.index.checks[phase] if item.id not in self.given.items]
+            new = [item for item in self._asked(phase) if item.id not in self.given.items]
             return [self._give(item) for item in new[: max(0, count)]]
         leases: list[Lease] = []
         while len(leases) < count and (lease := self._give_next()):
@@ -256,7 +260,7 @@ class Turn:
         for kind in planting.planted_at(self.study.seed, self.annotator, position, self.study.checks):
             find = order.next_check if kind == CheckKind.GOLD else order.next_repeat
             planted = find(self.study, self.annotator, self.index, self.given)
-            if planted is not None:
+            if planted is not None and self.desk.is_asked(planted.id):
                 item, occasion, choice = planted, int(kind == "repeat"), None
                 break
         self.member = replace(self.member, shown=position)
@@ -283,7 +287,7 @@ class Turn:
             position=position,
             choice=choice,
         )
-        self.given.add(lease.id, item, occasion)
+        self.given.add(lease.id, item, occasion, position)
         return lease
 
     def _swapped(self, item: ListedItem, occasion: int) -> bool:

@@ -45,7 +45,8 @@ class Comparisons:
         if (left == right).any():
             row = int((left == right).argmax())
             raise InputError(f"comparison {row + 1} is of {models[left[row]]!r} with itself")
-        prompt, prompts, ids = np.arange(len(table)), len(table), ()
+        prompt, prompts = np.arange(len(table)), len(table)
+        ids: tuple[str, ...] = ()
         if "prompt_id" in table:
             prompt, names = pd.factorize(table["prompt_id"])
             ids = tuple(map(str, names))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.human.comparisons import pair_components
 from evaluation.human.crossed import Clusters, variance_shares
 from evaluation.human.estimates import estimate_scores
+from evaluation.human.paired import pair_components
 from evaluation.human.ratings_array import TOTAL, Floats, RatingsArray
 from nami_bench.errors import InputError
 

@@ -33,7 +33,7 @@ class Concordance:
 def concordance(
     ratings: RatingsArray, comparisons: Comparisons, strengths: Strengths, column: str = TOTAL
 ) -> Concordance:
-    """Ratings against comparisons and their `strengths`; nothing is decided where comparisons have no prompts.
+    """Ratings against comparisons and their `strengths`; without prompts, over models only.
 
     Raises InputError where no model is in both.
     """

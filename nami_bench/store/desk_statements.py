@@ -104,7 +104,7 @@ LATE = (
     )
 )
 GIVEN = (
-    select(AssignmentRow.id, AssignmentRow.item_id, AssignmentRow.occasion)
+    select(AssignmentRow.id, AssignmentRow.item_id, AssignmentRow.occasion, AssignmentRow.position)
     .where(AssignmentRow.member_id == bindparam("member"), AssignmentRow.id > bindparam("after"))
     .order_by(AssignmentRow.id)
 )

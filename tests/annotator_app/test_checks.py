@@ -157,6 +157,18 @@ def test_training_and_qualification_come_first_with_feedback(checked: Callable[.
     assert own.state().phase == "work"
 
 
+def test_an_example_that_cannot_be_shown_holds_nobody_up(checked: Callable[..., Any]) -> None:
+    golds = tuple(check("gold", i) for i in range(2, 6))
+    bench = checked((check("training", 0), check("qualification", 1), *golds), gold_every=3)
+    own = session(bench)
+    assert own.state().phase == "training"
+    for image in bench.store.images(models=["broken"]):
+        bench.store.withdraw_image(image.path, "gone")
+    kinds = work_through(bench, {})
+    assert set(kinds) == {"study"}
+    assert own.state().phase == "finished"
+
+
 def test_who_fails_the_qualification_waits_for_the_administrator(checked: Callable[..., Any]) -> None:
     bench = checked((check("qualification", 1), check("qualification", 2)), pass_mark=0.8)
     own = session(bench)

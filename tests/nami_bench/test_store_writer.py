@@ -25,7 +25,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def note(words: str) -> Any:
     def job(desk: Desk) -> str:
-        desk.connection.execute(insert(EventRow).values(kind="test", text=words, created_at=desk.now))
+        desk.write(insert(EventRow).values(kind="test", text=words, created_at=desk.now))
         return words
 
     return job
@@ -38,7 +38,7 @@ def refused(desk: Desk) -> None:
 
 def doubled(desk: Desk) -> None:
     for _ in range(2):
-        desk.connection.execute(insert(SecretRow).values(name="same", value=""))
+        desk.write(insert(SecretRow).values(name="same", value=""))
 
 
 def at_once(store: Store, jobs: list[Any]) -> list[Future[Any]]:
@@ -75,6 +75,16 @@ def test_jobs_that_wait_together_share_a_commit(store: Store, monkeypatch: pytes
     assert [future.result(10) for future in futures] == [f"{i}" for i in range(20)]
     assert texts(store) == [f"{i}" for i in range(20)]
     assert len(transactions) == 2
+
+
+def test_a_refusal_before_anything_was_written_costs_the_others_nothing(store: Store) -> None:
+    def refused_at_once(desk: Desk) -> None:
+        raise InputError("no")
+
+    wrong, right = at_once(store, [refused_at_once, note("right")])
+    with pytest.raises(InputError):
+        wrong.result(10)
+    assert right.result(10) == "right"
 
 
 @pytest.mark.parametrize(("bad", "error"), [(refused, InputError), (doubled, IntegrityError)])

@@ -1,13 +1,26 @@
 """Study files: every key, and errors that name the file and the key."""
 
+from dataclasses import MISSING, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from nami_bench.config import load_study
-from nami_bench.domain import CheckItem, CheckKind, Checks, CriterionText, Pairs
+from nami_bench.domain import (
+    CheckItem,
+    CheckKind,
+    Checks,
+    CriterionText,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Pairs,
+    Prompt,
+    PromptSet,
+)
 from nami_bench.errors import InputError
+from nami_bench.store import Store
 
 FULL = """\
 [study]
@@ -176,3 +189,28 @@ def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, study: str, more: 
     with pytest.raises(InputError, match=words) as caught:
         load_study(file)
     assert str(caught.value).startswith(str(file))
+
+
+@pytest.mark.parametrize("mode", ["rating", "pairwise"])
+def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str) -> None:
+    """With a value that is not its default for every field of it and of its parts."""
+    study = load_study(write(tmp_path, FULL))
+    if mode == "pairwise":
+        gold = CheckItem(CheckKind.GOLD, "00000", ("broken", "a"), {"relevance": "a"}, 0, {"zh": "左"})
+        pairs = Pairs("adaptive", 1, 500, 0.2)
+        study = replace(study, mode="pairwise", check_items=(gold,), pairs=pairs)
+    for values in (study, study.checks, *([study.pairs] if mode == "pairwise" else [])):
+        for field in fields(values):
+            if field.default is not MISSING and field.name not in ("mode", "choice"):
+                assert getattr(values, field.name) != field.default, field.name
+    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
+        prompts = (Prompt("00000", "a star", "short"), Prompt("00001", "a long star", "long"))
+        store.add_prompt_set(PromptSet("set", prompts))
+        for model in ("a", "b", "broken"):
+            store.add_model(ModelCard(model, "folder"))
+            store.put_image(
+                ImageRecord(model, "set", "00000", 0, ImageState.DONE, path=f"{model}.png", sha256="x")
+            )
+        store.add_study(study)
+        assert store.study("full") == study
+        assert store.change_study(study) == []

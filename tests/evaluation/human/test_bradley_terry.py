@@ -1,0 +1,213 @@
+from typing import Any
+
+import evalica
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import optimize, stats
+
+from evaluation.human.bradley_terry import fit_bradley_terry
+from evaluation.human.comparison_table import Comparisons
+from evaluation.human.concordance import concordance
+from nami_bench.errors import InputError, UnknownNameError
+
+# Agresti, Categorical Data Analysis, table of the American League's 1987 season: wins of row over column.
+TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")
+WINS = np.array([
+    [0, 7, 9, 7, 7, 9, 11], [6, 0, 7, 5, 11, 9, 9], [4, 6, 0, 7, 7, 8, 12], [6, 8, 6, 0, 6, 7, 10],
+    [6, 2, 6, 7, 0, 7, 12], [4, 4, 5, 6, 6, 0, 6], [2, 4, 1, 3, 1, 7, 0],
+])  # fmt: skip
+
+
+def table_of(rows: list[tuple[Any, ...]], columns: tuple[str, ...] = ("left", "right", "outcome")) -> Comparisons:
+    return Comparisons.from_table(pd.DataFrame(rows, columns=list(columns)))
+
+
+def season() -> Comparisons:
+    return table_of([
+        (TEAMS[i], TEAMS[j], "left") for i in range(7) for j in range(7) for _ in range(WINS[i, j])
+    ])  # fmt: skip
+
+
+def simulated(n: int = 3000, models: int = 6, seed: int = 0, tie: float = 0.6, side: float = 0.0) -> pd.DataFrame:
+    """Comparisons drawn from Davidson's model, with a covariate that adds 0.5 of itself to the left's advantage."""
+    rng = np.random.default_rng(seed)
+    strength = np.linspace(-1, 1, models)
+    left = rng.integers(0, models, n)
+    right = (left + rng.integers(1, models, n)) % models
+    length = rng.normal(0, 1, n)
+    d = strength[left] - strength[right] + side + 0.5 * length
+    weight = np.stack((np.exp(d / 2), np.full(n, tie), np.exp(-d / 2)))
+    outcome = (rng.random(n) > np.cumsum(weight / weight.sum(axis=0), axis=0)).sum(axis=0)
+    return pd.DataFrame({
+        "left": [f"m{i}" for i in left],
+        "right": [f"m{i}" for i in right],
+        "outcome": np.array(["left", "tie", "right"])[outcome],
+        "prompt_id": [f"{i:05d}" for i in rng.integers(0, 200, n)],
+        "length": length,
+    })  # fmt: skip
+
+
+def test_agrestis_baseball() -> None:
+    fit = fit_bradley_terry(season())
+    by_team = dict(zip(fit.models, fit.strength, strict=True))
+    expected = {"Milwaukee": 1.581, "Detroit": 1.436, "Toronto": 1.294, "New York": 1.248,
+                "Boston": 1.108, "Cleveland": 0.684, "Baltimore": 0.0}  # fmt: skip
+    assert {t: s - by_team["Baltimore"] for t, s in by_team.items()} == pytest.approx(expected, abs=0.0006)
+    # Agresti: Boston beats New York with probability 0.46.
+    assert fit.win_probability("Boston", "New York") == pytest.approx(0.46, abs=0.006)
+    assert fit.strength.mean() == pytest.approx(0.0)
+    assert fit.elo.mean() == pytest.approx(1000.0)
+
+
+def test_half_wins_equal_evalica() -> None:
+    table = simulated()
+    ours = fit_bradley_terry(Comparisons.from_table(table), ties="half")
+    winner = {"left": evalica.Winner.X, "right": evalica.Winner.Y, "tie": evalica.Winner.Draw}
+    theirs = evalica.bradley_terry(
+        table["left"], table["right"], table["outcome"].map(winner), tolerance=1e-14, limit=100_000
+    )
+    logs = np.log(theirs.scores.sort_index().to_numpy())
+    np.testing.assert_allclose(ours.strength, logs - logs.mean(), atol=1e-9)
+
+
+def test_davidson_is_at_the_maximum_of_its_likelihood() -> None:
+    table = simulated(800)
+    fit = fit_bradley_terry(Comparisons.from_table(table), errors="model")
+    left, right = (np.array([int(name[1:]) for name in table[side]]) for side in ("left", "right"))
+    chosen = table["outcome"].map({"left": 0, "tie": 1, "right": 2}).to_numpy()
+
+    def loss(parameters: np.ndarray) -> float:
+        strength = np.append(parameters[:5], -parameters[:5].sum())
+        d = strength[left] - strength[right]
+        weight = np.stack((np.exp(d / 2), np.full_like(d, np.exp(parameters[5])), np.exp(-d / 2)))
+        return -float(np.log((weight / weight.sum(axis=0))[chosen, np.arange(len(d))]).sum())
+
+    found = optimize.minimize(loss, np.zeros(6), method="BFGS", options={"gtol": 1e-8})
+    np.testing.assert_allclose(fit.strength[:5], found.x[:5], atol=1e-5)
+    assert fit.tie == pytest.approx(np.exp(found.x[5]), abs=1e-5)
+    np.testing.assert_allclose(np.diag(fit.covariance)[:5], np.diag(found.hess_inv)[:5], rtol=0.15)
+
+
+def test_the_side_and_covariates_are_estimated() -> None:
+    table = simulated(20_000, side=0.3)
+    fit = fit_bradley_terry(Comparisons.from_table(table, ("length",)), side=True)
+    np.testing.assert_allclose(fit.strength, np.linspace(-1, 1, 6), atol=0.08)
+    for name, truth in (("left", 0.3), ("length", 0.5)):
+        value, low, high = fit.effects[name]
+        assert value == pytest.approx(truth, abs=0.06)
+        assert low < truth < high
+    assert fit.tie == pytest.approx(0.6, abs=0.05)
+    # Left out, the covariate's effect pulls strengths towards each other.
+    plain = fit_bradley_terry(Comparisons.from_table(table))
+    assert np.ptp(plain.strength) < np.ptp(fit.strength)
+
+
+def test_a_side_without_covariates_counts_like_single_comparisons() -> None:
+    table = simulated(2000, side=0.4)
+    counted = fit_bradley_terry(Comparisons.from_table(table), side=True)
+    constant = table.assign(zero=0.0)
+    single = fit_bradley_terry(Comparisons.from_table(constant.assign(one=1.0), ("one",)))
+    np.testing.assert_allclose(counted.strength, single.strength, atol=1e-8)
+    np.testing.assert_allclose(counted.standard_error, single.standard_error, atol=1e-8)
+    assert counted.effects["left"] == pytest.approx(single.effects["one"], abs=1e-8)
+
+
+@pytest.mark.parametrize("errors", ["sandwich", "clustered", "model", "bootstrap"])
+def test_all_errors_agree_where_the_model_holds_and_prompts_do_not_matter(errors: Any) -> None:
+    comparisons = Comparisons.from_table(simulated(6000))
+    model = fit_bradley_terry(comparisons, errors="model")
+    other = fit_bradley_terry(comparisons, errors=errors)
+    np.testing.assert_allclose(other.standard_error, model.standard_error, rtol=0.2)
+
+
+def test_errors_clustered_by_prompt_see_what_comparisons_of_a_prompt_share() -> None:
+    table = simulated(600)
+    copied = pd.concat([table] * 10)  # ten annotators who say the same
+    clustered, single = (
+        fit_bradley_terry(Comparisons.from_table(copied), errors=e) for e in ("clustered", "sandwich")
+    )  # type: ignore[misc]
+    once = fit_bradley_terry(Comparisons.from_table(table), errors="clustered")
+    np.testing.assert_allclose(clustered.standard_error, once.standard_error, rtol=1e-6)
+    assert (single.standard_error < clustered.standard_error / 2).all()
+
+
+def test_the_sandwich_is_the_sum_over_single_comparisons() -> None:
+    table = simulated(500)
+    alone = Comparisons.from_table(table.drop(columns="prompt_id"))
+    own_prompt = Comparisons.from_table(table.assign(prompt_id=[str(i) for i in range(500)]))
+    sandwich = fit_bradley_terry(alone, errors="sandwich")
+    np.testing.assert_allclose(fit_bradley_terry(alone).standard_error, sandwich.standard_error)
+    np.testing.assert_allclose(fit_bradley_terry(own_prompt).standard_error, sandwich.standard_error)
+
+
+def test_groups_that_were_not_compared_are_said() -> None:
+    fit = fit_bradley_terry(table_of([
+        ("a", "b", "left"), ("b", "a", "left"), ("a", "c", "tie"), ("x", "y", "left"), ("y", "x", "left"),
+    ]))  # fmt: skip
+    assert np.isfinite(fit.strength[:3]).all()
+    assert np.isnan(fit.strength[3:]).all()
+    assert fit.notes == ("no comparisons join the groups (a, b, c), (x, y): their strengths cannot be compared",)
+    assert fit.win_probability("a", "x") is None
+    assert len(set(fit.component[:3])) == 1
+
+
+def test_an_undefeated_model_has_no_finite_strength_unless_asked_for() -> None:
+    rows = [("a", "b", "left"), ("b", "a", "left"), ("top", "a", "left"), ("b", "low", "left")]
+    fit = fit_bradley_terry(table_of(rows))
+    assert np.isnan(fit.strength[[2, 3]]).all()
+    assert "top never lost or tied" in fit.notes[0]
+    assert "low never won or tied" in fit.notes[1]
+    regular = fit_bradley_terry(table_of(rows), prior=0.5)
+    assert regular.models[int(regular.strength.argmax())] == "top"
+    assert regular.models[int(regular.strength.argmin())] == "low"
+    assert "0.5 virtual ties" in regular.notes[-1]
+    with pytest.raises(InputError, match="both ways"):
+        fit_bradley_terry(table_of([("a", "b", "left")]))
+
+
+def test_ratings_and_comparisons_are_laid_side_by_side(ratings_of: Any) -> None:
+    values = np.empty((2, 4, 3))
+    values[0], values[1] = 60.0, np.array([50.0, 50.0, 70.0, 60.0])[:, None]
+    rows = [
+        ("m0", "m1", "left", "00000"), ("m1", "m0", "right", "00001"), ("m0", "m1", "left", "00002"),
+        ("m0", "m1", "tie", "00000"), ("m1", "m0", "left", "00003"), ("m0", "m1", "left", "99999"),
+    ]  # fmt: skip
+    comparisons = table_of(rows, ("left", "right", "outcome", "prompt_id"))
+    found = concordance(ratings_of(values), comparisons, fit_bradley_terry(comparisons))
+    assert (found.decided, found.undecided, found.agreed) == (3, 3, pytest.approx(2 / 3))
+    assert (found.models, found.kendall) == (2, pytest.approx(1.0))
+    other = table_of([("p", "q", "left"), ("q", "p", "left")])
+    with pytest.raises(InputError, match="no model in common"):
+        concordance(ratings_of(values), other, fit_bradley_terry(other))
+
+
+def test_bad_comparisons_are_refused() -> None:
+    good = {"left": ["a", "b"], "right": ["b", "a"], "outcome": ["left", "tie"]}
+    for change, message in (
+        ({"outcome": ["left", "won"]}, "unknown outcome 'won'"),
+        ({"right": ["b", "b"]}, "of 'b' with itself"),
+        ({"left": ["a", None]}, "lacks a model"),
+        ({"outcome": [None, "tie"]}, "lacks an outcome"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Comparisons.from_table(pd.DataFrame(good | change))
+    with pytest.raises(InputError, match="column 'outcome'"):
+        Comparisons.from_table(pd.DataFrame({"left": ["a"], "right": ["b"]}))
+    with pytest.raises(InputError, match="finite"):
+        Comparisons.from_table(pd.DataFrame(good | {"length": [1.0, np.nan]}), ("length",))
+    with pytest.raises(InputError, match="no comparisons"):
+        fit_bradley_terry(Comparisons.from_table(pd.DataFrame(good)[:0]))
+    with pytest.raises(UnknownNameError, match="davidson"):
+        fit_bradley_terry(Comparisons.from_table(pd.DataFrame(good)), ties="davison")  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match="m0"):
+        fit_bradley_terry(Comparisons.from_table(simulated(200))).win_probability("m0", "m77")
+
+
+def test_clustered_intervals_hold_their_level() -> None:
+    held = []
+    for seed in range(100):
+        fit = fit_bradley_terry(Comparisons.from_table(simulated(600, seed=seed), ("length",)))
+        truth = np.linspace(-1, 1, 6)
+        held.append(((fit.low <= truth) & (truth <= fit.high)).mean())
+    assert stats.norm.cdf((np.mean(held) - 0.95) / (np.std(held) / 10)) > 0.001
