@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { KEYS } from "./keys.js";
+import { leaderboardIn } from "./leaderboard.js";
 import { known, pick, t } from "./texts.js";
 
 export function isOpen() {
@@ -22,6 +23,11 @@ export function showInstructions(study) {
   const body = make("div", { className: "instructions" });
   body.innerHTML = pick(study.instructions) ?? "";
   return open(make("dialog"), "instructions", t("instructions"), body);
+}
+
+/** The leaderboard as it stands. */
+export function showLeaderboard(html) {
+  return open(make("dialog"), "leaderboard", t("leaderboard"), make("div", {}, ...leaderboardIn(html)));
 }
 
 /** Ask why a criterion cannot be judged; resolves to {reason, all}, or null where nothing was chosen. */

@@ -1,7 +1,7 @@
 // The rating page: starts, and hands keys and presses to the work at hand.
 
 import { call } from "./api.js";
-import { isOpen, showHelp, showInstructions } from "./dialogs.js";
+import { isOpen, showHelp, showInstructions, showLeaderboard } from "./dialogs.js";
 import { part } from "./dom.js";
 import { showNotice, wordsFor } from "./header.js";
 import { meaning } from "./keys.js";
@@ -27,6 +27,7 @@ async function start() {
   session = await firstAnswer();
   part("annotator").textContent = session.annotator;
   part("admin").hidden = session.role !== "administrator";
+  part("leaderboard").hidden = session.study.live_leaderboard !== "annotators";
   part("instructions").hidden = Object.keys(session.study.instructions ?? {}).length === 0;
   const { taken, takeOver } = await tabs;
   if (taken) return screens.otherTab(workHere);
@@ -65,6 +66,14 @@ function openInstructions() {
   if (session !== null && !part("instructions").hidden) showInstructions(session.study);
 }
 
+async function openLeaderboard() {
+  try {
+    showLeaderboard((await call("leaderboard")).html);
+  } catch (refusal) {
+    showNotice(wordsFor(refusal));
+  }
+}
+
 function listen() {
   part("language").value = currentLanguage();
   part("language").addEventListener("change", async (event) => {
@@ -72,6 +81,7 @@ function listen() {
     location.reload(); // drafts are kept; every word on the screen changes
   });
   part("instructions").addEventListener("click", openInstructions);
+  part("leaderboard").addEventListener("click", openLeaderboard);
   part("help").addEventListener("click", () => showHelp(session?.study.mode));
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", giveFocusBack, { capture: true });
