@@ -1,4 +1,4 @@
-"""The routes of annotation work: session, items, images. What they speak is in docs/annotation-http.md.
+"""The routes of annotation work: session, items, images.
 
 They have nothing to do with Gradio: no event queue, no file cache and no session state of Gradio's is in the
 way of an answer.
@@ -81,6 +81,7 @@ def study_json(study: Study) -> dict[str, Any]:
         "languages": study.languages,
         "instructions": {language: safe_html(text) for language, text in study.instructions.items()},
         "break_every": study.break_every,
+        "live_leaderboard": study.live_leaderboard,
         "reasons": CANNOT_JUDGE,
         "criteria": [_criterion_json(criterion, study.languages[0]) for criterion in study.criteria],
     }

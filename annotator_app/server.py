@@ -56,6 +56,7 @@ def serve(
             factory=True,
             workers=settings.workers if workers is None else workers,
             forwarded_allow_ips=list(settings.trusted_proxies),
+            http="h11",  # httptools is a little faster, and reads request headers without end
             ws="none",
             log_level="error",
             access_log=False,

@@ -452,3 +452,18 @@ def test_images_that_are_finished_later_are_asked_about(bench: Any) -> None:
     assert own.state().progress.total == 6
     bench.store.put_image(replace(missing, model="new", state=ImageState.DONE))
     assert bench.store.study_size("growing") == 7
+    assert own.state().progress.total == 7
+
+
+def test_who_had_finished_gets_images_that_come_later(bench: Any) -> None:
+    """The server runs on; nobody tells it."""
+    bench.store.add_model(ModelCard("new", "folder"))
+    bench.store.add_study(replace(bench.study, name="growing", models=("zebrafish-xl", "new")))
+    own = AnnotationSession(bench.store, bench.images_dir, "growing", "ada")
+    view = own.state()
+    while view.items:
+        view = own.submit(view.items[0].token, answers())
+    assert view.phase == "finished"
+    bench.store.put_image(replace(bench.images[0], model="new", state=ImageState.DONE))
+    pass_time(bench, 2)
+    assert len(own.state().items) == 1

@@ -143,6 +143,18 @@ def test_a_proxys_word_counts_where_it_is_trusted(small: Any, start_server: Star
     assert ("address 127.0.0.1/32" in sources) is not trusted
 
 
+def test_a_request_without_end_is_cut_off(small: Any, start_server: Start) -> None:
+    server = start_server(small, "--port", "0")
+    host, port = server.address.removeprefix("http://").split(":")
+    for piece in (b"X: " + b"x" * 65_000, b"X: x\r\n" * 10_000):
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+            with pytest.raises(OSError):  # reset by the server
+                for _ in range(200):
+                    connection.sendall(piece)
+    assert answers(server.address)
+
+
 def test_a_port_that_is_taken_is_named_before_any_worker_starts(small: Any, start_server: Start) -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
