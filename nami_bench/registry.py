@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from nami_bench.config import validated
 from nami_bench.errors import InputError, UnknownNameError
 
 GROUPS = {
@@ -44,7 +43,8 @@ def load(group: str, name: str) -> Any:
         return known[name].load()
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{GROUPS[group]} {name!r} needs the package {error.name!r}: pip install 'nami-bench[models]'"
+            f"{GROUPS[group]} {name!r} needs the package {error.name!r}: "
+            f"pip install 'nami-bench[{_extra(known[name])}]'"
         ) from error
 
 
@@ -54,6 +54,8 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
     A plugin is a class; its inner dataclass `Options` declares what it takes, and its constructor
     takes one such object. A class without `Options` takes no options.
     """
+    from nami_bench.config import validated  # brings pydantic, which listing names must not
+
     target = load(group, name)
     where = f"{GROUPS[group]} {name!r}"
     if not hasattr(target, "Options"):
@@ -61,3 +63,9 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
             raise InputError(f"{where} takes no options, got {', '.join(sorted(options))}")
         return target()
     return target(validated(target.Options, dict(options or {}), where))
+
+
+def _extra(point: EntryPoint) -> str:
+    """The plugin's own extra where it has one, else the one that has everything."""
+    extras = point.dist.metadata.get_all("Provides-Extra") if point.dist else None
+    return point.name if point.name in (extras or ()) else "models"

@@ -1,17 +1,58 @@
 """`nami-bench evaluate`."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, parse_pairs, print_json, progress, say, tally
+from nami_bench.cli.common import (
+    Bench,
+    json_option,
+    open_bench,
+    parse_pairs,
+    print_json,
+    progress,
+    say,
+    tally,
+)
+
+if TYPE_CHECKING:
+    from nami_bench.domain import ImageRecord
+
+
+def _metric_names(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> Any:
+    """Each metric once, every one of them known, before any work begins."""
+    from nami_bench import registry
+    from nami_bench.errors import UnknownNameError
+
+    known = registry.plugins("metrics")
+    for name in names:
+        if name not in known:
+            raise UnknownNameError("metric", name, known)
+    return tuple(dict.fromkeys(names))
+
+
+class _ListingMetrics(click.Command):
+    """Its help lists the metrics that are installed; nothing of them is loaded."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from nami_bench import registry
+
+        super().format_options(ctx, formatter)
+        with formatter.section("Metrics"):
+            formatter.write_text(", ".join(registry.plugins("metrics")))
 
 
 @click.command(
+    cls=_ListingMetrics,
     epilog="Examples: nami-bench evaluate geneval --detector shapes --model shapes-good; "
-    "nami-bench evaluate clip-score; nami-bench evaluate fid kid -o reference=FOLDER_OF_REAL_IMAGES"
+    "nami-bench evaluate clip-score pickscore hpsv2 -o device=cuda -o pickscore.batch_size=64; "
+    "nami-bench evaluate fid kid -o reference=FOLDER_OF_REAL_IMAGES; "
+    "nami-bench evaluate --audit --csv audit.csv",
 )
-@click.argument("metrics", nargs=-1, required=True)
+@click.argument("metrics", nargs=-1, metavar="METRIC...", callback=_metric_names)
 @click.option("--model", "models", multiple=True, help="Only this model; repeatable. Default: all.")
 @click.option("--prompts", metavar="SET", help="Only this prompt set. Default: every set with images.")
 @click.option("--detector", help="GenEval's detector: see `nami-bench plugins`.")
@@ -19,7 +60,27 @@ from nami_bench.cli.common import json_option, open_bench, parse_pairs, print_js
     "--detector-option", "detector_options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable."
 )
 @click.option(
-    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="For the metric; repeatable."
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="[METRIC.]KEY=VALUE",
+    help="For every METRIC, or for the one named; repeatable.",
+)
+@click.option("--audit", is_flag=True, help="Then compare every recorded metric with the human ratings.")
+@click.option("--study", metavar="NAME", help="The audit's study. Default: the newest with ratings.")
+@click.option("--criterion", metavar="NAME", help="The audit's criterion. Default: relevance.")
+@click.option(
+    "--threshold",
+    type=float,
+    help="The mean rating, 0-100, from which people call an image right. Default: 50.",
+)
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE.csv",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the audit's numbers, one a line.",
 )
 @json_option
 def evaluate(
@@ -29,45 +90,96 @@ def evaluate(
     detector: str | None,
     detector_options: tuple[str, ...],
     options: tuple[str, ...],
+    audit: bool,
+    study: str | None,
+    criterion: str | None,
+    threshold: float | None,
+    csv_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Run automatic metrics over recorded images. Images already scored are passed over."""
-    from nami_bench import pipeline
-    from nami_bench.domain import ImageState
+    """Run automatic metrics over recorded images, or audit them. Images already scored are passed over.
+
+    --audit shows how GenEval's verdicts agree with people's, by task and by model, and how every other
+    metric's order of images and models correlates with people's.
+    """
     from nami_bench.errors import InputError, WorkError
 
-    chosen = parse_pairs(options, "--option")
-    detecting: dict[str, Any] = {"detector": detector} if detector else {}
-    if detector_options:
-        detecting["detector_options"] = parse_pairs(detector_options, "--detector-option")
-    if detecting and "geneval" not in metrics:
-        raise InputError(
-            "--detector and --detector-option belong to the metric geneval, which was not asked for"
-        )
-    counts = {}
+    asked = {"study": study, "criterion": criterion, "threshold": threshold, "csv": csv_file}
+    if not audit and (stray := [f"--{name}" for name, value in asked.items() if value is not None]):
+        raise InputError(f"{', '.join(stray)}: belongs to --audit, which was not asked for")
+    if not audit and not metrics:
+        raise InputError("name at least one metric (see `nami-bench evaluate --help`), or give --audit")
+    chosen = _options(metrics, options, detector, detector_options)
     with open_bench() as bench:
-        records = bench.store.images(models=models or None, prompt_set=prompts, state=ImageState.DONE)
-        if not records:
-            raise InputError("there are no images to score: make some with `nami-bench generate`")
-        # All models of a prompt set in one go: weights are loaded once.
-        for metric in metrics:
-            for prompt_set in sorted({r.prompt_set for r in records}):
-                of_set = [r.model for r in records if r.prompt_set == prompt_set]
-                names = list(dict.fromkeys(of_set))
-                title = f"{metric}: {', '.join(names)} on {prompt_set}"
-                with progress(f"{metric} on {prompt_set}", len(of_set)) as advance:
-                    counts[title] = pipeline.evaluate(
-                        bench.store,
-                        bench.workspace.images_dir,
-                        metric,
-                        chosen | detecting if metric == "geneval" else chosen,
-                        names,
-                        prompt_set,
-                        advance,
-                    )
-                say(f"{title}: {tally(counts[title])}")
-    if as_json:
+        counts = _evaluate(bench, chosen, models, prompts) if metrics else {}
+        if audit:
+            from nami_bench.cli.audit import show_audit
+
+            show_audit(bench, models or None, prompts, study, criterion, threshold, csv_file, as_json)
+    if as_json and not audit:
         print_json({title: dict(count) for title, count in counts.items()})
     failed = sum(count["failed"] for count in counts.values())
     if failed:
         raise WorkError(f"{failed} images could not be scored: their reasons are recorded with them")
+
+
+def _options(
+    metrics: Sequence[str], pairs: Sequence[str], detector: str | None, detector_pairs: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """By metric, its options."""
+    from nami_bench.errors import InputError
+
+    parsed = parse_pairs(pairs, "--option")
+    shared = {key: value for key, value in parsed.items() if "." not in key}
+    chosen: dict[str, dict[str, Any]] = {metric: dict(shared) for metric in metrics}
+    for key in parsed.keys() - shared.keys():
+        metric, _, name = key.rpartition(".")  # a metric's name may hold dots, a key does not
+        if metric not in chosen:
+            raise InputError(f"--option {key}: the metric {metric!r} was not asked for")
+        chosen[metric][name] = parsed[key]
+    detecting: dict[str, Any] = {"detector": detector} if detector else {}
+    if detector_pairs:
+        detecting["detector_options"] = parse_pairs(detector_pairs, "--detector-option")
+    if detecting and "geneval" not in chosen:
+        raise InputError(
+            "--detector and --detector-option belong to the metric geneval, which was not asked for"
+        )
+    if detecting:
+        chosen["geneval"].update(detecting)
+    return chosen
+
+
+def _evaluate(
+    bench: Bench, chosen: dict[str, dict[str, Any]], models: Collection[str], prompts: str | None
+) -> dict[str, Counter[str]]:
+    """Run the metrics; counts by a title for people."""
+    from nami_bench import pipeline, registry
+    from nami_bench.domain import ImageState
+    from nami_bench.errors import InputError
+
+    records = bench.store.images(models=models or None, prompt_set=prompts, state=ImageState.DONE)
+    if not records:
+        raise InputError("there are no images to score: make some with `nami-bench generate`")
+    # All of them first: what is wrong with the last one's options is said before the first one's hours.
+    plugins = [(name, registry.create("metrics", name, options)) for name, options in chosen.items()]
+    counts = {}
+    while plugins:
+        name, metric = plugins.pop(0)  # let go of afterwards, with its weights
+        for prompt_set, names in _models_by_set(records).items():
+            title = f"{name}: {', '.join(names)} on {prompt_set}"
+            total = sum(r.prompt_set == prompt_set for r in records)
+            with progress(f"{name} on {prompt_set}", total) as advance:
+                counts[title] = pipeline.run_metric(
+                    bench.store, bench.workspace.images_dir, metric, names, prompt_set, advance
+                )
+            say(f"{title}: {tally(counts[title])}")
+    return counts
+
+
+def _models_by_set(records: Sequence["ImageRecord"]) -> dict[str, list[str]]:
+    """All models of a prompt set go in one run."""
+    sets = sorted({record.prompt_set for record in records})
+    return {
+        name: list(dict.fromkeys(record.model for record in records if record.prompt_set == name))
+        for name in sets
+    }

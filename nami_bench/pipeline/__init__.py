@@ -3,7 +3,7 @@
 Every function may be killed at any moment and called again: it goes on where it was.
 """
 
-from nami_bench.pipeline.evaluation import evaluate
+from nami_bench.pipeline.evaluation import evaluate, run_metric
 from nami_bench.pipeline.generation import GenerationReport, generate, image_seed, import_images
 from nami_bench.pipeline.prompt_sets import (
     folder_prompt_set,
@@ -22,6 +22,7 @@ __all__ = [
     "image_seed",
     "import_images",
     "resolve_prompt_set",
+    "run_metric",
     "save_prompt_set",
     "verify_images",
     "write_prompt_set",

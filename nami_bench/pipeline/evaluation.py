@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nami_bench import registry
 from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
-from nami_bench.pipeline.progress import Advance, batches
+from nami_bench.pipeline.progress import Advance
 from nami_bench.pipeline.set_evaluation import evaluate_set
 from nami_bench.pipeline.verification import file_problem
 
 if TYPE_CHECKING:
-    from evaluation.protocol import Metric, ScoringItem
+    from evaluation.protocol import Metric, SetMetric
     from nami_bench.store import Store
 
 _SCORES_PER_COMMIT = 64
@@ -28,19 +28,42 @@ def evaluate(
     prompt_set: str,
     advance: Advance = lambda count: None,
 ) -> Counter[str]:
+    """`run_metric` with the plugin of that name and options."""
+    plugin = registry.create("metrics", metric_name, options)
+    return run_metric(store, images_dir, plugin, models, prompt_set, advance)
+
+
+def run_metric(
+    store: "Store",
+    images_dir: Path,
+    metric: "Metric | SetMetric",
+    models: Sequence[str],
+    prompt_set: str,
+    advance: Advance = lambda count: None,
+) -> Counter[str]:
     """Score the recorded images of `models` with a metric and record the scores.
 
     Images already scored by the same instrument, from the same bytes, are passed over. Returns counts of
     scored, kept, inapplicable and failed images; failures are recorded with their reason. Scored and kept
     ones whose prompt was too long for the metric are counted once more, as "with over-long prompts". A metric
-    of whole sets gives one score for each model instead.
+    of whole sets gives one score for each model instead. Stopped by an error or by the user, it keeps what is
+    finished.
     """
-    plugin = registry.create("metrics", metric_name, options)
-    if hasattr(plugin, "score_set"):
-        return evaluate_set(store, images_dir, plugin, models, prompt_set, advance)
-    metric: Metric = plugin
+    if hasattr(metric, "score_set"):
+        return evaluate_set(store, images_dir, cast("SetMetric", metric), models, prompt_set, advance)
+    return _evaluate_images(store, images_dir, metric, models, prompt_set, advance)
+
+
+def _evaluate_images(
+    store: "Store",
+    images_dir: Path,
+    metric: "Metric",
+    models: Sequence[str],
+    prompt_set: str,
+    advance: Advance,
+) -> Counter[str]:
     prompts = store.prompt_set(prompt_set).by_id
-    counts: Counter[str] = Counter()
+    counts = Counter({"scored": 0, "failed": 0})
     known = {
         (s.model, s.prompt_id, s.sample): s
         for s in store.scores(metric=metric.name, models=models, prompt_set=prompt_set)
@@ -59,12 +82,18 @@ def evaluate(
             todo.append(record)
             continue
         advance(1)
-    for scores in batches(_score(metric, todo, prompts, images_dir), _SCORES_PER_COMMIT):
-        store.put_scores(scores)
-        counts["scored"] += sum(s.value is not None for s in scores)
-        counts["failed"] += sum(s.value is None for s in scores)
-        counts[OVER_LONG] += sum(map(_is_over_long, scores))
-        advance(len(scores))
+    pending: list[Score] = []
+    try:
+        for score in _score(metric, todo, prompts, images_dir):
+            pending.append(score)
+            counts["failed" if score.value is None else "scored"] += 1
+            counts[OVER_LONG] += _is_over_long(score)
+            advance(1)
+            if len(pending) == _SCORES_PER_COMMIT:
+                store.put_scores(pending)
+                pending = []
+    finally:
+        store.put_scores(pending)
     return counts
 
 
@@ -77,20 +106,18 @@ def _score(
 ) -> Iterator[Score]:
     from evaluation.protocol import ScoringItem
 
-    sound: list[ImageRecord] = []
-
-    def items() -> Iterator["ScoringItem"]:
-        for record in sound:
-            yield ScoringItem(images_dir / str(record.path), prompts[record.prompt_id])
-
+    sound: dict[Path, ImageRecord] = {}
     for record in records:
         problem = file_problem(images_dir, record)
         if problem is None:
-            sound.append(record)
+            sound[images_dir / str(record.path)] = record
         else:
             yield _as_score(metric, record, None, problem, {})
-    for record, result in zip(sound, metric.score(items()), strict=True):
+    items = (ScoringItem(path, prompts[record.prompt_id]) for path, record in list(sound.items()))
+    for result in metric.score(items):
+        record = sound.pop(result.item.path)
         yield _as_score(metric, record, result.value, result.reason, result.details)
+    assert not sound, f"{metric.name} gave no result for {len(sound)} images"
 
 
 def _as_score(

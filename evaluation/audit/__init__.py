@@ -1,0 +1,1 @@
+"""How automatic metrics agree with people: pure functions, tidy tables in, results out."""

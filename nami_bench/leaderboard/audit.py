@@ -1,0 +1,60 @@
+"""The audit of what a workspace holds: automatic metrics beside human ratings."""
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from evaluation.audit.audit import THRESHOLD, audit_metrics
+from evaluation.audit.results import Audit
+from evaluation.human.table import ratings_table
+from nami_bench.errors import InputError
+from nami_bench.leaderboard.from_store import choose_study
+from nami_bench.leaderboard.spreadsheet import neutralized
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nami_bench.store import Store
+
+CRITERION = "relevance"
+
+
+def audit_from_store(
+    store: "Store",
+    *,
+    study: str | None = None,
+    prompt_set: str | None = None,
+    models: "Sequence[str] | None" = None,
+    criterion: str = CRITERION,
+    threshold: float = THRESHOLD,
+) -> Audit:
+    """Audit every metric on a study's images (see `audit_metrics`); `models` limits it to some of them.
+
+    Which study: see `choose_study`. Raises UnknownNameError for an unknown study, set, model or criterion,
+    InputError where there are no ratings or no scores.
+    """
+    chosen, ratings = choose_study(store, study, prompt_set)
+    if chosen is None:
+        raise InputError("there is no study: an audit compares metrics with human ratings")
+    asked = chosen.criterion(criterion)
+    table = ratings_table(rating for rating in ratings if models is None or rating.model in models)
+    names = models or chosen.models
+    return audit_metrics(
+        table,
+        store.scores(models=names, prompt_set=chosen.prompt_set),
+        store.set_scores(models=names, prompt_set=chosen.prompt_set),
+        store.prompt_set(chosen.prompt_set).by_id,
+        asked,
+        threshold,
+    )
+
+
+def audit_csv(audit: Audit) -> bytes:
+    """The audit in long form (see `Audit.rows`): RFC 4180, UTF-8, texts no spreadsheet program would run."""
+    stream = io.StringIO(newline="")
+    rows = list(audit.rows())
+    writer = csv.DictWriter(stream, list(rows[0]))
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({k: neutralized(v) if isinstance(v, str) else v for k, v in row.items()})
+    return stream.getvalue().encode()
