@@ -230,7 +230,7 @@ def print_report(report: dict[str, Any]) -> None:
         each += "; cores used by others: " + ", ".join(f"{cores:.1f}" for cores in others)
         print(f"{name:>22}: {report['images_per_second'][name]:7.2f} images/s  ({each})")
     print(f"ratio of the medians, to the faster loop: {report['ratio']:.2f}")
-    print(f"verdicts that differ: {report['verdicts_that_differ']}")
+    print(f"verdicts that differ: {report['verdicts_that_differ']}; correct: {report['correct']}")
 
 
 def _arguments() -> argparse.Namespace:

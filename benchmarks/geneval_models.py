@@ -50,7 +50,12 @@ def _yolos(work: Path) -> Path:
         id2label=_LABELS,
     )
     network = transformers.YolosForObjectDetection(config)
-    _sharpen(network.class_labels_classifier.layers[-1])
+    embeddings: Any = network.vit.embeddings
+    with torch.no_grad():  # zeros when new: all queries would be one
+        embeddings.detection_tokens.normal_()
+        for head, gain in ((network.class_labels_classifier, 3.0), (network.bbox_predictor, 1.5)):
+            for layer in head.layers:
+                torch.nn.init.xavier_normal_(layer.weight, gain=gain if layer is head.layers[-1] else 1.5)
     folder = work / "yolos"
     network.save_pretrained(folder)
     transformers.YolosImageProcessor(size={"height": _SIDE, "width": _SIDE}).save_pretrained(folder)
