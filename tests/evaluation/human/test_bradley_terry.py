@@ -204,6 +204,9 @@ def test_bad_comparisons_are_refused() -> None:
         Comparisons.from_table(pd.DataFrame(good | {"length": [1.0, np.nan]}), ("length",))
     with pytest.raises(InputError, match="no comparisons"):
         fit_bradley_terry(Comparisons.from_table(pd.DataFrame(good)[:0]))
+    many = pd.DataFrame({"left": [f"m{i}" for i in range(2001)], "right": "x", "outcome": "tie"})
+    with pytest.raises(InputError, match="too many"):
+        fit_bradley_terry(Comparisons.from_table(many))
     with pytest.raises(UnknownNameError, match="davidson"):
         fit_bradley_terry(Comparisons.from_table(pd.DataFrame(good)), ties="davison")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="m0"):

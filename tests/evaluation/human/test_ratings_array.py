@@ -33,6 +33,13 @@ def test_values_are_rescaled_and_withheld_ones_told_from_absent_ones(table_of: A
     assert ratings.withheld.tolist() == [[False, False], [False, True]]
 
 
+def test_samples_may_have_any_numbers(study: Any, table_of: Any) -> None:
+    table = table_of(study(2, 3, 2))
+    ratings = RatingsArray.from_table(table.assign(sample=10**14), QUALITY)
+    assert set(ratings.sample.tolist()) == {10**14}
+    assert ratings.item().max() < 6
+
+
 def test_parts_keep_all_models(study: Any, ratings_of: Any) -> None:
     ratings = ratings_of(study(3, 4, 2))
     part = ratings.of_prompts(["00001", "99999"]).of_annotators(["a1"])
