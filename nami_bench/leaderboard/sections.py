@@ -168,7 +168,10 @@ def _interval_notes(board: Leaderboard) -> Iterator[str]:
     if any(row.first_probability is not None for row in board.rows):
         yield f"first: share of bootstrap replicates that a model leads{drawn}."
     if any(row.total_adjusted is not None for row in board.rows):
-        yield "adjusted: without the annotators' severity and spread; beside the raw scores, never alone."
+        yield (
+            "adjusted: the total without the annotators' severity and spread; beside the raw scores, never "
+            "alone."
+        )
 
 
 def _automatic_notes(board: Leaderboard) -> Iterator[str]:

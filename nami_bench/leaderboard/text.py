@@ -176,7 +176,7 @@ def rank_certainty(section: Section) -> dict[str, list[str | None]]:
         "places": [_places(row) for row in section.rows],
         "tie group": [" ".join(row.ties) or None for row in section.rows],
         "first": [_percent(row.first_probability) for row in section.rows],
-        "total, adjusted": [
+        "adjusted": [
             None if row.total_adjusted is None else f"{row.total_adjusted:.2f}" for row in section.rows
         ],
     }

@@ -19,7 +19,7 @@ from nami_bench.errors import ImageError
 from nami_bench.images import read_image, write_bytes
 
 THUMBNAIL_PIXELS = 320
-_THREADS = 2
+_THREADS = 8  # most of the time is waiting for the disk
 
 ImageKey = tuple[str, str, int]
 """Model, prompt id, sample."""

@@ -107,7 +107,9 @@ def _revisions(session: "Session", criteria: Sequence[int]) -> "dict[str, np.nda
     parts: dict[str, list[np.ndarray]] = {
         name: [np.array([], dtype=kind)] for name, (_, kind) in selected.items()
     }
-    for rows in session.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE}).partitions():
+    # The connection's own rows: the session would look at each for objects.
+    connection = session.connection().execution_options(stream_results=True)
+    for rows in connection.execute(query).partitions(_ROWS_AT_ONCE):
         for (name, (_, kind)), values in zip(selected.items(), zip(*rows, strict=True), strict=True):
             parts[name].append(np.array(values, dtype=kind))
     return {name: np.concatenate(arrays) for name, arrays in parts.items()}

@@ -15,7 +15,10 @@ from nami_bench import registry
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
-HEAVY = {"torch", "gradio", "pandas", "diffusers", "transformers", "numpy", "sqlalchemy", "pydantic"}
+HEAVY = {
+    "torch", "gradio", "pandas", "diffusers", "transformers", "numpy", "sqlalchemy", "pydantic",
+    "matplotlib", "pyarrow", "scipy",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PACKAGES)

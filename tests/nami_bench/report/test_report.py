@@ -5,7 +5,7 @@ import hashlib
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -13,37 +13,14 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from nami_bench.domain import (
-    Criterion,
-    ImageRecord,
-    ImageState,
-    ModelCard,
-    Prompt,
-    PromptSet,
-    Rating,
-    Score,
-    Study,
-)
 from nami_bench.errors import InputError
-from nami_bench.images import write_png
 from nami_bench.leaderboard.rows import Precision
 from nami_bench.report.contents import collect
 from nami_bench.report.write import write_report
 from nami_bench.store import Store
 
 EVIL = '<img src=x onerror="alert(1)"> $x^2$ & "two" </script>'
-MODELS = ("alpha", "beta")
-STAR = {"tag": "counting", "include": [{"class": "star", "count": 1}]}
-PROMPTS = PromptSet(
-    "stars",
-    (
-        Prompt("00000", EVIL, "short", geneval=STAR),
-        Prompt("00001", "two stars", "short", geneval=STAR),
-        Prompt("00002", "a long one", "long"),
-        Prompt("00003", "one more", "long"),
-    ),
-)
-CRITERIA = tuple(Criterion(name, 1) for name in ("relevance", "beauty", "truth"))
+"""The first prompt of the study in conftest.py."""
 
 
 class Page(HTMLParser):
@@ -64,52 +41,6 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self.texts.append(data)
-
-
-@pytest.fixture
-def images_dir(tmp_path: Path) -> Path:
-    return tmp_path / "images"
-
-
-@pytest.fixture
-def store(tmp_path: Path, images_dir: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
-        store.add_prompt_set(PROMPTS)
-        for number, model in enumerate(MODELS):
-            store.add_model(ModelCard(model, "folder", {"path": str(tmp_path / "secret" / "weights")}))
-            for prompt in range(4):
-                store.put_image(_image(images_dir, model, number, prompt))
-            store.put_scores(
-                score
-                for prompt in range(3)
-                for score in (
-                    Score(model, "stars", f"{prompt:05d}", 0, "pickscore", "v1", 20.0 + prompt - number),
-                    Score(model, "stars", f"{prompt:05d}", 0, "geneval", "sharp", float(prompt > number)),
-                )
-                if score.metric != "geneval" or prompt < 2
-            )
-        store.add_study(Study("pilot", "stars", MODELS, CRITERIA, overlap=3))
-        store.add_ratings(
-            Rating(
-                "pilot", annotator, model, f"{prompt:05d}", 0, c.name, 70.0 - 20 * number + 5 * prompt - shift
-            )
-            for number, model in enumerate(MODELS)
-            for prompt in range(4 - number)
-            for shift, annotator in enumerate(("ann", "ben", "cat"))
-            for c in CRITERIA
-        )
-        yield store
-
-
-def _image(images_dir: Path, model: str, number: int, prompt: int) -> ImageRecord:
-    if (number, prompt) == (1, 3):
-        return ImageRecord(model, "stars", "00003", 0, ImageState.REFUSED, reason="content policy")
-    path = images_dir / model / f"{prompt}.png"
-    stored = write_png(path, Image.new("RGB", (640, 320), (50 * prompt, 90 * number, 10)))
-    return ImageRecord(
-        model, "stars", f"{prompt:05d}", 0, ImageState.DONE, path=f"{model}/{prompt}.png",
-        sha256=stored.sha256, width=640, height=320,
-    )  # fmt: skip
 
 
 def written(store: Store, folder: Path, images_dir: Path | None, **options: Any) -> tuple[str, ...]:
@@ -201,9 +132,10 @@ def test_hashes_versions_and_configuration_are_there_but_no_folders_of_the_machi
 ) -> None:
     written(store, tmp_path / "r", images_dir)
     about = json.loads((tmp_path / "r" / "data" / "provenance.json").read_text())
-    assert about["prompt_sets"][0]["sha256"] == PROMPTS.sha256
+    assert about["prompt_sets"][0]["sha256"] == store.prompt_set("stars").sha256
     assert (
-        hashlib.sha256((tmp_path / "r" / "data" / "stars.jsonl").read_bytes()).hexdigest() == PROMPTS.sha256
+        hashlib.sha256((tmp_path / "r" / "data" / "stars.jsonl").read_bytes()).hexdigest()
+        == store.prompt_set("stars").sha256
     )
     assert about["study"]["overlap"] == 3 and about["intervals"]["method"] == "crossed"
     assert {"nami-bench", "python", "numpy", "scipy"} <= about["software"].keys()
@@ -270,7 +202,7 @@ def test_without_images_there_is_no_gallery(store: Store, tmp_path: Path) -> Non
 def test_an_empty_study_and_no_study_are_reported_as_such(
     store: Store, images_dir: Path, tmp_path: Path
 ) -> None:
-    store.add_study(Study("empty", "stars", MODELS, CRITERIA))
+    store.add_study(replace(store.study("pilot"), name="empty"))
     assert written(store, tmp_path / "empty", images_dir, study="empty") == (
         "Study empty has no ratings yet.",
     )
