@@ -291,6 +291,10 @@ def test_a_study_has_its_hours(new_bench: Callable[..., Any]) -> None:
     view = own.submit(view.items[0].token, answers())  # it was in hand
     assert (view.phase, view.code, view.items) == ("closed", "closed", ())
     assert stored_rows(bench) == 2
+    done = own.before()
+    assert done is not None
+    with pytest.raises(RefusedError, match="this study is closed"):
+        own.submit(done.token, answers({"relevance": 1.0, "realism": 1.0}))
 
 
 # -- images ----------------------------------------------------------------------------------------
