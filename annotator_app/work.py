@@ -75,6 +75,10 @@ class Turn:
         if sent is not None and sent.assignment_id == lease.id:
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
         check_answers(self.study, answers)
+        if self.member.paused is not None:
+            raise RefusedError("paused", _WORDS["paused"][1])
+        if lease.state != OPEN and (closed := self._closed()):
+            raise RefusedError("closed", closed[2])
         if lease.state == COMPLETED:
             feedback = self._correct(lease, answers)
         else:
@@ -92,12 +96,8 @@ class Turn:
     # -- recording ---------------------------------------------------------------------------------
 
     def _complete(self, lease: Lease, answers: Answers) -> Feedback | None:
-        if self.member.paused is not None:
-            raise RefusedError("paused", "your work is paused: the organizer knows and will write to you")
         if lease.withdrawn:
             raise RefusedError("withdrawn", "this item is not asked about any more: go on with the next one")
-        if lease.state != OPEN and (closed := self._closed()):
-            raise RefusedError("closed", closed[2])
         if lease.state != OPEN and not self._may_return(lease):
             raise RefusedError(
                 "taken_over",
@@ -331,7 +331,7 @@ class Turn:
             self.desk.change_member(self.member, **changed)
 
 
-_WORDS: dict[str, tuple[str | None, str | None]] = {
+_WORDS = {
     "paused": ("paused", "your work is paused: the organizer knows and will write to you"),
     "waiting": ("waiting", "the last items are in the hands of others: come back later"),
     "finished": ("finished", "nothing is left for you in this study: thank you"),

@@ -77,7 +77,7 @@ export function askComment(comment) {
 /** Ask the administrator why somebody is paused; resolves to the reason, or null. */
 export function askPause(annotator) {
   const dialog = make("dialog");
-  const field = make("input", { required: true, maxLength: 200, className: "why", "aria-label": t("admin.why") });
+  const field = make("input", { required: true, maxLength: 200, autofocus: true, className: "why", "aria-label": t("admin.why") });
   const form = make("form", { className: "comment", method: "dialog" },
     make("label", {}, `${t("admin.why")} `, field), make("button", { type: "submit", className: "primary", textContent: t("admin.pause") }));
   form.addEventListener("submit", () => finish(dialog, field.value.trim()));

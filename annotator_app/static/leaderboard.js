@@ -6,7 +6,9 @@ import { make } from "./dom.js";
 
 /** What to show of the leaderboard page `html`: headings, tables, notes. */
 export function leaderboardIn(html) {
-  const page = new DOMParser().parseFromString(html, "text/html");
+  // Even a page that is only parsed may have no style of its own under our Content-Security-Policy.
+  const bare = html.replace(/<style[^]*?<\/style>/g, "").replace(/ style="[^"]*"/g, "");
+  const page = new DOMParser().parseFromString(bare, "text/html");
   const wanted = page.querySelectorAll("main .notice, main h2, main table, main .gaps li, main footer p");
   return [...wanted].map((element) => {
     if (element.tagName === "TABLE") return make("div", { className: "board", tabIndex: 0 }, copied(element));

@@ -128,6 +128,7 @@ export class Work {
       if (this.#isCorrecting && MAY_CORRECT.has(state.phase)) return;
       return this.#showPhase();
     }
+    if (unsent.size > 0) this.#outbox.flush(); // what had to wait while there was a pause
     const place = items.findIndex((item) => item.token === this.#item?.token);
     this.#ahead = items.filter((_, i) => i !== place);
     this.#preload();

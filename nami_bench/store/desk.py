@@ -55,7 +55,9 @@ class Desk:
         key = ("study", row.id)
         version, study = self.memory.get(key, (None, None))
         if version != row.version:
-            self.memory.clear()  # the study was changed, or is another one of that number
+            if version is not None:  # the study was changed, or is another one of that number
+                self.memory.clear()
+                self.settled.clear()
             with Session(self.connection) as session:
                 study = convert.study(find_study(session, name))
             self.memory[key] = (row.version, study)

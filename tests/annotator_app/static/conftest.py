@@ -244,7 +244,7 @@ class Screen:
 
 @pytest.fixture
 def visit(browser: Any) -> Iterator[Callable[..., Screen]]:
-    """`visit(studio, name=None, settled=True, **context)`: somebody's page, logged in.
+    """`visit(studio, name=None, settled=True, path="/", **context)`: somebody's page, logged in.
 
     Each is a browser of its own; without a name it is a newcomer's. At the end no page may have had an
     error, broken its Content-Security-Policy, or talked to somebody else.
@@ -252,7 +252,9 @@ def visit(browser: Any) -> Iterator[Callable[..., Screen]]:
     with ExitStack() as stack:
         screens: list[Screen] = []
 
-        def go(studio: Studio, name: str | None = None, settled: bool = True, **context: Any) -> Screen:
+        def go(
+            studio: Studio, name: str | None = None, settled: bool = True, path: str = "/", **context: Any
+        ) -> Screen:
             name = name or studio.newcomer()
             options = {"viewport": {"width": 1280, "height": 720}, "locale": "en-US", **context}
             opened = browser.new_context(**options)
@@ -260,7 +262,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Screen]]:
             session = {"name": COOKIE, "value": studio.store.open_session(name), "url": studio.address}
             opened.add_cookies([session])
             screens.append(Screen(opened.new_page(), name, studio.address))
-            screens[-1].page.goto(studio.address)
+            screens[-1].page.goto(studio.address + path)
             if settled:
                 screens[-1].settle()
             return screens[-1]

@@ -7,17 +7,15 @@ from typing import Any
 
 import pytest
 
-from nami_bench.domain import Annotator, Role
+from nami_bench.domain import Role
 
 
 @pytest.fixture
 def desk(new_studio: Callable[..., Any], visit: Callable[..., Any]) -> tuple[Any, Any]:
     """A study, and the page of its administrator."""
     studio = new_studio(overlap=2, live_leaderboard="annotators")
-    boss = visit(
-        studio, studio.newcomer(Role.ADMINISTRATOR), settled=False, viewport={"width": 1280, "height": 900}
-    )
-    boss.page.goto(studio.address + "/admin")
+    name = studio.newcomer(Role.ADMINISTRATOR)
+    boss = visit(studio, name, settled=False, path="/admin", viewport={"width": 1280, "height": 900})
     boss.page.wait_for_selector("[data-tile=progress] b", timeout=30_000)
     return studio, boss
 
@@ -107,6 +105,8 @@ def test_pause_resume_and_a_new_annotator(desk: tuple[Any, Any], visit: Callable
     boss.press("Enter")
     token = boss.part("token").locator("code").inner_text()
     assert studio.store.authenticate("zoe", token, "") is not None
+    visit(studio, "zoe")
+    refresh(boss)
     row(boss, "zoe").wait_for()
     boss.part("add").locator("input").fill("zoe")
     boss.press("Enter")
@@ -116,11 +116,11 @@ def test_pause_resume_and_a_new_annotator(desk: tuple[Any, Any], visit: Callable
     assert token not in boss.page.content()
 
 
-def test_the_page_is_refreshed_without_flicker(desk: tuple[Any, Any]) -> None:
+def test_the_page_is_refreshed_without_flicker(desk: tuple[Any, Any], visit: Callable[..., Any]) -> None:
     studio, boss = desk
-    studio.store.add_annotator(Annotator("yves"))
+    visit(studio)
     refresh(boss)
-    row(boss, "yves").wait_for()
+    boss.page.wait_for_load_state("networkidle")
     boss.page.evaluate(
         "window.changes = 0;"
         "new MutationObserver(all => { window.changes += all.length }).observe("
