@@ -3,6 +3,7 @@
 import { make, part, setText } from "./dom.js";
 import { duration, known, number, t } from "./texts.js";
 
+const PACE_FROM = 5; // items: fewer tell nothing about how long the rest takes
 const PRACTICE = new Set(["training", "qualification"]);
 
 export function showProgress({ phase, progress }, unsent) {
@@ -19,7 +20,7 @@ export function showProgress({ phase, progress }, unsent) {
 }
 
 function pace({ median_ms, today, total }, done) {
-  if (median_ms === null || median_ms === undefined) return "";
+  if (median_ms === null || median_ms === undefined || done < PACE_FROM) return "";
   const left = duration((total - done) * median_ms);
   return t("pace", { each: duration(median_ms), left, today: number(today) });
 }
