@@ -26,7 +26,6 @@ from annotator_app.sessions import AnnotationSession
 from nami_bench.config import Workspace, init_workspace, load_criteria, nami_1k_study_file
 from nami_bench.domain import (
     Annotator,
-    Criterion,
     ImageRecord,
     ImageState,
     ModelCard,
@@ -38,7 +37,7 @@ from nami_bench.domain import (
 )
 from nami_bench.images import write_png
 from nami_bench.store import Store
-from nami_bench.study import CheckItem, CheckKind, CriterionText
+from nami_bench.study import CheckItem, CheckKind
 
 IMAGES = Path(__file__).parent / "images"
 COLORS = 160  # a palette keeps each picture below 300 KB
@@ -48,12 +47,6 @@ PHOTOS = {
     "chelsea": "a close portrait of a ginger cat that looks past the camera",
     "astronaut": "a smiling astronaut in an orange suit before a flag and a model of a space shuttle",
     "rocket": "a rocket on its launch pad at dusk, floodlights, long exposure",
-}
-CHINESE = {  # label, and the words at 0, 25, 50, 75 and 100
-    "relevance": "相关性 与提示词无关 只沾到主题 主体在，重要部分缺失 只差细节 要求的都有，没有矛盾",
-    "coherence": "连贯性 支离破碎 严重错误 形状、肢体或透视有错误 细看才有小毛病 每一处都成形、协调",
-    "aesthetics": "美感 看着不舒服 不吸引人 普通 光线、色彩、构图悦目 出色，愿意挂在墙上",
-    "authenticity": "真实性 明显是人造的 一眼就假 真假难辨，有痕迹 可信，细看有疑 可当作真实照片或人的作品",
 }
 INSTRUCTIONS = {
     "en": "Judge the image *as it is*, against the prompt above it.",
@@ -177,15 +170,6 @@ def _square(photo: Image.Image) -> Image.Image:
     return photo.convert("RGB").crop((left, top, left + side, top + side)).resize((512, 512))
 
 
-def _criteria() -> tuple[Criterion, ...]:
-    found = []
-    for criterion in load_criteria(nami_1k_study_file()):
-        label, *words = CHINESE[criterion.name].split()
-        anchors = dict(zip(sorted(criterion.anchors), words, strict=True))
-        found.append(replace(criterion, texts={"zh": CriterionText(label, anchors)}))
-    return tuple(found)
-
-
 def _rating(store: Store) -> Study:
     example = CheckItem(
         CheckKind.TRAINING,
@@ -200,7 +184,7 @@ def _rating(store: Store) -> Study:
         name="nami-1k",
         prompt_set="photos",
         models=MODELS,
-        criteria=_criteria(),
+        criteria=load_criteria(nami_1k_study_file()),
         overlap=2,
         languages=("en", "zh"),
         instructions=INSTRUCTIONS,
@@ -215,6 +199,7 @@ def _pairs(store: Store) -> Study:
 def _work_through(store: Store, workspace: Workspace) -> None:
     """Let both annotators rate most of the study, so that there is something to administer."""
     rng = np.random.default_rng(7)
+    names = [criterion.name for criterion in load_criteria(nami_1k_study_file())]
     for name, severity in (("lena", 0), ("mei", 9)):
         session = AnnotationSession(store, workspace.images_dir, "nami-1k", name)
         for turn in range(6):
@@ -223,7 +208,7 @@ def _work_through(store: Store, workspace: Workspace) -> None:
                 break
             model = store.assignment(items[0].token, name).images[0].model
             base = {"model-a": 82, "model-b": 38}[model] - severity
-            values = {c: float(np.clip(round(base + rng.normal(0, 7)), 0, 100)) for c in CHINESE}
+            values = {c: float(np.clip(round(base + rng.normal(0, 7)), 0, 100)) for c in names}
             comment = "the spoon has two handles" if turn == 2 and name == "mei" else ""
             duration = int(rng.integers(6000, 14000))
             session.submit(
