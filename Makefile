@@ -6,7 +6,7 @@ PORT ?= 7860
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow lint format bench-geneval browser clean
+.PHONY: help demo test test-slow lint format bench-geneval browser screenshots clean
 
 help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860)"
@@ -61,6 +61,10 @@ browser:
 	    echo "installing Chromium for the browser tests" && \
 	    apt-get update -qq >/dev/null && apt-get install -y -qq chromium >/dev/null 2>&1; } || \
 	  echo "no Chromium here: the browser tests will be skipped"
+
+# The documentation's pictures of the annotation app.
+screenshots: $(VENV)/.dev browser
+	$(BIN)/python docs/screenshots.py
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

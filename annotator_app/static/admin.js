@@ -1,9 +1,9 @@
 // The administrator's page: one look at the whole study, refreshed by itself.
 
-import { call } from "./api.js";
+import { call, Refusal } from "./api.js";
 import { askPause } from "./dialogs.js";
 import { make, part, setText } from "./dom.js";
-import { showNotice, wordsFor } from "./header.js";
+import { endNotice, hideNotice, showNotice, wordsFor } from "./header.js";
 import { leaderboardIn } from "./leaderboard.js";
 import { overviewTables } from "./overview.js";
 import { load, save } from "./storage.js";
@@ -50,18 +50,19 @@ async function refresh() {
     showTiles(overview);
     tables.update(overview);
     setText(part("updated"), t("admin.updated", { time: new Date().toLocaleTimeString(currentLanguage()) }));
-  });
+  }, false);
 }
 
-/** Do something with the server; say so where it fails. */
-async function attempt(action) {
+/** Do something with the server; say so where it fails, until it was read if it was `asked` for. */
+async function attempt(action, asked = true) {
   try {
     await action();
-    showNotice(null);
+    endNotice();
   } catch (refusal) {
-    if (!("code" in refusal)) throw refusal;
-    const logIn = refusal.isSignedOut ? { text: t("login"), go: () => location.assign("../login") } : null;
-    showNotice(refusal.code === "" || refusal.status === 400 ? refusal.message : wordsFor(refusal), logIn);
+    if (!(refusal instanceof Refusal)) throw refusal;
+    let button = asked ? { text: t("understood"), go: hideNotice } : null;
+    if (refusal.isSignedOut) button = { text: t("login"), go: () => location.assign("../login") };
+    showNotice(refusal.status === 400 ? refusal.message : wordsFor(refusal), button);
   }
 }
 

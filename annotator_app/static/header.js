@@ -3,6 +3,7 @@
 import { make, part, setText } from "./dom.js";
 import { duration, known, number, t } from "./texts.js";
 
+const PACE_FROM = 5; // items: fewer tell nothing about how long the rest takes
 const PRACTICE = new Set(["training", "qualification"]);
 
 export function showProgress({ phase, progress }, unsent) {
@@ -19,22 +20,32 @@ export function showProgress({ phase, progress }, unsent) {
 }
 
 function pace({ median_ms, today, total }, done) {
-  if (median_ms === null || median_ms === undefined) return "";
+  if (median_ms === null || median_ms === undefined || done < PACE_FROM) return "";
   const left = duration((total - done) * median_ms);
   return t("pace", { each: duration(median_ms), left, today: number(today) });
 }
 
-/** A calm line under the bar, with a button if there is something to do; null takes it away. */
+/** A calm line under the bar, with a button {text, go} if there is something to do. */
 export function showNotice(text, button = null) {
   const notice = part("notice");
-  notice.hidden = text === null;
-  if (text === null) return notice.replaceChildren();
   notice.replaceChildren(make("span", { textContent: text }));
+  notice.classList.toggle("stays", button !== null);
   if (button !== null) {
     const press = make("button", { type: "button", className: "quiet", textContent: button.text });
     press.addEventListener("click", button.go);
     notice.append(press);
   }
+  notice.hidden = false;
+}
+
+/** Take the line away. */
+export function hideNotice() {
+  part("notice").hidden = true;
+}
+
+/** Take it away if it spoke of something that passes by itself; what has a button waits for that. */
+export function endNotice() {
+  if (!part("notice").classList.contains("stays")) hideNotice();
 }
 
 /** What a failed request means, in words: by its code, else by its status, else as the server said it. */

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { isOpen, showHelp, showInstructions, showLeaderboard } from "./dialogs.js";
 import { part } from "./dom.js";
-import { showNotice, wordsFor } from "./header.js";
+import { endNotice, showNotice, wordsFor } from "./header.js";
 import { meaning } from "./keys.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
@@ -41,7 +41,7 @@ async function firstAnswer() {
   for (;;) {
     try {
       const answer = await call("session");
-      showNotice(null);
+      endNotice();
       return answer;
     } catch (refusal) {
       if (refusal.isSignedOut) {

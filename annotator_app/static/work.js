@@ -12,7 +12,7 @@ import { part, setText } from "./dom.js";
 import { draftOf, dropDraft, saveDraft, tidyDrafts } from "./drafts.js";
 import { Extras } from "./extras.js";
 import { Form } from "./form.js";
-import { showNotice, showProgress, speak, wordsFor } from "./header.js";
+import { endNotice, hideNotice, showNotice, showProgress, speak, wordsFor } from "./header.js";
 import { Outbox } from "./outbox.js";
 import { Screens } from "./screens.js";
 import { number, t } from "./texts.js";
@@ -156,7 +156,7 @@ export class Work {
 
   #onSent(entry, answer) {
     if (this.#left) return;
-    if (this.#outbox.entries.length === 0) showNotice(null);
+    if (this.#outbox.entries.length === 0) endNotice();
     const isAwaited = isSame(entry, this.#awaited);
     if (!isAwaited || answer.feedback === null || answer.feedback === undefined) {
       if (isAwaited) this.#endAwaited();
@@ -179,7 +179,7 @@ export class Work {
   }
 
   #onRefused(entry, refusal) {
-    const close = { text: t("understood"), go: () => showNotice(null) };
+    const close = { text: t("understood"), go: hideNotice };
     showNotice(t("refused", { reason: wordsFor(refusal) }), close);
     saveDraft(entry.token, { ...entry.body, elapsed_ms: entry.body.duration_ms }); // if it comes again
     if (isSame(entry, this.#awaited)) {
@@ -221,9 +221,8 @@ export class Work {
   #showPhase() {
     this.#keepDraft();
     this.#clock.pause();
-    this.#item = null;
+    this.#endAwaited();
     this.#inHand = null;
-    this.#awaited = null;
     this.#cover();
     if (this.#outbox.entries.length > 0 && this.#state.phase !== "paused" && this.#state.phase !== "closed") {
       this.#screens.moment();
@@ -337,6 +336,7 @@ export class Work {
       this.#say(t("missing.image"), "missing");
       return;
     }
+    performance.clearMarks(); // hours of them would add up
     performance.mark("submitted");
     const { token } = this.#item;
     const correction = this.#isCorrecting;

@@ -111,7 +111,12 @@ def make_studio(root: Path, prompts: tuple[str, ...], size: tuple[int, int], fac
                     height=stored.height,
                 )
             )
-    facts = {"criteria": load_criteria(nami_1k_study_file()), "overlap": EVERYBODY, **facts}
+    by_default = {
+        "criteria": load_criteria(nami_1k_study_file()),
+        "overlap": EVERYBODY,
+        "languages": ("en", "zh"),
+    }
+    facts = {**by_default, **facts}
     study = Study(name="shown", prompt_set="shown", models=MODELS, **facts)
     store.add_study(study)
     return Studio(workspace, store, study)

@@ -139,11 +139,12 @@ def test_refused_scores_are_said_and_work_goes_on(studio: Any, screen: Any) -> N
     screen.rate(10, 11, 12, 13)
     screen.wait_for("The scores of an item were not taken: It took so long that the item")
     screen.wait_for_image()
-    screen.page.get_by_role("button", name="OK").click()
-    screen.part("notice").wait_for(state="hidden")
     assert studio.ratings(screen.name) == []
     screen.rate(20, 20, 20, 20)
     screen.wait_until_sent()
+    screen.until(lambda: screen.values == ["10", "11", "12", "13"])  # still in hand: comes again as given
+    screen.page.get_by_role("button", name="OK").click()  # it stays until it was read
+    screen.part("notice").wait_for(state="hidden")
     screen.until(lambda: len(submissions(studio, screen.name)) == 1)
 
 

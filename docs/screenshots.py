@@ -1,0 +1,234 @@
+"""Take the pictures of the annotation app that the documentation shows: `make screenshots`.
+
+A study of real photographs (scikit-image's, CC0 or public domain) in a workspace of its own, served by the
+real program, looked at in Chromium. The pictures go to docs/images/.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.data
+from PIL import Image, ImageFilter
+from playwright.sync_api import sync_playwright
+
+from annotator_app.access import COOKIE
+from annotator_app.answers import Answers
+from annotator_app.sessions import AnnotationSession
+from nami_bench.config import Workspace, init_workspace, load_criteria, nami_1k_study_file
+from nami_bench.domain import (
+    Annotator,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Prompt,
+    PromptSet,
+    Role,
+    Study,
+    prompt_id,
+)
+from nami_bench.images import write_png
+from nami_bench.store import Store
+from nami_bench.study import CheckItem, CheckKind
+
+IMAGES = Path(__file__).parent / "images"
+COLORS = 160  # a palette keeps each picture below 300 KB
+MODELS = ("model-a", "model-b")
+PHOTOS = {
+    "coffee": "a cup of coffee on a wooden table, seen from above, a spoon on the saucer",
+    "chelsea": "a close portrait of a ginger cat that looks past the camera",
+    "astronaut": "a smiling astronaut in an orange suit before a flag and a model of a space shuttle",
+    "rocket": "a rocket on its launch pad at dusk, floodlights, long exposure",
+}
+INSTRUCTIONS = {
+    "en": "Judge the image *as it is*, against the prompt above it.",
+    "zh": "对照上方的提示词，按图像*本身*评分。",
+}
+
+
+def main() -> None:
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("screenshots need Chromium: install Debian's `chromium`")
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        workspace, store = _workspace(Path(folder) / "bench")
+        for study in (_rating(store), _pairs(store)):
+            store.add_study(study)
+        with _served(workspace, "nami-1k") as address:
+            _rating_pictures(browser, store, address)
+        _work_through(store, workspace)
+        with _served(workspace, "nami-1k") as address:
+            page = _visit(browser, store, address + "/admin", "root", height=900)
+            page.wait_for_selector("[data-tile=progress] b")
+            _take(page, "admin")
+        with _served(workspace, "nami-1k-pairs") as address:
+            page = _visit(browser, store, address, "lena")
+            page.keyboard.press("ArrowLeft")
+            page.keyboard.press("t")
+            _take(page, "pairwise")
+        browser.close()
+        store.close()
+
+
+def _rating_pictures(browser: Any, store: Store, address: str) -> None:
+    page = _visit(browser, store, address, "lena")
+    _type(page, "90", "20", "35", "55", "Enter")
+    page.wait_for_selector("table.feedback")
+    _take(page, "feedback")
+    _type(page, "Enter")
+    page.wait_for_selector("[data-part=phase]", state="hidden")
+    page.wait_for_selector(".frame img")
+    _type(page, "85", "72", "ArrowDown", "x", "3", "6")
+    _take(page, "annotate")
+    _type(page, "?")
+    _take(page, "keys")
+    page.context.close()
+
+    page = _visit(browser, store, address, "mei", locale="zh-CN", color_scheme="dark", width=768, height=1024)
+    _type(page, "15", "20", "30", "40", "Enter")
+    page.wait_for_selector("table.feedback")
+    _type(page, "Enter")
+    page.wait_for_selector("[data-part=phase]", state="hidden")
+    page.wait_for_selector(".frame img")
+    _type(page, "88", "76", "64")
+    _take(page, "annotate-zh-tablet")
+    page.context.close()
+
+
+def _type(page: Any, *keys: str) -> None:
+    for key in keys:
+        for press in key if key.isdigit() else [key]:
+            page.keyboard.press(press)
+
+
+def _visit(
+    browser: Any, store: Store, address: str, name: str, width: int = 1280, height: int = 720, **looks: Any
+) -> Any:
+    context = browser.new_context(viewport={"width": width, "height": height}, **{"locale": "en-US", **looks})
+    origin = re.sub(r"(//[^/]+).*", r"\1", address)
+    context.add_cookies([{"name": COOKIE, "value": store.open_session(name), "url": origin}])
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector(".frame img, dialog[open], #admin [data-tile]")
+    if page.locator("dialog[open]").count():
+        page.keyboard.press("Escape")
+    return page
+
+
+def _take(page: Any, name: str) -> None:
+    page.wait_for_timeout(300)
+    path = IMAGES / f"{name}.png"
+    page.screenshot(path=path)
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+
+
+def _workspace(root: Path) -> tuple[Workspace, Store]:
+    workspace = init_workspace(root)
+    store = Store.open(workspace.database_url)
+    prompts = tuple(Prompt(prompt_id(i), text, "photo") for i, text in enumerate(PHOTOS.values()))
+    store.add_prompt_set(PromptSet("photos", prompts))
+    for model in MODELS:
+        store.add_model(ModelCard(model, "folder"))
+        for prompt, photo in zip(prompts, PHOTOS, strict=True):
+            pixels = _square(Image.fromarray(np.asarray(getattr(skimage.data, photo)())))
+            if model == MODELS[1]:
+                pixels = pixels.filter(ImageFilter.GaussianBlur(3)).quantize(12).convert("RGB")
+            path = f"{model}/photos/{prompt.id}/samples/0000.png"
+            stored = write_png(workspace.images_dir / path, pixels, {})
+            store.put_image(
+                ImageRecord(
+                    model=model,
+                    prompt_set="photos",
+                    prompt_id=prompt.id,
+                    sample=0,
+                    state=ImageState.DONE,
+                    path=path,
+                    sha256=stored.sha256,
+                    width=stored.width,
+                    height=stored.height,
+                )
+            )
+    for name, role in (("lena", Role.ANNOTATOR), ("mei", Role.ANNOTATOR), ("root", Role.ADMINISTRATOR)):
+        store.add_annotator(Annotator(name, role))
+    return workspace, store
+
+
+def _square(photo: Image.Image) -> Image.Image:
+    side = min(photo.size)
+    left, top = (photo.width - side) // 2, (photo.height - side) // 2
+    return photo.convert("RGB").crop((left, top, left + side, top + side)).resize((512, 512))
+
+
+def _rating(store: Store) -> Study:
+    example = CheckItem(
+        CheckKind.TRAINING,
+        prompt_id(3),
+        (MODELS[1],),
+        {"relevance": (70, 100), "coherence": (0, 40), "aesthetics": (10, 50)},
+        feedback={
+            "en": "Everything that was asked for is there, but no edge of the rocket is drawn sharply."
+        },
+    )
+    return Study(
+        name="nami-1k",
+        prompt_set="photos",
+        models=MODELS,
+        criteria=load_criteria(nami_1k_study_file()),
+        overlap=2,
+        languages=("en", "zh"),
+        instructions=INSTRUCTIONS,
+        check_items=(example,),
+    )
+
+
+def _pairs(store: Store) -> Study:
+    return replace(_rating(store), name="nami-1k-pairs", mode="pairwise", check_items=())
+
+
+def _work_through(store: Store, workspace: Workspace) -> None:
+    """Let both annotators rate most of the study, so that there is something to administer."""
+    rng = np.random.default_rng(7)
+    names = [criterion.name for criterion in load_criteria(nami_1k_study_file())]
+    for name, severity in (("lena", 0), ("mei", 9)):
+        session = AnnotationSession(store, workspace.images_dir, "nami-1k", name)
+        for turn in range(6):
+            items = session.state().items
+            if not items:
+                break
+            model = store.assignment(items[0].token, name).images[0].model
+            base = {"model-a": 82, "model-b": 38}[model] - severity
+            values = {c: float(np.clip(round(base + rng.normal(0, 7)), 0, 100)) for c in names}
+            comment = "the spoon has two handles" if turn == 2 and name == "mei" else ""
+            duration = int(rng.integers(6000, 14000))
+            session.submit(
+                items[0].token, Answers(f"{name}-{turn}", values, {}, comment != "", comment, duration)
+            )
+
+
+@contextmanager
+def _served(workspace: Workspace, study: str) -> Iterator[str]:
+    command = [sys.executable, "-m", "nami_bench", "--workspace", str(workspace.root), "annotate"]
+    with subprocess.Popen(
+        [*command, "--study", study, "--port", "0"], stderr=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stderr is not None
+        for line in server.stderr:
+            if found := re.search(r"at (http://\S+)", line):
+                yield found[1]
+                break
+        server.terminate()
+
+
+if __name__ == "__main__":
+    main()

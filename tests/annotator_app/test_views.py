@@ -1,0 +1,60 @@
+"""The pages as they are served: escaped, self-contained, and fit for a strict Content-Security-Policy."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from annotator_app.views import STATIC, render
+
+PAGES = sorted(STATIC.glob("*.html"))
+
+
+def test_a_studys_name_is_escaped_and_the_languages_are_offered() -> None:
+    page = render("rate.html", study="<script>alert(1)</script>")
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert 'data-languages="en zh"' in page
+    assert '<option value="zh">中文</option>' in page
+
+
+def test_all_modules_of_the_screen_are_named_ahead_and_no_others() -> None:
+    named = set(re.findall(r'rel="modulepreload" href="app/([^"]+)"', render("rate.html", study="s")))
+    assert {"rate.js", "work.js", "outbox.js", "slider.js"} <= named
+    assert not {"admin.js", "overview.js", "login.js", "theme.js"} & named
+    assert all((STATIC / name).is_file() for name in named)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages_have_no_inline_script_or_style(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"\son\w+=|\sstyle=|<style|javascript:", text)
+    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
+
+
+def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html() -> None:
+    for file in STATIC.rglob("*"):
+        if file.suffix in (".js", ".css", ".html"):
+            text = file.read_text(encoding="utf-8")
+            assert not re.findall(r"https?://(?!www\.w3\.org)", text), file.name
+            assert "insertAdjacentHTML" not in text, file.name
+            assert "eval(" not in text, file.name
+    # The one exception is the study's instructions, whose HTML the server made and cleaned.
+    uses = [
+        f.name for f in STATIC.glob("*.js") for _ in re.findall(r"innerHTML", f.read_text(encoding="utf-8"))
+    ]
+    assert uses == ["dialogs.js"]
+
+
+def test_the_guide_lists_the_keys_of_the_screen() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "annotators.md").read_text(encoding="utf-8")
+    english = json.loads((STATIC / "texts" / "en.json").read_text(encoding="utf-8"))
+    keys = (STATIC / "keys.js").read_text(encoding="utf-8")
+    actions = re.findall(r'\{ action: "(\w+)", keys: \[([^\]]+)\](?:, in: "(\w+)")? \}', keys)
+    assert len(actions) > 25
+    for action, names, _ in actions:
+        assert f"key.{action}" in english
+        for name in re.findall(r'"([^"]+)"', names):
+            for part in name.replace("Shift+←↑↓→", "Shift").replace("0–9", "0").split("+"):
+                assert not part or f"`{part}`" in guide or f"`{name}`" in guide, name
