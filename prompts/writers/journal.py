@@ -100,7 +100,7 @@ class Journal:
         different = [key for key in self.asked | found if self.asked.get(key) != found.get(key)]
         if different:
             raise InputError(
-                f"{self.path} holds answers to another question (not the same: {', '.join(different)}): ask as "
+                f"{self.path} holds answers to another question (different: {', '.join(different)}): ask as "
                 "before, or write to another file with -o"
             )
 
