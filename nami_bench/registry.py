@@ -14,6 +14,7 @@ GROUPS = {
     "generators": "generator",
     "metrics": "metric",
     "prompt_sources": "prompt source",
+    "prompt_writers": "prompt writer",
     "detectors": "detector",
 }
 

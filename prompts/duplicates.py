@@ -11,6 +11,8 @@ NEAR_RULE = (
     "the sets of three-word sequences (letters and digits, case folded) of two texts have a Jaccard "
     "similarity of at least the recipe's near_duplicates; two prompts with GenEval's clauses never are"
 )
+NEAR_DUPLICATES = 0.6
+"""The similarity from which two prompts are too near, unless a recipe says otherwise."""
 _WORD = re.compile(r"\w+")
 _SHINGLE = 3
 

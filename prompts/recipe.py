@@ -26,6 +26,7 @@ from typing import Any
 from nami_bench.config import load_toml, validated
 from nami_bench.domain import checked_name
 from nami_bench.errors import InputError, UnknownNameError
+from prompts.duplicates import NEAR_DUPLICATES
 from prompts.files import digest
 from prompts.filters import FILTERS
 
@@ -73,7 +74,7 @@ class Recipe:
     name: str
     seed: int
     stratum: tuple[Stratum, ...]
-    near_duplicates: float = 0.6
+    near_duplicates: float = NEAR_DUPLICATES
 
     @property
     def source_names(self) -> tuple[str, ...]:

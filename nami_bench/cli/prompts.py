@@ -15,6 +15,7 @@ from nami_bench.cli.common import (
     workspace_root,
     write_or_print,
 )
+from nami_bench.cli.write_long import write_long
 
 if TYPE_CHECKING:
     from nami_bench.domain import PromptSet
@@ -28,6 +29,9 @@ _output_option = click.option(
 @click.group()
 def prompts() -> None:
     """Make, list and export prompt sets. SET is a recorded set's name or a prompt file."""
+
+
+prompts.add_command(write_long)
 
 
 @prompts.command("geneval", epilog="Example: nami-bench prompts geneval -o geneval.jsonl")

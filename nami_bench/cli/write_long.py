@@ -1,0 +1,155 @@
+"""`nami-bench prompts write-long`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from nami_bench.cli.common import json_option, parse_pairs, print_json, progress, say, tally
+
+if TYPE_CHECKING:
+    from nami_bench.domain import PromptSet
+
+_SHOWN = 5
+"""How many failures are listed for people; the manifest has all."""
+
+
+@click.command(
+    "write-long",
+    epilog="Examples: nami-bench prompts write-long --images photos --writer transformers "
+    "--writer-option model=FOLDER -o long.jsonl; "
+    "nami-bench prompts write-long --images photos --writer openai --writer-option model=NAME "
+    "--writer-option base_url=http://localhost:8000/v1 --writer-option key_env= -o long.jsonl; "
+    "nami-bench prompts write-long --images photos --writer cogvlm2 -o long.jsonl",
+)
+@click.option(
+    "--images",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder of PNG, JPEG and WebP files, also in folders below it.",
+)
+@click.option(
+    "--writer",
+    required=True,
+    help="cogvlm2 (runs the Python code that comes with the model), transformers, openai, or another of "
+    "`nami-bench plugins`.",
+)
+@click.option("--writer-option", "options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="FILE.jsonl; beside it FILE.manifest.json and FILE.answers.jsonl, which a later run takes up again.",
+)
+@click.option(
+    "--instruction",
+    "instruction_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What the model is told, instead of the built-in text.",
+)
+@click.option("--min-words", default=60, show_default=True, help="Shorter answers are asked for again.")
+@click.option("--max-words", default=120, show_default=True, help="Whole sentences beyond are cut off.")
+@click.option(
+    "--tries", default=3, show_default=True, type=click.IntRange(1, 100), help="Answers per image, at most."
+)
+@click.option(
+    "--temperature",
+    default=0.0,
+    show_default=True,
+    help="Of first answers; 0 takes the likeliest tokens. Later ones are drawn at 0.7 or more.",
+)
+@click.option("--seed", default=0, show_default=True, help="Every answer's own seed follows from it.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first images, by name.")
+@json_option
+def write_long(
+    folder: Path,
+    writer: str,
+    options: tuple[str, ...],
+    output: Path,
+    instruction_file: Path | None,
+    min_words: int,
+    max_words: int,
+    tries: int,
+    temperature: float,
+    seed: int,
+    limit: int | None,
+    as_json: bool,
+) -> None:
+    """Have a vision-language model write a long prompt about each image of a folder.
+
+    Refusals, loops, openings such as "The image shows" and answers of the wrong length are asked for again
+    with another seed, then dropped and counted. Stop it at any time and run it again: no image is asked
+    about twice. `nami-bench prompts build` takes the file with --source NAME=FILE.
+    """
+    from nami_bench import registry
+    from nami_bench.domain import checked_name
+    from nami_bench.errors import InputError
+    from prompts.writers.folder import read_folder
+    from prompts.writers.instruction import load_instruction
+    from prompts.writers.journal import Journal
+    from prompts.writers.review import Limits
+    from prompts.writers.run import LongPromptRun, Question
+
+    if output.suffix != ".jsonl":
+        raise InputError(f"-o {output}: a prompt set's file ends in .jsonl")
+    name = checked_name("prompt set", output.stem)
+    answers = output.with_suffix(".answers.jsonl")
+    if output.exists() and not answers.exists():
+        raise InputError(f"{output} exists and {answers.name} does not: it is no earlier run's, name another")
+    limits = Limits(min_words, max_words)
+    question = Question(load_instruction(instruction_file), seed, temperature)
+    chosen = registry.create("prompt_writers", writer, parse_pairs(options, "--writer-option"))
+    with progress("reading images", None) as advance:
+        found = read_folder(folder, limit, advance)
+    with Journal(answers, question.to_json(chosen)) as journal:
+        run = LongPromptRun(name, found.images, chosen, question, journal, limits, tries)
+        try:
+            with progress("writing", len(found.images)) as advance:
+                run.ask(advance)
+        finally:
+            prompt_set = run.prompt_set()
+            _write(output, prompt_set)
+            _report(output, prompt_set, run.asked, found.passed_over, as_json)
+    _raise_if_short(output, prompt_set)
+
+
+def _write(output: Path, prompt_set: "PromptSet") -> None:
+    from nami_bench import pipeline
+
+    pipeline.write_prompt_set(output, prompt_set)
+
+
+def _report(output: Path, prompt_set: "PromptSet", asked: int, passed_over: int, as_json: bool) -> None:
+    manifest = prompt_set.manifest
+    counts: Mapping[str, Any] = manifest["counts"]
+    for failure in manifest["failed"][:_SHOWN]:
+        say(f"no prompt for {failure['image']}: {failure['reason']}")
+    if passed_over:
+        say(f"passed over {passed_over} files that are not PNG, JPEG or WebP")
+    dropped = {f"dropped ({reason})": count for reason, count in counts["dropped"].items()}
+    whole = {"written": counts["written"], **dropped}
+    say(f"{output}: {tally({**whole, 'failed': counts['failed'], 'still to ask': counts['remaining']})}")
+    say(f"{asked} answers in this run, SHA-256 {prompt_set.sha256}")
+    if as_json:
+        identity = {"file": str(output), "sha256": prompt_set.sha256}
+        print_json(
+            {**identity, "asked": asked, "passed_over": passed_over, **counts, "failures": manifest["failed"]}
+        )
+
+
+def _raise_if_short(output: Path, prompt_set: "PromptSet") -> None:
+    """Name what failed, as WorkError; what was written is kept."""
+    from nami_bench.errors import WorkError
+
+    failed = prompt_set.manifest["failed"]
+    if failed:
+        raise WorkError(
+            f"{len(failed)} images have no prompt, the first: {failed[0]['reason']}; the others are in "
+            f"{output}, run again to try these once more"
+        )
+    if not len(prompt_set):
+        manifest = output.with_suffix(".manifest.json")
+        raise WorkError(f"no answer passed: {manifest} says why, {output.stem}.answers.jsonl holds them")

@@ -1,0 +1,1 @@
+"""Long prompts written about images by vision-language models."""
