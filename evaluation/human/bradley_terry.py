@@ -24,6 +24,8 @@ from nami_bench.errors import InputError, UnknownNameError, WorkError
 Ties = Literal["davidson", "half"]
 Errors = Literal["sandwich", "clustered", "bootstrap", "model"]
 
+MOST_MODELS = 2000
+"""The covariance of so many has 32 megabytes; a fit of them takes minutes."""
 _DENSE = 2**24
 _ELO = 400 / np.log(10)
 
@@ -94,13 +96,17 @@ def fit_bradley_terry(
     that many virtual ties, half won and half lost, between every two models, which pulls all strengths
     together.
 
-    Raises InputError where there is nothing to compare.
+    Raises InputError where there is nothing to compare, or for more than `MOST_MODELS` models.
     """
     for value, kind, known in ((ties, "ties", Ties), (errors, "errors", Errors)):
         if value not in get_args(known):
             raise UnknownNameError(kind, value, get_args(known))
     if not len(comparisons.left):
         raise InputError("there are no comparisons")
+    if len(comparisons.models) > MOST_MODELS:
+        raise InputError(
+            f"{len(comparisons.models)} models are too many to fit at once: take up to {MOST_MODELS}"
+        )
     groups = connectivity(comparisons.models, comparisons.left, comparisons.right, comparisons.outcome)
     kept = np.arange(len(comparisons.models)) if prior > 0 else groups.largest
     if len(kept) < 2:

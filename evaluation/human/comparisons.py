@@ -6,7 +6,6 @@ from itertools import combinations
 from typing import Literal, get_args
 
 import numpy as np
-from scipy import stats
 
 from evaluation.human.crossed import (
     Over,
@@ -48,7 +47,8 @@ class Differences:
     """All pairs of models in one column.
 
     Arrays have the shape (models, models), row less column, NaN on the diagonal and where a pair cannot be
-    compared. `scores`: shape (models,).
+    compared. `scores`: shape (models,). `half_width`: of the
+    pair's own interval at `level`.
     """
 
     models: tuple[str, ...]
@@ -56,6 +56,7 @@ class Differences:
     scores: Floats
     difference: Floats
     standard_error: Floats
+    half_width: Floats
     degrees_of_freedom: Floats
     p_value: Floats
     p_adjusted: Floats
@@ -90,8 +91,7 @@ class Differences:
         return replace(self, correction=correction, p_adjusted=_adjusted_pairs(self.p_value, correction))
 
     def _pair(self, i: int, j: int) -> Difference:
-        difference, error = self.difference[i, j], self.standard_error[i, j]
-        half = stats.t.ppf((1 + self.level) / 2, self.degrees_of_freedom[i, j]) * error if error else 0.0
+        difference, half = self.difference[i, j], self.half_width[i, j]
         values = (difference, difference - half, difference + half, self.p_value[i, j], self.p_adjusted[i, j])
         shown, low, high, p_value, p_adjusted = (None if np.isnan(x) else float(x) for x in values)
         significant = bool(self.better[i, j] or self.better[j, i])
@@ -143,17 +143,19 @@ def compare_models(
     estimates = estimate_scores(ratings)
     images, same = shared_items(ratings, index, ratings.item())
     if same:
-        difference, variance, freedom = all_pairs(ratings, estimates, index, over)
+        difference, spread = all_pairs(ratings, estimates, index, over)
     else:
-        difference, variance, freedom = pair_by_pair(ratings, index, over)
+        difference, spread = pair_by_pair(ratings, index, over)
         notes += ("models have ratings of different images: each pair is compared on those that it shares",)
-    p_value = _p_values(difference, variance, freedom)
+    p_value = spread.p_value(difference)
+    error = np.sqrt(spread.variance)
     np.fill_diagonal(difference, np.nan)
     alone = np.isnan(p_value) & ~np.eye(len(p_value), dtype=bool)
     if alone.any():
         notes += (f"{int(alone.sum()) // 2} pairs of models cannot be compared: they share too few ratings",)
     return Differences(
-        ratings.models, column, estimates.scores[:, index], difference, np.sqrt(variance), freedom, p_value,
+        ratings.models, column, estimates.scores[:, index], difference, error,
+        spread.bound(1 - level) * error, spread.degrees_of_freedom, p_value,
         _adjusted_pairs(p_value, correction), images, over, correction, level, notes,
     )  # fmt: skip
 
@@ -179,11 +181,3 @@ def _adjusted_pairs(p_value: Floats, correction: Correction) -> Floats:
     adjusted = np.full_like(p_value, np.nan)
     adjusted[upper] = adjusted.T[upper] = adjusted_p_values(p_value[upper], correction)
     return adjusted
-
-
-def _p_values(difference: Floats, variance: Floats, freedom: Floats) -> Floats:
-    error = np.sqrt(variance)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(difference == 0, 0.0, np.abs(difference) / error)
-    p = 2 * stats.t.sf(t, freedom)
-    return np.where(np.isnan(variance), np.nan, p)

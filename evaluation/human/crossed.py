@@ -10,7 +10,7 @@ quadratic forms of the pulls u_pa = c_pa (y_pa - estimate): Q_annotator = sum_a 
 likewise, Q_rest = sum_pa u_pa^2 (the clusters of Cameron, Gelbach & Miller 2011), each of which has an
 expectation linear in the three variances. Solving for them is unbiased whatever cells are missing, and equals
 the analysis of variance's V = (MS_annotator + MS_prompt - MS_rest) / (prompts * annotators) where none is.
-Negative variances are set to zero. Degrees of freedom follow Satterthwaite (1946).
+Negative variances are set to zero. Tails follow Cochran & Cox (see `Spread.bound`).
 
 For a difference between two models the pulls are those of the first less those of the second, cell by cell,
 so what the two share (a prompt's difficulty, an annotator's severity) drops out and what matters is how
@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 from evaluation.human.ratings_array import Floats, Integers
 
@@ -110,21 +111,71 @@ def _groups(model: Integers, code: Integers) -> tuple[Integers, Integers]:
     return group, distinct // (int(code.max(initial=0)) + 1)
 
 
-def crossed_variance(design: Design, forms: Floats) -> tuple[Floats, Floats]:
-    """V and its degrees of freedom, each of shape (...), for quadratic forms of shape (..., 3).
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """The variances of estimates, as signed sums of mean squares.
 
-    Both kinds need two members at least. Without any variation V is zero with infinitely many degrees.
+    `parts`, `freedom`: shape (..., 3): what each mean square adds (of annotators, of prompts, less that of
+    the rest), and its degrees of freedom. NaN where nothing shows how much an estimate varies.
     """
+
+    parts: Floats
+    freedom: Floats
+
+    @classmethod
+    def unknown(cls, shape: tuple[int, ...]) -> "Spread":
+        """Nothing known yet, to be filled in."""
+        return cls(np.full((*shape, 3), np.nan), np.full((*shape, 3), np.nan))
+
+    def put(self, where: Any, found: "Spread") -> None:
+        """Fill in the spreads at an index or a mask."""
+        self.parts[where], self.freedom[where] = found.parts, found.freedom
+
+    @property
+    def variance(self) -> Floats:
+        """V, shape (...)."""
+        return np.asarray(self.parts.sum(axis=-1))
+
+    @property
+    def degrees_of_freedom(self) -> Floats:
+        """Satterthwaite's (1946), shape (...); infinite without variation."""
+        variance = self.variance
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = variance**2 / (self.parts**2 / self.freedom).sum(axis=-1)
+        return np.where(variance == 0, np.inf, found)
+
+    def bound(self, share: Any) -> Floats:
+        """How many standard errors leave `share` of the probability outside, on both sides together, (...).
+
+        The mean of the parts' t quantiles weighted by the parts (Cochran & Cox 1957): Satterthwaite's, with
+        few annotators, leaves up to four times too much beyond in the far tails that many pairs need.
+        """
+        tail = np.asarray(share, dtype=float)[..., None] / 2
+        with np.errstate(divide="ignore", invalid="ignore"):
+            weighted = (self.parts * -stdtrit(self.freedom, tail)).sum(axis=-1) / self.variance
+        return np.where(self.variance == 0, 0.0, weighted)
+
+    def p_value(self, difference: Floats) -> Floats:
+        """The share, two-sided, the `bound` of which is the difference, (...); by bisection."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            t = np.where(difference == 0, 0.0, np.abs(difference) / np.sqrt(self.variance))
+        low, high = np.full(t.shape, -690.0), np.zeros(t.shape)  # logarithms
+        for _ in range(60):
+            middle = (low + high) / 2
+            beyond = self.bound(np.exp(middle)) < t
+            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+        p = np.where(t == 0, 1.0, np.where(np.isinf(t), 0.0, np.exp((low + high) / 2)))
+        return np.where(np.isnan(self.variance), np.nan, p)
+
+
+def crossed_spread(design: Design, forms: Floats) -> Spread:
+    """The spread for quadratic forms of shape (..., 3); both kinds need two members at least."""
     shares = variance_shares(design, forms)
-    variance = shares.sum(axis=-1)
     rest = shares[..., 2]
-    squares = np.stack((shares[..., 0] + rest, shares[..., 1] + rest, rest), axis=-1)
+    parts = np.stack((shares[..., 0] + rest, shares[..., 1] + rest, -rest), axis=-1)
     annotators, prompts, cells = np.moveaxis(design.members, -1, 0)
     of_rest = np.maximum(cells - annotators - prompts + 1, np.minimum(annotators, prompts) - 1)
-    freedom = np.stack((annotators - 1, prompts - 1, of_rest), axis=-1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        satterthwaite = variance**2 / (squares**2 / freedom).sum(axis=-1)
-    return variance, np.where(variance > 0, satterthwaite, np.inf)
+    return Spread(parts, np.stack((annotators - 1, prompts - 1, of_rest), axis=-1))
 
 
 def variance_shares(design: Design, forms: Floats, *, truncated: bool = True) -> Floats:
@@ -137,7 +188,9 @@ def variance_shares(design: Design, forms: Floats, *, truncated: bool = True) ->
     return np.maximum(shares, 0.0) if truncated else shares
 
 
-def one_way_variance(form: Floats, members: Floats) -> tuple[Floats, Floats]:
-    """V and degrees of freedom where only one kind is a sample, of so many members: var(means) / members."""
+def one_way_spread(form: Floats, members: Floats) -> Spread:
+    """The spread where only one kind is a sample, of so many members: var(means) / members."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return form * members / (members - 1), members - 1.0
+        variance = form * members / (members - 1)
+    nothing, one = np.zeros_like(variance), np.ones_like(variance)
+    return Spread(np.stack((variance, nothing, nothing), -1), np.stack((members - 1.0, one, one), -1))

@@ -13,6 +13,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from evaluation.human.components import DifferenceComponents
+from evaluation.human.crossed import Spread
 from nami_bench.errors import InputError
 
 _MOST_PROMPTS = 1_000_000
@@ -50,11 +51,12 @@ def power(
     `overlap`: annotators of each image, of `annotators` in all; default: all of them. `pairs`: how many
     pairs are tested at once, for which the level is divided as in Holm's first step (Bonferroni).
     """
-    error, freedom = _error(components, prompts, annotators, overlap)
-    if error == 0:
-        return 1.0 if difference else 1 - level
+    spread = _spread(components, prompts, annotators, overlap)
+    error, freedom = float(np.sqrt(spread.variance)), float(spread.degrees_of_freedom)
     share = (1 - level) / pairs
-    bound = stats.t.isf(share / 2, freedom)
+    if error == 0:
+        return 1.0 if difference else share
+    bound = float(spread.bound(share))
     noncentral = abs(difference) / error
     found = stats.nct.sf(bound, freedom, noncentral) + stats.nct.cdf(-bound, freedom, noncentral)
     if np.isnan(found):  # scipy's series fails far out, where the normal distribution serves
@@ -81,10 +83,10 @@ def detectable_difference(
             - wanted
         )
 
-    error, freedom = _error(components, prompts, annotators, overlap)
-    if error == 0:
+    spread = _spread(components, prompts, annotators, overlap)
+    if spread.variance == 0:
         return 0.0
-    high = error * (float(stats.t.isf((1 - level) / pairs / 2, freedom)) + 1)
+    high = float(np.sqrt(spread.variance) * (spread.bound((1 - level) / pairs) + 1))
     while lack(high) < 0:
         high *= 2
     return float(optimize.brentq(lack, 0.0, high, xtol=1e-6 * high)) if lack(0.0) < 0 else 0.0
@@ -148,25 +150,18 @@ def plan_study(
             )
 
 
-def _error(
-    components: DifferenceComponents, prompts: int, annotators: int, overlap: int | None
-) -> tuple[float, float]:
-    """The standard error of a difference, and its degrees of freedom."""
+def _spread(components: DifferenceComponents, prompts: int, annotators: int, overlap: int | None) -> Spread:
+    """The spread that a difference can be expected to show."""
     overlap = annotators if overlap is None else overlap
     if prompts < 2 or annotators < 2 or not 1 <= overlap <= annotators:
         raise InputError(
             "a study needs two prompts and two annotators, and an overlap from 1 to all annotators"
         )
-    rest = components.rest / (prompts * overlap)
-    of_prompts, of_annotators = components.prompt / prompts, components.annotator / annotators
-    variance = of_prompts + of_annotators + rest
     cells = prompts * overlap
-    parts = (
-        (of_annotators + rest) ** 2 / (annotators - 1)
-        + (of_prompts + rest) ** 2 / (prompts - 1)
-        + rest**2 / max(cells - prompts - annotators + 1, 1)
-    )
-    return float(np.sqrt(variance)), variance**2 / parts if parts > 0 else np.inf
+    rest = components.rest / cells
+    parts = (components.annotator / annotators + rest, components.prompt / prompts + rest, -rest)
+    freedom = (annotators - 1, prompts - 1, max(cells - prompts - annotators + 1, 1))
+    return Spread(np.array(parts), np.array(freedom, dtype=float))
 
 
 def _check_share(share: float, what: str) -> None:

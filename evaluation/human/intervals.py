@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from scipy import stats
 
 from evaluation.human.bootstrap import bootstrap_scores
-from evaluation.human.crossed import Clusters, Over, crossed_variance, one_way_variance
+from evaluation.human.crossed import Clusters, Over, Spread, crossed_spread, one_way_spread
 from evaluation.human.estimates import Estimates, estimate_scores
 from evaluation.human.ratings_array import Floats, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
@@ -30,7 +29,8 @@ class ScoreIntervals:
     """Scores of models with intervals.
 
     Arrays have the shape (models, columns), 0-100, NaN where there is no score or no interval: `notes` say
-    why. `columns` are the criteria, then the total. `degrees_of_freedom` belong to `method` "crossed" only.
+    why. `columns` are the criteria, then the total. `degrees_of_freedom`, Satterthwaite's, describe
+    intervals of the method "crossed" only.
     """
 
     models: tuple[str, ...]
@@ -73,12 +73,11 @@ def score_intervals(
 
     `method`:
 
-    - "crossed": estimate +- t * standard error from the crossed random-effects model with Satterthwaite's
-      degrees
-      of freedom (see `evaluation.human.crossed`). The one that holds its level with few annotators.
+    - "crossed": estimate +- t * standard error from the crossed random-effects model (see
+      `evaluation.human.crossed`). The one that holds its level with few annotators.
     - "percentile": quantiles of the bootstrap (see `evaluation.human.bootstrap`). Too narrow with few
-      annotators:
-      a resample of five has less variance than five, and its quantiles are those of a normal distribution.
+      annotators: a resample of five has less variance than five, and its quantiles are those of a normal
+      distribution.
     - "bca": the same corrected for bias and skewness (Efron 1987), the acceleration from the pulls of
       prompts and annotators.
 
@@ -90,10 +89,10 @@ def score_intervals(
         raise UnknownNameError("method", method, get_args(Method))
     over, notes = usable_kinds(ratings, over)
     estimates = estimate_scores(ratings)
-    variance, freedom = _variances(ratings, estimates, over)
-    error = np.sqrt(variance)
+    spread = _spreads(ratings, estimates, over)
+    error, freedom = np.sqrt(spread.variance), spread.degrees_of_freedom
     if method == "crossed":
-        half = stats.t.ppf((1 + level) / 2, np.where(np.isnan(freedom), 1.0, freedom)) * error
+        half = spread.bound(1 - level) * error
         low, high = estimates.scores - half, estimates.scores + half
     else:
         samples = bootstrap_scores(ratings, over=over, replicates=replicates, seed=seed)
@@ -135,25 +134,24 @@ def usable_kinds(ratings: RatingsArray, over: Over) -> tuple[Over, tuple[str, ..
     return over, ()
 
 
-def _variances(ratings: RatingsArray, estimates: Estimates, over: Over) -> tuple[Floats, Floats]:
-    """Variance and degrees of freedom of every score, shape (models, columns); NaN where not estimable."""
+def _spreads(ratings: RatingsArray, estimates: Estimates, over: Over) -> Spread:
+    """The spreads of all scores, shape (models, columns); NaN where not estimable."""
     clusters = Clusters(estimates.model, estimates.prompt, estimates.annotator, len(ratings.models))
-    variance = np.full(estimates.scores.shape, np.nan)
-    freedom = variance.copy()
+    spread = Spread.unknown(estimates.scores.shape)
     for column in range(estimates.weight.shape[1]):
         weight, pull = estimates.weight[:, column], estimates.pull[:, column]
         design, forms = clusters.design(weight), clusters.forms(pull)
         members = design.members
+        known = np.isfinite(members[:, 2]) & ~np.isnan(estimates.scores[:, column])
         if over == "both":
-            enough = (members[:, :2] > 1 + 1e-9).all(axis=1) & np.isfinite(members[:, 2])
-            found = crossed_variance(design.of(enough), forms[enough])
+            enough = known & (members[:, :2] > 1 + 1e-9).all(axis=1)
+            found = crossed_spread(design.of(enough), forms[enough])
         else:
             kind = 0 if over == "annotators" else 1
-            enough = (members[:, kind] > 1 + 1e-9) & np.isfinite(members[:, 2])
-            found = one_way_variance(forms[enough, kind], clusters.counts(weight)[enough, kind])
-        variance[enough, column], freedom[enough, column] = found
-    missing = np.isnan(estimates.scores)
-    return np.where(missing, np.nan, variance), np.where(missing, np.nan, freedom)
+            enough = known & (members[:, kind] > 1 + 1e-9)
+            found = one_way_spread(forms[enough, kind], clusters.counts(weight)[enough, kind])
+        spread.put((enough, column), found)
+    return spread
 
 
 def _acceleration(ratings: RatingsArray, estimates: Estimates, over: Over) -> Floats:

@@ -11,8 +11,9 @@ from evaluation.human.crossed import (
     Clusters,
     Design,
     Over,
-    crossed_variance,
-    one_way_variance,
+    Spread,
+    crossed_spread,
+    one_way_spread,
     variance_shares,
 )
 from evaluation.human.estimates import Estimates, estimate_scores
@@ -56,27 +57,23 @@ def pair_components(ratings: RatingsArray, column: int) -> Floats:
     return np.concatenate(found) if found else np.zeros((0, 3))
 
 
-def all_pairs(
-    ratings: RatingsArray, estimates: Estimates, column: int, over: Over
-) -> tuple[Floats, Floats, Floats]:
-    """Differences, variances, degrees of freedom, (models, models), where all have the same images."""
+def all_pairs(ratings: RatingsArray, estimates: Estimates, column: int, over: Over) -> tuple[Floats, Spread]:
+    """Differences and their spreads, (models, models), where all have the same images."""
     clusters, design, forms = _pair_forms(ratings, estimates, column)
     scores = estimates.scores[:, column]
     members = design.members
-    variance, freedom = (np.full(forms.shape[:2], np.nan) for _ in range(2))
-    rated = ~(np.isnan(scores)[:, None] | np.isnan(scores)[None])
+    spread = Spread.unknown(forms.shape[:2])
+    rated = ~(np.isnan(scores)[:, None] | np.isnan(scores)[None]) & ~np.eye(len(scores), dtype=bool)
     if over == "both":
         enough = rated & (members[..., :2] > 1 + 1e-9).all(axis=-1)
-        variance[enough], freedom[enough] = crossed_variance(design.of(enough), forms[enough])
+        spread.put(enough, crossed_spread(design.of(enough), forms[enough]))
     else:
         kind = 0 if over == "annotators" else 1
         enough = rated & (members[..., kind] > 1 + 1e-9)
         counts = clusters.counts(estimates.weight[:, column])[:, kind]
         least = np.minimum(counts[:, None], counts[None])
-        variance[enough], freedom[enough] = one_way_variance(forms[enough, kind], least[enough])
-    np.fill_diagonal(variance, np.nan)
-    np.fill_diagonal(freedom, np.nan)
-    return scores[:, None] - scores[None], variance, freedom
+        spread.put(enough, one_way_spread(forms[enough, kind], least[enough]))
+    return scores[:, None] - scores[None], spread
 
 
 def _pair_forms(ratings: RatingsArray, estimates: Estimates, column: int) -> tuple[Clusters, Design, Floats]:
@@ -127,16 +124,17 @@ def _components_of(ratings: RatingsArray, column: int, pairs: tuple[Integers, In
     )
 
 
-def pair_by_pair(ratings: RatingsArray, column: int, over: Over) -> tuple[Floats, Floats, Floats]:
+def pair_by_pair(ratings: RatingsArray, column: int, over: Over) -> tuple[Floats, Spread]:
+    """As `all_pairs`, each pair on the images that it shares."""
     models = len(ratings.models)
-    difference, variance, freedom = (np.full((models, models), np.nan) for _ in range(3))
+    difference, spread = np.full((models, models), np.nan), Spread.unknown((models, models))
     for i, j in combinations(range(models), 2):
         pair = _of_pair(ratings, i, j, RatingsArray.item)
-        d, v, f = all_pairs(pair, estimate_scores(pair), column, over)
+        d, found = all_pairs(pair, estimate_scores(pair), column, over)
         difference[i, j], difference[j, i] = d[0, 1], d[1, 0]
-        variance[i, j] = variance[j, i] = v[0, 1]
-        freedom[i, j] = freedom[j, i] = f[0, 1]
-    return difference, variance, freedom
+        for at in ((i, j), (j, i)):
+            spread.put(at, Spread(found.parts[0, 1], found.freedom[0, 1]))
+    return difference, spread
 
 
 def _item_and_annotator(ratings: RatingsArray) -> Integers:

@@ -60,8 +60,8 @@ def rank_models(differences: Differences, bootstrap: BootstrapScores | None = No
 def tie_groups(differences: Differences) -> Mapping[str, tuple[str, ...]]:
     """By model the names ("a", "b", ...) of the groups of models that are not significantly different.
 
-    Two models share a group exactly if they were not told apart: the compact letter display by insertion and
-    absorption (Piepho 2004). A model without a score is in none.
+    Two models share a group exactly if they were not told apart: the compact letter display (Piepho 2004).
+    A model without a score is in none.
     """
     scores = differences.scores
     order = [int(i) for i in np.argsort(-scores, kind="stable") if not np.isnan(scores[i])]
@@ -75,22 +75,33 @@ def tie_groups(differences: Differences) -> Mapping[str, tuple[str, ...]]:
 
 
 def _letters(apart: Booleans) -> list[frozenset[int]]:
-    groups = [frozenset(range(len(apart)))] if len(apart) else []
-    for i, j in np.argwhere(np.triu(apart)).tolist():
-        split: list[frozenset[int]] = []
-        for group in groups:
-            split += [group - {i}, group - {j}] if i in group and j in group else [group]
-        groups = _maximal(split)
+    """The largest groups no two of which are apart: maximal cliques (Bron & Kerbosch 1973), as bits."""
+    n = len(apart)
+    alike = [sum(1 << j for j in range(n) if j != i and not apart[i, j]) for i in range(n)]
+    groups: list[frozenset[int]] = []
+
+    def extend(group: tuple[int, ...], candidates: int, done: int) -> None:
+        if not candidates | done:
+            groups.append(frozenset(group))
+            return
+        pivot = max(_members(candidates | done), key=lambda i: (candidates & alike[i]).bit_count())
+        for i in _members(candidates & ~alike[pivot]):
+            extend((*group, i), candidates & alike[i], done & alike[i])
+            candidates &= ~(1 << i)
+            done |= 1 << i
+
+    if n:
+        extend((), (1 << n) - 1, 0)
     return groups
 
 
-def _maximal(groups: list[frozenset[int]]) -> list[frozenset[int]]:
-    """The groups that are in no other one."""
-    kept: list[frozenset[int]] = []
-    for group in sorted(set(groups), key=len, reverse=True):
-        if not any(group <= other for other in kept):
-            kept.append(group)
-    return kept
+def _members(bits: int) -> list[int]:
+    found = []
+    while bits:
+        lowest = bits & -bits
+        found.append(lowest.bit_length() - 1)
+        bits ^= lowest
+    return found
 
 
 def _letter(number: int) -> str:

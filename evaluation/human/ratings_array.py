@@ -56,10 +56,10 @@ class RatingsArray:
         model, model_names = _codes(table["model"], "model", models)
         prompt, prompts = _codes(table["prompt_id"], "prompt")
         annotator, annotators = _codes(table["annotator"], "annotator")
-        sample = table["sample"].to_numpy(np.int64)
-        samples = int(sample.max(initial=0)) + 1
-        shape = (len(model_names), len(prompts), samples, len(annotators))
-        keys = np.ravel_multi_index((model, prompt, sample, annotator), tuple(max(n, 1) for n in shape))
+        numbers, sample = np.unique(table["sample"].to_numpy(np.int64), return_inverse=True)
+        sizes = (len(model_names), len(prompts), len(numbers), len(annotators))
+        shape = tuple(max(n, 1) for n in sizes)
+        keys = np.ravel_multi_index((model, prompt, sample, annotator), shape)
         distinct, row = np.unique(keys, return_inverse=True)
         _check_unique(row * len(criteria) + column, table)
         value = _rescaled(table["value"].to_numpy(np.float64), column, criteria)
@@ -67,7 +67,7 @@ class RatingsArray:
         withheld = np.zeros(values.shape, dtype=bool)
         values[row, column] = value
         withheld[row, column] = np.isnan(value)
-        codes = np.unravel_index(distinct, tuple(max(n, 1) for n in shape))
+        codes = np.unravel_index(distinct, shape)
         model, prompt, sample, annotator = (np.asarray(code, dtype=np.int64) for code in codes)
         return cls(
             model_names,
@@ -76,7 +76,7 @@ class RatingsArray:
             tuple(criteria),
             model=model,
             prompt=prompt,
-            sample=sample,
+            sample=numbers[sample],
             annotator=annotator,
             values=values,
             withheld=withheld,
@@ -111,7 +111,8 @@ class RatingsArray:
 
     def item(self) -> Integers:
         """By row, the code of its (prompt, sample): the same for images of different models."""
-        return self.prompt * (int(self.sample.max(initial=0)) + 1) + self.sample
+        numbers, sample = np.unique(self.sample, return_inverse=True)
+        return self.prompt * max(len(numbers), 1) + sample
 
     def of_rows(self, rows: Booleans) -> "RatingsArray":
         """The ratings of the rows where `rows`, shape (rows,), is true; all models stay, rated or not."""

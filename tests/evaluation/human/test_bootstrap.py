@@ -44,7 +44,9 @@ def test_replicates_do_not_depend_on_the_pieces_they_are_computed_in(
 
 def test_its_standard_error_is_what_the_theory_says(study: Any, ratings_of: Any) -> None:
     # McCullagh (2000): annotators' and prompts' parts (n - 1) / n of their size, the rest about three times.
-    values = study(1, 200, 8, rest=0.0, prompt_annotator=0.0, model_annotator=0.0, prompt=0.0, model_prompt=0.0)
+    values = study(
+        1, 200, 8, rest=0.0, prompt_annotator=0.0, model_annotator=0.0, prompt=0.0, model_prompt=0.0
+    )
     samples = bootstrap_scores(ratings_of(values), replicates=4000)
     means = values[0].mean(axis=0)
     assert samples.standard_error[0, -1] == pytest.approx(means.std() / np.sqrt(8), rel=0.05)
@@ -68,7 +70,8 @@ def test_bca_moves_a_skewed_interval_away_from_the_long_tail(ratings_of: Any) ->
     rng = np.random.default_rng(0)
     values = np.minimum(rng.exponential(8.0, (1, 40, 1)) + rng.exponential(1.0, (1, 40, 20)), 100)
     plain, corrected = (
-        score_intervals(ratings_of(values), method=method, replicates=4000) for method in ("percentile", "bca")
+        score_intervals(ratings_of(values), method=method, replicates=4000)
+        for method in ("percentile", "bca")
     )  # type: ignore[misc]
     assert corrected.low[0, -1] > plain.low[0, -1]
     assert corrected.high[0, -1] > plain.high[0, -1]

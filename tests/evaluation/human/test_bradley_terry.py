@@ -19,7 +19,9 @@ WINS = np.array([
 ])  # fmt: skip
 
 
-def table_of(rows: list[tuple[Any, ...]], columns: tuple[str, ...] = ("left", "right", "outcome")) -> Comparisons:
+def table_of(
+    rows: list[tuple[Any, ...]], columns: tuple[str, ...] = ("left", "right", "outcome")
+) -> Comparisons:
     return Comparisons.from_table(pd.DataFrame(rows, columns=list(columns)))
 
 
@@ -29,8 +31,10 @@ def season() -> Comparisons:
     ])  # fmt: skip
 
 
-def simulated(n: int = 3000, models: int = 6, seed: int = 0, tie: float = 0.6, side: float = 0.0) -> pd.DataFrame:
-    """Comparisons drawn from Davidson's model, with a covariate that adds 0.5 of itself to the left's advantage."""
+def simulated(
+    n: int = 3000, models: int = 6, seed: int = 0, tie: float = 0.6, side: float = 0.0
+) -> pd.DataFrame:
+    """Comparisons drawn from Davidson's model, with a covariate whose coefficient is 0.5."""
     rng = np.random.default_rng(seed)
     strength = np.linspace(-1, 1, models)
     left = rng.integers(0, models, n)
@@ -147,7 +151,9 @@ def test_groups_that_were_not_compared_are_said() -> None:
     ]))  # fmt: skip
     assert np.isfinite(fit.strength[:3]).all()
     assert np.isnan(fit.strength[3:]).all()
-    assert fit.notes == ("no comparisons join the groups (a, b, c), (x, y): their strengths cannot be compared",)
+    assert fit.notes == (
+        "no comparisons join the groups (a, b, c), (x, y): their strengths cannot be compared",
+    )
     assert fit.win_probability("a", "x") is None
     assert len(set(fit.component[:3])) == 1
 
@@ -198,6 +204,9 @@ def test_bad_comparisons_are_refused() -> None:
         Comparisons.from_table(pd.DataFrame(good | {"length": [1.0, np.nan]}), ("length",))
     with pytest.raises(InputError, match="no comparisons"):
         fit_bradley_terry(Comparisons.from_table(pd.DataFrame(good)[:0]))
+    many = pd.DataFrame({"left": [f"m{i}" for i in range(2001)], "right": "x", "outcome": "tie"})
+    with pytest.raises(InputError, match="too many"):
+        fit_bradley_terry(Comparisons.from_table(many))
     with pytest.raises(UnknownNameError, match="davidson"):
         fit_bradley_terry(Comparisons.from_table(pd.DataFrame(good)), ties="davison")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="m0"):

@@ -57,16 +57,6 @@ def test_its_likelihood_is_at_a_maximum() -> None:
         assert likelihood(fit.prior, confusion) < fit.log_likelihood
 
 
-def test_dawid_skene_equals_crowd_kit() -> None:
-    aggregation = pytest.importorskip("crowdkit.aggregation", reason="compared in the benchmark's environment")
-    pandas = pytest.importorskip("pandas")
-    item, annotator, label = anaesthetists()
-    table = pandas.DataFrame({"task": item, "worker": annotator, "label": label})
-    theirs = aggregation.DawidSkene(n_iter=1000, tol=1e-12).fit_predict_proba(table)
-    ours = fit_dawid_skene(item, annotator, label).posterior
-    np.testing.assert_allclose(ours, theirs.sort_index()[[0, 1, 2, 3]].to_numpy(), atol=1e-6)
-
-
 def noisy_labels() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """300 items, three annotators who know four times out of five and four who never do."""
     rng = np.random.default_rng(0)

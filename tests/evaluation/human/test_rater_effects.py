@@ -108,7 +108,9 @@ def test_adjusting_equal_or_no_ratings_changes_nothing(ratings_of: Any) -> None:
         fit_subjective_model(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0))
 
 
-def rasch_study(models: np.ndarray, prompts: np.ndarray, annotators: np.ndarray, steps: np.ndarray) -> np.ndarray:
+def rasch_study(
+    models: np.ndarray, prompts: np.ndarray, annotators: np.ndarray, steps: np.ndarray
+) -> np.ndarray:
     """Grades 0-4, rescaled to 0-100, drawn from the model itself."""
     rng = np.random.default_rng(3)
     logit = models[:, None, None] - prompts[None, :, None] - annotators[None, None]

@@ -57,9 +57,9 @@ def test_power_is_the_share_of_studies_that_find_the_difference(world: Any, rati
     assert np.mean(found) == pytest.approx(expected, abs=0.09)
 
 
-def test_power_of_no_difference_is_the_level() -> None:
-    assert power(PILOT, 0.0, 100, 8) == pytest.approx(0.05, abs=1e-6)
-    assert power(PILOT, 0.0, 100, 8, pairs=10) == pytest.approx(0.005, abs=1e-6)
+def test_power_of_no_difference_is_the_level_at_most() -> None:
+    assert 0.03 < power(PILOT, 0.0, 100, 8) <= 0.05
+    assert 0.001 < power(PILOT, 0.0, 100, 8, pairs=10) <= 0.005
 
 
 def test_the_detectable_difference_has_the_power_asked_for() -> None:
