@@ -91,6 +91,10 @@ class ClipModel:
         """Most tokens of one text, without the two that mark its start and end."""
         return int(self.network.context_length) - 2
 
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text, without the two that mark its start and end."""
+        return list(self.tokenizer.encode(text))
+
     @cached_property
     def _preprocess(self) -> Any:
         return image_transform_v2(PreprocessCfg(**self.network.visual.preprocess_cfg), is_train=False)

@@ -49,7 +49,10 @@ class Metric(Protocol):
         ...
 
     def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
-        """Yield one result for each item, in order; an unreadable image is a result with a reason."""
+        """Yield one result for each item, in order; an unreadable image is a result with a reason.
+
+        Where an error ends the work, results that were finished are yielded first, whatever their place.
+        """
         ...
 
 

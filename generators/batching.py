@@ -10,9 +10,8 @@ from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 from PIL.Image import Image
 
 from generators.protocol import GenerationRequest, GenerationResult
-from generators.reasons import one_line
 from nami_bench.domain import ImageState
-from nami_bench.errors import GenerationError, NamiBenchError
+from nami_bench.errors import GenerationError, NamiBenchError, one_line
 
 
 @dataclass(frozen=True, slots=True)

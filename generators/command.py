@@ -15,9 +15,8 @@ from typing import Any, Literal
 from generators.folder import FolderGenerator
 from generators.process_group import run_group
 from generators.protocol import GenerationRequest, GenerationResult
-from generators.reasons import one_line
 from nami_bench.domain import ImageState, Prompt, prompt_id
-from nami_bench.errors import GenerationError, InputError
+from nami_bench.errors import GenerationError, InputError, one_line
 
 _PLACEHOLDER = re.compile(r"\{(prompts|output|samples|seed)\}")
 _TAIL_BYTES = 4000

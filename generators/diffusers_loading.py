@@ -9,9 +9,8 @@ import torch
 from diffusers import DiffusionPipeline
 
 from generators.batching import is_out_of_memory
-from generators.reasons import one_line
 from generators.torch_runtime import device_name
-from nami_bench.errors import GenerationError, InputError, UnknownNameError
+from nami_bench.errors import GenerationError, InputError, UnknownNameError, one_line
 
 Offload = Literal["none", "model", "sequential"]
 

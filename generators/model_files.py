@@ -19,8 +19,7 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from generators.reasons import one_line
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, one_line
 
 INDEX = "model_index.json"
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")

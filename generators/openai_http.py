@@ -3,13 +3,9 @@
 https://platform.openai.com/docs/api-reference/images/create
 """
 
-import json
-import os
-import re
-import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +13,11 @@ from pydantic import Json
 
 from generators.openai_endpoint import ImagesEndpoint
 from generators.protocol import GenerationRequest, GenerationResult
-from generators.retrying_client import RetryingClient
-from nami_bench.errors import GenerationError, InputError
+from nami_bench.services.openai import check_options, in_order, read_key
+from nami_bench.services.retrying_client import RetryingClient
 
-_OWN_KEYS = frozenset({"model", "prompt", "n", "size", "quality", "seed", "stream"})
+_WHERE = "generator 'openai-images'"
+_OWN_FIELDS = frozenset({"model", "prompt", "n", "size", "quality", "seed", "stream"})
 _REQUESTS_PER_WORKER = 8
 
 
@@ -58,7 +55,7 @@ class OpenAIImagesGenerator:
         max_retries: int = 6
 
         def __post_init__(self) -> None:
-            _check_options(self)
+            check_options(self, _OWN_FIELDS, _WHERE)
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -85,7 +82,7 @@ class OpenAIImagesGenerator:
         key, an unknown model, no credit, no server. What the other requests brought is yielded before.
         """
         options = self.options
-        key = _read_key(options.key_env)
+        key = read_key(options.key_env, _WHERE)
         with (
             RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
             ThreadPoolExecutor(options.concurrency) as pool,
@@ -95,7 +92,7 @@ class OpenAIImagesGenerator:
             asked = zip(requests, bodies, strict=True)
             futures = deque(pool.submit(endpoint.result, request, body) for request, body in asked)
             try:
-                yield from _in_order(futures, client.stop)
+                yield from in_order(futures, client.stop)
             finally:
                 client.stop.set()
 
@@ -109,62 +106,3 @@ class OpenAIImagesGenerator:
         if asked.send_seed:
             body["seed"] = request.seed % 2**31  # what a signed 32-bit field holds
         return body
-
-
-def _in_order(
-    futures: deque[Future[GenerationResult | None]], stop: threading.Event
-) -> Iterator[GenerationResult]:
-    """Yield what was finished before raising what ended the run; results are let go once they are yielded."""
-    ending: BaseException | None = None
-    while futures:
-        result = None
-        try:
-            result = futures[0].result()
-        except GenerationError as error:
-            ending = ending or error
-        except KeyboardInterrupt as error:
-            if stop.is_set():  # interrupted once more
-                raise
-            stop.set()
-            ending = error
-            continue
-        futures.popleft()
-        if result is not None:
-            yield result
-    if ending is not None:
-        raise ending
-
-
-def _read_key(variable: str) -> str:
-    if not variable:
-        return ""
-    key = os.environ.get(variable, "").strip()
-    if not key:
-        raise InputError(
-            f"generator 'openai-images': the environment variable {variable} holds no key: set it, or give "
-            "key_env= for a server without keys"
-        )
-    if not (key.isascii() and key.isprintable()):
-        raise InputError(f"generator 'openai-images': {variable} holds characters that no key has")
-    return key
-
-
-def _check_options(options: OpenAIImagesGenerator.Options) -> None:
-    where = "generator 'openai-images'"
-    if not options.model:
-        raise InputError(f"{where}: model is empty")
-    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", options.base_url):
-        # Not repeated: what stands before an @ or after a ? may be a key.
-        raise InputError(f"{where}: base_url is not of the form http(s)://HOST[:PORT]/PATH")
-    if not re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]*)?", options.key_env):
-        raise InputError(f"{where}: key_env takes the name of an environment variable, never the key itself")
-    for name, low, high in (("concurrency", 1, 64), ("timeout", 0.1, 3600), ("max_retries", 0, 20)):
-        value = getattr(options, name)
-        if not low <= value <= high:
-            raise InputError(f"{where}: {name} {value:g} is not between {low} and {high}")
-    try:
-        json.dumps(options.extra, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: extra is not JSON: {error}") from error
-    if own := sorted(_OWN_KEYS & options.extra.keys()):
-        raise InputError(f"{where}: extra may not hold {', '.join(own)}")

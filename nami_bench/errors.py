@@ -86,3 +86,8 @@ class IncompleteError(WorkError):
 
 class StorageError(WorkError):
     """The disk or the database refused a write."""
+
+
+def one_line(text: str, longest: int = 300) -> str:
+    """Another program's words as one line of printable characters: fit for a database, a log, a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:longest]

@@ -43,7 +43,8 @@ def load(group: str, name: str) -> Any:
         return known[name].load()
     except ModuleNotFoundError as error:
         raise InputError(
-            f"{GROUPS[group]} {name!r} needs the package {error.name!r}: pip install 'nami-bench[models]'"
+            f"{GROUPS[group]} {name!r} needs the package {error.name!r}: "
+            f"pip install 'nami-bench[{_extra(known[name])}]'"
         ) from error
 
 
@@ -62,3 +63,9 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
             raise InputError(f"{where} takes no options, got {', '.join(sorted(options))}")
         return target()
     return target(validated(target.Options, dict(options or {}), where))
+
+
+def _extra(point: EntryPoint) -> str:
+    """The plugin's own extra where it has one, else the one that has everything."""
+    extras = point.dist.metadata.get_all("Provides-Extra") if point.dist else None
+    return point.name if point.name in (extras or ()) else "models"

@@ -74,8 +74,10 @@ def detector_files(model: str, revision: str | None = None) -> DetectorFiles:
     return DetectorFiles(folder, config, Path(model).expanduser().resolve().name, short_sha256(weights))
 
 
-def load_network(network_class: Any, source: Path, **arguments: Any) -> Any:
-    """`network_class.from_pretrained` of `source`'s weights: float32, on the CPU, in evaluation mode.
+def load_network(
+    network_class: Any, source: Path, *, dtype: torch.dtype = torch.float32, **arguments: Any
+) -> Any:
+    """`network_class.from_pretrained` of `source`'s weights: on the CPU, in evaluation mode.
 
     Tensors that `source` lacks would be random numbers: raises InputError for those, and for any of another
     shape. Those that it has too many, such as tables that are computed now, do no harm. `arguments` go to
@@ -85,7 +87,7 @@ def load_network(network_class: Any, source: Path, **arguments: Any) -> Any:
     try:
         with _quiet_transformers():
             network, report = network_class.from_pretrained(
-                folder, dtype=torch.float32, output_loading_info=True, **arguments
+                folder, dtype=dtype, output_loading_info=True, **arguments
             )
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]

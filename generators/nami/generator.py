@@ -18,7 +18,6 @@ from generators.nami.pipeline import NamiPipeline
 from generators.nami.schedule import TimestepSpacing
 from generators.nami.scheduler import NamiEulerScheduler
 from generators.protocol import GenerationRequest, GenerationResult
-from generators.reasons import one_line
 from generators.torch_runtime import (
     DtypeName,
     choose_dtype,
@@ -29,7 +28,7 @@ from generators.torch_runtime import (
     pictures,
 )
 from nami_bench.devices import choose_device
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, one_line
 
 WHERE = "generator 'nami'"
 

@@ -12,7 +12,7 @@ from nami_bench.pipeline.set_evaluation import evaluate_set
 from nami_bench.pipeline.verification import file_problem
 
 if TYPE_CHECKING:
-    from evaluation.protocol import Metric, ScoringItem, SetMetric
+    from evaluation.protocol import Metric, SetMetric
     from nami_bench.store import Store
 
 _SCORES_PER_COMMIT = 64
@@ -106,20 +106,18 @@ def _score(
 ) -> Iterator[Score]:
     from evaluation.protocol import ScoringItem
 
-    sound: list[ImageRecord] = []
-
-    def items() -> Iterator["ScoringItem"]:
-        for record in sound:
-            yield ScoringItem(images_dir / str(record.path), prompts[record.prompt_id])
-
+    sound: dict[Path, ImageRecord] = {}
     for record in records:
         problem = file_problem(images_dir, record)
         if problem is None:
-            sound.append(record)
+            sound[images_dir / str(record.path)] = record
         else:
             yield _as_score(metric, record, None, problem, {})
-    for record, result in zip(sound, metric.score(items()), strict=True):
+    items = (ScoringItem(path, prompts[record.prompt_id]) for path, record in list(sound.items()))
+    for result in metric.score(items):
+        record = sound.pop(result.item.path)
         yield _as_score(metric, record, result.value, result.reason, result.details)
+    assert not sound, f"{metric.name} gave no result for {len(sound)} images"
 
 
 def _as_score(

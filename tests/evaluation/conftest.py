@@ -1,12 +1,16 @@
-"""A tiny CLIP of the library's own classes, and real photographs."""
+"""A tiny CLIP of the library's own classes, real photographs, and a workspace with some."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from PIL import Image
 from skimage import data
+
+from nami_bench.cli.app import cli
+from nami_bench.images import GenEvalFolder
 
 TINY = {
     "embed_dim": 16,
@@ -36,3 +40,34 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     for name, array in pixels.items():
         Image.fromarray(array).save(folder / f"{name}.png")
     return {name: folder / f"{name}.png" for name in pixels}
+
+
+LONG = "An old dog sleeps on the red chair by the window while it rains in the city. " * 6
+
+
+@pytest.fixture
+def bench(
+    tmp_path: Path, photographs: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Result]:
+    """A workspace with two images of each of three prompts, one of which is long."""
+    monkeypatch.setenv("NAMI_CACHE", str(tmp_path / "cache"))
+    folder = GenEvalFolder(tmp_path / "made")
+    for index, (text, path) in enumerate(zip(("a cat", LONG, "a cup"), photographs.values(), strict=True)):
+        folder.write_metadata(index, {"prompt": text})
+        for sample in range(2):
+            target = folder.sample_path(index, sample)
+            target.parent.mkdir(exist_ok=True)
+            Image.open(path).crop((sample, 0, 200, 200)).save(target)
+
+    def run(*arguments: object, expect: type[Exception] | None = None) -> Result:
+        words = ["--workspace", str(tmp_path / "bench"), *map(str, arguments)]
+        result = CliRunner().invoke(cli, words)
+        if expect is None:
+            assert result.exit_code == 0, (result.output, result.exception)
+        else:
+            assert isinstance(result.exception, expect), result.output
+        return result
+
+    run("init")
+    run("images", "import", folder.root, "--model", "camera")
+    return run

@@ -7,46 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from PIL import Image
+from click.testing import Result
 
-from nami_bench.cli.app import cli
 from nami_bench.errors import InputError, WorkError
-from nami_bench.images import GenEvalFolder
 from nami_bench.store import Store
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("open_clip")
 pytest.importorskip("torch_fidelity")
 
-LONG = "An old dog sleeps on the red chair by the window while it rains in the city. " * 6
 Bench = Callable[..., Result]
-
-
-@pytest.fixture
-def bench(tmp_path: Path, photographs: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch) -> Bench:
-    """A workspace with two images of each of three prompts, one of which is long."""
-    monkeypatch.setenv("NAMI_CACHE", str(tmp_path / "cache"))
-    folder = GenEvalFolder(tmp_path / "made")
-    for index, (text, path) in enumerate(zip(("a cat", LONG, "a cup"), photographs.values(), strict=True)):
-        folder.write_metadata(index, {"prompt": text})
-        for sample in range(2):
-            target = folder.sample_path(index, sample)
-            target.parent.mkdir(exist_ok=True)
-            Image.open(path).crop((sample, 0, 200, 200)).save(target)
-
-    def run(*arguments: object, expect: type[Exception] | None = None) -> Result:
-        words = ["--workspace", str(tmp_path / "bench"), *map(str, arguments)]
-        result = CliRunner().invoke(cli, words)
-        if expect is None:
-            assert result.exit_code == 0, (result.output, result.exception)
-        else:
-            assert isinstance(result.exception, expect), result.output
-        return result
-
-    run("init")
-    run("images", "import", folder.root, "--model", "camera")
-    return run
 
 
 def store(tmp_path: Path) -> Store:

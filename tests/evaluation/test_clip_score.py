@@ -157,9 +157,11 @@ def test_what_does_not_exist_is_said(
         _ = ClipScore(ClipScore.Options(**options)).instrument
 
 
-def test_damaged_or_foreign_weights_are_one_sentence(clip_folder: Path, tmp_path: Path) -> None:
+def test_damaged_or_foreign_weights_are_one_sentence(
+    clip_folder: Path, photographs: Mapping[str, Path], tmp_path: Path
+) -> None:
     (tmp_path / "open_clip_config.json").write_bytes((clip_folder / "open_clip_config.json").read_bytes())
-    image = item(tmp_path / "none.png", "a cat")
+    image = item(photographs["cat"], "a cat")
     for name, content in (("a.pth", b"no weights"), ("a.safetensors", b"no weights at all, not even near")):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=r"holds no weights that this model can load"):
@@ -170,12 +172,14 @@ def test_damaged_or_foreign_weights_are_one_sentence(clip_folder: Path, tmp_path
         list(ClipScore(ClipScore.Options(model=str(tmp_path), device="cpu")).score([image]))
 
 
-def test_a_batch_size_below_one_and_an_unknown_device_are_refused(clip_folder: Path, tmp_path: Path) -> None:
+def test_a_batch_size_below_one_and_an_unknown_device_are_refused(
+    clip_folder: Path, photographs: Mapping[str, Path]
+) -> None:
     with pytest.raises(InputError, match="batch_size must be at least 1"):
         ClipScore(ClipScore.Options(batch_size=0))
     metric = ClipScore(ClipScore.Options(model=str(clip_folder), device="abacus"))
     with pytest.raises(InputError, match="device 'abacus' cannot be used here"):
-        list(metric.score([item(tmp_path / "none.png", "a cat")]))
+        list(metric.score([item(photographs["cat"], "a cat")]))
 
 
 def lengths(word: str) -> list[int]:

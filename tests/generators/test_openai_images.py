@@ -20,14 +20,14 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generators import retrying_client
 from generators.openai_http import OpenAIImagesGenerator
 from generators.protocol import GenerationRequest, GenerationResult
-from generators.retrying_client import Answer
 from nami_bench import pipeline, registry
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import GenerationError, InputError
+from nami_bench.services import retrying_client
+from nami_bench.services.retrying_client import Answer
 from nami_bench.store import Store
 
 KEY = "sk-test-0123456789abcdefghij"

@@ -37,6 +37,13 @@ def test_declared_plugins_are_installed_and_load(group: str) -> None:
         registry.load(group, name)
 
 
+def test_each_neural_metric_has_an_extra_and_models_holds_them_all() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    neural = set(PROJECT["project"]["entry-points"]["nami_bench.metrics"]) - {"geneval", "vqa-score-openai"}
+    assert neural <= extras.keys()
+    assert all(set(extras[name]) <= set(extras["models"]) for name in neural)
+
+
 def test_the_version_is_one() -> None:
     assert nami_bench.__version__ == PROJECT["project"]["version"]
 

@@ -1,5 +1,5 @@
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
@@ -66,3 +66,12 @@ def test_a_missing_package_names_the_install_command(monkeypatch: pytest.MonkeyP
     _declare(monkeypatch, ("pen", "a_package_that_is_not_there:Pen"))
     with pytest.raises(InputError, match=r"pip install 'nami-bench\[models\]'"):
         registry.load("generators", "pen")
+
+
+def test_a_metric_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    (own,) = entry_points(group="nami_bench.metrics", name="pickscore")
+    broken = EntryPoint(own.name, "a_package_that_is_not_there:Pen", own.group)
+    broken.__dict__["dist"] = own.dist
+    monkeypatch.setattr(registry, "entry_points", lambda group: [broken])
+    with pytest.raises(InputError, match=r"pip install 'nami-bench\[pickscore\]'"):
+        registry.load("metrics", "pickscore")

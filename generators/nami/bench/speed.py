@@ -15,9 +15,8 @@ from generators.nami.bench.settings import Arm, SpeedSettings
 from generators.nami.cost import stage_size
 from generators.nami.latents import image_ids, text_ids
 from generators.nami.transformer import NamiTransformer2DModel
-from generators.reasons import one_line
 from generators.torch_runtime import dtype_name
-from nami_bench.errors import WorkError
+from nami_bench.errors import WorkError, one_line
 
 
 def measure_speed(

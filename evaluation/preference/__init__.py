@@ -1,0 +1,1 @@
+"""What people would prefer, as models trained on their choices predict it."""

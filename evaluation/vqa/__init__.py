@@ -1,0 +1,1 @@
+"""VQAScore: an image-text model is asked whether an image shows what its prompt says."""

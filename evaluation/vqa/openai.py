@@ -1,0 +1,194 @@
+"""VQAScore by a server that speaks OpenAI's protocol: POST /v1/chat/completions with an image.
+
+https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+import base64
+import io
+import math
+import re
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from PIL.Image import Image
+from pydantic import Json
+
+from evaluation.image_text import Measurement
+from evaluation.protocol import ScoringItem, ScoringResult
+from evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
+from nami_bench.domain import Prompt
+from nami_bench.errors import ImageError, InputError, WorkError
+from nami_bench.images import read_image
+from nami_bench.services.openai import (
+    OpenAIServer,
+    RequestFailedError,
+    check_options,
+    excerpt,
+    in_order,
+    read_key,
+)
+from nami_bench.services.retrying_client import Answer, RetryingClient
+
+_WHERE = "metric 'vqa-score-openai'"
+_OWN_FIELDS = frozenset({"model", "messages", "n", "logprobs", "top_logprobs", "stream"})
+_REQUESTS_PER_WORKER = 8
+_WORDS_READ = 16  # tokens, where the answer is read and not its probability
+_YES_OR_NO = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
+
+
+class OpenAIVqaScore:
+    """P("Yes") after the question whether the image shows the prompt, 0..1: see `evaluation.vqa.question`.
+
+    The server must give log probabilities of its first token; what is not among the likeliest counts as 0.
+    With `logprobs=false` the answer itself is read instead: 1 for yes, 0 for no, which is another instrument.
+
+    The key is read from the environment when images are scored; it is in no score, reason or log.
+    Interrupted, or stopped by the server, it yields what is paid for first. Such a server can change its
+    model at any time: the name is all that identifies it.
+    """
+
+    @dataclass(frozen=True, slots=True)
+    class Options:
+        """`model`, `base_url`, `key_env`, `concurrency`, `timeout`, `max_retries`: see
+        `nami_bench.services.openai.ServerOptions`. `logprobs`: see the class. `top_logprobs`: how many tokens
+        the server is asked to list, 2..20. `extra`: a JSON object of further fields of the request; null
+        takes one out."""
+
+        model: str
+        base_url: str = "https://api.openai.com/v1"
+        logprobs: bool = True
+        top_logprobs: int = LIKELIEST
+        extra: Json[dict[str, Any]] | dict[str, Any] = field(default_factory=dict)
+        key_env: str = "OPENAI_API_KEY"
+        concurrency: int = 4
+        timeout: float = 120.0
+        max_retries: int = 6
+
+        def __post_init__(self) -> None:
+            check_options(self, _OWN_FIELDS, _WHERE)
+            if not 2 <= self.top_logprobs <= LIKELIEST:
+                raise InputError(f"{_WHERE}: top_logprobs {self.top_logprobs} is not between 2 and 20")
+
+    name = "vqa-score-openai"
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+
+    @property
+    def instrument(self) -> str:
+        """The server's model, its address, the question's words, and whether the answer is read as it is."""
+        asked = self.options
+        read = [] if asked.logprobs else ["answer-read"]
+        extra = [f"{name}={value}" for name, value in sorted(asked.extra.items())]
+        return "+".join([f"{asked.model}@{asked.base_url.rstrip('/')}", TEMPLATE, *read, *extra])
+
+    def applies_to(self, prompt: Prompt) -> bool:
+        """Any prompt will do."""
+        return True
+
+    def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
+        """Yield one result for each item, in order.
+
+        Raises InputError without a key, and WorkError where no further answer can be had: a refused key, an
+        unknown model, no credit, no server, no log probabilities. What the other requests brought is yielded
+        before.
+        """
+        options = self.options
+        key = read_key(options.key_env, _WHERE)
+        url = options.base_url.rstrip("/") + "/chat/completions"
+        remaining = iter(items)
+        with (
+            RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
+            ThreadPoolExecutor(options.concurrency) as pool,
+        ):
+            endpoint = _Endpoint(client, OpenAIServer(client, url, key, options.key_env, "answers"), options)
+            try:
+                while batch := list(islice(remaining, options.concurrency * _REQUESTS_PER_WORKER)):
+                    yield from in_order(
+                        deque(pool.submit(endpoint.result, item) for item in batch), client.stop
+                    )
+            finally:
+                client.stop.set()
+
+
+class _Endpoint:
+    """Asks about one image after another; may be used from several threads."""
+
+    def __init__(self, client: RetryingClient, server: OpenAIServer, options: OpenAIVqaScore.Options) -> None:
+        self._client, self._server, self._options = client, server, options
+
+    def result(self, item: ScoringItem) -> ScoringResult | None:
+        """The item's result, or None where the run was stopped before it was asked."""
+        if self._client.stop.is_set():
+            return None
+        try:
+            found = self._ask(read_image(item.path), item.prompt.text)
+        except ImageError as error:
+            return ScoringResult(item, None, str(error))
+        except RequestFailedError as problem:
+            return ScoringResult(item, None, self._server.clean(str(problem)))
+        except WorkError as error:
+            self._client.stop.set()
+            raise WorkError(self._server.clean(str(error))) from None
+        return ScoringResult(item, found.value, found.reason, found.details)
+
+    def _ask(self, image: Image, text: str) -> Measurement:
+        answer, payload = self._server.ask(self._body(image, text))
+        choices = payload.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if answer.status >= 300 or not isinstance(choice, dict):
+            self._server.raise_for(answer, payload.get("error"))
+            raise RequestFailedError(f"{self._server.url} answered without a choice: {excerpt(answer)}")
+        if choice.get("finish_reason") == "content_filter":
+            raise RequestFailedError("the server's content filter refused to answer", refused=True)
+        found = self._by_logprobs(choice, answer) if self._options.logprobs else self._by_words(choice)
+        served = self._server.clean(str(payload.get("model", "")))
+        return Measurement(found.value, found.reason, {**found.details, "served_model": served})
+
+    def _body(self, image: Image, text: str) -> dict[str, Any]:
+        asked = self._options
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        address = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+        content = [
+            {"type": "image_url", "image_url": {"url": address}},
+            {"type": "text", "text": question(text)},
+        ]
+        probabilities = {"logprobs": True, "top_logprobs": asked.top_logprobs} if asked.logprobs else {}
+        body = {
+            "model": asked.model,
+            "messages": [{"role": "user", "content": content}],
+            "temperature": 0,
+            "max_tokens": 1 if asked.logprobs else _WORDS_READ,
+            **probabilities,
+            **asked.extra,
+        }
+        return {name: value for name, value in body.items() if value is not None}
+
+    def _by_logprobs(self, choice: Mapping[str, Any], answer: Answer) -> Measurement:
+        try:
+            listed = choice["logprobs"]["content"][0]["top_logprobs"]
+            pairs = [(str(entry["token"]), math.exp(float(entry["logprob"]))) for entry in listed]
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+            pairs = []
+        if not pairs:
+            raise WorkError(
+                f"{self._server.url} gives no log probabilities of its answers: choose a server that does, "
+                f"or read the answers themselves with -o logprobs=false ({excerpt(answer)})"
+            )
+        pairs.sort(key=lambda pair: -pair[1])
+        return measurement(pairs, [text for text, _ in pairs])
+
+    def _by_words(self, choice: Mapping[str, Any]) -> Measurement:
+        message = choice.get("message")
+        said = message.get("content") if isinstance(message, dict) else None
+        match = _YES_OR_NO.match(said) if isinstance(said, str) else None
+        if match is None:
+            return Measurement(
+                None, f"the model does not answer yes or no: {self._server.clean(str(said))!r}"
+            )
+        return Measurement(float(match[1].lower() == "yes"))

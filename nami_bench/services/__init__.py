@@ -1,0 +1,1 @@
+"""Other programs that are asked over HTTP: by generators and by metrics."""
