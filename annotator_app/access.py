@@ -197,6 +197,8 @@ def _with_headers(path: str, level: str | None, send: Send) -> Send:
 
 def _cache_control(path: str, level: str | None, given: list[tuple[bytes, bytes]]) -> bytes:
     """Data is kept nowhere, unless its route lets the one browser keep it; files are asked for again."""
+    if path.startswith(("/admin/assets/", "/admin/static/")):
+        return b"private, max-age=604800"  # Gradio names them by their content
     if level == "public" and path != "/login":
         return b"no-cache"
     chosen = next((value for name, value in given if name == b"cache-control"), b"")

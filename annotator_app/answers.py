@@ -84,6 +84,11 @@ def _is_finite(value: float) -> bool:
         return False
 
 
+def kept_answers(answers: Answers) -> dict[str, dict[str, Any]]:
+    """The answers as they are stored with a submission."""
+    return {"values": dict(answers.values), "reasons": dict(answers.reasons)}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether an answer to an item with a known answer passes, and what would have passed by criterion."""

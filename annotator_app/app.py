@@ -26,6 +26,7 @@ _STATUS = {
     "reused_client_token": 409,
     "answered": 409,
     "paused": 409,
+    "closed": 409,
     "withdrawn": 410,
     "address_expired": 410,
 }

@@ -9,7 +9,8 @@ moment and end together. Within the cell
   nobody else, and anybody can compute it again. Items that others have filled are passed over, which never
   happens where the panel has as many annotators as the overlap.
 - a spread panel takes the items that the fewest have been given, so that all items fill at the same pace,
-  whoever joins or leaves; among those, the annotator's own order decides.
+  whoever joins or leaves; among those, the items of the annotators with whom this one has shared the fewest,
+  so that all pairs of annotators can be compared alike; then the annotator's own order decides.
 
 What this module remembers is a hint to save time; whether an item is free is asked of the database, in the
 transaction that gives it out.
@@ -40,7 +41,6 @@ class StudyIndex:
     checks: dict[str, list[ListedItem]] = field(default_factory=lambda: defaultdict(list))
     full: set[int] = field(default_factory=set)
     last: int = 0
-    version: int = 0
 
     def add(self, items: Iterable[ListedItem]) -> None:
         """Take up items, which must come in order of their numbers."""
@@ -55,9 +55,33 @@ class StudyIndex:
 
 
 @dataclass
+class Company:
+    """Which members of a spread panel were given an item, and how many items each two of them share."""
+
+    of_item: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    together: Counter[tuple[int, int]] = field(default_factory=Counter)
+    last: int = 0
+
+    def add(self, assignment_id: int, member: int, item: int) -> None:
+        """Take up one assignment."""
+        self.last = assignment_id
+        self.together.update(_both(member, other) for other in self.of_item[item])
+        self.of_item[item].append(member)
+
+    def shared(self, member: int, item: int) -> int:
+        """How often the member met those who were given an item."""
+        return sum(self.together[_both(member, other)] for other in self.of_item[item])
+
+
+def _both(member: int, other: int) -> tuple[int, int]:
+    return (member, other) if member < other else (other, member)
+
+
+@dataclass
 class Given:
     """What one annotator was given: all items, the study's own by cell and stratum, repetitions."""
 
+    member: int
     items: set[int] = field(default_factory=set)
     own: list[int] = field(default_factory=list)
     by_cell: Counter[str] = field(default_factory=Counter)
@@ -65,10 +89,12 @@ class Given:
     repeated: set[int] = field(default_factory=set)
     queues: dict[str, list[int]] = field(default_factory=dict)
     last: int = 0
+    position: int = 0
 
-    def add(self, assignment_id: int, item: ListedItem, occasion: int) -> None:
+    def add(self, assignment_id: int, item: ListedItem, occasion: int, position: int) -> None:
         """Take up one assignment."""
         self.last = assignment_id
+        self.position = max(self.position, position)
         if occasion:
             self.repeated.add(item.id)
             return
@@ -84,21 +110,40 @@ def stratum_of(cell: str) -> str:
     return cell.partition(":")[2]
 
 
-def index_of(desk: Desk, study_id: int, version: int) -> StudyIndex:
+def index_of(desk: Desk, study_id: int) -> StudyIndex:
     """The study's items, brought up to date."""
-    index = desk.memory.get(("index", study_id))
-    if not isinstance(index, StudyIndex) or index.version != version:
-        index = desk.memory[("index", study_id)] = StudyIndex(version=version)
-    index.add(desk.listed(study_id, index.last))
+    index: StudyIndex = desk.memory.setdefault(("index", study_id), StudyIndex())
+    if ("listed", study_id) not in desk.settled:
+        learn_items(desk, study_id, index)
+        desk.settled["listed", study_id] = True
     return index
+
+
+def learn_items(desk: Desk, study_id: int, index: StudyIndex) -> None:
+    """Take up the items that were added since."""
+    index.add(desk.listed(study_id, index.last))
 
 
 def given_to(desk: Desk, member: Member, index: StudyIndex) -> Given:
     """What the member was given, brought up to date."""
-    given: Given = desk.memory.setdefault(("given", member.id), Given())
-    for assignment_id, item_id, occasion in desk.given(member, given.last):
-        given.add(assignment_id, index.items[item_id], occasion)
+    given: Given = desk.memory.setdefault(("given", member.id), Given(member.id))
+    if given.last and given.position == member.shown and member.qualified:
+        return given  # nobody else gave this member anything
+    for assignment_id, item_id, occasion, position in desk.given(member, given.last):
+        given.add(assignment_id, index.items[item_id], occasion, position)
     return given
+
+
+def company_of(desk: Desk, study_id: int, study: Study) -> Company | None:
+    """Who was given what in a spread panel, brought up to date; None for a crossed one, where all meet."""
+    if study.panel != Panel.SPREAD:
+        return None
+    company: Company = desk.memory.setdefault(("company", study_id), Company())
+    if ("company", study_id) not in desk.settled:
+        for shown in desk.shown(study_id, company.last):
+            company.add(*shown)
+        desk.settled["company", study_id] = True
+    return company
 
 
 def next_item(
@@ -163,7 +208,7 @@ def _queue(study: Study, annotator: str, index: StudyIndex, given: Given, cell: 
 def least_taken(
     desk: Desk, study_id: int, study: Study, annotator: str, index: StudyIndex, given: Given, cell: str
 ) -> ListedItem | None:
-    """The item of a cell that the fewest were given, and not this annotator; the own order among equals."""
+    """The item of a cell that the fewest were given, and not this annotator: see the top of this module."""
     for limit in (CHOICE, len(index.cells[cell])):
         free = [
             (taken, item)
@@ -172,9 +217,13 @@ def least_taken(
         ]
         if free:
             least = min(free)[0]
+            company = company_of(desk, study_id, study)
             return min(
                 (index.items[item] for taken, item in free if taken == least),
-                key=lambda item: item_rank(study.seed, annotator, item),
+                key=lambda item: (
+                    company.shared(given.member, item.id) if company else 0,
+                    item_rank(study.seed, annotator, item),
+                ),
             )
     return None
 

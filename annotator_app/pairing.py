@@ -4,9 +4,9 @@ The verdicts so far are one Bradley-Terry model: P(a beats b) = 1 / (1 + exp(the
 normal prior on theta that keeps it finite, and a normal approximation of the posterior. For a pair whose
 difference has the posterior N(m, v), "a is better" has the probability q = Phi(m / sqrt(v)). One more verdict
 brings p (1 - p) of Fisher information, i on average, so it leaves the variance w = v / (1 + v i) about a mean
-that moves by sqrt(v - w) one way or the other. The gain is what the entropy of q falls by on average, in nats:
-the information that the verdict holds about which of the two is better. It is near nothing for pairs that are
-decided, and falls as a close pair gets its answers.
+that moves by sqrt(v - w) one way or the other. The gain is what the entropy of q falls by on average, in
+nats: the information that the verdict holds about which of the two is better. It is near nothing for pairs
+that are decided, and falls as a close pair gets its answers.
 
 Items in somebody's hands count as judged, so that all are not sent to the same pair. A share of the items is
 kept from this choice and goes to the pair that was shown least.

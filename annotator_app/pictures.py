@@ -5,7 +5,6 @@ random number and content go into a chunk that every viewer skips: the same imag
 or size twice, so neither serves to recognize it.
 """
 
-import hashlib
 import io
 import secrets
 import threading
@@ -16,7 +15,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from nami_bench.errors import ImageError
-from nami_bench.images import decode_image, read_file
+from nami_bench.images import read_hashed_image
 
 CACHE_BYTES = 128 * 1024 * 1024
 _GREY = (128, 128, 128)
@@ -59,10 +58,9 @@ class Pictures:
 
 
 def _anonymous(path: Path, sha256: str, canvas: int) -> bytes:
-    data = read_file(path)
-    if hashlib.sha256(data).hexdigest() != sha256:
+    image, found = read_hashed_image(path)
+    if found != sha256:
         raise ImageError(f"{path} is not the file that was recorded")
-    image = decode_image(data, path)
     if canvas:
         image = ImageOps.pad(image, (canvas, canvas), Image.Resampling.LANCZOS, color=_GREY)
     clean = Image.new("RGB", image.size)

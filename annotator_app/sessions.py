@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -135,11 +136,14 @@ class AnnotationSession:
         image = assignment.images[side]
         assert image.path is not None and image.sha256 is not None  # only finished images are items
         try:
-            canvas = self._store.study(self._study).canvas
-            return self._pictures.png(self._images_dir / image.path, image.sha256, canvas)
+            return self._pictures.png(self._images_dir / image.path, image.sha256, self._canvas)
         except ImageError as error:
             self._withdraw(image, error)
             raise
+
+    @cached_property
+    def _canvas(self) -> int:
+        return self._store.study(self._study).canvas  # never changes
 
     def _later(self, job: Callable[[Turn], State]) -> "Future[View]":
         return self._store.work_later(lambda desk: self._view(job(Turn(desk, self._study, self._annotator))))

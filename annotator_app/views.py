@@ -7,6 +7,7 @@ starts with 60 KB instead of megabytes, and it works with any number of server p
 
 import html
 import json
+import re
 from pathlib import Path
 from string import Template
 
@@ -25,6 +26,11 @@ _THEME = gradio.themes.Default(
     font=["system-ui", "sans-serif"],
     font_mono=["ui-monospace", "monospace"],
 )
+_ADMIN_HEAD = """
+<script src="../app/theme.js"></script>
+<link rel="stylesheet" href="../app/base.css">
+<link rel="stylesheet" href="../app/admin.css">
+"""
 _START_ADMIN = 'import(new URL("../app/admin.js", document.baseURI)).then((screen) => screen.start(element));'
 
 
@@ -49,25 +55,33 @@ def add_pages(app: FastAPI, study: Study) -> None:
         ssr_mode=False,
         show_error=False,
         theme=_THEME,
-        css=(STATIC / "admin.css").read_text(encoding="utf-8"),
+        head=_ADMIN_HEAD,
     )
 
 
 def render(page: str, **words: str) -> str:
     """A page of static/ with its $words (escaped), the languages there are, and the modules it loads."""
     languages = _languages()
-    options = "".join(
-        f'<option value="{tag}">{html.escape(name)}</option>' for tag, name in languages.items()
-    )
-    modules = sorted(
-        path.name for path in STATIC.glob("*.js") if not path.name.startswith(("theme", "admin", "login"))
-    )
+    names = [f'<option value="{tag}">{html.escape(name)}</option>' for tag, name in languages.items()]
     return Template((STATIC / page).read_text(encoding="utf-8")).substitute(
         {key: html.escape(value) for key, value in words.items()},
         languages=" ".join(languages),
-        language_options=options,
-        preloads="\n  ".join(f'<link rel="modulepreload" href="app/{name}">' for name in modules),
+        language_options="".join(names),
+        preloads="\n  ".join(
+            f'<link rel="modulepreload" href="app/{m}">' for m in sorted(_modules("rate.js"))
+        ),
     )
+
+
+def _modules(name: str) -> set[str]:
+    """A module of static/ and all that it imports: named in the page, they load at once."""
+    found: set[str] = set()
+    new = {name}
+    while new:
+        found |= new
+        texts = [(STATIC / module).read_text(encoding="utf-8") for module in new]
+        new = {module for text in texts for module in re.findall(r'from "\./(.+?)"', text)} - found
+    return found
 
 
 def _languages() -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from annotator_app import order, pairing, planting, progress, rules
-from annotator_app.answers import Answers, Verdict, check_answers, judge
+from annotator_app.answers import Answers, Verdict, check_answers, judge, kept_answers
 from nami_bench.domain import CheckKind
 from nami_bench.errors import RefusedError
 from nami_bench.store import COMPLETED, EXPIRED, OPEN, Desk, Lease, ListedItem, Sent, count_answers
@@ -46,9 +46,9 @@ class Turn:
     def __init__(self, desk: Desk, study: str, annotator: str) -> None:
         self.desk = desk
         self.annotator = annotator
-        self.study_id, version, self.study = desk.study(study)
+        self.study_id, self.study = desk.study(study)
         self.member = self.before = desk.member(self.study_id, annotator)
-        self.index = order.index_of(desk, self.study_id, version)
+        self.index = order.index_of(desk, self.study_id)
         self.given = order.given_to(desk, self.member, self.index)
         self.lease_time = timedelta(minutes=self.study.lease_minutes)
 
@@ -71,12 +71,14 @@ class Turn:
         is not this annotator's, was given to somebody else, or is not asked about any more.
         """
         lease = self.lease(token)
-        sent = self.desk.sent(answers.client_token)
-        if sent is not None:
-            if sent.assignment_id != lease.id:
-                raise RefusedError("reused_client_token", "this client_token was used for another item")
-            return self.state(returning=False)
+        sent = self.desk.sent(answers.client_token) if lease.state == COMPLETED else None
+        if sent is not None and sent.assignment_id == lease.id:
+            return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
         check_answers(self.study, answers)
+        if self.member.paused is not None:
+            raise RefusedError("paused", _WORDS["paused"][1])
+        if lease.state != OPEN and (closed := self._closed()):
+            raise RefusedError("closed", closed[2])
         if lease.state == COMPLETED:
             feedback = self._correct(lease, answers)
         else:
@@ -94,8 +96,6 @@ class Turn:
     # -- recording ---------------------------------------------------------------------------------
 
     def _complete(self, lease: Lease, answers: Answers) -> Feedback | None:
-        if self.member.paused is not None:
-            raise RefusedError("paused", "your work is paused: the organizer knows and will write to you")
         if lease.withdrawn:
             raise RefusedError("withdrawn", "this item is not asked about any more: go on with the next one")
         if lease.state != OPEN and not self._may_return(lease):
@@ -112,7 +112,14 @@ class Turn:
             return None
         if lease.kind == CheckKind.QUALIFICATION:
             self._qualify()
-        return None if verdict is None else Feedback(verdict, self.index.items[lease.item_id].feedback)
+        return self._feedback(lease, kept_answers(answers))
+
+    def _feedback(self, lease: Lease, answers: Mapping[str, Any]) -> Feedback | None:
+        """What is said after an item that comes before the work."""
+        verdict = None if lease.is_work else self._verdict(lease, answers)
+        if verdict is None:
+            return None
+        return Feedback(verdict, self.index.items[lease.item_id].feedback)
 
     def _correct(self, lease: Lease, answers: Answers) -> Feedback | None:
         if not lease.is_work:
@@ -124,7 +131,7 @@ class Turn:
         return None
 
     def _send(self, lease: Lease, answers: Answers, revision: int) -> Verdict | None:
-        kept = {"values": dict(answers.values), "reasons": dict(answers.reasons)}
+        kept = kept_answers(answers)
         self.desk.send(
             lease,
             answers.client_token,
@@ -173,9 +180,8 @@ class Turn:
             self._pause(reason)
 
     def _qualify(self) -> None:
-        items = self.index.checks[CheckKind.QUALIFICATION]
         passed = self.desk.answered(self.member, CheckKind.QUALIFICATION)
-        if len(passed) < len(items):
+        if len(passed) < len(self._asked(CheckKind.QUALIFICATION)):
             return
         share = sum(passed) / len(passed)
         if share >= self.study.checks.pass_mark:
@@ -206,6 +212,9 @@ class Turn:
         elif any(one.expires_at - self.desk.now < self.lease_time * 0.9 for one in held):
             self.desk.renew(held, self.lease_time)
         held += self._fill_hands(phase, AHEAD + 1 - len(held))
+        if not held and self.desk.refresh_items(self.study.name, self.study_id):
+            order.learn_items(self.desk, self.study_id, self.index)
+            held = self._fill_hands(phase, AHEAD + 1)
         if not held and phase == "work":
             phase = "waiting" if self._others_hold_some() else "finished"
         return phase, held
@@ -221,15 +230,19 @@ class Turn:
         """Training and qualification, as far as the study has them, then the work itself."""
         if not self.member.qualified:
             for kind in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
-                if len(self.desk.answered(self.member, kind)) < len(self.index.checks[kind]):
+                if len(self.desk.answered(self.member, kind)) < len(self._asked(kind)):
                     return kind.value
             self._set_qualified()
         return "work"
 
+    def _asked(self, kind: str) -> list[ListedItem]:
+        """The items with known answers of a kind that are not withdrawn."""
+        return [item for item in self.index.checks[kind] if self.desk.is_asked(item.id)]
+
     def _fill_hands(self, phase: str, count: int) -> list[Lease]:
         """Give out up to `count` items."""
         if phase != "work":
-            new = [item for item in self.index.checks[phase] if item.id not in self.given.items]
+            new = [item for item in self._asked(phase) if item.id not in self.given.items]
             return [self._give(item) for item in new[: max(0, count)]]
         leases: list[Lease] = []
         while len(leases) < count and (lease := self._give_next()):
@@ -247,7 +260,7 @@ class Turn:
         for kind in planting.planted_at(self.study.seed, self.annotator, position, self.study.checks):
             find = order.next_check if kind == CheckKind.GOLD else order.next_repeat
             planted = find(self.study, self.annotator, self.index, self.given)
-            if planted is not None:
+            if planted is not None and self.desk.is_asked(planted.id):
                 item, occasion, choice = planted, int(kind == "repeat"), None
                 break
         self.member = replace(self.member, shown=position)
@@ -264,6 +277,7 @@ class Turn:
     def _give(
         self, item: ListedItem, *, occasion: int = 0, position: int = 0, choice: dict[str, Any] | None = None
     ) -> Lease:
+        company = order.company_of(self.desk, self.study_id, self.study)
         lease = self.desk.give(
             self.study_id,
             self.member,
@@ -274,7 +288,9 @@ class Turn:
             position=position,
             choice=choice,
         )
-        self.given.add(lease.id, item, occasion)
+        self.given.add(lease.id, item, occasion, position)
+        if company is not None and not occasion:
+            company.add(lease.id, self.member.id, item.id)
         return lease
 
     def _swapped(self, item: ListedItem, occasion: int) -> bool:
@@ -315,7 +331,7 @@ class Turn:
             self.desk.change_member(self.member, **changed)
 
 
-_WORDS: dict[str, tuple[str | None, str | None]] = {
+_WORDS = {
     "paused": ("paused", "your work is paused: the organizer knows and will write to you"),
     "waiting": ("waiting", "the last items are in the hands of others: come back later"),
     "finished": ("finished", "nothing is left for you in this study: thank you"),

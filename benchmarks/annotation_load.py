@@ -133,9 +133,7 @@ async def crowd(
 
 def run_crowd(answer: Any, *arguments: Any) -> None:
     """A process of annotators."""
-    import uvloop
-
-    answer.put(uvloop.run(crowd(*arguments)))
+    answer.put(asyncio.run(crowd(*arguments)))
 
 
 def make_study(

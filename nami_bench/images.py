@@ -52,7 +52,13 @@ def read_image(path: Path) -> Image.Image:
 
     Raises ImageError with one sentence for a missing, truncated, oversized or foreign file.
     """
-    return decode_image(read_file(path), path)
+    return decode_image(_read_bytes(path), path)
+
+
+def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
+    """`read_image`, and the hex SHA-256 of the very bytes it was decoded from."""
+    data = _read_bytes(path)
+    return decode_image(data, path), hashlib.sha256(data).hexdigest()
 
 
 def decode_image(data: bytes, name: object) -> Image.Image:
@@ -77,24 +83,14 @@ def decode_image(data: bytes, name: object) -> Image.Image:
 
 def inspect_image(path: Path) -> StoredImage:
     """Hash the file and decode it fully, so that a truncated image cannot pass for a good one."""
-    data = read_file(path)
+    data = _read_bytes(path)
     image = decode_image(data, path)
     return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height)
 
 
-def read_file(path: Path) -> bytes:
-    """The file's bytes; raises ImageError where there is no such file or it cannot be read."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(f"{path} does not exist") from error
-    except OSError as error:
-        raise ImageError(f"cannot read {path}: {error.strerror or error}") from error
-
-
 def hash_file(path: Path) -> str:
     """Hex SHA-256 of the file's bytes."""
-    return hashlib.sha256(read_file(path)).hexdigest()
+    return hashlib.sha256(_read_bytes(path)).hexdigest()
 
 
 def read_recorded(path: Path, sha256: str) -> bytes:
@@ -137,7 +133,7 @@ def copy_image(source: Path, target: Path) -> tuple[StoredImage, str]:
 
     Returns the stored image and the hash of the original bytes. Raises ImageError for a damaged source.
     """
-    data = read_file(source)
+    data = _read_bytes(source)
     image = decode_image(data, source)
     original = hashlib.sha256(data).hexdigest()
     if not data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -230,3 +226,12 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     if not isinstance(value, dict) or not isinstance(value.get("prompt"), str):
         raise InputError(f"{path} holds no prompt")
     return value
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist") from error
+    except OSError as error:
+        raise ImageError(f"cannot read {path}: {error.strerror or error}") from error

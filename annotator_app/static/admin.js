@@ -4,6 +4,7 @@ import { call } from "./api.js";
 import { askPause } from "./dialogs.js";
 import { make, part, setText } from "./dom.js";
 import { showNotice, wordsFor } from "./header.js";
+import { leaderboardIn } from "./leaderboard.js";
 import { overviewTables } from "./overview.js";
 import { load, save } from "./storage.js";
 import { currentLanguage, duration, loadTexts, number, t, translate, useLanguage } from "./texts.js";
@@ -43,7 +44,7 @@ function choose(name) {
 
 async function refresh() {
   await attempt(async () => {
-    const overview = await call(`overview?study=${encodeURIComponent(study)}`);
+    const overview = await call(study === "" ? "overview" : `overview?study=${encodeURIComponent(study)}`);
     study = overview.study.name;
     showStudies(overview.studies);
     showTiles(overview);
@@ -139,7 +140,6 @@ function showToken(name, token) {
 async function showLeaderboard() {
   await attempt(async () => {
     const { html } = await call(`leaderboard?study=${encodeURIComponent(study)}`);
-    const frame = make("iframe", { sandbox: "", srcdoc: html, title: t("admin.leaderboard") });
-    part("leaderboard").replaceChildren(frame);
+    part("leaderboard").replaceChildren(...leaderboardIn(html));
   });
 }

@@ -2,6 +2,7 @@
 
 import { make } from "./dom.js";
 import { KEYS } from "./keys.js";
+import { leaderboardIn } from "./leaderboard.js";
 import { known, pick, t } from "./texts.js";
 
 export function isOpen() {
@@ -14,24 +15,26 @@ export function showHelp(mode) {
       make("td", { textContent: t(`key.${action}`) })));
   const half = Math.ceil(rows.length / 2);
   const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
-  return open("help", t("help"), make("div", { className: "columns" }, ...tables), make("p", { className: "quiet-text", textContent: t("help.typing") }));
+  return open(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables), make("p", { className: "quiet-text", textContent: t("help.typing") }));
 }
 
 /** The study's instructions: HTML that the server made from Markdown and cleaned. */
 export function showInstructions(study) {
   const body = make("div", { className: "instructions" });
   body.innerHTML = pick(study.instructions) ?? "";
-  return open("instructions", t("instructions"), body);
+  return open(make("dialog"), "instructions", t("instructions"), body);
+}
+
+/** The leaderboard as it stands. */
+export function showLeaderboard(html) {
+  return open(make("dialog"), "leaderboard", t("leaderboard"), make("div", {}, ...leaderboardIn(html)));
 }
 
 /** Ask why a criterion cannot be judged; resolves to {reason, all}, or null where nothing was chosen. */
-export async function askReason(reasons, criterion) {
-  let chosen = null;
+export function askReason(reasons, criterion) {
+  const dialog = make("dialog");
   const all = make("input", { type: "checkbox" });
-  const choose = (reason) => {
-    chosen = { reason, all: all.checked };
-    dialog.close();
-  };
+  const choose = (reason) => finish(dialog, { reason, all: all.checked });
   const buttons = reasons.map((reason, i) => {
     const button = make("button", { type: "button", className: "reason" },
       make("kbd", { textContent: i + 1 }), ` ${known("reason", reason, reason)}`);
@@ -40,7 +43,6 @@ export async function askReason(reasons, criterion) {
     return button;
   });
   const label = make("label", { className: "all" }, all, ` ${t("excuse.all")} `, make("kbd", { textContent: "A" }));
-  const dialog = make("dialog");
   dialog.addEventListener("keydown", (event) => {
     const digit = Number(/^(?:Digit|Numpad)([1-9])$/.exec(event.code)?.[1] ?? NaN);
     if (digit <= reasons.length) choose(reasons[digit - 1]);
@@ -50,55 +52,57 @@ export async function askReason(reasons, criterion) {
       buttons[(at + buttons.length) % buttons.length].focus();
     } else return;
     event.preventDefault();
+    event.stopPropagation(); // the window may be gone already: the key must not reach the screen
   });
-  await open("reasons", t("excuse.why", { criterion }), make("div", { className: "reasons" }, ...buttons, label), dialog);
-  return chosen;
+  return open(dialog, "reasons", t("excuse.why", { criterion }), make("div", { className: "reasons" }, ...buttons, label));
 }
 
 /** Edit the comment; resolves to the new one, or null where it was left as it was. */
-export async function askComment(comment) {
+export function askComment(comment) {
+  const dialog = make("dialog");
   const field = make("textarea", { value: comment, rows: 4, maxLength: 2000, "aria-label": t("comment") });
   const keep = make("button", { type: "submit", className: "primary", textContent: t("comment.keep") });
   const form = make("form", { className: "comment", method: "dialog" }, field,
     make("p", { className: "quiet-text", textContent: t("comment.hint") }), keep);
-  let kept = null;
-  form.addEventListener("submit", () => { kept = field.value.trim(); });
+  form.addEventListener("submit", () => finish(dialog, field.value.trim()));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
-  const closed = open("comment", t("comment"), form);
+  const answered = open(dialog, "comment", t("comment"), form);
   field.focus();
   field.setSelectionRange(comment.length, comment.length);
-  await closed;
-  return kept;
+  return answered;
 }
 
 /** Ask the administrator why somebody is paused; resolves to the reason, or null. */
-export async function askPause(annotator) {
-  const field = make("input", { required: true, maxLength: 200, className: "why", "aria-label": t("admin.why") });
+export function askPause(annotator) {
+  const dialog = make("dialog");
+  const field = make("input", { required: true, maxLength: 200, autofocus: true, className: "why", "aria-label": t("admin.why") });
   const form = make("form", { className: "comment", method: "dialog" },
     make("label", {}, `${t("admin.why")} `, field), make("button", { type: "submit", className: "primary", textContent: t("admin.pause") }));
-  let reason = null;
-  form.addEventListener("submit", () => { reason = field.value.trim(); });
-  await open("pause", t("admin.pause_title", { annotator }), form);
-  return reason;
+  form.addEventListener("submit", () => finish(dialog, field.value.trim()));
+  return open(dialog, "pause", t("admin.pause_title", { annotator }), form);
 }
 
-/** Show a window; resolves when it is closed. The browser puts the focus back where it was. */
-function open(kind, title, ...content) {
-  const dialog = content.at(-1).tagName === "DIALOG" ? content.pop() : make("dialog");
+const answers = new WeakMap();
+
+/** Show a window; resolves to what `finish` is given, or null where it is closed without. */
+function open(dialog, kind, title, ...content) {
   const close = make("button", { type: "button", className: "quiet close", textContent: "✕", ariaLabel: t("close") });
-  close.addEventListener("click", () => dialog.close());
+  close.addEventListener("click", () => finish(dialog, null));
   dialog.className = `window ${kind}`;
   dialog.ariaLabel = title;
   dialog.append(make("header", {}, make("h2", { textContent: title }), close), ...content);
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) finish(dialog, null); });
+  dialog.addEventListener("close", () => finish(dialog, null));
   document.body.append(dialog);
   dialog.showModal();
-  return new Promise((resolve) => {
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve();
-    });
-  });
+  return new Promise((resolve) => { answers.set(dialog, resolve); });
+}
+
+/** Close a window at once: the browser's own close event comes a frame later, after the next key. */
+function finish(dialog, answer) {
+  dialog.close(); // puts the focus back where it was
+  dialog.remove();
+  answers.get(dialog)?.(answer);
 }

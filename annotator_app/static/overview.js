@@ -105,8 +105,8 @@ function fillAlpha(cell, { alpha, low, high }) {
   range.firstChild.style.left = `${from}%`;
   range.firstChild.style.width = `${to - from}%`;
   range.lastChild.style.left = `${at}%`;
-  const interval = low === null || low === undefined ? "" : ` [${number(low, 2)}, ${number(high, 2)}]`;
-  return setText(words, `${number(alpha, 2)}${interval}`);
+  const interval = low === null || low === undefined ? "" : ` [${number(low, 2, 2)}, ${number(high, 2, 2)}]`;
+  return setText(words, `${number(alpha, 2, 2)}${interval}`);
 }
 
 function time(at) {

@@ -1,13 +1,13 @@
 // The rating page: starts, and hands keys and presses to the work at hand.
 
 import { call } from "./api.js";
-import { isOpen, showHelp, showInstructions } from "./dialogs.js";
+import { isOpen, showHelp, showInstructions, showLeaderboard } from "./dialogs.js";
 import { part } from "./dom.js";
 import { showNotice, wordsFor } from "./header.js";
 import { meaning } from "./keys.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
-import { joinTabs } from "./tabs.js";
+import { joinTabs, workHere } from "./tabs.js";
 import { currentLanguage, loadTexts, t, translate, useLanguage } from "./texts.js";
 import { Work } from "./work.js";
 
@@ -20,24 +20,20 @@ let session = null;
 start();
 
 async function start() {
-  const tabs = joinTabs("rating", () => { work?.leave(); screens.otherTab(() => location.reload()); });
+  const tabs = joinTabs("rating", () => { work?.leave(); screens.otherTab(workHere); });
   await loadTexts();
   translate();
   listen();
   session = await firstAnswer();
   part("annotator").textContent = session.annotator;
+  part("admin").hidden = session.role !== "administrator";
+  part("leaderboard").hidden = session.study.live_leaderboard !== "annotators";
   part("instructions").hidden = Object.keys(session.study.instructions ?? {}).length === 0;
   const { taken, takeOver } = await tabs;
-  const begin = () => {
-    takeOver();
-    work = new Work(session, screens);
-    welcome();
-  };
-  if (!taken) return begin();
-  screens.otherTab(async () => {
-    session = await firstAnswer(); // the other tab went on meanwhile
-    begin();
-  });
+  if (taken) return screens.otherTab(workHere);
+  takeOver();
+  work = new Work(session, screens);
+  return welcome();
 }
 
 /** The session, asked for until the server answers. */
@@ -70,6 +66,14 @@ function openInstructions() {
   if (session !== null && !part("instructions").hidden) showInstructions(session.study);
 }
 
+async function openLeaderboard() {
+  try {
+    showLeaderboard((await call("leaderboard")).html);
+  } catch (refusal) {
+    showNotice(wordsFor(refusal));
+  }
+}
+
 function listen() {
   part("language").value = currentLanguage();
   part("language").addEventListener("change", async (event) => {
@@ -77,6 +81,7 @@ function listen() {
     location.reload(); // drafts are kept; every word on the screen changes
   });
   part("instructions").addEventListener("click", openInstructions);
+  part("leaderboard").addEventListener("click", openLeaderboard);
   part("help").addEventListener("click", () => showHelp(session?.study.mode));
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", giveFocusBack, { capture: true });

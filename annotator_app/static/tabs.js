@@ -2,6 +2,7 @@
 // work on one item would correct each other without anybody wanting it.
 
 const ANSWER_MS = 150;
+const HERE = "nami/work-here"; // this tab was told to take over, and starts anew
 
 /**
  * Ask whether another tab is at work for `name`; resolves to {taken, takeOver()}. `onLost` is called
@@ -21,6 +22,8 @@ export async function joinTabs(name, onLost) {
   });
   channel.postMessage("anybody?");
   await new Promise((resolve) => { setTimeout(resolve, ANSWER_MS); });
+  if (sessionStorage.getItem(HERE) !== null) taken = false;
+  sessionStorage.removeItem(HERE);
   atWork = !taken;
   return {
     taken,
@@ -29,4 +32,10 @@ export async function joinTabs(name, onLost) {
       channel.postMessage("mine now");
     },
   };
+}
+
+/** Start this tab anew as the one that works. */
+export function workHere() {
+  sessionStorage.setItem(HERE, "");
+  location.reload();
 }

@@ -47,9 +47,9 @@ export function translate(root = document) {
   for (const element of root.querySelectorAll("[data-hint]")) element.title = t(element.dataset.hint);
 }
 
-/** Numbers and times as the language writes them. */
-export function number(value, digits = 0) {
-  return value.toLocaleString(language, { maximumFractionDigits: digits });
+/** A number as the language writes it, with at most, and at least, so many decimals. */
+export function number(value, digits = 0, least = 0) {
+  return value.toLocaleString(language, { maximumFractionDigits: digits, minimumFractionDigits: least });
 }
 
 /** A short length of time: 8 s, 1.5 min, 2 h. */

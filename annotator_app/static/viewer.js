@@ -35,9 +35,9 @@ export class Viewer {
     part(name, this.#root).addEventListener("click", act);
   }
 
-  /** Load the images of these items, forget all others. */
+  /** Load the images of these items ahead. */
   preload(items) {
-    this.#pictures.keep(items.flatMap(picturesOf));
+    this.#pictures.preload(items.flatMap(picturesOf));
   }
 
   get isReady() {

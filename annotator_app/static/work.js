@@ -21,6 +21,7 @@ import { Viewer } from "./viewer.js";
 const POLL_MS = 20_000;
 const WITH_FEEDBACK = new Set(["training", "qualification"]);
 const AT_WORK = new Set(["training", "qualification", "work"]);
+const NOTHING = { token: null, images: [] }; // in hand, where nothing is left to rate
 const MAY_CORRECT = new Set(["finished", "waiting"]);
 
 export class Work {
@@ -127,6 +128,7 @@ export class Work {
       if (this.#isCorrecting && MAY_CORRECT.has(state.phase)) return;
       return this.#showPhase();
     }
+    if (unsent.size > 0) this.#outbox.flush(); // what had to wait while there was a pause
     const place = items.findIndex((item) => item.token === this.#item?.token);
     this.#ahead = items.filter((_, i) => i !== place);
     this.#preload();
@@ -206,10 +208,14 @@ export class Work {
 
   // ---- What is on the screen ----
 
+  /** Items rated here that the server does not count yet; a correction counts nothing. */
+  get #uncounted() {
+    const inHands = new Set(this.#state.items.map((item) => item.token));
+    return this.#outbox.entries.filter((entry) => inHands.has(entry.token)).length;
+  }
+
   #showProgress() {
-    const corrections = new Set(this.#state.items.map((item) => item.token));
-    const unsent = this.#outbox.entries.filter((entry) => corrections.has(entry.token)).length;
-    showProgress(this.#state, unsent);
+    showProgress(this.#state, this.#uncounted);
   }
 
   #showPhase() {
@@ -263,7 +269,7 @@ export class Work {
     this.#form.begin(given);
     this.#drawSubmit();
     this.#preload();
-    speak(t("spoken", { count: number(this.#state.progress.done + 1), prompt: item.prompt }));
+    speak(t("spoken", { count: number(this.#state.progress.done + this.#uncounted + 1), prompt: item.prompt }));
   }
 
   #preload() {
@@ -272,6 +278,7 @@ export class Work {
 
   #onReady() {
     this.#clock.run();
+    if (part("message").dataset.kind === "missing") this.#say("");
     requestAnimationFrame(() => performance.mark("shown", { detail: this.#item?.token }));
   }
 
@@ -365,7 +372,7 @@ export class Work {
       this.#say(t("back.none"));
       return;
     }
-    this.#inHand ??= this.#item ?? "nothing";
+    this.#inHand ??= this.#item ?? NOTHING;
     this.#show(before);
   }
 
@@ -380,7 +387,7 @@ export class Work {
   #resume() {
     const inHand = this.#inHand;
     this.#inHand = null;
-    if (inHand !== "nothing") return this.#show(inHand);
+    if (inHand !== NOTHING) return this.#show(inHand);
     this.#item = null;
     this.#take(this.#state);
   }

@@ -19,8 +19,9 @@ def annotate(study: str | None, host: str | None, port: int | None, workers: int
     """Serve the annotation app until Ctrl-C.
 
     Annotators open the printed address in a browser and log in with their name and the token that
-    `nami-bench annotators add NAME` printed. The app speaks plain HTTP: where they sit at other machines
-    than this one, put a proxy with HTTPS in front of it.
+    `nami-bench annotators add NAME` printed, or a password (`nami-bench annotators password NAME`). The app
+    speaks plain HTTP: where they sit at other machines than this one, put a proxy with HTTPS in front of it
+    (docs/security.md).
     """
     with open_bench() as bench:
         from annotator_app.server import serve

@@ -232,9 +232,11 @@ def _wanted(found: "Study", size: int) -> int:
 
 def _shown(value: Any) -> str:
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {_shown(part)}" for key, part in value.items())
+        return "; ".join(f"{_shown(key)}: {_shown(part)}" for key, part in value.items())
     if isinstance(value, list | tuple):
         return ", ".join(map(_shown, value))
+    if isinstance(value, float):
+        return f"{value:g}"
     return "" if value is None else str(value)
 
 

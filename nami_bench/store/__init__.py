@@ -1,7 +1,8 @@
 """The store: takes and returns domain values, keeps them in SQLite or PostgreSQL."""
 
 from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_KIND
-from nami_bench.store.desk import Desk, Lease, ListedItem, Member, Sent
+from nami_bench.store.desk import Desk
+from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
 from nami_bench.store.items import ItemProgress
 from nami_bench.store.judgements import count_answers
 from nami_bench.store.oversight import MemberReport

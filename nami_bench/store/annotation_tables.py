@@ -84,6 +84,7 @@ class AssignmentRow(Base):
         UniqueConstraint("item_id", "member_id", "occasion"),
         Index("ix_assignment_member", "member_id", "state"),
         Index("ix_assignment_order", "member_id", "id"),
+        Index("ix_assignment_study", "study_id", "id"),
         Index("ix_assignment_lease", "study_id", "state", "expires_at"),
     )
     id: Mapped[PrimaryKey]

@@ -50,7 +50,7 @@ class Assignments:
     def look(self, job: Callable[[Desk], T]) -> T:
         """Run a job that only reads."""
         with self._database.reading() as session:
-            return job(Desk(session.connection(), {}, self.clock()))
+            return job(Desk(session.connection(), {}, {}, self.clock()))
 
     def assignment(self, token: str, annotator: str) -> Assignment:
         """The assignment behind an opaque token; raises RefusedError unless it is this annotator's."""

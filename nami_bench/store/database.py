@@ -6,9 +6,8 @@ serialization failure to try again after. A read transaction is one snapshot and
 A commit that returned is on the disk.
 """
 
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from nami_bench.errors import InputError, StorageError, VersionError
+from nami_bench.store.turns import Turns
 
 HEAD_REVISION = "0004"
 BUSY_TIMEOUT_MS = 30_000
@@ -50,8 +50,9 @@ class Database:
             self._reading = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
-        # Threads queue here in order; the database's own lock is left to other processes.
-        self._turn = threading.Lock()
+        # PostgreSQL serves those who wait for a lock in order; SQLite does not.
+        file = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._turns = Turns(None if file in (None, "", ":memory:") else Path(str(file)))
 
     @classmethod
     def open(cls, url: str) -> "Database":
@@ -73,6 +74,7 @@ class Database:
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+        self._turns.close()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -96,15 +98,15 @@ class Database:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
-            raise StorageError(
-                f"the database {self._name} is locked: another part of this program has been writing for "
-                f"{BUSY_TIMEOUT_MS / 1000:g} s; nothing was lost"
-            )
-        try:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self._turns.take(BUSY_TIMEOUT_MS / 1000))
+            except TimeoutError as error:
+                raise StorageError(
+                    f"the database {self._name} is locked: somebody else has been writing for "
+                    f"{BUSY_TIMEOUT_MS / 1000:g} s; nothing was lost"
+                ) from error
             yield
-        finally:
-            self._turn.release()
 
     def _migrate(self) -> None:
         with self._translated():

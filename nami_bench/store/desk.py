@@ -6,147 +6,64 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 """
 
 import secrets
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection, CursorResult, Executable, insert, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import Study
+from nami_bench.errors import RefusedError
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND
+from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
+from nami_bench.store.items import refresh_items
 
-CHECK_LEASES_EVERY = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An annotator in a study: `shown` and `done` count items of the work itself."""
-
-    id: int
-    annotator_id: int
-    shown: int
-    done: int
-    day: str
-    done_before_day: int
-    qualified: bool
-    paused: str | None
-    checked_from: int
-
-    def done_on(self, day: str) -> int:
-        """Items done on a day, which must not lie before the last completion."""
-        return self.done - self.done_before_day if day == self.day else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """An item in an annotator's hands, or one that was."""
-
-    id: int
-    token: str
-    study_id: int
-    member_id: int
-    item_id: int
-    kind: str
-    occasion: int
-    state: str
-    swapped: bool
-    position: int
-    assigned_at: datetime
-    expires_at: datetime
-    passed: bool | None
-    image_id: int
-    other_image_id: int | None
-    withdrawn: bool
-    prompt: str
-
-    @property
-    def counts(self) -> bool:
-        """Whether the study counts the answer: not that to a check or a repetition."""
-        return self.kind == STUDY_KIND and self.occasion == 0
-
-    @property
-    def is_work(self) -> bool:
-        """Whether it belongs to the work itself, not to what comes before it."""
-        return self.kind in (STUDY_KIND, "gold")
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """One submission: what was answered, and how long it took."""
-
-    id: int
-    assignment_id: int
-    client_token: str
-    revision: int
-    answers: dict[str, Any]
-    flag: bool
-    comment: str
-    duration_ms: int | None
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class ListedItem:
-    """What deciding on the next item needs to know of one."""
-
-    id: int
-    kind: str
-    cell: str
-    position: int
-    models: tuple[str, ...]
-    prompt_id: str
-    sample: int
-    expected: dict[str, Any] | None
-    feedback: dict[str, str]
-    image_id: int
-    other_image_id: int | None
-    prompt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """One criterion's outcome for a pair."""
-
-    id: int
-    item_id: int
-    annotator_id: int
-    cell: str
-    criterion: str
-    swapped: bool
-    outcome: str | None
+LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
 
 
 class Desk:
     """The statements of one transaction; `memory` is what this process keeps between transactions.
 
-    Memory is emptied when a transaction is rolled back that gave out items, so what a job reads, it may
-    remember. `gave` says whether this one did.
+    Memory is emptied when a transaction is rolled back, so what a job reads, it may remember. `settled` holds
+    what was done once for all jobs of the transaction. `wrote` says whether this job changed anything.
     """
 
-    def __init__(self, connection: Connection, memory: dict[Any, Any], now: datetime) -> None:
+    def __init__(
+        self, connection: Connection, memory: dict[Any, Any], settled: dict[Any, Any], now: datetime
+    ) -> None:
         self.connection = connection
         self.memory = memory
+        self.settled = settled
         self.now = now
-        self.gave = False
+        self.wrote = False
 
-    def study(self, name: str) -> tuple[int, int, Study]:
-        """Lock a study; its row id, version and value."""
+    def study(self, name: str) -> tuple[int, Study]:
+        """Lock a study; its number and value."""
+        if name in self.settled:
+            return self.settled[name]  # type: ignore[no-any-return]
         row = self.connection.execute(sql.LOCK, {"name": name}).one_or_none()
         if row is None:
             with Session(self.connection) as session:
                 find_study(session, name)  # raises, with near names
         assert row is not None
-        key = ("study", row.id, row.version)
-        if key not in self.memory:
+        key = ("study", row.id)
+        version, study = self.memory.get(key, (None, None))
+        if version != row.version:
+            if version is not None:  # the study was changed, or is another one of that number
+                self.memory.clear()
+                self.settled.clear()
             with Session(self.connection) as session:
-                self.memory[key] = convert.study(find_study(session, name))
+                study = convert.study(find_study(session, name))
+            self.memory[key] = (row.version, study)
         self._expire(row.id)
-        return row.id, row.version, self.memory[key]
+        self.settled[name] = (row.id, study)
+        return row.id, study
 
     def member(self, study_id: int, annotator: str) -> Member:
         """The annotator's place in a study, made at the first time."""
@@ -155,13 +72,13 @@ class Desk:
             with Session(self.connection) as session:
                 annotator_id = find_annotator(session, annotator).id
             values = {"study_id": study_id, "annotator_id": annotator_id, "joined_at": self.now}
-            self.connection.execute(insert(sql.members).values(values))
+            self.write(insert(sql.members).values(values))
             row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one()
         return Member(*row[:6], row[6] is not None, row[7], row[8])
 
     def change_member(self, member: Member, **values: Any) -> None:
         """Set columns of a member."""
-        self.connection.execute(update(sql.members).where(sql.members.c.id == member.id).values(values))
+        self.write(update(sql.members).where(sql.members.c.id == member.id).values(values))
 
     def held(self, member: Member) -> list[Lease]:
         """The member's open items, in the order in which they were given out."""
@@ -178,6 +95,11 @@ class Desk:
         """The item behind an opaque token."""
         row = self.connection.execute(sql.BY_TOKEN, {"token": token}).one_or_none()
         return None if row is None else _lease(row)
+
+    def write(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
+        """Run a statement that changes something."""
+        self.wrote = True
+        return self.connection.execute(statement, values)
 
     def place(self, study: str, annotator: str) -> int:
         """The member's number, 0 where the annotator never worked on the study; locks nothing."""
@@ -203,10 +125,9 @@ class Desk:
     ) -> Lease:
         """Put an item into the member's hands."""
         if item.kind == STUDY_KIND and occasion == 0:
-            self.connection.execute(sql.TAKE, {"item": item.id, "more": 1})
-        self.gave = True
+            self.write(sql.TAKE, {"item": item.id, "more": 1})
         token, ends = secrets.token_urlsafe(16), self.now + lease
-        given = self.connection.execute(
+        given = self.write(
             sql.GIVE,
             {
                 "token": token,
@@ -248,7 +169,7 @@ class Desk:
         """Let leases run again from now; lapsed ones are taken up again (their items must be free)."""
         for one in leases:
             if one.state == EXPIRED and one.counts:
-                self.connection.execute(sql.TAKE, {"item": one.item_id, "more": 1})
+                self.write(sql.TAKE, {"item": one.item_id, "more": 1})
         if leases:
             self._set_state([one.id for one in leases], state=OPEN, expires_at=self.now + lease)
 
@@ -256,7 +177,7 @@ class Desk:
         """Take open items out of a member's hands, as if their leases had run out."""
         for one in leases:
             if one.state == OPEN and one.counts:
-                self.connection.execute(sql.TAKE, {"item": one.item_id, "more": -1})
+                self.write(sql.TAKE, {"item": one.item_id, "more": -1})
         if leases:
             self._set_state([one.id for one in leases], state=EXPIRED)
 
@@ -264,20 +185,20 @@ class Desk:
         """Close an item that the member answered; a lapsed one is taken up again (it must be free)."""
         if lease.counts:
             more = 1 if lease.state == EXPIRED else 0
-            self.connection.execute(sql.FILL, {"item": lease.item_id, "more": more})
-        self.connection.execute(
-            sql.COMPLETE, {"assignment": lease.id, "completed_at": self.now, "passed": passed}
-        )
+            self.write(sql.FILL, {"item": lease.item_id, "more": more})
+        self.write(sql.COMPLETE, {"assignment": lease.id, "completed_at": self.now, "passed": passed})
 
     def judge(self, lease: Lease, passed: bool) -> None:
         """Set whether a completed item with a known answer was passed."""
-        self.connection.execute(
-            update(sql.assignments).where(sql.assignments.c.id == lease.id).values(passed=passed)
-        )
+        self.write(update(sql.assignments).where(sql.assignments.c.id == lease.id).values(passed=passed))
 
     def is_free(self, item_id: int, overlap: int) -> bool:
         """Whether one more annotator may be shown an item."""
         return item_id in self.free([item_id], overlap)
+
+    def is_asked(self, item_id: int) -> bool:
+        """Whether an item is not withdrawn."""
+        return item_id in self.free([item_id], sys.maxsize >> 32)
 
     def free(self, item_ids: Sequence[int], overlap: int) -> set[int]:
         """Those of the items that one more annotator may be shown."""
@@ -291,6 +212,18 @@ class Desk:
         """(item, how often it is taken) of a cell's free items, the least taken first."""
         values = {"study": study_id, "cell": cell, "overlap": overlap, "most": limit}
         return [(row.id, row.taken) for row in self.connection.execute(sql.FREE_IN_CELL, values)]
+
+    def refresh_items(self, study: str, study_id: int) -> int:
+        """Add items for images that were finished since; looked for once a minute. How many were added."""
+        key = ("refreshed", study_id)
+        if key in self.memory and self.now - self.memory[key] < LOOK_FOR_IMAGES_EVERY:
+            return 0
+        self.memory[key] = self.now
+        with Session(self.connection) as session:
+            added = refresh_items(session, find_study(session, study))
+            session.flush()
+        self.wrote |= added > 0
+        return added
 
     def capacity(self, study_id: int, overlap: int) -> tuple[int, int, int]:
         """(items asked about, items taken to the full, judgements taken)."""
@@ -328,10 +261,15 @@ class Desk:
             )
         ]
 
-    def given(self, member: Member, after: int) -> list[tuple[int, int, int]]:
-        """(assignment, item, occasion) of what the member was given, with a number above `after`."""
+    def given(self, member: Member, after: int) -> list[tuple[int, int, int, int]]:
+        """(assignment, item, occasion, position) of what the member was given, numbered above `after`."""
         rows = self.connection.execute(sql.GIVEN, {"member": member.id, "after": after})
-        return [(row.id, row.item_id, row.occasion) for row in rows]
+        return [(row.id, row.item_id, row.occasion, row.position) for row in rows]
+
+    def shown(self, study_id: int, after: int) -> list[tuple[int, int, int]]:
+        """(assignment, member, item) of what anybody was given for the first time, numbered above `after`."""
+        rows = self.connection.execute(sql.SHOWN, {"study": study_id, "after": after})
+        return [(row.id, row.member_id, row.item_id) for row in rows]
 
     def answered(self, member: Member, kind: str, after: int = 0) -> list[bool]:
         """Whether the member passed each item of a kind, in order; only answers after submission `after`."""
@@ -354,18 +292,21 @@ class Desk:
         return [Sent(*row) for row in rows]
 
     def send(self, lease: Lease, client_token: str, revision: int, **values: Any) -> None:
-        """Keep a submission as it came."""
-        self.connection.execute(
-            sql.SEND,
-            {
-                "client_token": client_token,
-                "assignment_id": lease.id,
-                "member_id": lease.member_id,
-                "revision": revision,
-                "created_at": self.now,
-                **values,
-            },
-        )
+        """Keep a submission as it came; raises RefusedError for a client token that was used before."""
+        row = {
+            "client_token": client_token,
+            "assignment_id": lease.id,
+            "member_id": lease.member_id,
+            "revision": revision,
+            "created_at": self.now,
+            **values,
+        }
+        try:
+            self.write(sql.SEND, row)
+        except IntegrityError as error:  # under the study's lock, nothing else of it can be doubled
+            raise RefusedError(
+                "reused_client_token", "this client_token was used for another item"
+            ) from error
 
     def tell(self, study_id: int, member: Member | None, kind: str, words: str) -> None:
         """Leave an event for the administrator."""
@@ -376,7 +317,7 @@ class Desk:
             "text": words,
             "created_at": self.now,
         }
-        self.connection.execute(insert(sql.events).values(values))
+        self.write(insert(sql.events).values(values))
 
     def pause(self, study_id: int, member: Member, reason: str, words: str) -> None:
         """Stop a member; what they hold goes back to the pool, and the administrator is told in `words`."""
@@ -386,21 +327,16 @@ class Desk:
 
     def _expire(self, study_id: int) -> None:
         """Return the items to the pool whose lease ran out."""
-        key = ("expired", study_id)
-        checked: datetime = self.memory.get(key, datetime.min.replace(tzinfo=UTC))
-        if abs(self.now - checked) < CHECK_LEASES_EVERY:
-            return
-        self.memory[key] = self.now
         late = self.connection.execute(sql.LATE, {"study": study_id, "now": self.now}).all()
         for row in late:
             if row.kind == STUDY_KIND and row.occasion == 0:
-                self.connection.execute(sql.TAKE, {"item": row.item_id, "more": -1})
+                self.write(sql.TAKE, {"item": row.item_id, "more": -1})
         if late:
             self._set_state([row.id for row in late], state=EXPIRED)
 
     def _set_state(self, assignments: list[int], **values: Any) -> None:
         where = sql.assignments.c.id.in_(assignments)
-        self.connection.execute(update(sql.assignments).where(where).values(values))
+        self.write(update(sql.assignments).where(where).values(values))
 
 
 def _lease(row: Any) -> Lease:

@@ -104,8 +104,17 @@ LATE = (
     )
 )
 GIVEN = (
-    select(AssignmentRow.id, AssignmentRow.item_id, AssignmentRow.occasion)
+    select(AssignmentRow.id, AssignmentRow.item_id, AssignmentRow.occasion, AssignmentRow.position)
     .where(AssignmentRow.member_id == bindparam("member"), AssignmentRow.id > bindparam("after"))
+    .order_by(AssignmentRow.id)
+)
+SHOWN = (
+    select(AssignmentRow.id, AssignmentRow.member_id, AssignmentRow.item_id)
+    .where(
+        AssignmentRow.study_id == bindparam("study"),
+        AssignmentRow.id > bindparam("after"),
+        AssignmentRow.occasion == 0,
+    )
     .order_by(AssignmentRow.id)
 )
 ANSWERED = (

@@ -86,10 +86,8 @@ class Items:
         `restore_items` undoes it. What was judged stays.
         """
         with self._database.writing() as session:
-            image = session.scalar(select(ImageRow.id).where(ImageRow.path == path))
-            if image is None:
-                return
-            shows = (ItemRow.image_id == image) | (ItemRow.other_image_id == image)
+            images = session.scalars(select(ImageRow.id).where(ImageRow.path == path)).all()
+            shows = ItemRow.image_id.in_(images) | ItemRow.other_image_id.in_(images)
             studies = session.scalars(
                 select(ItemRow.study_id).where(shows, ItemRow.withdrawn_at.is_(None)).distinct()
             ).all()

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import insert, select
 
 from nami_bench.store.annotation_tables import ComparisonRow
-from nami_bench.store.desk import Desk, Lease, Member
+from nami_bench.store.desk import Desk
+from nami_bench.store.desk_values import Lease, Member
 from nami_bench.store.tables import Base, CriterionRow, RatingRow
 
 _ratings = Base.metadata.tables[RatingRow.__tablename__]
@@ -28,10 +29,10 @@ def count_answers(
     }
     common = {"annotator_id": member.annotator_id, "duration_ms": duration_ms, "created_at": desk.now}
     if lease.other_image_id is None:
-        _append(desk.connection, _ratings, "value", {**common, "image_id": lease.image_id}, "image_id", given)
+        _append(desk, _ratings, "value", {**common, "image_id": lease.image_id}, "image_id", given)
     else:
         pair = {"item_id": lease.item_id, "swapped": lease.swapped, "position": lease.position}
-        _append(desk.connection, _comparisons, "outcome", {**common, **pair}, "item_id", given)
+        _append(desk, _comparisons, "outcome", {**common, **pair}, "item_id", given)
 
 
 def _criteria(desk: Desk, study_id: int) -> dict[str, int]:
@@ -43,7 +44,7 @@ def _criteria(desk: Desk, study_id: int) -> dict[str, int]:
 
 
 def _append(
-    connection: Connection,
+    desk: Desk,
     table: Any,
     column: str,
     common: Mapping[str, Any],
@@ -53,7 +54,7 @@ def _append(
     columns = table.c
     before = {
         row.criterion_id: row
-        for row in connection.execute(
+        for row in desk.connection.execute(
             select(columns.criterion_id, columns.revision, columns[column], columns.reason)
             .where(
                 columns.criterion_id.in_(list(given)),
@@ -73,4 +74,4 @@ def _append(
             {**common, "criterion_id": criterion_id, "revision": revision, column: value, "reason": reason}
         )
     if rows:
-        connection.execute(insert(table), rows)
+        desk.write(insert(table), rows)

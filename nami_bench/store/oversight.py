@@ -142,7 +142,7 @@ class Oversight:
         """Give an annotator nothing more in a study; what they hold goes back to the pool."""
 
         def pause(desk: Desk) -> None:
-            study_id, _, _ = desk.study(study)
+            study_id, _ = desk.study(study)
             member = desk.member(study_id, annotator)
             desk.pause(study_id, member, reason, f"{annotator} was paused: {reason}")
 
@@ -152,7 +152,7 @@ class Oversight:
         """Let a paused annotator go on, qualified; the rules look at what comes from now on."""
 
         def resume(desk: Desk) -> None:
-            study_id, _, _ = desk.study(study)
+            study_id, _ = desk.study(study)
             member = desk.member(study_id, annotator)
             last = desk.recent(member, 1)
             desk.change_member(

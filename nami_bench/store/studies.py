@@ -1,5 +1,7 @@
 """Studies."""
 
+import secrets
+
 from sqlalchemy import select
 
 from nami_bench.domain import Study
@@ -36,6 +38,8 @@ class Studies:
                 seed=study.seed,
                 instructions=study.instructions.get(study.languages[0], ""),
                 protocol=convert.study_protocol(study),
+                # Random: no worker takes it for a deleted study of the same number.
+                version=secrets.randbelow(2**30),
                 criteria=[convert.criterion_row(c, i) for i, c in enumerate(study.criteria)],
                 models=[StudyModelRow(model_id=m.id, position=i) for i, m in enumerate(models)],
             )

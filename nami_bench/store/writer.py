@@ -70,18 +70,17 @@ class Writer:
                 return
 
     def _write(self, batch: list[tuple[Job, Future[Any]]]) -> None:
-        outcomes: list[tuple[Future[Any], Any, BaseException | None]] = []
+        outcomes: list[tuple[Future[Any], Any, NamiBenchError | None]] = []
         try:
             with self._database.writing() as session:
-                connection = session.connection()
+                settled: dict[Any, Any] = {}
                 for job, future in batch:
-                    desk = Desk(connection, self._memory, self._clock())
+                    desk = Desk(session.connection(), self._memory, settled, self._clock())
                     try:
-                        with connection.begin_nested():
-                            outcomes.append((future, job(desk), None))
-                    except NamiBenchError as error:  # its savepoint is rolled back: the others go on
-                        if desk.gave:
-                            self._memory.clear()
+                        outcomes.append((future, job(desk), None))
+                    except NamiBenchError as error:
+                        if desk.wrote:
+                            raise
                         outcomes.append((future, None, error))
         except BaseException as error:
             self._memory.clear()

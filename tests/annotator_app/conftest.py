@@ -140,7 +140,7 @@ def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
         one.store.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def listening() -> Callable[[Bench], AbstractContextManager[str]]:
     """`with listening(bench) as address` serves the application over HTTP from a thread."""
     return _listening

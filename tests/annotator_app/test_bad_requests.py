@@ -19,6 +19,7 @@ from sqlalchemy import text
 
 from annotator_app.access import MAX_BODY
 from nami_bench.domain import Annotator
+from nami_bench.errors import InputError
 from nami_bench.store import Store
 
 TABLES = ("submission", "rating", "comparison", "event")
@@ -216,6 +217,27 @@ def test_a_scale_that_changed_under_an_open_item_counts_from_then_on(
     assert set(rows(bench).values()) == {0}
     assert ada.get("/session").json()["study"]["criteria"][1]["maximum"] == 4
     assert send(ada, token, body(values={"relevance": 70, "realism": 4}))[0] == 200
+
+
+def test_a_study_changed_by_another_program_holds_for_what_is_sent_next(
+    bench: Any, enter: Callable[..., httpx.Client]
+) -> None:
+    ada = enter("ada")
+    token, content = in_hand(ada)["token"], body()
+    scale = replace(
+        bench.study, criteria=(replace(bench.study.criteria[0], maximum=200), bench.study.criteria[1])
+    )
+    with Store.open(bench.workspace.database_url) as other:
+        with pytest.raises(InputError):
+            other.change_study(scale)  # values before and after could not be compared
+        other.change_study(replace(bench.study, overlap=3, closes=bench.store.clock() - timedelta(seconds=1)))
+        answer = ada.post(f"/item/{token}", json=content)
+        assert (answer.status_code, answer.json()["phase"], answer.json()["items"]) == (200, "closed", [])
+        assert (bench.count("submission"), bench.count("rating")) == (1, 2)  # it was given out before
+        other.change_study(replace(bench.study, overlap=3))
+    assert in_hand(ada)["token"] != token
+    assert send(ada, token, content)[0] == 200
+    assert (bench.count("submission"), bench.count("rating")) == (1, 2)
 
 
 def test_an_image_that_is_gone_is_not_rated(bench: Any, enter: Callable[..., httpx.Client]) -> None:

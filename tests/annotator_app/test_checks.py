@@ -135,7 +135,10 @@ def test_training_and_qualification_come_first_with_feedback(checked: Callable[.
     own = session(bench)
     view = own.state()
     assert (view.phase, len(view.items), view.progress.total) == ("training", 1, 1)
-    view = submit(own, view, {"relevance": 80.0, "realism": 2.0})
+    once = Answers("once", {"relevance": 80.0, "realism": 2.0})
+    token = view.items[0].token
+    view = own.submit(token, once)
+    assert own.submit(token, once).feedback == view.feedback  # the answer was lost on its way
     assert view.feedback is not None
     assert not view.feedback.verdict.passed
     assert view.feedback.verdict.criteria == {"relevance": {"given": 80.0, "expected": [0, 30]}}
@@ -152,6 +155,18 @@ def test_training_and_qualification_come_first_with_feedback(checked: Callable[.
     assert own.before() is None  # examples are not gone back to
     assert len(bench.store.ratings("checked")) == 0
     assert own.state().phase == "work"
+
+
+def test_an_example_that_cannot_be_shown_holds_nobody_up(checked: Callable[..., Any]) -> None:
+    golds = tuple(check("gold", i) for i in range(2, 6))
+    bench = checked((check("training", 0), check("qualification", 1), *golds), gold_every=3)
+    own = session(bench)
+    assert own.state().phase == "training"
+    for image in bench.store.images(models=["broken"]):
+        bench.store.withdraw_image(image.path, "gone")
+    kinds = work_through(bench, {})
+    assert set(kinds) == {"study"}
+    assert own.state().phase == "finished"
 
 
 def test_who_fails_the_qualification_waits_for_the_administrator(checked: Callable[..., Any]) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -290,6 +291,10 @@ def test_a_study_has_its_hours(new_bench: Callable[..., Any]) -> None:
     view = own.submit(view.items[0].token, answers())  # it was in hand
     assert (view.phase, view.code, view.items) == ("closed", "closed", ())
     assert stored_rows(bench) == 2
+    done = own.before()
+    assert done is not None
+    with pytest.raises(RefusedError, match="this study is closed"):
+        own.submit(done.token, answers({"relevance": 1.0, "realism": 1.0}))
 
 
 # -- images ----------------------------------------------------------------------------------------
@@ -452,3 +457,36 @@ def test_images_that_are_finished_later_are_asked_about(bench: Any) -> None:
     assert own.state().progress.total == 6
     bench.store.put_image(replace(missing, model="new", state=ImageState.DONE))
     assert bench.store.study_size("growing") == 7
+    assert own.state().progress.total == 7
+
+
+def test_a_change_of_one_study_does_not_mislead_the_work_on_another(bench: Any) -> None:
+    """All in one transaction: what is known of the other study is forgotten with it, and learned again."""
+    bench.store.add_study(replace(bench.study, name="second"))
+    second = AnnotationSession(bench.store, bench.images_dir, "second", "bob")
+    own = session(bench, "ada")
+    token = own.state().items[0].token
+    second.state()
+    bench.store.change_study(replace(bench.study, name="second", break_every=9))
+    started, go = threading.Event(), threading.Event()
+    bench.store.work_later(lambda desk: (started.set(), go.wait(10)))
+    started.wait(10)
+    waiting = [own.state_later(), second.state_later(), own.submit_later(token, answers())]
+    go.set()
+    views = [future.result(10) for future in waiting]
+    assert [len(view.items) for view in views] == [3, 3, 3]
+    assert views[2].progress.done == 1
+
+
+def test_who_had_finished_gets_images_that_come_later(bench: Any) -> None:
+    """The server runs on; nobody tells it."""
+    bench.store.add_model(ModelCard("new", "folder"))
+    bench.store.add_study(replace(bench.study, name="growing", models=("zebrafish-xl", "new")))
+    own = AnnotationSession(bench.store, bench.images_dir, "growing", "ada")
+    view = own.state()
+    while view.items:
+        view = own.submit(view.items[0].token, answers())
+    assert view.phase == "finished"
+    bench.store.put_image(replace(bench.images[0], model="new", state=ImageState.DONE))
+    pass_time(bench, 2)
+    assert len(own.state().items) == 1

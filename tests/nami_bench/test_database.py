@@ -1,7 +1,10 @@
 """Transactions mean the same on both databases; refusals are one sentence."""
 
+import itertools
 import threading
+import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -10,6 +13,7 @@ from nami_bench.domain import Annotator
 from nami_bench.errors import InputError, StorageError
 from nami_bench.store import Store
 from nami_bench.store.database import Database
+from nami_bench.store.turns import Turns
 
 
 def _counter(database: Database) -> int:
@@ -138,3 +142,31 @@ def test_no_message_shows_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
         with pytest.raises((InputError, StorageError)) as refused:
             Store.open(url)
         assert "s3cret" not in str(refused.value)
+
+
+def test_whoever_waits_first_writes_next(tmp_path: Path) -> None:
+    """Two processes' locks on one file: the busier one lets the other in after the turn it has."""
+    busy, modest = Turns(tmp_path / "nami.db"), Turns(tmp_path / "nami.db")
+    turns = itertools.count()
+    done = threading.Event()
+
+    def hammer() -> None:
+        while not done.is_set():
+            with busy.take(10):
+                next(turns)
+                time.sleep(0.002)
+
+    thread = threading.Thread(target=hammer)
+    thread.start()
+    waited = []
+    for _ in range(20):
+        before = next(turns)
+        with modest.take(10):
+            waited.append(next(turns) - before - 1)
+    done.set()
+    thread.join()
+    assert max(waited) <= 2
+    with busy.take(1), pytest.raises(TimeoutError), modest.take(0.01):
+        pass
+    busy.close()
+    modest.close()

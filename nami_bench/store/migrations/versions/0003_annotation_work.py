@@ -156,6 +156,7 @@ def _create_work() -> None:
     )
     op.create_index("ix_assignment_member", "assignment", ["member_id", "state"])
     op.create_index("ix_assignment_order", "assignment", ["member_id", "id"])
+    op.create_index("ix_assignment_study", "assignment", ["study_id", "id"])
     op.create_index("ix_assignment_lease", "assignment", ["study_id", "state", "expires_at"])
 
 

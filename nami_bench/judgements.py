@@ -1,0 +1,97 @@
+"""What comes out of annotation work beside ratings: comparisons, answers to planted items, flags, events.
+
+Frozen values like those of `nami_bench.domain`, which hands them on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nami_bench.errors import InputError
+from nami_bench.study import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One annotator's verdict on two models' images of one prompt, by one criterion.
+
+    `left` and `right` are the models as they stood on the screen; `outcome` is None, with a `reason`,
+    where the annotator could not judge. `position` counts the items of this annotator from 1 on.
+    """
+
+    study: str
+    annotator: str
+    prompt_id: str
+    sample: int
+    criterion: str
+    left: str
+    right: str
+    outcome: Outcome | None
+    reason: str | None = None
+    position: int | None = None
+    duration_ms: int | None = None
+    created_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if (self.outcome is None) == (self.reason is None):
+            raise InputError(
+                f"comparison of {self.criterion} by {self.annotator!r}: give an outcome, "
+                "or a reason for having none"
+            )
+
+    @property
+    def winner(self) -> str | None:
+        """The preferred model, None where neither was."""
+        return (
+            {Outcome.LEFT: self.left, Outcome.RIGHT: self.right}.get(self.outcome) if self.outcome else None
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAnswer:
+    """An answer that the study does not count: to an item with a known answer, or to a repeated one.
+
+    `kind` is training, qualification, gold or repeat. `values` and `reasons` are by criterion, as in a
+    rating or comparison. `expected` is what passes (see `CheckItem`), `passed` whether it did; for a
+    repeated item `expected` holds the first answer and `passed` is None. `revision` counts corrections.
+    """
+
+    study: str
+    annotator: str
+    kind: str
+    prompt_id: str
+    sample: int
+    models: tuple[str, ...]
+    values: Mapping[str, float | str]
+    reasons: Mapping[str, str]
+    expected: Mapping[str, Any]
+    passed: bool | None
+    revision: int
+    duration_ms: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something the administrator should know: an annotator paused, an image withdrawn."""
+
+    at: datetime
+    kind: str
+    text: str
+    study: str | None = None
+    annotator: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """An item that an annotator flagged or commented on."""
+
+    at: datetime
+    flag: bool
+    comment: str
+    annotator: str
+    models: tuple[str, ...]
+    prompt_id: str
+    prompt: str
+    sample: int

@@ -1,0 +1,105 @@
+"""What a `Desk` takes and gives: rows of annotation work as values."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nami_bench.store.annotation_tables import STUDY_KIND
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An annotator in a study: `shown` and `done` count items of the work itself."""
+
+    id: int
+    annotator_id: int
+    shown: int
+    done: int
+    day: str
+    done_before_day: int
+    qualified: bool
+    paused: str | None
+    checked_from: int
+
+    def done_on(self, day: str) -> int:
+        """Items done on a day, which must not lie before the last completion."""
+        return self.done - self.done_before_day if day == self.day else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """An item in an annotator's hands, or one that was."""
+
+    id: int
+    token: str
+    study_id: int
+    member_id: int
+    item_id: int
+    kind: str
+    occasion: int
+    state: str
+    swapped: bool
+    position: int
+    assigned_at: datetime
+    expires_at: datetime
+    passed: bool | None
+    image_id: int
+    other_image_id: int | None
+    withdrawn: bool
+    prompt: str
+
+    @property
+    def counts(self) -> bool:
+        """Whether the study counts the answer: not that to a check or a repetition."""
+        return self.kind == STUDY_KIND and self.occasion == 0
+
+    @property
+    def is_work(self) -> bool:
+        """Whether it belongs to the work itself, not to what comes before it."""
+        return self.kind in (STUDY_KIND, "gold")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One submission: what was answered, and how long it took."""
+
+    id: int
+    assignment_id: int
+    client_token: str
+    revision: int
+    answers: dict[str, Any]
+    flag: bool
+    comment: str
+    duration_ms: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItem:
+    """What deciding on the next item needs to know of one."""
+
+    id: int
+    kind: str
+    cell: str
+    position: int
+    models: tuple[str, ...]
+    prompt_id: str
+    sample: int
+    expected: dict[str, Any] | None
+    feedback: dict[str, str]
+    image_id: int
+    other_image_id: int | None
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One criterion's outcome for a pair."""
+
+    id: int
+    item_id: int
+    annotator_id: int
+    cell: str
+    criterion: str
+    swapped: bool
+    outcome: str | None

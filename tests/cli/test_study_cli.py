@@ -1,0 +1,158 @@
+"""`nami-bench study`, as it is typed."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from annotator_app.answers import Answers
+from annotator_app.sessions import AnnotationSession
+from nami_bench.cli.app import cli
+from nami_bench.config import init_workspace, open_workspace
+from nami_bench.domain import Annotator, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, prompt_id
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.store import Store
+
+STUDY = """\
+[study]
+name = "pilot"
+prompts = "set"
+models = ["a", "b"]
+overlap = 2
+instructions = "Look."
+[checks]
+repeat_every = 3
+repeat_distance = 1
+[[criterion]]
+name = "relevance"
+weight = 1
+"""
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A workspace with four prompts and three models, all images recorded."""
+    workspace = init_workspace(tmp_path / "w")
+    with Store.open(workspace.database_url) as store:
+        strata = ("short", "short", "long", "long")
+        prompts = tuple(Prompt(prompt_id(i), f"prompt {i}", s) for i, s in enumerate(strata))
+        store.add_prompt_set(PromptSet("set", prompts))
+        for model in ("a", "b", "c"):
+            store.add_model(ModelCard(model, "folder"))
+            for prompt in prompts:
+                path = f"{model}/{prompt.id}.png"
+                done = ImageState.DONE
+                store.put_image(ImageRecord(model, "set", prompt.id, 0, done, path=path, sha256="x"))
+    return workspace.root
+
+
+@pytest.fixture
+def run(root: Path) -> Callable[..., Result]:
+    return lambda *arguments: CliRunner().invoke(
+        cli, ["--workspace", str(root), "study", *map(str, arguments)]
+    )
+
+
+@pytest.fixture
+def store(root: Path) -> Iterator[Store]:
+    with Store.open(open_workspace(root).database_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def file(root: Path) -> Path:
+    path = root / "pilot.toml"
+    path.write_text(STUDY)
+    return path
+
+
+def rate(store: Store, name: str, items: int) -> None:
+    store.add_annotator(Annotator(name))
+    own = AnnotationSession(store, Path(), "pilot", name)
+    view = own.state()
+    for number in range(items):
+        view = own.submit(view.items[0].token, Answers(f"{name}-{number}", {"relevance": 50.0 + number}))
+
+
+def test_a_study_from_its_file_to_its_status(run: Callable[..., Result], file: Path, store: Store) -> None:
+    created = run("create", file)
+    assert created.exit_code == 0
+    assert "study pilot: 8 images, 16 ratings to come" in created.stderr
+    rate(store, "ann", 5)
+    store.pause_member("pilot", "ann", "please call")
+
+    status: dict[str, Any] = json.loads(run("status", "pilot", "--json").stdout)
+    assert (status["images"], status["wanted"], status["done"]) == (8, 16, status["by_annotator"]["ann"])
+    assert {(c["stratum"], *c["models"]): c["total"] for c in status["cells"]} == {
+        ("short", "a"): 4,
+        ("short", "b"): 4,
+        ("long", "a"): 4,
+        ("long", "b"): 4,
+    }
+    assert status["paused"] == {"ann": "please call"}
+    assert "please call" in run("status", "pilot").stdout
+    shown = json.loads(run("show", "pilot", "--json").stdout)
+    assert shown["checks"]["repeat_every"] == 3
+    assert "Look." in run("show", "pilot").stdout
+    assert [s["name"] for s in json.loads(run("list", "--json").stdout)] == ["pilot"]
+
+    run("resume", "pilot", "ann")
+    assert json.loads(run("status", "pilot", "--json").stdout)["paused"] == {}
+
+
+def test_checks_are_exported(run: Callable[..., Result], file: Path, store: Store, tmp_path: Path) -> None:
+    run("create", file)
+    rate(store, "ann", 8)
+    assert run("checks", "pilot", "-o", tmp_path / "checks.csv").exit_code == 0
+    header, *lines = (tmp_path / "checks.csv").read_text().splitlines()
+    assert header.startswith("study,annotator,kind,prompt_id,sample,models,criterion,value")
+    assert lines
+    assert all(line.startswith("pilot,ann,repeat,") for line in lines)
+
+
+def test_a_running_study_changes_where_it_may(run: Callable[..., Result], file: Path, store: Store) -> None:
+    run("create", file)
+    rate(store, "ann", 2)
+    assert "models changed; 4 items added" in run("add-models", "pilot", "c").stderr
+    models = STUDY.replace('["a", "b"]', '["a", "b", "c"]')
+    file.write_text(models.replace("overlap = 2", "overlap = 3").replace("Look.", "Look closely."))
+    assert "overlap changed; instructions changed" in run("change", file).stderr
+    assert "nothing changed" in run("change", file).stderr
+    file.write_text(models.replace("overlap = 2", "overlap = 3").replace("weight = 1", "weight = 2"))
+    refused = run("change", file)
+    assert isinstance(refused.exception, InputError)
+    assert "criteria, their scales and weights cannot change" in str(refused.exception)
+    assert store.study("pilot").overlap == 3
+    for name, words in (("nix", "unknown study"), ("pilot", "unknown model 'zz'")):
+        wrong = run("add-models", name, "zz")
+        assert isinstance(wrong.exception, UnknownNameError)
+        assert words in str(wrong.exception)
+
+
+def test_only_an_empty_study_can_be_deleted(run: Callable[..., Result], file: Path, store: Store) -> None:
+    run("create", file)
+    assert run("delete", "pilot").exit_code == 0
+    run("create", file)
+    rate(store, "ann", 1)
+    assert "has judgements" in str(run("delete", "pilot").exception)
+
+
+def test_an_unknown_stratum_is_named(run: Callable[..., Result], file: Path, store: Store) -> None:
+    file.write_text(STUDY.replace("overlap = 2", 'overlap = 2\nstrata = ["shrt"]'))
+    assert "unknown stratum of prompt set 'set' 'shrt': did you mean 'short'" in str(
+        run("create", file).exception
+    )
+    assert store.studies() == []
+    file.write_text(STUDY.replace("overlap = 2", "overlap = 2\nstrata = { short = 1 }"))
+    assert "2 images" in run("create", file).stderr
+
+
+def test_withdrawn_images_come_back(run: Callable[..., Result], file: Path, store: Store) -> None:
+    run("create", file)
+    store.withdraw_image("a/00000.png", "gone")
+    assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 7
+    assert "1 items are asked about again" in run("restore", "pilot").stderr
+    assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 8

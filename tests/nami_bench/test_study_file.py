@@ -1,0 +1,216 @@
+"""Study files: every key, and errors that name the file and the key."""
+
+from dataclasses import MISSING, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from nami_bench.config import load_study
+from nami_bench.domain import (
+    CheckItem,
+    CheckKind,
+    Checks,
+    CriterionText,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Pairs,
+    Prompt,
+    PromptSet,
+)
+from nami_bench.errors import InputError
+from nami_bench.store import Store
+
+FULL = """\
+[study]
+name = "full"
+prompts = "set"
+models = ["a", "b"]
+mode = "rating"
+panel = "spread"
+overlap = 3
+samples = 2
+seed = 7
+control = "buttons"
+languages = ["en", "zh"]
+strata = { short = 100, long = 0 }
+opens = 2026-01-01T08:00:00Z
+closes = 2026-02-01T08:00:00Z
+items_per_annotator = 300
+break_every = 40
+lease_minutes = 15
+live_leaderboard = "annotators"
+canvas = 1024
+instructions = { en = "Look **closely**.", zh = "请仔细看。" }
+
+[checks]
+gold_every = 20
+repeat_every = 25
+repeat_distance = 30
+pass_mark = 0.75
+gold_window = 8
+gold_pass = 0.7
+fastest_ms = 1500
+window = 25
+constant = 15
+
+[pairs]
+choice = "balanced"
+per_prompt = 2
+
+[[criterion]]
+name = "relevance"
+label = "Relevance"
+weight = 1
+minimum = 1
+maximum = 5
+step = 0.5
+anchors = { 1 = "bad", 5 = "good" }
+[criterion.texts.zh]
+label = "相关性"
+anchors = { 1 = "差", 5 = "好" }
+
+[[check]]
+kind = "gold"
+prompt = "00000"
+models = ["broken"]
+expected = { relevance = [1, 2.5] }
+feedback = "It shows something else."
+"""
+
+CRITERION = '[[criterion]]\nname = "q"\nweight = 1\n'
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "study.toml"
+    file.write_text(text)
+    return file
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    study = load_study(write(tmp_path, FULL))
+    assert (study.mode, study.panel, study.control, study.overlap, study.samples, study.seed) == (
+        "rating",
+        "spread",
+        "buttons",
+        3,
+        2,
+        7,
+    )
+    assert study.strata == {"short": 100, "long": 0}
+    assert (study.opens, study.closes) == (
+        datetime(2026, 1, 1, 8, tzinfo=UTC),
+        datetime(2026, 2, 1, 8, tzinfo=UTC),
+    )
+    assert (study.items_per_annotator, study.break_every, study.lease_minutes) == (300, 40, 15)
+    assert (study.live_leaderboard, study.canvas) == ("annotators", 1024)
+    assert study.instructions == {"en": "Look **closely**.", "zh": "请仔细看。"}
+    assert study.checks == Checks(20, 25, 30, 0.75, 8, 0.7, 1500, 25, 15)
+    assert study.pairs == Pairs("balanced", 2)
+    criterion = study.criteria[0]
+    assert (criterion.label, criterion.step, criterion.anchors) == ("Relevance", 0.5, {1: "bad", 5: "good"})
+    assert criterion.texts == {"zh": CriterionText("相关性", {1: "差", 5: "好"})}
+    assert study.check_items == (
+        CheckItem(
+            CheckKind.GOLD,
+            "00000",
+            ("broken",),
+            {"relevance": (1, 2.5)},
+            feedback={"en": "It shows something else."},
+        ),
+    )
+
+
+def test_strata_may_be_a_list(tmp_path: Path) -> None:
+    text = f'[study]\nname = "s"\nprompts = "p"\nmodels = ["a"]\nstrata = ["long"]\n{CRITERION}'
+    assert load_study(write(tmp_path, text)).strata == {"long": 0}
+
+
+@pytest.mark.parametrize(
+    ("study", "more", "words"),
+    [
+        ("mode = 'stars'", "", r"mode 'stars' is not supported; use 'rating' or 'pairwise'"),
+        ("panel = 'all'", "", r"use 'crossed' or 'spread'"),
+        ("control = 'dial'", "", r"use 'slider' or 'buttons'"),
+        ("mode = 'pairwise'", "", r"needs at least two models"),
+        ("overlap = 0", "", r"at least 1"),
+        ("overlap = 'many'", "", r"study\.overlap: input should be a valid integer"),
+        ("colour = 'red'", "", r"study\.colour: unknown key"),
+        ("opens = 2026-01-01T08:00:00", "", r"need a time zone"),
+        ("opens = 2026-02-01T08:00:00Z\ncloses = 2026-01-01T08:00:00Z", "", r"closes before it opens"),
+        ("strata = { short = -1 }", "", r"strata must count prompts"),
+        ("lease_minutes = 0", "", r"lease_minutes must lie"),
+        (
+            "instructions = { fr = 'Regardez.' }",
+            "",
+            r"texts in 'fr', which is not one of its languages",
+        ),
+        ("", "[checks]\ngold_every = 1", r"no room for the study"),
+        ("", "[checks]\npass_mark = 80", r"pass_mark must lie between 0 and 1"),
+        ("", "[checks]\ngold_rate = 0.1", r"checks\.gold_rate: unknown key"),
+        ("", "[pairs]\nchoice = 'best'", r"use 'balanced' or 'adaptive'"),
+        (
+            "mode = 'pairwise'\nmodels = ['a', 'b']",
+            "[pairs]\nchoice = 'adaptive'",
+            r"need pairs\.comparisons",
+        ),
+        ("", CRITERION, r"each once"),
+        (
+            "",
+            "[[check]]\nkind = 'gold'\nprompt = '00000'\nmodels = ['m']\nexpected = {}",
+            r"gold item m/00000: expected is empty",
+        ),
+        (
+            "",
+            "[[check]]\nkind = 'gold'\nprompt = '00000'\nmodels = ['m']\nexpected = { q = [9, 1] }",
+            r"gold item m/00000: q: the lowest value comes first",
+        ),
+        (
+            "",
+            "[[check]]\nkind = 'gold'\nprompt = '00000'\nmodels = ['m']\nexpected = { r = [1, 9] }",
+            r"unknown criterion 'r'",
+        ),
+        (
+            "",
+            "[[check]]\nkind = 'gold'\nprompt = '00000'\nmodels = ['m', 'n']\nexpected = { q = [1, 9] }",
+            r"name one model in rating mode",
+        ),
+        (
+            "",
+            "[[check]]\nkind = 'exam'\nprompt = '00000'\nmodels = ['m']\nexpected = { q = [1, 9] }",
+            r"check\.0\.kind: input should be 'training', 'qualification' or 'gold'",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_file(tmp_path: Path, study: str, more: str, words: str) -> None:
+    models = "" if "models" in study else "models = ['a']\n"
+    file = write(tmp_path, f"[study]\nname = 's'\nprompts = 'p'\n{models}{study}\n{more}\n{CRITERION}")
+    with pytest.raises(InputError, match=words) as caught:
+        load_study(file)
+    assert str(caught.value).startswith(str(file))
+
+
+@pytest.mark.parametrize("mode", ["rating", "pairwise"])
+def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str) -> None:
+    """With a value that is not its default for every field of it and of its parts."""
+    study = load_study(write(tmp_path, FULL))
+    if mode == "pairwise":
+        gold = CheckItem(CheckKind.GOLD, "00000", ("broken", "a"), {"relevance": "a"}, 0, {"zh": "左"})
+        pairs = Pairs("adaptive", 1, 500, 0.2)
+        study = replace(study, mode="pairwise", check_items=(gold,), pairs=pairs)
+    for values in (study, study.checks, *([study.pairs] if mode == "pairwise" else [])):
+        for field in fields(values):
+            if field.default is not MISSING and field.name not in ("mode", "choice"):
+                assert getattr(values, field.name) != field.default, field.name
+    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
+        prompts = (Prompt("00000", "a star", "short"), Prompt("00001", "a long star", "long"))
+        store.add_prompt_set(PromptSet("set", prompts))
+        for model in ("a", "b", "broken"):
+            store.add_model(ModelCard(model, "folder"))
+            store.put_image(
+                ImageRecord(model, "set", "00000", 0, ImageState.DONE, path=f"{model}.png", sha256="x")
+            )
+        store.add_study(study)
+        assert store.study("full") == study
+        assert store.change_study(study) == []
