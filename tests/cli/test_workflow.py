@@ -79,13 +79,20 @@ def test_photographs_from_folder_to_leaderboard(run: Run, tmp_path: Path) -> Non
     token = run("annotators", "add", "lena").stdout.split()[1]
     with serving("annotate", "--port", "0") as address, httpx.Client(base_url=address) as browser:
         browser.post("/login", data={"name": "lena", "token": token})
-        while (item := browser.get("/item").json()["item"]) is not None:
-            picture = Image.open(io.BytesIO(browser.get(f"/item/{item['token']}.png").content))
+        state = browser.get("/session").json()
+        names = [criterion["name"] for criterion in state["study"]["criteria"]]
+        while state["items"]:
+            item = state["items"][0]
+            picture = Image.open(io.BytesIO(browser.get(f"/{item['images'][0]}").content))
             darkest = picture.convert("L").getextrema()[0]
             value = 90 if darkest < 100 else 30  # this annotator sees what was done to the pictures
-            values = {criterion["name"]: value for criterion in item["criteria"]}
-            scores = {"values": values, "reasons": {}, "duration_ms": 1500}
-            assert browser.post(f"/item/{item['token']}", json=scores).status_code == 204
+            answers = {
+                "client_token": item["token"],
+                "values": dict.fromkeys(names, value),
+                "duration_ms": 1500,
+            }
+            state = browser.post(f"/item/{item['token']}", json=answers).json()
+        assert state["phase"] == "finished"
 
     rows = list(csv.DictReader(io.StringIO(run("leaderboard", "--format", "csv").stdout)))
     assert [(r["rank"], r["model"], float(r["total"]), r["ratings"]) for r in rows] == [
