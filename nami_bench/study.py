@@ -199,9 +199,9 @@ class Study:
     `overlap` annotators judge each item; `samples` images per prompt and model are shown; `seed` fixes
     every annotator's order. `strata` limits the prompts: stratum -> how many of its prompts, from the
     first on (ALL_PROMPTS: all); empty: every prompt. `languages` are offered on the screen; criteria may
-    have texts in more. `instructions` are Markdown by language. Nothing is shown before `opens` and after `closes`. `items_per_annotator` ends an annotator's work (0: no limit).
-    `canvas`: images are fitted into a square of so many pixels, so that their size tells nothing (0: as
-    they are).
+    have texts in more. `instructions` are Markdown by language. Nothing is shown before `opens` and after
+    `closes`. `items_per_annotator` ends an annotator's work (0: no limit). `canvas`: images are fitted into
+    a square of so many pixels, so that their size tells nothing (0: as they are).
     """
 
     name: str
