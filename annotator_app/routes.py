@@ -83,7 +83,7 @@ def study_json(study: Study) -> dict[str, Any]:
         "break_every": study.break_every,
         "live_leaderboard": study.live_leaderboard,
         "reasons": CANNOT_JUDGE,
-        "criteria": [_criterion_json(criterion, study.languages[0]) for criterion in study.criteria],
+        "criteria": [_criterion_json(criterion, study.languages) for criterion in study.criteria],
     }
 
 
@@ -127,9 +127,13 @@ def item_json(item: Item) -> dict[str, Any]:
     }
 
 
-def _criterion_json(criterion: Criterion, first_language: str) -> dict[str, Any]:
-    texts = {first_language: (criterion.label, criterion.anchors)}
-    texts |= {language: (text.label, text.anchors) for language, text in criterion.texts.items()}
+def _criterion_json(criterion: Criterion, languages: tuple[str, ...]) -> dict[str, Any]:
+    texts = {languages[0]: (criterion.label, criterion.anchors)}
+    texts |= {
+        language: (text.label, text.anchors)
+        for language, text in criterion.texts.items()
+        if language in languages
+    }
     return {
         "name": criterion.name,
         "minimum": criterion.minimum,

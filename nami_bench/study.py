@@ -198,10 +198,10 @@ class Study:
 
     `overlap` annotators judge each item; `samples` images per prompt and model are shown; `seed` fixes
     every annotator's order. `strata` limits the prompts: stratum -> how many of its prompts, from the
-    first on (ALL_PROMPTS: all); empty: every prompt. `instructions` are Markdown by language. Nothing is
-    shown before `opens` and after `closes`. `items_per_annotator` ends an annotator's work (0: no limit).
-    `canvas`: images are fitted into a square of so many pixels, so that their size tells nothing (0: as
-    they are).
+    first on (ALL_PROMPTS: all); empty: every prompt. `languages` are offered on the screen; criteria may
+    have texts in more. `instructions` are Markdown by language. Nothing is shown before `opens` and after
+    `closes`. `items_per_annotator` ends an annotator's work (0: no limit). `canvas`: images are fitted into
+    a square of so many pixels, so that their size tells nothing (0: as they are).
     """
 
     name: str
@@ -271,7 +271,7 @@ class Study:
     def _check_languages(self) -> None:
         if not self.languages or len(set(self.languages)) != len(self.languages):
             raise InputError(f"study {self.name!r}: name at least one language, each once")
-        used = {*self.instructions, *(lang for c in self.criteria for lang in c.texts)}
+        used = {*self.instructions}
         used |= {lang for item in self.check_items for lang in item.feedback}
         if unknown := sorted(used - set(self.languages)):
             raise InputError(
