@@ -29,7 +29,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -40,7 +40,7 @@ from PIL import Image
 from sqlalchemy import create_engine, text
 
 from nami_bench import __version__
-from nami_bench.config import load_criteria, nami_1k_study_file, open_workspace
+from nami_bench.config import load_study, nami_1k_study_file, open_workspace
 from nami_bench.domain import (
     Annotator,
     ImageRecord,
@@ -48,7 +48,6 @@ from nami_bench.domain import (
     ModelCard,
     Prompt,
     PromptSet,
-    Study,
     prompt_id,
 )
 from nami_bench.images import write_png
@@ -172,8 +171,8 @@ def make_study(
                 )
         overlap = max(-(-capacity * 6 // (5 * PROMPTS * MODELS)), 1)  # a fifth more than will be asked for
         models = tuple(f"model-{i}" for i in range(MODELS))
-        criteria = load_criteria(nami_1k_study_file())
-        store.add_study(Study("load", "load", models, criteria, overlap=overlap))
+        study = load_study(nami_1k_study_file(), name="load", prompt_set="load", models=models)
+        store.add_study(replace(study, panel="spread", overlap=overlap))
         names = [f"annotator-{i:03}" for i in range(annotators)]
         return {name: store.add_annotator(Annotator(name)) or "" for name in names}
 

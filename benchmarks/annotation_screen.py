@@ -9,6 +9,7 @@ the median is not below 150 ms.
 
 import argparse
 import json
+import os
 import platform
 import re
 import shutil
@@ -71,12 +72,13 @@ def main() -> None:
             version = browser.version
             browser.close()
     result = {
+        "command": f"python benchmarks/annotation_screen.py --items {arguments.items}",
         "items": arguments.items,
         "image": f"{SIDE}x{SIDE} noise and shapes",
         "ahead_ms": summary(times["ahead"]),
         "without_ms": summary(times["without"]),
         "ratio_of_medians": round(statistics.median(times["without"]) / statistics.median(times["ahead"]), 1),
-        "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} {platform.machine()} cores, Python {platform.python_version()}",
         "versions": {"nami-bench": __version__, "chromium": version},
     }
     text = json.dumps(result, indent=2) + "\n"

@@ -90,7 +90,7 @@ const answers = new WeakMap();
 function open(dialog, kind, title, ...content) {
   const close = make("button", { type: "button", className: "quiet close", textContent: "✕", ariaLabel: t("close") });
   close.addEventListener("click", () => finish(dialog, null));
-  dialog.className = `window ${kind}`;
+  dialog.className = `window window-${kind}`;
   dialog.ariaLabel = title;
   dialog.append(make("header", {}, make("h2", { textContent: title }), close), ...content);
   dialog.addEventListener("click", (event) => { if (event.target === dialog) finish(dialog, null); });

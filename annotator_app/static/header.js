@@ -1,10 +1,10 @@
 // The bar above the screen: progress, pace, and the notices that belong to no item.
 
 import { make, part, setText } from "./dom.js";
+import { isPractice } from "./phases.js";
 import { duration, known, number, t } from "./texts.js";
 
 const PACE_FROM = 5; // items: fewer tell nothing about how long the rest takes
-const PRACTICE = new Set(["training", "qualification"]);
 
 export function showProgress({ phase, progress }, unsent) {
   const done = Math.min(progress.done + unsent, progress.total);
@@ -12,8 +12,8 @@ export function showProgress({ phase, progress }, unsent) {
   part("progress").value = done;
   setText(part("count"), t("count", { done: number(done), total: number(progress.total) }));
   setText(part("pace"), pace(progress, done));
-  part("phase").hidden = !PRACTICE.has(phase);
-  if (PRACTICE.has(phase)) {
+  part("phase").hidden = !isPractice(phase);
+  if (isPractice(phase)) {
     setText(part("phase"), t(`phase.${phase}`));
     part("phase").title = t("phase.practice");
   }

@@ -96,10 +96,11 @@ function onKey(event) {
 
 /** Do what a key means; false where it means nothing now. */
 function act(key) {
-  if (key.action === "help") return showHelp(session.study.mode), true;
-  if (key.action === "instructions") return openInstructions(), true;
-  if (screens.isShown && key.action === "submit") return screens.press(), true;
-  return work?.handle(key) ?? false;
+  if (key.action === "help") showHelp(session.study.mode);
+  else if (key.action === "instructions") openInstructions();
+  else if (key.action === "submit" && screens.isShown) screens.press();
+  else return work?.handle(key) ?? false;
+  return true;
 }
 
 /** A button pressed with mouse or finger must not keep the focus: Enter would press it once more. */

@@ -14,15 +14,13 @@ import { Extras } from "./extras.js";
 import { Form } from "./form.js";
 import { endNotice, hideNotice, showNotice, showProgress, speak, wordsFor } from "./header.js";
 import { Outbox } from "./outbox.js";
+import { isAtWork, isPractice, mayCorrect } from "./phases.js";
 import { Screens } from "./screens.js";
 import { number, t } from "./texts.js";
 import { Viewer } from "./viewer.js";
 
 const POLL_MS = 20_000;
-const WITH_FEEDBACK = new Set(["training", "qualification"]);
-const AT_WORK = new Set(["training", "qualification", "work"]);
 const NOTHING = { token: null, images: [] }; // in hand, where nothing is left to rate
-const MAY_CORRECT = new Set(["finished", "waiting"]);
 
 export class Work {
   #study;
@@ -80,12 +78,18 @@ export class Work {
   /** Do what a key means; false where it means nothing now. */
   handle(key) {
     if (this.#left) return false;
-    if (key.action === "submit" && this.#feedback.isShown) return this.#feedback.press(), true;
-    if (!this.#isRating) return key.action === "back" ? (this.#back(), true) : false;
-    if (this.#form.handle(key)) return true;
+    if (this.#isRating && this.#form.handle(key)) return true;
+    if (key.action === "back") {
+      this.#back();
+      return true;
+    }
+    if (!this.#isRating) {
+      if (key.action !== "submit" || !this.#feedback.isShown) return false;
+      this.#feedback.press();
+      return true;
+    }
     switch (key.action) {
       case "submit": this.#submit(); return true;
-      case "back": this.#back(); return true;
       case "forward": return this.#forward();
       case "flag": this.#extras.toggleFlag(); return true;
       case "comment": this.#extras.editComment(); return true;
@@ -111,7 +115,7 @@ export class Work {
     document.addEventListener("visibilitychange", () => this.#keepDraft());
     window.addEventListener("pagehide", () => this.#keepDraft());
     this.#poll = setInterval(() => {
-      if (!document.hidden && !AT_WORK.has(this.#state.phase) && !this.#isCorrecting) this.#refresh();
+      if (!document.hidden && !isAtWork(this.#state.phase) && !this.#isCorrecting) this.#refresh();
     }, POLL_MS);
   }
 
@@ -124,10 +128,8 @@ export class Work {
     const unsent = new Set(this.#outbox.entries.map((entry) => entry.token));
     const items = state.items.filter((item) => !unsent.has(item.token));
     this.#showProgress();
-    if (!AT_WORK.has(state.phase)) {
-      if (this.#isCorrecting && MAY_CORRECT.has(state.phase)) return;
-      return this.#showPhase();
-    }
+    if (this.#isCorrecting && mayCorrect(state.phase)) return;
+    if (!isAtWork(state.phase)) return this.#showPhase();
     if (unsent.size > 0) this.#outbox.flush(); // what had to wait while there was a pause
     const place = items.findIndex((item) => item.token === this.#item?.token);
     this.#ahead = items.filter((_, i) => i !== place);
@@ -224,11 +226,8 @@ export class Work {
     this.#endAwaited();
     this.#inHand = null;
     this.#cover();
-    if (this.#outbox.entries.length > 0 && this.#state.phase !== "paused" && this.#state.phase !== "closed") {
-      this.#screens.moment();
-    } else {
-      this.#screens.phase(this.#state, () => this.#refresh());
-    }
+    if (this.#outbox.entries.length > 0 && mayCorrect(this.#state.phase)) this.#screens.moment();
+    else this.#screens.phase(this.#state, () => this.#refresh());
   }
 
   #cover() {
@@ -344,7 +343,7 @@ export class Work {
     dropDraft(token);
     this.#clock.pause();
     if (correction) this.#resume();
-    else if (WITH_FEEDBACK.has(this.#state.phase)) {
+    else if (isPractice(this.#state.phase)) {
       this.#awaited = entry;
       this.#say(t("sending"));
     } else {

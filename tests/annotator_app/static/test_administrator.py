@@ -32,7 +32,8 @@ def cells(boss: Any, table: str) -> list[list[str]]:
 
 def refresh(boss: Any) -> None:
     """The page does this by itself every five seconds."""
-    boss.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    with boss.page.expect_response("**/admin/overview*"):
+        boss.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
 def test_two_annotators_and_an_administrator_go_through_a_study(
@@ -119,16 +120,16 @@ def test_pause_resume_and_a_new_annotator(desk: tuple[Any, Any], visit: Callable
 def test_the_page_is_refreshed_without_flicker(desk: tuple[Any, Any], visit: Callable[..., Any]) -> None:
     studio, boss = desk
     visit(studio)
+    row(boss, "ada").wait_for()
     refresh(boss)
-    boss.page.wait_for_load_state("networkidle")
+    boss.page.wait_for_timeout(200)
     boss.page.evaluate(
         "window.changes = 0;"
         "new MutationObserver(all => { window.changes += all.length }).observe("
         "document.querySelector('#admin main'), {childList: true, subtree: true, characterData: true})"
     )
     refresh(boss)
-    boss.page.wait_for_load_state("networkidle")
-    boss.page.wait_for_timeout(100)
+    boss.page.wait_for_timeout(200)
     assert boss.page.evaluate("window.changes") == 0
 
 

@@ -68,8 +68,7 @@ def test_light_and_dark_follow_the_system_until_one_is_chosen(studio: Any, visit
 
     dark = ground()
     screen.page.emulate_media(color_scheme="light")
-    light = ground()
-    assert light != dark
+    screen.until(lambda: ground() != dark)  # the browser tells the page a moment later
     screen.part("theme").click()
     assert ground() == dark
     screen.page.reload()

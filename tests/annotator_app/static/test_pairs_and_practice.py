@@ -11,13 +11,10 @@ CRITERIA = (Criterion("relevance", 0.5), Criterion("realism", 0.5))
 FIVE = (Criterion("relevance", 1, 1, 5, {1: "unrelated", 5: "all of it"}),)
 
 
-def outcomes(studio: Any, name: str) -> list[tuple[str, str]]:
-    """(criterion, outcome) of somebody's comparisons, in order."""
-    return [
-        (c.criterion, str(c.outcome))
-        for c in studio.store.comparisons(studio.study.name)
-        if c.annotator == name
-    ]
+def outcomes(studio: Any, criterion: str) -> list[str]:
+    """The verdicts in force on a criterion."""
+    found = studio.store.comparisons(studio.study.name)
+    return sorted(str(c.outcome) for c in found if c.criterion == criterion)
 
 
 def test_pairs_are_judged_by_keyboard(new_studio: Callable[..., Any], visit: Callable[..., Any]) -> None:
@@ -48,6 +45,8 @@ def test_pairs_are_judged_by_keyboard(new_studio: Callable[..., Any], visit: Cal
     screen.press("ArrowUp", "ArrowUp", "ArrowRight", "Enter")
     screen.wait_for("Thank you!")
     screen.wait_until_sent()
+    assert outcomes(studio, "relevance") == ["left", "left", "right", "tie"]
+    assert outcomes(studio, "realism") == ["both_bad", "both_bad", "right", "right"]
 
 
 def test_both_images_are_zoomed_as_one(new_studio: Callable[..., Any], visit: Callable[..., Any]) -> None:
