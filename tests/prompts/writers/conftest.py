@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +85,16 @@ def _teach(network: Any, tokenizer: Any) -> None:
     with torch.no_grad():
         words = network.embed_tokens.weight
         words.copy_(torch.nn.functional.normalize(words, dim=1) * 8)
+        for layer in network.layers:
+            for weight in layer.dense.parameters():
+                weight.mul_(0.1)
         head = network.lm_head.weight
         head.zero_()
         opening = words[tokenizer.convert_tokens_to_ids("Answer:")]
         for story in STORIES:
             chain = tokenizer.convert_tokens_to_ids(story.split())
-            head[chain[0]] = opening + 4 * torch.randn_like(opening)
+            taste = torch.randn_like(opening)
+            head[chain[0]] = opening + taste - opening * (taste @ opening) / (opening @ opening)
             for before, after in zip(chain, [*chain[1:], 2], strict=True):
                 head[after] += words[before]
 
@@ -119,3 +125,65 @@ def photos(tmp_path: Path) -> Path:
 def stories() -> list[str]:
     """What `telling_folder`'s model can say."""
     return STORIES
+
+
+class ChatServer:
+    """Speaks /v1/chat/completions; `reply(body)` gives the status and the payload."""
+
+    def __init__(self) -> None:
+        self.reply: Callable[[dict[str, Any]], tuple[int, Any]] = lambda body: said("Hm.")
+        self.asked: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.lock = threading.Lock()
+        self.address = ""
+
+
+def said(text: str | None, **fields: Any) -> tuple[int, Any]:
+    """An answer with this text; `fields` are the choice's."""
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop", **fields}
+    return 200, {"model": "scribe-2", "choices": [choice]}
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    """A real HTTP server on this machine; the key is in OPENAI_API_KEY."""
+    from nami_bench.services import retrying_client
+
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+    monkeypatch.setattr(retrying_client, "_FIRST_WAIT", 0.02)
+    running = ChatServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with running.lock:
+                running.asked.append(body)
+                running.headers.append({**dict(self.headers), "path": self.path})
+            status, payload = running.reply(body)
+            raw = json.dumps(payload).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        running.address = f"http://127.0.0.1:{server.server_port}/v1"
+        yield running
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def answered() -> Callable[..., tuple[int, Any]]:
+    """`said`, for replies of `chat`."""
+    return said

@@ -114,7 +114,8 @@ def test_weights_and_code_identify_the_model(cogvlm2_folder: Path, tmp_path: Pat
     assert found["model"] == "tiny_cogvlm2" and found["dtype"] == "float32"
     changed = shutil.copytree(cogvlm2_folder, tmp_path / "tiny_cogvlm2")
     assert writer(changed).describe() == found
-    (changed / "modeling_tiny.py").open("a").write("# another line")
+    code = changed / "modeling_tiny.py"
+    code.write_text(code.read_text() + "# another line")
     assert writer(changed).describe()["sha256"] != found["sha256"]
 
 
@@ -162,7 +163,12 @@ def test_what_fails_for_one_image_is_its_reason(telling_folder: Path, monkeypatc
     assert good.state is AnswerState.DONE
 
 
-def test_no_other_writer_runs_code_that_comes_with_a_model(cogvlm2_folder: Path) -> None:
-    asked = registry.create("prompt_writers", "transformers", {"model": str(cogvlm2_folder), "device": "cpu"})
+def test_no_other_writer_runs_code_that_comes_with_a_model(
+    cogvlm2_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(cogvlm2_folder, tmp_path / "disguised")
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    asked = registry.create("prompt_writers", "transformers", {"model": str(folder), "device": "cpu"})
     with pytest.raises(InputError, match="cannot be loaded"):
         list(asked.write([WritingRequest(RED, "0" * 64, "", GREEDY)]))
+    assert "custom code" not in capfd.readouterr().out  # it does not ask either
