@@ -148,7 +148,9 @@ def test_a_model_that_lacks_a_tensor_or_a_package_is_refused(
         writer(tmp_path).describe()
 
 
-def test_what_fails_for_one_image_is_its_reason(telling_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_for_one_image_is_its_reason(
+    telling_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = writer(telling_folder)
     choice = CogVLM2.answer
 

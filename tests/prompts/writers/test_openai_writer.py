@@ -18,10 +18,14 @@ IMAGES = [Image.new("RGB", (200, 100), (40 * n, 0, 0)) for n in range(5)]
 Said = Callable[..., tuple[int, Any]]
 
 
-def ask(chat: Any, images: list[Image.Image], sampling: Sampling | None = None, **options: Any) -> list[Answer]:
+def ask(
+    chat: Any, images: list[Image.Image], sampling: Sampling | None = None, **options: Any
+) -> list[Answer]:
     asked = OpenAIWriter(OpenAIWriter.Options("scribe", chat.address, **options))
     how = sampling or Sampling(0.0, 17)
-    return list(asked.write(WritingRequest(image, f"{n:064x}", "Tell.", how) for n, image in enumerate(images)))
+    return list(
+        asked.write(WritingRequest(image, f"{n:064x}", "Tell.", how) for n, image in enumerate(images))
+    )
 
 
 def sent_image(body: dict[str, Any]) -> Image.Image:

@@ -116,7 +116,9 @@ def test_greedy_is_plain_argmax(scribe: TransformersWriter, llava_folder: Path, 
     assert answer.finished == bool(ids[0, -1] == processor.tokenizer.eos_token_id)
 
 
-def test_it_sees_the_image_and_draws_by_the_seed_whatever_the_model_prefers(scribe: TransformersWriter) -> None:
+def test_it_sees_the_image_and_draws_by_the_seed_whatever_the_model_prefers(
+    scribe: TransformersWriter,
+) -> None:
     assert ask(scribe, RED, Sampling(0.0, 1)).text != ask(scribe, BLUE, Sampling(0.0, 1)).text
     before = torch.random.get_rng_state()
     drawn = [ask(scribe, RED, Sampling(1.5, seed, max_tokens=12)).text for seed in (1, 2, 3, 1)]

@@ -111,14 +111,14 @@ def test_prompts_come_in_the_order_of_names_with_their_provenance(go: Go, photos
     assert sum(ticks) == 6
     first = found.prompts[0]
     assert (first.stratum, first.source) == ("long", "write-long")
-    assert first.tags == {"image": hashlib.sha256((photos / "0.png").read_bytes()).hexdigest()}
     manifest = found.manifest
     assert manifest["sha256"] == found.sha256
     assert manifest["writer"] == {"adapter": "scripted", "version": 1}
     assert manifest["instruction"] == {**asdict(LONG_PROMPT), "sha256": LONG_PROMPT.sha256}
     row = manifest["prompts"][4]
     assert (row["image"], row["attempts"], row["rejected"]) == ("more/4.png", 1, [])
-    assert row["image_sha256"] == found.prompts[4].tags["image"]
+    assert (row["id"], found.prompts[4].id) == ("00004", "00004")
+    assert row["image_sha256"] == hashlib.sha256((photos / "more" / "4.png").read_bytes()).hexdigest()
     assert manifest["counts"]["written"] == 6 and manifest["counts"]["dropped"] == {}
 
 
