@@ -17,6 +17,7 @@ STORIES = [
     "Three yellow kites climb over an empty beach! Behind them sails one grey ship. Waves break softly.",
     "Under some lamp sits the baker, flour on both hands. Bread cools near him. Nobody else is awake.",
 ]
+COLORS = [(220, 30, 30), (20, 200, 60), (10, 20, 230), (240, 240, 20), (5, 5, 5), (250, 250, 250)]
 MARKS = ("<pad>", "<s>", "<|end_of_text|>", "<unk>", "Question:", "Answer:")
 
 
@@ -80,6 +81,7 @@ def save_cogvlm2(folder: Path, stories: bool) -> Path:
 
 
 def _teach(network: Any, tokenizer: Any) -> None:
+    """Each word of a story leads to the next; the first one is that of the color most like the image's."""
     import torch
 
     with torch.no_grad():
@@ -90,13 +92,26 @@ def _teach(network: Any, tokenizer: Any) -> None:
                 weight.mul_(0.1)
         head = network.lm_head.weight
         head.zero_()
-        opening = words[tokenizer.convert_tokens_to_ids("Answer:")]
-        for story in STORIES:
+        seen = torch.stack([_last_state(network, tokenizer, color) for color in COLORS[: len(STORIES)]])
+        tastes = seen - seen.mean(dim=0)
+        tastes *= 4 / tastes.norm(dim=1).max()
+        for story, taste in zip(STORIES, tastes, strict=True):
             chain = tokenizer.convert_tokens_to_ids(story.split())
-            taste = torch.randn_like(opening)
-            head[chain[0]] = opening + taste - opening * (taste @ opening) / (opening @ opening)
+            head[chain[0]] = words[tokenizer.convert_tokens_to_ids("Answer:")] + taste
             for before, after in zip(chain, [*chain[1:], 2], strict=True):
                 head[after] += words[before]
+
+
+def _last_state(network: Any, tokenizer: Any, color: tuple[int, int, int]) -> Any:
+    """What the head sees after "Answer:" where the image has one color."""
+    image = Image.new("RGB", (24, 16), color)
+    built = network.build_conversation_input_ids(tokenizer, query="?", history=[], images=[image])
+    states: list[Any] = []
+    hook = network.norm.register_forward_hook(lambda module, inputs, output: states.append(output[0, -1]))
+    batch = {name: built[name][None] for name in ("input_ids", "token_type_ids", "attention_mask")}
+    network(**network.prepare_inputs_for_generation(**batch, images=[built["images"]]))
+    hook.remove()
+    return states[0]
 
 
 @pytest.fixture(scope="session")
@@ -114,8 +129,7 @@ def photos(tmp_path: Path) -> Path:
     """Six images of one color each, in two folders."""
     root = tmp_path / "photos"
     (root / "more").mkdir(parents=True)
-    colors = [(220, 30, 30), (20, 200, 60), (10, 20, 230), (240, 240, 20), (5, 5, 5), (250, 250, 250)]
-    for number, color in enumerate(colors):
+    for number, color in enumerate(COLORS):
         place = root / "more" if number > 3 else root
         Image.new("RGB", (24, 16), color).save(place / f"{number}.png")
     return root

@@ -1,5 +1,6 @@
 """The adapter for CogVLM2 on a tiny model with the interface of its published code, loaded as remote code."""
 
+import json
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -9,11 +10,14 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from nami_bench import registry
+from nami_bench.cli.app import cli
 from nami_bench.errors import InputError
+from prompts.files import load_prompt_set
 from prompts.writers.cogvlm2 import CogVLM2, CogVLM2Writer, choose
 from prompts.writers.protocol import AnswerState, Sampling, WritingRequest
 
@@ -104,8 +108,24 @@ def test_the_writer_tells_what_the_model_tells(telling_folder: Path, stories: li
     requests = [WritingRequest(image, "0" * 64, "Tell.", Sampling(0.0, 0)) for image in (RED, BLUE)]
     answers = list(writer(telling_folder).write(requests))
     assert [answer.state for answer in answers] == [AnswerState.DONE] * 2
-    assert {answer.text for answer in answers} <= set(stories)
+    assert [answer.text for answer in answers] == [stories[0], stories[2]]
     assert all(answer.finished and answer.details["device"] == "cpu" for answer in answers)
+
+
+def test_the_command_writes_what_the_model_tells_and_drops_what_it_tells_twice(
+    telling_folder: Path, photos: Path, tmp_path: Path, stories: list[str]
+) -> None:
+    words = ["prompts", "write-long", "--images", str(photos), "--writer", "cogvlm2", "--min-words", "10"]
+    words += ["--writer-option", f"model={telling_folder}", "--writer-option", "device=cpu"]
+    words += ["-o", str(tmp_path / "long.jsonl"), "--json"]
+    result = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    found = load_prompt_set(tmp_path / "long.jsonl")
+    told = [prompt.text for prompt in found.prompts]
+    assert len(told) > 1 and set(told) <= set(stories)
+    assert report["dropped"] == {"duplicate": 6 - len(told)}
+    assert found.manifest["writer"]["model"] == "telling_cogvlm2"
 
 
 def test_weights_and_code_identify_the_model(cogvlm2_folder: Path, tmp_path: Path) -> None:

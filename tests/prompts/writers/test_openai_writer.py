@@ -100,11 +100,10 @@ def test_what_ends_every_image_ends_the_run_after_what_was_paid_for(chat: Any, a
 
     chat.reply = reply
     asked = OpenAIWriter(OpenAIWriter.Options("scribe", chat.address, concurrency=1))
-    answers = []
+    answers: list[Answer] = []
     with pytest.raises(WorkError, match=r"no more answers for this account: pay \*\*\*"):
-        for answer in asked.write(WritingRequest(i, "0" * 64, "Tell.", Sampling(0, 1)) for i in IMAGES):
-            answers.append(answer.text)
-    assert answers == ["Ok.", "Ok."] and len(chat.asked) == 3
+        answers.extend(asked.write(WritingRequest(i, "0" * 64, "Tell.", Sampling(0, 1)) for i in IMAGES))
+    assert [answer.text for answer in answers] == ["Ok.", "Ok."] and len(chat.asked) == 3
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,8 @@ def go(photos: Path, tmp_path: Path) -> Go:
         with Journal(tmp_path / "out.answers.jsonl", question.to_json(writer)) as journal:
             images = read_folder(photos, limit).images
             it = LongPromptRun("out", images, writer, question, journal, Limits(low, 120), tries)
-            try:
+            with suppress(WorkError):
                 it.ask(ticks.append if ticks is not None else lambda count: None)
-            except WorkError:
-                pass
             return it.prompt_set()
 
     return run
