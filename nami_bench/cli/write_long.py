@@ -151,9 +151,10 @@ def _raise_if_short(output: Path, prompt_set: "PromptSet") -> None:
 
     failed = prompt_set.manifest["failed"]
     if failed:
+        images = prompt_set.manifest["counts"]["images"]
         raise WorkError(
-            f"{len(failed)} images have no prompt, the first: {failed[0]['reason']}; the others are in "
-            f"{output}, run again to try these once more"
+            f"{len(failed)} of {images} images failed, the first: {failed[0]['reason']}; what was written is "
+            f"in {output}, run again to try these once more"
         )
     if not len(prompt_set):
         manifest = output.with_suffix(".manifest.json")

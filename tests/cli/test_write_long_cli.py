@@ -142,7 +142,7 @@ def test_drops_are_counted_and_no_error(server: Server, here: Path) -> None:
 
 def test_damaged_images_are_named_and_the_rest_is_kept(server: Server, here: Path) -> None:
     (here / "photos" / "1.png").write_bytes(b"no image")
-    with pytest.raises(WorkError, match=r"1 images have no prompt.*1\.png.*the others are in long\.jsonl"):
+    with pytest.raises(WorkError, match=r"1 of 4 images failed.*1\.png.*written is in long\.jsonl"):
         write(server)
     assert len(load_prompt_set(here / "long.jsonl")) == 3
 
