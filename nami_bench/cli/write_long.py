@@ -10,6 +10,7 @@ from nami_bench.cli.common import json_option, parse_pairs, print_json, progress
 
 if TYPE_CHECKING:
     from nami_bench.domain import PromptSet
+    from prompts.writers.run import LongPromptRun
 
 _SHOWN = 5
 """How many failures are listed for people; the manifest has all."""
@@ -86,7 +87,7 @@ def write_long(
     """
     from nami_bench import registry
     from nami_bench.domain import checked_name
-    from nami_bench.errors import InputError
+    from nami_bench.errors import InputError, WorkError
     from prompts.writers.folder import read_folder
     from prompts.writers.instruction import load_instruction
     from prompts.writers.journal import Journal
@@ -109,17 +110,21 @@ def write_long(
         try:
             with progress("writing", len(found.images)) as advance:
                 run.ask(advance)
-        finally:
-            prompt_set = run.prompt_set()
-            _write(output, prompt_set)
-            _report(output, prompt_set, run.asked, found.passed_over, as_json)
+        except (WorkError, KeyboardInterrupt):
+            _finish(output, run, found.passed_over, as_json)
+            raise
+        prompt_set = _finish(output, run, found.passed_over, as_json)
     _raise_if_short(output, prompt_set)
 
 
-def _write(output: Path, prompt_set: "PromptSet") -> None:
+def _finish(output: Path, run: "LongPromptRun", passed_over: int, as_json: bool) -> "PromptSet":
+    """Write what there is, and say it."""
     from nami_bench import pipeline
 
+    prompt_set = run.prompt_set()
     pipeline.write_prompt_set(output, prompt_set)
+    _report(output, prompt_set, run.asked, passed_over, as_json)
+    return prompt_set
 
 
 def _report(output: Path, prompt_set: "PromptSet", asked: int, passed_over: int, as_json: bool) -> None:
@@ -146,9 +151,10 @@ def _raise_if_short(output: Path, prompt_set: "PromptSet") -> None:
 
     failed = prompt_set.manifest["failed"]
     if failed:
+        images = prompt_set.manifest["counts"]["images"]
         raise WorkError(
-            f"{len(failed)} images have no prompt, the first: {failed[0]['reason']}; the others are in "
-            f"{output}, run again to try these once more"
+            f"{len(failed)} of {images} images failed, the first: {failed[0]['reason']}; what was written is "
+            f"in {output}, run again to try these once more"
         )
     if not len(prompt_set):
         manifest = output.with_suffix(".manifest.json")

@@ -72,7 +72,7 @@ class CogVLM2Writer(LocalWriter):
                 "pip install 'transformers>=5.2,<6'"
             )
         folder = self._files.folder
-        _log.warning("running the Python code that comes with the model %s", folder)
+        _log.warning("running the Python code that comes with the model %s", self._files.name)
         with quiet_transformers(), explained(folder):
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
         load = AutoModelForCausalLM.from_pretrained

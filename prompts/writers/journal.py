@@ -68,8 +68,10 @@ class Journal:
             self._write({"journal": _FORMAT, "asked": self.asked})
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stream.close()
+        if not self.attempts and kind is not None and issubclass(kind, InputError):
+            self.path.unlink()  # wrong use leaves nothing behind
         self._lock.release()
 
     def append(self, attempt: Attempt) -> None:
@@ -80,6 +82,8 @@ class Journal:
     def _load(self) -> None:
         data = self.path.read_bytes() if self.path.exists() else b""
         whole = data[: data.rfind(b"\n") + 1]
+        if whole.count(b"\n") == 1:
+            whole = b""  # nothing was answered yet, whatever the question
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
                 row = json.loads(line)

@@ -206,13 +206,13 @@ class _Ledger:
 
     def take(self, image: SourceImage, attempt: Attempt, draft: Draft, rejected: Sequence[str]) -> None:
         """Add a prompt, unless it repeats an earlier one."""
-        candidate = Candidate(draft.text, {"image": attempt.image})
+        candidate = Candidate(draft.text)
         if repeats := self._index.reason(candidate):
             self.drop(image, repeats, {"prompt": draft.text})
             return
         self._index.add(candidate)
         number = prompt_id(len(self.prompts))
-        self.prompts.append(Prompt(number, draft.text, STRATUM, "write-long", dict(candidate.tags)))
+        self.prompts.append(Prompt(number, draft.text, STRATUM, "write-long"))
         self.provenance.append(
             {
                 "id": number,

@@ -39,14 +39,16 @@ class TransformersWriter(LocalWriter):
         folder = self._files.folder
         with quiet_transformers(), explained(folder):
             load: Any = AutoProcessor.from_pretrained  # untyped
-            processor = load(folder)
+            # Said here, or transformers would ask on the terminal whether to run code that comes along.
+            processor = load(folder, trust_remote_code=False)
         if getattr(processor, "chat_template", None) is None:
             raise InputError(f"{folder} cannot be asked: its processor has no chat template")
         return processor
 
     @cached_property
     def _network(self) -> Any:
-        network = load_network(AutoModelForImageTextToText.from_pretrained, self._files.folder, self._dtype)
+        load = AutoModelForImageTextToText.from_pretrained
+        network = load_network(load, self._files.folder, self._dtype, trust_remote_code=False)
         if network.config.is_encoder_decoder:
             raise InputError(f"{self._files.folder} cannot be asked: it is no decoder")
         return network.to(self._device)

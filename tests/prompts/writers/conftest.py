@@ -2,7 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ STORIES = [
     "Three yellow kites climb over an empty beach! Behind them sails one grey ship. Waves break softly.",
     "Under some lamp sits the baker, flour on both hands. Bread cools near him. Nobody else is awake.",
 ]
+COLORS = [(220, 30, 30), (20, 200, 60), (10, 20, 230), (240, 240, 20), (5, 5, 5), (250, 250, 250)]
 MARKS = ("<pad>", "<s>", "<|end_of_text|>", "<unk>", "Question:", "Answer:")
 
 
@@ -78,19 +81,37 @@ def save_cogvlm2(folder: Path, stories: bool) -> Path:
 
 
 def _teach(network: Any, tokenizer: Any) -> None:
+    """Each word of a story leads to the next; the first one is that of the color most like the image's."""
     import torch
 
     with torch.no_grad():
         words = network.embed_tokens.weight
         words.copy_(torch.nn.functional.normalize(words, dim=1) * 8)
+        for layer in network.layers:
+            for weight in layer.dense.parameters():
+                weight.mul_(0.1)
         head = network.lm_head.weight
         head.zero_()
-        opening = words[tokenizer.convert_tokens_to_ids("Answer:")]
-        for story in STORIES:
+        seen = torch.stack([_last_state(network, tokenizer, color) for color in COLORS[: len(STORIES)]])
+        tastes = seen - seen.mean(dim=0)
+        tastes *= 4 / tastes.norm(dim=1).max()
+        for story, taste in zip(STORIES, tastes, strict=True):
             chain = tokenizer.convert_tokens_to_ids(story.split())
-            head[chain[0]] = opening + 4 * torch.randn_like(opening)
+            head[chain[0]] = words[tokenizer.convert_tokens_to_ids("Answer:")] + taste
             for before, after in zip(chain, [*chain[1:], 2], strict=True):
                 head[after] += words[before]
+
+
+def _last_state(network: Any, tokenizer: Any, color: tuple[int, int, int]) -> Any:
+    """What the head sees after "Answer:" where the image has one color."""
+    image = Image.new("RGB", (24, 16), color)
+    built = network.build_conversation_input_ids(tokenizer, query="?", history=[], images=[image])
+    states: list[Any] = []
+    hook = network.norm.register_forward_hook(lambda module, inputs, output: states.append(output[0, -1]))
+    batch = {name: built[name][None] for name in ("input_ids", "token_type_ids", "attention_mask")}
+    network(**network.prepare_inputs_for_generation(**batch, images=[built["images"]]))
+    hook.remove()
+    return states[0]
 
 
 @pytest.fixture(scope="session")
@@ -108,8 +129,7 @@ def photos(tmp_path: Path) -> Path:
     """Six images of one color each, in two folders."""
     root = tmp_path / "photos"
     (root / "more").mkdir(parents=True)
-    colors = [(220, 30, 30), (20, 200, 60), (10, 20, 230), (240, 240, 20), (5, 5, 5), (250, 250, 250)]
-    for number, color in enumerate(colors):
+    for number, color in enumerate(COLORS):
         place = root / "more" if number > 3 else root
         Image.new("RGB", (24, 16), color).save(place / f"{number}.png")
     return root
@@ -119,3 +139,65 @@ def photos(tmp_path: Path) -> Path:
 def stories() -> list[str]:
     """What `telling_folder`'s model can say."""
     return STORIES
+
+
+class ChatServer:
+    """Speaks /v1/chat/completions; `reply(body)` gives the status and the payload."""
+
+    def __init__(self) -> None:
+        self.reply: Callable[[dict[str, Any]], tuple[int, Any]] = lambda body: said("Hm.")
+        self.asked: list[dict[str, Any]] = []
+        self.headers: list[dict[str, str]] = []
+        self.lock = threading.Lock()
+        self.address = ""
+
+
+def said(text: str | None, **fields: Any) -> tuple[int, Any]:
+    """An answer with this text; `fields` are the choice's."""
+    choice = {"message": {"role": "assistant", "content": text}, "finish_reason": "stop", **fields}
+    return 200, {"model": "scribe-2", "choices": [choice]}
+
+
+@pytest.fixture
+def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+    """A real HTTP server on this machine; the key is in OPENAI_API_KEY."""
+    from nami_bench.services import retrying_client
+
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+    monkeypatch.setattr(retrying_client, "_FIRST_WAIT", 0.02)
+    running = ChatServer()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            with running.lock:
+                running.asked.append(body)
+                running.headers.append({**dict(self.headers), "path": self.path})
+            status, payload = running.reply(body)
+            raw = json.dumps(payload).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        running.address = f"http://127.0.0.1:{server.server_port}/v1"
+        yield running
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def answered() -> Callable[..., tuple[int, Any]]:
+    """`said`, for replies of `chat`."""
+    return said

@@ -1,5 +1,6 @@
 """The adapter for CogVLM2 on a tiny model with the interface of its published code, loaded as remote code."""
 
+import json
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -9,11 +10,14 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from click.testing import CliRunner
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from nami_bench import registry
+from nami_bench.cli.app import cli
 from nami_bench.errors import InputError
+from prompts.files import load_prompt_set
 from prompts.writers.cogvlm2 import CogVLM2, CogVLM2Writer, choose
 from prompts.writers.protocol import AnswerState, Sampling, WritingRequest
 
@@ -104,8 +108,24 @@ def test_the_writer_tells_what_the_model_tells(telling_folder: Path, stories: li
     requests = [WritingRequest(image, "0" * 64, "Tell.", Sampling(0.0, 0)) for image in (RED, BLUE)]
     answers = list(writer(telling_folder).write(requests))
     assert [answer.state for answer in answers] == [AnswerState.DONE] * 2
-    assert {answer.text for answer in answers} <= set(stories)
+    assert [answer.text for answer in answers] == [stories[0], stories[2]]
     assert all(answer.finished and answer.details["device"] == "cpu" for answer in answers)
+
+
+def test_the_command_writes_what_the_model_tells_and_drops_what_it_tells_twice(
+    telling_folder: Path, photos: Path, tmp_path: Path, stories: list[str]
+) -> None:
+    words = ["prompts", "write-long", "--images", str(photos), "--writer", "cogvlm2", "--min-words", "10"]
+    words += ["--writer-option", f"model={telling_folder}", "--writer-option", "device=cpu"]
+    words += ["-o", str(tmp_path / "long.jsonl"), "--json"]
+    result = CliRunner().invoke(cli, words, catch_exceptions=False)
+    assert result.exit_code == 0
+    report = json.loads(result.stdout)
+    found = load_prompt_set(tmp_path / "long.jsonl")
+    told = [prompt.text for prompt in found.prompts]
+    assert len(told) > 1 and set(told) <= set(stories)
+    assert report["dropped"] == {"duplicate": 6 - len(told)}
+    assert found.manifest["writer"]["model"] == "telling_cogvlm2"
 
 
 def test_weights_and_code_identify_the_model(cogvlm2_folder: Path, tmp_path: Path) -> None:
@@ -114,7 +134,8 @@ def test_weights_and_code_identify_the_model(cogvlm2_folder: Path, tmp_path: Pat
     assert found["model"] == "tiny_cogvlm2" and found["dtype"] == "float32"
     changed = shutil.copytree(cogvlm2_folder, tmp_path / "tiny_cogvlm2")
     assert writer(changed).describe() == found
-    (changed / "modeling_tiny.py").open("a").write("# another line")
+    code = changed / "modeling_tiny.py"
+    code.write_text(code.read_text() + "# another line")
     assert writer(changed).describe()["sha256"] != found["sha256"]
 
 
@@ -147,7 +168,9 @@ def test_a_model_that_lacks_a_tensor_or_a_package_is_refused(
         writer(tmp_path).describe()
 
 
-def test_what_fails_for_one_image_is_its_reason(telling_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_fails_for_one_image_is_its_reason(
+    telling_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = writer(telling_folder)
     choice = CogVLM2.answer
 
@@ -162,7 +185,12 @@ def test_what_fails_for_one_image_is_its_reason(telling_folder: Path, monkeypatc
     assert good.state is AnswerState.DONE
 
 
-def test_no_other_writer_runs_code_that_comes_with_a_model(cogvlm2_folder: Path) -> None:
-    asked = registry.create("prompt_writers", "transformers", {"model": str(cogvlm2_folder), "device": "cpu"})
+def test_no_other_writer_runs_code_that_comes_with_a_model(
+    cogvlm2_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(cogvlm2_folder, tmp_path / "disguised")
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    asked = registry.create("prompt_writers", "transformers", {"model": str(folder), "device": "cpu"})
     with pytest.raises(InputError, match="cannot be loaded"):
         list(asked.write([WritingRequest(RED, "0" * 64, "", GREEDY)]))
+    assert "custom code" not in capfd.readouterr().out  # it does not ask either

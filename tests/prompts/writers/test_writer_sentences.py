@@ -8,7 +8,11 @@ from prompts.writers.sentences import cut_to_words, split_sentences
 @pytest.mark.parametrize(
     "sentences",
     [
-        ["Mr. and Mrs. J. R. Hale sit at 5 p.m. Eastern time.", "Dr. Wu, e.g., stands.", "The U.S. flag hangs."],
+        [
+            "Mr. and Mrs. J. R. Hale sit at 5 p.m. Eastern time.",
+            "Dr. Wu, e.g., stands.",
+            "The U.S. flag hangs.",
+        ],
         ["The bar is 3.5 m long.", "Version 2.0 costs $1.99.", "It closed in 1990.", "No. 7 is red."],
         ['A sign reads "STOP. GO BACK. NOW." in red.', 'Another says "Open!"', "Behind it is a car."],
         ["A board says 'Keep out. Dogs bite.' twice.", "It's the dogs' own yard.", "Don't enter."],
