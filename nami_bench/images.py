@@ -109,7 +109,7 @@ def hash_file(path: Path) -> str:
 
 def read_recorded(path: Path, sha256: str) -> bytes:
     """The bytes of a file recorded with this hash (hex SHA-256); raises ImageError where they are others."""
-    data = _read_bytes(path)
+    data = read_file(path)
     if hashlib.sha256(data).hexdigest() != sha256:
         raise ImageError(f"{path} is not the file that was recorded")
     return data

@@ -138,7 +138,7 @@ def _human_notes(board: Leaderboard) -> Iterator[str]:
 
 
 _METHODS = {
-    "crossed": "from the crossed random-effects model with Satterthwaite's degrees of freedom",
+    "crossed": "from the crossed random-effects model, t bounds after Cochran and Cox",
     "percentile": "from percentiles of a bootstrap",
     "bca": "from a bias-corrected and accelerated bootstrap",
 }

@@ -58,8 +58,8 @@ def criteria_plot(board: Leaderboard) -> Plot | None:
         return None
     angles = np.linspace(0, 2 * pi, len(columns), endpoint=False)
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 4.2))
-        axes = figure.add_axes((0.17, 0.11, 0.48, 0.76), projection="polar")
+        figure = Figure(figsize=(7.2, 4.2))
+        axes = figure.add_axes((0.16, 0.11, 0.42, 0.76), projection="polar")
         axes.set_theta_zero_location("N")  # type: ignore[attr-defined]
         axes.set_theta_direction(-1)  # type: ignore[attr-defined]
         for number, row in enumerate(rows):
