@@ -30,6 +30,11 @@ _DENSE = 2**24
 _ELO = 400 / np.log(10)
 
 
+def elo_scale(strength: Floats) -> Floats:
+    """Natural-log odds on Elo's scale: 400 points are odds of ten, 1000 the mean."""
+    return np.asarray(1000 + _ELO * strength)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Strengths:
     """Strengths of models with intervals at `level`.
@@ -57,8 +62,8 @@ class Strengths:
 
     @property
     def elo(self) -> Floats:
-        """Strengths on Elo's scale: 400 points are odds of ten, 1000 the mean."""
-        return np.asarray(1000 + _ELO * self.strength)
+        """Strengths on Elo's scale."""
+        return elo_scale(self.strength)
 
     def win_probability(self, first: str, second: str) -> float | None:
         """Chance that `first` is preferred, ties shared out evenly; None where the two cannot be compared."""

@@ -27,6 +27,10 @@ COMMANDS = {
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
     "ratings": ("nami_bench.cli.ratings", "Import and export human ratings."),
     "agreement": ("nami_bench.cli.agreement", "How far annotators agree, and each beside the others."),
+    "strengths": (
+        "nami_bench.cli.strengths",
+        "Models by pairwise comparisons: Bradley-Terry, by criterion.",
+    ),
     "leaderboard": ("nami_bench.cli.leaderboard", "Models by human and automatic scores."),
     "report": ("nami_bench.cli.report", "A study's report: HTML, plots, image grids."),
     "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),

@@ -1,0 +1,135 @@
+"""`nami-bench strengths`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nami_bench.cli.common import json_option, open_bench, print_json, print_table, write_or_print
+
+if TYPE_CHECKING:
+    from evaluation.human.ratings_array import RatingsArray
+    from nami_bench.domain import Comparison
+
+
+@click.command(
+    epilog="Example: nami-bench strengths --study duel --side --csv duel.csv. "
+    "Without a workspace: nami-bench strengths --comparisons comparisons.csv"
+)
+@click.option("--study", metavar="NAME", help="Default: the newest study of pairs.")
+@click.option(
+    "--comparisons",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Take them from a CSV file (see `nami-bench ratings`); needs no workspace.",
+)
+@click.option(
+    "--beside", metavar="STUDY", help="A study of ratings of the same models: how far the two agree."
+)
+@click.option("--side", is_flag=True, help="Estimate how much the left place helps, and take it out.")
+@click.option(
+    "--prior",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    show_default=True,
+    help="So many virtual ties between every two models: also those that never lost get a strength.",
+)
+@click.option(
+    "--level", type=click.FloatRange(0, 1, True, True), default=0.95, show_default=True, help="Of intervals."
+)
+@click.option(
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write one line for each model and criterion.",
+)
+@json_option
+def strengths(
+    study: str | None,
+    file: Path | None,
+    beside: str | None,
+    side: bool,
+    prior: float,
+    level: float,
+    csv_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Models by pairwise comparisons: Bradley-Terry strengths with ties, by criterion.
+
+    Strengths stand on Elo's scale: 1000 is the mean, 400 points are odds of ten to one. Intervals take
+    comparisons of one prompt as one cluster. A model that only won, or only lost, has no finite strength, nor
+    do groups of models that nothing connects: the notes say so.
+    """
+    from nami_bench.leaderboard.strengths import strength_table, strengths_csv
+
+    found = strength_table(
+        _comparisons(study, file),
+        side=side,
+        prior=prior,
+        level=level,
+        ratings=None if beside is None else _ratings(beside),
+    )
+    if csv_file is not None:
+        write_or_print(csv_file, strengths_csv(found))
+    if as_json:
+        print_json(found.to_json())
+        return
+    click.echo(f"Strengths: study {found.study}\n")
+    for criterion in dict.fromkeys(row.criterion for row in found.rows):
+        rows = [
+            (
+                row.model,
+                None if row.elo is None else f"{row.elo:.0f}",
+                None if row.low is None or row.high is None else f"{row.low:.0f} to {row.high:.0f}",
+                row.wins,
+                row.losses,
+                row.ties,
+                row.both_bad,
+            )
+            for row in found.rows
+            if row.criterion == criterion
+        ]
+        interval = f"{100 * level:g}% interval"
+        columns = ("model", "Elo", interval, "won", "lost", "tied", "both bad")
+        print_table(columns, rows, criterion, numeric=("Elo", interval), whole=("model",))
+    click.echo(
+        f"- {found.annotators} annotators made {found.comparisons} comparisons and could not judge "
+        f"{found.withheld}; 'both bad' are among the ties."
+    )
+    for note in found.notes:
+        click.echo(f"- {note}")
+
+
+def _comparisons(study: str | None, file: Path | None) -> "list[Comparison]":
+    from nami_bench.errors import InputError
+
+    if file is not None:
+        from nami_bench.leaderboard.comparisons_file import read_comparisons
+
+        if study is not None:
+            raise InputError("--study and --comparisons contradict each other: give one of them")
+        found = read_comparisons(file)
+        studies = sorted({one.study for one in found})
+        if len(studies) > 1:
+            raise InputError(
+                f"{file} holds {len(studies)} studies ({', '.join(studies)}): give one at a time"
+            )
+        return found
+    with open_bench() as bench:
+        pairs = [one.name for one in bench.store.studies() if one.mode == "pairwise"]
+        if study is None and not pairs:
+            raise InputError("this workspace has no study of pairs: create one, or give --comparisons FILE")
+        name = study or pairs[-1]
+        if bench.store.study(name).mode != "pairwise":
+            raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
+        return bench.store.comparisons(name)
+
+
+def _ratings(study: str) -> "RatingsArray":
+    from evaluation.human.ratings_array import RatingsArray
+    from nami_bench.cli.agreement import ratings_of
+
+    table, criteria = ratings_of(study, None, None)
+    return RatingsArray.from_table(table, criteria)

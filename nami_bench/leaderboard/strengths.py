@@ -1,0 +1,163 @@
+"""What pairwise comparisons say of models: Bradley-Terry strengths, by criterion."""
+
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import exp, isnan
+from typing import Any
+
+import pandas as pd
+
+from evaluation.human.bradley_terry import Strengths, elo_scale, fit_bradley_terry
+from evaluation.human.comparison_table import Comparisons
+from evaluation.human.concordance import concordance
+from evaluation.human.ratings_array import TOTAL, RatingsArray
+from nami_bench.domain import Comparison, Outcome
+from nami_bench.errors import InputError
+from nami_bench.leaderboard.spreadsheet import neutralized
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStrength:
+    """One model by one criterion.
+
+    `elo`, `low`, `high`: strength on Elo's scale with its interval, 1000 the mean and 400 points odds of ten;
+    None where the comparisons give no finite one. `comparisons` = `wins` + `losses` + `ties`, to which
+    `both_bad`, among the ties, belongs.
+    """
+
+    criterion: str
+    model: str
+    elo: float | None
+    low: float | None
+    high: float | None
+    comparisons: int
+    wins: int
+    losses: int
+    ties: int
+    both_bad: int
+
+
+@dataclass(frozen=True, slots=True)
+class StrengthTable:
+    """Strengths by criterion, the strongest first.
+
+    `withheld`: comparisons that an annotator could not judge. `notes`: what must be said about the numbers.
+    """
+
+    study: str
+    level: float
+    rows: tuple[ModelStrength, ...]
+    comparisons: int
+    withheld: int
+    annotators: int
+    notes: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it as JSON values."""
+        return asdict(self)
+
+
+def strength_table(
+    comparisons: Sequence[Comparison],
+    *,
+    side: bool = False,
+    prior: float = 0.0,
+    level: float = 0.95,
+    ratings: RatingsArray | None = None,
+) -> StrengthTable:
+    """Strengths of all models by each criterion that was compared.
+
+    Davidson's model with ties; intervals from the sandwich with prompts as clusters (see
+    `evaluation.human.bradley_terry`). `side` estimates how much the left place helps; `prior` as there.
+    With `ratings` of the same models the notes say how far the two agree.
+
+    Raises InputError where there is nothing to compare, or not between any two models.
+    """
+    judged = [one for one in comparisons if one.outcome is not None]
+    if not judged:
+        raise InputError("there are no comparisons yet: a study of pairs gives them")
+    rows: list[ModelStrength] = []
+    notes: list[str] = []
+    for criterion in dict.fromkeys(one.criterion for one in judged):
+        part = [one for one in judged if one.criterion == criterion]
+        table = Comparisons.from_table(pd.DataFrame(
+            [(one.left, one.right, str(one.outcome), one.prompt_id) for one in part],
+            columns=["left", "right", "outcome", "prompt_id"],
+        ))  # fmt: skip
+        found = fit_bradley_terry(table, side=side, prior=prior, level=level)
+        rows += _rows(criterion, part, found)
+        notes += [f"{criterion}: {note}" for note in _notes(found)]
+        if ratings is not None:
+            notes.append(f"{criterion}: {_agreement(ratings, table, found, criterion)}")
+    return StrengthTable(
+        study=judged[0].study,
+        level=level,
+        rows=tuple(rows),
+        comparisons=len(judged),
+        withheld=len(comparisons) - len(judged),
+        annotators=len({one.annotator for one in judged}),
+        notes=tuple(notes),
+    )
+
+
+def strengths_csv(table: StrengthTable) -> bytes:
+    """One line for each model and criterion: RFC 4180, UTF-8, one header, formulas neutralized."""
+    frame = pd.DataFrame([asdict(row) for row in table.rows])
+    for name in ("criterion", "model"):
+        frame[name] = frame[name].map(neutralized)
+    buffer = io.StringIO()
+    frame.assign(level=table.level, study=neutralized(table.study)).to_csv(
+        buffer, index=False, lineterminator="\r\n"
+    )
+    return buffer.getvalue().encode()
+
+
+def _rows(criterion: str, part: Sequence[Comparison], found: Strengths) -> list[ModelStrength]:
+    tally: dict[str, Counter[str]] = {model: Counter() for model in found.models}
+    for one in part:
+        for model in (one.left, one.right):
+            kind = "ties" if one.winner is None else "wins" if one.winner == model else "losses"
+            tally[model][kind] += 1
+            tally[model]["both_bad"] += one.outcome is Outcome.BOTH_BAD
+    elo, low, high = (elo_scale(x).tolist() for x in (found.strength, found.low, found.high))
+    rows = []
+    for index, model in enumerate(found.models):
+        count = tally[model]
+        estimate = (None,) * 3 if isnan(elo[index]) else (elo[index], low[index], high[index])
+        rows.append(
+            ModelStrength(
+                criterion,
+                model,
+                *estimate,
+                comparisons=count["wins"] + count["losses"] + count["ties"],
+                wins=count["wins"],
+                losses=count["losses"],
+                ties=count["ties"],
+                both_bad=count["both_bad"],
+            )
+        )
+    return sorted(rows, key=lambda row: (row.elo is None, -(row.elo or 0.0), row.model))
+
+
+def _notes(found: Strengths) -> list[str]:
+    notes = list(found.notes)
+    if "left" in found.effects:
+        value, low, high = (100 / (1 + exp(-effect)) for effect in found.effects["left"])
+        notes.append(
+            f"of two equal images the left one wins {value:.1f}% of the decided comparisons "
+            f"({low:.1f}-{high:.1f}%)"
+        )
+    return notes
+
+
+def _agreement(ratings: RatingsArray, table: Comparisons, found: Strengths, criterion: str) -> str:
+    column = criterion if criterion in ratings.columns else TOTAL
+    with_ratings = concordance(ratings, table, found, column)
+    kendall, agreed = with_ratings.kendall, with_ratings.agreed
+    order = "not comparable" if kendall is None else f"Kendall's tau-b {kendall:.2f}"
+    share = "no decided comparison has ratings" if agreed is None else (
+        f"{100 * agreed:.0f}% of {with_ratings.decided} decided comparisons prefer the image rated higher"
+    )  # fmt: skip
+    return f"beside ratings ({column}): {order} over {with_ratings.models} models; {share}"
