@@ -267,6 +267,7 @@ def machine(folder: Path, database_url: str) -> dict[str, Any]:
     return {
         "cpu": cpu[1] if cpu else platform.processor(),
         "cores": len(os.sched_getaffinity(0)),
+        "load_average_before": round(os.getloadavg()[0], 1),
         "fsync_ms": fsync_ms(folder),
         "python": platform.python_version(),
         "database": f"{engine.dialect.name} {version}",
