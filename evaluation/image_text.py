@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -45,25 +45,33 @@ class ImageTextMetric(ABC):
 
     def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
         """Yield one result for each item, in order; raises InputError where the model cannot be loaded."""
-        remaining = iter(items)
-        with ThreadPoolExecutor() as pool:
-            while batch := list(islice(remaining, self._batch_size)):
-                read = list(pool.map(_read, (item.path for item in batch)))
-                pairs = [
-                    (image, item.prompt.text)
-                    for item, image in zip(batch, read, strict=True)
-                    if not isinstance(image, str)
-                ]
-                measured = iter(self._measure(pairs) if pairs else ())
-                for item, image in zip(batch, read, strict=True):
-                    if isinstance(image, str):
-                        yield ScoringResult(item, None, image)
-                    else:
-                        yield _result(item, next(measured))
+        for batch in _read_ahead(items, self._batch_size):
+            pairs = [(image, item.prompt.text) for item, image in batch if not isinstance(image, str)]
+            measured = iter(self._measure(pairs) if pairs else ())
+            for item, image in batch:
+                if isinstance(image, str):
+                    yield ScoringResult(item, None, image)
+                else:
+                    yield _result(item, next(measured))
 
     @abstractmethod
     def _measure(self, pairs: Sequence[Pair]) -> Iterable[Measurement]:
         """One measurement for each of at least one pair, in order."""
+
+
+def _read_ahead(items: Iterable[ScoringItem], size: int) -> Iterator[list[tuple[ScoringItem, Image | str]]]:
+    """Batches with their images; threads read one batch while the last one is in use."""
+    remaining = iter(items)
+    with ThreadPoolExecutor() as pool:
+
+        def begin() -> list[tuple[ScoringItem, Future[Image | str]]]:
+            return [(item, pool.submit(_read, item.path)) for item in islice(remaining, size)]
+
+        reading = begin()
+        while reading:
+            following = begin()
+            yield [(item, future.result()) for item, future in reading]
+            reading = following
 
 
 def _read(path: Path) -> Image | str:

@@ -122,6 +122,8 @@ def _text_config(state: State, vision: State) -> BlipTextConfig:
         num_hidden_layers=_count(state, r"encoder\.layer\.(\d+)\."),
         num_attention_heads=width // _HEAD_WIDTH,
         max_position_embeddings=state["embeddings.position_embeddings.weight"].shape[0],
+        bos_token_id=None,
+        sep_token_id=None,
         is_decoder=True,  # what gives it cross-attention; it is called as an encoder
     )
 

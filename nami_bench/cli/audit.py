@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import Bench, print_json, print_table, write_or_print
+from nami_bench.cli.common import Bench, print_json, print_table, say, write_or_print
 
 if TYPE_CHECKING:
     from evaluation.audit.results import Audit, Estimate, JudgeAudit
@@ -26,6 +26,7 @@ def show_audit(
     from evaluation.audit.audit import THRESHOLD
     from nami_bench.leaderboard.audit import CRITERION, audit_csv, audit_from_store
 
+    say("auditing: prompts are resampled a thousand times, which may take half a minute")
     audit = audit_from_store(
         bench.store,
         study=study,

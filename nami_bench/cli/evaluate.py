@@ -21,6 +21,8 @@ from nami_bench.cli.common import (
 if TYPE_CHECKING:
     from nami_bench.domain import ImageRecord
 
+_REASONS_SHOWN = 5
+
 
 def _metric_names(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> Any:
     """Each metric once, every one of them known, before any work begins."""
@@ -160,8 +162,10 @@ def _evaluate(
     records = bench.store.images(models=models or None, prompt_set=prompts, state=ImageState.DONE)
     if not records:
         raise InputError("there are no images to score: make some with `nami-bench generate`")
-    # All of them first: what is wrong with the last one's options is said before the first one's hours.
+    # All of them first: what is wrong with the last one's options or weights is said before the first begins.
     plugins = [(name, registry.create("metrics", name, options)) for name, options in chosen.items()]
+    for _, metric in plugins:
+        _ = metric.instrument  # finds the weights, or says that there are none
     counts = {}
     while plugins:
         name, metric = plugins.pop(0)  # let go of afterwards, with its weights
@@ -173,7 +177,19 @@ def _evaluate(
                     bench.store, bench.workspace.images_dir, metric, names, prompt_set, advance
                 )
             say(f"{title}: {tally(counts[title])}")
+            if counts[title]["failed"]:
+                _say_reasons(bench, metric, names, prompt_set)
     return counts
+
+
+def _say_reasons(bench: Bench, metric: Any, models: Sequence[str], prompt_set: str) -> None:
+    """The first reasons of images without a value; those of whole sets are in the leaderboard's gaps."""
+    scores = bench.store.scores(metric=metric.name, models=models, prompt_set=prompt_set)
+    failed = [s for s in scores if s.value is None and s.instrument == metric.instrument]
+    for score in failed[:_REASONS_SHOWN]:
+        say(f"  {score.model} {score.prompt_id} {score.sample}: {score.reason}")
+    if len(failed) > _REASONS_SHOWN:
+        say(f"  ... and {len(failed) - _REASONS_SHOWN} more")
 
 
 def _models_by_set(records: Sequence["ImageRecord"]) -> dict[str, list[str]]:

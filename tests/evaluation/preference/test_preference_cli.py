@@ -64,6 +64,7 @@ def test_a_spoiled_image_is_a_stored_failure_and_is_tried_again(
         spoiled.write_bytes(good[: len(good) // 2])
         failed = bench(*command, expect=WorkError)
         assert "3 images could not be scored" in str(failed.exception)
+        assert failed.stderr.count("  camera 00001 1: ") == 3 and "has changed since" in failed.stderr
         for name in METRICS:
             values = [score.value for score in store.scores(metric=name)]
             assert [value is None for value in values] == [False] * 3 + [True] + [False] * 2
@@ -72,10 +73,15 @@ def test_a_spoiled_image_is_a_stored_failure_and_is_tried_again(
         assert all(score.value is not None for score in store.scores())
 
 
-def test_what_the_last_metric_lacks_is_said_before_the_first_begins(bench: Bench, tmp_path: Path) -> None:
+def test_what_the_last_metric_lacks_is_said_before_the_first_begins(
+    bench: Bench, reward_weights: Path, bert_folder: Path, tmp_path: Path
+) -> None:
+    ready = ("-o", f"image-reward.weights={reward_weights}", "-o", f"image-reward.tokenizer={bert_folder}")
     missing = tmp_path / "none.pt"
+    unready = ("evaluate", "image-reward", "hpsv2", "-o", f"hpsv2.weights={missing}", *ready)
+    assert f"cannot read the weights {missing}" in str(bench(*unready, expect=InputError).exception)
+    with Store.open(f"sqlite:///{tmp_path / 'bench' / 'nami.db'}") as store:
+        assert store.scores() == []
     for wrong in (["-o", "hpsv2.wights=x"], ["-o", "hpsv2.version=3"], ["-o", "hpsv2.batch_size=0"]):
         refused = bench("evaluate", "pickscore", "hpsv2", *wrong, expect=InputError)
         assert "hpsv2" in str(refused.exception) and " on " not in refused.stderr
-    lacking = bench("evaluate", "hpsv2", "-o", f"weights={missing}", expect=InputError)
-    assert f"cannot read the weights {missing}" in str(lacking.exception)
