@@ -137,7 +137,7 @@ def _report(output: Path, prompt_set: "PromptSet", asked: int, passed_over: int,
     dropped = {f"dropped ({reason})": count for reason, count in counts["dropped"].items()}
     whole = {"written": counts["written"], **dropped}
     say(f"{output}: {tally({**whole, 'failed': counts['failed'], 'still to ask': counts['remaining']})}")
-    say(f"{asked} answers in this run, SHA-256 {prompt_set.sha256}")
+    say(f"answers in this run: {asked}; SHA-256 of the prompts: {prompt_set.sha256}")
     if as_json:
         identity = {"file": str(output), "sha256": prompt_set.sha256}
         print_json(

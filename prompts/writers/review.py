@@ -60,6 +60,8 @@ def review(answer: str, finished: bool, limits: Limits) -> Draft:
     `finished`: the model ended by itself.
     """
     said = _without_thoughts(answer)
+    if len(said) > _LONGEST:
+        said, finished = said[:_LONGEST], False
     if not _is_readable(said):
         return Draft("", "unreadable")
     paragraph = _paragraph(said)
@@ -83,6 +85,7 @@ def _rejected(body: str, text: str, limits: Limits) -> str | None:
     return "loop" if _is_loop(text) else None
 
 
+_LONGEST = 20_000  # characters that are looked at
 _THOUGHTS = re.compile(r"\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _EMPHASIS = re.compile(r"\*\*|__|`+")
 _QUOTES = {'"': '"', "“": "”", "«": "»", "「": "」"}

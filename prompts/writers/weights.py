@@ -2,13 +2,14 @@
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
+from accelerate import init_empty_weights
 from huggingface_hub import snapshot_download
 from transformers.utils import logging as transformers_logging
 
@@ -65,10 +66,28 @@ def load_network(load: Callable[..., Any], folder: Path, dtype: torch.dtype, **a
     """
     with quiet_transformers(), explained(folder):
         network, report = load(folder, dtype=dtype, output_loading_info=True, **arguments)
-    lost = {str(key) for key in report["missing_keys"]} | {str(key) for key in report["mismatched_keys"]}
+        lost = {str(key) for key in report["missing_keys"]}
+        if arguments.get("trust_remote_code"):
+            lost -= _recompute_buffers(network, lost)
+    lost |= {str(key) for key in report["mismatched_keys"]}
     if lost:
         raise InputError(f"{folder} does not fit this version of transformers: {sorted(lost)[0]}")
     return network.eval().requires_grad_(False)
+
+
+def _recompute_buffers(network: Any, lost: Set[str]) -> set[str]:
+    """Give the buffers that no file holds the values that the network's own code computes; their names.
+
+    transformers 5 builds networks without memory and fills such buffers only for its own models: in those
+    that bring their code they would hold whatever lay in memory.
+    """
+    with init_empty_weights(include_buffers=False):
+        fresh = type(network)(network.config)
+    loaded = network.state_dict().keys() - lost
+    computed = {name: buffer for name, buffer in fresh.named_buffers() if name not in loaded}
+    for name, buffer in computed.items():
+        network.get_buffer(name).copy_(buffer)
+    return set(computed)
 
 
 @contextmanager

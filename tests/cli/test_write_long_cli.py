@@ -129,7 +129,7 @@ def test_a_second_run_asks_nobody_and_changes_nothing(server: Server, here: Path
     assert sorted(files) == ["long.answers.jsonl", "long.jsonl", "long.manifest.json"]
     server.broken = True
     result = write(server)
-    assert "4 written" in result.stderr and "0 answers in this run" in result.stderr
+    assert "4 written" in result.stderr and "answers in this run: 0" in result.stderr
     assert {path.name: path.read_bytes() for path in here.glob("long.*")} == files
     assert len(server.asked) == 4
 

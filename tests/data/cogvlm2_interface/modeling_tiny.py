@@ -50,6 +50,7 @@ class Layer(nn.Module):
         self.dense = Experts(size, size)
         frequencies = 100.0 ** -torch.linspace(0, 1, size // self.heads // 2)
         self.register_buffer("inv_freq", frequencies)
+        self.register_buffer("signs", torch.tensor([-1.0, 1.0]), persistent=False)
 
     def forward(self, hidden, is_vision, positions, past):
         batch, length, size = hidden.shape
@@ -68,7 +69,8 @@ class Layer(nn.Module):
         angles = positions[:, None, :, None] * self.inv_freq
         first, second = x.chunk(2, dim=-1)
         cos, sin = angles.cos(), angles.sin()
-        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
+        turned = (first * cos + self.signs[0] * second * sin, second * cos + self.signs[1] * first * sin)
+        return torch.cat(turned, dim=-1)
 
 
 class TinyForCausalLM(PreTrainedModel):

@@ -74,6 +74,20 @@ def test_loaded_weights_are_those_of_the_file_whatever_the_code_initialises(
     assert all(torch.equal(saved[name], here[name]) for name in saved)
 
 
+def test_buffers_that_no_file_holds_are_computed_and_not_left_to_chance(
+    cogvlm2_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(cogvlm2_folder, tmp_path / "without_buffers")
+    tensors = load_file(folder / "model.safetensors")
+    kept = {name: tensor for name, tensor in tensors.items() if not name.endswith("inv_freq")}
+    assert len(kept) == len(tensors) - 2
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    network = writer(folder)._model.network
+    for at, layer in enumerate(network.layers):
+        assert torch.equal(layer.inv_freq, tensors[f"layers.{at}.inv_freq"])
+        assert layer.signs.tolist() == [-1.0, 1.0]
+
+
 def test_an_end_token_ends_the_answer_and_is_no_part_of_it(loaded: CogVLM2) -> None:
     tokens, _ = loaded.answer(RED, "", GREEDY)
     end = tokens[4]

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -248,7 +247,7 @@ def test_instructions(tmp_path: Path) -> None:
 
 
 KILLED = """
-import sys, time
+import os, signal, sys, threading, time
 from pathlib import Path
 from prompts.writers.folder import read_folder
 from prompts.writers.instruction import LONG_PROMPT
@@ -269,9 +268,11 @@ class Slow:
             words = " ".join(f"{n}of{number}" for n in range(8))
             yield Answer(request, text=f"Things {words}." if good else "No end")
 
-root = Path(sys.argv[1])
+root, lifetime = Path(sys.argv[1]), float(sys.argv[2])
 question = Question(LONG_PROMPT)
-print("ready", flush=True)
+killer = threading.Timer(lifetime, os.kill, (os.getpid(), signal.SIGKILL))
+killer.daemon = True
+killer.start()
 with Journal(root / "out.answers.jsonl", question.to_json(Slow())) as journal:
     run = LongPromptRun("out", read_folder(root / "photos").images, Slow(), question, journal, Limits(1), 3)
     run.ask()
@@ -285,15 +286,13 @@ def test_a_kill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> N
     for number in range(50):
         Image.new("RGB", (4, 4), (number, 0, 0)).save(tmp_path / "photos" / f"{number:02d}.png")
     draw = random.Random(7)
-    for kills in range(40):
-        command = [sys.executable, "-c", KILLED, str(tmp_path)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
-        time.sleep(draw.uniform(0, 0.2))
-        if kills < 8:
-            process.send_signal(signal.SIGKILL)
-        if process.communicate(timeout=60)[0] == "finished\n":
+    for kills in range(9):
+        lifetime = draw.uniform(0, 0.12) if kills < 8 else 600
+        command = [sys.executable, "-c", KILLED, str(tmp_path), str(lifetime)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode == 0:
             break
+        assert done.returncode == -signal.SIGKILL, done.stderr
     lines = (tmp_path / "out.answers.jsonl").read_bytes().splitlines()[1:]
     asked = Counter((row["image"], row["number"]) for row in map(json.loads, lines))
     assert kills >= 2 and len(asked) == 60 and set(asked.values()) == {1}
