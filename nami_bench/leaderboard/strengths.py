@@ -125,12 +125,14 @@ def _rows(criterion: str, part: Sequence[Comparison], found: Strengths) -> list[
     rows = []
     for index, model in enumerate(found.models):
         count = tally[model]
-        estimate = (None,) * 3 if isnan(elo[index]) else (elo[index], low[index], high[index])
+        known = not isnan(elo[index])
         rows.append(
             ModelStrength(
                 criterion,
                 model,
-                *estimate,
+                elo=elo[index] if known else None,
+                low=low[index] if known else None,
+                high=high[index] if known else None,
                 comparisons=count["wins"] + count["losses"] + count["ties"],
                 wins=count["wins"],
                 losses=count["losses"],
