@@ -89,15 +89,25 @@ def _run_postgresql(programs: Path, folder: Path, user: str | None) -> Iterator[
     settings = {"listen_addresses": "", "unix_socket_directories": str(folder), "fsync": "off"}
     options = [f"-c{name}={value}" for name, value in settings.items()]
     with log.open("wb") as output:
+        # Ends when its standard input does: also where the tests are killed.
+        command = [
+            "sh",
+            "-c",
+            '"$@" & read _; kill -INT $!; wait',
+            "sh",
+            programs / "postgres",
+            "-D",
+            data,
+            *options,
+        ]
         server = subprocess.Popen(
-            [programs / "postgres", "-D", data, *options], stderr=output, stdout=output, user=user, cwd=folder
+            command, stdin=subprocess.PIPE, stderr=output, stdout=output, user=user, cwd=folder
         )
     try:
         _wait_until_ready(server, programs, folder, log)
         yield folder
     finally:
-        server.send_signal(signal.SIGINT)  # ends without waiting for connections
-        server.wait(timeout=30)
+        server.communicate(timeout=30)
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], programs: Path, folder: Path, log: Path) -> None:
