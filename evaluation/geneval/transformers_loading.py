@@ -68,7 +68,8 @@ def detector_files(model: str, revision: str | None = None) -> DetectorFiles:
     if weights is None or not (folder / "config.json").is_file():
         raise InputError(f"{folder} holds no detection model: it needs config.json and model.safetensors")
     try:
-        config = AutoConfig.from_pretrained(folder)
+        # Said, for transformers would ask on the terminal whether to run a model's own code.
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}/config.json is not readable: {error}") from error
     return DetectorFiles(folder, config, Path(model).expanduser().resolve().name, short_sha256(weights))

@@ -73,8 +73,9 @@ class _Judge:
         """Raises InputError where the model cannot be loaded, or is none that can be asked."""
         try:
             load_processor: Any = AutoProcessor.from_pretrained  # untyped
-            self.processor = load_processor(files.folder)
-            config = AutoConfig.from_pretrained(files.folder)
+            # Said, for transformers would ask on the terminal whether to run a model's own code.
+            self.processor = load_processor(files.folder, trust_remote_code=False)
+            config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise InputError(f"{files.folder} cannot be asked: {one_line(str(error), 200)}") from error
         if config.is_encoder_decoder or getattr(self.processor, "chat_template", None) is None:

@@ -116,7 +116,7 @@ def test_a_file_that_is_no_image_is_a_failure_and_the_rest_goes_on(tmp_path):
 
 def test_a_folder_named_like_an_image_is_a_failure(tmp_path):
     (tmp_path / "00007.png").mkdir()
-    assert "cannot read" in reason(tmp_path)
+    assert "is no file" in reason(tmp_path)
 
 
 @pytest.mark.parametrize("link", ["00007.png", "00007/samples/0000.png", "00007/samples", "00007"])

@@ -10,36 +10,22 @@ RUN/pipeline/      the finished model with averaged weights, for the generator `
 """
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
-from diffusers.training_utils import EMAModel
-from torch.utils.data import DataLoader, Dataset
 
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.training.bridge_training import train_bridge
-from generators.nami.training.checkpoints import checkpoint_path, checkpoint_steps, write_checkpoint
 from generators.nami.training.conditioning import Encoder
 from generators.nami.training.config import TrainConfig
-from generators.nami.training.data import ImageBatch, TrainingData, open_data
-from generators.nami.training.model import (
-    NamiTrainingModel,
-    StepInputs,
-    stage_means,
-    weighted_loss,
-)
-from generators.nami.training.shares import StageWeights, shares_at, stage_counts
+from generators.nami.training.data import TrainingData, open_data
 from generators.nami.training.tiny import new_pipeline
-from generators.nami.training.validation import VALIDATION_SIGMAS, draw_samples, validation_losses
-from generators.nami.training.windows import logit_normal_sigma
-from nami_bench.errors import InputError, StorageError, WorkError
+from generators.nami.training.trainer import Trainer
+from nami_bench.errors import InputError, StorageError
 
-LOG_EVERY = 50
 Say = Callable[[str], object]
 
 
@@ -54,15 +40,15 @@ class TrainingRun:
             mixed_precision=train.mixed_precision,
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused)],
         )
-        self._is_main = self.accelerator.is_main_process
+        self.is_main = self.accelerator.is_main_process
         self._claim_folder()
         self.pipeline = self._load_pipeline()
         config.check_stages(self.pipeline.num_stages)
         multiple = self.pipeline.vae_scale_factor * self.pipeline.transformer.shape.size_multiple
         self.data = open_data(config.data, multiple, train.seed)
-        self._validation = self._open_validation(multiple)
+        self.validation = self._open_validation(multiple)
         trained_text = config.model.pipeline is None
-        self._encoder = Encoder(
+        self.encoder = Encoder(
             self.pipeline,
             trained_text=trained_text,
             cache=config.data.cache,
@@ -76,7 +62,7 @@ class TrainingRun:
         Raises WorkError where the loss is no longer finite or explodes; the batch's ids are saved then.
         """
         self.prepare_bridge()
-        trainer = _Trainer(self)
+        trainer = Trainer(self)
         start = trainer.restore()
         if start:
             self._say(f"going on from step {start}")
@@ -99,13 +85,13 @@ class TrainingRun:
                 ) from error
         elif bridge.transitions and any(True for _ in bridge.parameters()):
             self._pretrain(bridge, on_step)
-        if self._is_main:
+        if self.is_main:
             bridge.save_pretrained(kept)
         bridge.requires_grad_(False).to(self.accelerator.device)
 
     def log(self, **record: Any) -> None:
         """One line in the run's log."""
-        if self._is_main:
+        if self.is_main:
             with (self.folder / "log.jsonl").open("a", encoding="utf-8") as stream:
                 stream.write(json.dumps(record) + "\n")
 
@@ -117,7 +103,7 @@ class TrainingRun:
         fit = train_bridge(
             bridge,
             # Far from the numbers that training takes its batches from.
-            lambda n: self._encoder.latents(self.data.batch(10**9 + n, section.batch_size), device),
+            lambda n: self.encoder.latents(self.data.batch(10**9 + n, section.batch_size), device),
             self.pipeline.scheduler.config.stage_range,
             section.steps,
             section.learning_rate,
@@ -132,7 +118,7 @@ class TrainingRun:
         try:
             if path.is_file():
                 _check_same(json.loads(path.read_text(encoding="utf-8")), description, self.folder)
-            elif self._is_main:
+            elif self.is_main:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 path.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
@@ -177,289 +163,3 @@ def _check_same(old: Any, new: Any, folder: Path, where: str = "") -> None:
             f"{folder} holds a run with {where} = {old!r}, not {new!r}: name another folder, or put the "
             "configuration back to go on"
         )
-
-
-class _StepBatches(Dataset[ImageBatch]):
-    """Batch by step, so that a loader that looks ahead changes nothing."""
-
-    def __init__(self, data: TrainingData, batch_size: int, process: int, processes: int) -> None:
-        self._data, self._count = data, batch_size
-        self._process, self._processes = process, processes
-
-    def __getitem__(self, step: int) -> ImageBatch:
-        return self._data.batch(step * self._processes + self._process, self._count)
-
-
-class _Trainer:
-    """Model, optimiser and averages of a run, and the loop over its steps."""
-
-    def __init__(self, run: TrainingRun) -> None:
-        self.run, self.train = run, run.config.train
-        pipeline, accelerator = run.pipeline, run.accelerator
-        self.stages = pipeline.num_stages
-        trained_text = run.config.model.pipeline is None
-        if self.train.gradient_checkpointing:
-            pipeline.transformer.enable_gradient_checkpointing()
-        model = NamiTrainingModel(
-            pipeline.transformer.train(),
-            pipeline.bridge,
-            pipeline.scheduler.config.stage_range,
-            pipeline.scheduler.windows,
-            pipeline.text_encoder.train() if trained_text else None,
-            pipeline.text_encoder_2.train() if trained_text else None,
-        )
-        optimizer = torch.optim.AdamW(
-            model.parameters(),
-            lr=self.train.learning_rate,
-            betas=self.train.betas,
-            weight_decay=self.train.weight_decay,
-        )
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
-        self.model, self.optimizer, self.schedule = accelerator.prepare(model, optimizer, schedule)
-        self.ema = EMAModel(self.model.parameters(), decay=self.train.ema_decay, use_ema_warmup=True)
-        self.ema.to(accelerator.device)
-        self.weights = StageWeights(self.stages, self.train.stage_weight_power)
-        self.average = _MovingAverage()
-        accelerator.register_for_checkpointing(self.ema, _State(self.weights), _State(self.average))
-
-    def restore(self) -> int:
-        """Load the newest checkpoint; the step it was written after, 0 where there is none."""
-        folder = self.run.folder / "checkpoints"
-        steps = checkpoint_steps(folder)
-        if not steps:
-            return 0
-        self.run.accelerator.load_state(str(checkpoint_path(folder, steps[-1])))
-        return steps[-1]
-
-    def loop(self, start: int, advance: Callable[[int], object]) -> None:
-        clock = _Clock()
-        for step, batch in zip(range(start, self.train.steps), self._batches(start), strict=True):
-            loss, by_stage, norm = self._step(step, batch)
-            clock.add(len(batch.captions) * self.run.accelerator.num_processes)
-            done = step + 1
-            if batch.broken:
-                self.run.log(event="broken images", step=done, names=batch.broken)
-            if done % LOG_EVERY == 0 or done == self.train.steps:
-                self._log_step(done, loss, by_stage, norm, clock.rate())
-            advance(1)
-            if done % self.train.validate_every == 0 or done == self.train.steps:
-                self._validate(done)
-            if self.train.sample_prompts and done % self.train.sample_every == 0:
-                self._sample(done)
-            if done % self.train.save_every == 0 or done == self.train.steps:
-                self._save(done)
-
-    def finish(self) -> Path:
-        """Write the pipeline with averaged weights."""
-        target = self.run.folder / "pipeline"
-        with self._averaged():
-            if self.run._is_main:
-                self.run.pipeline.save_pretrained(target)
-        self.run.accelerator.wait_for_everyone()
-        return target
-
-    def _step(self, step: int, batch: ImageBatch) -> tuple[float, list[float | None], float]:
-        accelerator = self.run.accelerator
-        process = accelerator.process_index
-        source = torch.Generator().manual_seed(_seed(self.train.seed, step, process))
-        inputs = self._inputs(step, batch, source)
-        losses = self.model(inputs, source)
-        means = stage_means(losses, inputs.counts)
-        loss = weighted_loss(losses, inputs.counts, self.weights.weights())
-        value = float(accelerator.reduce(loss.detach(), "mean"))
-        by_stage = [
-            None if mean is None else float(accelerator.reduce(mean.detach(), "mean")) for mean in means
-        ]
-        self._check(step, value, batch)
-        accelerator.backward(loss)
-        norm = float(accelerator.clip_grad_norm_(self.model.parameters(), self.train.gradient_clip))
-        self.optimizer.step()
-        self.schedule.step()
-        self.optimizer.zero_grad()
-        self.ema.step(self.model.parameters())
-        self.weights.update(by_stage)
-        return value, by_stage, norm
-
-    def _inputs(self, step: int, batch: ImageBatch, source: torch.Generator) -> StepInputs:
-        """Everything random of a step, from its own generator."""
-        device = self.run.accelerator.device
-        latents = self.run._encoder.latents(batch, device)
-        dropped = torch.rand(len(batch.captions), generator=source) < self.train.guidance_dropout
-        captions = ["" if drop else text for text, drop in zip(batch.captions, dropped, strict=True)]
-        sigma = logit_normal_sigma(len(captions), self.train.time_mean, self.train.time_std, source, device)
-        shares = shares_at(self.train.shares, step / max(1, self.train.steps - 1))
-        return StepInputs(
-            latents,
-            torch.randn(latents.shape, generator=source).to(device),
-            sigma,
-            stage_counts(shares, len(captions)),
-            self.run._encoder.text(captions, device),
-        )
-
-    def _check(self, step: int, loss: float, batch: ImageBatch) -> None:
-        """Stop before a broken step reaches the weights."""
-        limit = self.train.explode_factor * self.average.value
-        bad = not loss < float("inf") or (self.average.steps >= 100 and loss > limit)
-        if not bad:
-            self.average.add(loss)
-            return
-        path = self.run.folder / f"failed-step-{step + 1:08d}.json"
-        record = {"step": step + 1, "loss": str(loss), "average": self.average.value, "images": batch.names}
-        path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        raise WorkError(
-            f"training stopped in step {step + 1}: its loss is {loss:g}, the average {self.average.value:g}; "
-            f"the batch's images are listed in {path}; run again to go on from the last checkpoint"
-        )
-
-    def _batches(self, start: int) -> Iterator[ImageBatch]:
-        accelerator = self.run.accelerator
-        data = _StepBatches(
-            self.run.data, self.train.batch_size, accelerator.process_index, accelerator.num_processes
-        )
-        workers = self.run.config.data.workers
-        return iter(
-            DataLoader(
-                data,
-                sampler=range(start, self.train.steps),
-                batch_size=None,
-                num_workers=workers,
-                multiprocessing_context="spawn" if workers else None,
-            )
-        )
-
-    def _rate(self, step: int) -> float:
-        """Warm-up, then a straight line to the final learning rate."""
-        train = self.train
-        warm = min(1.0, (step + 1) / max(1, train.warmup_steps))
-        end = train.final_learning_rate / train.learning_rate
-        return warm * (1.0 + (end - 1.0) * min(1.0, step / max(1, train.steps)))
-
-    def _log_step(
-        self, step: int, loss: float, by_stage: list[float | None], norm: float, rate: float
-    ) -> None:
-        accelerator = self.run.accelerator
-        record: dict[str, Any] = {
-            "step": step,
-            "loss": loss,
-            "loss_by_stage": by_stage,
-            "stage_weights": self.weights.weights(),
-            "gradient_norm": norm,
-            "learning_rate": self.schedule.get_last_lr()[0],
-            "images_per_second": rate,
-        }
-        if accelerator.device.type == "cuda":
-            record["peak_memory_bytes"] = torch.cuda.max_memory_allocated()
-        self.run.log(**record)
-        self._board(step, record)
-
-    def _board(self, step: int, record: dict[str, Any]) -> None:
-        if not self.run._is_main:
-            return
-        from torch.utils.tensorboard import SummaryWriter
-
-        with SummaryWriter(str(self.run.folder / "tensorboard")) as writer:
-            for name, value in record.items():
-                values = list(value) if isinstance(value, (list, tuple)) else [value]
-                for index, number in enumerate(values):
-                    if isinstance(number, float):
-                        tag = name if len(values) == 1 else f"{name}/{index}"
-                        writer.add_scalar(tag, number, step)
-
-    def _validate(self, step: int) -> None:
-        if self.run._validation is None or not self.run._is_main:
-            return
-        model = self.run.accelerator.unwrap_model(self.model)
-        with self._averaged():
-            losses = validation_losses(
-                model,
-                self.run._validation,
-                self.run._encoder,
-                self.train.validation_images,
-                self.stages,
-                self.run.accelerator.device,
-            )
-        self.run.log(event="validation", step=step, sigmas=VALIDATION_SIGMAS, loss=losses)
-        self._board(step, {f"validation/stage-{k}": sum(row) / len(row) for k, row in enumerate(losses)})
-
-    def _sample(self, step: int) -> None:
-        if not self.run._is_main:
-            return
-        with self._averaged():
-            path = self.run.folder / "samples" / f"step-{step:08d}.png"
-            draw_samples(self.run.pipeline, self.train.sample_prompts, path)
-
-    def _save(self, step: int) -> None:
-        accelerator = self.run.accelerator
-        write_checkpoint(
-            self.run.folder / "checkpoints",
-            step,
-            self.train.keep,
-            lambda path: accelerator.save_state(str(path)),
-            self.run._is_main,
-            accelerator.wait_for_everyone,
-        )
-
-    def _averaged(self) -> "_Averaged":
-        return _Averaged(self)
-
-
-class _Averaged:
-    """The averaged weights in place of the trained ones, for as long as the context lasts."""
-
-    def __init__(self, trainer: _Trainer) -> None:
-        self._trainer = trainer
-
-    def __enter__(self) -> None:
-        parameters = list(self._trainer.model.parameters())
-        self._trainer.ema.store(parameters)
-        self._trainer.ema.copy_to(parameters)
-        self._trainer.model.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self._trainer.ema.restore(list(self._trainer.model.parameters()))
-        self._trainer.model.train()
-
-
-class _MovingAverage:
-    """Of the loss, to tell an explosion from noise."""
-
-    def __init__(self) -> None:
-        self.value, self.steps = 0.0, 0
-
-    def add(self, loss: float) -> None:
-        self.steps += 1
-        self.value += (loss - self.value) / min(self.steps, 100)
-
-
-class _State:
-    """Lets accelerate keep a plain object's attributes in its checkpoints."""
-
-    def __init__(self, target: Any) -> None:
-        self._target = target
-
-    def state_dict(self) -> dict[str, Any]:
-        return dict(vars(self._target))
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        vars(self._target).update(state)
-
-
-class _Clock:
-    """Images a second since it was last asked."""
-
-    def __init__(self) -> None:
-        self._images, self._since = 0, time.perf_counter()
-
-    def add(self, images: int) -> None:
-        self._images += images
-
-    def rate(self) -> float:
-        now = time.perf_counter()
-        rate = self._images / (now - self._since)
-        self._images, self._since = 0, now
-        return rate
-
-
-def _seed(seed: int, step: int, process: int) -> int:
-    """A different random stream for each step of each process."""
-    return (seed * 1_000_003 + step) * 4_099 + process

@@ -187,7 +187,7 @@ from test_geneval_engine import Brightness, metric
 from evaluation.geneval.folder_run import score_folder
 class Slow(Brightness):
     def detect(self, images):
-        import time; time.sleep(0.01)
+        import time; time.sleep(0.05)
         return super().detect(images)
 print("ready", flush=True)
 score_folder(Path(sys.argv[1]), metric(Slow(), batch_size=2, workers=1), Path(sys.argv[2]))
@@ -204,7 +204,7 @@ def test_kills_at_random_moments_lose_and_double_nothing(root, tmp_path):
             arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:
             assert process.stdout.readline() == "ready\n"
-            time.sleep(moments.uniform(0.3, 0.6))
+            time.sleep(moments.uniform(0.3, 1.0))
             process.send_signal(end)
         kills += process.returncode != 0
         left = output.read_bytes() if output.exists() else b""

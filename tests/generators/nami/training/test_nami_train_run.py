@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from generators.nami.generator import NamiGenerator
-from generators.nami.training import run as run_module
+from generators.nami.training import trainer as trainer_module
 from generators.nami.training.checkpoints import checkpoint_path, checkpoint_steps, write_checkpoint
 from generators.nami.training.run import TrainingRun
 from nami_bench.errors import InputError, StorageError, WorkError
@@ -85,7 +85,7 @@ def test_loss_falls_when_one_batch_is_seen_again_and_again(
         ),
         tmp_path / "run",
     )  # fmt: skip
-    monkeypatch.setattr(run_module, "LOG_EVERY", 1)
+    monkeypatch.setattr(trainer_module, "LOG_EVERY", 1)
     fixed = run.data.batch(0, 12)
     monkeypatch.setattr(run.data, "batch", lambda number, count: fixed)
     run.train()

@@ -1,8 +1,8 @@
 """Speed, memory, accuracy and coverage of the statistics, beside what a user would otherwise pick.
 
     python -m venv .venv-statistics
-    .venv-statistics/bin/pip install -e . -r benchmarks/statistics-requirements.txt
-    .venv-statistics/bin/python benchmarks/statistics.py -o docs/results/statistics
+    .venv-statistics/bin/pip install -e . -r benchmarks/ratings-statistics-requirements.txt
+    .venv-statistics/bin/python benchmarks/ratings_statistics.py -o docs/results/statistics
 
 Every part runs in a process of its own, so that its memory is its own too, on the same data for all sides;
 times are the best of several runs after one that warms up (compilation in JAX). JAX is why the
@@ -23,12 +23,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if sys.path[0] == str(ROOT / "benchmarks"):
-    sys.path[0] = str(ROOT)  # else this file would stand for Python's own `statistics`
+import numpy as np
+import pandas as pd
 
-import numpy as np  # noqa: E402
-import pandas as pd  # noqa: E402
+ROOT = Path(__file__).resolve().parents[1]
 
 PACKAGES = (
     "numpy", "scipy", "pandas", "pyarrow", "krippendorff", "evalica", "arena-rank", "jax", "pingouin",
