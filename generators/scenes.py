@@ -7,7 +7,7 @@ nothing, so scenes can also serve as a captioned data set.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,12 @@ _ALONG_AT_LEAST = 0.6
 _ACROSS_AT_MOST = 0.4
 _CANDIDATES = 64
 _ATTEMPTS = 400
+
+Layout = Literal["free", "grid"]
+# The grid's cells, as centres (x, y); objects keep their gap at the largest size and jitter.
+_CELLS = np.array([(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)])
+_CELL_SIZES = (0.32, 0.38)
+_CELL_JITTER = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +59,20 @@ class Scene:
     planted_error: str | None = None
 
 
-def plan_scene(clauses: Mapping[str, Any], rng: np.random.Generator, *, error: bool = False) -> Scene:
+def plan_scene(
+    clauses: Mapping[str, Any], rng: np.random.Generator, *, error: bool = False, layout: Layout = "free"
+) -> Scene:
     """Place the objects that GenEval's `clauses` (tag, include, exclude) ask for, and no others.
 
-    With `error` the scene violates them in the way of their task (see `plant_error`). The same
+    With `error` the scene violates them in the way of their task (see `plant_error`). Layout "free" puts
+    objects of many sizes anywhere; "grid" puts up to four of much the same size near the middle of a
+    quarter each, which a small model learns from far fewer pictures. The same
     clauses and generator state give the same scene. Raises InputError for clauses that cannot be drawn.
     """
     parsed = parse_clauses(clauses)
     groups, planted = plant_error(parsed, rng) if error else (parsed.groups, None)
-    return Scene(tuple(_place(_colored(groups, rng), rng)), planted)
+    place = _place_on_grid if layout == "grid" else _place
+    return Scene(tuple(place(_colored(groups, rng), rng)), planted)
 
 
 def render(scene: Scene, size: int) -> Image.Image:
@@ -94,6 +105,31 @@ def _place(groups: Sequence[Group], rng: np.random.Generator) -> list[PlacedShap
         if placed is not None:
             return placed
     raise InputError("the shapes renderer found no room for what the prompt asks for")
+
+
+def _place_on_grid(groups: Sequence[Group], rng: np.random.Generator) -> list[PlacedShape]:
+    """Draw lots for the quarters until the groups' relations hold."""
+    owners = [group for group in groups for _ in range(group.count)]
+    if len(owners) > len(_CELLS):
+        raise InputError(f"layout 'grid' has room for {len(_CELLS)} objects, the prompt asks for {len(owners)}")
+    numbers = np.repeat(np.arange(len(groups)), [group.count for group in groups])
+    for _ in range(_ATTEMPTS):
+        cells = _CELLS[rng.permutation(len(_CELLS))[: len(owners)]]
+        boxes = np.hstack([cells, np.full((len(owners), 2), _CELL_SIZES[1])])
+        if all(
+            _related(boxes[numbers == index], boxes[numbers == group.target], group.relation).all()
+            for index, group in enumerate(groups)
+            if group.relation
+        ):
+            break
+    else:
+        raise InputError("layout 'grid' has no place for what the prompt asks for")
+    centers = cells + rng.uniform(-_CELL_JITTER, _CELL_JITTER, size=cells.shape)
+    sizes = rng.uniform(*_CELL_SIZES, size=len(owners))
+    return [
+        PlacedShape(group.shape, str(group.color), float(x), float(y), float(size))
+        for group, (x, y), size in zip(owners, centers, sizes, strict=True)
+    ]
 
 
 def _try_to_place(

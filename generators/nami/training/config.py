@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from generators.nami.config import NamiConfig
+from generators.scenes import Layout
 from nami_bench.config import validated
 from nami_bench.errors import InputError
 
@@ -68,7 +69,7 @@ class BridgeSection:
 class DataSection:
     """`[data]`: where images and captions come from.
 
-    `kind`: "shapes" (the procedural world, drawn as needed), "folder" (an image beside a .txt or .json of
+    `kind`: "shapes" (the procedural world, drawn as needed in `layout` "free" or "grid"), "folder" (an image beside a .txt or .json of
     the same name, or metadata.jsonl / metadata.csv with file_name and a caption), or "webdataset" (.tar
     shards). `size` is the last stage's side in pixels; with `buckets` above 1, images are cropped to that
     many aspect ratios of about the same area. `cache`: a folder for latents and text embeddings of frozen
@@ -77,6 +78,7 @@ class DataSection:
 
     kind: Literal["shapes", "folder", "webdataset"] = "shapes"
     path: Path | None = None
+    layout: Layout = "free"
     caption_key: str = "text"
     size: int = 64
     buckets: int = 1
@@ -113,6 +115,7 @@ class TrainSection:
     stage_weight_power: float = 1.0
     time_mean: float = 0.0
     time_std: float = 1.0
+    start_noise: float = 0.0
     guidance_dropout: float = 0.1
     ema_decay: float = 0.9999
     mixed_precision: Literal["no", "bf16", "fp16"] = "no"

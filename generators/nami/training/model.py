@@ -61,6 +61,7 @@ class NamiTrainingModel(nn.Module):
         windows: Sequence[StageWindow],
         text_encoder: nn.Module | None = None,
         text_encoder_2: nn.Module | None = None,
+        start_noise: float = 0.0,
     ) -> None:
         """`bridge` is used and never trained; text encoders are given only to be trained along."""
         super().__init__()
@@ -71,6 +72,7 @@ class NamiTrainingModel(nn.Module):
         self._bridge = (bridge,)
         self._edges = tuple(edges)
         self._windows = tuple(windows)
+        self._start_noise = start_noise
 
     def forward(self, inputs: StepInputs, generator: torch.Generator | None = None) -> Tensor:
         """Mean squared error of each image's velocity: (batch,), float32, in the batch's order."""
@@ -84,7 +86,13 @@ class NamiTrainingModel(nn.Module):
             part = slice(first, first + count)
             first += count
             ends = window_ends(
-                inputs.latents[part], inputs.noise[part], stage, self._edges, self._bridge[0], generator
+                inputs.latents[part],
+                inputs.noise[part],
+                stage,
+                self._edges,
+                self._bridge[0],
+                generator,
+                self._start_noise,
             )
             point = point_in_window(*ends, stage, inputs.sigma[part])
             conditioning = TextConditioning(

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from generators.scenes import plan_scene, render
+from generators.scenes import Layout, plan_scene, render
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS, GENEVAL_TASKS
 from nami_bench.shapes import SHAPES
 
@@ -74,9 +74,12 @@ def draw_captions(rng: np.random.Generator, count: int, split: Split) -> list[Ca
     return [pool[int(rng.integers(len(pool)))] for task in tasks for pool in [captions(str(task), split)]]
 
 
-def draw_images(chosen: Sequence[Caption], rng: np.random.Generator, size: int) -> NDArray[np.uint8]:
+def draw_images(
+    chosen: Sequence[Caption], rng: np.random.Generator, size: int, layout: Layout = "free"
+) -> NDArray[np.uint8]:
     """A picture of each caption: (captions, size, size, 3)."""
-    return np.stack([np.asarray(render(plan_scene(caption.clauses, rng), size)) for caption in chosen])
+    scenes = (plan_scene(caption.clauses, rng, layout=layout) for caption in chosen)
+    return np.stack([np.asarray(render(scene, size)) for scene in scenes])
 
 
 def held_out_prompts(per_task: int, seed: int = 0) -> list[dict[str, Any]]:

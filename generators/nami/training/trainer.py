@@ -52,6 +52,7 @@ class Trainer:
             pipeline.scheduler.windows,
             pipeline.text_encoder.train() if trained_text else None,
             pipeline.text_encoder_2.train() if trained_text else None,
+            self.train.start_noise,
         )
         optimizer = torch.optim.AdamW(
             model.parameters(),

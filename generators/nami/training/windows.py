@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generators.nami.bridge import Bridge
+from generators.nami.bridge import Bridge, upsample
 from generators.nami.latents import shrink_noise
 
 
@@ -48,11 +48,13 @@ def window_ends(
     edges: Sequence[float],
     bridge: Bridge,
     generator: torch.Generator | None = None,
+    start_noise: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """(x_s, x_e) of window `stage`; `edges` are t_0 = 0, ..., t_K = 1.
 
     `latents` and `noise` are (batch, channels, height, width) at the full resolution. `generator` feeds
-    bridges that draw noise. No gradient flows into the bridge, which is trained before.
+    bridges that draw noise, and `start_noise`, the standard deviation of noise added to x_s. No gradient
+    flows into the bridge, which is trained before.
     """
     halvings = len(edges) - 2 - stage
     end = flow_state(latents, noise, edges[stage + 1], halvings)
@@ -61,6 +63,9 @@ def window_ends(
     with torch.no_grad():
         before = flow_state(latents, noise, edges[stage], halvings + 1)
         start = bridge(before, stage - 1, generator=generator, interpolate_shift=True)
+        if start_noise:
+            own = shrink_noise(noise, halvings)
+            start = start + start_noise * (1.0 - edges[stage]) * (own - upsample(F.avg_pool2d(own, 2)))
     return start, end
 
 
