@@ -204,8 +204,13 @@ def block_noise(shape: tuple[int, ...], gamma: float, generator: Generators, dev
     The block's mean keeps the variance 1 - 3 gamma of a single value, the differences from it 1 + gamma.
     """
     white = randn_tensor(shape, generator=generator, device=device, dtype=torch.float32)
-    mean = upsample(F.avg_pool2d(white, 2))
-    return (1 + gamma) ** 0.5 * (white - mean) + max(0.0, 1 - 3 * gamma) ** 0.5 * mean
+    fine = fine_part(white)
+    return (1 + gamma) ** 0.5 * fine + max(0.0, 1 - 3 * gamma) ** 0.5 * (white - fine)
+
+
+def fine_part(latents: Tensor) -> Tensor:
+    """What is lost when `latents` are halved: their differences from the mean of each 2x2 block."""
+    return latents - upsample(F.avg_pool2d(latents, 2))
 
 
 def _zeroed(layer: nn.Conv2d) -> nn.Conv2d:

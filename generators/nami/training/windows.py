@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generators.nami.bridge import Bridge, upsample
+from generators.nami.bridge import Bridge, fine_part
 from generators.nami.latents import shrink_noise
 
 
@@ -53,8 +53,12 @@ def window_ends(
     """(x_s, x_e) of window `stage`; `edges` are t_0 = 0, ..., t_K = 1.
 
     `latents` and `noise` are (batch, channels, height, width) at the full resolution. `generator` feeds
-    bridges that draw noise, and `start_noise`, the standard deviation of noise added to x_s. No gradient
-    flows into the bridge, which is trained before.
+    bridges that draw noise. No gradient flows into the bridge, which is trained before.
+
+    x_s has nothing finer than the 2x2 blocks that upsampling makes. With the formula as it stands, what is
+    finer in x is (1 - sigma) times that of x_e: a model learns to read it off, and in sampling, where it
+    begins at zero, leaves it at zero. `start_noise` adds the fine part of the flow's own noise to x_s, the
+    same noise that is in x_e, as Pyramid Flow does; at 1, as much of it as x_{t_k} has at this resolution.
     """
     halvings = len(edges) - 2 - stage
     end = flow_state(latents, noise, edges[stage + 1], halvings)
@@ -64,8 +68,7 @@ def window_ends(
         before = flow_state(latents, noise, edges[stage], halvings + 1)
         start = bridge(before, stage - 1, generator=generator, interpolate_shift=True)
         if start_noise:
-            own = shrink_noise(noise, halvings)
-            start = start + start_noise * (1.0 - edges[stage]) * (own - upsample(F.avg_pool2d(own, 2)))
+            start = start + start_noise * (1.0 - edges[stage]) * fine_part(shrink_noise(noise, halvings))
     return start, end
 
 
