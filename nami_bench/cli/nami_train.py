@@ -1,7 +1,8 @@
 """`nami-bench nami pretrain-bridge`, `train` and `sample`."""
 
+import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -90,7 +91,13 @@ def sample(
 
 def _open(config: Path, output: Path) -> "TrainingRun":
     with models_extra():
+        from transformers.utils import logging as transformers_logging
+
         from generators.nami.training.config import load_train_config
         from generators.nami.training.run import TrainingRun
 
+        # A bar for every file written would tear ours apart, and tied weights are saved once, as is right.
+        silence: Any = transformers_logging  # mostly untyped
+        silence.disable_progress_bar()
+        logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
         return TrainingRun(load_train_config(config), output, say)
