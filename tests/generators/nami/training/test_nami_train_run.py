@@ -1,12 +1,13 @@
 """Whole toy runs: learning, stopping, going on."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from generators.nami.generator import NamiGenerator
@@ -91,6 +92,34 @@ def test_loss_falls_when_one_batch_is_seen_again_and_again(
     run.train()
     losses = [r["loss"] for r in _log(tmp_path / "run") if "loss_by_stage" in r]
     assert sum(losses[-10:]) < 0.75 * sum(losses[:10])
+
+
+@pytest.fixture
+def fresh_accelerate() -> Iterator[None]:
+    """accelerate keeps one precision for a whole process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_gradient_checkpointing_changes_memory_only(toy_config: Config, tmp_path: Path) -> None:
+    plain = _weights(TrainingRun(toy_config(), tmp_path / "plain").train())
+    saving = _weights(TrainingRun(toy_config(gradient_checkpointing=True), tmp_path / "saving").train())
+    assert all(torch.equal(tensor, saving[name]) for name, tensor in plain.items())
+
+
+# torch says that the norms of a mixed run take its slower kernel.
+@pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")
+@pytest.mark.usefixtures("fresh_accelerate")
+def test_bfloat16_trains_float32_weights_that_hardly_differ(toy_config: Config, tmp_path: Path) -> None:
+    start = _weights(TrainingRun(toy_config(steps=1, learning_rate=1e-9), tmp_path / "start").train())
+    exact = _weights(TrainingRun(toy_config(), tmp_path / "exact").train())
+    AcceleratorState._reset_state(reset_partial_state=True)
+    mixed = _weights(TrainingRun(toy_config(mixed_precision="bf16"), tmp_path / "mixed").train())
+    assert {tensor.dtype for tensor in mixed.values()} == {torch.float32}
+    moved = sum(float((tensor - start[name]).abs().sum()) for name, tensor in exact.items())
+    apart = sum(float((tensor - mixed[name]).abs().sum()) for name, tensor in exact.items())
+    assert 0 < apart < 0.2 * moved
 
 
 def test_a_broken_loss_stops_before_the_weights_and_names_the_batch(
