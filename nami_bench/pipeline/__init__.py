@@ -1,4 +1,4 @@
-"""The use cases: prompt sets in, images made or imported, metrics run. Loops, resumes and persists.
+"""The use cases: prompt sets in, prompts proposed, images made or imported, metrics run.
 
 Every function may be killed at any moment and called again: it goes on where it was.
 """
@@ -11,19 +11,31 @@ from nami_bench.pipeline.prompt_sets import (
     save_prompt_set,
     write_prompt_set,
 )
+from nami_bench.pipeline.submissions import (
+    accept_submission,
+    export_submissions,
+    propose_prompt,
+    refuse_submission,
+    text_problems,
+)
 from nami_bench.pipeline.verification import ImageProblem, verify_images
 
 __all__ = [
     "GenerationReport",
     "ImageProblem",
+    "accept_submission",
     "evaluate",
+    "export_submissions",
     "folder_prompt_set",
     "generate",
     "image_seed",
     "import_images",
+    "propose_prompt",
+    "refuse_submission",
     "resolve_prompt_set",
     "run_metric",
     "save_prompt_set",
+    "text_problems",
     "verify_images",
     "write_prompt_set",
 ]

@@ -125,11 +125,12 @@ def test_every_route_of_the_application_is_known_to_the_gate(
     import asyncio
 
     from annotator_app.app import build_app
+    from annotator_app.terms import read_terms
 
     bench, _ = shared
 
     async def routes() -> set[tuple[str, str]]:
-        app = build_app(bench.store, bench.images_dir, bench.study)
+        app = build_app(bench.store, bench.images_dir, bench.study, read_terms(bench.workspace))
         return set(_walk(app.routes))
 
     found = asyncio.run(routes())
