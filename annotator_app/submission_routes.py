@@ -173,9 +173,12 @@ def add_queue_routes(app: FastAPI, store: Store, known: KnownPrompts, terms: Ter
 
     @app.post("/admin/submissions/accept")
     def accept(request: Request, body: Acceptance) -> dict[str, Any]:
-        edited = {} if body.edited is None else {"text": body.edited.text, "tags": body.edited.tags()}
         by: str = request.state.annotator
-        return _json(pipeline.accept_submission(store, known, body.id, by, terms.max_words, **edited))
+        text, tags = (None, None) if body.edited is None else (body.edited.text, body.edited.tags())
+        accepted = pipeline.accept_submission(
+            store, known, body.id, by, terms.max_words, text=text, tags=tags
+        )
+        return _json(accepted)
 
     @app.post("/admin/submissions/refuse")
     def refuse(request: Request, body: Refusal) -> dict[str, Any]:

@@ -83,7 +83,7 @@ class SubmissionsSource:
 
 def _rows(path: Path) -> list[Mapping[str, Any]]:
     """The file's lines; raises InputError for the first that does not say where its prompt came from."""
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for where, row in json_lines(read_bytes(path), str(path)):
         missing = [key for key in _PROVENANCE if not isinstance(row.get(key), str)]
         if missing:

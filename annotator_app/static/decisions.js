@@ -23,7 +23,7 @@ export function askRefusal({ text }) {
   const field = make("textarea", { rows: 3, required: true, maxLength: 500, dir: "auto", "aria-label": t("admin.refusal") });
   const form = make("form", { className: "decision", method: "dialog" },
     make("p", { className: "quiet-text" }, make("q", { textContent: text, dir: "auto" })),
-    make("label", {}, t("admin.refusal"), field), make("button", { type: "submit", className: "primary", textContent: t("admin.refuse") }));
+    make("label", {}, t("admin.refusal"), field), make("button", { type: "submit", className: "primary", textContent: t("admin.refuse_now") }));
   form.addEventListener("submit", (event) => {
     if (field.value.trim() === "") event.preventDefault();
     else closeWindow(dialog, field.value.trim());

@@ -98,8 +98,9 @@ function showOwn({ own }) {
 /** Count at once, and ask the server once the typing pauses. */
 function typed(pause) {
   const words = field.value.split(/\s+/).filter(Boolean).length;
-  const isOver = words > terms.max_words || [...field.value.trim()].length > terms.longest;
-  setText(part("count"), t("propose.count", { words: number(words), most: number(terms.max_words) }));
+  const characters = [...field.value.trim()].length;
+  const isOver = words > terms.max_words || characters > terms.longest;
+  setText(part("count"), t("propose.count", { words: number(words), most: number(terms.max_words), characters: number(characters) }));
   part("count").classList.toggle("over", isOver);
   if (draftKey !== null) save(draftKey, field.value);
   say("");

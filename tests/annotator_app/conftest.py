@@ -185,9 +185,11 @@ def _listening(bench: Bench) -> Iterator[str]:
         thread = threading.Thread(target=lambda: asyncio.run(run(listener)))
         thread.start()
         server = running.get(timeout=30)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @dataclass(frozen=True)
