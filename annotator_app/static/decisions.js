@@ -32,8 +32,10 @@ export function askRefusal({ text }) {
 }
 
 function ask(dialog, kind, title, form, field) {
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    form.requestSubmit();
   });
   const answered = openWindow(dialog, kind, title, form);
   field.focus();

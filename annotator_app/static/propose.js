@@ -36,8 +36,10 @@ async function start() {
   field.value = draftKey === null ? "" : load(draftKey, "");
   part("proposal").addEventListener("submit", (event) => { event.preventDefault(); send(); });
   field.addEventListener("input", () => typed(PAUSE_MS));
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) part("proposal").requestSubmit();
+  part("proposal").addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    send();
   });
   typed(0);
   field.focus();
@@ -130,6 +132,7 @@ function show(found) {
 }
 
 async function send() {
+  if (part("send").disabled) return undefined; // it is on its way
   if (field.value.trim() === "") return complain(t("error.too_short"), field);
   if (part("count").classList.contains("over")) return complain(t("error.too_long"), field);
   if (!part("consent").checked) return complain(t("error.no_consent"), part("consent"));

@@ -11,7 +11,9 @@ export class TagFields {
   /** `vocabulary`: {categories, challenges, languages}; `tags` as a prompt has them. */
   constructor({ categories, challenges, languages }, tags = {}) {
     const chosen = tags.challenge?.split(", ") ?? [];
-    const names = languages.map((code) => [languageName(code), code]).sort(([a], [b]) => a.localeCompare(b, currentLanguage()));
+    // Browsers know the names of most languages; a bare code in the list would help nobody.
+    const named = languages.filter((code) => languageName(code) !== code || code === tags.language);
+    const names = named.map((code) => [languageName(code), code]).sort(([a], [b]) => a.localeCompare(b, currentLanguage()));
     this.#category = select(categories.map((name) => [t(`category.${name}`), name]), tags.category);
     this.#language = select(names, tags.language);
     this.#boxes = challenges.map((name) => make("input", { type: "checkbox", value: name, checked: chosen.includes(name) }));

@@ -26,7 +26,7 @@ EMBEDDED = "a toddler laughing at a soap bubble"
 
 @pytest.fixture
 def people(bench: Any, address: str) -> Iterator[Callable[[str], httpx.Client]]:
-    """`people(name)` is a browser that has logged in; "root" and "zoe" are administrators, "" is a stranger."""
+    """`people(name)` is a browser that has logged in; "root" and "zoe" are administrators, "" a stranger."""
     tokens = dict(bench.tokens)
     for name in ("root", "zoe"):
         tokens[name] = bench.store.add_annotator(Annotator(name, Role.ADMINISTRATOR))
