@@ -86,7 +86,7 @@ def export(output: Path | None) -> None:
     with open_bench() as bench:
         data, count = pipeline.export_submissions(bench.store)
     write_or_print(output, data)
-    say(f"{count} accepted submissions")
+    say(f"{count} accepted submission{'' if count == 1 else 's'}")
 
 
 def _who() -> str:
