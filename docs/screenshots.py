@@ -84,6 +84,7 @@ def main() -> None:
             _proposing_pictures(browser, store, address)
         with _served(workspace, "nami-1k-pairs") as address:
             page = _visit(browser, store, address, "lena")
+            page.locator(".frame img").nth(1).wait_for()
             page.keyboard.press("ArrowLeft")
             page.keyboard.press("t")
             _take(page, "pairwise")
@@ -127,7 +128,7 @@ def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
     page.locator("[data-part=submissions]").scroll_into_view_if_needed()
     page.wait_for_selector("[data-part=proposals] article")
     _take(page, "submissions")
-    page = _visit(browser, store, address + "/propose", "mei", height=900)
+    page = _visit(browser, store, address + "/propose", "mei", height=1010)
     page.locator("#text").fill("a baker stacks nine round loaves on a blue handcart at dawn")
     page.get_by_label("Category").select_option("food")
     page.get_by_label("count", exact=True).check()
