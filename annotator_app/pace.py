@@ -22,6 +22,8 @@ class Pace:
         with self._lock:
             if len(self._times) >= _MOST_ASKERS:
                 self._times = {who: t for who, t in self._times.items() if t[-1] > now - self._seconds}
+                if len(self._times) >= _MOST_ASKERS and asker not in self._times:
+                    return False  # so many at once are an attack: no memory for more
             times = self._times.setdefault(asker, deque())
             while times and times[0] <= now - self._seconds:
                 times.popleft()

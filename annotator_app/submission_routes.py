@@ -24,7 +24,7 @@ from prompts.proposing import LONGEST, SHORTEST
 from prompts.vocabulary import CATEGORIES, CHALLENGES, LANGUAGES, checked_tags
 
 MAX_SENT = 10_000
-"""Characters of a text that are looked at: of anything longer than a prompt may be, only that it is."""
+"""Characters of a text that is refused in words of its own; anything longer no person has typed."""
 
 SHOWN_FROM = 0.3
 """From this similarity on, the nearest known prompt is shown to who types."""
@@ -117,11 +117,11 @@ def add_submission_routes(app: FastAPI, store: Store, known: KnownPrompts, terms
     def check(request: Request, draft: Draft) -> dict[str, Any]:
         take_time(request)
         text = clean_text(draft.text)
-        nearest = known.nearest(text)
+        found = pipeline.examine_text(known, text, terms.max_words)
         return {
             "words": len(text.split()),
-            "problems": pipeline.text_problems(text, terms.max_words, nearest),
-            "nearest": _nearest_json(nearest, request.state.annotator, request.state.role),
+            "problems": found.problems,
+            "nearest": _nearest_json(found.nearest, request.state.annotator, request.state.role),
         }
 
     @app.post("/submissions")
@@ -190,8 +190,6 @@ _VOCABULARY: Mapping[str, tuple[str, ...]] = {
     "challenges": CHALLENGES,
     "languages": LANGUAGES,
 }
-
-
 _SETS = (Origin.PUBLIC, Origin.RECORDED)
 
 
@@ -228,7 +226,7 @@ def _nearest_json(nearest: Neighbour | None, name: str | None, role: str | None)
     is_own = name is not None and prompt.author == name
     is_shown = (
         is_own
-        or role == "administrator"
+        or role == Role.ADMINISTRATOR
         or prompt.origin in (Origin.PUBLIC, Origin.ACCEPTED)
         or (prompt.origin is Origin.RECORDED and name is not None)
     )

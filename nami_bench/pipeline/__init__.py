@@ -13,10 +13,10 @@ from nami_bench.pipeline.prompt_sets import (
 )
 from nami_bench.pipeline.submissions import (
     accept_submission,
+    examine_text,
     export_submissions,
     propose_prompt,
     refuse_submission,
-    text_problems,
 )
 from nami_bench.pipeline.verification import ImageProblem, verify_images
 
@@ -25,6 +25,7 @@ __all__ = [
     "ImageProblem",
     "accept_submission",
     "evaluate",
+    "examine_text",
     "export_submissions",
     "folder_prompt_set",
     "generate",
@@ -35,7 +36,6 @@ __all__ = [
     "resolve_prompt_set",
     "run_metric",
     "save_prompt_set",
-    "text_problems",
     "verify_images",
     "write_prompt_set",
 ]

@@ -1,6 +1,7 @@
 """Prompts that people propose: checked, taken in, accepted, handed over."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nami_bench.domain import PromptSubmission, SubmissionState
@@ -23,26 +24,36 @@ _WORDS = {
 """What keeps a text from being proposed or accepted, by key."""
 
 
-def text_problems(text: str, max_words: int, nearest: Neighbour | None) -> tuple[str, ...]:
-    """Keys of what is wrong with a cleaned text; `nearest` is the known prompt most like it."""
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is wrong with a text, as keys, the gravest first; and the known prompt most like it."""
+
+    problems: tuple[str, ...]
+    nearest: Neighbour | None
+
+
+def examine_text(known: KnownPrompts, text: str, max_words: int, *, with_pending: bool = True) -> Findings:
+    """Check a cleaned text (`prompts.assembly.clean_text`); what is too long is not looked up."""
     from prompts.duplicates import NEAR_DUPLICATES
     from prompts.proposing import proposal_problems
 
-    found = proposal_problems(text, max_words)
+    problems = proposal_problems(text, max_words)
+    if "too_long" in problems:
+        return Findings(problems, None)
+    nearest = known.nearest(text, with_pending=with_pending)
     if nearest is None or nearest.similarity < NEAR_DUPLICATES:
-        return found
-    return (*found, "duplicate" if nearest.similarity == 1 else "near_duplicate")
+        return Findings(problems, nearest)
+    return Findings((*problems, "duplicate" if nearest.similarity == 1 else "near_duplicate"), nearest)
 
 
 def propose_prompt(
     store: "Store", known: KnownPrompts, submission: PromptSubmission, max_words: int, address: str = ""
 ) -> None:
-    """Check a prompt and take it in.
+    """Check a prompt, whose text must be clean (`prompts.assembly.clean_text`), and take it in.
 
-    Its text must be clean (`prompts.assembly.clean_text`). Raises RefusedError with the first key of
-    `text_problems`, or for too many.
+    Raises RefusedError with the first key of `examine_text`, or `too_many`.
     """
-    _refuse_problems(submission.text, max_words, known.nearest(submission.text))
+    _refuse_problems(examine_text(known, submission.text, max_words))
     store.add_prompt_submission(submission, address)
 
 
@@ -59,14 +70,14 @@ def accept_submission(
     """Accept a submission, as it is or with another text or other tags.
 
     It is checked like a new one, but that others wait which are like it does not matter. Raises RefusedError
-    with the first key of `text_problems`, or `decided`.
+    with the first key of `examine_text`, or `decided`.
     """
     from prompts.assembly import clean_text
 
     pending = store.prompt_submission(submission_id)
     chosen = pending.text if text is None else clean_text(text)
     if pending.state is SubmissionState.PENDING:
-        _refuse_problems(chosen, max_words, known.nearest(chosen, with_pending=False))
+        _refuse_problems(examine_text(known, chosen, max_words, with_pending=False))
     return store.accept_prompt_submission(submission_id, by, chosen, tags)
 
 
@@ -90,6 +101,6 @@ def export_submissions(store: "Store") -> tuple[bytes, int]:
     return submissions_jsonl(accepted), len(accepted)
 
 
-def _refuse_problems(text: str, max_words: int, nearest: Neighbour | None) -> None:
-    for problem in text_problems(text, max_words, nearest):
+def _refuse_problems(found: Findings) -> None:
+    for problem in found.problems:
         raise RefusedError(problem, _WORDS[problem])
