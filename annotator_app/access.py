@@ -31,8 +31,11 @@ _ROUTES = re.compile(
     r"|POST /(login|logout))"
     r"|(?P<annotator>(GET|HEAD) /|GET /session|GET /item/[\w-]+/before"
     r"|POST /item/[\w-]+|GET /image/[\w.-]+|GET /leaderboard)"
-    rf"|(?P<administrator>(GET|HEAD) /admin/?|GET /admin/(overview|ratings\.csv|leaderboard|theme\.css)"
-    rf"|GET /admin/(assets|static)/{_FILE}|POST /admin/(pause|resume|annotators))"
+    r"|(?P<proposer>(GET|HEAD) /propose|GET /submissions|POST /submissions(/check)?)"
+    r"|(?P<administrator>(GET|HEAD) /admin/?"
+    r"|GET /admin/(overview|ratings\.csv|leaderboard|theme\.css|submissions)"
+    rf"|GET /admin/(assets|static)/{_FILE}|POST /admin/(pause|resume|annotators)"
+    r"|POST /admin/submissions/(accept|refuse))"
 )
 
 _CSP = {
@@ -70,12 +73,15 @@ Find = Callable[[str], Annotator | None]
 class Gate:
     """ASGI middleware: lets listed requests through, with `request.state.annotator` (name) and `.role`.
 
-    `find(identifier)` gives the active annotator whose session that is, or None.
+    `find(identifier)` gives the active annotator whose session that is, or None. `proposers` says who may
+    propose prompts: nobody, annotators, or everybody; for somebody without an account, annotator and role
+    are None.
     """
 
-    def __init__(self, app: ASGIApp, find: Find) -> None:
+    def __init__(self, app: ASGIApp, find: Find, proposers: str) -> None:
         self._app = app
         self._sessions = _Sessions(find)
+        self._proposers = proposers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -83,6 +89,8 @@ class Gate:
         elif scope["type"] == "http":
             route = _ROUTES.fullmatch(f"{scope['method']} {scope['path']}")
             level = None if route is None else route.lastgroup
+            if level == "proposer" and self._proposers == "nobody":
+                level = None
             answer = await self._admit(scope, level)
             await answer(scope, receive, _with_headers(scope["path"], level, send))
 
@@ -99,13 +107,16 @@ class Gate:
                 self._sessions.forget(identifier)
             return self._app
         annotator = identifier and await self._sessions.annotator(identifier)
+        state = scope.setdefault("state", {})
+        if not annotator and level == "proposer" and self._proposers == "everybody":
+            state["annotator"] = state["role"] = None
+            return self._app
         if not annotator:
-            if scope["path"] in ("/", "/admin", "/admin/"):
+            if scope["path"] in ("/", "/propose", "/admin", "/admin/"):
                 return RedirectResponse("/login" if scope["path"] == "/admin/" else "login", 303)
             return _refusal(401, "not_signed_in", "log in first")
         if level == "administrator" and annotator.role is not Role.ADMINISTRATOR:
             return _refusal(403, "forbidden", "this is for administrators")
-        state = scope.setdefault("state", {})
         state["annotator"], state["role"] = annotator.name, annotator.role.value
         return self._app
 

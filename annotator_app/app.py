@@ -12,9 +12,12 @@ from annotator_app.access import Gate
 from annotator_app.admin_routes import add_admin_routes
 from annotator_app.login import add_login
 from annotator_app.routes import add_routes
+from annotator_app.submission_routes import add_queue_routes, add_submission_routes
+from annotator_app.terms import Terms
 from annotator_app.views import STATIC, add_pages
 from nami_bench.domain import Study
 from nami_bench.errors import ImageError, InputError, NamiBenchError, RefusedError
+from nami_bench.pipeline.known_prompts import KnownPrompts
 from nami_bench.store import Store
 
 _log = logging.getLogger(__name__)
@@ -29,18 +32,33 @@ _STATUS = {
     "closed": 409,
     "withdrawn": 410,
     "address_expired": 410,
+    "no_consent": 400,
+    "licence_changed": 409,
+    "too_short": 400,
+    "too_long": 400,
+    "hidden_characters": 400,
+    "safety": 400,
+    "personal": 400,
+    "switches": 400,
+    "duplicate": 409,
+    "near_duplicate": 409,
+    "decided": 409,
+    "too_many": 429,
 }
 """The HTTP status for the codes of RefusedError."""
 
 
-def build_app(store: Store, images_dir: Path, study: Study) -> FastAPI:
+def build_app(store: Store, images_dir: Path, study: Study, terms: Terms) -> FastAPI:
     """The whole application for one study; every annotator's state is in `store` alone."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Gate, find=store.session_annotator)
+    app.add_middleware(Gate, find=store.session_annotator, proposers=terms.open_to)
     _handle_errors(app)
     add_login(app, store, study)
-    add_routes(app, store, images_dir, study.name)
+    add_routes(app, store, images_dir, study.name, may_propose=terms.open_to != "nobody")
     add_admin_routes(app, store, study.name)
+    known = KnownPrompts(store)
+    add_submission_routes(app, store, known, terms)
+    add_queue_routes(app, store, known, terms)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
     add_pages(app, study)
     return app

@@ -36,8 +36,11 @@ class Submission(BaseModel):
     duration_ms: Annotated[int, Field(strict=True, ge=0, le=MAX_DURATION_MS)]
 
 
-def add_routes(app: FastAPI, store: Store, images_dir: Path, study: str) -> None:
-    """Serve the work on one study; the gate has put the annotator's name into `request.state`."""
+def add_routes(app: FastAPI, store: Store, images_dir: Path, study: str, *, may_propose: bool) -> None:
+    """Serve the work on one study; the gate has put the annotator's name into `request.state`.
+
+    `may_propose`: the screen leads to the page for proposing prompts.
+    """
     pictures, key = Pictures(), store.secret("image-addresses")
 
     @lru_cache(MAX_SESSIONS)
@@ -51,7 +54,8 @@ def add_routes(app: FastAPI, store: Store, images_dir: Path, study: str) -> None
     async def enter(request: Request) -> JSONResponse:
         view = await asyncio.wrap_future(session(request).state_later())
         now = await asyncio.to_thread(store.study, study)
-        who = {"annotator": request.state.annotator, "role": request.state.role}
+        name, role = request.state.annotator, request.state.role
+        who = {"annotator": name, "role": role, "may_propose": may_propose}
         return JSONResponse({**who, "study": study_json(now), **view_json(view)})
 
     @app.post("/item/{token}")

@@ -15,6 +15,7 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from annotator_app.sessions import open_study
+from annotator_app.terms import read_terms
 from nami_bench.config import Workspace
 from nami_bench.domain import Study
 from nami_bench.errors import InputError, NamiBenchError, WorkError
@@ -47,7 +48,7 @@ def serve(
     """
     settings = workspace.annotate
     host = settings.host if host is None else host
-    study = open_study(store, study_name)
+    study, terms = open_study(store, study_name), read_terms(workspace)
     with _listen(host, settings.port if port is None else port) as listener:
         address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
@@ -67,7 +68,7 @@ def serve(
         else:
             from annotator_app.app import build_app  # heavy: not for the parent of workers
 
-            config.app, config.factory = build_app(store, workspace.images_dir, study), False
+            config.app, config.factory = build_app(store, workspace.images_dir, study, terms), False
             _run(config, listener, lambda: on_ready(address, study))
 
 
@@ -106,7 +107,7 @@ def _worker_app(workspace: Workspace, study_name: str) -> "FastAPI":
     _end_with_parent()
     try:
         store = Store.open(workspace.database_url)
-        return build_app(store, workspace.images_dir, store.study(study_name))
+        return build_app(store, workspace.images_dir, store.study(study_name), read_terms(workspace))
     except NamiBenchError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is nobody to raise it to
         sys.exit(STARTUP_FAILURE)

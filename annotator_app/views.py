@@ -1,4 +1,4 @@
-"""The pages: the rating screen as plain files, the administrator's drawn by Gradio.
+"""The pages: the rating screen and the others as plain files, the administrator's drawn by Gradio.
 
 The rating screen is served outside Gradio's renderer: it then needs no inline script and no
 `eval`, so that a strict Content-Security-Policy can stand over everything an annotator sees, it
@@ -35,12 +35,14 @@ _START_ADMIN = 'import(new URL("../app/admin.js", document.baseURI)).then((scree
 
 
 def add_pages(app: FastAPI, study: Study) -> None:
-    """Add "/", the program's files under "/app", and Gradio at "/admin".
+    """Add "/", "/propose", the program's files under "/app", and Gradio at "/admin".
 
     To be called last: Gradio answers everything below "/admin" that has no route yet.
     """
     rating = HTMLResponse(render("rate.html", study=study.name))
     app.get("/", response_class=HTMLResponse)(lambda: rating)
+    proposing = HTMLResponse(render("propose.html", study=study.name))
+    app.get("/propose", response_class=HTMLResponse)(lambda: proposing)
     app.mount("/app", StaticFiles(directory=STATIC))
     gradio.mount_gradio_app(
         app,
@@ -68,7 +70,7 @@ def render(page: str, **words: str) -> str:
         languages=" ".join(languages),
         language_options="".join(names),
         preloads="\n  ".join(
-            f'<link rel="modulepreload" href="app/{m}">' for m in sorted(_modules("rate.js"))
+            f'<link rel="modulepreload" href="app/{m}">' for m in sorted(_modules(f"{Path(page).stem}.js"))
         ),
     )
 

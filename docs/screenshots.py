@@ -31,6 +31,7 @@ from nami_bench.domain import (
     ModelCard,
     Prompt,
     PromptSet,
+    PromptSubmission,
     Role,
     Study,
     prompt_id,
@@ -47,6 +48,16 @@ PHOTOS = {
     "chelsea": "a close portrait of a ginger cat that looks past the camera",
     "astronaut": "a smiling astronaut in an orange suit before a flag and a model of a space shuttle",
     "rocket": "a rocket on its launch pad at dusk, floodlights, long exposure",
+}
+PROPOSALS = {
+    "a beautiful bird": {},
+    "two red kites over a windmill": {"category": "outdoor", "challenge": "viewpoint"},
+    "a baker stacks nine round loaves on a blue handcart": {"category": "food", "challenge": "count"},
+    "un facteur à bicyclette sur un pont couvert de neige, une lettre bleue à la main": {
+        "category": "people",
+        "challenge": "hands",
+        "language": "fr",
+    },
 }
 INSTRUCTIONS = {
     "en": "Judge the image *as it is*, against the prompt above it.",
@@ -70,8 +81,10 @@ def main() -> None:
             page = _visit(browser, store, address + "/admin", "root", height=900)
             page.wait_for_selector("[data-tile=progress] b")
             _take(page, "admin")
+            _proposing_pictures(browser, store, address)
         with _served(workspace, "nami-1k-pairs") as address:
             page = _visit(browser, store, address, "lena")
+            page.locator(".frame img").nth(1).wait_for()
             page.keyboard.press("ArrowLeft")
             page.keyboard.press("t")
             _take(page, "pairwise")
@@ -104,6 +117,25 @@ def _rating_pictures(browser: Any, store: Store, address: str) -> None:
     page.context.close()
 
 
+def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
+    for number, (text, tags) in enumerate(PROPOSALS.items()):
+        store.add_prompt_submission(
+            PromptSubmission(f"picture{number}", text, "CC0-1.0", "", store.clock(), "mei", tags)
+        )
+    store.refuse_prompt_submission("picture0", "root", "Which bird? Annotators could not tell.")
+    store.accept_prompt_submission("picture1", "root", "two red kites above a windmill, seen from below")
+    page = _visit(browser, store, address + "/admin", "root", height=900)
+    page.locator("[data-part=submissions]").scroll_into_view_if_needed()
+    page.wait_for_selector("[data-part=proposals] article")
+    _take(page, "submissions")
+    page = _visit(browser, store, address + "/propose", "mei", height=1010)
+    page.locator("#text").fill("a baker stacks nine round loaves on a blue handcart at dawn")
+    page.get_by_label("Category").select_option("food")
+    page.get_by_label("count", exact=True).check()
+    page.wait_for_selector(".finding.near")
+    _take(page, "propose")
+
+
 def _type(page: Any, *keys: str) -> None:
     for key in keys:
         for press in key if key.isdigit() else [key]:
@@ -118,7 +150,7 @@ def _visit(
     context.add_cookies([{"name": COOKIE, "value": store.open_session(name), "url": origin}])
     page = context.new_page()
     page.goto(address)
-    page.wait_for_selector(".frame img, dialog[open], #admin [data-tile]")
+    page.wait_for_selector(".frame img, dialog[open], #admin [data-tile], .proposal")
     if page.locator("dialog[open]").count():
         page.keyboard.press("Escape")
     return page

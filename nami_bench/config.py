@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from nami_bench.domain import CheckItem, CheckKind, Checks, Criterion, CriterionText, Pairs, Study
 from nami_bench.errors import InputError, StorageError, VersionError
@@ -34,6 +34,13 @@ format = {format}
 # port = 7860
 # workers = 1                       # processes; more than one pays with PostgreSQL
 # trusted_proxies = ["127.0.0.1"]   # whose X-Forwarded-For and X-Forwarded-Proto are believed
+
+[submissions]
+# Prompts that people propose on the app's page /propose.
+# open_to = "annotators"            # "nobody"; or "everybody": without an account, too
+# max_words = 120
+# licence = "CC0-1.0"               # what who proposes agrees to; another one needs its text:
+# licence_file = "licence.txt"      # relative to this folder
 """
 
 
@@ -55,6 +62,16 @@ class AnnotateConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmissionsConfig:
+    """`[submissions]` of nami.toml."""
+
+    open_to: Literal["nobody", "annotators", "everybody"] = "annotators"
+    max_words: int = 120
+    licence: str = "CC0-1.0"
+    licence_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _WorkspaceSection:
     format: int
 
@@ -64,6 +81,7 @@ class _WorkspaceFile:
     workspace: _WorkspaceSection
     database: DatabaseConfig = DatabaseConfig()
     annotate: AnnotateConfig = AnnotateConfig()
+    submissions: SubmissionsConfig = SubmissionsConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,7 @@ class Workspace:
     root: Path
     database: DatabaseConfig
     annotate: AnnotateConfig
+    submissions: SubmissionsConfig
 
     @property
     def database_url(self) -> str:
@@ -121,7 +140,7 @@ def open_workspace(root: Path) -> Workspace:
             "upgrade NAMI-Bench to open this workspace"
         )
     parsed = validated(_WorkspaceFile, raw, str(path))
-    return Workspace(root=root, database=parsed.database, annotate=parsed.annotate)
+    return Workspace(root, parsed.database, parsed.annotate, parsed.submissions)
 
 
 def init_workspace(root: Path) -> Workspace:

@@ -29,6 +29,8 @@ from nami_bench.study import Outcome as Outcome
 from nami_bench.study import Pairs as Pairs
 from nami_bench.study import Panel as Panel
 from nami_bench.study import Study as Study
+from nami_bench.submissions import PromptSubmission as PromptSubmission
+from nami_bench.submissions import SubmissionState as SubmissionState
 
 STRATA = ("short", "community", "long")
 GENEVAL_TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")

@@ -113,11 +113,11 @@ def _pool(
 
 
 def _ordered(candidates: Iterable[Candidate], seed: int) -> list[Candidate]:
-    clean = (replace(candidate, text=_clean(candidate.text)) for candidate in candidates)
+    clean = (replace(candidate, text=clean_text(candidate.text)) for candidate in candidates)
     return sorted(clean, key=lambda candidate: hashlib.sha256(f"{seed}\n{candidate.text}".encode()).digest())
 
 
-def _clean(text: str) -> str:
+def clean_text(text: str) -> str:
     """NFC, with every run of white space one space and none at the ends."""
     return " ".join(unicodedata.normalize("NFC", text).split())
 

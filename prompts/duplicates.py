@@ -48,13 +48,34 @@ class DuplicateIndex:
             return "duplicate"
         return "near duplicate" if self._is_near(_shingles(words), candidate.geneval is not None) else None
 
+    def nearest(self, text: str, leaving_out: int | None = None) -> tuple[int, float] | None:
+        """(position in the order of `add`, similarity above 0 and up to 1) of the prompt most like a text.
+
+        Equal texts have the similarity 1. None where no prompt shares a sequence of words with it; the one at
+        the position `leaving_out` does not count.
+        """
+        shingles = _shingles(_normalised(text))
+        shared = self._shared(shingles)
+        alike = {
+            other: count / (len(shingles) + self._sizes[other] - count)
+            for other, count in shared.items()
+            if other != leaving_out
+        }
+        if not alike:
+            return None
+        position = min(alike, key=lambda other: (-alike[other], other))
+        return position, alike[position]
+
     def _is_near(self, shingles: set[tuple[str, ...]], has_clauses: bool) -> bool:
-        shared = Counter(other for s in shingles if s in self._postings for other in self._postings[s])
         return any(
             count >= self.threshold * (len(shingles) + self._sizes[other] - count)
-            for other, count in shared.items()
+            for other, count in self._shared(shingles).items()
             if not (has_clauses and self._has_clauses[other])
         )
+
+    def _shared(self, shingles: set[tuple[str, ...]]) -> Counter[int]:
+        """How many of `shingles` each remembered prompt has, for those that have any."""
+        return Counter(other for s in shingles if s in self._postings for other in self._postings[s])
 
 
 def _normalised(text: str) -> tuple[str, ...]:

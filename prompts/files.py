@@ -31,7 +31,7 @@ def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
     data = read_bytes(path)
     chosen_name = path.stem if name is None else name
     if path.suffix.lower() == ".jsonl" and _is_prompt_set(data):
-        rows = _json_lines(data, str(path))
+        rows = json_lines(data, str(path))
         prompts = tuple(_prompt(row, where) for where, row in rows)
     else:
         prompts = tuple(
@@ -97,7 +97,7 @@ def _parse_txt(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[
 
 
 def _parse_jsonl(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
-    for line, row in _json_lines(data, where):
+    for line, row in json_lines(data, where):
         # Our own prompt sets keep GenEval's clauses under one key, GenEval's files beside the prompt.
         found = row.get("geneval") or (clauses(row) if "include" in row else None)
         geneval = None if found is None else _checked_clauses(found, line)
@@ -164,7 +164,8 @@ def _lines(data: bytes, where: str) -> Iterator[tuple[str, str]]:
             yield f"{where} line {number}", text
 
 
-def _json_lines(data: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def json_lines(data: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """('FILE line N', object) of every line that holds something; raises InputError for what is none."""
     for line, text in _lines(data, where):
         try:
             row = json.loads(text)

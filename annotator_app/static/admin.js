@@ -6,6 +6,7 @@ import { make, part, setText } from "./dom.js";
 import { endNotice, hideNotice, showNotice, wordsFor } from "./header.js";
 import { leaderboardIn } from "./leaderboard.js";
 import { overviewTables } from "./overview.js";
+import { Queue } from "./queue.js";
 import { load, save } from "./storage.js";
 import { currentLanguage, duration, loadTexts, number, t, translate, useLanguage } from "./texts.js";
 
@@ -13,6 +14,7 @@ const REFRESH_MS = 5000;
 const ROLES = ["annotator", "administrator"];
 
 let tables = null;
+let queue = null;
 let study = load("admin/study", "");
 
 /** Run the page inside the element that holds admin.html. */
@@ -30,6 +32,7 @@ export async function start() {
   part("add").addEventListener("submit", (event) => { event.preventDefault(); add(event.target); });
   part("load_leaderboard").addEventListener("click", showLeaderboard);
   tables = overviewTables({ pause, resume });
+  queue = new Queue(attempt);
   refresh();
   setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
@@ -49,20 +52,23 @@ async function refresh() {
     showStudies(overview.studies);
     showTiles(overview);
     tables.update(overview);
+    await queue.refresh();
     setText(part("updated"), t("admin.updated", { time: new Date().toLocaleTimeString(currentLanguage()) }));
   }, false);
 }
 
-/** Do something with the server; say so where it fails, until it was read if it was `asked` for. */
+/** Do something with the server; say so where it fails, until it was read if it was `asked` for. Whether it worked. */
 async function attempt(action, asked = true) {
   try {
     await action();
     endNotice();
+    return true;
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     let button = asked ? { text: t("understood"), go: hideNotice } : null;
     if (refusal.isSignedOut) button = { text: t("login"), go: () => location.assign("../login") };
-    showNotice(refusal.status === 400 ? refusal.message : wordsFor(refusal), button);
+    showNotice(refusal.code === "wrong_use" ? refusal.message : wordsFor(refusal), button);
+    return false;
   }
 }
 

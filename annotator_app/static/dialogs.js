@@ -15,26 +15,26 @@ export function showHelp(mode) {
       make("td", { textContent: t(`key.${action}`) })));
   const half = Math.ceil(rows.length / 2);
   const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
-  return open(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables), make("p", { className: "quiet-text", textContent: t("help.typing") }));
+  return openWindow(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables), make("p", { className: "quiet-text", textContent: t("help.typing") }));
 }
 
 /** The study's instructions: HTML that the server made from Markdown and cleaned. */
 export function showInstructions(study) {
   const body = make("div", { className: "instructions" });
   body.innerHTML = pick(study.instructions) ?? "";
-  return open(make("dialog"), "instructions", t("instructions"), body);
+  return openWindow(make("dialog"), "instructions", t("instructions"), body);
 }
 
 /** The leaderboard as it stands. */
 export function showLeaderboard(html) {
-  return open(make("dialog"), "leaderboard", t("leaderboard"), make("div", {}, ...leaderboardIn(html)));
+  return openWindow(make("dialog"), "leaderboard", t("leaderboard"), make("div", {}, ...leaderboardIn(html)));
 }
 
 /** Ask why a criterion cannot be judged; resolves to {reason, all}, or null where nothing was chosen. */
 export function askReason(reasons, criterion) {
   const dialog = make("dialog");
   const all = make("input", { type: "checkbox" });
-  const choose = (reason) => finish(dialog, { reason, all: all.checked });
+  const choose = (reason) => closeWindow(dialog, { reason, all: all.checked });
   const buttons = reasons.map((reason, i) => {
     const button = make("button", { type: "button", className: "reason" },
       make("kbd", { textContent: i + 1 }), ` ${known("reason", reason, reason)}`);
@@ -54,7 +54,7 @@ export function askReason(reasons, criterion) {
     event.preventDefault();
     event.stopPropagation(); // the window may be gone already: the key must not reach the screen
   });
-  return open(dialog, "reasons", t("excuse.why", { criterion }), make("div", { className: "reasons" }, ...buttons, label));
+  return openWindow(dialog, "reasons", t("excuse.why", { criterion }), make("div", { className: "reasons" }, ...buttons, label));
 }
 
 /** Edit the comment; resolves to the new one, or null where it was left as it was. */
@@ -64,11 +64,11 @@ export function askComment(comment) {
   const keep = make("button", { type: "submit", className: "primary", textContent: t("comment.keep") });
   const form = make("form", { className: "comment", method: "dialog" }, field,
     make("p", { className: "quiet-text", textContent: t("comment.hint") }), keep);
-  form.addEventListener("submit", () => finish(dialog, field.value.trim()));
+  form.addEventListener("submit", () => closeWindow(dialog, field.value.trim()));
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
-  const answered = open(dialog, "comment", t("comment"), form);
+  const answered = openWindow(dialog, "comment", t("comment"), form);
   field.focus();
   field.setSelectionRange(comment.length, comment.length);
   return answered;
@@ -80,28 +80,28 @@ export function askPause(annotator) {
   const field = make("input", { required: true, maxLength: 200, autofocus: true, className: "why", "aria-label": t("admin.why") });
   const form = make("form", { className: "comment", method: "dialog" },
     make("label", {}, `${t("admin.why")} `, field), make("button", { type: "submit", className: "primary", textContent: t("admin.pause") }));
-  form.addEventListener("submit", () => finish(dialog, field.value.trim()));
-  return open(dialog, "pause", t("admin.pause_title", { annotator }), form);
+  form.addEventListener("submit", () => closeWindow(dialog, field.value.trim()));
+  return openWindow(dialog, "pause", t("admin.pause_title", { annotator }), form);
 }
 
 const answers = new WeakMap();
 
-/** Show a window; resolves to what `finish` is given, or null where it is closed without. */
-function open(dialog, kind, title, ...content) {
+/** Show a window; resolves to what `closeWindow` is given, or null where it is closed without. */
+export function openWindow(dialog, kind, title, ...content) {
   const close = make("button", { type: "button", className: "quiet close", textContent: "✕", ariaLabel: t("close") });
-  close.addEventListener("click", () => finish(dialog, null));
+  close.addEventListener("click", () => closeWindow(dialog, null));
   dialog.className = `window window-${kind}`;
   dialog.ariaLabel = title;
   dialog.append(make("header", {}, make("h2", { textContent: title }), close), ...content);
-  dialog.addEventListener("click", (event) => { if (event.target === dialog) finish(dialog, null); });
-  dialog.addEventListener("close", () => finish(dialog, null));
+  dialog.addEventListener("click", (event) => { if (event.target === dialog) closeWindow(dialog, null); });
+  dialog.addEventListener("close", () => closeWindow(dialog, null));
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve) => { answers.set(dialog, resolve); });
 }
 
 /** Close a window at once: the browser's own close event comes a frame later, after the next key. */
-function finish(dialog, answer) {
+export function closeWindow(dialog, answer) {
   dialog.close(); // puts the focus back where it was
   dialog.remove();
   answers.get(dialog)?.(answer);

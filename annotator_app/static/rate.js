@@ -27,6 +27,7 @@ async function start() {
   session = await firstAnswer();
   part("annotator").textContent = session.annotator;
   part("admin").hidden = session.role !== "administrator";
+  part("propose").hidden = !session.may_propose;
   part("leaderboard").hidden = session.study.live_leaderboard !== "annotators";
   part("instructions").hidden = Object.keys(session.study.instructions ?? {}).length === 0;
   const { taken, takeOver } = await tabs;

@@ -1,6 +1,6 @@
 // What stands in the place of an item or of its scores: breaks, feedback, and every state without an item.
 
-import { make } from "./dom.js";
+import { make, part } from "./dom.js";
 import { known, number, pick, t } from "./texts.js";
 
 export class Screens {
@@ -70,8 +70,9 @@ export class Screens {
       paused: [why ?? t("paused.text"), t("paused.safe"), t("checks")],
       closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];
-    const button = phase === "finished" ? null : { text: t("check"), go };
-    this.show(phase, t(`${phase}.title`), lines, button);
+    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go });
+    const further = part("propose").hidden ? [] : [make("a", { className: "quiet", href: "propose", textContent: t("propose.title") })];
+    return this.show(phase, t(`${phase}.title`), lines, null, further);
   }
 
   /** What was given, beside what was expected. */

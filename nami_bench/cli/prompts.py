@@ -15,6 +15,7 @@ from nami_bench.cli.common import (
     workspace_root,
     write_or_print,
 )
+from nami_bench.cli.submissions import submissions
 from nami_bench.cli.write_long import write_long
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def prompts() -> None:
 
 
 prompts.add_command(write_long)
+prompts.add_command(submissions)
 
 
 @prompts.command("geneval", epilog="Example: nami-bench prompts geneval -o geneval.jsonl")

@@ -1,4 +1,4 @@
-"""The use cases: prompt sets in, images made or imported, metrics run. Loops, resumes and persists.
+"""The use cases: prompt sets in, prompts proposed, images made or imported, metrics run.
 
 Every function may be killed at any moment and called again: it goes on where it was.
 """
@@ -11,16 +11,28 @@ from nami_bench.pipeline.prompt_sets import (
     save_prompt_set,
     write_prompt_set,
 )
+from nami_bench.pipeline.submissions import (
+    accept_submission,
+    examine_text,
+    export_submissions,
+    propose_prompt,
+    refuse_submission,
+)
 from nami_bench.pipeline.verification import ImageProblem, verify_images
 
 __all__ = [
     "GenerationReport",
     "ImageProblem",
+    "accept_submission",
     "evaluate",
+    "examine_text",
+    "export_submissions",
     "folder_prompt_set",
     "generate",
     "image_seed",
     "import_images",
+    "propose_prompt",
+    "refuse_submission",
     "resolve_prompt_set",
     "run_metric",
     "save_prompt_set",

@@ -41,6 +41,11 @@ class Catalog:
             query = select(PromptSetRow).options(selectinload(PromptSetRow.prompts)).order_by(PromptSetRow.id)
             return [convert.prompt_set(row) for row in session.scalars(query)]
 
+    def prompt_set_hashes(self) -> dict[str, str]:
+        """SHA-256 of each prompt set by name: what changes when one is added."""
+        with self._database.reading() as session:
+            return dict(session.execute(select(PromptSetRow.name, PromptSetRow.sha256)).all())
+
     def has_prompt_set(self, name: str) -> bool:
         """Whether a prompt set of that name is recorded."""
         with self._database.reading() as session:

@@ -112,12 +112,18 @@ def _name_source(name: str) -> str:
 
 
 def _address_sources(address: str) -> list[str]:
+    found = network(address)
+    return [] if found is None else [f"address {found}"]
+
+
+def network(address: str) -> str | None:
+    """The network that stands for whoever has an address; None for what is no address."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return []  # a Unix socket, or a test
+        return None  # a Unix socket, or a test
     # Whoever has one IPv6 address has the 2^64 beside it.
-    return [f"address {ipaddress.ip_network((parsed, 64 if parsed.version == 6 else 32), strict=False)}"]
+    return str(ipaddress.ip_network((parsed, 64 if parsed.version == 6 else 32), strict=False))
 
 
 @cache

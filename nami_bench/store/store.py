@@ -14,6 +14,7 @@ from nami_bench.store.database import Database
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
 from nami_bench.store.oversight import Oversight
+from nami_bench.store.prompt_submissions import PromptSubmissions
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.ratings_table import RatingsTable
 from nami_bench.store.results import Results
@@ -36,6 +37,7 @@ class Store(
     Comparisons,
     Oversight,
     CheckedAnswers,
+    PromptSubmissions,
 ):
     """Everything a workspace remembers; safe to share between threads.
 

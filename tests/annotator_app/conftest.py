@@ -168,12 +168,13 @@ def _listening(bench: Bench) -> Iterator[str]:
     import uvicorn
 
     from annotator_app.app import build_app
+    from annotator_app.terms import read_terms
 
     running: queue.Queue[uvicorn.Server] = queue.Queue()
 
     async def run(listener: socket.socket) -> None:
         # Built inside a loop: outside, Gradio makes loops of its own and never closes them.
-        app = build_app(bench.store, bench.images_dir, bench.study)
+        app = build_app(bench.store, bench.images_dir, bench.study, read_terms(bench.workspace))
         server = uvicorn.Server(
             uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=1)
         )
@@ -184,9 +185,11 @@ def _listening(bench: Bench) -> Iterator[str]:
         thread = threading.Thread(target=lambda: asyncio.run(run(listener)))
         thread.start()
         server = running.get(timeout=30)
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,13 @@ from annotator_app.access import COOKIE, MAX_BODY, REMEMBERED_SECONDS
 from nami_bench.domain import Annotator, Role
 from nami_bench.store.logins import GUESSES_PER_ADDRESS, GUESSES_PER_NAME
 
-ADMIN_ROUTES = ("/admin", "/admin/", "/admin/overview?study=trial", "/admin/ratings.csv?study=trial")
+ADMIN_ROUTES = (
+    "/admin",
+    "/admin/",
+    "/admin/overview?study=trial",
+    "/admin/ratings.csv?study=trial",
+    "/admin/submissions",
+)
 GRADIO_PATHS = (
     "/gradio_api/info",
     "/gradio_api/openapi.json",
@@ -84,7 +90,7 @@ def test_strangers_reach_the_login_page_and_the_programs_files_alone(
     stranger, _, _ = door
     for path in ("/login", "/favicon.ico", "/app/login.css"):
         assert stranger.get(path).status_code == 200
-    for path in ("/", "/admin"):
+    for path in ("/", "/propose", "/admin"):
         assert (stranger.get(path).status_code, stranger.get(path).headers["location"]) == (303, "login")
     for method, path in (
         ("GET", "/session"),
@@ -94,6 +100,12 @@ def test_strangers_reach_the_login_page_and_the_programs_files_alone(
         ("GET", "/admin/overview"),
         ("GET", "/admin/ratings.csv"),
         ("POST", "/admin/pause"),
+        ("GET", "/submissions"),
+        ("POST", "/submissions"),
+        ("POST", "/submissions/check"),
+        ("GET", "/admin/submissions"),
+        ("POST", "/admin/submissions/accept"),
+        ("POST", "/admin/submissions/refuse"),
         ("GET", "/admin/assets/index.js"),
     ):
         answer = stranger.request(method, path, json={} if method == "POST" else None)
@@ -105,7 +117,13 @@ def test_annotators_do_not_reach_administration(door: tuple[httpx.Client, ...]) 
     for path in ADMIN_ROUTES:
         answer = annotator.get(path)
         assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
-    for path in ("/admin/pause", "/admin/resume", "/admin/annotators"):
+    for path in (
+        "/admin/pause",
+        "/admin/resume",
+        "/admin/annotators",
+        "/admin/submissions/accept",
+        "/admin/submissions/refuse",
+    ):
         assert annotator.post(path, json={"name": "me", "role": "administrator"}).status_code == 403
 
 
@@ -125,16 +143,18 @@ def test_every_route_of_the_application_is_known_to_the_gate(
     import asyncio
 
     from annotator_app.app import build_app
+    from annotator_app.terms import read_terms
 
     bench, _ = shared
 
     async def routes() -> set[tuple[str, str]]:
-        app = build_app(bench.store, bench.images_dir, bench.study)
+        app = build_app(bench.store, bench.images_dir, bench.study, read_terms(bench.workspace))
         return set(_walk(app.routes))
 
     found = asyncio.run(routes())
     assert len(found) > 60
     assert ("POST", "/admin/gradio_api/upload") in found
+    assert {("GET", "/propose"), ("POST", "/submissions"), ("POST", "/admin/submissions/accept")} <= found
     _, annotator, administrator = door
     open_to_annotators, open_to_administrators = set(), set()
     for method, path in sorted(found):
@@ -199,7 +219,15 @@ def test_what_changes_something_must_come_from_our_own_page(door: tuple[httpx.Cl
         ({"Origin": own.replace("127.0.0.1", "127.0.0.1.evil.example")}, False),
         ({"Origin": "null"}, False),
     ):
-        for client, path in ((annotator, "/item/x"), (administrator, "/admin/pause"), (annotator, "/login")):
+        for client, path in (
+            (annotator, "/item/x"),
+            (annotator, "/login"),
+            (annotator, "/submissions"),
+            (annotator, "/submissions/check"),
+            (administrator, "/admin/pause"),
+            (administrator, "/admin/submissions/accept"),
+            (administrator, "/admin/submissions/refuse"),
+        ):
             answer = client.post(path, json={}, headers=headers)
             refused = answer.status_code == 403 and answer.json()["code"] == "cross_site"
             assert refused is not allowed, (headers, path)
@@ -207,7 +235,7 @@ def test_what_changes_something_must_come_from_our_own_page(door: tuple[httpx.Cl
 
 def test_requests_of_any_size_are_not_read(door: tuple[httpx.Client, ...]) -> None:
     _, annotator, _ = door
-    for path in ("/item/x", "/login"):
+    for path in ("/item/x", "/login", "/submissions", "/submissions/check"):
         assert annotator.post(path, content=b"x" * (MAX_BODY + 1)).status_code == 413
         unknown = annotator.post(path, content=iter([b"x"] * 10))  # chunked
         assert (unknown.status_code, unknown.json()["code"]) == (411, "malformed")
@@ -222,6 +250,8 @@ def test_every_answer_carries_the_headers(door: tuple[httpx.Client, ...]) -> Non
         stranger.get("/app/login.css"),
         annotator.get("/"),
         annotator.get("/session"),
+        annotator.get("/propose"),
+        annotator.get("/submissions"),
         annotator.post("/item/x", json={}),
         annotator.get("/admin"),
         administrator.get("/admin"),
@@ -237,7 +267,7 @@ def test_every_answer_carries_the_headers(door: tuple[httpx.Client, ...]) -> Non
         assert "server" not in headers
         if "/app/" not in str(answer.url):
             assert headers["cache-control"] == "private, no-store"
-    for answer in answers[:7]:
+    for answer in answers[:9]:
         assert "unsafe" not in answer.headers["content-security-policy"]
         assert "script-src 'self';" in answer.headers["content-security-policy"]
 

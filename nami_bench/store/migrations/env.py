@@ -2,7 +2,11 @@
 
 from alembic import context
 
-from nami_bench.store import account_tables, annotation_tables  # noqa: F401  (they declare their tables)
+from nami_bench.store import (  # noqa: F401  (they declare their tables)
+    account_tables,
+    annotation_tables,
+    submission_tables,
+)
 from nami_bench.store.tables import Base
 
 connection = context.config.attributes["connection"]

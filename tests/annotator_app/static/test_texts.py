@@ -12,7 +12,10 @@ STATIC = Path(annotator_app.__file__).parent / "static"
 FILES = sorted((STATIC / "texts").glob("*.json"))
 ENGLISH = json.loads((STATIC / "texts" / "en.json").read_text(encoding="utf-8"))
 # Keys that are put together from a beginning and something that the server or the code names.
-FAMILIES = ("error.", "reason.", "side.", "key.", "phase.", "role.", "mode.", "event.", "admin.", "image.")
+FAMILIES = (
+    "error.", "reason.", "side.", "key.", "phase.", "role.", "mode.", "event.", "admin.", "image.",
+    "category.", "challenge.", "near.", "submission.",
+)  # fmt: skip
 
 
 def placeholders(text: str) -> set[str]:
