@@ -26,6 +26,7 @@ PROVENANCE_KEY = "nami-bench"
 MAX_PIXELS = 200_000_000
 # Pillow knows many more, some of which start other programs (EPS): not for files from strangers.
 _FORMATS = ("PNG", "JPEG", "WEBP")
+_MARKER = ".run"
 _SAMPLE = re.compile(r"(\d+)\.(png|jpg|jpeg|webp)", re.IGNORECASE)
 
 
@@ -116,9 +117,16 @@ def read_recorded(path: Path, sha256: str) -> bytes:
 
 
 def write_png(path: Path, image: Image.Image, provenance: Mapping[str, Any] | None = None) -> StoredImage:
-    """Write `image` as PNG, atomically; the same pixels and provenance give the same bytes.
+    """Write `encode_png`'s bytes atomically. Raises StorageError."""
+    stored, data = encode_png(image, provenance)
+    write_bytes(path, data)
+    return stored
 
-    `provenance` goes into a text chunk, readable with `read_provenance`. Raises StorageError.
+
+def encode_png(image: Image.Image, provenance: Mapping[str, Any] | None = None) -> tuple[StoredImage, bytes]:
+    """An image as the bytes of a PNG file; the same pixels and provenance give the same bytes.
+
+    `provenance` goes into a text chunk, readable with `read_provenance`.
     """
     from PIL.PngImagePlugin import PngInfo
 
@@ -128,8 +136,7 @@ def write_png(path: Path, image: Image.Image, provenance: Mapping[str, Any] | No
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, format="PNG", pnginfo=info, compress_level=6)
     data = buffer.getvalue()
-    write_bytes(path, data)
-    return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height)
+    return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height), data
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
@@ -142,18 +149,18 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def copy_image(source: Path, target: Path) -> tuple[StoredImage, str]:
-    """Copy an image made elsewhere: a PNG byte for byte, any other format converted to PNG.
+def as_png(source: Path) -> tuple[StoredImage, bytes, str]:
+    """An image made elsewhere: a PNG byte for byte, any other format converted to PNG.
 
-    Returns the stored image and the hash of the original bytes. Raises ImageError for a damaged source.
+    Returns what the PNG is, its bytes, and the hash of the original bytes. Raises ImageError for a damaged
+    source.
     """
     data = read_file(source)
     image = decode_image(data, source)
     original = hashlib.sha256(data).hexdigest()
-    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return write_png(target, image), original
-    write_bytes(target, data)
-    return StoredImage(original, image.width, image.height), original
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return StoredImage(original, image.width, image.height), data, original
+    return *encode_png(image), original
 
 
 def make_folder(path: Path) -> None:
@@ -209,6 +216,21 @@ class GenEvalFolder:
         """Delete what killed writers left half-written."""
         for path in self.root.rglob(".*.partial"):
             path.unlink(missing_ok=True)
+
+    def write_marker(self, token: str) -> None:
+        """Leave a file by which other processes see that they look at this very folder."""
+        write_bytes(self.root / _MARKER, token.encode())
+
+    def read_marker(self) -> str | None:
+        """What `write_marker` left, if this process can see it."""
+        try:
+            return read_file(self.root / _MARKER).decode()
+        except ImageError:
+            return None
+
+    def remove_marker(self) -> None:
+        """Undo `write_marker`."""
+        (self.root / _MARKER).unlink(missing_ok=True)
 
     def samples(self) -> Iterator[SampleFile]:
         """Every image file in the layout, by prompt and sample number; other files are passed over."""
