@@ -66,8 +66,8 @@ def score_folder(
 
     Images that cannot be read, whose metadata.jsonl is missing or malformed, or that a link fetches from
     outside `root` (unless `follow_links`), are failures: they are in no result and are tried again by the
-    next run. `advance(n)` is called when n more are done with. `engine` judges; one that works elsewhere makes
-    its metrics from the options of this one.
+    next run. `advance(n)` is called when n more are done with. `engine` judges; one that works elsewhere
+    makes its metrics from the options of this one.
 
     Raises InputError where the detector does not know a class of the prompts, and where `output`
     holds results of another detector, or of images or metadata that are no longer those of the folder.

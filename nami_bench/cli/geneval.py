@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli import geneval_pictures
-from nami_bench.cli.common import json_option, parse_pairs, print_json, progress, say
+from nami_bench.cli.common import LocationType, json_option, parse_pairs, print_json, progress, say
 from nami_bench.cli.engine import EngineChoice, engine_options
 
 if TYPE_CHECKING:
@@ -40,13 +40,13 @@ def geneval() -> None:
     "nami-bench geneval summary results.jsonl; pictures of it: geneval plot and browse (for a folder of the "
     "name 'summary' write ./summary)."
 )
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=LocationType())
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Results, one JSON line for each image; taken up again after an interruption. "
-    "Default: DIR/results.jsonl.",
+    "Default: DIR/results.jsonl; needed where DIR is in an object store.",
 )
 @click.option("--detector", help="Which detector looks at the images: see `nami-bench plugins`. Required.")
 @click.option("--detector-option", "detector_options", multiple=True, metavar="KEY=VALUE", help="Repeatable.")
@@ -97,8 +97,12 @@ def _score(
     from evaluation.geneval.folder_run import score_folder
     from evaluation.geneval.metric import GenEvalMetric
     from evaluation.geneval.summary import summarize
-    from nami_bench.errors import IncompleteError
+    from nami_bench.errors import IncompleteError, InputError
     from nami_bench.images import GenEvalFolder
+    from nami_bench.locations import is_remote
+
+    if output is None and is_remote(directory):
+        raise InputError(f"name a file on this machine for the results of {directory} with -o")
 
     options = parse_pairs(detector_options, "--detector-option")
     metric = GenEvalMetric(

@@ -174,8 +174,8 @@ class _Crew(Generic[P, T, R]):
             self._deaths += 1
             if self._deaths == _HOPELESS:
                 raise WorkError(
-                    f"{_HOPELESS} Ray workers died one after the other and finished nothing; what was finished "
-                    f"before is kept: {_cause(error)}"
+                    f"{_HOPELESS} Ray workers died one after the other and finished nothing; what was "
+                    f"finished before is kept: {_cause(error)}"
                 ) from error
             self._try_again(part, ahead, _cause(error))
         else:

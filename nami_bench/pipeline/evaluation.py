@@ -54,8 +54,8 @@ def run_metric(
     Images already scored by the same instrument, from the same bytes, are passed over. Returns counts of
     scored, kept, inapplicable and failed images; failures are recorded with their reason. Scored and kept
     ones whose prompt was too long for the metric are counted once more, as "with over-long prompts". A metric
-    of whole sets gives one score for each model instead, and always works in this process. Stopped by an error
-    or by the user, it keeps what is finished.
+    of whole sets gives one score for each model instead, and always works in this process. Stopped by an
+    error or by the user, it keeps what is finished.
 
     `engine` does the scoring; one that works elsewhere makes its metrics with `make`.
     """

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from nami_bench import __version__, images, registry
+from nami_bench.config import cache_dir
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
+from nami_bench.locations import is_remote
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
 from nami_bench.pipeline.progress import Advance, batches
 
@@ -129,14 +131,23 @@ class _GenerationRun:
         """Hold the folder against a second run; the system frees it when the process dies."""
         from filelock import FileLock, Timeout
 
-        images.make_folder(self.folder.root)
-        lock = FileLock(self.folder.root / ".lock")
+        lock = FileLock(self._lock_file())
         try:
             with lock.acquire(blocking=False):
                 self.folder.remove_partial_files()
                 yield
         except Timeout as error:
             raise InputError(f"another run is writing to {self.folder.root}: wait until it ends") from error
+
+    def _lock_file(self) -> Path:
+        """In the folder; object stores have no locks, so there only runs of this machine see each other."""
+        root = self.folder.root
+        if not is_remote(root):
+            images.make_folder(root)
+            return root / ".lock"
+        locks = cache_dir() / "locks"
+        images.make_folder(locks)
+        return locks / hashlib.sha256(str(root).encode()).hexdigest()
 
     def execute(
         self, prompts: Sequence[Prompt], samples: int, advance: Advance, engine: Engine
@@ -168,8 +179,7 @@ class _GenerationRun:
         try:
             yield replace(self.drawing, token=token)
         finally:
-            self.folder.remove_marker()
-            self.folder.remove_partial_files()  # of workers that were killed
+            self.folder.remove_partial_files()  # the marker, and those of workers that were killed
 
     def _job(self, drawing: Drawing) -> "Job[Generator, GenerationRequest, Drawn]":
         card = self.card
