@@ -27,6 +27,8 @@ TRIES = 2
 """How often a shard is tried whole, and then each of its items by itself, if workers die over it."""
 _HOPELESS = 20
 """So many workers that die one after the other, none finishing anything, end the run."""
+_STARTS = 3
+"""A cluster of this machine is given half a minute to start, which one busy with other work can take."""
 _SHARDS_AHEAD = 4
 """Shards for each worker that are begun or wait for an earlier one to be handed over."""
 
@@ -78,13 +80,20 @@ def ray_engine(
 
 def _connect(address: str) -> None:
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
-    try:
-        if address == "local":
-            ray.init("local", include_dashboard=False, **quiet)
-        else:
+    if address != "local":
+        try:
             ray.init(address, **quiet)
-    except (ConnectionError, RayError, RuntimeError, ValueError) as error:
-        raise InputError(f"no Ray cluster at {address!r}: {one_line(str(error))}") from error
+        except Exception as error:  # Ray's own kinds are many, some of them no more than Exception
+            raise InputError(f"no Ray cluster at {address!r}: {one_line(str(error))}") from error
+        return
+    for attempt in range(_STARTS):
+        try:
+            ray.init("local", include_dashboard=False, **quiet)
+            return
+        except Exception as error:
+            ray.shutdown()
+            if attempt == _STARTS - 1:
+                raise WorkError(f"Ray does not start on this machine: {one_line(str(error))}") from error
 
 
 def _count(resources: Sequence[dict[str, float]], workers: int | None, cpus: float, gpus: float) -> int:
