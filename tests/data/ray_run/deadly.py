@@ -21,7 +21,7 @@ class DeadlyShapes(ShapesGenerator):
 
     @dataclass(frozen=True, slots=True)
     class Options(ShapesGenerator.Options):
-        flag: Path = Path("flag")
+        flag: str = "flag"
         seconds: float = 0.0
 
     batch_size = 4
@@ -30,7 +30,7 @@ class DeadlyShapes(ShapesGenerator):
         if request.prompt.text == "poison":
             os.kill(os.getpid(), signal.SIGKILL)
         if request.prompt.id == "00007":
-            die_once(self.options.flag)
+            die_once(Path(self.options.flag))
         time.sleep(self.options.seconds)
         return super()._draw(request)
 
@@ -42,7 +42,7 @@ class DeadlyDetector(ShapesDetector):
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        flag: Path
+        flag: str
 
     def __init__(self, options):
         self.options = options
@@ -51,5 +51,5 @@ class DeadlyDetector(ShapesDetector):
     def detect(self, images):
         self.seen += len(images)
         if self.seen >= 6:
-            die_once(self.options.flag)
+            die_once(Path(self.options.flag))
         return super().detect(images)
