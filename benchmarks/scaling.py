@@ -1,4 +1,4 @@
-"""How much faster more Ray workers are, against one process: efficiency = local seconds / (workers x seconds).
+"""How much faster more Ray workers are than one process: efficiency = local seconds / (workers x seconds).
 
     python benchmarks/scaling.py -o scaling.json
 

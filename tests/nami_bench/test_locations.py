@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from annotator_app.pictures import Pictures
 from nami_bench import images
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace, open_workspace
@@ -82,6 +83,12 @@ def test_metrics_and_geneval_read_from_a_bucket(workspace: Path, bucket: Path) -
     arguments = ["--detector", "shapes", "--prompts", "stars.jsonl", "--samples", "2", "-o", "results.jsonl"]
     assert command("geneval", place, *arguments, "--workers", "0", "--allow-incomplete").exit_code == 0
     assert (workspace / "results.jsonl").read_text().count(place) == 6
+
+
+def test_annotators_are_shown_images_from_a_bucket(workspace: Path, bucket: Path) -> None:
+    first = samples(bucket)[0].path
+    shown = Pictures().png(first, images.hash_file(first))
+    assert images.decode_image(shown, "shown").tobytes() == images.read_image(first).tobytes()
 
 
 def test_what_is_not_there_is_said_in_words(bucket: Path) -> None:
