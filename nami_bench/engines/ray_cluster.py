@@ -79,6 +79,7 @@ def ray_engine(
 
 
 def _connect(address: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that this ran
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     if address != "local":
         try:
@@ -174,7 +175,7 @@ class _Crew(Generic[P, T, R]):
         (ready, *_), _ = ray.wait(list(self._busy))
         try:
             answer = ray.get(ready)
-        except RayTaskError as error:
+        except RayTaskError as error:  # what the worker was sent, or sends, does not pickle
             raise WorkError(f"a Ray worker failed: {_last_line(error)}") from error
         except RayError as error:
             actor, part = self._busy.pop(ready)
@@ -228,6 +229,8 @@ class _Worker:
         except NamiBenchError as error:
             # Of a kind that pickles: some take more than their message.
             return results, (InputError if isinstance(error, InputError) else WorkError)(str(error))
+        except Exception as error:
+            return results, WorkError(f"a Ray worker failed: {type(error).__name__}: {one_line(str(error))}")
         return results, None
 
     def _made(self) -> Any:

@@ -22,7 +22,6 @@ import pytest
 from nami_bench.engines import LOCAL
 
 RAY_RUN = Path(__file__).parents[2] / "data" / "ray_run"
-START_SECONDS = 300
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="NO RAY: pip install ray")
 
