@@ -39,6 +39,11 @@ class ImageTextMetric(ABC):
             raise InputError(f"{self.name}: batch_size must be at least 1, got {batch_size}")
         self._batch_size = batch_size
 
+    @property
+    def window(self) -> int:
+        """Images that are batched together; see `Metric`."""
+        return self._batch_size
+
     def applies_to(self, prompt: Prompt) -> bool:
         """Any prompt will do."""
         return True

@@ -33,7 +33,9 @@ class ScoringResult:
 class Metric(Protocol):
     """A metric that gives one value for each image.
 
-    Implementations are classes with an inner frozen dataclass `Options`; they load weights on first use.
+    Implementations are classes with an inner frozen dataclass `Options`; they load weights on first use. An
+    attribute `window`, if there is one, says how many images are batched together: a run that is cut into
+    shards is cut at multiples of it, so that the batches and thus the numbers stay the same.
     """
 
     name: str

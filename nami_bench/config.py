@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from nami_bench.domain import CheckItem, CheckKind, Checks, Criterion, CriterionText, Pairs, Study
 from nami_bench.errors import InputError, StorageError, VersionError
+from nami_bench.locations import is_remote, location
 
 WORKSPACE_FORMAT = 1
 DEFAULT_WORKSPACE = "nami-workspace"
@@ -27,6 +28,10 @@ format = {format}
 [database]
 # Where scores and ratings live. NAMI_DATABASE_URL in the environment wins over this line.
 # url = "sqlite:///nami.db"        # relative to this folder (the default)
+
+[images]
+# Where images lie: a folder, or a place that fsspec knows. docs/scale.md
+# url = "images"                    # relative to this folder (the default); "s3://bucket/nami"
 
 [annotate]
 # Where `nami-bench annotate` listens.
@@ -49,6 +54,13 @@ class DatabaseConfig:
     """`[database]` of nami.toml."""
 
     url: str = "sqlite:///nami.db"
+
+
+@dataclass(frozen=True, slots=True)
+class ImagesConfig:
+    """`[images]` of nami.toml."""
+
+    url: str = "images"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +92,7 @@ class _WorkspaceSection:
 class _WorkspaceFile:
     workspace: _WorkspaceSection
     database: DatabaseConfig = DatabaseConfig()
+    images: ImagesConfig = ImagesConfig()
     annotate: AnnotateConfig = AnnotateConfig()
     submissions: SubmissionsConfig = SubmissionsConfig()
 
@@ -92,6 +105,7 @@ class Workspace:
     database: DatabaseConfig
     annotate: AnnotateConfig
     submissions: SubmissionsConfig
+    images: ImagesConfig = ImagesConfig()
 
     @property
     def database_url(self) -> str:
@@ -109,8 +123,9 @@ class Workspace:
 
     @property
     def images_dir(self) -> Path:
-        """Images, one GenEval-layout folder for each model and prompt set."""
-        return self.root / "images"
+        """Images, one GenEval-layout folder for each model and prompt set; see `nami_bench.locations`."""
+        place = location(self.images.url)
+        return place if is_remote(place) else self.root / place
 
     @property
     def reports_dir(self) -> Path:
@@ -140,7 +155,13 @@ def open_workspace(root: Path) -> Workspace:
             "upgrade NAMI-Bench to open this workspace"
         )
     parsed = validated(_WorkspaceFile, raw, str(path))
-    return Workspace(root, parsed.database, parsed.annotate, parsed.submissions)
+    return Workspace(
+        root=root,
+        database=parsed.database,
+        annotate=parsed.annotate,
+        submissions=parsed.submissions,
+        images=parsed.images,
+    )
 
 
 def init_workspace(root: Path) -> Workspace:

@@ -5,6 +5,8 @@ our folders and we can read everyone's:
 
     ROOT/00000/metadata.jsonl       the prompt's line
     ROOT/00000/samples/0000.png     one file for each sample
+
+ROOT is a folder, or a place in an object store: see `nami_bench.locations`.
 """
 
 import hashlib
@@ -20,12 +22,14 @@ from typing import Any
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from nami_bench import locations
 from nami_bench.errors import ImageError, InputError, StorageError
 
 PROVENANCE_KEY = "nami-bench"
 MAX_PIXELS = 200_000_000
 # Pillow knows many more, some of which start other programs (EPS): not for files from strangers.
 _FORMATS = ("PNG", "JPEG", "WEBP")
+_MARKER = ".run.partial"
 _SAMPLE = re.compile(r"(\d+)\.(png|jpg|jpeg|webp)", re.IGNORECASE)
 
 
@@ -92,6 +96,8 @@ def inspect_image(path: Path) -> StoredImage:
 def read_file(path: Path) -> bytes:
     """The file's bytes; raises ImageError where there is no such file or it cannot be read."""
     try:
+        if locations.is_remote(path):
+            return locations.get(path)
         if not path.is_file() and path.exists():
             # Opening a named pipe would wait for ever.
             raise ImageError(f"{path} is no file")
@@ -116,9 +122,16 @@ def read_recorded(path: Path, sha256: str) -> bytes:
 
 
 def write_png(path: Path, image: Image.Image, provenance: Mapping[str, Any] | None = None) -> StoredImage:
-    """Write `image` as PNG, atomically; the same pixels and provenance give the same bytes.
+    """Write `encode_png`'s bytes atomically. Raises StorageError."""
+    stored, data = encode_png(image, provenance)
+    write_bytes(path, data)
+    return stored
 
-    `provenance` goes into a text chunk, readable with `read_provenance`. Raises StorageError.
+
+def encode_png(image: Image.Image, provenance: Mapping[str, Any] | None = None) -> tuple[StoredImage, bytes]:
+    """An image as the bytes of a PNG file; the same pixels and provenance give the same bytes.
+
+    `provenance` goes into a text chunk, readable with `read_provenance`.
     """
     from PIL.PngImagePlugin import PngInfo
 
@@ -128,36 +141,37 @@ def write_png(path: Path, image: Image.Image, provenance: Mapping[str, Any] | No
     buffer = io.BytesIO()
     image.convert("RGB").save(buffer, format="PNG", pnginfo=info, compress_level=6)
     data = buffer.getvalue()
-    write_bytes(path, data)
-    return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height)
+    return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height), data
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
     """The provenance that `write_png` embedded, or None for any other file."""
     try:
-        with Image.open(path) as image:
+        with path.open("rb") as file, Image.open(file) as image:
             text = image.info.get(PROVENANCE_KEY)
         return None if text is None else dict(json.loads(text))
     except (OSError, ValueError, UnidentifiedImageError):
         return None
 
 
-def copy_image(source: Path, target: Path) -> tuple[StoredImage, str]:
-    """Copy an image made elsewhere: a PNG byte for byte, any other format converted to PNG.
+def as_png(source: Path) -> tuple[StoredImage, bytes, str]:
+    """An image made elsewhere: a PNG byte for byte, any other format converted to PNG.
 
-    Returns the stored image and the hash of the original bytes. Raises ImageError for a damaged source.
+    Returns what the PNG is, its bytes, and the hash of the original bytes. Raises ImageError for a damaged
+    source.
     """
     data = read_file(source)
     image = decode_image(data, source)
     original = hashlib.sha256(data).hexdigest()
-    if not data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return write_png(target, image), original
-    write_bytes(target, data)
-    return StoredImage(original, image.width, image.height), original
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return StoredImage(original, image.width, image.height), data, original
+    return *encode_png(image), original
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder and its parents; raises StorageError."""
+    """Make a folder and its parents; raises StorageError. Object stores have none."""
+    if locations.is_remote(path):
+        return
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -165,7 +179,13 @@ def make_folder(path: Path) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, also across a power cut."""
+    """Write a file so that it is there whole or not at all, also across a power cut. Raises StorageError."""
+    if locations.is_remote(path):
+        try:
+            locations.put(path, data)
+        except OSError as error:
+            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+        return
     temporary = None
     make_folder(path.parent)
     try:
@@ -198,7 +218,7 @@ class GenEvalFolder:
         """Write a prompt's metadata.jsonl, unless the same line is there already."""
         path = self.root / f"{index:05d}" / "metadata.jsonl"
         line = (json.dumps(metadata) + "\n").encode()
-        if not path.is_file() or path.read_bytes() != line:
+        if not path.is_file() or read_file(path) != line:
             write_bytes(path, line)
 
     def read_metadata(self, index: int) -> dict[str, Any]:
@@ -206,12 +226,32 @@ class GenEvalFolder:
         return read_metadata(self.root / f"{index:05d}")
 
     def remove_partial_files(self) -> None:
-        """Delete what killed writers left half-written."""
+        """Delete what killed writers left half-written, and the marker."""
+        if locations.is_remote(self.root):
+            (self.root / _MARKER).unlink(missing_ok=True)  # there are no others
+            return
         for path in self.root.rglob(".*.partial"):
             path.unlink(missing_ok=True)
 
+    def write_marker(self, token: str) -> None:
+        """Leave a file by which other processes see that they look at this very folder.
+
+        `remove_partial_files` removes it.
+        """
+        write_bytes(self.root / _MARKER, token.encode())
+
+    def read_marker(self) -> str | None:
+        """What `write_marker` left, if this process can see it."""
+        try:
+            return read_file(self.root / _MARKER).decode()
+        except ImageError:
+            return None
+
     def samples(self) -> Iterator[SampleFile]:
         """Every image file in the layout, by prompt and sample number; other files are passed over."""
+        if locations.is_remote(self.root):
+            yield from self._remote_samples()
+            return
         root = self.root.resolve()
         for index, folder in self.prompt_folders():
             samples = folder / "samples"
@@ -227,10 +267,32 @@ class GenEvalFolder:
 
     def prompt_folders(self) -> list[tuple[int, Path]]:
         """(index, folder) of every numbered folder, in order; raises InputError if `root` is no folder."""
+        if locations.is_remote(self.root):
+            names = dict.fromkeys(parts[0] for parts in self._find() if len(parts) > 1)
+            return sorted((int(name), self.root / name) for name in names if name.isdecimal())
         if not self.root.is_dir():
             raise InputError(f"{self.root} is not a folder")
         found = [(int(p.name), p) for p in self.root.iterdir() if p.name.isdecimal() and p.is_dir()]
         return sorted(found)
+
+    def _remote_samples(self) -> Iterator[SampleFile]:
+        found = [
+            (int(parts[0]), int(match[1]), parts)
+            for parts in self._find()
+            if len(parts) == 3 and parts[0].isdecimal() and parts[1] == "samples"
+            if (match := _SAMPLE.fullmatch(parts[2]))
+        ]
+        for index, sample, parts in sorted(found):
+            yield SampleFile(index, sample, self.root.joinpath(*parts))
+
+    def _find(self) -> list[tuple[str, ...]]:
+        try:
+            found = locations.find(self.root)
+        except OSError as error:
+            raise InputError(f"cannot list {self.root}: {error.strerror or error}") from error
+        if not found:
+            raise InputError(f"there is nothing at {self.root}")
+        return found
 
 
 def _outside(path: Path, root: Path) -> Path | None:
@@ -243,7 +305,8 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     """Parse the first line of `folder`/metadata.jsonl; raises InputError."""
     path = folder / "metadata.jsonl"
     try:
-        value = json.loads(path.read_text(encoding="utf-8").strip().split("\n")[0])
+        data = locations.get(path) if locations.is_remote(path) else path.read_bytes()
+        value = json.loads(data.decode("utf-8").strip().split("\n")[0])
     except FileNotFoundError as error:
         raise InputError(f"{folder} has no metadata.jsonl") from error
     except (OSError, ValueError) as error:

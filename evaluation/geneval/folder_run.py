@@ -1,9 +1,10 @@
 """GenEval over a folder of images in its layout, with results that survive an interruption."""
 
 import json
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from evaluation.geneval.results import ImageResult, ResultsFile, place_of
 from evaluation.geneval.rules import has_clauses, parse_clauses
 from evaluation.protocol import ScoringItem
 from nami_bench.domain import Prompt, prompt_id
+from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.errors import InputError
 from nami_bench.images import GenEvalFolder, hash_file, read_metadata
 
@@ -57,13 +59,15 @@ def score_folder(
     advance: Callable[[int], None] = lambda count: None,
     *,
     follow_links: bool = False,
+    engine: Engine = LOCAL,
 ) -> FolderRun:
     """Score every image of `root` that `output` has no result of, and append the results there; masks go to
     the file beside it (see `evaluation.geneval.masks`).
 
     Images that cannot be read, whose metadata.jsonl is missing or malformed, or that a link fetches from
     outside `root` (unless `follow_links`), are failures: they are in no result and are tried again by the
-    next run. `advance(n)` is called when n more are done with.
+    next run. `advance(n)` is called when n more are done with. `engine` judges; one that works elsewhere
+    makes its metrics from the options of this one.
 
     Raises InputError where the detector does not know a class of the prompts, and where `output`
     holds results of another detector, or of images or metadata that are no longer those of the folder.
@@ -78,11 +82,15 @@ def score_folder(
             del remaining[row.place]
         advance(len(failures) + passed_over + len(file.found))
         new = []
-        items = [image.item for image in _windows(by_place, remaining, metric.engine.window)]
+        windows = _windows(by_place, remaining, metric.window)
+        asked = [_Asked(image.item, place_of(image.item.path) in remaining) for image in windows]
+        # A worker elsewhere has no cores to spare for decoding but those that were asked for.
+        options = replace(metric.options, workers=metric.options.workers or 0)
+        job = Job(metric, partial(GenEvalMetric, options), _instrument, _judge, _lost)
         places = {row.place for row in file.found}
         with (
             MasksFile(output, places) as masks,
-            closing(metric.judge(items, lambda item: place_of(item.path) in remaining)) as judged_images,
+            closing(engine.run(job, _cut(asked, shard_size(metric)))) as judged_images,
         ):
             for judged in judged_images:
                 if judged.verdict is None:
@@ -93,6 +101,39 @@ def score_folder(
                     file.append(new[-1])
                 advance(1)
     return FolderRun((*file.found, *new), len(file.found), tuple(failures), passed_over)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An image of a window; not `wanted`: judged before, it only keeps its place in the batches."""
+
+    item: ScoringItem
+    wanted: bool
+
+
+def _judge(metric: GenEvalMetric, images: Iterable[_Asked]) -> Iterator[JudgedImage]:
+    """A verdict for each wanted image, in order."""
+    wanted: set[Path] = set()
+
+    def items() -> Iterator[ScoringItem]:
+        for asked in images:
+            if asked.wanted:
+                wanted.add(asked.item.path)
+            yield asked.item
+
+    return metric.judge(items(), lambda item: item.path in wanted)
+
+
+def _lost(asked: _Asked, reason: str) -> JudgedImage | None:
+    return JudgedImage(asked.item, problem=reason) if asked.wanted else None
+
+
+def _instrument(metric: GenEvalMetric) -> str:
+    return metric.instrument
+
+
+def _cut(images: Sequence[_Asked], size: int) -> Iterator[Sequence[_Asked]]:
+    return (images[start : start + size] for start in range(0, len(images), size))
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,11 @@ class GenEvalMetric:
         """Yield one result for each item, in order; raises InputError for malformed clauses."""
         return map(_as_result, self.engine.judge(items))
 
+    @property
+    def window(self) -> int:
+        """Images that are batched together; see `Metric`."""
+        return self.engine.window
+
     @cached_property
     def engine(self) -> GenEvalEngine:
         """Runs the detector over many images."""

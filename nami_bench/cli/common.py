@@ -26,6 +26,18 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
+class LocationType(click.ParamType):
+    """A folder, or a place in an object store (s3://bucket/folder): see `nami_bench.locations`."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The place that the argument names."""
+        from nami_bench.locations import location
+
+        return value if not isinstance(value, str) else location(value)
+
+
 @dataclass(frozen=True)
 class Bench:
     """An opened workspace and its store."""

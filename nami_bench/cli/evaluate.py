@@ -1,7 +1,8 @@
 """`nami-bench evaluate`."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,11 @@ from nami_bench.cli.common import (
     say,
     tally,
 )
+from nami_bench.cli.engine import EngineChoice, engine_options
 
 if TYPE_CHECKING:
     from nami_bench.domain import ImageRecord
+    from nami_bench.engines import Engine
 
 _REASONS_SHOWN = 5
 
@@ -52,6 +55,7 @@ class _ListingMetrics(click.Command):
     epilog="Examples: nami-bench evaluate geneval --detector shapes --model shapes-good; "
     "nami-bench evaluate clip-score pickscore hpsv2 -o device=cuda -o pickscore.batch_size=64; "
     "nami-bench evaluate fid kid -o reference=FOLDER_OF_REAL_IMAGES; "
+    "nami-bench evaluate pickscore --engine ray --ray-gpus 1; "
     "nami-bench evaluate --audit --csv audit.csv",
 )
 @click.argument("metrics", nargs=-1, metavar="METRIC...", callback=_metric_names)
@@ -84,6 +88,7 @@ class _ListingMetrics(click.Command):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write the audit's numbers, one a line.",
 )
+@engine_options
 @json_option
 def evaluate(
     metrics: tuple[str, ...],
@@ -97,6 +102,7 @@ def evaluate(
     criterion: str | None,
     threshold: float | None,
     csv_file: Path | None,
+    engine: EngineChoice,
     as_json: bool,
 ) -> None:
     """Run automatic metrics over recorded images, or audit them. Images already scored are passed over.
@@ -113,7 +119,7 @@ def evaluate(
         raise InputError("name at least one metric (see `nami-bench evaluate --help`), or give --audit")
     chosen = _options(metrics, options, detector, detector_options)
     with open_bench() as bench:
-        counts = _evaluate(bench, chosen, models, prompts) if metrics else {}
+        counts = _evaluate(bench, chosen, models, prompts, engine) if metrics else {}
         if audit:
             from nami_bench.cli.audit import show_audit
 
@@ -152,10 +158,14 @@ def _options(
 
 
 def _evaluate(
-    bench: Bench, chosen: dict[str, dict[str, Any]], models: Collection[str], prompts: str | None
+    bench: Bench,
+    chosen: dict[str, dict[str, Any]],
+    models: Collection[str],
+    prompts: str | None,
+    engine: EngineChoice,
 ) -> dict[str, Counter[str]]:
     """Run the metrics; counts by a title for people."""
-    from nami_bench import pipeline, registry
+    from nami_bench import registry
     from nami_bench.domain import ImageState
     from nami_bench.errors import InputError
 
@@ -167,19 +177,43 @@ def _evaluate(
     for _, metric in plugins:
         _ = metric.instrument  # finds the weights, or says that there are none
     counts = {}
-    while plugins:
-        name, metric = plugins.pop(0)  # let go of afterwards, with its weights
-        for prompt_set, names in _models_by_set(records).items():
-            title = f"{name}: {', '.join(names)} on {prompt_set}"
-            total = sum(r.prompt_set == prompt_set for r in records)
-            with progress(f"{name} on {prompt_set}", total) as advance:
-                counts[title] = pipeline.run_metric(
-                    bench.store, bench.workspace.images_dir, metric, names, prompt_set, advance
-                )
-            say(f"{title}: {tally(counts[title])}")
-            if counts[title]["failed"]:
-                _say_reasons(bench, metric, names, prompt_set)
+    with engine.started() as running:
+        while plugins:
+            name, metric = plugins.pop(0)  # let go of afterwards, with its weights
+            for prompt_set, names in _models_by_set(records).items():
+                title = f"{name}: {', '.join(names)} on {prompt_set}"
+                total = sum(r.prompt_set == prompt_set for r in records)
+                with progress(f"{name} on {prompt_set}", total) as advance:
+                    counts[title] = _run(bench, metric, chosen[name], names, prompt_set, advance, running)
+                say(f"{title}: {tally(counts[title])}")
+                if counts[title]["failed"]:
+                    _say_reasons(bench, metric, names, prompt_set)
     return counts
+
+
+def _run(
+    bench: Bench,
+    metric: Any,
+    options: dict[str, Any],
+    models: Sequence[str],
+    prompt_set: str,
+    advance: Callable[[int], None],
+    engine: "Engine",
+) -> Counter[str]:
+    from nami_bench import pipeline, registry
+
+    if metric.name == "geneval":
+        options = {"workers": 0, **options}  # a Ray worker has no cores to spare but those asked for
+    return pipeline.run_metric(
+        bench.store,
+        bench.workspace.images_dir,
+        metric,
+        models,
+        prompt_set,
+        advance,
+        engine=engine,
+        make=partial(registry.create, "metrics", metric.name, options),
+    )
 
 
 def _say_reasons(bench: Bench, metric: Any, models: Sequence[str], prompt_set: str) -> None:

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, progress, say, tally
+from nami_bench.cli.engine import EngineChoice, engine_options
 
 if TYPE_CHECKING:
     from nami_bench.pipeline import GenerationReport
 
 
 @click.command(
-    epilog="Example: nami-bench generate --model shapes-good --prompts shapes-demo --samples 2 --seed 7"
+    epilog="Examples: nami-bench generate --model shapes-good --prompts shapes-demo --samples 2 --seed 7; "
+    "nami-bench generate --model my-model --prompts nami-1k --engine ray --ray-gpus 1"
 )
 @click.option("--model", "models", multiple=True, required=True, help="A recorded model; repeatable.")
 @click.option("--prompts", required=True, metavar="SET", help="A prompt set's name, or a prompt file.")
@@ -20,9 +22,16 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", default=0, show_default=True, help="Every image's own seed follows from it.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first prompts of the set.")
+@engine_options
 @json_option
 def generate(
-    models: tuple[str, ...], prompts: str, samples: int, seed: int, limit: int | None, as_json: bool
+    models: tuple[str, ...],
+    prompts: str,
+    samples: int,
+    seed: int,
+    limit: int | None,
+    engine: EngineChoice,
+    as_json: bool,
 ) -> None:
     """Make images. Stop it at any time and run it again: nothing is made twice, failures are tried again."""
     from nami_bench import pipeline
@@ -33,19 +42,21 @@ def generate(
         for model in models:
             bench.store.model(model)  # all names are checked before the first image is made
         total = samples * len(prompt_set.prompts[:limit])
-        for model in models:
-            with progress(model, total) as advance:
-                reports[model] = pipeline.generate(
-                    bench.store,
-                    bench.workspace.images_dir,
-                    model,
-                    prompt_set,
-                    samples=samples,
-                    seed=seed,
-                    limit=limit,
-                    advance=advance,
-                )
-            say(f"{model}: {tally(reports[model].counts)}")
+        with engine.started() as running:
+            for model in models:
+                with progress(model, total) as advance:
+                    reports[model] = pipeline.generate(
+                        bench.store,
+                        bench.workspace.images_dir,
+                        model,
+                        prompt_set,
+                        samples=samples,
+                        seed=seed,
+                        limit=limit,
+                        advance=advance,
+                        engine=running,
+                    )
+                say(f"{model}: {tally(reports[model].counts)}")
     if as_json:
         print_json({model: dict(report.counts) for model, report in reports.items()})
     raise_if_failed(reports)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli import geneval_pictures
-from nami_bench.cli.common import json_option, parse_pairs, print_json, progress, say
+from nami_bench.cli.common import LocationType, json_option, parse_pairs, print_json, progress, say
+from nami_bench.cli.engine import EngineChoice, engine_options
 
 if TYPE_CHECKING:
     from evaluation.geneval.completeness import Completeness
@@ -39,13 +40,13 @@ def geneval() -> None:
     "nami-bench geneval summary results.jsonl; pictures of it: geneval plot and browse (for a folder of the "
     "name 'summary' write ./summary)."
 )
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=LocationType())
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Results, one JSON line for each image; taken up again after an interruption. "
-    "Default: DIR/results.jsonl.",
+    "Default: DIR/results.jsonl; needed where DIR is in an object store.",
 )
 @click.option("--detector", help="Which detector looks at the images: see `nami-bench plugins`. Required.")
 @click.option("--detector-option", "detector_options", multiple=True, metavar="KEY=VALUE", help="Repeatable.")
@@ -61,13 +62,17 @@ def geneval() -> None:
     "Default: what the detector likes.",
 )
 @click.option(
-    "--workers", type=int, help="Processes that decode images. Default: all cores but one, at most 8."
+    "--workers",
+    type=int,
+    help="Processes that decode images. Default: all cores but one, at most 8; with --engine ray, 0 for each "
+    "worker.",
 )
 @click.option("--samples", default=4, show_default=True, help="Images that each prompt should have.")
 @click.option(
     "--allow-incomplete", is_flag=True, help="Score what is there although images are missing or damaged."
 )
 @click.option("--follow-links", is_flag=True, help="Also score images that links fetch from outside DIR.")
+@engine_options
 @json_option
 def _score(
     directory: Path,
@@ -80,6 +85,7 @@ def _score(
     samples: int,
     allow_incomplete: bool,
     follow_links: bool,
+    engine: EngineChoice,
     as_json: bool,
 ) -> None:
     """Run GenEval on DIR, a folder in GenEval's layout (00000/metadata.jsonl, 00000/samples/0000.png, ...).
@@ -91,8 +97,12 @@ def _score(
     from evaluation.geneval.folder_run import score_folder
     from evaluation.geneval.metric import GenEvalMetric
     from evaluation.geneval.summary import summarize
-    from nami_bench.errors import IncompleteError
+    from nami_bench.errors import IncompleteError, InputError
     from nami_bench.images import GenEvalFolder
+    from nami_bench.locations import is_remote
+
+    if output is None and is_remote(directory):
+        raise InputError(f"name a file on this machine for the results of {directory} with -o")
 
     options = parse_pairs(detector_options, "--detector-option")
     metric = GenEvalMetric(
@@ -114,8 +124,8 @@ def _score(
                 "--prompts FILE and --samples, or pass --allow-incomplete"
             )
     results = output or directory / "results.jsonl"
-    with progress("scoring", total) as advance:
-        run = score_folder(directory, metric, results, advance, follow_links=follow_links)
+    with engine.started() as running, progress("scoring", total) as advance:
+        run = score_folder(directory, metric, results, advance, follow_links=follow_links, engine=running)
     summary = summarize(run.results, expected) if run.results else None
     _print_run(results, run, summary, completeness, as_json)
     if run.failures and not (allow_incomplete and run.results):

@@ -1,13 +1,17 @@
 """Automatic metrics over recorded images."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from nami_bench import registry
 from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
-from nami_bench.pipeline.progress import Advance
+from nami_bench.engines import LOCAL, Engine, Job, shard_size
+from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.set_evaluation import evaluate_set
 from nami_bench.pipeline.verification import file_problem
 
@@ -27,10 +31,11 @@ def evaluate(
     models: Sequence[str],
     prompt_set: str,
     advance: Advance = lambda count: None,
+    engine: Engine = LOCAL,
 ) -> Counter[str]:
     """`run_metric` with the plugin of that name and options."""
-    plugin = registry.create("metrics", metric_name, options)
-    return run_metric(store, images_dir, plugin, models, prompt_set, advance)
+    make = partial(registry.create, "metrics", metric_name, options)
+    return run_metric(store, images_dir, make(), models, prompt_set, advance, engine=engine, make=make)
 
 
 def run_metric(
@@ -40,18 +45,23 @@ def run_metric(
     models: Sequence[str],
     prompt_set: str,
     advance: Advance = lambda count: None,
+    *,
+    engine: Engine = LOCAL,
+    make: Callable[[], Any] | None = None,
 ) -> Counter[str]:
     """Score the recorded images of `models` with a metric and record the scores.
 
     Images already scored by the same instrument, from the same bytes, are passed over. Returns counts of
     scored, kept, inapplicable and failed images; failures are recorded with their reason. Scored and kept
     ones whose prompt was too long for the metric are counted once more, as "with over-long prompts". A metric
-    of whole sets gives one score for each model instead. Stopped by an error or by the user, it keeps what is
-    finished.
+    of whole sets gives one score for each model instead, and always works in this process. Stopped by an
+    error or by the user, it keeps what is finished.
+
+    `engine` does the scoring; one that works elsewhere makes its metrics with `make`.
     """
     if hasattr(metric, "score_set"):
         return evaluate_set(store, images_dir, cast("SetMetric", metric), models, prompt_set, advance)
-    return _evaluate_images(store, images_dir, metric, models, prompt_set, advance)
+    return _evaluate_images(store, images_dir, metric, models, prompt_set, advance, engine, make)
 
 
 def _evaluate_images(
@@ -61,6 +71,8 @@ def _evaluate_images(
     models: Sequence[str],
     prompt_set: str,
     advance: Advance,
+    engine: Engine,
+    make: Callable[[], Any] | None,
 ) -> Counter[str]:
     prompts = store.prompt_set(prompt_set).by_id
     counts = Counter({"scored": 0, "failed": 0})
@@ -83,15 +95,18 @@ def _evaluate_images(
             continue
         advance(1)
     pending: list[Score] = []
+    pictures = (_Picture(record, prompts[record.prompt_id], images_dir) for record in todo)
+    job = Job(metric, make or (lambda: metric), _instrument, _score, partial(_lost, metric))
     try:
-        for score in _score(metric, todo, prompts, images_dir):
-            pending.append(score)
-            counts["failed" if score.value is None else "scored"] += 1
-            counts[OVER_LONG] += _is_over_long(score)
-            advance(1)
-            if len(pending) == _SCORES_PER_COMMIT:
-                store.put_scores(pending)
-                pending = []
+        with closing(engine.run(job, batches(pictures, shard_size(metric)))) as scores:
+            for score in scores:
+                pending.append(score)
+                counts["failed" if score.value is None else "scored"] += 1
+                counts[OVER_LONG] += _is_over_long(score)
+                advance(1)
+                if len(pending) == _SCORES_PER_COMMIT:
+                    store.put_scores(pending)
+                    pending = []
     finally:
         store.put_scores(pending)
     return counts
@@ -101,23 +116,39 @@ def _is_over_long(score: Score) -> bool:
     return score.details.get("over_long") is True
 
 
-def _score(
-    metric: "Metric", records: Sequence[ImageRecord], prompts: Mapping[str, Prompt], images_dir: Path
-) -> Iterator[Score]:
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """An image that is to be scored."""
+
+    record: ImageRecord
+    prompt: Prompt
+    images_dir: Path
+
+
+def _score(metric: "Metric", pictures: Iterable[_Picture]) -> Iterator[Score]:
+    """One score for each picture; first of those whose files are not as recorded."""
     from evaluation.protocol import ScoringItem
 
-    sound: dict[Path, ImageRecord] = {}
-    for record in records:
-        problem = file_problem(images_dir, record)
+    sound: dict[Path, _Picture] = {}
+    for picture in pictures:
+        problem = file_problem(picture.images_dir, picture.record)
         if problem is None:
-            sound[images_dir / str(record.path)] = record
+            sound[picture.images_dir / str(picture.record.path)] = picture
         else:
-            yield _as_score(metric, record, None, problem, {})
-    items = (ScoringItem(path, prompts[record.prompt_id]) for path, record in list(sound.items()))
+            yield _as_score(metric, picture.record, None, problem, {})
+    items = (ScoringItem(path, picture.prompt) for path, picture in list(sound.items()))
     for result in metric.score(items):
-        record = sound.pop(result.item.path)
+        record = sound.pop(result.item.path).record
         yield _as_score(metric, record, result.value, result.reason, result.details)
     assert not sound, f"{metric.name} gave no result for {len(sound)} images"
+
+
+def _lost(metric: "Metric", picture: _Picture, reason: str) -> Score:
+    return _as_score(metric, picture.record, None, reason, {})
+
+
+def _instrument(metric: "Metric") -> str:
+    return metric.instrument
 
 
 def _as_score(

@@ -4,18 +4,24 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from nami_bench import __version__, images, registry
+from nami_bench.config import cache_dir
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet
+from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
+from nami_bench.locations import is_remote
+from nami_bench.pipeline.drawing import Drawing, Drawn, lost
 from nami_bench.pipeline.progress import Advance, batches
 
 if TYPE_CHECKING:
-    from generators.protocol import GenerationRequest, GenerationResult, Generator
+    from generators.protocol import GenerationRequest, Generator
     from nami_bench.store import Store
 
 
@@ -51,11 +57,13 @@ def generate(
     seed: int = 0,
     limit: int | None = None,
     advance: Advance = lambda count: None,
+    engine: Engine = LOCAL,
 ) -> GenerationReport:
     """Make every image of `model` for `prompt_set` that is not there yet.
 
     Finished images are never made again: neither those recorded nor those that a killed run wrote but
-    could not record. Failed ones are tried again, refused ones are not.
+    could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
+    no difference to what is recorded, nor to the order.
 
     Raises InputError where recorded images were made with another seed, or another run holds the folder.
     """
@@ -65,7 +73,7 @@ def generate(
     generator: Generator = registry.create("generators", card.adapter, card.options)
     run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed)
     with run.locked():
-        return run.execute(prompt_set.prompts[:limit], samples, advance)
+        return run.execute(prompt_set.prompts[:limit], samples, advance, engine)
 
 
 def import_images(
@@ -111,9 +119,10 @@ class _GenerationRun:
         self.prompt_set = prompt_set
         self.generator = generator
         self.seed = seed
-        self.settings = dict(generator.describe())
+        self.settings = _settings(generator)
         self.settings_sha256 = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
         self.folder = images.GenEvalFolder(images_dir / card.name / prompt_set.name)
+        self.drawing = Drawing(self.folder, card.name, card.adapter, prompt_set.sha256, self.settings_sha256)
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
 
@@ -122,8 +131,7 @@ class _GenerationRun:
         """Hold the folder against a second run; the system frees it when the process dies."""
         from filelock import FileLock, Timeout
 
-        images.make_folder(self.folder.root)
-        lock = FileLock(self.folder.root / ".lock")
+        lock = FileLock(self._lock_file())
         try:
             with lock.acquire(blocking=False):
                 self.folder.remove_partial_files()
@@ -131,18 +139,52 @@ class _GenerationRun:
         except Timeout as error:
             raise InputError(f"another run is writing to {self.folder.root}: wait until it ends") from error
 
-    def execute(self, prompts: Sequence[Prompt], samples: int, advance: Advance) -> GenerationReport:
+    def _lock_file(self) -> Path:
+        """In the folder; object stores have no locks, so there only runs of this machine see each other."""
+        root = self.folder.root
+        if not is_remote(root):
+            images.make_folder(root)
+            return root / ".lock"
+        locks = cache_dir() / "locks"
+        images.make_folder(locks)
+        return locks / hashlib.sha256(str(root).encode()).hexdigest()
+
+    def execute(
+        self, prompts: Sequence[Prompt], samples: int, advance: Advance, engine: Engine
+    ) -> GenerationReport:
         recorded = {
             (r.prompt_id, r.sample): r
             for r in self.store.images(models=[self.card.name], prompt_set=self.prompt_set.name)
         }
         self._check_seeds(recorded.values())
         todo = self._missing(prompts, samples, recorded, advance)
-        for requests in batches(todo, max(1, self.generator.batch_size)):
-            for result in self.generator.generate(requests):
-                self._keep(result, recorded.get((result.request.prompt.id, result.request.sample)))
+        shards = batches(todo, max(1, self.generator.batch_size))
+        with (
+            self._marked(engine.elsewhere) as drawing,
+            closing(engine.run(self._job(drawing), shards)) as made,
+        ):
+            for drawn in made:
+                self._keep(drawn, recorded.get((drawn.request.prompt.id, drawn.request.sample)))
                 advance(1)
         return GenerationReport(self.counts, tuple(self.problems))
+
+    @contextmanager
+    def _marked(self, elsewhere: bool) -> Iterator[Drawing]:
+        """How images are made, for processes that may not see the folder; see `Drawing.token`."""
+        if not elsewhere:
+            yield self.drawing
+            return
+        token = uuid4().hex
+        self.folder.write_marker(token)
+        try:
+            yield replace(self.drawing, token=token)
+        finally:
+            self.folder.remove_partial_files()  # the marker, and those of workers that were killed
+
+    def _job(self, drawing: Drawing) -> "Job[Generator, GenerationRequest, Drawn]":
+        card = self.card
+        make = partial(registry.create, "generators", card.adapter, dict(card.options))
+        return Job(self.generator, make, _settings, drawing, lost)
 
     def _check_seeds(self, records: Iterable[ImageRecord]) -> None:
         for record in records:
@@ -175,12 +217,12 @@ class _GenerationRun:
 
     def _outcome_so_far(self, request: "GenerationRequest", record: ImageRecord | None) -> str | None:
         """'kept', 'refused' or 'adopted' where nothing is to be made, else None."""
-        path = self._path(request)
+        path = self.drawing.path(request)
         if record is not None and record.state is ImageState.REFUSED:
             return "refused"
         if record is not None and record.state is ImageState.DONE:
             return "kept" if path.is_file() else None
-        if images.read_provenance(path) != self._provenance(request):
+        if images.read_provenance(path) != self.drawing.provenance(request):
             return None
         try:
             stored = images.inspect_image(path)
@@ -190,37 +232,28 @@ class _GenerationRun:
         self._record_done(request, stored, seconds=None, provenance={})
         return "adopted"
 
-    def _keep(self, result: "GenerationResult", before: ImageRecord | None) -> None:
-        if result.state is ImageState.DONE:
-            try:
-                self._write(result, before)
-                self.counts["made"] += 1
-                return
-            except ImageError as error:
-                result = replace(result, state=ImageState.FAILED, reason=str(error), image=None, file=None)
-        self.counts[result.state.value] += 1
-        prompt = result.request.prompt
+    def _keep(self, drawn: Drawn, before: ImageRecord | None) -> None:
+        self.counts["made" if drawn.state is ImageState.DONE else drawn.state.value] += 1
+        if drawn.stored is not None:
+            self._keep_file(drawn, drawn.stored, before)
+            return
+        prompt = drawn.request.prompt
         if len(self.problems) < _PROBLEMS_NAMED:
-            self.problems.append(f"{prompt.id}/{result.request.sample:04d}: {result.reason}")
+            self.problems.append(f"{prompt.id}/{drawn.request.sample:04d}: {drawn.reason}")
         if before is None or before.state is not ImageState.DONE:
-            self.store.put_image(self._record(result.request, result.state, result.provenance, result.reason))
+            self.store.put_image(self._record(drawn.request, drawn.state, drawn.provenance, drawn.reason))
 
-    def _write(self, result: "GenerationResult", before: ImageRecord | None) -> None:
-        path, provenance = self._path(result.request), result.provenance
-        if result.file is not None:
-            stored, original = images.copy_image(result.file, path)
-            provenance = {**provenance, "source_file": result.file.name, "source_sha256": original}
-        elif result.image is not None:
-            stored = images.write_png(path, result.image, self._provenance(result.request))
-        else:
-            raise WorkError(f"generator {self.card.adapter!r} said done but gave no image")
+    def _keep_file(self, drawn: Drawn, stored: images.StoredImage, before: ImageRecord | None) -> None:
+        path = self.drawing.path(drawn.request)
+        if drawn.data is not None:
+            images.write_bytes(path, drawn.data)
         if before is not None and before.state is ImageState.DONE and before.sha256 != stored.sha256:
             path.unlink()
             raise WorkError(
                 f"{path} was lost, and made again it came out different: scores and ratings rest on the "
                 "lost file; bring it back, or generate under another model name"
             )
-        self._record_done(result.request, stored, result.seconds, provenance)
+        self._record_done(drawn.request, stored, drawn.seconds, drawn.provenance)
 
     def _record_done(
         self,
@@ -233,7 +266,7 @@ class _GenerationRun:
         self.store.put_image(
             replace(
                 record,
-                path=self._path(request).relative_to(self.images_dir).as_posix(),
+                path=self.drawing.path(request).relative_to(self.images_dir).as_posix(),
                 sha256=stored.sha256,
                 width=stored.width,
                 height=stored.height,
@@ -259,16 +292,6 @@ class _GenerationRun:
             provenance={**provenance, "settings": self.settings, "nami_bench": __version__},
         )
 
-    def _path(self, request: "GenerationRequest") -> Path:
-        return self.folder.sample_path(int(request.prompt.id), request.sample)
 
-    def _provenance(self, request: "GenerationRequest") -> dict[str, Any]:
-        """What the file itself says of its making: nothing that differs between two equal runs."""
-        return {
-            "model": self.card.name,
-            "prompt_set": self.prompt_set.sha256,
-            "prompt_id": request.prompt.id,
-            "sample": request.sample,
-            "seed": request.seed,
-            "settings": self.settings_sha256,
-        }
+def _settings(generator: "Generator") -> dict[str, Any]:
+    return dict(generator.describe())

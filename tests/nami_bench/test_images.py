@@ -59,11 +59,12 @@ def test_missing_and_foreign_files_are_refused_in_words(tmp_path: Path) -> None:
 def test_a_png_is_copied_as_it_is_and_a_jpeg_converted(tmp_path: Path, photo: Image.Image) -> None:
     photo.save(tmp_path / "in.png")
     photo.save(tmp_path / "in.jpg")
-    stored, original = images.copy_image(tmp_path / "in.png", tmp_path / "out.png")
+    stored, data, original = images.as_png(tmp_path / "in.png")
+    assert data == (tmp_path / "in.png").read_bytes()
     assert stored.sha256 == original == images.hash_file(tmp_path / "in.png")
-    stored, original = images.copy_image(tmp_path / "in.jpg", tmp_path / "out2.png")
+    stored, data, original = images.as_png(tmp_path / "in.jpg")
     assert original == images.hash_file(tmp_path / "in.jpg") != stored.sha256
-    assert (tmp_path / "out2.png").read_bytes().startswith(b"\x89PNG")
+    assert data.startswith(b"\x89PNG") and hashlib.sha256(data).hexdigest() == stored.sha256
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(
