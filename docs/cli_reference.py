@@ -28,8 +28,8 @@ def cli_reference() -> str:
     root = click.Context(cli, info_name="nami-bench")
     parts = [
         "# Command line\n",
-        "Written from the program itself; `--help` after any command says the same. Exit codes: 0 done, 1 the work "
-        "failed (what was done is kept), 2 wrong use or bad input.\n",
+        "Written from the program itself; `--help` after any command says the same. Exit codes: 0 done, "
+        "1 the work failed (what was done is kept), 2 wrong use or bad input.\n",
         _section(root, cli, level=2),
         *(_section(context, command, level=2) for context, command in commands(cli, root)),
     ]

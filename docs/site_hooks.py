@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cli_reference import cli_reference
+from command_blocks import MARKS
 from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -20,13 +21,6 @@ from mkdocs.structure.pages import Page
 
 LINK = re.compile(r"(?<=\]\()(?P<target>\.\.?/[^)#\s]+)")
 MARK = re.compile(r"^<!-- run: (?P<marks>[^\n]*) -->$", re.MULTILINE)
-WORDS = {
-    "needs gpu": "needs a GPU",
-    "needs network": "needs a network, or files from one",
-    "needs quiet machine": "needs an otherwise idle machine",
-    "long": "takes minutes",
-    "serves": "serves until Ctrl-C",
-}
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -71,7 +65,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
         return os.path.relpath(f"repository/{path}", PurePosixPath(page.file.src_uri).parent)
 
     def said(match: re.Match[str]) -> str:
-        words = " and ".join(WORDS[mark] for mark in match["marks"].split(", "))
+        words = " and ".join(MARKS[mark] for mark in match["marks"].split(", "))
         return f"*{words[0].upper()}{words[1:]}:*\n"
 
     return MARK.sub(said, LINK.sub(copied, markdown))

@@ -5,8 +5,8 @@ The documentation's commands are many and small, and most of what each takes is 
     python resident.py SOCKET        serves on that socket until it is killed
     python resident.py SOCKET shim   prints a program that runs `nami-bench` by that server
 
-The shim hands over its arguments, folder, environment and standard streams, passes on signals, and ends with the
-command's exit code.
+The shim hands over its arguments, folder, environment and standard streams, passes on signals, and ends with
+the command's exit code.
 """
 
 import importlib

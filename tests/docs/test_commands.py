@@ -1,113 +1,27 @@
-"""Every command of README.md and docs/ is run here, or says in its page why not.
-
-A fence without a language, or of `sh`, `bash` or `console`, holds commands; anything else is labelled. The blocks of
-a page are one story: they run in order, as they stand, in one folder, offline. A fence with `title="FILE"` is
-that file of the folder. A comment on the line above says that a block is another matter:
-
-    <!-- run: needs gpu -->             for speed, or memory
-    <!-- run: needs network -->         also for weights and data that must be fetched first
-    <!-- run: needs quiet machine -->   how a measurement was made
-    <!-- run: long -->                  run by `make test-slow`
-    <!-- run: serves -->                run; when its page answers it gets Ctrl-C
-
-What is not run must still be a command of the program, with its options.
-"""
+"""The commands of README.md and docs/ run; see `docs/command_blocks.py` for what a page may ask for."""
 
 import csv
 import os
 import random
 import re
-import shlex
 import shutil
 import signal
 import subprocess
-import sys
 import time
-import tomllib
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
-from itertools import combinations, groupby
+from itertools import combinations, product
 from pathlib import Path
 
-import click
 import pytest
+from command_blocks import PAGES, ROOT, Block, blocks, commands, named
 
-from nami_bench.cli.app import cli
 from nami_bench.config import nami_1k_study_file
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-FENCE = re.compile(
-    r"^(?:<!-- run: (?P<marks>[^\n]*) -->\n)?```(?P<info>[^\n`]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
-)
-MARKS = {"needs gpu", "needs network", "needs quiet machine", "long", "serves"}
 SECONDS = 600
 """For one block, on the slowest machine."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """A fence: where it begins, what it is labelled, what stands above and in it."""
-
-    line: int
-    info: str
-    marks: frozenset[str]
-    text: str
-
-    @property
-    def holds_commands(self) -> bool:
-        return self.info.partition(" ")[0] in ("", "sh", "bash", "console")
-
-    @property
-    def needs(self) -> bool:
-        return any(mark.startswith("needs") for mark in self.marks)
-
-    @property
-    def file(self) -> str | None:
-        found = re.search(r'title="([^"]+)"', self.info)
-        return found and found[1]
-
-    @property
-    def script(self) -> str:
-        """The commands; of a console, what follows its prompts."""
-        if self.info != "console":
-            return self.text
-        return "".join(line[2:] + "\n" for line in self.text.splitlines() if line.startswith("$ "))
-
-    @property
-    def shown(self) -> list[str]:
-        """Lines that a console shows as printed."""
-        lines = self.text.splitlines() if self.info == "console" else ()
-        return [line for line in lines if not line.startswith("$ ")]
-
-
-@cache
-def blocks(page: Path) -> tuple[Block, ...]:
-    text = page.read_text(encoding="utf-8")
-    return tuple(
-        Block(
-            text.count("\n", 0, match.start("info")) + 1,
-            match["info"].strip(),
-            frozenset(filter(None, (match["marks"] or "").split(", "))),
-            match["text"],
-        )
-        for match in FENCE.finditer(text)
-    )
-
-
-def commands(page: Path) -> list[Block]:
-    return [block for block in blocks(page) if block.holds_commands]
-
-
-def named(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
-# ---- what must be there before a page's story begins, and what must be there after it ----
-
-
 Setup = Callable[[Path, Mapping[str, str]], None]
 
 
@@ -136,7 +50,9 @@ def ratings_and_comparisons(folder: Path, environment: Mapping[str, str]) -> Non
 
 def own_prompts(folder: Path, environment: Mapping[str, str]) -> None:
     (folder / "mine.txt").write_text("a red fox\na blue door in a white wall\n")
-    (folder / "products.txt").write_text("".join(f"a photograph of product {n} on a table\n" for n in range(10)))
+    (folder / "products.txt").write_text(
+        "".join(f"a photograph of product {n} on a table\n" for n in range(10))
+    )
 
 
 def small_training(folder: Path, environment: Mapping[str, str]) -> None:
@@ -145,26 +61,53 @@ def small_training(folder: Path, environment: Mapping[str, str]) -> None:
     )
 
 
-def has_images(*models: str) -> Callable[[Path], None]:
-    """That these models, and no others, have images in the workspace."""
+def small_ratings(folder: Path, environment: Mapping[str, str]) -> None:
+    """Ratings of three people for two models and a few prompts of the study `first`."""
+    draw = random.Random(0)
+    with (folder / "ratings.csv").open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("study", "annotator", "model", "prompt_id", "sample", "criterion", "value"))
+        for annotator, prompt in product(("mei", "nadia", "tom"), range(48)):
+            for (model, level), criterion in product({"mine": 70, "baseline": 50}.items(), CRITERIA):
+                value = round(draw.gauss(level, 8))
+                lines.writerow(("first", annotator, model, f"{prompt:05d}", 0, criterion, value))
 
-    def check(folder: Path) -> None:
-        found = {path.relative_to(folder / "images").parts[0] for path in folder.glob("images/*/*/*/*/*.png")}
-        assert found == set(models)
+
+def has_images(folder: str, counts: Mapping[str, int]) -> Callable[[Path], None]:
+    """That these models have so many images in the workspace."""
+
+    def check(story: Path) -> None:
+        found = Counter(path.relative_to(story / folder).parts[0] for path in (story / folder).rglob("*.png"))
+        assert counts.items() <= found.items()
 
     return check
 
 
-DEMO = {"README.md", "docs/leaderboards.md", "docs/metrics.md", "docs/studies.md", "docs/plugins.md"}
+def has_files(*files: str) -> Callable[[Path], None]:
+    def check(story: Path) -> None:
+        assert [file for file in files if not (story / file).is_file()] == []
+
+    return check
+
+
+CRITERIA = ("relevance", "coherence", "aesthetics", "authenticity")
+DEMO = {"README.md"} | {
+    f"docs/{page}.md"
+    for page in ("leaderboards", "metrics", "plugins", "quickstart", "studies", "study-design")
+}
+"""Pages whose stories begin in the demo's workspace."""
 SETUPS: dict[str, Setup] = {
     "README.md": small_training,
     "docs/leaderboards.md": ratings_and_comparisons,
     "docs/prompts.md": own_prompts,
+    "docs/researchers.md": small_ratings,
 }
-CHECKS = {"docs/generators.md": has_images("shapes-fair", "copied", "painter")}
+CHECKS = {
+    "docs/generators.md": has_images("images", {"shapes-fair": 96, "copied": 48, "painter": 16}),
+    "docs/plugins.md": has_images("nami-workspace/images", {"plain": 48}),
+    "docs/researchers.md": has_files("leaderboard.html", "report/index.html", "dataset/data/ratings.parquet"),
+}
 
-
-# ---- running ----
 
 RUN = [page for page in PAGES if any(not (b.needs or "long" in b.marks) for b in commands(page))]
 LONG = [page for page in PAGES if any("long" in b.marks for b in commands(page))]
@@ -243,90 +186,3 @@ def test_the_commands_of_a_page_run(story: Story) -> None:
 @pytest.mark.parametrize("story", LONG, ids=named, indirect=True)
 def test_the_long_commands_of_a_page_run(story: Story) -> None:
     story.run(long=True)
-
-
-# ---- what is not run ----
-
-
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_mark_is_known_and_stands_above_commands(page: Path) -> None:
-    marked = [block for block in blocks(page) if block.marks]
-    assert all(block.holds_commands and block.marks <= MARKS for block in marked)
-    text = page.read_text(encoding="utf-8")
-    assert text.count("<!-- run:") == len(marked)
-    assert len(re.findall("^ *```", text, re.MULTILINE)) == 2 * len(blocks(page)), "a fence is not seen"
-
-
-def simple_commands(script: str) -> Iterator[list[str]]:
-    """The words of each command of a script without quoting tricks."""
-    for line in script.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
-        lexer.whitespace_split = True
-        for punctuation, words in groupby(lexer, lambda word: set(word) <= set("|&;<>()")):
-            found = list(words)
-            if not punctuation and found:
-                yield found
-
-
-def check_nami_bench(arguments: list[str]) -> None:
-    """The program's own parser takes it: command, options, their values, what is required."""
-    context = cli.make_context("nami-bench", arguments)
-    command: click.Command = cli
-    while isinstance(command, click.Group):
-        left = [*context._protected_args, *context.args]
-        if not left:  # `geneval DIR`: the group made its other command's context
-            break
-        name, found, rest = command.resolve_command(context, left)
-        assert found is not None
-        context = found.make_context(name, rest, context)
-        command = context.command
-
-
-def check_make(arguments: list[str]) -> None:
-    subprocess.run(["make", "-n", *arguments], cwd=ROOT, check=True, capture_output=True)
-
-
-def check_pip(arguments: list[str]) -> None:
-    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    for extra in re.findall(r"\[(.*?)\]", " ".join(arguments)):
-        assert set(extra.split(",")) <= set(extras)
-
-
-def check_python(arguments: list[str]) -> None:
-    if arguments[:2] == ["-m", "nami_bench"]:
-        check_nami_bench(arguments[2:])
-    elif arguments[0] != "-m":
-        usage = subprocess.run(
-            [sys.executable, ROOT / arguments[0], "--help"], capture_output=True, text=True, check=True
-        ).stdout
-        assert all(word.partition("=")[0] in usage for word in arguments[1:] if word.startswith("-"))
-
-
-def check_accelerate(arguments: list[str]) -> None:
-    if "-m" in arguments:
-        check_python(arguments[arguments.index("-m") :])
-
-
-CHECKED: dict[str, Callable[[list[str]], None]] = {
-    "nami-bench": check_nami_bench,
-    "make": check_make,
-    "pip": check_pip,
-    "python": check_python,
-    "python3": check_python,
-    "accelerate": check_accelerate,
-}
-UNCHECKED = {".", "export", "git", "cd"}
-
-
-@pytest.mark.parametrize("page", [p for p in PAGES if any(b.needs for b in commands(p))], ids=named)
-def test_commands_that_need_a_gpu_or_a_network_exist(page: Path) -> None:
-    for block in commands(page):
-        if not block.needs:
-            continue
-        for words in simple_commands(block.script):
-            name, *arguments = words
-            try:
-                if name not in UNCHECKED:
-                    CHECKED[name](arguments)
-            except (click.ClickException, AssertionError, subprocess.CalledProcessError, KeyError) as error:
-                pytest.fail(f"{named(page)}, line {block.line}: {shlex.join(words)}: {error!r}")
