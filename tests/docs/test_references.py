@@ -23,8 +23,6 @@ from prompts.recipe import Recipe, Share, Stratum
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
-
-
 COMMANDS: list[tuple[click.Context, click.Command]] = list(
     command_tree(cli, click.Context(cli, info_name="nami-bench"))
 )
