@@ -48,6 +48,18 @@ def ratings_and_comparisons(folder: Path, environment: Mapping[str, str]) -> Non
     run(folder, environment, "ratings", "import", "comparisons.csv")
 
 
+def geneval_results(folder: Path, environment: Mapping[str, str]) -> None:
+    """Results files of two models, and one of them once more."""
+    for model, name in (("shapes-good", "a.jsonl"), ("shapes-poor", "b.jsonl")):
+        images = f"nami-workspace/images/{model}/shapes-demo"
+        prompts = "nami-workspace/prompts/shapes-demo.jsonl"
+        run(
+            folder, environment, "geneval", images, "--detector", "shapes", "--prompts", prompts,
+            "--samples", "2", "-o", name,
+        )  # fmt: skip
+    shutil.copy(folder / "a.jsonl", folder / "results.jsonl")
+
+
 def own_prompts(folder: Path, environment: Mapping[str, str]) -> None:
     (folder / "mine.txt").write_text("a red fox\na blue door in a white wall\n")
     (folder / "products.txt").write_text(
@@ -93,11 +105,12 @@ def has_files(*files: str) -> Callable[[Path], None]:
 CRITERIA = ("relevance", "coherence", "aesthetics", "authenticity")
 DEMO = {"README.md"} | {
     f"docs/{page}.md"
-    for page in ("leaderboards", "metrics", "plugins", "quickstart", "studies", "study-design")
+    for page in ("geneval", "leaderboards", "metrics", "plugins", "quickstart", "studies", "study-design")
 }
 """Pages whose stories begin in the demo's workspace."""
 SETUPS: dict[str, Setup] = {
     "README.md": small_training,
+    "docs/geneval.md": geneval_results,
     "docs/leaderboards.md": ratings_and_comparisons,
     "docs/prompts.md": own_prompts,
     "docs/researchers.md": small_ratings,
