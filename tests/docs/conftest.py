@@ -1,4 +1,4 @@
-"""What the documentation's stories are run with: the program, kept loaded, and the demo's workspace."""
+"""The built site, and what pages' stories are run with: the program, kept loaded, and the demo's workspace."""
 
 import os
 import shutil
@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+ROOT = Path(__file__).resolve().parents[2]
 RESIDENT = Path(__file__).with_name("resident.py")
 NOWHERE = "http://127.0.0.1:9"  # a proxy that is not there: whoever asks for another machine fails
 
@@ -88,3 +89,19 @@ def demo_workspace(
             settings.write_text(settings.read_text().replace("# port = 7860", "port = 0"))
             (base / "demo.done").touch()
     return workspace
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built site; mkdocs' own checks of links and navigation are errors."""
+    folder = tmp_path_factory.mktemp("site")
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", folder],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return folder

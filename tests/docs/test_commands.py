@@ -122,8 +122,11 @@ CHECKS = {
 }
 
 
-RUN = [page for page in PAGES if any(not (b.needs or "long" in b.marks) for b in commands(page))]
-LONG = [page for page in PAGES if any("long" in b.marks for b in commands(page))]
+PENDING = {"docs/training.md", "docs/scale.md", "docs/submissions.md"}
+"""Pages whose commands are not marked yet."""
+STORIES = [page for page in PAGES if named(page) not in PENDING]
+RUN = [page for page in STORIES if any(not (b.needs or "long" in b.marks) for b in commands(page))]
+LONG = [page for page in STORIES if any("long" in b.marks for b in commands(page))]
 
 
 @pytest.fixture

@@ -1,10 +1,7 @@
 """The documentation's site builds, its links lead somewhere, and it loads nothing from other hosts."""
 
 import html.parser
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -41,22 +38,6 @@ class Page(html.parser.HTMLParser):
             self.loads.append(values[RESOURCES[tag]])
         if tag == "a" and "href" in values:
             self.links.append(values["href"])
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built site; mkdocs' own checks of links and navigation are errors."""
-    folder = tmp_path_factory.mktemp("site")
-    built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "-q", "-d", folder],
-        cwd=ROOT,
-        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert built.returncode == 0, built.stdout + built.stderr
-    return folder
 
 
 @pytest.fixture(scope="module")
