@@ -43,10 +43,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, address: str, site: Path) -> Iterator[Page]:
+def page(browser: Browser, address: str) -> Iterator[Page]:
     """A new page; every problem and every request to another host fails the test."""
     problems: list[str] = []
-    own = (address, site.as_uri(), "data:", "blob:")
+    own = (address, "data:", "blob:")
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     page.set_default_timeout(120_000)
     page.on("pageerror", lambda error: problems.append(str(error)))
@@ -73,9 +73,3 @@ def test_formulas_are_drawn(page: Page, address: str) -> None:
     page.goto(f"{address}/metrics.html")
     formulas = [page.locator("math").nth(place).bounding_box() for place in range(3)]
     assert all(box is not None and box["width"] > 60 and box["height"] > 15 for box in formulas)
-
-
-def test_it_opens_from_a_folder(page: Page, site: Path) -> None:
-    page.goto((site / "index.html").as_uri())
-    page.get_by_role("link", name="Quick start").first.click()
-    expect(page.locator("h1")).to_contain_text("Quick start", timeout=120_000)
