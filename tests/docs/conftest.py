@@ -1,4 +1,4 @@
-"""The built site, and what pages' stories are run with: the program, kept loaded, and the demo's workspace."""
+"""The built site, and what pages' stories are run with: the program, kept loaded; the demo's workspace."""
 
 import os
 import shutil
@@ -69,7 +69,10 @@ def demo_workspace(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Path:
-    """The workspace that `nami-bench demo --no-serve` makes, once for all of pytest's processes: copy it."""
+    """The workspace that `nami-bench demo --no-serve` makes, once for all of pytest's processes: copy it.
+
+    What the command said is in `demo.log` beside it.
+    """
     base = tmp_path_factory.getbasetemp()
     base = base.parent if hasattr(request.config, "workerinput") else base
     workspace = base / "demo" / "nami-workspace"
@@ -77,13 +80,15 @@ def demo_workspace(
         if not (base / "demo.done").exists():
             shutil.rmtree(workspace.parent, ignore_errors=True)
             workspace.parent.mkdir()
-            subprocess.run(
-                ["nami-bench", "demo", "--no-serve"],
-                cwd=workspace.parent,
-                env=offline_environment,
-                capture_output=True,
-                check=True,
-            )
+            with (workspace.parent / "demo.log").open("wb") as log:
+                subprocess.run(
+                    ["nami-bench", "demo", "--no-serve"],
+                    cwd=workspace.parent,
+                    env=offline_environment,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    check=True,
+                )
             # Served on a free port: the usual one may be somebody's.
             settings = workspace / "nami.toml"
             settings.write_text(settings.read_text().replace("# port = 7860", "port = 0"))

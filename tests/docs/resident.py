@@ -17,6 +17,7 @@ import socket
 import sys
 
 PRELOADED = (
+    "annotator_app.app",
     "matplotlib.pyplot",
     "nami_bench.cli.app",
     "nami_bench.leaderboard.from_store",
