@@ -68,9 +68,9 @@ def own_prompts(folder: Path, environment: Mapping[str, str]) -> None:
 
 
 def small_training(folder: Path, environment: Mapping[str, str]) -> None:
-    (folder / "small.toml").write_text(
-        next(block.text for block in blocks(ROOT / "docs" / "training.md") if "# small.toml" in block.text)
-    )
+    """The first configuration of the page on training."""
+    training = blocks(ROOT / "docs" / "training.md")
+    (folder / "small.toml").write_text(next(b.text for b in training if b.info.startswith("toml")))
 
 
 def small_ratings(folder: Path, environment: Mapping[str, str]) -> None:
