@@ -6,7 +6,7 @@ PORT ?= 7860
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow lint format bench-geneval browser screenshots clean
+.PHONY: help demo test test-slow lint format docs bench-geneval browser screenshots clean
 
 help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860)"
@@ -14,6 +14,7 @@ help:
 	@echo "make test-slow the tests that take minutes"
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
 	@echo "make lint      formatting, ruff, mypy, import layers"
+	@echo "make docs      the documentation as a site, in build/site"
 
 demo: $(VENV)/.core
 	$(BIN)/nami-bench demo $(if $(filter 0,$(SERVE)),--no-serve,--port $(PORT))
@@ -29,6 +30,10 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	@echo "open build/site/index.html; with search: $(BIN)/python -m http.server -d build/site"
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
@@ -51,7 +56,11 @@ $(VENV)/.core: $(VENV)/.python pyproject.toml constraints.txt
 
 $(VENV)/.dev: $(VENV)/.core
 	@echo "installing what the tests need into $(VENV): torch and its CUDA libraries too, about 6 GB"
-	@$(PIP) -e '.[dev,models,postgres]'
+	@$(PIP) -e '.[dev,docs,models,postgres]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.core
+	@$(PIP) -e '.[docs]'
 	@touch $@
 
 # The browser tests drive Chromium; where it cannot be had they are skipped, and say so.

@@ -15,7 +15,11 @@ def annotators() -> None:
 @annotators.command("add", epilog="Example: nami-bench annotators add lena")
 @click.argument("names", nargs=-1, required=True)
 @click.option(
-    "--role", type=click.Choice(["annotator", "administrator"]), default="annotator", show_default=True
+    "--role",
+    type=click.Choice(["annotator", "administrator"]),
+    default="annotator",
+    show_default=True,
+    help="An administrator also sees progress and scores, and adds and pauses annotators.",
 )
 def add(names: tuple[str, ...], role: str) -> None:
     """Add annotators and print each one's token, once: it is stored only as a hash."""

@@ -182,7 +182,7 @@ def delete(name: str) -> None:
 @study.command("pause", epilog="Example: nami-bench study pause pilot lena --reason 'please call me'")
 @click.argument("name")
 @click.argument("annotator")
-@click.option("--reason", default="by the administrator", show_default=True)
+@click.option("--reason", default="by the administrator", show_default=True, help="Kept with the pause.")
 def pause(name: str, annotator: str, reason: str) -> None:
     """Give an annotator nothing more in a study; nothing is deleted."""
     with open_bench() as bench:

@@ -109,23 +109,3 @@ def _prompt_file(folder: Path, shots: dict[str, object]) -> str:
     path = folder / "shots.txt"
     path.write_text("".join(f"{text}\n" for text in shots))
     return str(path)
-
-
-def test_the_demo_finds_the_planted_ranking_and_goes_on_where_it_was(run: Run, tmp_path: Path) -> None:
-    first = run("demo", "--no-serve")
-    known = ["shapes-good", "shapes-fair", "shapes-poor"]
-    board = json.loads(run("leaderboard", "--json").stdout)
-    assert [row["model"] for row in board["rows"]] == known
-    assert {row["status"] for row in board["rows"]} == {"simulated"}
-    assert "SIMULATED" in first.output
-    for name in ("leaderboard.csv", "leaderboard.html"):
-        assert "simulated" in (tmp_path / "reports" / name).read_text()
-    report = (tmp_path / "reports" / "demo-simulated" / "index.html").read_text()
-    assert "simulated" in report and all(name in report for name in known)
-    images = {p: p.stat().st_mtime_ns for p in (tmp_path / "images").rglob("*.png")}
-    assert len(images) == 3 * 2 * 48
-    ratings = run("ratings", "export").stdout
-
-    run("demo", "--no-serve")
-    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "images").rglob("*.png")} == images
-    assert run("ratings", "export").stdout == ratings

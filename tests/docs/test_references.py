@@ -1,0 +1,98 @@
+"""The references name what the code has: every command, option, key, column and field."""
+
+import csv
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+from cli_reference import cli_reference
+from cli_reference import commands as command_tree
+
+from evaluation.geneval.results import ImageResult
+from evaluation.human.table import COLUMNS
+from nami_bench import config
+from nami_bench.cli.app import cli
+from nami_bench.domain import Prompt
+from nami_bench.leaderboard import comparisons_file
+from prompts.recipe import Recipe, Share, Stratum
+
+ROOT = Path(__file__).resolve().parents[2]
+FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+COMMANDS: list[tuple[click.Context, click.Command]] = list(
+    command_tree(cli, click.Context(cli, info_name="nami-bench"))
+)
+
+
+@pytest.mark.parametrize(("context", "command"), COMMANDS, ids=[c.command_path for c, _ in COMMANDS])
+def test_every_command_and_option_says_what_it_is(context: click.Context, command: click.Command) -> None:
+    assert command.help
+    silent = [p.name for p in command.params if isinstance(p, click.Option) and not p.help]
+    assert silent == []
+
+
+def test_the_command_lines_page_has_them_all() -> None:
+    page = cli_reference()
+    sections = dict(re.findall(r"^## (nami-bench[^\n]*)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
+    assert list(sections) == ["nami-bench", *(context.command_path for context, _ in COMMANDS)]
+    for context, command in COMMANDS:
+        options = [p for p in command.params if isinstance(p, click.Option)]
+        assert all(name in sections[context.command_path] for option in options for name in option.opts)
+    assert "DIR" in sections["nami-bench geneval"]
+
+
+def keys(heading: str) -> Iterator[str]:
+    """What stands in backquotes in the first cells of a section's tables, in order."""
+    section = re.split(r"^##+ ", FORMATS.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    assert section, heading
+    for cell in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
+        yield from re.findall(r"`([^`]+)`", cell)
+
+
+def test_the_workspaces_keys() -> None:
+    sections = {"database": config.DatabaseConfig, "annotate": config.AnnotateConfig}
+    expected = [f"{name}.{field.name}" for name, section in sections.items() for field in fields(section)]
+    assert list(keys("Workspace")) == ["workspace.format", *expected]
+
+
+def test_a_prompts_keys() -> None:
+    prompt = Prompt("00000", "a fox", geneval={"tag": "single_object"})
+    assert [key for key in keys("Prompts") if not key.startswith(".")] == list(prompt.to_json())
+
+
+def test_a_recipes_keys() -> None:
+    expected = {field.name for kind in (Recipe, Stratum, Share) for field in fields(kind)}
+    assert {key.rpartition(".")[2].strip("[]") for key in keys("Recipes")} == expected
+
+
+def test_the_columns_of_ratings_and_comparisons() -> None:
+    study, *_ = ratings = list(keys("Ratings"))
+    assert study == "study" and sorted(ratings) == sorted(COLUMNS)
+    columns = [key for key in keys("Comparisons") if key not in ("left", "tie", "right", "both_bad")]
+    expected = {*comparisons_file.REQUIRED, *comparisons_file.OPTIONAL}
+    assert {*columns, "left", "right"} == expected
+    header = next(csv.reader(comparisons_file.comparisons_csv([]).decode().splitlines()))
+    assert set(header) == expected
+
+
+def test_the_fields_of_genevals_results() -> None:
+    assert list(keys("GenEval's results")) == [field.name for field in fields(ImageResult)]
+
+
+def test_the_leaderboards_keys() -> None:
+    schema = json.loads((ROOT / "nami_bench" / "leaderboard" / "leaderboard.schema.json").read_text())
+    assert list(keys("Leaderboard")) == list(schema["properties"])
+    assert schema["properties"]["schema"]["const"] in FORMATS
+
+
+def test_the_papers_tables_are_the_published_rows() -> None:
+    page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
+    rows = tomllib.loads((ROOT / "nami_bench" / "leaderboard" / "published.toml").read_text())["row"]
+    for row in rows:
+        for kind in ("human", "geneval"):
+            cells = " | ".join(f"{value:.2f}" for value in row.get(kind, {}).values())
+            assert cells in page, row["model"]

@@ -1,0 +1,100 @@
+"""Commands of README.md and docs/ that are not run for want of something exist, with their options."""
+
+import re
+import shlex
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from itertools import groupby
+from pathlib import Path
+
+import click
+import pytest
+from command_blocks import MARKS, PAGES, ROOT, blocks, commands, named
+
+from nami_bench.cli.app import cli
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_mark_is_known_and_stands_above_commands(page: Path) -> None:
+    marked = [block for block in blocks(page) if block.marks]
+    assert all(block.holds_commands and block.marks <= MARKS.keys() for block in marked)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<!-- run:") == len(marked)
+    assert len(re.findall("^ *```", text, re.MULTILINE)) == 2 * len(blocks(page)), "a fence is not seen"
+
+
+def simple_commands(script: str) -> Iterator[list[str]]:
+    """The words of each command of a script without quoting tricks."""
+    for line in script.replace("\\\n", " ").splitlines():
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        for punctuation, words in groupby(lexer, lambda word: set(word) <= set("|&;<>()")):
+            found = list(words)
+            if not punctuation and found:
+                yield found
+
+
+def check_nami_bench(arguments: list[str]) -> None:
+    """The program's own parser takes it: command, options, their values, what is required."""
+    context = cli.make_context("nami-bench", arguments)
+    command: click.Command = cli
+    while isinstance(command, click.Group):
+        left = [*context._protected_args, *context.args]
+        if not left:  # `geneval DIR`: the group made its other command's context
+            break
+        name, found, rest = command.resolve_command(context, left)
+        assert found is not None
+        context = found.make_context(name, rest, context)
+        command = context.command
+
+
+def check_make(arguments: list[str]) -> None:
+    subprocess.run(["make", "-n", *arguments], cwd=ROOT, check=True, capture_output=True)
+
+
+def check_pip(arguments: list[str]) -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for extra in re.findall(r"\[(.*?)\]", " ".join(arguments)):
+        assert set(extra.split(",")) <= set(extras)
+
+
+def check_python(arguments: list[str]) -> None:
+    if arguments[:2] == ["-m", "nami_bench"]:
+        check_nami_bench(arguments[2:])
+    elif arguments[0] != "-m":
+        usage = subprocess.run(
+            [sys.executable, ROOT / arguments[0], "--help"], capture_output=True, text=True, check=True
+        ).stdout
+        assert all(word.partition("=")[0] in usage for word in arguments[1:] if word.startswith("-"))
+
+
+def check_accelerate(arguments: list[str]) -> None:
+    if "-m" in arguments:
+        check_python(arguments[arguments.index("-m") :])
+
+
+CHECKED: dict[str, Callable[[list[str]], None]] = {
+    "nami-bench": check_nami_bench,
+    "make": check_make,
+    "pip": check_pip,
+    "python": check_python,
+    "python3": check_python,
+    "accelerate": check_accelerate,
+}
+UNCHECKED = {".", "export", "git", "cd"}
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if any(b.needs for b in commands(p))], ids=named)
+def test_commands_that_need_a_gpu_or_a_network_exist(page: Path) -> None:
+    for block in commands(page):
+        if not block.needs:
+            continue
+        for words in simple_commands(block.script):
+            name, *arguments = words
+            try:
+                if name not in UNCHECKED:
+                    CHECKED[name](arguments)
+            except (click.ClickException, AssertionError, subprocess.CalledProcessError, KeyError) as error:
+                pytest.fail(f"{named(page)}, line {block.line}: {shlex.join(words)}: {error!r}")
