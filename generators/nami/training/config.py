@@ -30,14 +30,16 @@ class TinyText:
 class ModelSection:
     """`[model]`: an existing `pipeline` folder to go on from, or a `transformer` to begin with.
 
-    A model that begins here has a pixel-unshuffle autoencoder with blocks of `pixels_per_latent` and text
-    encoders of its own (`text`), trained along; those of an existing pipeline stay frozen.
+    A model that begins here has latents of `pixels_per_latent` x `pixels_per_latent` pixels, all their
+    values or their first `latent_channels` principal components, and text encoders of its own (`text`),
+    trained along; the encoders of an existing pipeline stay frozen.
     `stage_range` cuts flow time into windows.
     """
 
     pipeline: Path | None = None
     transformer: NamiConfig | None = None
     pixels_per_latent: int = 4
+    latent_channels: int | None = None
     text: TinyText | None = None
     stage_range: tuple[float, ...] | None = None
 
@@ -46,6 +48,11 @@ class ModelSection:
             raise InputError("[model]: give either `pipeline`, a folder, or `transformer`, a shape")
         if self.transformer is not None and self.text is None:
             raise InputError("[model]: a new transformer needs `text`, the encoders trained along with it")
+        values = 3 * self.pixels_per_latent**2
+        if self.latent_channels is not None and not 1 <= self.latent_channels <= values:
+            raise InputError(
+                f"[model]: latent_channels must lie in 1..{values}, it is {self.latent_channels}"
+            )
         stages = None if self.transformer is None else self.transformer.num_stages
         if self.stage_range is not None and stages is not None and len(self.stage_range) != stages + 1:
             raise InputError(

@@ -1,6 +1,7 @@
 """A training run in its folder: go on where it stopped, train, log, validate, keep checkpoints.
 
 RUN/run.json       the configuration that the folder belongs to
+RUN/autoencoder/   the fitted autoencoder, where the model has one
 RUN/bridge/        the pretrained bridge
 RUN/checkpoints/   step-00001000/ ...: everything a run needs to go on, bit for bit on a CPU
 RUN/log.jsonl      one line for each logged step, validation or event
@@ -17,6 +18,7 @@ from typing import Any
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
 
+from generators.nami.autoencoder import PatchPCAAutoencoder
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.training.bridge_training import train_bridge
 from generators.nami.training.conditioning import Encoder
@@ -27,6 +29,8 @@ from generators.nami.training.trainer import Trainer
 from nami_bench.errors import InputError, StorageError
 
 Say = Callable[[str], object]
+
+_FITTED_IMAGES = 512
 
 
 class TrainingRun:
@@ -47,6 +51,7 @@ class TrainingRun:
         multiple = self.pipeline.vae_scale_factor * self.pipeline.transformer.shape.size_multiple
         self.data = open_data(config.data, multiple, train.seed)
         self.validation = self._open_validation(multiple)
+        self._prepare_autoencoder()
         trained_text = config.model.pipeline is None
         self.encoder = Encoder(
             self.pipeline,
@@ -88,6 +93,22 @@ class TrainingRun:
         if self.is_main:
             bridge.save_pretrained(kept)
         bridge.requires_grad_(False).to(self.accelerator.device)
+
+    def _prepare_autoencoder(self) -> None:
+        """Load the run's autoencoder, or fit it where it is one that is fitted and the run has none yet."""
+        vae = self.pipeline.vae
+        if self.config.model.pipeline is not None or not isinstance(vae, PatchPCAAutoencoder):
+            return
+        kept = self.folder / "autoencoder"
+        if (kept / "config.json").is_file():
+            self.pipeline.vae = PatchPCAAutoencoder.from_pretrained(kept)
+        else:
+            # The same images in every process, far from the numbers that training takes its batches from.
+            share = vae.fit(self.data.batch(2 * 10**9, _FITTED_IMAGES).pixels)
+            self.log(event="autoencoder", variance_kept=share)
+            if self.is_main:
+                vae.save_pretrained(kept)
+        self.pipeline.vae.to(self.accelerator.device)
 
     def log(self, **record: Any) -> None:
         """One line in the run's log."""

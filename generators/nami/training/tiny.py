@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertTokenizer, MT5Config, MT5EncoderModel, T5Tokenizer
 
-from generators.nami.autoencoder import PixelUnshuffleAutoencoder
+from generators.nami.autoencoder import PatchPCAAutoencoder, PixelUnshuffleAutoencoder
 from generators.nami.bridge import BRIDGES, Bridge, BridgeFlow, RenoiseBridge
 from generators.nami.config import NamiConfig
 from generators.nami.pipeline import NamiPipeline
@@ -31,12 +31,17 @@ def new_pipeline(
     """
     assert model.transformer is not None and model.text is not None
     shape, text = model.transformer, model.text
-    channels = 3 * model.pixels_per_latent**2
+    channels = model.latent_channels or 3 * model.pixels_per_latent**2
     if shape.in_channels != 4 * channels:
         raise InputError(
             f"[model]: in_channels must be {4 * channels}, four times the {channels} values of a latent of "
             f"{model.pixels_per_latent}x{model.pixels_per_latent} pixels; it is {shape.in_channels}"
         )
+    vae = (
+        PixelUnshuffleAutoencoder(model.pixels_per_latent)
+        if model.latent_channels is None
+        else PatchPCAAutoencoder(model.pixels_per_latent, model.latent_channels)
+    )
     if (shape.joint_attention_dim, shape.pooled_projection_dim) != (text.width, text.width):
         raise InputError(
             f"[model]: joint_attention_dim and pooled_projection_dim must equal the text width, {text.width}"
@@ -50,7 +55,7 @@ def new_pipeline(
         transformer=transformer,
         bridge=new_bridge(bridge_kind, shape, scheduler),
         scheduler=scheduler,
-        vae=PixelUnshuffleAutoencoder(model.pixels_per_latent),
+        vae=vae,
         text_encoder=_pooled_encoder(text),
         tokenizer=BertTokenizer(vocab=_numbered(*_BERT_SPECIALS, *text.vocabulary)),
         text_encoder_2=_sequence_encoder(text),

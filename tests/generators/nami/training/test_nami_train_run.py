@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,21 @@ def test_a_stopped_run_goes_on_to_the_same_bits(toy_config: Config, tmp_path: Pa
         for name in ("whole", "stopped")
     ]
     assert validation[0] == validation[1]
+
+
+def test_a_fitted_autoencoder_belongs_to_its_run(toy_config: Config, tmp_path: Path) -> None:
+    config = toy_config()
+    shape = replace(config.model.transformer, in_channels=16)
+    config = replace(config, model=replace(config.model, transformer=shape, latent_channels=4))
+    whole = TrainingRun(config, tmp_path / "whole").train()
+    with pytest.raises(_Stopped):
+        TrainingRun(config, tmp_path / "stopped").train(_stop_at(3))
+    kept = load_file(tmp_path / "stopped" / "autoencoder" / "diffusion_pytorch_model.safetensors")
+    resumed = TrainingRun(config, tmp_path / "stopped").train()
+    expected, found = _weights(whole), _weights(resumed)
+    assert all(torch.equal(tensor, found[name]) for name, tensor in expected.items())
+    assert torch.equal(found["vae/basis"], kept["basis"])
+    assert 0.5 < _log(tmp_path / "whole")[0]["variance_kept"] < 1
 
 
 def test_a_finished_run_draws(toy_config: Config, tmp_path: Path) -> None:
