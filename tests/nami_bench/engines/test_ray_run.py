@@ -68,7 +68,7 @@ def cluster_run(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         driver.send_signal(signal.SIGKILL)
         driver.communicate()
     assert lines == ["running\n", "1\n", "1\n", "1\n", "1\n"], (lines, (folder / "log").read_text())
-    _, alive = psutil.wait_procs(left, timeout=60)
+    _, alive = psutil.wait_procs(left, timeout=180)
     (folder / "left.json").write_text(json.dumps([str(process) for process in alive]))
     for process in alive:
         process.kill()
