@@ -158,5 +158,5 @@ def test_a_killed_driver_leaves_nothing_running_and_its_run_is_taken_up(
 def test_the_cluster_says_what_it_has_room_for(cluster_run: Path) -> None:
     engine, too_many, too_large = found(cluster_run, "workers")
     assert (engine["workers"], engine["cpus"]) == (2, 0.5)
-    assert f"room for {os.cpu_count()} workers" in too_many and "--ray-workers" in too_many
+    assert "not for 100000" in too_many and "--ray-workers" in too_many
     assert "room for 0 workers" in too_large
