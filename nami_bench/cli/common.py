@@ -35,7 +35,8 @@ class LocationType(click.ParamType):
         """The place that the argument names."""
         from nami_bench.locations import location
 
-        return value if not isinstance(value, str) else location(value)
+        place: Path = location(value) if isinstance(value, str) else value
+        return place
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:
             raise InputError(f"{', '.join(stray)}: belongs to --engine ray, which was not asked for")
         return command(*args, engine=choice, **kwargs)
 
+    decorated: Callable[..., Any] = with_choice
     for option in reversed(_OPTIONS):
-        with_choice = option(with_choice)
-    return with_choice
+        decorated = option(decorated)
+    return decorated

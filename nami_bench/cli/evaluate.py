@@ -22,7 +22,6 @@ from nami_bench.cli.engine import EngineChoice, engine_options
 
 if TYPE_CHECKING:
     from nami_bench.domain import ImageRecord
-    from nami_bench.engines import Engine
 
 _REASONS_SHOWN = 5
 
@@ -165,7 +164,7 @@ def _evaluate(
     engine: EngineChoice,
 ) -> dict[str, Counter[str]]:
     """Run the metrics; counts by a title for people."""
-    from nami_bench import registry
+    from nami_bench import pipeline, registry
     from nami_bench.domain import ImageState
     from nami_bench.errors import InputError
 
@@ -184,35 +183,28 @@ def _evaluate(
                 title = f"{name}: {', '.join(names)} on {prompt_set}"
                 total = sum(r.prompt_set == prompt_set for r in records)
                 with progress(f"{name} on {prompt_set}", total) as advance:
-                    counts[title] = _run(bench, metric, chosen[name], names, prompt_set, advance, running)
+                    counts[title] = pipeline.run_metric(
+                        bench.store,
+                        bench.workspace.images_dir,
+                        metric,
+                        names,
+                        prompt_set,
+                        advance,
+                        engine=running,
+                        make=_maker(name, chosen[name]),
+                    )
                 say(f"{title}: {tally(counts[title])}")
                 if counts[title]["failed"]:
                     _say_reasons(bench, metric, names, prompt_set)
     return counts
 
 
-def _run(
-    bench: Bench,
-    metric: Any,
-    options: dict[str, Any],
-    models: Sequence[str],
-    prompt_set: str,
-    advance: Callable[[int], None],
-    engine: "Engine",
-) -> Counter[str]:
-    from nami_bench import pipeline, registry
+def _maker(name: str, options: dict[str, Any]) -> Callable[[], Any]:
+    """Makes the metric in a worker elsewhere, which has no cores to spare but those asked for."""
+    from nami_bench import registry
 
-    if metric.name == "geneval":
-        options = {"workers": 0, **options}  # a Ray worker has no cores to spare but those asked for
-    return pipeline.run_metric(
-        bench.store,
-        bench.workspace.images_dir,
-        metric,
-        models,
-        prompt_set,
-        advance,
-        engine=engine,
-        make=partial(registry.create, "metrics", metric.name, options),
+    return partial(
+        registry.create, "metrics", name, {"workers": 0, **options} if name == "geneval" else options
     )
 
 

@@ -80,7 +80,7 @@ def ray_engine(
 
 def _connect(address: str) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told that this ran
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR", "configure_logging": False}
     if address != "local":
         try:
             ray.init(address, **quiet)
@@ -127,7 +127,8 @@ class _Crew(Generic[P, T, R]):
     def __init__(self, engine: RayEngine, job: Job[P, T, R]) -> None:
         self._engine = engine
         self._job = job
-        self._actor = ray.remote(_Worker).options(num_cpus=engine.cpus, num_gpus=engine.gpus, max_restarts=0)
+        worker: Any = ray.remote(_Worker)
+        self._actor = worker.options(num_cpus=engine.cpus, num_gpus=engine.gpus, max_restarts=0)
         self._task = ray.put((job.make, job.identity, job.identity(job.plugin), job.work))
         self._idle = [self._hire() for _ in range(engine.workers)]
         self._busy: dict[Any, tuple[Any, _Part[T, R]]] = {}

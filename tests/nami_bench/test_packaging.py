@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PACKAGES = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
 HEAVY = {
     "torch", "gradio", "pandas", "diffusers", "transformers", "numpy", "sqlalchemy", "pydantic",
-    "matplotlib", "pyarrow", "scipy",
+    "matplotlib", "pyarrow", "scipy", "ray", "upath",
 }  # fmt: skip
 
 

@@ -80,8 +80,8 @@ def main(folder):
         (folder / name).mkdir()
     prompts = prompt_set(20)
     flags = {name: folder / f"{name}-flag" for name in ("generate", "evaluate", "geneval")}
-    with ray_engine("local", cpus=1) as engine:
-        keep("workers", [asdict(engine), room(workers=99), room(cpus=99)])
+    with ray_engine("local", workers=2, cpus=0.5) as engine:
+        keep("workers", [asdict(engine), room(workers=100_000), room(cpus=100_000)])
         killed = folder / "killed"
         keep("generate", generate(killed, prompts, engine, flags["generate"]))
         keep("evaluate", evaluate(killed, prompts, engine, flags["evaluate"]))

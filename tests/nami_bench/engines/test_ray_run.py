@@ -68,7 +68,7 @@ def cluster_run(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         driver.send_signal(signal.SIGKILL)
         driver.communicate()
     assert lines == ["running\n", "1\n", "1\n", "1\n", "1\n"], (lines, (folder / "log").read_text())
-    _, alive = psutil.wait_procs(left, timeout=60)
+    _, alive = psutil.wait_procs(left, timeout=180)
     (folder / "left.json").write_text(json.dumps([str(process) for process in alive]))
     for process in alive:
         process.kill()
@@ -88,8 +88,8 @@ def files(root: Path) -> dict[str, str]:
     return {p.relative_to(root).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in paths}
 
 
-def timeless(images: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**image, "seconds": None} for image in images]
+def timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "seconds": None, "created_at": None} for row in rows]
 
 
 def test_images_equal_a_local_runs_though_a_worker_was_killed(
@@ -112,7 +112,9 @@ def test_scores_equal_a_local_runs_though_a_worker_was_killed(
     assert flag.exists(), "no worker was killed"
     scenarios.generate(tmp_path, scenarios.prompt_set(20), LOCAL, cluster_run / "generate-flag")
     local = plain(scenarios.evaluate(tmp_path, scenarios.prompt_set(20), LOCAL, flag))
-    assert local == found(cluster_run, "evaluate")
+    ray = found(cluster_run, "evaluate")
+    assert local["counts"] == ray["counts"] and len(local["scores"]) == 40
+    assert timeless(local["scores"]) == timeless(ray["scores"])
     assert {score["value"] for score in local["scores"]} == {0.0, 1.0}
 
 
@@ -155,6 +157,6 @@ def test_a_killed_driver_leaves_nothing_running_and_its_run_is_taken_up(
 
 def test_the_cluster_says_what_it_has_room_for(cluster_run: Path) -> None:
     engine, too_many, too_large = found(cluster_run, "workers")
-    assert (engine["workers"], engine["cpus"]) == (os.cpu_count(), 1)
-    assert f"room for {os.cpu_count()} workers" in too_many and "--ray-workers" in too_many
+    assert (engine["workers"], engine["cpus"]) == (2, 0.5)
+    assert "not for 100000" in too_many and "--ray-workers" in too_many
     assert "room for 0 workers" in too_large
