@@ -89,9 +89,6 @@ def demo_workspace(
                     stderr=subprocess.STDOUT,
                     check=True,
                 )
-            # Served on a free port: the usual one may be somebody's.
-            settings = workspace / "nami.toml"
-            settings.write_text(settings.read_text().replace("# port = 7860", "port = 0"))
             (base / "demo.done").touch()
     return workspace
 

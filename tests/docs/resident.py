@@ -18,11 +18,15 @@ import sys
 
 PRELOADED = (
     "annotator_app.app",
+    "evaluation.audit.audit",
     "matplotlib.pyplot",
     "nami_bench.cli.app",
     "nami_bench.leaderboard.from_store",
+    "nami_bench.leaderboard.plan",
     "nami_bench.leaderboard.ratings_parquet",
+    "nami_bench.report.write",
     "nami_bench.store",
+    "pydantic",
     "scipy.stats",
 )
 SHIM = """\

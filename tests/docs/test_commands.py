@@ -158,6 +158,8 @@ class Story:
 
     def run_block(self, block: Block) -> None:
         log = self.folder / ".log"
+        if "serves" in block.marks:
+            listen_anywhere(self.folder)
         with log.open("wb") as output:
             process = subprocess.Popen(
                 ["bash", "-eu", "-o", "pipefail", "-c", block.script],
@@ -181,6 +183,12 @@ class Story:
         assert process.returncode == 0, f"{named(self.page)}, line {block.line}:\n{block.script}\n{said}"
         for line in block.shown:
             assert line in said, f"{named(self.page)}, line {block.line} shows {line!r}, but:\n{said}"
+
+
+def listen_anywhere(folder: Path) -> None:
+    """Have the workspace served on a free port: the usual one may be somebody's."""
+    for settings in folder.rglob("nami.toml"):
+        settings.write_text(settings.read_text().replace("# port = 7860", "port = 0"))
 
 
 def visit(process: subprocess.Popen[bytes], log: Path) -> None:
