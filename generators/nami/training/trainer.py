@@ -109,7 +109,7 @@ class Trainer:
         process = accelerator.process_index
         source = torch.Generator().manual_seed(_seed(self.train.seed, step, process))
         inputs = self._inputs(step, batch, source)
-        losses = self.model(inputs, source)
+        losses = self.model(inputs)
         means = stage_means(losses, inputs.counts)
         loss = weighted_loss(losses, inputs.counts, self.weights.weights())
         value = float(accelerator.reduce(loss.detach(), "mean"))

@@ -47,24 +47,24 @@ def window_ends(
     stage: int,
     edges: Sequence[float],
     bridge: Bridge,
-    generator: torch.Generator | None = None,
     start_noise: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """(x_s, x_e) of window `stage`; `edges` are t_0 = 0, ..., t_K = 1.
 
-    `latents` and `noise` are (batch, channels, height, width) at the full resolution. `generator` feeds
-    bridges that draw noise, and `start_noise`, the standard deviation of noise added to x_s. No gradient
-    flows into the bridge, which is trained before.
+    `latents` and `noise` are (batch, channels, height, width) at the full resolution. A bridge that
+    adds noise is given the flow's own, the noise of x_e: Pyramid Flow couples a window's ends so (arXiv
+    2410.05954, section 3.2). `start_noise` is the standard deviation of noise added to x_s. No gradient flows
+    into the bridge, which is trained before.
     """
     halvings = len(edges) - 2 - stage
     end = flow_state(latents, noise, edges[stage + 1], halvings)
+    own = shrink_noise(noise, halvings)
     if stage == 0:
-        return shrink_noise(noise, halvings), end
+        return own, end
     with torch.no_grad():
         before = flow_state(latents, noise, edges[stage], halvings + 1)
-        start = bridge(before, stage - 1, generator=generator, interpolate_shift=True)
+        start = bridge(before, stage - 1, noise=own, interpolate_shift=True)
         if start_noise:
-            own = shrink_noise(noise, halvings)
             start = start + start_noise * (1.0 - edges[stage]) * (own - upsample(F.avg_pool2d(own, 2)))
     return start, end
 

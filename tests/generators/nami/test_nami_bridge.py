@@ -12,7 +12,7 @@ from generators.nami.cost import shift_map_parameters
 from nami_bench.errors import InputError
 
 CHANNELS = 4
-LEARNED = sorted(set(BRIDGES) - {"renoise"})
+LEARNED = sorted(set(BRIDGES) - {"renoise", "none"})
 
 
 def make(name: str, **config: Any) -> Bridge:
@@ -131,6 +131,20 @@ def test_renoising_makes_upsampled_noise_white_again() -> None:
     covariance = torch.cov(blocks.T)
     # The corrected start sigma of the second stage, in the original's table.
     torch.testing.assert_close(covariance, 0.80024**2 * torch.eye(4), rtol=0, atol=0.01)
+
+
+def test_no_bridge_is_plain_upsampling() -> None:
+    assert torch.equal(make("none")(latents(), 1), upsample(latents()))
+    assert not list(make("none").parameters())
+
+
+def test_renoising_takes_given_noise_in_place_of_its_own() -> None:
+    bridge = RenoiseBridge(latent_channels=CHANNELS)
+    white = torch.randn(2, CHANNELS, 8, 8, generator=torch.Generator().manual_seed(1))
+    drawn = bridge(latents()[:1], 0, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(bridge(latents(), 0, noise=white), bridge(latents(), 0, noise=white))
+    assert not torch.equal(bridge(latents(), 0, noise=white), bridge(latents(), 0, noise=-white))
+    assert torch.equal(bridge(latents()[:1], 0, noise=white[:1]), drawn)
 
 
 def test_renoising_draws_each_images_noise_from_its_own_generator() -> None:
