@@ -98,7 +98,7 @@ class Trainer:
     def finish(self) -> Path:
         """Write the pipeline with averaged weights."""
         target = self.run.folder / "pipeline"
-        with self._averaged():
+        with self.averaged():
             if self.run.is_main:
                 self.run.pipeline.save_pretrained(target)
         self.run.accelerator.wait_for_everyone()
@@ -215,7 +215,7 @@ class Trainer:
         if self.run.validation is None or not self.run.is_main:
             return
         model = self.run.accelerator.unwrap_model(self.model)
-        with self._averaged():
+        with self.averaged():
             losses = validation_losses(
                 model,
                 self.run.validation,
@@ -230,7 +230,7 @@ class Trainer:
     def _sample(self, step: int) -> None:
         if not self.run.is_main:
             return
-        with self._averaged():
+        with self.averaged():
             path = self.run.folder / "samples" / f"step-{step:08d}.png"
             draw_samples(self.run.pipeline, self.train.sample_prompts, path)
 
@@ -245,7 +245,7 @@ class Trainer:
             accelerator.wait_for_everyone,
         )
 
-    def _averaged(self) -> "_Averaged":
+    def averaged(self) -> "_Averaged":
         return _Averaged(self)
 
 
