@@ -111,7 +111,9 @@ def _place_on_grid(groups: Sequence[Group], rng: np.random.Generator) -> list[Pl
     """Draw lots for the quarters until the groups' relations hold."""
     owners = [group for group in groups for _ in range(group.count)]
     if len(owners) > len(_CELLS):
-        raise InputError(f"layout 'grid' has room for {len(_CELLS)} objects, the prompt asks for {len(owners)}")
+        raise InputError(
+            f"layout 'grid' has room for {len(_CELLS)} objects, the prompt asks for {len(owners)}"
+        )
     numbers = np.repeat(np.arange(len(groups)), [group.count for group in groups])
     for _ in range(_ATTEMPTS):
         cells = _CELLS[rng.permutation(len(_CELLS))[: len(owners)]]

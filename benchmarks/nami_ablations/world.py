@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from generators.nami.training.shapes_data import Caption, captions, is_held_out
-from generators.scenes import plan_scene, render
+from generators.scenes import PlacedShape, Scene, plan_scene, render
 
 SHAPES = ("circle", "square", "triangle", "cross")
 COLORS = ("red", "green", "blue", "yellow")
 TASK_SHARES = {"single_object": 0.1, "colors": 0.25, "two_object": 0.15, "position": 0.2, "color_attr": 0.3}
 SIZE = 32
-TRAINING_IMAGES = 16_384
+TRAINING_IMAGES = 8192
+_OBJECT_SIZE = 0.375
+"""12 pixels: the quarters' middles and the objects' edges lie on the borders of 4-pixel tokens."""
 _ALL_TRAINED = ("single_object", "colors")
 """Tasks with so few captions in the miniature that none is held out."""
 
@@ -47,13 +49,20 @@ def draw(count: int, seed: int) -> Iterator[tuple[Caption, NDArray[np.uint8]]]:
 
 
 def picture(caption: Caption, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A picture (SIZE, SIZE, 3) of a caption; objects without a color get one of COLORS."""
+    """A picture (SIZE, SIZE, 3) of a caption: each object in the middle of a quarter, all of one size.
+
+    Objects without a color get one of COLORS.
+    """
     include = [
         clause if "color" in clause else {**clause, "color": str(rng.choice(COLORS))}
         for clause in caption.clauses["include"]
     ]
     scene = plan_scene({**caption.clauses, "include": include}, rng, layout="grid")
-    return np.asarray(render(scene, SIZE))
+    placed = [
+        PlacedShape(item.shape, item.color, _middle(item.x), _middle(item.y), _OBJECT_SIZE)
+        for item in scene.objects
+    ]
+    return np.asarray(render(Scene(tuple(placed)), SIZE))
 
 
 def write_shard(path: Path, count: int = TRAINING_IMAGES, seed: int = 0) -> None:
@@ -69,6 +78,11 @@ def write_shard(path: Path, count: int = TRAINING_IMAGES, seed: int = 0) -> None
             _add(archive, f"{number:06d}.png", content.getvalue())
             _add(archive, f"{number:06d}.txt", caption.text.encode())
     partial.replace(path)
+
+
+def _middle(place: float) -> float:
+    """The middle of the half, 0.25 or 0.75, that a place in 0..1 is in."""
+    return 0.25 if place < 0.5 else 0.75
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

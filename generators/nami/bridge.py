@@ -232,8 +232,13 @@ def correlated(white: Tensor, gamma: float) -> Tensor:
 
     The block's mean keeps the variance 1 - 3 gamma of a single value, the differences from it 1 + gamma.
     """
-    mean = upsample(F.avg_pool2d(white, 2))
-    return (1 + gamma) ** 0.5 * (white - mean) + max(0.0, 1 - 3 * gamma) ** 0.5 * mean
+    fine = fine_part(white)
+    return (1 + gamma) ** 0.5 * fine + max(0.0, 1 - 3 * gamma) ** 0.5 * (white - fine)
+
+
+def fine_part(latents: Tensor) -> Tensor:
+    """What is lost when `latents` are halved: their differences from the mean of each 2x2 block."""
+    return latents - upsample(F.avg_pool2d(latents, 2))
 
 
 def _zeroed(layer: nn.Conv2d) -> nn.Conv2d:

@@ -13,10 +13,10 @@ from pydantic import BeforeValidator
 from generators.batching import BatchRunner, NoImage
 from generators.diffusers_loading import Offload, place
 from generators.model_files import pipeline_sha256
-from generators.nami.config import RELEASE_NEGATIVE_PROMPT, RELEASE_PROMPT_SUFFIX
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.schedule import TimestepSpacing
 from generators.nami.scheduler import NamiEulerScheduler
+from generators.nami.shipped import overridden, own_sampling, pipeline_folder
 from generators.protocol import GenerationRequest, GenerationResult
 from generators.torch_runtime import (
     DtypeName,
@@ -38,7 +38,7 @@ def _comma_separated(value: Any) -> Any:
 
 
 class NamiGenerator:
-    """NAMI from a folder that `nami-bench nami convert` wrote; the defaults are the release's.
+    """NAMI from a folder that `nami-bench nami convert` or `nami train` wrote, or a shipped model.
 
     An image depends on its prompt and seed, the settings and the weights, not on its batch, but for the
     last bits: matrix kernels may round differently for another batch size. With the default `batch_size`
@@ -47,9 +47,11 @@ class NamiGenerator:
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        """`path`: the folder. `steps`: of each stage, or one number for all of them.
+        """`path`: the folder, or the name of a shipped model. `steps`: of each stage, or one number for all.
 
-        `height`, `width`: pixels, by default the model's own; another size needs `interpolate_shift`.
+        What is not given is the model's own: for converted models as released, for those trained here
+        without added words. `height`, `width`: pixels, by default the model's own; another size needs
+        `interpolate_shift`.
         `timestep_spacing`: "linspace" as released, or "trailing" for steps that all do the same work.
         `dtype`: on a GPU float16 unless given, as released; on a CPU float32. `device`: "auto", "cuda",
         "cuda:1", "mps" or "cpu". `offload`: "model" or "sequential" keep in the GPU's memory only what
@@ -58,14 +60,14 @@ class NamiGenerator:
         """
 
         path: Path
-        steps: Annotated[tuple[int, ...], BeforeValidator(_comma_separated)] = (10,)
-        guidance_scale: float = 3.0
-        negative_prompt: str = RELEASE_NEGATIVE_PROMPT
-        prompt_suffix: str = RELEASE_PROMPT_SUFFIX
+        steps: Annotated[tuple[int, ...] | None, BeforeValidator(_comma_separated)] = None
+        guidance_scale: float | None = None
+        negative_prompt: str | None = None
+        prompt_suffix: str | None = None
         height: int | None = None
         width: int | None = None
         interpolate_shift: bool = False
-        timestep_spacing: TimestepSpacing = "linspace"
+        timestep_spacing: TimestepSpacing | None = None
         dtype: DtypeName | None = None
         device: str = "auto"
         offload: Offload = "none"
@@ -73,33 +75,37 @@ class NamiGenerator:
         batch_size: int = 1
 
         def __post_init__(self) -> None:
-            if not self.steps or min(self.steps) < 1:
+            if self.steps is not None and (not self.steps or min(self.steps) < 1):
                 raise InputError(f"{WHERE}: steps {list(self.steps)} must be at least 1 in every stage")
             if self.batch_size < 1:
                 raise InputError(f"{WHERE}: batch_size {self.batch_size} is below 1")
 
     def __init__(self, options: Options) -> None:
-        """Raises InputError where the folder holds no converted model."""
-        if not (options.path / "model_index.json").is_file():
-            raise InputError(
-                f"{WHERE}: {options.path} holds no converted model: make one with "
-                f"`nami-bench nami convert WEIGHTS_DIR {options.path}`"
-            )
+        """Raises InputError where there is no such model."""
         self.options = options
+        self._folder = pipeline_folder(options.path)
+        self._sampling = overridden(
+            own_sampling(self._folder),
+            steps=options.steps,
+            guidance_scale=options.guidance_scale,
+            negative_prompt=options.negative_prompt,
+            prompt_suffix=options.prompt_suffix,
+            timestep_spacing=options.timestep_spacing,
+        )
         self.batch_size = options.batch_size
         self._runner = BatchRunner(self._draw, options.batch_size)
 
     def describe(self) -> Mapping[str, Any]:
         """The weights' hash and all that was asked for. Reads every file of the folder once."""
-        settings = asdict(self.options)
+        settings = asdict(self.options) | asdict(self._sampling)
         # Where the weights lie and what computes is part of an image's provenance, not of the settings.
         for name in ("path", "device", "offload", "vae_slicing", "batch_size"):
             del settings[name]
         return {
             "adapter": "nami",
-            "weights_sha256": pipeline_sha256(self.options.path),
+            "weights_sha256": pipeline_sha256(self._folder),
             **settings,
-            "steps": list(self.options.steps),
+            "steps": list(self._sampling.steps),
         }
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
@@ -128,9 +134,9 @@ class NamiGenerator:
     def _pipeline(self) -> NamiPipeline:
         options = self.options
         try:
-            pipeline = NamiPipeline.from_pretrained(options.path, dtype=self._dtype, local_files_only=True)
+            pipeline = NamiPipeline.from_pretrained(self._folder, dtype=self._dtype, local_files_only=True)
             scheduler = NamiEulerScheduler.from_config(
-                pipeline.scheduler.config, timestep_spacing=options.timestep_spacing
+                pipeline.scheduler.config, timestep_spacing=self._sampling.timestep_spacing
             )
         except Exception as error:
             # Configurations and weights of many libraries: whatever it is, the folder cannot be used.
@@ -144,15 +150,15 @@ class NamiGenerator:
         return pipeline
 
     def _draw(self, requests: Sequence[GenerationRequest]) -> list[Image | NoImage]:
-        options = self.options
+        options, sampling = self.options, self._sampling
         (images,) = self._pipeline(
             [request.prompt.text for request in requests],
-            options.negative_prompt,
-            prompt_suffix=options.prompt_suffix,
+            sampling.negative_prompt,
+            prompt_suffix=sampling.prompt_suffix,
             height=options.height,
             width=options.width,
-            num_inference_steps=options.steps[0] if len(options.steps) == 1 else options.steps,
-            guidance_scale=options.guidance_scale,
+            num_inference_steps=sampling.steps[0] if len(sampling.steps) == 1 else sampling.steps,
+            guidance_scale=sampling.guidance_scale,
             generator=noise_generators(requests),
             interpolate_shift=options.interpolate_shift,
             output_type="np",

@@ -1,6 +1,6 @@
 """NAMI from prompt to image, as a diffusers pipeline."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from torch import Tensor
 from transformers import BertTokenizer, MT5EncoderModel, T5Tokenizer
 
 from generators.nami.autoencoder import PixelUnshuffleAutoencoder, downscale_factor
-from generators.nami.bridge import Bridge, Generators
+from generators.nami.bridge import Bridge, Generators, fine_part
 from generators.nami.cost import stage_size
 from generators.nami.latents import pack, shrink_noise, unpack
 from generators.nami.sampling import StagePlan, denoise_step, plan_stages
@@ -58,8 +58,13 @@ class NamiPipeline(DiffusionPipeline):
         text_encoder_2: MT5EncoderModel | None = None,
         tokenizer_2: T5Tokenizer | None = None,
         text_tokens: int | None = None,
+        start_noise: float = 0.0,
+        sampling: Mapping[str, Any] | None = None,
     ) -> None:
-        """`text_tokens`: length of both text sequences; None for the release's, 77 and 256.
+        """`text_tokens`: length of both text sequences; None for the release's, 77 and 256. `start_noise`:
+        fresh fine noise that latents get after each bridge, as a share of the flow's own there; none in
+        the release (see `generators.nami.training.windows`). `sampling`: what the generator `nami` takes
+        unless told otherwise (`generators.nami.shipped.Sampling`); the pipeline itself does not look at it.
 
         Raises InputError where transformer, bridge and scheduler differ in their number of stages.
         """
@@ -74,7 +79,7 @@ class NamiPipeline(DiffusionPipeline):
             text_encoder_2=text_encoder_2,
             tokenizer_2=tokenizer_2,
         )
-        self.register_to_config(text_tokens=text_tokens)
+        self.register_to_config(text_tokens=text_tokens, start_noise=start_noise, sampling=sampling)
         stages = (transformer.shape.num_stages, bridge.transitions + 1, len(scheduler.windows))
         if len(set(stages)) > 1:
             raise InputError("transformer, bridge and scheduler are for {}, {} and {} stages".format(*stages))
@@ -154,7 +159,7 @@ class NamiPipeline(DiffusionPipeline):
             dtype=noise.dtype,
             device=noise.device,
         )
-        cross = partial(self.bridge, generator=generator, interpolate_shift=interpolate_shift)
+        cross = partial(self._cross, generator=generator, interpolate_shift=interpolate_shift)
         final = self._denoise(noise, plans, text, guidance_scale, cross, callback_on_step_end)
         output = final if output_type == "latent" else self._decode(final, output_type)
         self.maybe_free_model_hooks()
@@ -206,6 +211,21 @@ class NamiPipeline(DiffusionPipeline):
                     bar.update()
                 latents = unpack(tokens, plan.height, plan.width)
         return latents
+
+    def _cross(
+        self, latents: Tensor, transition: int, *, generator: Generators, interpolate_shift: bool
+    ) -> Tensor:
+        """From the end of one stage to the start of the next."""
+        larger: Tensor = self.bridge(
+            latents, transition, generator=generator, interpolate_shift=interpolate_shift
+        )
+        level = self.config.start_noise * (1.0 - self.scheduler.config.stage_range[transition + 1])
+        if level == 0:
+            return larger
+        fresh = randn_tensor(
+            tuple(larger.shape), generator=generator, device=larger.device, dtype=torch.float32
+        )
+        return (larger.float() + level * fine_part(fresh)).to(larger.dtype)
 
     def _call_back(
         self, callback: StepCallback, number: int, plan: StagePlan, step: int, tokens: Tensor

@@ -51,9 +51,7 @@ def train(config: Path, output: Path) -> None:
     say(f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -o path={finished}`")
 
 
-@click.command(
-    epilog='Example: nami-bench nami sample runs/tiny/pipeline "a photo of a red star" -o star.png'
-)
+@click.command(epilog='Example: nami-bench nami sample nami-tiny "a photo of a red star" -o star.png')
 @click.argument("pipeline", type=click.Path(path_type=Path))
 @click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")
 @click.option(
@@ -62,29 +60,31 @@ def train(config: Path, output: Path) -> None:
 @click.option(
     "--seed", default=0, show_default=True, help="Seed of the first prompt's noise; the next one's is 1 more."
 )
-@click.option("--guidance-scale", default=3.0, show_default=True, help="1 for no guidance.")
-@click.option("--steps", default="10", show_default=True, help="Steps of every stage, or of each: 10,10,10.")
+@click.option("--guidance-scale", type=float, help="1 for no guidance. Default: the model's own.")
+@click.option("--steps", help="Steps of every stage, or of each: 10,10,10. Default: the model's own.")
 def sample(
-    pipeline: Path, prompts: tuple[str, ...], output: Path, seed: int, guidance_scale: float, steps: str
+    pipeline: Path,
+    prompts: tuple[str, ...],
+    output: Path,
+    seed: int,
+    guidance_scale: float | None,
+    steps: str | None,
 ) -> None:
-    """Draw one image of each PROMPT, side by side, with the model in the folder PIPELINE."""
-    from nami_bench.errors import InputError
+    """Draw one image of each PROMPT, side by side, with the model PIPELINE.
 
-    counts = whole_numbers(steps)
-    if not (pipeline / "model_index.json").is_file():
-        raise InputError(f"{pipeline} holds no pipeline: name a folder that `nami train` or `convert` wrote")
+    PIPELINE is a folder that `nami train` or `nami convert` wrote, or a model that comes with the package:
+    nami-tiny, which draws flat shapes.
+    """
+    counts = None if steps is None else whole_numbers(steps)
     with models_extra():
         from generators.nami.pipeline import NamiPipeline
+        from generators.nami.shipped import overridden, own_sampling, pipeline_folder
         from generators.nami.training.validation import draw_samples
 
-        draw_samples(
-            NamiPipeline.from_pretrained(pipeline, local_files_only=True),
-            prompts,
-            output,
-            seed=seed,
-            guidance_scale=guidance_scale,
-            steps=counts[0] if len(counts) == 1 else counts,
-        )
+        folder = pipeline_folder(pipeline)
+        sampling = overridden(own_sampling(folder), guidance_scale=guidance_scale, steps=counts)
+        drawer = NamiPipeline.from_pretrained(folder, local_files_only=True)
+        draw_samples(drawer, prompts, output, sampling, seed=seed)
     say(f"wrote {output}")
 
 

@@ -128,7 +128,8 @@ class TrainingRun:
     def _load_pipeline(self) -> NamiPipeline:
         model = self.config.model
         if model.pipeline is None:
-            pipeline = new_pipeline(model, self.config.bridge.kind, self.config.train.seed)
+            train = self.config.train
+            pipeline = new_pipeline(model, self.config.bridge.kind, train.seed, train.start_noise)
             pipeline.set_progress_bar_config(disable=True)
             return pipeline
         try:

@@ -1,5 +1,6 @@
 """A new small pipeline to be trained from nothing: pixels as latents, word-level text encoders."""
 
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from generators.nami.bridge import BRIDGES, Bridge, BridgeFlow, RenoiseBridge
 from generators.nami.config import NamiConfig
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.scheduler import NamiEulerScheduler
+from generators.nami.shipped import PLAIN_SAMPLING
 from generators.nami.text import BertTextEncoder
 from generators.nami.training.config import BridgeKind, ModelSection, TinyText
 from generators.nami.transformer import NamiTransformer2DModel
@@ -20,7 +22,9 @@ _BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _T5_SPECIALS = ("<pad>", "</s>", "<unk>")
 
 
-def new_pipeline(model: ModelSection, bridge_kind: BridgeKind, seed: int) -> NamiPipeline:
+def new_pipeline(
+    model: ModelSection, bridge_kind: BridgeKind, seed: int, start_noise: float = 0.0
+) -> NamiPipeline:
     """A pipeline of the section's shape with random weights; equal seeds give equal weights.
 
     Raises InputError where the transformer does not fit its text encoders or its autoencoder.
@@ -41,7 +45,7 @@ def new_pipeline(model: ModelSection, bridge_kind: BridgeKind, seed: int) -> Nam
     transformer = NamiTransformer2DModel.from_shape(shape)
     start_at_identity(transformer)
     edges = model.stage_range or tuple(k / shape.num_stages for k in range(shape.num_stages + 1))
-    scheduler = NamiEulerScheduler(edges, timestep_spacing="trailing")
+    scheduler = NamiEulerScheduler(edges, timestep_spacing=PLAIN_SAMPLING.timestep_spacing)
     return NamiPipeline(
         transformer=transformer,
         bridge=new_bridge(bridge_kind, shape, scheduler),
@@ -52,6 +56,8 @@ def new_pipeline(model: ModelSection, bridge_kind: BridgeKind, seed: int) -> Nam
         text_encoder_2=_sequence_encoder(text),
         tokenizer_2=_word_tokenizer(text.vocabulary),
         text_tokens=text.tokens,
+        start_noise=start_noise,
+        sampling=asdict(PLAIN_SAMPLING),
     )
 
 

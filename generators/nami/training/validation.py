@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from generators.nami.pipeline import NamiPipeline
+from generators.nami.shipped import PLAIN_SAMPLING, Sampling
 from generators.nami.training.conditioning import Encoder
 from generators.nami.training.data import TrainingData
 from generators.nami.training.model import NamiTrainingModel, StepInputs
@@ -52,17 +53,20 @@ def draw_samples(
     pipeline: NamiPipeline,
     prompts: Sequence[str],
     path: Path,
+    sampling: Sampling = PLAIN_SAMPLING,
     *,
     seed: int = 0,
-    guidance_scale: float = 3.0,
-    steps: int | Sequence[int] = 10,
 ) -> None:
     """One picture of each prompt, the n-th from the noise of `seed` + n, side by side in a PNG file."""
     generators = [torch.Generator().manual_seed(seed + n) for n in range(len(prompts))]
     (images,) = pipeline(
         list(prompts),
-        num_inference_steps=steps,
-        guidance_scale=guidance_scale,
+        sampling.negative_prompt,
+        prompt_suffix=sampling.prompt_suffix,
+        num_inference_steps=sampling.steps * pipeline.num_stages
+        if len(sampling.steps) == 1
+        else sampling.steps,
+        guidance_scale=sampling.guidance_scale,
         generator=generators,
         return_dict=False,
     )

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generators.nami.bridge import Bridge, upsample
+from generators.nami.bridge import Bridge, fine_part
 from generators.nami.latents import shrink_noise
 
 
@@ -51,10 +51,14 @@ def window_ends(
 ) -> tuple[Tensor, Tensor]:
     """(x_s, x_e) of window `stage`; `edges` are t_0 = 0, ..., t_K = 1.
 
-    `latents` and `noise` are (batch, channels, height, width) at the full resolution. A bridge that
-    adds noise is given the flow's own, the noise of x_e: Pyramid Flow couples a window's ends so (arXiv
-    2410.05954, section 3.2). `start_noise` is the standard deviation of noise added to x_s. No gradient flows
-    into the bridge, which is trained before.
+    `latents` and `noise` are (batch, channels, height, width) at the full resolution. A bridge that adds
+    noise is given the flow's own, the very noise in x_e, as Pyramid Flow couples the ends of a window (arXiv
+    2410.05954, section 3.2). No gradient flows into the bridge, which is trained before.
+
+    x_s has nothing finer than the 2x2 blocks that upsampling makes. With the formula as it stands, what is
+    finer in x is (1 - sigma) times that of x_e: a model learns to read it off, and in sampling, where it
+    begins at zero, leaves it at zero. `start_noise` adds the fine part of the flow's own noise to x_s, the
+    same noise that is in x_e, as Pyramid Flow does; at 1, as much of it as x_{t_k} has at this resolution.
     """
     halvings = len(edges) - 2 - stage
     end = flow_state(latents, noise, edges[stage + 1], halvings)
@@ -65,7 +69,7 @@ def window_ends(
         before = flow_state(latents, noise, edges[stage], halvings + 1)
         start = bridge(before, stage - 1, noise=own, interpolate_shift=True)
         if start_noise:
-            start = start + start_noise * (1.0 - edges[stage]) * (own - upsample(F.avg_pool2d(own, 2)))
+            start = start + start_noise * (1.0 - edges[stage]) * fine_part(own)
     return start, end
 
 

@@ -131,7 +131,7 @@ def test_values_that_are_no_numbers_are_a_failure(converted: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"path": "{tmp}/nothing"}, "holds no converted model: make one with `nami-bench nami convert"),
+        ({"path": "{tmp}/nothing"}, "holds no NAMI pipeline: make one with `nami-bench nami convert"),
         ({"path": "{model}", "steps": "10,x,10"}, "steps.1: input should be a valid integer"),
         ({"path": "{model}", "steps": "10,0,10"}, "steps [10, 0, 10] must be at least 1"),
         ({"path": "{model}", "dtype": "int8"}, "dtype: "),

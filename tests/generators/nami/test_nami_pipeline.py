@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from accelerate import cpu_offload_with_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -375,3 +376,25 @@ def test_parts_that_are_missing_or_do_not_fit_are_named(golden: Golden) -> None:
 
 def test_the_golden_files_are_whole() -> None:
     assert (DATA / "golden_a.safetensors").stat().st_size > 1_000_000
+
+
+def test_start_noise_is_fine_noise_of_the_flows_level(tiny_pipeline: NamiPipeline) -> None:
+    """What a block of 2x2 latents has in common stays as the bridge left it; the differences get noise."""
+    latents = torch.randn(2, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    plain = tiny_pipeline._cross(latents, 0, generator=None, interpolate_shift=True)
+    tiny_pipeline.register_to_config(start_noise=0.5)
+    noisy = tiny_pipeline._cross(
+        latents, 0, generator=torch.Generator().manual_seed(1), interpolate_shift=True
+    )
+    added = noisy - plain
+    torch.testing.assert_close(F.avg_pool2d(added, 2), torch.zeros_like(latents), atol=1e-6, rtol=0)
+    # A third of the flow is over at the first bridge; three quarters of white noise is fine.
+    assert added.std().item() == pytest.approx(0.5 * (2 / 3) * 0.75**0.5, rel=0.03)
+
+
+def test_start_noise_leaves_each_image_to_its_own_generator(tiny_pipeline: NamiPipeline) -> None:
+    plain = draw(tiny_pipeline, PROMPTS, 1, 2, 3)
+    tiny_pipeline.register_to_config(start_noise=1.0)
+    noisy = draw(tiny_pipeline, PROMPTS, 1, 2, 3)
+    assert (noisy - plain).abs().mean() > 0.01
+    torch.testing.assert_close(draw(tiny_pipeline, PROMPTS[1], 2), noisy[1:2], atol=1e-4, rtol=0)

@@ -89,7 +89,7 @@ def test_a_run_that_cannot_be_is_refused_in_one_sentence(
 def test_sample_needs_a_pipeline(tmp_path: Path) -> None:
     refused = _run("nami", "sample", tmp_path, "a star", "-o", tmp_path / "out.png")
     assert isinstance(refused.exception, InputError)
-    assert "holds no pipeline" in str(refused.exception)
+    assert "holds no NAMI pipeline" in str(refused.exception)
 
 
 @pytest.mark.slow

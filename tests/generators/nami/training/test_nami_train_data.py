@@ -24,6 +24,7 @@ from generators.nami.training.shapes_data import (
     is_held_out,
     vocabulary,
 )
+from generators.scenes import Layout
 from nami_bench.domain import GENEVAL_TASKS
 from nami_bench.errors import InputError, WorkError
 
@@ -213,14 +214,15 @@ def test_the_order_of_two_objects_hides_nothing() -> None:
         assert f"a photo of {second} and {first}" in texts
 
 
-def test_held_out_pictures_satisfy_their_captions() -> None:
+@pytest.mark.parametrize("layout", ["free", "grid"])
+def test_held_out_pictures_satisfy_their_captions(layout: Layout) -> None:
     rows = held_out_prompts(4)
     detector = ShapesDetector()
     rng = np.random.default_rng(0)
     from generators.nami.training.shapes_data import Caption
 
     chosen = [Caption(row["prompt"], {k: v for k, v in row.items() if k != "prompt"}) for row in rows]
-    pictures = [Image.fromarray(pixels) for pixels in draw_images(chosen, rng, 64)]
+    pictures = [Image.fromarray(pixels) for pixels in draw_images(chosen, rng, 64, layout)]
     found = detector.detect(pictures)
     for row, picture, detections in zip(rows, pictures, found, strict=True):
         assert judge(row, detections, picture, detector.color_classifier).correct, row["prompt"]

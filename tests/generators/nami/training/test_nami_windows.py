@@ -32,13 +32,14 @@ EDGES = (0.0, 1 / 3, 2 / 3, 1.0)
 LEARNING_RATE, DECAY, EPSILON = 1e-2, 0.01, 1e-8
 
 
-def _model() -> tuple[NamiTrainingModel, BridgeFlow]:
+def _model(start_noise: float = 0.0) -> tuple[NamiTrainingModel, BridgeFlow]:
     torch.manual_seed(0)
     bridge = BridgeFlow(3, 2, (8, 8)).double()
     for parameter in bridge.parameters():
         torch.nn.init.normal_(parameter, 0.8, 0.3)
     transformer = NamiTransformer2DModel.from_shape(SHAPE).double()
-    return NamiTrainingModel(transformer, bridge, EDGES, NamiEulerScheduler().windows), bridge
+    windows = NamiEulerScheduler().windows
+    return NamiTrainingModel(transformer, bridge, EDGES, windows, start_noise=start_noise), bridge
 
 
 def _inputs() -> StepInputs:
@@ -74,7 +75,9 @@ def _pack_by_hand(latents: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.array(tokens)
 
 
-def _loss_by_hand(model: NamiTrainingModel, bridge: BridgeFlow, inputs: StepInputs) -> torch.Tensor:
+def _loss_by_hand(
+    model: NamiTrainingModel, bridge: BridgeFlow, inputs: StepInputs, start_noise: float = 0.0
+) -> torch.Tensor:
     """Image by image, window by window, from the paper's formulas."""
     # (T0, L) of the release.
     starts, lengths = (1000, 744, 386), (256, 358, 385)
@@ -90,6 +93,9 @@ def _loss_by_hand(model: NamiTrainingModel, bridge: BridgeFlow, inputs: StepInpu
             up = before.repeat(2, axis=-1).repeat(2, axis=-2)
             scale, shift = bridge.scale[stage - 1].item(), bridge.shift[stage - 1][0].detach().numpy()
             start = scale * up + shift
+            own = _state(image, noise, 0.0, 2 - stage)
+            coarse = _mean(own).repeat(2, axis=-1).repeat(2, axis=-2)
+            start = start + start_noise * (1 - stage / 3) * (own - coarse)
         sigma = inputs.sigma[n].item()
         tokens = _pack_by_hand(sigma * start + (1 - sigma) * end)
         wanted = _pack_by_hand(start - end)
@@ -110,12 +116,13 @@ def _loss_by_hand(model: NamiTrainingModel, bridge: BridgeFlow, inputs: StepInpu
     return total / len(stages)
 
 
-def test_a_step_equals_the_formulas() -> None:
-    model, bridge = _model()
+@pytest.mark.parametrize("start_noise", [0.0, 0.7])
+def test_a_step_equals_the_formulas(start_noise: float) -> None:
+    model, bridge = _model(start_noise)
     inputs = _inputs()
     before = {name: p.detach().clone() for name, p in model.named_parameters()}
 
-    reference = _loss_by_hand(model, bridge, inputs)
+    reference = _loss_by_hand(model, bridge, inputs, start_noise)
     reference.backward()
     # AdamW's first step: the bias corrections cancel, and the update is g / (|g| + eps).
     stepped = {

@@ -1,0 +1,66 @@
+"""NAMI models that come with the package, and how a model asks to be sampled."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from generators.nami.config import RELEASE_NEGATIVE_PROMPT, RELEASE_PROMPT_SUFFIX
+from generators.nami.schedule import TimestepSpacing
+from nami_bench.config import validated
+from nami_bench.errors import InputError
+
+_FOLDER = Path(__file__).parent / "shipped"
+INDEX = "model_index.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How a model is sampled unless told otherwise; the defaults are the release's. See `NamiPipeline`."""
+
+    steps: tuple[int, ...] = (10,)
+    guidance_scale: float = 3.0
+    negative_prompt: str = RELEASE_NEGATIVE_PROMPT
+    prompt_suffix: str = RELEASE_PROMPT_SUFFIX
+    timestep_spacing: TimestepSpacing = "linspace"
+
+
+PLAIN_SAMPLING = Sampling(negative_prompt="", prompt_suffix="", timestep_spacing="trailing")
+"""For models trained here: no added words, and steps that all do the same work."""
+
+
+def shipped_names() -> tuple[str, ...]:
+    """The names of the models that come with the package."""
+    return tuple(sorted(path.parent.name for path in _FOLDER.glob(f"*/{INDEX}")))
+
+
+def pipeline_folder(path: Path) -> Path:
+    """The folder of a pipeline: `path` itself, or that of the shipped model of this name.
+
+    Raises InputError where there is neither.
+    """
+    if (path / INDEX).is_file():
+        return path
+    if str(path) in shipped_names():
+        return _FOLDER / path
+    raise InputError(
+        f"{path} holds no NAMI pipeline: make one with `nami-bench nami convert WEIGHTS_DIR {path}` or "
+        f"`nami-bench nami train`, or take one that comes with the package: {', '.join(shipped_names())}"
+    )
+
+
+def own_sampling(folder: Path) -> Sampling:
+    """How the pipeline in `folder` asks to be sampled. Raises InputError for an unreadable index."""
+    index = folder / INDEX
+    try:
+        raw: Any = json.loads(index.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{index} is not readable JSON: {error}") from error
+    given = raw.get("sampling") if isinstance(raw, Mapping) else None
+    return Sampling() if given is None else validated(Sampling, given, f"{index}: sampling")
+
+
+def overridden(own: Sampling, **given: Any) -> Sampling:
+    """`own` with those of the `given` fields that are not None."""
+    return replace(own, **{name: value for name, value in given.items() if value is not None})
