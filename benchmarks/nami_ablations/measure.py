@@ -36,18 +36,18 @@ Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Effort:
     """`images` of captions that training sees, and `held_out` of each that it does not; `steps` in all."""
 
-    images: int = 512
-    held_out: int = 4
-    steps: int = 18
+    images: int = 384
+    held_out: int = 2
+    steps: int = 12
     batch_size: int = 32
 
 
 def measure(folder: Path, reference: Moments, effort: Effort) -> dict[str, Any]:
     """The figures of the pipeline in `folder`.
 
-    "frechet" and "geneval" (mean over tasks; "tasks" has them apart) are of captions that training sees, drawn
-    as training draws them; "held_out" is GenEval of combinations that it never sees. The same captions and
-    seeds for every pipeline.
+    "frechet" and "geneval" (mean over tasks; "tasks" has them apart) are of captions that training sees,
+    drawn as training draws them; "held_out" is GenEval of combinations that it never sees. The same captions
+    and seeds for every pipeline.
     """
     pipeline = NamiPipeline.from_pretrained(folder, local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)

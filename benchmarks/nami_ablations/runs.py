@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
+import transformers
 
 from benchmarks.nami_ablations.measure import FEATURES, Effort, best_possible, measure, reference_moments
 from benchmarks.nami_ablations.variants import step_flops, variant_config
@@ -23,8 +25,15 @@ SNAPSHOTS = 4
 Progress = Callable[[str], object]
 
 
+def be_quiet() -> None:
+    """Silence what diffusers and transformers say when they load and save."""
+    for library in (diffusers, transformers):
+        library.utils.logging.set_verbosity_error()
+        library.utils.logging.disable_progress_bar()
+
+
 class Grid:
-    """Runs in the folder `out`: `shapes.tar`, the data; `results/`, a JSON file a run; `runs/`, their folders.
+    """Runs in the folder `out`: `shapes.tar`, the data; `runs/`; `results/`, a JSON file for each run.
 
     `steps` are the base's, None for base.toml's; `images` is the number of training pictures.
     """

@@ -175,7 +175,10 @@ def test_renoising_with_the_flows_own_noise_starts_on_pyramid_flows_straight_lin
         start, _ = window_ends(latents, noise, stage, (0, 0.25, 0.75, 1), bridge)
         own, blurred = noise, latents
         for _ in range(2 - stage):
-            own, blurred = 2 * torch.nn.functional.avg_pool2d(own, 2), torch.nn.functional.avg_pool2d(blurred, 2)
+            own, blurred = (
+                2 * torch.nn.functional.avg_pool2d(own, 2),
+                torch.nn.functional.avg_pool2d(blurred, 2),
+            )
         blurred = torch.nn.functional.avg_pool2d(blurred, 2).repeat_interleave(2, 2).repeat_interleave(2, 3)
         share = edge / (2 - edge)
         torch.testing.assert_close(start, share * blurred + (1 - share) * own, rtol=0, atol=1e-5)
