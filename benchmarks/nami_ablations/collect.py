@@ -182,11 +182,12 @@ def _skeleton(found: Results, about: Mapping[str, Any], plots: Sequence[str], do
             f"Machine: {about['machine']}. {versions}.",
             "",
             f"Distance: Fréchet, features: {about['features']}; {effort['images']} drawn images against "
-            "the training set's. Lower is better. It is biased upward by an amount that falls with the number "
-            f"of images: as many true pictures, drawn anew, have {best['frechet']:.3f}. GenEval: mean over "
-            f"tasks by the analytic detector, {best['geneval']:.3f} for true pictures; held out: combinations "
-            "that training never sees. Seconds are processor time. In brackets the lowest and highest seed; "
-            "after ± the half-width of a 95 % interval (Student's t) of the difference, seed by seed.",
+            "the training set's. Lower is better. It is biased upward by an amount that falls with the "
+            f"number of images: as many true pictures, drawn anew, have {best['frechet']:.3f}. GenEval: mean "
+            f"over tasks by the analytic detector, {best['geneval']:.3f} for true pictures; held out: "
+            "combinations that training never sees. Seconds are processor time. In brackets the lowest and "
+            "highest seed; after ± the half-width of a 95 % interval (Student's t) of the difference, seed "
+            "by seed.",
             "",
             *tables(found),
             pictures,

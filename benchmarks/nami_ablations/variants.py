@@ -72,12 +72,17 @@ VARIANTS = {
     "renoise": Variant(
         "Pyramid Flow's renoising", ("bridges",), {**_bridge("renoise"), "train.start_noise": 0.0}
     ),
+    "no-start-noise": Variant(
+        "BridgeFlow without fine noise: the paper's formula as it stands",
+        ("bridges",),
+        {"train.start_noise": 0.0},
+    ),
     "none": Variant("nearest upsampling alone", ("bridges",), _bridge("none")),
     "channel-linear": Variant("a scale and a shift per channel", ("bridges",), _bridge("channel-linear")),
     "mlp": Variant("a three-layer MLP on each pixel", ("bridges",), _bridge("mlp")),
     "pixel-shuffle": Variant("a CNN with a pixel shuffle", ("bridges",), _bridge("pixel-shuffle")),
     "uniform": Variant("one stage: all layers at the full resolution", ("components",), _UNIFORM),
-    "segmentation": Variant("three stages, all layers in each", ("components",), _layers(4, 4, 4)),
+    "segmentation": Variant("three stages, all layers in each", ("components", "layers"), _layers(4, 4, 4)),
     "sequential": Variant("the stages one after the other", ("joint",), _SEQUENTIAL),
     "layers-2-2-2": Variant("layers 2:2:2", ("layers",), _layers(0, 2, 4)),
     "layers-4-1-1": Variant("layers 4:1:1", ("layers",), _layers(2, 3, 4)),

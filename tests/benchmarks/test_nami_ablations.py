@@ -41,7 +41,7 @@ def test_variants_differ_in_what_they_are_about_and_cost_what_the_base_costs() -
             assert config.train.steps * step_flops(config) == pytest.approx(budget, rel=0.01)
         if variant.tables == ("bridges",):
             assert config.model == base.model
-            assert config.bridge.kind != base.bridge.kind
+            assert (config.bridge, config.train.start_noise) != (base.bridge, base.train.start_noise)
 
 
 def test_a_training_steps_flops_are_those_of_three_forward_passes() -> None:
