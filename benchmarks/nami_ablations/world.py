@@ -1,28 +1,30 @@
 """The miniature's data: four shapes in four colors, drawn once, so that every run sees the same pictures.
 
-Some combinations are never drawn for training: those that `generators.nami.training.shapes_data` holds out.
+One object in the middle of each picture. Some combinations of shape and color are never drawn for training:
+those that `generators.nami.training.shapes_data` holds out.
 """
 
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from generators.nami.training.shapes_data import Caption, captions, is_held_out
-from generators.scenes import PlacedShape, Scene, plan_scene, render
+from generators.scenes import PlacedShape, Scene, render
 
 SHAPES = ("circle", "square", "triangle", "cross")
 COLORS = ("red", "green", "blue", "yellow")
-TASK_SHARES = {"single_object": 0.1, "colors": 0.25, "two_object": 0.15, "position": 0.2, "color_attr": 0.3}
+TASK_SHARES = {"single_object": 0.2, "colors": 0.8}
 SIZE = 32
 TRAINING_IMAGES = 8192
-_OBJECT_SIZE = 0.375
-"""12 pixels: the quarters' middles and the objects' edges lie on the borders of 4-pixel tokens."""
-_ALL_TRAINED = ("single_object", "colors")
+OBJECT_SIZE = 0.625
+"""Of the picture's side: 20 pixels."""
+_ALL_TRAINED = ("single_object",)
 """Tasks with so few captions in the miniature that none is held out."""
 
 
@@ -42,27 +44,19 @@ def draw(count: int, seed: int) -> Iterator[tuple[Caption, NDArray[np.uint8]]]:
     """`count` captions that training sees, by TASK_SHARES, each with a picture (SIZE, SIZE, 3)."""
     rng = np.random.default_rng(seed)
     pools = {task: [c for c in world_captions(task) if is_trained(c)] for task in TASK_SHARES}
+    seen = [caption.clauses["include"][0] for caption in pools["colors"]]
     for task in rng.choice(list(TASK_SHARES), size=count, p=list(TASK_SHARES.values())):
         pool = pools[str(task)]
         caption = pool[int(rng.integers(len(pool)))]
-        yield caption, picture(caption, rng)
+        (clause,) = caption.clauses["include"]
+        colors = [clause["color"]] if "color" in clause else _colors(clause["class"], seen)
+        yield caption, picture(clause["class"], str(rng.choice(colors)))
 
 
-def picture(caption: Caption, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A picture (SIZE, SIZE, 3) of a caption: each object in the middle of a quarter, all of one size.
-
-    Objects without a color get one of COLORS.
-    """
-    include = [
-        clause if "color" in clause else {**clause, "color": str(rng.choice(COLORS))}
-        for clause in caption.clauses["include"]
-    ]
-    scene = plan_scene({**caption.clauses, "include": include}, rng, layout="grid")
-    placed = [
-        PlacedShape(item.shape, item.color, _middle(item.x), _middle(item.y), _OBJECT_SIZE)
-        for item in scene.objects
-    ]
-    return np.asarray(render(Scene(tuple(placed)), SIZE))
+def picture(shape: str, color: str) -> NDArray[np.uint8]:
+    """One object in the middle: (SIZE, SIZE, 3)."""
+    scene = Scene((PlacedShape(shape, color, 0.5, 0.5, OBJECT_SIZE),))
+    return np.asarray(render(scene, SIZE))
 
 
 def write_shard(path: Path, count: int = TRAINING_IMAGES, seed: int = 0) -> None:
@@ -80,9 +74,9 @@ def write_shard(path: Path, count: int = TRAINING_IMAGES, seed: int = 0) -> None
     partial.replace(path)
 
 
-def _middle(place: float) -> float:
-    """The middle of the half, 0.25 or 0.75, that a place in 0..1 is in."""
-    return 0.25 if place < 0.5 else 0.75
+def _colors(shape: str, seen: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The colors in which training sees `shape`, for captions that name none."""
+    return [clause["color"] for clause in seen if clause["class"] == shape]
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

@@ -59,10 +59,13 @@ class Trainer:
             lr=self.train.learning_rate,
             betas=self.train.betas,
             weight_decay=self.train.weight_decay,
+            foreach=True,
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         self.model, self.optimizer, self.schedule = accelerator.prepare(model, optimizer, schedule)
-        self.ema = EMAModel(self.model.parameters(), decay=self.train.ema_decay, use_ema_warmup=True)
+        self.ema = EMAModel(
+            self.model.parameters(), decay=self.train.ema_decay, use_ema_warmup=True, foreach=True
+        )
         self.ema.to(accelerator.device)
         self.weights = StageWeights(self.stages, self.train.stage_weight_power)
         self.average = _MovingAverage()
