@@ -37,7 +37,7 @@ class Effort:
     """`images` of captions that training sees, and `held_out` of each that it does not; `steps` in all."""
 
     images: int = 384
-    held_out: int = 2
+    held_out: int = 16
     steps: int = 12
     batch_size: int = 32
 

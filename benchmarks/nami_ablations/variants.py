@@ -68,7 +68,7 @@ TABLES = {
     "joint": "Joint against sequential training",
 }
 VARIANTS = {
-    "base": Variant("BridgeFlow as released, layers 3:2:1, windows 1:1:1, joint training", tuple(TABLES)),
+    "base": Variant("BridgeFlow as released, layers 2:2:1, windows 1:1:1, joint training", tuple(TABLES)),
     "renoise": Variant(
         "Pyramid Flow's renoising", ("bridges",), {**_bridge("renoise"), "train.start_noise": 0.0}
     ),
@@ -84,8 +84,8 @@ VARIANTS = {
     "uniform": Variant("one stage: all layers at the full resolution", ("components",), _UNIFORM),
     "segmentation": Variant("three stages, all layers in each", ("components", "layers"), _layers(4, 4, 4)),
     "sequential": Variant("the stages one after the other", ("joint",), _SEQUENTIAL),
-    "layers-2-2-2": Variant("layers 2:2:2", ("layers",), _layers(0, 2, 4)),
-    "layers-4-1-1": Variant("layers 4:1:1", ("layers",), _layers(2, 3, 4)),
+    "layers-1-2-2": Variant("layers 1:2:2", ("layers",), _layers(0, 2, 4)),
+    "layers-3-1-1": Variant("layers 3:1:1", ("layers",), _layers(2, 3, 4)),
     "windows-2-1-1": Variant("windows 2:1:1", ("windows",), _windows(0.5, 0.75)),
     "windows-1-1-2": Variant("windows 1:1:2", ("windows",), _windows(0.25, 0.5)),
     "uniform-same-images": Variant(
