@@ -18,7 +18,7 @@ from nami_bench.config import validated
 
 BASE_FILE = Path(__file__).with_name("base.toml")
 _BASE: dict[str, Any] = tomllib.loads(BASE_FILE.read_text(encoding="utf-8"))
-_PHASES = 300
+_PHASES = 100
 """Entries of a plan that jumps from stage to stage: between two entries, shares move in a straight line."""
 
 
@@ -114,7 +114,7 @@ def step_flops(config: TrainConfig) -> float:
     """Mean FLOPs of a training step: three forward passes of the transformer, by arithmetic."""
     shape, text, train = config.model.transformer, config.model.text, config.train
     assert shape is not None and text is not None
-    places = 1001
+    places = 201
     total = 0
     for place in range(places):
         counts = stage_counts(shares_at(train.shares, place / (places - 1)), train.batch_size)

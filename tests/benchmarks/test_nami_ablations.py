@@ -61,13 +61,11 @@ def test_a_training_steps_flops_are_those_of_three_forward_passes() -> None:
 def test_sequential_training_gives_each_stage_the_bases_images_one_stage_at_a_time() -> None:
     from generators.nami.training.shares import shares_at
 
-    moments = np.linspace(0, 1, 2001)
-    joint, alone = (
-        np.array([shares_at(_config(name).train.shares, moment) for moment in moments])
-        for name in ("base", "sequential")
-    )
-    assert alone.mean(axis=0) == pytest.approx(joint.mean(axis=0), abs=0.005)
-    assert (alone.max(axis=1) == 1).mean() > 0.98
+    moments = np.linspace(0, 1, 501)
+    plans = [_config(name).train.shares for name in ("base", "sequential")]
+    joint, alone = (np.array([shares_at(plan, moment) for moment in moments]) for plan in plans)
+    assert alone.mean(axis=0) == pytest.approx(joint.mean(axis=0), abs=0.01)
+    assert (alone.max(axis=1) == 1).mean() > 0.95
     assert list(dict.fromkeys(alone.argmax(axis=1))) == [0, 1, 2]
 
 
