@@ -203,7 +203,7 @@ class RenoiseBridge(Bridge):
     def cross(self, latents: Tensor, transition: int, noise: Tensor | None) -> Tensor:
         assert noise is not None
         rescale, renoise = self.factors[transition].float()
-        return rescale * upsample(latents).float() + renoise * correlated(noise, self.config.gamma)
+        return rescale * upsample(latents).float() + renoise * block_noise(noise, self.config.gamma)
 
 
 BRIDGES: dict[str, type[Bridge]] = {
@@ -222,12 +222,7 @@ def upsample(latents: Tensor) -> Tensor:
     return F.interpolate(latents, scale_factor=2, mode="nearest")
 
 
-def block_noise(shape: tuple[int, ...], gamma: float, generator: Generators, device: torch.device) -> Tensor:
-    """Unit-variance float32 noise whose values are correlated by -gamma within each 2x2 block."""
-    return correlated(randn_tensor(shape, generator=generator, device=device, dtype=torch.float32), gamma)
-
-
-def correlated(white: Tensor, gamma: float) -> Tensor:
+def block_noise(white: Tensor, gamma: float) -> Tensor:
     """White noise, made into noise of the same variance with the correlation -gamma within 2x2 blocks.
 
     The block's mean keeps the variance 1 - 3 gamma of a single value, the differences from it 1 + gamma.
