@@ -6,13 +6,14 @@ PORT ?= 7860
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow lint format docs bench-geneval browser screenshots clean
+.PHONY: help demo test test-slow lint format docs bench-geneval ablations browser screenshots clean
 
 help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860)"
 	@echo "make test      the test suite, with everything it needs"
 	@echo "make test-slow the tests that take minutes"
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
+	@echo "make ablations NAMI's ablations in miniature, into ablations/ (hours on one core; goes on where it was stopped)"
 	@echo "make lint      formatting, ruff, mypy, import layers"
 	@echo "make docs      the documentation as a site, in build/site"
 
@@ -41,6 +42,9 @@ format: $(VENV)/.dev
 
 bench-geneval: $(VENV)/.dev
 	$(BIN)/python benchmarks/geneval.py
+
+ablations: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.nami_ablations run --out ablations
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

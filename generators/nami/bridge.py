@@ -7,6 +7,8 @@ Every bridge is called alike, so that they can be exchanged and compared:
 `transition` i leads from stage i to stage i + 1. Freshly made, the learned ones are plain nearest upsampling.
 """
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from diffusers.configuration_utils import ConfigMixin, register_to_config
@@ -25,6 +27,8 @@ class Bridge(ModelMixin, ConfigMixin):
 
     transitions: int
     """How often latents are handed on: one less than there are stages."""
+    draws_noise: ClassVar[bool] = False
+    """Whether the bridge adds noise."""
 
     def forward(
         self,
@@ -32,13 +36,14 @@ class Bridge(ModelMixin, ConfigMixin):
         transition: int,
         *,
         generator: Generators = None,
+        noise: Tensor | None = None,
         interpolate_shift: bool = False,
     ) -> Tensor:
         """Latents of the next stage, in the dtype of `latents`; computed in the bridge's own.
 
-        `generator` (one, or one for each image) feeds bridges that draw noise. `interpolate_shift` lets
-        a bridge whose weights are tied to one size stretch them to another; without it, another size
-        raises InputError.
+        `generator` (one, or one for each image) feeds bridges that draw noise; `noise`, white and of the
+        next stage's shape, takes the place of what they would draw. `interpolate_shift` lets a bridge whose
+        weights are tied to one size stretch them to another; without it, another size raises InputError.
         """
         if not 0 <= transition < self.transitions:
             raise InputError(f"there is no transition {transition}: this bridge has {self.transitions}")
@@ -48,13 +53,16 @@ class Bridge(ModelMixin, ConfigMixin):
             )
         if not interpolate_shift:
             self.check_size(transition, 2 * latents.shape[2], 2 * latents.shape[3])
-        return self.cross(latents.to(self.dtype), transition, generator).to(latents.dtype)
+        if noise is None and self.draws_noise:
+            shape = tuple(upsample(latents).shape)
+            noise = randn_tensor(shape, generator=generator, device=latents.device, dtype=torch.float32)
+        return self.cross(latents.to(self.dtype), transition, noise).to(latents.dtype)
 
     def check_size(self, transition: int, height: int, width: int) -> None:
         """Raise InputError where the weights are tied to another size of the next stage's latents."""
 
-    def cross(self, latents: Tensor, transition: int, generator: Generators) -> Tensor:
-        """`forward` after its checks."""
+    def cross(self, latents: Tensor, transition: int, noise: Tensor | None) -> Tensor:
+        """`forward` after its checks; `noise` is there for bridges that draw it."""
         raise NotImplementedError
 
 
@@ -78,7 +86,7 @@ class BridgeFlow(Bridge):
             torch.zeros(1, latent_channels, height // shrink, width // shrink) for shrink in shrinks
         )
 
-    def cross(self, latents: Tensor, transition: int, generator: Generators) -> Tensor:
+    def cross(self, latents: Tensor, transition: int, noise: Tensor | None) -> Tensor:
         larger = upsample(latents)
         shift = self.shift[transition]
         if shift.shape[-2:] != larger.shape[-2:]:
@@ -106,7 +114,7 @@ class ChannelLinearBridge(Bridge):
         self.scale = nn.Parameter(torch.ones(self.transitions, latent_channels, 1, 1))
         self.shift = nn.Parameter(torch.zeros(self.transitions, latent_channels, 1, 1))
 
-    def cross(self, latents: Tensor, transition: int, generator: Generators) -> Tensor:
+    def cross(self, latents: Tensor, transition: int, noise: Tensor | None) -> Tensor:
         return self.scale[transition] * upsample(latents) + self.shift[transition]
 
 
@@ -128,7 +136,7 @@ class MLPBridge(Bridge):
             for _ in range(self.transitions)
         )
 
-    def cross(self, latents: Tensor, transition: int, generator: Generators) -> Tensor:
+    def cross(self, latents: Tensor, transition: int, noise: Tensor | None) -> Tensor:
         larger = upsample(latents)
         return larger + self.layers[transition](larger)
 
@@ -152,8 +160,22 @@ class PixelShuffleBridge(Bridge):
             for _ in range(self.transitions)
         )
 
-    def cross(self, latents: Tensor, transition: int, generator: Generators) -> Tensor:
+    def cross(self, latents: Tensor, transition: int, noise: Tensor | None) -> Tensor:
         return upsample(latents) + self.layers[transition](latents)
+
+
+class UpsampleBridge(Bridge):
+    """No bridge: nearest upsampling and nothing else, without parameters; fits every size."""
+
+    @register_to_config
+    def __init__(self, num_stages: int = 3, latent_channels: int = 16) -> None:
+        super().__init__()
+        self.transitions = num_stages - 1
+        # diffusers asks each of a pipeline's modules for its dtype and device, which only tensors have.
+        self.register_buffer("empty", torch.zeros(0))
+
+    def cross(self, latents: Tensor, transition: int, noise: Tensor | None) -> Tensor:
+        return upsample(latents)
 
 
 class RenoiseBridge(Bridge):
@@ -163,6 +185,8 @@ class RenoiseBridge(Bridge):
     nearest upsampling makes the four pixels of a block equal, and noise with the correlation -gamma between
     them makes up for that.
     """
+
+    draws_noise = True
 
     @register_to_config
     def __init__(
@@ -176,11 +200,10 @@ class RenoiseBridge(Bridge):
         self.transitions = len(factors)
         self.register_buffer("factors", torch.tensor(factors).reshape(-1, 2))
 
-    def cross(self, latents: Tensor, transition: int, generator: Generators) -> Tensor:
+    def cross(self, latents: Tensor, transition: int, noise: Tensor | None) -> Tensor:
+        assert noise is not None
         rescale, renoise = self.factors[transition].float()
-        larger = upsample(latents).float()
-        noise = block_noise(tuple(larger.shape), self.config.gamma, generator, latents.device)
-        return rescale * larger + renoise * noise
+        return rescale * upsample(latents).float() + renoise * block_noise(noise, self.config.gamma)
 
 
 BRIDGES: dict[str, type[Bridge]] = {
@@ -189,6 +212,7 @@ BRIDGES: dict[str, type[Bridge]] = {
     "mlp": MLPBridge,
     "pixel-shuffle": PixelShuffleBridge,
     "renoise": RenoiseBridge,
+    "none": UpsampleBridge,
 }
 """The bridges by name, as an ablation lists them."""
 
@@ -198,12 +222,11 @@ def upsample(latents: Tensor) -> Tensor:
     return F.interpolate(latents, scale_factor=2, mode="nearest")
 
 
-def block_noise(shape: tuple[int, ...], gamma: float, generator: Generators, device: torch.device) -> Tensor:
-    """Unit-variance float32 noise whose values are correlated by -gamma within each 2x2 block.
+def block_noise(white: Tensor, gamma: float) -> Tensor:
+    """White noise, made into noise of the same variance with the correlation -gamma within 2x2 blocks.
 
     The block's mean keeps the variance 1 - 3 gamma of a single value, the differences from it 1 + gamma.
     """
-    white = randn_tensor(shape, generator=generator, device=device, dtype=torch.float32)
     fine = fine_part(white)
     return (1 + gamma) ** 0.5 * fine + max(0.0, 1 - 3 * gamma) ** 0.5 * (white - fine)
 

@@ -11,7 +11,7 @@ from generators.scenes import Layout
 from nami_bench.config import validated
 from nami_bench.errors import InputError
 
-BridgeKind = Literal["scale-shift", "channel-linear", "mlp", "pixel-shuffle", "renoise"]
+BridgeKind = Literal["scale-shift", "channel-linear", "mlp", "pixel-shuffle", "renoise", "none"]
 Ratio = tuple[float, ...]
 
 

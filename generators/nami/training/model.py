@@ -74,7 +74,7 @@ class NamiTrainingModel(nn.Module):
         self._windows = tuple(windows)
         self._start_noise = start_noise
 
-    def forward(self, inputs: StepInputs, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, inputs: StepInputs) -> Tensor:
         """Mean squared error of each image's velocity: (batch,), float32, in the batch's order."""
         context, pooled = self._encode(inputs.text)
         text = self.transformer.project_text(context, pooled)
@@ -91,7 +91,6 @@ class NamiTrainingModel(nn.Module):
                 stage,
                 self._edges,
                 self._bridge[0],
-                generator,
                 self._start_noise,
             )
             point = point_in_window(*ends, stage, inputs.sigma[part])

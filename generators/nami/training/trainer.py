@@ -59,10 +59,13 @@ class Trainer:
             lr=self.train.learning_rate,
             betas=self.train.betas,
             weight_decay=self.train.weight_decay,
+            foreach=True,
         )
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._rate)
         self.model, self.optimizer, self.schedule = accelerator.prepare(model, optimizer, schedule)
-        self.ema = EMAModel(self.model.parameters(), decay=self.train.ema_decay, use_ema_warmup=True)
+        self.ema = EMAModel(
+            self.model.parameters(), decay=self.train.ema_decay, use_ema_warmup=True, foreach=True
+        )
         self.ema.to(accelerator.device)
         self.weights = StageWeights(self.stages, self.train.stage_weight_power)
         self.average = _MovingAverage()
@@ -98,7 +101,7 @@ class Trainer:
     def finish(self) -> Path:
         """Write the pipeline with averaged weights."""
         target = self.run.folder / "pipeline"
-        with self._averaged():
+        with self.averaged():
             if self.run.is_main:
                 self.run.pipeline.save_pretrained(target)
         self.run.accelerator.wait_for_everyone()
@@ -109,7 +112,7 @@ class Trainer:
         process = accelerator.process_index
         source = torch.Generator().manual_seed(_seed(self.train.seed, step, process))
         inputs = self._inputs(step, batch, source)
-        losses = self.model(inputs, source)
+        losses = self.model(inputs)
         means = stage_means(losses, inputs.counts)
         loss = weighted_loss(losses, inputs.counts, self.weights.weights())
         value = float(accelerator.reduce(loss.detach(), "mean"))
@@ -215,7 +218,7 @@ class Trainer:
         if self.run.validation is None or not self.run.is_main:
             return
         model = self.run.accelerator.unwrap_model(self.model)
-        with self._averaged():
+        with self.averaged():
             losses = validation_losses(
                 model,
                 self.run.validation,
@@ -230,7 +233,7 @@ class Trainer:
     def _sample(self, step: int) -> None:
         if not self.run.is_main:
             return
-        with self._averaged():
+        with self.averaged():
             path = self.run.folder / "samples" / f"step-{step:08d}.png"
             draw_samples(self.run.pipeline, self.train.sample_prompts, path)
 
@@ -245,7 +248,7 @@ class Trainer:
             accelerator.wait_for_everyone,
         )
 
-    def _averaged(self) -> "_Averaged":
+    def averaged(self) -> "_Averaged":
         return _Averaged(self)
 
 

@@ -47,13 +47,13 @@ def window_ends(
     stage: int,
     edges: Sequence[float],
     bridge: Bridge,
-    generator: torch.Generator | None = None,
     start_noise: float = 0.0,
 ) -> tuple[Tensor, Tensor]:
     """(x_s, x_e) of window `stage`; `edges` are t_0 = 0, ..., t_K = 1.
 
-    `latents` and `noise` are (batch, channels, height, width) at the full resolution. `generator` feeds
-    bridges that draw noise. No gradient flows into the bridge, which is trained before.
+    `latents` and `noise` are (batch, channels, height, width) at the full resolution. A bridge that adds
+    noise is given the flow's own, the very noise in x_e, as Pyramid Flow couples the ends of a window (arXiv
+    2410.05954, section 3.2). No gradient flows into the bridge, which is trained before.
 
     x_s has nothing finer than the 2x2 blocks that upsampling makes. With the formula as it stands, what is
     finer in x is (1 - sigma) times that of x_e: a model learns to read it off, and in sampling, where it
@@ -62,13 +62,14 @@ def window_ends(
     """
     halvings = len(edges) - 2 - stage
     end = flow_state(latents, noise, edges[stage + 1], halvings)
+    own = shrink_noise(noise, halvings)
     if stage == 0:
-        return shrink_noise(noise, halvings), end
+        return own, end
     with torch.no_grad():
         before = flow_state(latents, noise, edges[stage], halvings + 1)
-        start = bridge(before, stage - 1, generator=generator, interpolate_shift=True)
+        start = bridge(before, stage - 1, noise=own, interpolate_shift=True)
         if start_noise:
-            start = start + start_noise * (1.0 - edges[stage]) * fine_part(shrink_noise(noise, halvings))
+            start = start + start_noise * (1.0 - edges[stage]) * fine_part(own)
     return start, end
 
 

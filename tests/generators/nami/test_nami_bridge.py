@@ -12,7 +12,7 @@ from generators.nami.cost import shift_map_parameters
 from nami_bench.errors import InputError
 
 CHANNELS = 4
-LEARNED = sorted(set(BRIDGES) - {"renoise"})
+LEARNED = sorted(set(BRIDGES) - {"renoise", "none"})
 
 
 def make(name: str, **config: Any) -> Bridge:
@@ -113,7 +113,7 @@ def test_what_a_bridge_does_not_have_is_named() -> None:
 def test_block_noise_has_unit_variance_and_the_asked_correlation() -> None:
     for gamma in (1 / 3, 0.2):
         generator = torch.Generator().manual_seed(7)
-        noise = block_noise((2000, 4, 8, 8), gamma, generator, torch.device("cpu"))
+        noise = block_noise(torch.randn(2000, 4, 8, 8, generator=generator), gamma)
         blocks = noise.unfold(2, 2, 2).unfold(3, 2, 2).reshape(-1, 4)
         expected = torch.full((4, 4), -gamma).fill_diagonal_(1.0)
         torch.testing.assert_close(torch.cov(blocks.T), expected, rtol=0, atol=0.01)
@@ -131,6 +131,19 @@ def test_renoising_makes_upsampled_noise_white_again() -> None:
     covariance = torch.cov(blocks.T)
     # The corrected start sigma of the second stage, in the original's table.
     torch.testing.assert_close(covariance, 0.80024**2 * torch.eye(4), rtol=0, atol=0.01)
+
+
+def test_no_bridge_is_plain_upsampling() -> None:
+    assert torch.equal(make("none")(latents(), 1), upsample(latents()))
+    assert not list(make("none").parameters())
+
+
+def test_renoising_takes_given_noise_in_place_of_its_own() -> None:
+    bridge = RenoiseBridge(latent_channels=CHANNELS)
+    white = torch.randn(2, CHANNELS, 8, 8, generator=torch.Generator().manual_seed(1))
+    drawn = bridge(latents()[:1], 0, generator=torch.Generator().manual_seed(1))
+    assert not torch.equal(bridge(latents(), 0, noise=white), bridge(latents(), 0, noise=-white))
+    assert torch.equal(bridge(latents()[:1], 0, noise=white[:1]), drawn)
 
 
 def test_renoising_draws_each_images_noise_from_its_own_generator() -> None:

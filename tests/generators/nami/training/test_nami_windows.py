@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from generators.nami.bridge import BridgeFlow
+from generators.nami.bridge import BridgeFlow, RenoiseBridge
 from generators.nami.config import NamiConfig
 from generators.nami.latents import image_ids, text_ids
 from generators.nami.scheduler import NamiEulerScheduler
@@ -163,6 +163,25 @@ def test_first_window_begins_with_unit_noise_and_the_last_ends_with_the_image() 
     _, end = window_ends(latents, noise, 2, EDGES, bridge)
     assert torch.equal(end, latents)
     assert torch.equal(flow_state(latents, noise, 0.0, 0), noise)
+
+
+def test_renoising_with_the_flows_own_noise_starts_on_pyramid_flows_straight_line() -> None:
+    """x_s = s Up(Down(x_1)) + (1 - s) n with the very noise n of x_e (arXiv 2410.05954, equation 9)."""
+    source = torch.Generator().manual_seed(0)
+    latents = torch.randn(3, 2, 16, 16, generator=source)
+    noise = torch.randn(3, 2, 16, 16, generator=source)
+    bridge = RenoiseBridge((0, 0.25, 0.75, 1), latent_channels=2)
+    for stage, edge in ((1, 0.25), (2, 0.75)):
+        start, _ = window_ends(latents, noise, stage, (0, 0.25, 0.75, 1), bridge)
+        own, blurred = noise, latents
+        for _ in range(2 - stage):
+            own, blurred = (
+                2 * torch.nn.functional.avg_pool2d(own, 2),
+                torch.nn.functional.avg_pool2d(blurred, 2),
+            )
+        blurred = torch.nn.functional.avg_pool2d(blurred, 2).repeat_interleave(2, 2).repeat_interleave(2, 3)
+        share = edge / (2 - edge)
+        torch.testing.assert_close(start, share * blurred + (1 - share) * own, rtol=0, atol=1e-5)
 
 
 def test_sigmas_have_a_normal_logit() -> None:

@@ -1,0 +1,1 @@
+"""The paper's ablations in miniature: `python -m benchmarks.nami_ablations --help`."""
