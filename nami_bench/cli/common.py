@@ -26,7 +26,7 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
-class LocationType(click.ParamType):
+class LocationType(click.ParamType):  # type: ignore[type-arg]
     """A folder, or a place in an object store (s3://bucket/folder): see `nami_bench.locations`."""
 
     name = "folder"
