@@ -57,7 +57,7 @@ class Grid:
             return
         config = variant_config(variant, seed, self.shard, self.steps)
         folder = self.out / "runs" / f"{variant}-{seed}"
-        if not (folder / "pipeline").is_dir():
+        if not (folder / "trained.json").is_file():
             self._train(config, folder, f"{variant} seed {seed}")
         curve = [self._measured(config, folder, mark) for mark in _marks(config.train.steps)]
         _write(path, {"variant": variant, "seed": seed, **_facts(config, folder), "curve": curve})
@@ -83,16 +83,17 @@ class Grid:
             nonlocal done
             done += steps
             self._say(f"{name}: step {done} of {config.train.steps}")
+            if done in marks:
+                # Of the part that this process trained: a run may have been interrupted.
+                rate = (done - start) * config.train.batch_size / (time.process_time() - began)
+                _write(folder / "rate.json", {"images_per_cpu_second": rate})
             if done in marks[:-1]:
                 with trainer.averaged():
                     run.pipeline.save_pretrained(_snapshot(folder, done))
 
         trainer.loop(start, advance)
-        if done > start:
-            # Of the part that this process trained: a run may have been interrupted.
-            rate = (done - start) * config.train.batch_size / (time.process_time() - began)
-            _write(folder / "rate.json", {"images_per_cpu_second": rate})
         trainer.finish()
+        _write(folder / "trained.json", {"steps": done})
 
     def _measured(self, config: TrainConfig, folder: Path, step: int) -> dict[str, Any]:
         """Figures of the snapshot after `step`, kept beside it."""
