@@ -26,17 +26,11 @@ def json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
-class LocationType(click.ParamType):  # type: ignore[type-arg]
-    """A folder, or a place in an object store (s3://bucket/folder): see `nami_bench.locations`."""
+def folder_location(text: str) -> Path:
+    """The type of an argument that is a folder, or a place in an object store (s3://bucket/folder)."""
+    from nami_bench.locations import location
 
-    name = "folder"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """The place that the argument names."""
-        from nami_bench.locations import location
-
-        place: Path = location(value) if isinstance(value, str) else value
-        return place
+    return location(text)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli import geneval_pictures
-from nami_bench.cli.common import LocationType, json_option, parse_pairs, print_json, progress, say
+from nami_bench.cli.common import folder_location, json_option, parse_pairs, print_json, progress, say
 from nami_bench.cli.engine import EngineChoice, engine_options
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def geneval() -> None:
     "nami-bench geneval summary results.jsonl; pictures of it: geneval plot and browse (for a folder of the "
     "name 'summary' write ./summary)."
 )
-@click.argument("directory", metavar="DIR", type=LocationType())
+@click.argument("directory", metavar="DIR", type=folder_location)
 @click.option(
     "-o",
     "--output",
