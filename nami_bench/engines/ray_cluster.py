@@ -5,9 +5,10 @@ done again by a fresh one.
 """
 
 import os
+import sys
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -72,7 +73,9 @@ def ray_engine(
         resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if gpus is None:
             gpus = 1 if any(node.get("GPU") for node in resources) else 0
-        yield RayEngine(_count(resources, workers, cpus, gpus), cpus, gpus)
+        # Ray tells of dead workers on stdout, which belongs to results.
+        with redirect_stdout(sys.stderr):
+            yield RayEngine(_count(resources, workers, cpus, gpus), cpus, gpus)
     finally:
         if not connected_before:
             ray.shutdown()

@@ -60,8 +60,9 @@ def geneval(root, prompts, engine, flag, output):
 
 
 def say(word):
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
+    assert sys.__stdout__ is not None
+    sys.__stdout__.write(f"{word}\n")  # what Ray has to say goes to stderr meanwhile
+    sys.__stdout__.flush()
 
 
 def room(**asked):
