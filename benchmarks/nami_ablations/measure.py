@@ -36,9 +36,9 @@ Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Effort:
     """`images` of captions that training sees, and `held_out` of each that it does not; `steps` in all."""
 
-    images: int = 384
+    images: int = 256
     held_out: int = 16
-    steps: int = 12
+    steps: int = 30
     batch_size: int = 32
 
 
