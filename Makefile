@@ -17,7 +17,7 @@ help:
 	@echo "make lint      formatting, ruff, mypy, import layers"
 	@echo "make docs      the documentation as a site, in build/site"
 
-demo: $(VENV)/.models
+demo: $(VENV)/.core
 	$(BIN)/nami-bench demo $(if $(filter 0,$(SERVE)),--no-serve,--port $(PORT))
 
 test: $(VENV)/.dev browser
@@ -56,12 +56,6 @@ $(VENV)/.python:
 $(VENV)/.core: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "installing NAMI-Bench and what it needs into $(VENV) (a minute or two the first time)"
 	@$(PIP) -e .
-	@touch $@
-
-# The demo's NAMI models need torch.
-$(VENV)/.models: $(VENV)/.core
-	@echo "installing torch and what the NAMI models need into $(VENV), about 6 GB (CUDA libraries included)"
-	@$(PIP) -e '.[models]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core

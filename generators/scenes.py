@@ -31,10 +31,16 @@ _CANDIDATES = 64
 _ATTEMPTS = 400
 
 Layout = Literal["free", "grid"]
-# The grid's cells, as centres (x, y); objects keep their gap at the largest size and jitter.
-_CELLS = np.array([(0.25, 0.25), (0.75, 0.25), (0.25, 0.75), (0.75, 0.75)])
-_CELL_SIZES = (0.32, 0.38)
-_CELL_JITTER = 0.03
+# The places of so many objects in reading order, as centres (x, y), and their sizes; objects keep their gap.
+_NEAR, _MIDDLE, _FAR = 0.27, 0.5, 0.73
+_PLACES = {
+    1: ((_MIDDLE, _MIDDLE),),
+    2: ((_NEAR, _MIDDLE), (_FAR, _MIDDLE)),
+    3: ((_NEAR, _NEAR), (_FAR, _NEAR), (_MIDDLE, _FAR)),
+    4: ((_NEAR, _NEAR), (_FAR, _NEAR), (_NEAR, _FAR), (_FAR, _FAR)),
+}
+_PLACE_SIZES = (0.32, 0.36)
+_PLACE_JITTER = 0.03
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +71,8 @@ def plan_scene(
     """Place the objects that GenEval's `clauses` (tag, include, exclude) ask for, and no others.
 
     With `error` the scene violates them in the way of their task (see `plant_error`). Layout "free" puts
-    objects of many sizes anywhere; "grid" puts up to four of much the same size near the middle of a
-    quarter each, which a small model learns from far fewer pictures. The same
+    objects of many sizes anywhere; "grid" puts up to four of much the same size near fixed places, in the
+    order in which they are named, which a small model learns from far fewer pictures. The same
     clauses and generator state give the same scene. Raises InputError for clauses that cannot be drawn.
     """
     parsed = parse_clauses(clauses)
@@ -108,26 +114,20 @@ def _place(groups: Sequence[Group], rng: np.random.Generator) -> list[PlacedShap
 
 
 def _place_on_grid(groups: Sequence[Group], rng: np.random.Generator) -> list[PlacedShape]:
-    """Draw lots for the quarters until the groups' relations hold."""
+    """Objects at the places for their number, in order; two that are related, along their relation."""
     owners = [group for group in groups for _ in range(group.count)]
-    if len(owners) > len(_CELLS):
-        raise InputError(
-            f"layout 'grid' has room for {len(_CELLS)} objects, the prompt asks for {len(owners)}"
-        )
-    numbers = np.repeat(np.arange(len(groups)), [group.count for group in groups])
-    for _ in range(_ATTEMPTS):
-        cells = _CELLS[rng.permutation(len(_CELLS))[: len(owners)]]
-        boxes = np.hstack([cells, np.full((len(owners), 2), _CELL_SIZES[1])])
-        if all(
-            _related(boxes[numbers == index], boxes[numbers == group.target], group.relation).all()
-            for index, group in enumerate(groups)
-            if group.relation
-        ):
-            break
-    else:
-        raise InputError("layout 'grid' has no place for what the prompt asks for")
-    centers = cells + rng.uniform(-_CELL_JITTER, _CELL_JITTER, size=cells.shape)
-    sizes = rng.uniform(*_CELL_SIZES, size=len(owners))
+    if len(owners) not in _PLACES:
+        raise InputError(f"layout 'grid' has room for {max(_PLACES)} objects, not for {len(owners)}")
+    places = np.array(_PLACES[len(owners)])
+    related = [group for group in groups if group.relation]
+    if related:
+        if len(owners) != 2:
+            raise InputError("layout 'grid' has places for two related objects, and no more")
+        # The target stands opposite the object that is placed by it.
+        offset = (_FAR - _MIDDLE) * np.array(RELATIONS[str(related[0].relation)])
+        places = _MIDDLE + np.stack([-offset, offset])
+    centers = places + rng.uniform(-_PLACE_JITTER, _PLACE_JITTER, size=places.shape)
+    sizes = rng.uniform(*_PLACE_SIZES, size=len(owners))
     return [
         PlacedShape(group.shape, str(group.color), float(x), float(y), float(size))
         for group, (x, y), size in zip(owners, centers, sizes, strict=True)

@@ -13,10 +13,10 @@ from pydantic import BeforeValidator
 from generators.batching import BatchRunner, NoImage
 from generators.diffusers_loading import Offload, place
 from generators.model_files import pipeline_sha256
+from generators.nami.folder import check_folder, overridden, own_sampling
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.schedule import TimestepSpacing
 from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.shipped import overridden, own_sampling, pipeline_folder
 from generators.protocol import GenerationRequest, GenerationResult
 from generators.torch_runtime import (
     DtypeName,
@@ -38,7 +38,7 @@ def _comma_separated(value: Any) -> Any:
 
 
 class NamiGenerator:
-    """NAMI from a folder that `nami-bench nami convert` or `nami train` wrote, or a shipped model.
+    """NAMI from a folder that `nami-bench nami convert` or `nami train` wrote.
 
     An image depends on its prompt and seed, the settings and the weights, not on its batch, but for the
     last bits: matrix kernels may round differently for another batch size. With the default `batch_size`
@@ -47,7 +47,7 @@ class NamiGenerator:
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        """`path`: the folder, or the name of a shipped model. `steps`: of each stage, or one number for all.
+        """`path`: the folder. `steps`: of each stage, or one number for all of them.
 
         What is not given is the model's own: for converted models as released, for those trained here
         without added words. `height`, `width`: pixels, by default the model's own; another size needs
@@ -83,9 +83,9 @@ class NamiGenerator:
     def __init__(self, options: Options) -> None:
         """Raises InputError where there is no such model."""
         self.options = options
-        self._folder = pipeline_folder(options.path)
+        check_folder(options.path)
         self._sampling = overridden(
-            own_sampling(self._folder),
+            own_sampling(options.path),
             steps=options.steps,
             guidance_scale=options.guidance_scale,
             negative_prompt=options.negative_prompt,
@@ -103,7 +103,7 @@ class NamiGenerator:
             del settings[name]
         return {
             "adapter": "nami",
-            "weights_sha256": pipeline_sha256(self._folder),
+            "weights_sha256": pipeline_sha256(self.options.path),
             **settings,
             "steps": list(self._sampling.steps),
         }
@@ -134,7 +134,7 @@ class NamiGenerator:
     def _pipeline(self) -> NamiPipeline:
         options = self.options
         try:
-            pipeline = NamiPipeline.from_pretrained(self._folder, dtype=self._dtype, local_files_only=True)
+            pipeline = NamiPipeline.from_pretrained(options.path, dtype=self._dtype, local_files_only=True)
             scheduler = NamiEulerScheduler.from_config(
                 pipeline.scheduler.config, timestep_spacing=self._sampling.timestep_spacing
             )

@@ -64,7 +64,7 @@ class NamiPipeline(DiffusionPipeline):
         """`text_tokens`: length of both text sequences; None for the release's, 77 and 256. `start_noise`:
         fresh fine noise that latents get after each bridge, as a share of the flow's own there; none in
         the release (see `generators.nami.training.windows`). `sampling`: what the generator `nami` takes
-        unless told otherwise (`generators.nami.shipped.Sampling`); the pipeline itself does not look at it.
+        unless told otherwise (`generators.nami.folder.Sampling`); the pipeline itself does not look at it.
 
         Raises InputError where transformer, bridge and scheduler differ in their number of stages.
         """

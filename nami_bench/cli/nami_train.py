@@ -52,7 +52,9 @@ def train(config: Path, output: Path) -> None:
     say(f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -o path={finished}`")
 
 
-@click.command(epilog='Example: nami-bench nami sample nami-tiny "a photo of a red star" -o star.png')
+@click.command(
+    epilog='Example: nami-bench nami sample runs/tiny/pipeline "a photo of a red star" -o star.png'
+)
 @click.argument("pipeline", type=click.Path(path_type=Path))
 @click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")
 @click.option(
@@ -71,20 +73,19 @@ def sample(
     guidance_scale: float | None,
     steps: str | None,
 ) -> None:
-    """Draw one image of each PROMPT, side by side, with the model PIPELINE.
+    """Draw one image of each PROMPT, side by side, with the model in the folder PIPELINE.
 
-    PIPELINE is a folder that `nami train` or `nami convert` wrote, or a model that comes with the package:
-    nami-tiny, which draws flat shapes.
+    `nami train` and `nami convert` write such folders.
     """
     counts = None if steps is None else whole_numbers(steps)
     with models_extra():
+        from generators.nami.folder import check_folder, overridden, own_sampling
         from generators.nami.pipeline import NamiPipeline
-        from generators.nami.shipped import overridden, own_sampling, pipeline_folder
         from generators.nami.training.validation import draw_samples
 
-        folder = pipeline_folder(pipeline)
-        sampling = overridden(own_sampling(folder), guidance_scale=guidance_scale, steps=counts)
-        drawer = NamiPipeline.from_pretrained(folder, local_files_only=True)
+        check_folder(pipeline)
+        sampling = overridden(own_sampling(pipeline), guidance_scale=guidance_scale, steps=counts)
+        drawer = NamiPipeline.from_pretrained(pipeline, local_files_only=True)
         draw_samples(drawer, prompts, output, sampling, seed=seed)
     say(f"wrote {output}")
 

@@ -10,9 +10,9 @@ from transformers import BertConfig, BertTokenizer, MT5Config, MT5EncoderModel, 
 from generators.nami.autoencoder import PatchPCAAutoencoder, PixelUnshuffleAutoencoder
 from generators.nami.bridge import BRIDGES, Bridge, BridgeFlow, RenoiseBridge
 from generators.nami.config import NamiConfig
+from generators.nami.folder import PLAIN_SAMPLING
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.shipped import PLAIN_SAMPLING
 from generators.nami.text import BertTextEncoder
 from generators.nami.training.config import BridgeKind, ModelSection, TinyText
 from generators.nami.transformer import NamiTransformer2DModel

@@ -6,8 +6,8 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from generators.nami.folder import PLAIN_SAMPLING, Sampling
 from generators.nami.pipeline import NamiPipeline
-from generators.nami.shipped import PLAIN_SAMPLING, Sampling
 from generators.nami.training.conditioning import Encoder
 from generators.nami.training.data import TrainingData
 from generators.nami.training.model import NamiTrainingModel, StepInputs

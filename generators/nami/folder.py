@@ -1,4 +1,4 @@
-"""NAMI models that come with the package, and how a model asks to be sampled."""
+"""A pipeline's folder on disk, and how the model in it asks to be sampled."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,6 @@ from generators.nami.schedule import TimestepSpacing
 from nami_bench.config import validated
 from nami_bench.errors import InputError
 
-_FOLDER = Path(__file__).parent / "shipped"
 INDEX = "model_index.json"
 
 
@@ -30,24 +29,13 @@ PLAIN_SAMPLING = Sampling(negative_prompt="", prompt_suffix="", timestep_spacing
 """For models trained here: no added words, and steps that all do the same work."""
 
 
-def shipped_names() -> tuple[str, ...]:
-    """The names of the models that come with the package."""
-    return tuple(sorted(path.parent.name for path in _FOLDER.glob(f"*/{INDEX}")))
-
-
-def pipeline_folder(path: Path) -> Path:
-    """The folder of a pipeline: `path` itself, or that of the shipped model of this name.
-
-    Raises InputError where there is neither.
-    """
-    if (path / INDEX).is_file():
-        return path
-    if str(path) in shipped_names():
-        return _FOLDER / path
-    raise InputError(
-        f"{path} holds no NAMI pipeline: make one with `nami-bench nami convert WEIGHTS_DIR {path}` or "
-        f"`nami-bench nami train`, or take one that comes with the package: {', '.join(shipped_names())}"
-    )
+def check_folder(folder: Path) -> None:
+    """Raise InputError where `folder` holds no pipeline."""
+    if not (folder / INDEX).is_file():
+        raise InputError(
+            f"{folder} holds no NAMI pipeline: make one with `nami-bench nami convert WEIGHTS_DIR {folder}` "
+            "or `nami-bench nami train`"
+        )
 
 
 def own_sampling(folder: Path) -> Sampling:
