@@ -10,7 +10,8 @@ of a page are one story: the tests run them in order, as they stand, in one fold
     <!-- run: long -->                  run by `make test-slow`
     <!-- run: serves -->                run; when its page answers it gets Ctrl-C
 
-What is not run must still be a command of the program, with its options.
+What is not run must still be a command of the program, with its options. `make test` plays the stories of a
+few pages and checks the others in this way; `make test-slow` plays them all.
 """
 
 import re

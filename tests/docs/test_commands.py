@@ -157,8 +157,21 @@ CHECKS = {
 }
 
 
-RUN = [page for page in PAGES if any(not (b.needs or "long" in b.marks) for b in commands(page))]
-LONG = [page for page in PAGES if any("long" in b.marks for b in commands(page))]
+QUICK = {"docs/plugins.md", "docs/quickstart.md", "docs/submissions.md"}
+"""Pages whose stories every run of the tests plays; the others take minutes together."""
+
+
+def has(page: Path, long: bool) -> bool:
+    """Whether a page has blocks that run, long ones or others."""
+    return any(not block.needs and ("long" in block.marks) == long for block in commands(page))
+
+
+RUN = [
+    pytest.param(page, id=named(page), marks=[] if named(page) in QUICK else [pytest.mark.slow])
+    for page in PAGES
+    if has(page, long=False)
+]
+LONG = [pytest.param(page, id=named(page)) for page in PAGES if has(page, long=True)]
 
 
 @pytest.fixture
@@ -233,12 +246,12 @@ def visit(process: subprocess.Popen[bytes], log: Path) -> None:
         assert answer.status == 200 and b"<title>" in answer.read()
 
 
-@pytest.mark.parametrize("story", RUN, ids=named, indirect=True)
+@pytest.mark.parametrize("story", RUN, indirect=True)
 def test_the_commands_of_a_page_run(story: Story) -> None:
     story.run(long=False)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("story", LONG, ids=named, indirect=True)
+@pytest.mark.parametrize("story", LONG, indirect=True)
 def test_the_long_commands_of_a_page_run(story: Story) -> None:
     story.run(long=True)
