@@ -61,10 +61,11 @@ class PatchPCAAutoencoder(PixelUnshuffleAutoencoder):
         blocks = super().encode(pixels).permute(0, 2, 3, 1).flatten(0, 2).double()
         mean = blocks.mean(dim=0)
         covariance = torch.cov(blocks.T, correction=0)
-        # In ascending order, each up to its sign: the sign is fixed, so that machines agree.
+        # In ascending order, each up to its sign: the first of a component's large values is made positive.
         variances, vectors = torch.linalg.eigh(covariance)
         basis = vectors.T.flip(0)[: self.config.latent_channels]
-        basis = basis * torch.sign(basis.sum(dim=1, keepdim=True))
+        large = basis.abs() > 0.5 * basis.abs().amax(dim=1, keepdim=True)
+        basis = basis * torch.sign(basis.gather(1, large.int().argmax(dim=1, keepdim=True)))
         kept = variances.flip(0)[: self.config.latent_channels]
         self.mean.copy_(mean)
         self.basis.copy_(basis)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 
 from generators.nami.autoencoder import PatchPCAAutoencoder
 from generators.nami.pipeline import NamiPipeline
@@ -100,7 +101,10 @@ class TrainingRun:
         if self.config.model.pipeline is not None or not isinstance(vae, PatchPCAAutoencoder):
             return
         kept = self.folder / "autoencoder"
-        if (kept / "config.json").is_file():
+        # The weights are written last. Every process looks before one of them writes.
+        is_fitted = (kept / SAFETENSORS_WEIGHTS_NAME).is_file()
+        self.accelerator.wait_for_everyone()
+        if is_fitted:
             self.pipeline.vae = PatchPCAAutoencoder.from_pretrained(kept)
         else:
             # The same images in every process, far from the numbers that training takes its batches from.
