@@ -17,7 +17,7 @@ help:
 	@echo "make lint      formatting, ruff, mypy, import layers"
 	@echo "make docs      the documentation as a site, in build/site"
 
-demo: $(VENV)/.core
+demo: $(VENV)/.models
 	$(BIN)/nami-bench demo $(if $(filter 0,$(SERVE)),--no-serve,--port $(PORT))
 
 test: $(VENV)/.dev browser
@@ -56,6 +56,11 @@ $(VENV)/.python:
 $(VENV)/.core: $(VENV)/.python pyproject.toml constraints.txt
 	@echo "installing NAMI-Bench and what it needs into $(VENV) (a minute or two the first time)"
 	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.models: $(VENV)/.core
+	@echo "installing what models need into $(VENV): torch, on Linux with its CUDA libraries, about 6 GB"
+	@$(PIP) -e '.[models]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core

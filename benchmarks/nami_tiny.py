@@ -1,8 +1,7 @@
 """GenEval over held-out shapes, and seconds per image, of a NAMI that was trained on the shapes world.
 
-    nami-bench nami train benchmarks/nami_tiny.toml -o RUN
-    python benchmarks/nami_tiny.py RUN/pipeline                  every held-out prompt
-    python benchmarks/nami_tiny.py RUN/pipeline --per-task 4     a few of each task
+    python benchmarks/nami_tiny.py nami-tiny                     the shipped one, every held-out prompt
+    python benchmarks/nami_tiny.py RUN/pipeline --per-task 4     one's own, a few of each task
 
 Held-out prompts are combinations of shapes, colors, count and relation that training never saw. The judge is
 GenEval's rules with the analytic detector. Time is one core's, for one image after another, from prompt to
@@ -23,6 +22,7 @@ import torch
 
 from evaluation.geneval.rules import judge
 from evaluation.geneval.shapes_detector import ShapesDetector
+from generators.nami.folder import pipeline_folder
 from generators.nami.generator import NamiGenerator
 from generators.nami.training.shapes_data import held_out_prompts
 from generators.protocol import GenerationRequest
@@ -68,7 +68,7 @@ def measure(pipeline: Path, per_task: int, samples: int, sheet: Path | None) -> 
     tasks = {task: float(np.mean(correct)) for task, correct in verdicts.items()}
     return {
         "weights_sha256": generator.describe()["weights_sha256"],
-        "megabytes": _megabytes(pipeline),
+        "megabytes": _megabytes(pipeline_folder(pipeline)),
         "sampling": {k: v for k, v in generator.describe().items() if k in ("steps", "guidance_scale")},
         "images": len(images),
         "overall": float(np.mean(list(tasks.values()))),
@@ -99,7 +99,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pipeline", type=Path, help="a pipeline's folder")
+    parser.add_argument("pipeline", type=Path, help="a pipeline's folder, or a shipped model's name")
     parser.add_argument("--per-task", type=int, default=ALL, help="prompts of each task (default: all)")
     parser.add_argument("--samples", type=int, default=1, help="images of each prompt")
     parser.add_argument("--at-least", type=float, default=0.0, help="the overall score that is wanted")

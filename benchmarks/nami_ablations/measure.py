@@ -19,6 +19,7 @@ from evaluation.features import moments
 from evaluation.fid import frechet_distance
 from evaluation.geneval.rules import judge
 from evaluation.geneval.shapes_detector import ShapesDetector
+from generators.nami.loading import load_pipeline
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.training.shapes_data import Caption
 
@@ -36,10 +37,10 @@ Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 class Effort:
     """`images` of captions that training sees, and `held_out` of each that it does not; `steps` in all."""
 
-    images: int = 256
+    images: int = 192
     held_out: int = 16
-    steps: int = 30
-    batch_size: int = 32
+    steps: int = 18
+    batch_size: int = 64
 
 
 def measure(folder: Path, reference: Moments, effort: Effort) -> dict[str, Any]:
@@ -49,8 +50,7 @@ def measure(folder: Path, reference: Moments, effort: Effort) -> dict[str, Any]:
     drawn as training draws them; "held_out" is GenEval of combinations that it never sees. The same captions
     and seeds for every pipeline.
     """
-    pipeline = NamiPipeline.from_pretrained(folder, local_files_only=True)
-    pipeline.set_progress_bar_config(disable=True)
+    pipeline = load_pipeline(folder)
     seen = [caption for caption, _ in draw(effort.images, CAPTION_SEED)]
     unseen = [c for task in TASK_SHARES for c in world_captions(task) if not is_trained(c)] * effort.held_out
     began = time.process_time()

@@ -12,7 +12,7 @@ from typing import Any
 
 from generators.nami.config import NamiConfig
 from generators.nami.cost import forward_flops, stage_size
-from generators.nami.training.config import TrainConfig
+from generators.nami.training.config import TrainConfig, change
 from generators.nami.training.shares import shares_at, stage_counts
 from nami_bench.config import validated
 
@@ -138,10 +138,5 @@ def _paced(steps: int) -> dict[str, Any]:
 
 def _config(name: str, changes: Mapping[str, Any]) -> TrainConfig:
     raw = copy.deepcopy(_BASE)
-    for key, value in changes.items():
-        *sections, last = key.split(".")
-        table = raw
-        for section in sections:
-            table = table[section]
-        table[last] = value
+    change(raw, changes)
     return validated(TrainConfig, raw, f"{BASE_FILE.name} as {name}")

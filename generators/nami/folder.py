@@ -1,4 +1,4 @@
-"""A pipeline's folder on disk, and how the model in it asks to be sampled."""
+"""A pipeline's folder, the user's or one in the package, and how the model in it asks to be sampled."""
 
 import json
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from nami_bench.config import validated
 from nami_bench.errors import InputError
 
 INDEX = "model_index.json"
+_SHIPPED = Path(__file__).parent / "shipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +30,24 @@ PLAIN_SAMPLING = Sampling(negative_prompt="", prompt_suffix="", timestep_spacing
 """For models trained here: no added words, and steps that all do the same work."""
 
 
-def check_folder(folder: Path) -> None:
-    """Raise InputError where `folder` holds no pipeline."""
-    if not (folder / INDEX).is_file():
-        raise InputError(
-            f"{folder} holds no NAMI pipeline: make one with `nami-bench nami convert WEIGHTS_DIR {folder}` "
-            "or `nami-bench nami train`"
-        )
+def shipped_names() -> tuple[str, ...]:
+    """The names of the models that come with the package."""
+    return tuple(sorted(path.parent.name for path in _SHIPPED.glob(f"*/{INDEX}")))
+
+
+def pipeline_folder(path: Path) -> Path:
+    """`path` itself where it holds a pipeline, else the folder of the shipped model of this name.
+
+    Raises InputError where there is neither.
+    """
+    if (path / INDEX).is_file():
+        return path
+    if str(path) in shipped_names():
+        return _SHIPPED / path
+    raise InputError(
+        f"{path} holds no NAMI pipeline: make one with `nami-bench nami convert WEIGHTS_DIR {path}` or "
+        f"`nami-bench nami train`, or name one that comes with the package: {', '.join(shipped_names())}"
+    )
 
 
 def own_sampling(folder: Path) -> Sampling:

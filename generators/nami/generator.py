@@ -13,7 +13,8 @@ from pydantic import BeforeValidator
 from generators.batching import BatchRunner, NoImage
 from generators.diffusers_loading import Offload, place
 from generators.model_files import pipeline_sha256
-from generators.nami.folder import check_folder, overridden, own_sampling
+from generators.nami.folder import overridden, own_sampling, pipeline_folder
+from generators.nami.loading import load_pipeline
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.schedule import TimestepSpacing
 from generators.nami.scheduler import NamiEulerScheduler
@@ -28,7 +29,7 @@ from generators.torch_runtime import (
     pictures,
 )
 from nami_bench.devices import choose_device
-from nami_bench.errors import InputError, one_line
+from nami_bench.errors import InputError
 
 WHERE = "generator 'nami'"
 
@@ -38,7 +39,7 @@ def _comma_separated(value: Any) -> Any:
 
 
 class NamiGenerator:
-    """NAMI from a folder that `nami-bench nami convert` or `nami train` wrote.
+    """NAMI from a folder that `nami-bench nami convert` or `nami train` wrote, or one of the shipped models.
 
     An image depends on its prompt and seed, the settings and the weights, not on its batch, but for the
     last bits: matrix kernels may round differently for another batch size. With the default `batch_size`
@@ -47,7 +48,7 @@ class NamiGenerator:
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        """`path`: the folder. `steps`: of each stage, or one number for all of them.
+        """`path`: the folder, or a shipped model's name. `steps`: of each stage, or one number for all.
 
         What is not given is the model's own: for converted models as released, for those trained here
         without added words. `height`, `width`: pixels, by default the model's own; another size needs
@@ -83,9 +84,9 @@ class NamiGenerator:
     def __init__(self, options: Options) -> None:
         """Raises InputError where there is no such model."""
         self.options = options
-        check_folder(options.path)
+        self._folder = pipeline_folder(options.path)
         self._sampling = overridden(
-            own_sampling(options.path),
+            own_sampling(self._folder),
             steps=options.steps,
             guidance_scale=options.guidance_scale,
             negative_prompt=options.negative_prompt,
@@ -103,7 +104,7 @@ class NamiGenerator:
             del settings[name]
         return {
             "adapter": "nami",
-            "weights_sha256": pipeline_sha256(self.options.path),
+            "weights_sha256": pipeline_sha256(self._folder),
             **settings,
             "steps": list(self._sampling.steps),
         }
@@ -133,17 +134,10 @@ class NamiGenerator:
     @cached_property
     def _pipeline(self) -> NamiPipeline:
         options = self.options
-        try:
-            pipeline = NamiPipeline.from_pretrained(options.path, dtype=self._dtype, local_files_only=True)
-            scheduler = NamiEulerScheduler.from_config(
-                pipeline.scheduler.config, timestep_spacing=self._sampling.timestep_spacing
-            )
-        except Exception as error:
-            # Configurations and weights of many libraries: whatever it is, the folder cannot be used.
-            reason = f"{type(error).__name__}: {one_line(str(error))}"
-            raise InputError(f"{WHERE}: cannot load {options.path}: {reason}") from error
-        pipeline.scheduler = scheduler
-        pipeline.set_progress_bar_config(disable=True)
+        pipeline = load_pipeline(self._folder, self._dtype)
+        pipeline.scheduler = NamiEulerScheduler.from_config(
+            pipeline.scheduler.config, timestep_spacing=self._sampling.timestep_spacing
+        )
         if options.vae_slicing:
             pipeline.vae.enable_slicing()
         place(pipeline, self._device, options.offload)

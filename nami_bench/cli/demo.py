@@ -1,7 +1,7 @@
 """`nami-bench demo`: the whole job on embedded defaults, offline."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,12 +10,14 @@ from nami_bench.cli.common import progress, say, tally, workspace_root
 
 if TYPE_CHECKING:
     from nami_bench.config import Workspace
-    from nami_bench.domain import ImageRecord, Prompt, PromptSet, Study
+    from nami_bench.domain import ImageRecord, ModelCard, Prompt, PromptSet, Study
     from nami_bench.store import Store
 
 # Three renderers of known, different quality: the ranking that everything after them must find.
 ERROR_RATES = {"shapes-good": 0.05, "shapes-fair": 0.25, "shapes-poor": 0.5}
 SAMPLES = 2
+# As many at once as pay on a CPU.
+BATCH_SIZE = 8
 SIMULATED_STUDY = "demo-simulated"
 OWN_STUDY = "demo"
 GUEST = "guest"
@@ -28,8 +30,9 @@ def demo(serve: bool, port: int) -> None:
     """The whole job once: prompts, images, GenEval, human ratings, leaderboard, report; then the app.
 
     Works offline in the workspace (./nami-workspace by default). The models are a procedural renderer with
-    planted errors, and the first ratings come from simulated annotators: both are test instruments, and are
-    named so. Run it again to go on where it was.
+    planted errors, a test instrument, and the small NAMI models that come with the package, which really
+    draw; they need nami-bench[models] and are left out where it is not installed. The first ratings come
+    from simulated annotators, and are named so. Run it again to go on where it was.
     """
     from nami_bench.config import init_workspace, open_workspace
     from nami_bench.store import Store
@@ -39,13 +42,15 @@ def demo(serve: bool, port: int) -> None:
     say(f"workspace: {root}")
     with Store.open(workspace.database_url) as store:
         prompt_set = _prompts(workspace, store)
-        _images(workspace, store, prompt_set)
-        _geneval(workspace, store, prompt_set)
-        _simulated_ratings(workspace, store, prompt_set)
+        cards = _models()
+        models = tuple(card.name for card in cards)
+        _images(workspace, store, prompt_set, cards)
+        _geneval(workspace, store, prompt_set, models)
+        _simulated_ratings(workspace, store, prompt_set, models)
         _leaderboard(workspace, store)
         _report(workspace, store)
         if serve:
-            _serve(workspace, store, prompt_set, port)
+            _serve(workspace, store, prompt_set, models, port)
 
 
 def _prompts(workspace: "Workspace", store: "Store") -> "PromptSet":
@@ -58,32 +63,53 @@ def _prompts(workspace: "Workspace", store: "Store") -> "PromptSet":
     return prompt_set
 
 
-def _images(workspace: "Workspace", store: "Store", prompt_set: "PromptSet") -> None:
-    from nami_bench import pipeline
+def _models() -> "list[ModelCard]":
+    """The renderers, and the shipped models where what they need is installed."""
+    from importlib.util import find_spec
+
     from nami_bench.domain import ModelCard
 
-    say("2. images: a procedural renderer (a test instrument, not a model) at three error rates")
-    # A seed for each model: with one seed they would share every picture that is drawn right.
-    for seed, (name, rate) in enumerate(ERROR_RATES.items()):
-        store.add_model(ModelCard(name, "shapes", {"error_rate": rate}))
-        with progress(f"   {name}", SAMPLES * len(prompt_set)) as advance:
+    cards = [ModelCard(name, "shapes", {"error_rate": rate}) for name, rate in ERROR_RATES.items()]
+    if find_spec("torch") is None or find_spec("diffusers") is None:
+        say("   the NAMI models are left out: they need pip install 'nami-bench[models]'")
+        return cards
+    from generators.nami.folder import shipped_names
+
+    return cards + [
+        ModelCard(name, "nami", {"path": name, "batch_size": BATCH_SIZE}) for name in shipped_names()
+    ]
+
+
+def _images(
+    workspace: "Workspace", store: "Store", prompt_set: "PromptSet", cards: "Sequence[ModelCard]"
+) -> None:
+    from nami_bench import pipeline
+
+    say("2. images: a procedural renderer (a test instrument) at three error rates, and small NAMI models")
+    # A seed for each model: with one seed the renderers would share every picture that is drawn right.
+    for seed, card in enumerate(cards):
+        store.add_model(card)
+        with progress(f"   {card.name}", SAMPLES * len(prompt_set)) as advance:
             report = pipeline.generate(
                 store,
                 workspace.images_dir,
-                name,
+                card.name,
                 prompt_set,
                 samples=SAMPLES,
                 seed=seed,
                 advance=advance,
             )
-        say(f"   {name} (errors planted in {rate:.0%}): {tally(report.counts)}")
+        planted = f" (errors planted in {ERROR_RATES[card.name]:.0%})" if card.name in ERROR_RATES else ""
+        say(f"   {card.name}{planted}: {tally(report.counts)}")
 
 
-def _geneval(workspace: "Workspace", store: "Store", prompt_set: "PromptSet") -> None:
+def _geneval(
+    workspace: "Workspace", store: "Store", prompt_set: "PromptSet", models: tuple[str, ...]
+) -> None:
     from nami_bench import pipeline
 
     say("3. GenEval, with an analytic detector that finds the shapes in the pixels")
-    for name in ERROR_RATES:
+    for name in models:
         with progress(f"   {name}", SAMPLES * len(prompt_set)) as advance:
             options = {"detector": "shapes"}
             counts = pipeline.evaluate(
@@ -92,22 +118,24 @@ def _geneval(workspace: "Workspace", store: "Store", prompt_set: "PromptSet") ->
         say(f"   {name}: {tally(counts)}")
 
 
-def _study(store: "Store", prompt_set: "PromptSet", name: str) -> "Study":
+def _study(store: "Store", prompt_set: "PromptSet", name: str, models: tuple[str, ...]) -> "Study":
     """The study `name` over the demo's models by NAMI-1K's protocol, made if it is not there."""
     from nami_bench.config import load_study, nami_1k_study_file
 
     if name not in {study.name for study in store.studies()}:
         store.add_study(
-            load_study(nami_1k_study_file(), name=name, prompt_set=prompt_set.name, models=tuple(ERROR_RATES))
+            load_study(nami_1k_study_file(), name=name, prompt_set=prompt_set.name, models=models)
         )
     return store.study(name)
 
 
-def _simulated_ratings(workspace: "Workspace", store: "Store", prompt_set: "PromptSet") -> None:
+def _simulated_ratings(
+    workspace: "Workspace", store: "Store", prompt_set: "PromptSet", models: tuple[str, ...]
+) -> None:
     from annotator_app.simulate import simulate_ratings
 
     say("4. ratings: five SIMULATED annotators score every image (nobody's opinion: they show the way)")
-    study = _study(store, prompt_set, SIMULATED_STUDY)
+    study = _study(store, prompt_set, SIMULATED_STUDY, models)
     wanted = store.study_size(study.name) * study.overlap
     left = wanted - sum(store.completed(study.name).values())
     with progress("   simulated", left) as advance:
@@ -116,22 +144,24 @@ def _simulated_ratings(workspace: "Workspace", store: "Store", prompt_set: "Prom
             workspace.images_dir,
             study,
             study.overlap,
-            _planted_truth(store, prompt_set),
+            _truth(store, prompt_set),
             advance=advance,
         )
     say(f"   {wanted} items rated")
 
 
-def _planted_truth(
-    store: "Store", prompt_set: "PromptSet"
-) -> "Callable[[ImageRecord, Prompt], Mapping[str, float]]":
+def _truth(store: "Store", prompt_set: "PromptSet") -> "Callable[[ImageRecord, Prompt], Mapping[str, float]]":
     """What the simulated annotators perceive, 0-100: relevance from GenEval's verdict, the rest from the
-    planted error rate and a fixed quirk of each image."""
+    model's share of right images and a fixed quirk of each image."""
     scores = store.scores(metric="geneval", prompt_set=prompt_set.name)
     correct = {(s.model, s.prompt_id, s.sample): s.value for s in scores}
+    verdicts: dict[str, list[bool]] = {}
+    for score in scores:
+        verdicts.setdefault(score.model, []).append(bool(score.value))
+    right = {model: sum(values) / len(values) for model, values in verdicts.items()}
 
     def truth(image: "ImageRecord", prompt: "Prompt") -> Mapping[str, float]:
-        quality = 80 - 50 * ERROR_RATES[image.model]
+        quality = 30 + 50 * right[image.model]
         quirk = int(hashlib.sha256(str(image.sha256).encode()).hexdigest()[:4], 16) / 0xFFFF * 20 - 10
         matches = correct.get((image.model, prompt.id, image.sample))
         return {
@@ -167,18 +197,20 @@ def _report(workspace: "Workspace", store: "Store") -> None:
 
     say("6. report: intervals, plots, agreement, image grids")
     contents = collect(store, DEFAULT_PRECISION, study=SIMULATED_STUDY)
-    cards = [store.model(name) for name in ERROR_RATES]
+    cards = [store.model(name) for name in store.study(SIMULATED_STUDY).models]
     folder = workspace.reports_dir / SIMULATED_STUDY
     with progress("   thumbnails", len(contents.gallery.records)) as advance:
         write_report(folder, contents, cards, workspace.images_dir, advance)
     say(f"   {folder / 'index.html'}")
 
 
-def _serve(workspace: "Workspace", store: "Store", prompt_set: "PromptSet", port: int) -> None:
+def _serve(
+    workspace: "Workspace", store: "Store", prompt_set: "PromptSet", models: tuple[str, ...], port: int
+) -> None:
     from annotator_app.server import serve
     from nami_bench.domain import Annotator
 
-    _study(store, prompt_set, OWN_STUDY)
+    _study(store, prompt_set, OWN_STUDY, models)
     token = (
         store.reset_token(GUEST)
         if GUEST in {annotator.name for annotator in store.annotators()}

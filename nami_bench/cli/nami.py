@@ -8,15 +8,15 @@ import click
 from nami_bench.cli.common import json_option, print_json, print_table, say
 from nami_bench.cli.nami_arguments import latent_size_of, models_extra, whole_numbers
 from nami_bench.cli.nami_speed import bench
-from nami_bench.cli.nami_train import pretrain_bridge, sample, train
+from nami_bench.cli.nami_train import export, pretrain_bridge, sample, train
 
 
 @click.group()
 def nami() -> None:
-    """The NAMI model itself: convert, train, draw, see what it costs, and its speed."""
+    """The NAMI model itself: convert, train, hand on, draw, see what it costs, and its speed."""
 
 
-for command in (bench, pretrain_bridge, train, sample):
+for command in (bench, pretrain_bridge, train, export, sample):
     nami.add_command(command)
 
 

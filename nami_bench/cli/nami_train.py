@@ -1,4 +1,4 @@
-"""`nami-bench nami pretrain-bridge`, `train` and `sample`."""
+"""`nami-bench nami pretrain-bridge`, `train`, `export` and `sample`."""
 
 import logging
 from pathlib import Path
@@ -11,6 +11,7 @@ from nami_bench.cli.nami_arguments import models_extra, whole_numbers
 
 if TYPE_CHECKING:
     from generators.nami.training.run import TrainingRun
+    from generators.torch_runtime import DtypeName
 
 run_option = click.option(
     "-o",
@@ -20,18 +21,33 @@ run_option = click.option(
     required=True,
     help="The run's folder; the same command goes on where it stopped.",
 )
+pipeline_argument = click.argument("pipeline", type=click.Path(path_type=Path))
+guidance_option = click.option(
+    "--guidance-scale", type=float, help="1 for no guidance. Default: the model's own."
+)
+steps_option = click.option(
+    "--steps", help="Steps of every stage, or of each: 10,10,10. Default: the model's own."
+)
 config_argument = click.argument("config", type=click.Path(path_type=Path))
+set_option = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Another value than CONFIG's, in TOML: train.steps=2000. May be given again.",
+)
 
 
 @click.command("pretrain-bridge", epilog="Example: nami-bench nami pretrain-bridge tiny.toml -o runs/tiny")
 @config_argument
 @run_option
-def pretrain_bridge(config: Path, output: Path) -> None:
+@set_option
+def pretrain_bridge(config: Path, output: Path, settings: tuple[str, ...]) -> None:
     """Pretrain the bridge of a training run by itself, into DIR/bridge.
 
     `nami train` does it too where the run has no bridge yet.
     """
-    run = _open(config, output)
+    run = _open(config, output, settings)
     with progress("bridge", run.config.bridge.steps) as advance:
         run.prepare_bridge(lambda step, loss: advance(1))
     say(f"the bridge is in {output / 'bridge'}")
@@ -40,22 +56,50 @@ def pretrain_bridge(config: Path, output: Path) -> None:
 @click.command(epilog="Example: nami-bench nami train tiny.toml -o runs/tiny")
 @config_argument
 @run_option
-def train(config: Path, output: Path) -> None:
+@set_option
+def train(config: Path, output: Path, settings: tuple[str, ...]) -> None:
     """Train a NAMI model as CONFIG (TOML) says, in the folder DIR.
 
     Several GPUs, several machines and FSDP go through accelerate: write its configuration with
     `accelerate config`, then `accelerate launch -m nami_bench nami train CONFIG -o DIR`.
     """
-    run = _open(config, output)
+    run = _open(config, output, settings)
     with progress("training", run.config.train.steps) as advance:
         finished = run.train(advance)
     say(f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -o path={finished}`")
 
 
-@click.command(
-    epilog='Example: nami-bench nami sample runs/tiny/pipeline "a photo of a red star" -o star.png'
+@click.command(epilog="Example: nami-bench nami export runs/tiny/pipeline tiny --steps 8 --guidance-scale 3")
+@pipeline_argument
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--dtype",
+    type=click.Choice(["float32", "bfloat16", "float16"]),
+    default="float16",
+    show_default=True,
+    help="How weights are kept.",
 )
-@click.argument("pipeline", type=click.Path(path_type=Path))
+@steps_option
+@guidance_option
+def export(
+    pipeline: Path, out: Path, dtype: "DtypeName", steps: str | None, guidance_scale: float | None
+) -> None:
+    """Write the model PIPELINE to the new folder OUT, to be handed on: smaller, and with its own sampling.
+
+    Steps and guidance given here are what OUT asks for unless it is told otherwise.
+    """
+    counts = None if steps is None else tuple(whole_numbers(steps))
+    with models_extra():
+        from generators.nami.export import export as export_pipeline
+
+        sampling = export_pipeline(pipeline, out, dtype, counts, guidance_scale)
+    megabytes = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6
+    shown = ",".join(map(str, sampling.steps))
+    say(f"wrote {out}: {megabytes:.1f} MB, steps {shown}, guidance {sampling.guidance_scale:g}")
+
+
+@click.command(epilog='Example: nami-bench nami sample nami-tiny "a photo of a red star" -o star.png')
+@pipeline_argument
 @click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A PNG file."
@@ -63,8 +107,8 @@ def train(config: Path, output: Path) -> None:
 @click.option(
     "--seed", default=0, show_default=True, help="Seed of the first prompt's noise; the next one's is 1 more."
 )
-@click.option("--guidance-scale", type=float, help="1 for no guidance. Default: the model's own.")
-@click.option("--steps", help="Steps of every stage, or of each: 10,10,10. Default: the model's own.")
+@guidance_option
+@steps_option
 def sample(
     pipeline: Path,
     prompts: tuple[str, ...],
@@ -73,24 +117,24 @@ def sample(
     guidance_scale: float | None,
     steps: str | None,
 ) -> None:
-    """Draw one image of each PROMPT, side by side, with the model in the folder PIPELINE.
+    """Draw one image of each PROMPT, side by side, with the model PIPELINE.
 
-    `nami train` and `nami convert` write such folders.
+    PIPELINE is a folder that `nami train` or `nami convert` wrote, or a model that comes with the package,
+    like nami-tiny, which draws flat shapes.
     """
     counts = None if steps is None else whole_numbers(steps)
     with models_extra():
-        from generators.nami.folder import check_folder, overridden, own_sampling
-        from generators.nami.pipeline import NamiPipeline
+        from generators.nami.folder import overridden, own_sampling, pipeline_folder
+        from generators.nami.loading import load_pipeline
         from generators.nami.training.validation import draw_samples
 
-        check_folder(pipeline)
-        sampling = overridden(own_sampling(pipeline), guidance_scale=guidance_scale, steps=counts)
-        drawer = NamiPipeline.from_pretrained(pipeline, local_files_only=True)
-        draw_samples(drawer, prompts, output, sampling, seed=seed)
+        folder = pipeline_folder(pipeline)
+        sampling = overridden(own_sampling(folder), guidance_scale=guidance_scale, steps=counts)
+        draw_samples(load_pipeline(folder), prompts, output, sampling, seed=seed)
     say(f"wrote {output}")
 
 
-def _open(config: Path, output: Path) -> "TrainingRun":
+def _open(config: Path, output: Path, settings: tuple[str, ...]) -> "TrainingRun":
     with models_extra():
         from transformers.utils import logging as transformers_logging
 
@@ -101,4 +145,23 @@ def _open(config: Path, output: Path) -> "TrainingRun":
         silence: Any = transformers_logging  # mostly untyped
         silence.disable_progress_bar()
         logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
-        return TrainingRun(load_train_config(config), output, say)
+        return TrainingRun(load_train_config(config, _values(settings)), output, say)
+
+
+def _values(settings: tuple[str, ...]) -> dict[str, Any]:
+    """{"train.steps": 2000} from "train.steps=2000"; the value may be any of TOML, or a bare word."""
+    import tomllib
+
+    from nami_bench.errors import InputError
+
+    values = {}
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not key or not equals:
+            raise InputError(f"--set {setting}: write KEY=VALUE, such as train.steps=2000")
+        try:
+            values[key] = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            # A word without quotation marks, which a shell takes away.
+            values[key] = text
+    return values

@@ -1,9 +1,10 @@
 """A training run as a TOML file, read into one validated tree."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from generators.nami.config import NamiConfig
@@ -172,14 +173,18 @@ class TrainConfig:
             )
 
 
-def load_train_config(path: Path) -> TrainConfig:
-    """Read a TOML file; relative paths in it start from its own folder. Raises InputError in words."""
+def load_train_config(path: Path, changes: Mapping[str, Any] = MappingProxyType({})) -> TrainConfig:
+    """Read a TOML file; relative paths in it start from its own folder. Raises InputError in words.
+
+    `changes` replace values, by keys such as "train.steps".
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not TOML: {error}") from error
+    change(raw, changes)
     _anchor(
         raw, path.parent, (("model", "pipeline"), ("bridge", "weights"), ("data", "path"), ("data", "cache"))
     )
@@ -187,6 +192,18 @@ def load_train_config(path: Path) -> TrainConfig:
     if config.model.transformer is not None:
         config.check_stages(config.model.transformer.num_stages)
     return config
+
+
+def change(raw: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Replace values of a configuration as read from TOML, by keys such as "train.steps"."""
+    for key, value in changes.items():
+        *sections, last = key.split(".")
+        table = raw
+        for section in sections:
+            table = table.setdefault(section, {})
+            if not isinstance(table, dict):
+                raise InputError(f"{key}: {section} is a value, not a section")
+        table[last] = value
 
 
 def _anchor(raw: dict[str, Any], folder: Path, keys: Sequence[tuple[str, str]]) -> None:

@@ -86,6 +86,33 @@ def test_a_run_that_cannot_be_is_refused_in_one_sentence(
     assert words in str(refused.exception)
 
 
+def test_values_are_set_from_the_command_line(toy_file: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    settings = ["--set", "bridge.kind=none", "--set", "train.shares=[[1, 1, 1]]", "--set", "train.seed=7"]
+    assert _run("nami", "pretrain-bridge", toy_file, "-o", run, *settings).exit_code == 0
+    kept = json.loads((run / "run.json").read_text())
+    assert kept["bridge"]["kind"] == "none"
+    assert (kept["train"]["shares"], kept["train"]["seed"]) == ([[1, 1, 1]], 7)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("train.steps", "write KEY=VALUE"),
+        ("train.steps=many", "train.steps: input should be a valid integer"),
+        ("train.stepps=3", "train.stepps"),
+        ("train.steps.first=3", "steps is a value, not a section"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_in_one_sentence(
+    toy_file: Path, tmp_path: Path, setting: str, words: str
+) -> None:
+    refused = _run("nami", "train", toy_file, "-o", tmp_path / "run", "--set", setting)
+    assert isinstance(refused.exception, InputError)
+    assert words in str(refused.exception)
+    assert not (tmp_path / "run").exists()
+
+
 def test_sample_needs_a_pipeline(tmp_path: Path) -> None:
     refused = _run("nami", "sample", tmp_path, "a star", "-o", tmp_path / "out.png")
     assert isinstance(refused.exception, InputError)
