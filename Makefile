@@ -6,13 +6,14 @@ PORT ?= 7860
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow lint format docs bench-geneval ablations browser screenshots clean
+.PHONY: help demo test test-slow lint format docs bench-geneval bench-nami-tiny ablations browser screenshots clean
 
 help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860)"
 	@echo "make test      the test suite, with everything it needs"
 	@echo "make test-slow the tests that take minutes"
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
+	@echo "make bench-nami-tiny  the shipped model on every held-out prompt (minutes on one core)"
 	@echo "make ablations NAMI's ablations in miniature, into ablations/ (hours on one core; goes on where it was stopped)"
 	@echo "make lint      formatting, ruff, mypy, import layers"
 	@echo "make docs      the documentation as a site, in build/site"
@@ -21,7 +22,7 @@ demo: $(VENV)/.models
 	$(BIN)/nami-bench demo $(if $(filter 0,$(SERVE)),--no-serve,--port $(PORT))
 
 test: $(VENV)/.dev browser
-	$(BIN)/pytest -q -n 2 -m "not slow"
+	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/.dev
 	$(BIN)/pytest -q -m slow
@@ -42,6 +43,9 @@ format: $(VENV)/.dev
 
 bench-geneval: $(VENV)/.dev
 	$(BIN)/python benchmarks/geneval.py
+
+bench-nami-tiny: $(VENV)/.dev
+	$(BIN)/python benchmarks/nami_tiny.py nami-tiny --at-least 0.8
 
 ablations: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.nami_ablations run --out ablations

@@ -32,15 +32,15 @@ _ATTEMPTS = 400
 
 Layout = Literal["free", "grid"]
 # The places of so many objects in reading order, as centres (x, y), and their sizes; objects keep their gap.
-_NEAR, _MIDDLE, _FAR = 0.27, 0.5, 0.73
+_NEAR, _MIDDLE, _FAR = 0.26, 0.5, 0.74
 _PLACES = {
     1: ((_MIDDLE, _MIDDLE),),
     2: ((_NEAR, _MIDDLE), (_FAR, _MIDDLE)),
     3: ((_NEAR, _NEAR), (_FAR, _NEAR), (_MIDDLE, _FAR)),
     4: ((_NEAR, _NEAR), (_FAR, _NEAR), (_NEAR, _FAR), (_FAR, _FAR)),
 }
-_PLACE_SIZES = (0.32, 0.36)
-_PLACE_JITTER = 0.03
+_PLACE_SIZES = (0.38, 0.40)
+_PLACE_JITTER = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def plan_scene(
     """Place the objects that GenEval's `clauses` (tag, include, exclude) ask for, and no others.
 
     With `error` the scene violates them in the way of their task (see `plant_error`). Layout "free" puts
-    objects of many sizes anywhere; "grid" puts up to four of much the same size near fixed places, in the
+    objects of many sizes anywhere; "grid" puts up to four of nearly one size at nearly fixed places, in the
     order in which they are named, which a small model learns from far fewer pictures. The same
     clauses and generator state give the same scene. Raises InputError for clauses that cannot be drawn.
     """

@@ -157,7 +157,7 @@ CHECKS = {
 }
 
 
-QUICK = {"docs/plugins.md", "docs/quickstart.md", "docs/submissions.md"}
+QUICK = {"docs/plugins.md", "docs/quickstart.md"}
 """Pages whose stories every run of the tests plays; the others take minutes together."""
 
 

@@ -1,6 +1,6 @@
-"""Runs on a Ray cluster of two workers: scenarios.py FOLDER. Writes FOLDER/NAME.json after each.
+"""Runs on a Ray cluster of two workers: scenarios.py FOLDER [all]. Writes FOLDER/NAME.json after each.
 
-The last one does not end: whoever started this kills it once it has said "running".
+With "all" the last one does not end: whoever started this kills it once it has said "running".
 """
 
 import json
@@ -73,7 +73,7 @@ def room(**asked):
         return str(error)
 
 
-def main(folder):
+def main(folder, everything):
     def keep(name, found):
         (folder / f"{name}.json").write_text(json.dumps(found, default=str))
 
@@ -85,6 +85,8 @@ def main(folder):
         keep("workers", [asdict(engine), room(workers=100_000), room(cpus=100_000)])
         killed = folder / "killed"
         keep("generate", generate(killed, prompts, engine, flags["generate"]))
+        if not everything:
+            return
         keep("evaluate", evaluate(killed, prompts, engine, flags["evaluate"]))
         keep("geneval", geneval(killed, prompts, engine, flags["geneval"], folder / "results.jsonl"))
         keep("poison", generate(folder / "poison", prompt_set(10, poison=5), engine, flags["generate"]))
@@ -93,4 +95,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:] == ["all"])

@@ -267,6 +267,7 @@ def test_text_side_work_is_done_once(tiny_pipeline: NamiPipeline) -> None:
     assert sorted(calls) == ["context", "mclip", "mclip", "mt5", "mt5", "pooled", *["step"] * 6]
 
 
+@pytest.mark.slow
 def test_a_compiled_transformer_is_one_graph_a_stage(tiny_pipeline: NamiPipeline) -> None:
     expected = draw(tiny_pipeline, "a", 1)
     graphs: list[Any] = []

@@ -1,6 +1,7 @@
 """A real Ray cluster of two workers that are killed: the same files, records and results as a local run.
 
-One program, tests/data/ray_run/scenarios.py, does it all on one cluster: starting one takes seconds.
+One program, tests/data/ray_run/scenarios.py, does it all on one cluster: starting one takes seconds, and each
+worker that is killed some more. Every run of the tests makes images so; the rest is `slow`.
 """
 
 import hashlib
@@ -54,14 +55,24 @@ def scenarios(plugin: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def cluster_run(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a finished scenarios.py, its driver killed in the middle of the last scenario."""
+def cluster_run(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished scenarios.py."""
     folder = tmp_path_factory.mktemp("cluster")
-    environment = {**os.environ, "PYTHONPATH": str(plugin), "OMP_NUM_THREADS": "1"}
-    environment.pop("RAY_ADDRESS", None)
-    command = [sys.executable, str(RAY_RUN / "scenarios.py"), str(folder)]
+    command, environment = program(plugin, folder)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole_run(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a scenarios.py that did all, its driver killed in the middle of the last scenario."""
+    folder = tmp_path_factory.mktemp("whole")
+    command, environment = program(plugin, folder)
     with (folder / "log").open("w") as log:
-        driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment)
+        driver = subprocess.Popen(
+            [*command, "all"], stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
         assert driver.stdout is not None
         lines = [driver.stdout.readline() for _ in range(5)]  # "running" and four images
         left = psutil.Process(driver.pid).children(recursive=True) if driver.poll() is None else []
@@ -72,7 +83,14 @@ def cluster_run(plugin: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     (folder / "left.json").write_text(json.dumps([str(process) for process in alive]))
     for process in alive:
         process.kill()
-    yield folder
+    return folder
+
+
+def program(plugin: Path, folder: Path) -> tuple[list[str], dict[str, str]]:
+    """The command line of scenarios.py, and its environment."""
+    environment = {**os.environ, "PYTHONPATH": str(plugin), "OMP_NUM_THREADS": "1"}
+    environment.pop("RAY_ADDRESS", None)
+    return [sys.executable, str(RAY_RUN / "scenarios.py"), str(folder)], environment
 
 
 def found(folder: Path, name: str) -> Any:
@@ -105,34 +123,37 @@ def test_images_equal_a_local_runs_though_a_worker_was_killed(
     assert files(tmp_path) == files(cluster_run / "killed")
 
 
+@pytest.mark.slow
 def test_scores_equal_a_local_runs_though_a_worker_was_killed(
-    cluster_run: Path, scenarios: ModuleType, tmp_path: Path
+    whole_run: Path, scenarios: ModuleType, tmp_path: Path
 ) -> None:
-    flag = cluster_run / "evaluate-flag"
+    flag = whole_run / "evaluate-flag"
     assert flag.exists(), "no worker was killed"
-    scenarios.generate(tmp_path, scenarios.prompt_set(20), LOCAL, cluster_run / "generate-flag")
+    scenarios.generate(tmp_path, scenarios.prompt_set(20), LOCAL, whole_run / "generate-flag")
     local = plain(scenarios.evaluate(tmp_path, scenarios.prompt_set(20), LOCAL, flag))
-    ray = found(cluster_run, "evaluate")
+    ray = found(whole_run, "evaluate")
     assert local["counts"] == ray["counts"] and len(local["scores"]) == 40
     assert timeless(local["scores"]) == timeless(ray["scores"])
     assert {score["value"] for score in local["scores"]} == {0.0, 1.0}
 
 
+@pytest.mark.slow
 def test_genevals_results_file_is_byte_for_byte_a_local_runs(
-    cluster_run: Path, scenarios: ModuleType, tmp_path: Path
+    whole_run: Path, scenarios: ModuleType, tmp_path: Path
 ) -> None:
-    flag = cluster_run / "geneval-flag"
+    flag = whole_run / "geneval-flag"
     assert flag.exists(), "no worker was killed"
     output = tmp_path / "results.jsonl"
-    local = scenarios.geneval(cluster_run / "killed", scenarios.prompt_set(20), LOCAL, flag, output)
-    assert local == found(cluster_run, "geneval") == {"results": 40, "failures": 0}
+    local = scenarios.geneval(whole_run / "killed", scenarios.prompt_set(20), LOCAL, flag, output)
+    assert local == found(whole_run, "geneval") == {"results": 40, "failures": 0}
     for written in tmp_path.iterdir():  # the masks beside the results too
-        assert written.read_bytes() == (cluster_run / written.name).read_bytes()
+        assert written.read_bytes() == (whole_run / written.name).read_bytes()
     assert len(list(tmp_path.iterdir())) > 1
 
 
-def test_a_prompt_that_kills_every_worker_fails_alone(cluster_run: Path) -> None:
-    poison = found(cluster_run, "poison")
+@pytest.mark.slow
+def test_a_prompt_that_kills_every_worker_fails_alone(whole_run: Path) -> None:
+    poison = found(whole_run, "poison")
     assert poison["counts"] == {"made": 18, "failed": 2}
     failed = [image for image in poison["images"] if image["state"] == "failed"]
     assert [(image["prompt_id"], image["sample"]) for image in failed] == [("00005", 0), ("00005", 1)]
@@ -140,12 +161,13 @@ def test_a_prompt_that_kills_every_worker_fails_alone(cluster_run: Path) -> None
     assert all(image["path"] is None for image in failed)
 
 
+@pytest.mark.slow
 def test_a_killed_driver_leaves_nothing_running_and_its_run_is_taken_up(
-    cluster_run: Path, scenarios: ModuleType, tmp_path: Path
+    whole_run: Path, scenarios: ModuleType, tmp_path: Path
 ) -> None:
-    assert found(cluster_run, "left") == []
-    flag, prompts = cluster_run / "generate-flag", scenarios.prompt_set(20)
-    stopped = cluster_run / "driver"
+    assert found(whole_run, "left") == []
+    flag, prompts = whole_run / "generate-flag", scenarios.prompt_set(20)
+    stopped = whole_run / "driver"
     before = files(stopped)
     assert 4 <= sum(name.endswith(".png") for name in before) < 40
     for root in (stopped, tmp_path):
