@@ -20,12 +20,14 @@ def export(
     dtype: DtypeName = "float16",
     steps: tuple[int, ...] | None = None,
     guidance_scale: float | None = None,
+    start_noise: float | None = None,
 ) -> Sampling:
     """Write the pipeline `source` (a folder, or a shipped model's name) to the new folder `target`.
 
     Weights are kept as `dtype`; what computes with them casts them as it needs. `steps` (of every stage, or
-    of each) and `guidance_scale` become what the model asks for unless it is told otherwise; the rest of
-    its sampling stays. `target` appears only when it is whole. Returns the sampling that was written.
+    of each) and `guidance_scale` become what the model asks for unless it is told otherwise, `start_noise`
+    the share of fine noise that it gets after each bridge (see `NamiPipeline`); what is None stays. `target`
+    appears only when it is whole. Returns the sampling that was written.
 
     Raises InputError where `source` cannot be loaded, `target` exists or `steps` do not fit the stages;
     StorageError where `target` cannot be written.
@@ -41,6 +43,8 @@ def export(
             f"{pipeline.num_stages} stages, each at least 1"
         )
     pipeline.register_to_config(sampling=asdict(sampling))
+    if start_noise is not None:
+        pipeline.register_to_config(start_noise=start_noise)
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:

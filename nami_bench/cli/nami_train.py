@@ -81,18 +81,29 @@ def train(config: Path, output: Path, settings: tuple[str, ...]) -> None:
 )
 @steps_option
 @guidance_option
+@click.option(
+    "--start-noise",
+    type=click.FloatRange(0, 1),
+    help="Fresh fine noise after each bridge, as a share of the flow's own. Default: as trained; with few "
+    "steps a small model may draw cleaner without.",
+)
 def export(
-    pipeline: Path, out: Path, dtype: "DtypeName", steps: str | None, guidance_scale: float | None
+    pipeline: Path,
+    out: Path,
+    dtype: "DtypeName",
+    steps: str | None,
+    guidance_scale: float | None,
+    start_noise: float | None,
 ) -> None:
     """Write the model PIPELINE to the new folder OUT, to be handed on: smaller, and with its own sampling.
 
-    Steps and guidance given here are what OUT asks for unless it is told otherwise.
+    Steps, guidance and noise given here are what OUT asks for unless it is told otherwise.
     """
     counts = None if steps is None else tuple(whole_numbers(steps))
     with models_extra():
         from generators.nami.export import export as export_pipeline
 
-        sampling = export_pipeline(pipeline, out, dtype, counts, guidance_scale)
+        sampling = export_pipeline(pipeline, out, dtype, counts, guidance_scale, start_noise)
     megabytes = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6
     shown = ",".join(map(str, sampling.steps))
     say(f"wrote {out}: {megabytes:.1f} MB, steps {shown}, guidance {sampling.guidance_scale:g}")

@@ -33,7 +33,7 @@ def source(tiny_pipeline: NamiPipeline, tmp_path: Path) -> Path:
 
 def test_an_exported_model_is_half_the_size_and_asks_for_its_own_steps(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "out" / "small"
-    done = export(source, target, "--steps", "1,1,2", "--guidance-scale", "2.5")
+    done = export(source, target, "--steps", "1,1,2", "--guidance-scale", "2.5", "--start-noise", "0.5")
     assert done.exit_code == 0, done.stderr
     assert "steps 1,1,2, guidance 2.5" in done.stderr
     sampling = own_sampling(target)
@@ -46,6 +46,7 @@ def test_an_exported_model_is_half_the_size_and_asks_for_its_own_steps(source: P
         torch.testing.assert_close(kept[name].float(), tensor, atol=1e-3, rtol=1e-3)
     assert (target / weights).stat().st_size < 0.6 * (source / weights).stat().st_size
 
+    assert load_pipeline(target).config.start_noise == 0.5
     generator = NamiGenerator(NamiGenerator.Options(target, device="cpu"))
     assert generator.describe()["steps"] == [1, 1, 2]
     (result,) = generator.generate([GenerationRequest(Prompt("p", "a star"), 0, 0)])
