@@ -35,7 +35,10 @@ _FITTED_IMAGES = 512
 
 
 class TrainingRun:
-    """One run of `config` in `folder`; raises InputError where the folder belongs to another one."""
+    """One run of `config` in `folder`; raises InputError where the folder belongs to another one.
+
+    The same configuration with another number of steps is the same run, made longer or shorter.
+    """
 
     def __init__(self, config: TrainConfig, folder: Path, say: Say = lambda message: None) -> None:
         self.config, self.folder, self._say = config, folder, say
@@ -141,11 +144,15 @@ class TrainingRun:
         description = json.loads(json.dumps(asdict(self.config), default=str))
         path = self.folder / "run.json"
         try:
-            if path.is_file():
-                _check_same(json.loads(path.read_text(encoding="utf-8")), description, self.folder)
-            elif self.is_main:
+            old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+            if old is not None:
+                # A run may be made longer or shorter as it goes: learning rate and shares follow.
+                _check_same(old, description | {"train": description["train"] | _steps(old)}, self.folder)
+            if self.is_main and old != description:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                path.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+                partial = path.with_suffix(".partial")
+                partial.write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
+                partial.replace(path)
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror}") from error
         self.accelerator.wait_for_everyone()
@@ -177,6 +184,12 @@ class TrainingRun:
         for reason, count in self.data.skipped.items():
             self._say(f"{count} images passed over: {reason}")
         self.log(event="data", skipped=dict(self.data.skipped))
+
+
+def _steps(description: Any) -> dict[str, Any]:
+    """{"steps": n} of a run's description, nothing where it has none."""
+    train = description.get("train", {})
+    return {"steps": train["steps"]} if "steps" in train else {}
 
 
 def _check_same(old: Any, new: Any, folder: Path, where: str = "") -> None:

@@ -37,6 +37,14 @@ def test_train_then_sample(toy_file: Path, tmp_path: Path) -> None:
     assert again.exit_code == 0
     assert "going on from step 6" in again.stderr
 
+    longer = _run("nami", "train", toy_file, "-o", run, "--set", "train.steps=8")
+    assert longer.exit_code == 0, longer.stderr
+    assert "going on from step 6" in longer.stderr
+    assert json.loads((run / "run.json").read_text())["train"]["steps"] == 8
+    assert (run / "checkpoints" / "step-00000008").is_dir()
+    other = _run("nami", "train", toy_file, "-o", run, "--set", "train.steps=9", "--set", "train.seed=1")
+    assert "holds a run with train.seed = 0, not 1" in str(other.exception)
+
     drawn = _run(
         "nami",
         "sample",
