@@ -134,7 +134,10 @@ class NamiGenerator:
     @cached_property
     def _pipeline(self) -> NamiPipeline:
         options = self.options
-        pipeline = load_pipeline(self._folder, self._dtype)
+        try:
+            pipeline = load_pipeline(self._folder, self._dtype)
+        except InputError as error:
+            raise InputError(f"{WHERE}: {error}") from error
         pipeline.scheduler = NamiEulerScheduler.from_config(
             pipeline.scheduler.config, timestep_spacing=self._sampling.timestep_spacing
         )
