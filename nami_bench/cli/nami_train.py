@@ -1,6 +1,8 @@
 """`nami-bench nami pretrain-bridge`, `train`, `export` and `sample`."""
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,9 +50,10 @@ def pretrain_bridge(config: Path, output: Path, settings: tuple[str, ...]) -> No
     `nami train` does it too where the run has no bridge yet.
     """
     run = _open(config, output, settings)
-    with progress("bridge", run.config.bridge.steps) as advance:
+    with _bar(run, "bridge", run.config.bridge.steps) as advance:
         run.prepare_bridge(lambda step, loss: advance(1))
-    say(f"the bridge is in {output / 'bridge'}")
+    if run.is_main:
+        say(f"the bridge is in {output / 'bridge'}")
 
 
 @click.command(epilog="Example: nami-bench nami train tiny.toml -o runs/tiny")
@@ -64,9 +67,12 @@ def train(config: Path, output: Path, settings: tuple[str, ...]) -> None:
     `accelerate config`, then `accelerate launch -m nami_bench nami train CONFIG -o DIR`.
     """
     run = _open(config, output, settings)
-    with progress("training", run.config.train.steps) as advance:
+    with _bar(run, "training", run.config.train.steps) as advance:
         finished = run.train(advance)
-    say(f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -o path={finished}`")
+    if run.is_main:
+        say(
+            f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -o path={finished}`"
+        )
 
 
 @click.command(epilog="Example: nami-bench nami export runs/tiny/pipeline tiny --steps 8 --guidance-scale 3")
@@ -157,6 +163,11 @@ def _open(config: Path, output: Path, settings: tuple[str, ...]) -> "TrainingRun
         silence.disable_progress_bar()
         logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
         return TrainingRun(load_train_config(config, _values(settings)), output, say)
+
+
+def _bar(run: "TrainingRun", what: str, steps: int) -> AbstractContextManager[Callable[[int], object]]:
+    """One bar, however many processes train."""
+    return progress(what, steps) if run.is_main else nullcontext(lambda n: None)
 
 
 def _values(settings: tuple[str, ...]) -> dict[str, Any]:

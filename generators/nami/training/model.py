@@ -53,6 +53,9 @@ class StepInputs:
 class NamiTrainingModel(nn.Module):
     """Squared errors of the velocity, image by image, over all windows of the flow."""
 
+    _no_split_modules = NamiTransformer2DModel._no_split_modules
+    """What accelerate's FSDP shards block by block."""
+
     def __init__(
         self,
         transformer: NamiTransformer2DModel,

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
+from accelerate.utils import DistributedType
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 
 from generators.nami.autoencoder import PatchPCAAutoencoder
@@ -41,14 +42,22 @@ class TrainingRun:
     """
 
     def __init__(self, config: TrainConfig, folder: Path, say: Say = lambda message: None) -> None:
-        self.config, self.folder, self._say = config, folder, say
+        self.config, self.folder = config, folder
         train = config.train
         unused = any(min(ratio) == 0 for ratio in train.shares)
         self.accelerator = Accelerator(
             mixed_precision=train.mixed_precision,
             kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=unused)],
+            # The learning rate goes by the run's steps, however many processes take them together.
+            step_scheduler_with_optimizer=False,
         )
         self.is_main = self.accelerator.is_main_process
+        self._say = say if self.is_main else lambda message: None
+        self.is_sharded = self.accelerator.distributed_type == DistributedType.FSDP
+        if self.is_sharded and not self.accelerator.is_fsdp2:
+            raise InputError(
+                "NAMI trains with the second version of FSDP: `accelerate launch --fsdp_version 2`"
+            )
         self._claim_folder()
         self.pipeline = self._load_pipeline()
         config.check_stages(self.pipeline.num_stages)
@@ -94,6 +103,8 @@ class TrainingRun:
                 ) from error
         elif bridge.transitions and any(True for _ in bridge.parameters()):
             self._pretrain(bridge, on_step)
+        # Every process has looked and read before one of them writes.
+        self.accelerator.wait_for_everyone()
         if self.is_main:
             bridge.save_pretrained(kept)
         bridge.requires_grad_(False).to(self.accelerator.device)
@@ -141,7 +152,9 @@ class TrainingRun:
         self.log(event="bridge", error=fit.error, upsampling=fit.upsampling)
 
     def _claim_folder(self) -> None:
-        description = json.loads(json.dumps(asdict(self.config), default=str))
+        # Which images make a step depends on how many processes take it.
+        shape = {"processes": self.accelerator.num_processes, "sharded": self.is_sharded}
+        description = json.loads(json.dumps(asdict(self.config) | shape, default=str))
         path = self.folder / "run.json"
         try:
             old = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -1,13 +1,18 @@
 """The loop over a run's steps: model, optimiser and averages, logs, checkpoints."""
 
+import copy
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers.training_utils import EMAModel
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, Dataset
 
 from generators.nami.training.checkpoints import checkpoint_path, checkpoint_steps, write_checkpoint
@@ -54,6 +59,10 @@ class Trainer:
             pipeline.text_encoder_2.train() if trained_text else None,
             self.train.start_noise,
         )
+        # FSDP trains a copy: the pipeline stays whole, and gets the averaged weights when it is looked at.
+        self._whole = model if run.is_sharded else None
+        if run.is_sharded:
+            model = copy.deepcopy(model)
         optimizer = torch.optim.AdamW(
             model.parameters(),
             lr=self.train.learning_rate,
@@ -69,7 +78,7 @@ class Trainer:
         self.ema.to(accelerator.device)
         self.weights = StageWeights(self.stages, self.train.stage_weight_power)
         self.average = _MovingAverage()
-        accelerator.register_for_checkpointing(self.ema, _State(self.weights), _State(self.average))
+        accelerator.register_for_checkpointing(_State(self.weights), _State(self.average))
 
     def restore(self) -> int:
         """Load the newest checkpoint; the step it was written after, 0 where there is none."""
@@ -77,7 +86,11 @@ class Trainer:
         steps = checkpoint_steps(folder)
         if not steps:
             return 0
-        self.run.accelerator.load_state(str(checkpoint_path(folder, steps[-1])))
+        newest = checkpoint_path(folder, steps[-1])
+        self.run.accelerator.load_state(str(newest))
+        for name, weight in load_file(newest / self._average_file).items():
+            _own_part(self.ema.shadow_params[int(name)]).copy_(weight)
+        self.ema.optimization_step = steps[-1]
         return steps[-1]
 
     def loop(self, start: int, advance: Callable[[int], object]) -> None:
@@ -215,10 +228,11 @@ class Trainer:
                         writer.add_scalar(tag, number, step)
 
     def _validate(self, step: int) -> None:
-        if self.run.validation is None or not self.run.is_main:
+        if self.run.validation is None:
             return
-        model = self.run.accelerator.unwrap_model(self.model)
-        with self.averaged():
+        with self.averaged() as model:
+            if not self.run.is_main:
+                return
             losses = validation_losses(
                 model,
                 self.run.validation,
@@ -231,9 +245,9 @@ class Trainer:
         self._board(step, {f"validation/stage-{k}": sum(row) / len(row) for k, row in enumerate(losses)})
 
     def _sample(self, step: int) -> None:
-        if not self.run.is_main:
-            return
         with self.averaged():
+            if not self.run.is_main:
+                return
             path = self.run.folder / "samples" / f"step-{step:08d}.png"
             draw_samples(self.run.pipeline, self.train.sample_prompts, path)
 
@@ -243,30 +257,56 @@ class Trainer:
             self.run.folder / "checkpoints",
             step,
             self.train.keep,
-            lambda path: accelerator.save_state(str(path)),
+            self._save_state,
             self.run.is_main,
             accelerator.wait_for_everyone,
         )
 
-    def averaged(self) -> "_Averaged":
-        return _Averaged(self)
+    def _save_state(self, folder: Path) -> None:
+        """What this process holds; averages apart, as accelerate keeps only the main process's objects."""
+        self.run.accelerator.save_state(str(folder))
+        if self.run.is_main or self.run.is_sharded:
+            parts = {str(n): _own_part(average) for n, average in enumerate(self.ema.shadow_params)}
+            save_file(parts, folder / self._average_file)
+
+    @property
+    def _average_file(self) -> str:
+        """Under FSDP each process has its own part of the averages, otherwise all have the same."""
+        part = self.run.accelerator.process_index if self.run.is_sharded else 0
+        return f"average-{part}.safetensors"
+
+    @contextmanager
+    def averaged(self) -> Iterator[NamiTrainingModel]:
+        """The model, and the pipeline, with averaged weights for as long as the context lasts.
+
+        Every process has to come here; under FSDP only the main one's is then complete.
+        """
+        if self._whole is None:
+            parameters = list(self.model.parameters())
+            self.ema.store(parameters)
+            self.ema.copy_to(parameters)
+            self.model.eval()
+            try:
+                yield self.run.accelerator.unwrap_model(self.model)
+            finally:
+                self.ema.restore(parameters)
+                self.model.train()
+            return
+        with torch.no_grad():
+            for weight, average in zip(self._whole.parameters(), self.ema.shadow_params, strict=True):
+                # Gathered in all processes, kept in one.
+                whole = average.full_tensor()
+                if self.run.is_main:
+                    weight.copy_(whole)
+        try:
+            yield self._whole.to(self.run.accelerator.device).eval()
+        finally:
+            self._whole.to("cpu")
 
 
-class _Averaged:
-    """The averaged weights in place of the trained ones, for as long as the context lasts."""
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer = trainer
-
-    def __enter__(self) -> None:
-        parameters = list(self._trainer.model.parameters())
-        self._trainer.ema.store(parameters)
-        self._trainer.ema.copy_to(parameters)
-        self._trainer.model.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self._trainer.ema.restore(list(self._trainer.model.parameters()))
-        self._trainer.model.train()
+def _own_part(weight: Tensor) -> Tensor:
+    """What this process holds of a weight."""
+    return weight.to_local() if isinstance(weight, DTensor) else weight
 
 
 class _MovingAverage:

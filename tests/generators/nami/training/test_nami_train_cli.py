@@ -2,10 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -127,16 +129,65 @@ def test_sample_needs_a_pipeline(tmp_path: Path) -> None:
     assert "holds no NAMI pipeline" in str(refused.exception)
 
 
-@pytest.mark.slow
-def test_two_processes_train_together(toy_file: Path, tmp_path: Path) -> None:
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+SHARDED = {
+    "ACCELERATE_USE_FSDP": "true",
+    "FSDP_VERSION": "2",
+    "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
+}
+"""As `accelerate launch --use_fsdp --fsdp_version 2` sets it."""
+
+
+def _train_in_two_processes(config: Path, run: Path, sharded: bool) -> str:
+    """Train on two processes, with a copy of the model in each or sharded; what they said."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     trained = subprocess.run(
-        [*launch, "-m", "nami_bench", "nami", "train", str(toy_file), "-o", str(tmp_path / "run")],
+        [*launch, Path(__file__).with_name("processes_on_cpu.py"), "nami", "train", config, "-o", run],
         capture_output=True,
         text=True,
-        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
+        env=os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"} | (SHARDED if sharded else {}),
         cwd=ROOT,
         timeout=300,
     )
     assert trained.returncode == 0, trained.stderr
-    assert (tmp_path / "run" / "pipeline" / "model_index.json").is_file()
+    return trained.stderr
+
+
+def _last_step(run: Path) -> dict[str, Any]:
+    lines = map(json.loads, (run / "log.jsonl").read_text().splitlines())
+    return [line for line in lines if "loss_by_stage" in line][-1]
+
+
+def _weights(run: Path) -> dict[str, Any]:
+    from safetensors.torch import load_file
+
+    files = sorted((run / "pipeline").glob("*/*.safetensors"))
+    return {f"{file.parent.name}.{key}": value for file in files for key, value in load_file(file).items()}
+
+
+@pytest.mark.slow
+def test_two_processes_train_a_sharded_model_as_two_with_copies(toy_file: Path, tmp_path: Path) -> None:
+    copies, sharded = tmp_path / "copies", tmp_path / "sharded"
+    said = _train_in_two_processes(toy_file, copies, sharded=False)
+    assert said.count("wrote ") == 1  # one process speaks
+    _train_in_two_processes(toy_file, sharded, sharded=True)
+
+    last = _last_step(copies)
+    assert last["learning_rate"] == pytest.approx(5e-5)  # its end, after as many steps as one process takes
+    assert _last_step(sharded)["loss"] == pytest.approx(last["loss"], rel=1e-5)
+    expected, whole = _weights(copies), _weights(sharded)
+    assert whole.keys() == expected.keys()
+    for name, weight in whole.items():
+        assert (weight - expected[name]).abs().max() < 1e-6, name
+    parts = [path.stat().st_size for path in (sharded / "checkpoints" / "step-00000006").glob("average-*")]
+    (one,) = (path.stat().st_size for path in (copies / "checkpoints" / "step-00000006").glob("average-*"))
+    assert len(parts) == 2 and max(parts) < 0.75 * one
+
+    for made_last in (sharded / "pipeline", sharded / "checkpoints" / "step-00000006"):
+        shutil.rmtree(made_last)
+    assert "going on from step 4" in _train_in_two_processes(toy_file, sharded, sharded=True)
+    for name, weight in _weights(sharded).items():
+        assert weight.equal(whole[name]), name
+
+    alone = _run("nami", "train", toy_file, "-o", sharded)
+    assert "holds a run with processes = 2, not 1" in str(alone.exception)
