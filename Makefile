@@ -21,8 +21,9 @@ help:
 demo: $(VENV)/.models
 	$(BIN)/nami-bench demo $(if $(filter 0,$(SERVE)),--no-serve,--port $(PORT))
 
+# One thread each: two test processes with a thread pool on every core get in each other's way.
 test: $(VENV)/.dev browser
-	$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
 
 test-slow: $(VENV)/.dev
 	$(BIN)/pytest -q -m slow

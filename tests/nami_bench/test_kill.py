@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-ROUNDS = 20
 IMAGES = 80
 
 RUN = """
@@ -75,14 +74,15 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str
     return files(root), time.monotonic() - began
 
 
+@pytest.mark.parametrize("rounds", [5, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_kill_at_random_moments_loses_and_doubles_nothing(
-    undisturbed: tuple[dict[str, str], float], tmp_path: Path
+    undisturbed: tuple[dict[str, str], float], tmp_path: Path, rounds: int
 ) -> None:
     expected, duration = undisturbed
     assert len(expected) == IMAGES + IMAGES // 2
     moments = random.Random(7)
     interrupted = 0
-    for round_ in range(ROUNDS):
+    for round_ in range(rounds):
         root = tmp_path / str(round_)
         root.mkdir()
         process = start(root)
@@ -95,4 +95,4 @@ def test_a_kill_at_random_moments_loses_and_doubles_nothing(
         assert files(root) == expected
         again = {f"images/m/set/{name}" for name in drawn(root)[before:]}
         assert not again & on_disk, "an image that was on disk was made a second time"
-    assert interrupted >= ROUNDS // 2, "the kills came too late to mean anything"
+    assert interrupted >= rounds // 2, "the kills came too late to mean anything"
