@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -209,8 +210,9 @@ class Trainer:
             "learning_rate": self.schedule.get_last_lr()[0],
             "images_per_second": rate,
         }
-        if accelerator.device.type == "cuda":
-            record["peak_memory_bytes"] = torch.cuda.max_memory_allocated()
+        peak = _peak_memory(accelerator.device)
+        if peak is not None:
+            record["peak_memory_bytes"] = peak
         self.run.log(**record)
         self._board(step, record)
 
@@ -347,6 +349,17 @@ class _Clock:
         rate = self._images / (now - self._since)
         self._images, self._since = 0, now
         return rate
+
+
+def _peak_memory(device: torch.device) -> int | None:
+    """Bytes: a GPU's allocations, on a CPU the whole process; None where the system does not tell."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    if sys.platform != "linux":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _seed(seed: int, step: int, process: int) -> int:
