@@ -1,4 +1,4 @@
-"""From the runs' JSON files to tables, plots and the skeleton of a page of results."""
+"""From the runs' JSON files to tables and plots on a page of results."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,12 @@ from nami_bench.errors import InputError
 Results = Mapping[str, Mapping[int, Mapping[str, Any]]]
 """By variant and seed; variants in the order of VARIANTS."""
 BASE = "base"
+_TITLE = "NAMI's ablations in miniature"
+MARK = "<!-- from here on, collect writes -->"
 
 
 def collect(results: Path, docs: Path) -> None:
-    """Write ablations.json, the plots and README.md into `docs`; an existing README.md stays as it is.
+    """Write ablations.json, the plots and README.md into `docs`; what README.md says above MARK stays.
 
     Raises InputError where there is no finished run.
     """
@@ -35,10 +37,9 @@ def collect(results: Path, docs: Path) -> None:
             plot_curves(chosen, about["best_possible"], docs / f"curves-{table}.png")
             plots.append(table)
     plot_bars(found, about["best_possible"], docs / "bars.png")
-    (docs / "tables.md").write_text("\n".join(tables(found)), encoding="utf-8")
     page = docs / "README.md"
-    if not page.exists():
-        page.write_text(_skeleton(found, about, plots, docs), encoding="utf-8")
+    head = page.read_text(encoding="utf-8").partition(MARK)[0] if page.exists() else f"# {_TITLE}\n\n"
+    page.write_text(f"{head}{MARK}\n\n{_figures(found, about, plots, docs)}", encoding="utf-8")
 
 
 def load_results(folder: Path) -> tuple[Results, Mapping[str, Any]]:
@@ -165,15 +166,16 @@ def _forgetting_table(found: Results) -> list[str]:
     return lines
 
 
-def _skeleton(found: Results, about: Mapping[str, Any], plots: Sequence[str], docs: Path) -> str:
+def _figures(found: Results, about: Mapping[str, Any], plots: Sequence[str], docs: Path) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in about["software"].items())
     best = about["best_possible"]
     effort = next(iter(next(iter(found.values())).values()))["curve"][-1]["effort"]
     pictures = "\n\n".join(f"![{TABLES[table]}: convergence](curves-{table}.png)" for table in plots)
     return "\n".join(
         [
-            "# NAMI's ablations in miniature",
+            "## How it was measured",
             "",
+            "<!-- run: needs quiet machine -->",
             "```",
             "python -m benchmarks.nami_ablations run --out ablations",
             f"python -m benchmarks.nami_ablations collect ablations/results --docs {docs}",

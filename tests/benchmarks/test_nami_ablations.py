@@ -154,7 +154,7 @@ def _run(variant: str, seed: int, frechet: float, validation: list[float]) -> di
 
 
 def test_tables_have_the_means_of_the_finished_runs(tmp_path: Path) -> None:
-    from benchmarks.nami_ablations.collect import collect, load_results, paired_difference
+    from benchmarks.nami_ablations.collect import MARK, collect, load_results, paired_difference
 
     results = tmp_path / "results"
     results.mkdir()
@@ -174,7 +174,7 @@ def test_tables_have_the_means_of_the_finished_runs(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     collect(results, docs)
 
-    lines = (docs / "tables.md").read_text().splitlines()
+    lines = (docs / "README.md").read_text().splitlines()
     base, sequential = (
         next(line for line in lines if line.startswith(f"| {what}")) for what in ("BridgeFlow", "the stages")
     )
@@ -186,13 +186,14 @@ def test_tables_have_the_means_of_the_finished_runs(tmp_path: Path) -> None:
     )
     assert "| the stages one after the other | 0.50000 | 2.00000 | 4.00 (4.00 to 4.00) |" in lines
     assert {path.name for path in docs.iterdir()} == {
-        "README.md", "ablations.json", "tables.md", "bars.png", "curves-joint.png"
+        "README.md", "ablations.json", "bars.png", "curves-joint.png"
     }  # fmt: skip
     assert len(json.loads((docs / "ablations.json").read_text())["runs"]) == 6
 
-    (docs / "README.md").write_text("mine")
+    (docs / "README.md").write_text(f"# Mine\n\n{MARK}\n\nold")
     collect(results, docs)
-    assert (docs / "README.md").read_text() == "mine"
+    head, _, figures = (docs / "README.md").read_text().partition(MARK)
+    assert head == "# Mine\n\n" and sequential in figures and "old" not in figures
 
 
 def test_a_folder_without_results_is_named(tmp_path: Path) -> None:
