@@ -46,7 +46,7 @@ bench-geneval: $(VENV)/.dev
 	$(BIN)/python benchmarks/geneval.py
 
 bench-nami-tiny: $(VENV)/.dev
-	$(BIN)/python benchmarks/nami_tiny.py nami-tiny --at-least 0.75
+	$(BIN)/python benchmarks/nami_tiny.py nami-tiny --at-least 0.8
 
 ablations: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.nami_ablations run --out ablations
