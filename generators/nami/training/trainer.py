@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -136,6 +137,9 @@ class Trainer:
         self._check(step, value, batch)
         accelerator.backward(loss)
         norm = float(accelerator.clip_grad_norm_(self.model.parameters(), self.train.gradient_clip))
+        # In float16 gradients overflow now and then, and accelerate's loss scaling leaves out such steps.
+        if accelerator.scaler is None and not isfinite(norm):
+            raise self._stopped(step, batch, f"its gradients' norm is {norm:g}", value)
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad()
@@ -160,17 +164,26 @@ class Trainer:
         )
 
     def _check(self, step: int, loss: float, batch: ImageBatch) -> None:
-        """Stop before a broken step reaches the weights."""
-        limit = self.train.explode_factor * self.average.value
-        bad = not loss < float("inf") or (self.average.steps >= 100 and loss > limit)
-        if not bad:
-            self.average.add(loss)
-            return
+        """Stop before a broken loss reaches the weights."""
+        average = self.average.value
+        exploded = self.average.steps >= 100 and loss > self.train.explode_factor * average
+        if exploded or not isfinite(loss):
+            raise self._stopped(step, batch, f"its loss is {loss:g}, the average {average:g}", loss)
+        self.average.add(loss)
+
+    def _stopped(self, step: int, batch: ImageBatch, why: str, loss: float) -> WorkError:
+        """The error to raise; what the batch was is on disk then."""
         path = self.run.folder / f"failed-step-{step + 1:08d}.json"
-        record = {"step": step + 1, "loss": str(loss), "average": self.average.value, "images": batch.names}
+        record = {
+            "step": step + 1,
+            "why": why,
+            "loss": str(loss),
+            "average": self.average.value,
+            "images": batch.names,
+        }
         path.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-        raise WorkError(
-            f"training stopped in step {step + 1}: its loss is {loss:g}, the average {self.average.value:g}; "
+        return WorkError(
+            f"training stopped in step {step + 1}: {why}; "
             f"the batch's images are listed in {path}; run again to go on from the last checkpoint"
         )
 

@@ -158,6 +158,18 @@ def test_a_broken_loss_stops_before_the_weights_and_names_the_batch(
     assert checkpoint_steps(tmp_path / "run" / "checkpoints") == [2]
 
 
+def test_broken_gradients_of_a_sound_loss_stop_before_the_weights(toy_config: Config, tmp_path: Path) -> None:
+    run = TrainingRun(toy_config(), tmp_path / "run")
+    weight = run.pipeline.transformer.proj_out.weight
+    before = weight.detach().clone()
+    weight.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(WorkError, match="stopped in step 1: its gradients' norm is nan"):
+        run.train()
+    assert torch.equal(weight, before)
+    record = json.loads((tmp_path / "run" / "failed-step-00000001.json").read_text())
+    assert record["images"] == [f"train/0/{n}" for n in range(7)]
+
+
 def test_a_folder_keeps_to_its_configuration(toy_config: Config, tmp_path: Path) -> None:
     TrainingRun(toy_config(), tmp_path / "run")
     with pytest.raises(InputError, match=r"train\.learning_rate = 0\.001, not 0\.5"):
