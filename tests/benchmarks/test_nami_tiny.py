@@ -18,13 +18,13 @@ RESULTS = ROOT / "docs" / "results" / "nami-tiny"
 def test_the_shipped_model_is_the_one_that_was_measured_and_draws_what_it_never_saw(tmp_path: Path) -> None:
     """A subset; `make bench-nami-tiny` measures every held-out prompt."""
     published = json.loads((RESULTS / "held-out.json").read_text())
-    # Colors are swapped half the time in color_attr; the page says so.
-    assert published["overall"] >= 0.8 and min(published["tasks"].values()) >= 0.45
+    assert published["overall"] >= 0.8 and min(published["tasks"].values()) >= 0.5
     code, report = _measure(tmp_path, "nami-tiny", "--per-task", "8", "--at-least", "0.8")
     assert report["weights_sha256"] == published["weights_sha256"]
     assert report["megabytes"] < 10
-    # Some fifty images: a task may be lucky or not, and processors round differently.
     assert code == 0, report["tasks"]
+    # Of counting there are three images, which say nothing of the task alone.
+    assert all(score >= 0.5 for task, score in report["tasks"].items() if task != "counting"), report["tasks"]
     assert report["processor_seconds_per_image"] < 1
 
 
