@@ -52,7 +52,8 @@ class TrainingRun:
             # The learning rate goes by the run's steps, however many processes take them together.
             step_scheduler_with_optimizer=False,
         )
-        # Its masked attention has NaN gradients in half precision on H100 and H200 (PyTorch's issue 196678).
+        # cuDNN's attention, given a mask, can have NaN gradients in half precision on H100 and H200
+        # (PyTorch's issue 196678).
         torch.backends.cuda.enable_cudnn_sdp(False)
         self.is_main = self.accelerator.is_main_process
         self._say = say if self.is_main else lambda message: None

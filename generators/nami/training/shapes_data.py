@@ -24,8 +24,8 @@ from nami_bench.shapes import SHAPES
 Split = Literal["train", "held-out"]
 HELD_OUT_SHARE = 0.1
 COUNTS = {2: "two", 3: "three", 4: "four"}
-# Tasks by how hard they are to learn: single shapes are few and easy. Whose color is whose is learnt all at
-# once or not at all; with 0.24 for it, it was not learnt in 960,000 pictures (docs/results/nami-tiny).
+# Tasks by how hard they are to learn: single shapes are few and easy. In color_attr, whose color is whose is
+# learnt all at once or not at all: with a share of 0.24, not in 960,000 pictures (docs/results/nami-tiny).
 TASK_SHARES: Mapping[str, float] = {
     "single_object": 0.04,
     "two_object": 0.08,
