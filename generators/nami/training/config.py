@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from generators.nami.config import NamiConfig
+from generators.nami.training.shapes_data import CAPTION_TASKS, TASK_SHARES
 from generators.scenes import Layout
 from nami_bench.config import validated
 from nami_bench.errors import InputError
@@ -33,11 +34,12 @@ class ModelSection:
 
     A model that begins here has latents of `pixels_per_latent` x `pixels_per_latent` pixels, all their
     values or their first `latent_channels` principal components, and text encoders of its own (`text`),
-    trained along; the encoders of an existing pipeline stay frozen.
+    trained along; the encoders of an existing pipeline are trained along only with `train_text`.
     `stage_range` cuts flow time into windows.
     """
 
     pipeline: Path | None = None
+    train_text: bool = False
     transformer: NamiConfig | None = None
     pixels_per_latent: int = 4
     latent_channels: int | None = None
@@ -78,16 +80,18 @@ class DataSection:
     """`[data]`: where images and captions come from.
 
     `kind`: "shapes" (the procedural world, drawn as needed in `layout` "free" or "grid", see
-    `generators.scenes.plan_scene`), "folder" (an image beside a .txt or .json of the same name, or
-    metadata.jsonl / metadata.csv with file_name and a caption), or "webdataset" (.tar
-    shards). `size` is the last stage's side in pixels; with `buckets` above 1, images are cropped to that
-    many aspect ratios of about the same area. `cache`: a folder for latents and text embeddings of frozen
-    encoders. Images smaller than their crop are skipped and counted, unless `upscale`.
+    `generators.scenes.plan_scene`, its captions divided among the tasks by `task_shares`), "folder" (an
+    image beside a .txt or .json of the same name, or metadata.jsonl / metadata.csv with file_name and a
+    caption), or "webdataset" (.tar shards). `size` is the last stage's side in pixels; with `buckets`
+    above 1, images are cropped to that many aspect ratios of about the same area. `cache`: a folder for
+    latents and text embeddings of frozen encoders. Images smaller than their crop are skipped and
+    counted, unless `upscale`.
     """
 
     kind: Literal["shapes", "folder", "webdataset"] = "shapes"
     path: Path | None = None
     layout: Layout = "free"
+    task_shares: dict[str, float] = field(default_factory=lambda: dict(TASK_SHARES))
     caption_key: str = "text"
     size: int = 64
     buckets: int = 1
@@ -100,6 +104,13 @@ class DataSection:
             raise InputError(f"[data]: kind {self.kind!r} {'takes no' if self.path else 'needs a'} path")
         if self.buckets < 1 or self.size < 1 or self.workers < 0:
             raise InputError("[data]: size and buckets must be at least 1, workers not negative")
+        unknown = self.task_shares.keys() - set(CAPTION_TASKS)
+        if unknown:
+            raise InputError(
+                f"[data]: task_shares has no task {min(unknown)!r}; known: {', '.join(CAPTION_TASKS)}"
+            )
+        if min(self.task_shares.values(), default=0) < 0 or sum(self.task_shares.values()) <= 0:
+            raise InputError("[data]: task_shares must not be negative, nor all zero")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +175,11 @@ class TrainConfig:
     bridge: BridgeSection = field(default_factory=BridgeSection)
     data: DataSection = field(default_factory=DataSection)
     train: TrainSection = field(default_factory=TrainSection)
+
+    @property
+    def trains_text(self) -> bool:
+        """Whether text encoders are trained along: new ones always are."""
+        return self.model.pipeline is None or self.model.train_text
 
     def check_stages(self, stages: int) -> None:
         """Raise InputError where the shares are for another number of stages than the model has."""

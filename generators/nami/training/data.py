@@ -17,7 +17,7 @@ from torch import Tensor
 from generators.nami.training.buckets import Size, bucket_sizes, covers, crop, nearest_bucket
 from generators.nami.training.config import DataSection
 from generators.nami.training.image_index import CaptionedImage, index_folder, index_shards
-from generators.nami.training.shapes_data import Split, draw_captions, draw_images
+from generators.nami.training.shapes_data import TASK_SHARES, Split, draw_captions, draw_images
 from generators.scenes import Layout
 from nami_bench.errors import InputError, WorkError
 
@@ -51,7 +51,7 @@ def open_data(section: DataSection, multiple: int, seed: int, split: Split = "tr
     if section.kind == "shapes":
         if section.size % multiple:
             raise InputError(f"[data]: size {section.size} is not a multiple of {multiple}")
-        return ShapesData(section.size, seed, split, section.layout)
+        return ShapesData(section.size, seed, split, section.layout, section.task_shares)
     assert section.path is not None
     read = index_folder if section.kind == "folder" else index_shards
     index = read(section.path, section.caption_key)
@@ -80,13 +80,21 @@ class ShapesData:
 
     skipped: Mapping[str, int] = {}
 
-    def __init__(self, size: int, seed: int, split: Split, layout: Layout = "free") -> None:
-        self._size, self._seed, self._split, self._layout = size, seed, split, layout
+    def __init__(
+        self,
+        size: int,
+        seed: int,
+        split: Split,
+        layout: Layout = "free",
+        task_shares: Mapping[str, float] = TASK_SHARES,
+    ) -> None:
+        self._size, self._seed, self._split = size, seed, split
+        self._layout, self._task_shares = layout, task_shares
 
     def batch(self, number: int, count: int) -> ImageBatch:
         """Batch `number`: captions of the split and their pictures."""
         rng = np.random.default_rng([self._seed, number, self._split == "held-out"])
-        chosen = draw_captions(rng, count, self._split)
+        chosen = draw_captions(rng, count, self._split, self._task_shares)
         pixels = torch.from_numpy(draw_images(chosen, rng, self._size, self._layout))
         texts = tuple(caption.text for caption in chosen)
         names = tuple(f"{self._split}/{number}/{index}" for index in range(count))

@@ -65,14 +65,17 @@ class TrainingRun:
         self._claim_folder()
         self.pipeline = self._load_pipeline()
         config.check_stages(self.pipeline.num_stages)
+        if config.trains_text:
+            for encoder in (self.pipeline.text_encoder, self.pipeline.text_encoder_2):
+                # Fused kernels save little on short texts; their gradients have faults with a mask or a bias.
+                encoder.set_attn_implementation("eager")
         multiple = self.pipeline.vae_scale_factor * self.pipeline.transformer.shape.size_multiple
         self.data = open_data(config.data, multiple, train.seed)
         self.validation = self._open_validation(multiple)
         self._prepare_autoencoder()
-        trained_text = config.model.pipeline is None
         self.encoder = Encoder(
             self.pipeline,
-            trained_text=trained_text,
+            trained_text=config.trains_text,
             cache=config.data.cache,
             identity=str(config.model.pipeline),
         )
@@ -186,8 +189,11 @@ class TrainingRun:
         except (OSError, ValueError) as error:
             raise InputError(f"[model]: cannot load the pipeline {model.pipeline}: {error}") from error
         pipeline.set_progress_bar_config(disable=True)
-        for frozen in (pipeline.vae, pipeline.text_encoder, pipeline.text_encoder_2):
-            frozen.requires_grad_(False).eval().to(self.accelerator.device)
+        frozen = [pipeline.vae]
+        if not model.train_text:
+            frozen += [pipeline.text_encoder, pipeline.text_encoder_2]
+        for part in frozen:
+            part.requires_grad_(False).eval().to(self.accelerator.device)
         return pipeline
 
     def _open_validation(self, multiple: int) -> TrainingData | None:

@@ -1,9 +1,10 @@
 """The shapes world as a captioned data set, with combinations that training never sees.
 
-Captions are GenEval's grammar over the eight shapes and ten colors. What is held out is decided by a
-caption's content: the combination of shapes, colors, count and relation, not by chance in a run, so that
-train and held-out sets stay apart whoever draws from them. Captions of one shape alone (single_object) have
-nothing to combine and are in both.
+Captions are GenEval's grammar over the eight shapes and ten colors, and for training alone two counted
+shapes in one picture ("two_counts"), which the grammar has not. What is held out is decided by a caption's
+content: the combination of shapes, colors, count and relation, not by chance in a run, so that train and
+held-out sets stay apart whoever draws from them. Captions of one shape alone (single_object) have nothing
+to combine and are in both.
 """
 
 import hashlib
@@ -34,6 +35,7 @@ TASK_SHARES: Mapping[str, float] = {
     "position": 0.32,
     "color_attr": 0.40,
 }
+CAPTION_TASKS = (*GENEVAL_TASKS, "two_counts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +57,13 @@ def captions(task: str, split: Split) -> tuple[Caption, ...]:
 
 
 def is_held_out(clauses: Mapping[str, Any]) -> bool:
-    """Whether the combination belongs to the held-out tenth; order of two plain objects does not matter."""
+    """Whether the combination belongs to the held-out tenth; order of two plain objects does not matter.
+
+    Two counted shapes are held out where the count of one of them is.
+    """
     include = clauses["include"]
+    if clauses["tag"] == "counting" and len(include) > 1:
+        return any(is_held_out({"tag": "counting", "include": [c]}) for c in include if c["count"] > 1)
     if clauses["tag"] in ("two_object", "color_attr"):
         include = sorted(include, key=lambda clause: str(clause["class"]))
     identity = json.dumps([clauses["tag"], include], sort_keys=True)
@@ -69,9 +76,11 @@ def vocabulary() -> tuple[str, ...]:
     return tuple(sorted({word for text in texts for word in text.split()}))
 
 
-def draw_captions(rng: np.random.Generator, count: int, split: Split) -> list[Caption]:
-    """`count` captions at random: a task by TASK_SHARES, then one of its captions."""
-    tasks = rng.choice(list(TASK_SHARES), size=count, p=list(TASK_SHARES.values()))
+def draw_captions(
+    rng: np.random.Generator, count: int, split: Split, shares: Mapping[str, float] = TASK_SHARES
+) -> list[Caption]:
+    """`count` captions at random: a task by its share, then one of its captions."""
+    tasks = rng.choice(list(shares), size=count, p=np.array(list(shares.values())) / sum(shares.values()))
     return [pool[int(rng.integers(len(pool)))] for task in tasks for pool in [captions(str(task), split)]]
 
 
@@ -108,13 +117,24 @@ def _two() -> list[Caption]:
 def _counting() -> list[Caption]:
     return [
         _caption(
-            "counting",
-            [_object(shape, count)],
-            f"{word} {shape}{'es' if shape.endswith('s') else 's'}",
-            exclude=[_object(shape, count + 1)],
+            "counting", [_object(shape, count)], _counted(shape, count), exclude=[_object(shape, count + 1)]
         )
         for shape in SHAPES
-        for count, word in COUNTS.items()
+        for count in COUNTS
+    ]
+
+
+def _two_counts() -> list[Caption]:
+    return [
+        _caption(
+            "counting",
+            [_object(a, n), _object(b, m)],
+            f"{_counted(a, n)} and {_counted(b, m)}",
+            exclude=[_object(a, n + 1), _object(b, m + 1)],
+        )
+        for a, b in permutations(SHAPES, 2)
+        for n, m in product((1, *COUNTS), repeat=2)
+        if 2 < n + m <= max(COUNTS)
     ]
 
 
@@ -152,7 +172,9 @@ def _color_attr() -> list[Caption]:
 _ALL: dict[str, Callable[[], list[Caption]]] = {
     name: cache(partial(make))
     for name, make in zip(
-        GENEVAL_TASKS, (_single, _two, _counting, _colors, _position, _color_attr), strict=True
+        CAPTION_TASKS,
+        (_single, _two, _counting, _colors, _position, _color_attr, _two_counts),
+        strict=True,
     )
 }
 
@@ -168,6 +190,10 @@ def _caption(
     if exclude is not None:
         clauses["exclude"] = exclude
     return Caption(f"a photo of {phrase}", clauses)
+
+
+def _counted(shape: str, count: int) -> str:
+    return _a(shape) if count == 1 else f"{COUNTS[count]} {shape}{'es' if shape.endswith('s') else 's'}"
 
 
 def _a(phrase: str) -> str:

@@ -52,18 +52,14 @@ def new_pipeline(
     edges = model.stage_range or tuple(k / shape.num_stages for k in range(shape.num_stages + 1))
     scheduler = NamiEulerScheduler(edges, timestep_spacing=PLAIN_SAMPLING.timestep_spacing)
     bridge = new_bridge(bridge_kind, shape, scheduler)
-    pooled_encoder, sequence_encoder = _pooled_encoder(text), _sequence_encoder(text)
-    for encoder in (pooled_encoder, sequence_encoder):
-        # Fused kernels save nothing on a dozen words, and their gradients have faults with a mask or a bias.
-        encoder.set_attn_implementation("eager")
     return NamiPipeline(
         transformer=transformer,
         bridge=bridge,
         scheduler=scheduler,
         vae=vae,
-        text_encoder=pooled_encoder,
+        text_encoder=_pooled_encoder(text),
         tokenizer=BertTokenizer(vocab=_numbered(*_BERT_SPECIALS, *text.vocabulary)),
-        text_encoder_2=sequence_encoder,
+        text_encoder_2=_sequence_encoder(text),
         tokenizer_2=_word_tokenizer(text.vocabulary),
         text_tokens=text.tokens,
         start_noise=start_noise,

@@ -49,7 +49,7 @@ class Trainer:
         self.run, self.train = run, run.config.train
         pipeline, accelerator = run.pipeline, run.accelerator
         self.stages = pipeline.num_stages
-        trained_text = run.config.model.pipeline is None
+        trained_text = run.config.trains_text
         if self.train.gradient_checkpointing:
             pipeline.transformer.enable_gradient_checkpointing()
         model = NamiTrainingModel(

@@ -207,6 +207,31 @@ def test_every_task_has_held_out_combinations_that_training_never_draws() -> Non
     assert {c.clauses["tag"] for c in drawn} == set(GENEVAL_TASKS)
 
 
+def test_two_counts_show_no_count_that_is_held_out() -> None:
+    held = {
+        (c.clauses["include"][0]["class"], c.clauses["include"][0]["count"])
+        for c in captions("counting", "held-out")
+    }
+    shown = {
+        (clause["class"], clause["count"])
+        for caption in captions("two_counts", "train")
+        for clause in caption.clauses["include"]
+    }
+    assert held and not held & shown
+    assert all(
+        sum(c["count"] for c in x.clauses["include"]) in (3, 4) for x in captions("two_counts", "train")
+    )
+    assert "a photo of two circles and a cross" in {c.text for c in captions("two_counts", "train")}
+
+
+def test_captions_are_drawn_by_the_shares_given() -> None:
+    rng = np.random.default_rng(0)
+    drawn = draw_captions(rng, 4000, "train", {"two_counts": 3, "colors": 1, "position": 0})
+    tags = [caption.clauses["tag"] for caption in drawn]
+    assert set(tags) == {"counting", "colors"}
+    assert tags.count("counting") == pytest.approx(3000, abs=120)
+
+
 def test_the_order_of_two_objects_hides_nothing() -> None:
     texts = {c.text for task in ("two_object", "color_attr") for c in captions(task, "held-out")}
     for text in texts:
@@ -215,12 +240,13 @@ def test_the_order_of_two_objects_hides_nothing() -> None:
 
 
 @pytest.mark.parametrize("layout", ["free", "grid"])
-def test_held_out_pictures_satisfy_their_captions(layout: Layout) -> None:
+def test_pictures_satisfy_their_captions(layout: Layout) -> None:
     rows = held_out_prompts(4)
     detector = ShapesDetector()
     rng = np.random.default_rng(0)
     from generators.nami.training.shapes_data import Caption
 
+    rows += [{**caption.clauses, "prompt": caption.text} for caption in captions("two_counts", "train")[::20]]
     chosen = [Caption(row["prompt"], {k: v for k, v in row.items() if k != "prompt"}) for row in rows]
     pictures = [Image.fromarray(pixels) for pixels in draw_images(chosen, rng, 64, layout)]
     found = detector.detect(pictures)

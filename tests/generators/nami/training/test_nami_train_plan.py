@@ -60,6 +60,13 @@ def test_weights_even_out_the_stages_losses() -> None:
         ("learning_rate = 1e-3", "shares = [[1, 2]]", "shares have 2 numbers"),
         ("[bridge]", '[data]\nkind = "folder"\n[bridge]', "needs a path"),
         ("[bridge]", "[bridge]\nkind = 'magic'", "bridge.kind"),
+        (
+            "[bridge]",
+            "[data]\ntask_shares = {counts = 1}\n[bridge]",
+            "no task 'counts'; known: single_object",
+        ),
+        ("[bridge]", "[data]\ntask_shares = {colors = -1}\n[bridge]", "must not be negative, nor all zero"),
+        ("[bridge]", "[data]\ntask_shares = {}\n[bridge]", "must not be negative, nor all zero"),
         ("[model]", "[model]\nstage_range = [0, 1]", "stage_range has 1 windows"),
         ("[model]", "[model", "is not TOML"),
     ],

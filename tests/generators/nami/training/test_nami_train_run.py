@@ -197,6 +197,24 @@ def test_frozen_encoders_and_their_cache_give_the_same_run(toy_config: Config, t
     assert all(torch.equal(t, before[n]) for n, t in finished[0].items() if n.startswith("text_encoder"))
 
 
+def test_the_encoders_of_an_existing_pipeline_are_trained_where_that_is_wanted(
+    toy_config: Config, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from generators.nami.training.config import BridgeSection, ModelSection
+
+    start = TrainingRun(toy_config(steps=1), tmp_path / "first").train()
+    config = replace(
+        toy_config(steps=2),
+        model=ModelSection(pipeline=start, train_text=True),
+        bridge=BridgeSection(weights=start / "bridge"),
+    )
+    before, after = _weights(start), _weights(TrainingRun(config, tmp_path / "on").train())
+    changed = {name.split("/")[0] for name, weight in before.items() if not torch.equal(weight, after[name])}
+    assert changed == {"transformer", "text_encoder", "text_encoder_2"}
+
+
 def test_half_a_checkpoint_is_none(tmp_path: Path) -> None:
     def save(path: Path) -> None:
         (path / "weights").write_text("whole")
