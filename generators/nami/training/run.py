@@ -22,6 +22,8 @@ from accelerate.utils import DistributedType
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 
 from generators.nami.autoencoder import PatchPCAAutoencoder
+from generators.nami.folder import pipeline_folder
+from generators.nami.loading import load_pipeline
 from generators.nami.pipeline import NamiPipeline
 from generators.nami.training.bridge_training import train_bridge
 from generators.nami.training.conditioning import Encoder
@@ -62,9 +64,11 @@ class TrainingRun:
             raise InputError(
                 "NAMI trains with the second version of FSDP: `accelerate launch --fsdp_version 2`"
             )
-        self._claim_folder()
         self.pipeline = self._load_pipeline()
         config.check_stages(self.pipeline.num_stages)
+        bridge = config.bridge.weights
+        if bridge is not None and not (bridge / "config.json").is_file():
+            raise InputError(f"[bridge]: weights: {bridge} holds no bridge")
         if config.trains_text:
             for encoder in (self.pipeline.text_encoder, self.pipeline.text_encoder_2):
                 # Fused kernels save little on short texts; their gradients have faults with a mask or a bias.
@@ -72,6 +76,8 @@ class TrainingRun:
         multiple = self.pipeline.vae_scale_factor * self.pipeline.transformer.shape.size_multiple
         self.data = open_data(config.data, multiple, train.seed)
         self.validation = self._open_validation(multiple)
+        # Not before all that may be refused: a folder that is claimed is kept to its configuration.
+        self._claim_folder()
         self._prepare_autoencoder()
         self.encoder = Encoder(
             self.pipeline,
@@ -185,10 +191,9 @@ class TrainingRun:
             pipeline.set_progress_bar_config(disable=True)
             return pipeline
         try:
-            pipeline = NamiPipeline.from_pretrained(model.pipeline, local_files_only=True)
-        except (OSError, ValueError) as error:
-            raise InputError(f"[model]: cannot load the pipeline {model.pipeline}: {error}") from error
-        pipeline.set_progress_bar_config(disable=True)
+            pipeline = load_pipeline(pipeline_folder(model.pipeline))
+        except InputError as error:
+            raise InputError(f"[model]: {error}") from error
         frozen = [pipeline.vae]
         if not model.train_text:
             frozen += [pipeline.text_encoder, pipeline.text_encoder_2]

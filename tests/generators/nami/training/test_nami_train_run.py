@@ -12,8 +12,10 @@ from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from generators.nami.generator import NamiGenerator
+from generators.nami.loading import load_pipeline
 from generators.nami.training import trainer as trainer_module
 from generators.nami.training.checkpoints import checkpoint_path, checkpoint_steps, write_checkpoint
+from generators.nami.training.config import BridgeSection, ModelSection
 from generators.nami.training.run import TrainingRun
 from nami_bench.errors import InputError, StorageError, WorkError
 
@@ -176,11 +178,33 @@ def test_a_folder_keeps_to_its_configuration(toy_config: Config, tmp_path: Path)
         TrainingRun(toy_config(learning_rate=0.5), tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+    ("section", "given", "words"),
+    [
+        ("model", ModelSection(pipeline=Path("nowhere")), r"\[model\]: nowhere holds no NAMI pipeline"),
+        ("bridge", BridgeSection(weights=Path("nowhere")), r"\[bridge\]: weights: nowhere holds no bridge"),
+    ],
+)
+def test_weights_that_are_not_there_are_named_and_claim_no_folder(
+    toy_config: Config, tmp_path: Path, section: str, given: Any, words: str
+) -> None:
+    config = replace(toy_config(), **{section: given})
+    with pytest.raises(InputError, match=words):
+        TrainingRun(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    TrainingRun(toy_config(), tmp_path / "run")
+
+
+def test_half_precision_weights_are_trained_as_float32(toy_config: Config, tmp_path: Path) -> None:
+    start = TrainingRun(toy_config(steps=1), tmp_path / "first").train()
+    half = tmp_path / "half"
+    load_pipeline(start, torch.float16).save_pretrained(half)
+    config = replace(toy_config(steps=1), model=ModelSection(pipeline=half, train_text=True))
+    trained = _weights(TrainingRun(config, tmp_path / "on").train())
+    assert {weight.dtype for weight in trained.values()} == {torch.float32}
+
+
 def test_frozen_encoders_and_their_cache_give_the_same_run(toy_config: Config, tmp_path: Path) -> None:
-    from dataclasses import replace
-
-    from generators.nami.training.config import ModelSection
-
     start = TrainingRun(toy_config(steps=1), tmp_path / "first").train()
     finished = []
     for name, cache in (("plain", None), ("cached", tmp_path / "cache"), ("again", tmp_path / "cache")):
@@ -200,10 +224,6 @@ def test_frozen_encoders_and_their_cache_give_the_same_run(toy_config: Config, t
 def test_the_encoders_of_an_existing_pipeline_are_trained_where_that_is_wanted(
     toy_config: Config, tmp_path: Path
 ) -> None:
-    from dataclasses import replace
-
-    from generators.nami.training.config import BridgeSection, ModelSection
-
     start = TrainingRun(toy_config(steps=1), tmp_path / "first").train()
     config = replace(
         toy_config(steps=2),
