@@ -51,10 +51,9 @@ def new_pipeline(
     start_at_identity(transformer)
     edges = model.stage_range or tuple(k / shape.num_stages for k in range(shape.num_stages + 1))
     scheduler = NamiEulerScheduler(edges, timestep_spacing=PLAIN_SAMPLING.timestep_spacing)
-    bridge = new_bridge(bridge_kind, shape, scheduler)
     return NamiPipeline(
         transformer=transformer,
-        bridge=bridge,
+        bridge=new_bridge(bridge_kind, shape, scheduler),
         scheduler=scheduler,
         vae=vae,
         text_encoder=_pooled_encoder(text),
