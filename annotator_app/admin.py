@@ -4,9 +4,8 @@ import csv
 import io
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from statistics import mean
 from typing import Any
 
 from nami_bench.domain import CheckAnswer, Mode, Study
@@ -21,13 +20,15 @@ REPLICATES = 200
 
 def overview(store: Store, study_name: str | None) -> dict[str, Any]:
     """Everything on the administrator's page about one study (None: the newest), as JSON values."""
+    from nami_bench.leaderboard.checks import annotator_checks
+
     studies = store.studies()
     study = store.study(study_name) if study_name else studies[-1]
     cells = store.item_progress(study.name)
     total = sum(cell.total for cell in cells)
     if study.is_adaptive:
         total = min(total, study.pairs.comparisons)
-    repeats = repeat_differences(study, store.check_answers(study.name))
+    checks = {check.annotator: check for check in annotator_checks(store, study.name, study.criteria)}
     return {
         "studies": [one.name for one in studies],
         "study": {
@@ -42,7 +43,7 @@ def overview(store: Store, study_name: str | None) -> dict[str, Any]:
         "by_stratum": _sums(cells, "stratum", lambda cell: (cell.stratum,)),
         "by_model": _sums(cells, "model", lambda cell: cell.models),
         "annotators": [
-            {**asdict(member), "repeat_difference": repeats.get(member.name)}
+            {**asdict(member), "repeat_difference": checks[member.name].repeat_difference}
             for member in store.member_reports(study.name)
         ],
         "agreement": agreement_so_far(store, study),
@@ -116,27 +117,6 @@ def agreement_so_far(store: Store, study: Study) -> list[dict[str, Any]]:
     return found
 
 
-def repeat_differences(study: Study, answers: Iterable[CheckAnswer]) -> dict[str, float]:
-    """By annotator, how far their answers to repeated items lie from the first ones.
-
-    Rating mode: mean absolute difference in points of 0-100. Pairwise mode: share of verdicts that changed,
-    in percent.
-    """
-    found: dict[str, list[float]] = defaultdict(list)
-    for answer in answers:
-        if answer.kind != "repeat":
-            continue
-        for name, value in answer.values.items():
-            if (first := answer.expected.get(name)) is None:
-                continue
-            if isinstance(value, str):
-                found[answer.annotator].append(100.0 * (value != first))
-            else:
-                criterion = study.criterion(name)
-                found[answer.annotator].append(abs(criterion.rescale(value) - criterion.rescale(first)))
-    return {annotator: round(mean(differences), 2) for annotator, differences in found.items()}
-
-
 def check_answers_csv(answers: Sequence[CheckAnswer]) -> bytes:
     """Answers to planted items as CSV, one line for each criterion."""
     buffer = io.StringIO()
@@ -144,7 +124,7 @@ def check_answers_csv(answers: Sequence[CheckAnswer]) -> bytes:
     writer.writerow(
         (
             "study", "annotator", "kind", "prompt_id", "sample", "models", "criterion", "value", "reason",
-            "expected", "passed", "revision", "duration_ms", "created_at",
+            "expected", "passed", "revision", "in_force", "duration_ms", "created_at",
         )
     )  # fmt: skip
     for answer in answers:
@@ -164,6 +144,7 @@ def check_answers_csv(answers: Sequence[CheckAnswer]) -> bytes:
                     expected if expected is None or isinstance(expected, str) else json.dumps(expected),
                     answer.passed,
                     answer.revision,
+                    answer.in_force,
                     answer.duration_ms,
                     answer.created_at.isoformat(),
                 )

@@ -54,7 +54,8 @@ class CheckAnswer:
 
     `kind` is training, qualification, gold or repeat. `values` and `reasons` are by criterion, as in a
     rating or comparison. `expected` is what passes (see `CheckItem`), `passed` whether it did; for a
-    repeated item `expected` holds the first answer and `passed` is None. `revision` counts corrections.
+    repeated item `expected` holds the first answer in force and `passed` is None. `revision` counts
+    corrections; `in_force` is the last one alone, and no other has `passed`.
     """
 
     study: str
@@ -68,6 +69,7 @@ class CheckAnswer:
     expected: Mapping[str, Any]
     passed: bool | None
     revision: int
+    in_force: bool
     duration_ms: int | None
     created_at: datetime
 

@@ -53,14 +53,15 @@ class RepeatConsistency:
 
     `difference`: mean absolute difference. `drift`: mean of second less first. `deviation`: standard
     deviation of a single rating that the differences imply, root of half their mean square. `correlation`:
-    Pearson's, None for fewer than three repeats or without variation.
+    Pearson's, None for fewer than three repeats or without variation. Of verdicts on pairs `difference` is
+    the share that changed, in percent, and the others are None.
     """
 
     annotator: str
     repeats: int
     difference: float
-    drift: float
-    deviation: float
+    drift: float | None
+    deviation: float | None
     correlation: float | None
 
 

@@ -126,12 +126,19 @@ def show(name: str, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def status(name: str, as_json: bool) -> None:
-    """How far a study is: ratings done and wanted, by stratum, model and annotator."""
+    """How far a study is: ratings done and wanted, by stratum, model and annotator.
+
+    `repeats differ by`: how far answers to repeated items lie from the first ones, both as last corrected: in
+    points of 0-100, for pairs the share of verdicts that changed in percent.
+    """
+    from nami_bench.leaderboard.checks import annotator_checks
+
     with open_bench() as bench:
         found = bench.store.study(name)
         size, completed = bench.store.study_size(name), bench.store.completed(name)
         cells = bench.store.item_progress(name)
         members = bench.store.member_reports(name)
+        checks = annotator_checks(bench.store, name, found.criteria)
     summary: dict[str, Any] = {
         "study": name,
         "images": size,
@@ -144,6 +151,9 @@ def status(name: str, as_json: bool) -> None:
             for c in cells
         ],
         "paused": {m.name: m.paused for m in members if m.paused is not None},
+        "repeat_difference": {
+            c.annotator: c.repeat_difference for c in checks if c.repeat_difference is not None
+        },
     }
     if as_json:
         print_json(summary)
@@ -156,8 +166,17 @@ def status(name: str, as_json: bool) -> None:
         [(c.stratum, " : ".join(c.models), c.items, c.done, c.total) for c in cells],
     )
     print_table(
-        ("annotator", "rated", "gold passed", "paused"),
-        [(m.name, completed.get(m.name, 0), f"{m.gold_passed}/{m.gold_seen}", m.paused) for m in members],
+        ("annotator", "rated", "gold passed", "repeats differ by", "paused"),
+        [
+            (
+                c.annotator,
+                completed.get(c.annotator, 0),
+                f"{c.gold_passed}/{c.gold_seen}",
+                c.repeat_difference,
+                c.screened_out,
+            )
+            for c in checks
+        ],
     )
 
 

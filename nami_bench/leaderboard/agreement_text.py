@@ -76,7 +76,7 @@ def _checks_table(agreement: Agreement) -> TextTable:
                 f"{check.gold_passed}/{check.gold_seen}" if check.gold_seen else None,
                 None if again is None else str(again.repeats),
                 None if again is None else f"{again.difference:.1f}",
-                None if again is None else f"{again.drift:+.1f}",
+                None if again is None or again.drift is None else f"{again.drift:+.1f}",
             )
         )
     columns = ("annotator", "screened out", "gold passed", "repeated values", "mean change", "drift")

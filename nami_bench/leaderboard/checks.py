@@ -17,7 +17,8 @@ _REPEAT = "repeat"
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorChecks:
-    """One annotator's planted items. `repeats`: consistency in points of 0-100, None without repeats.
+    """One annotator's planted items. `repeats`: consistency in points of 0-100, of verdicts on pairs the
+    share that changed in percent; None without repeats.
 
     `screened_out` is the reason for which the annotator was given no more work, None for one who was not.
     """
@@ -28,11 +29,16 @@ class AnnotatorChecks:
     repeats: RepeatConsistency | None
     screened_out: str | None
 
+    @property
+    def repeat_difference(self) -> float | None:
+        """How far second answers lie from first ones, both as last corrected, to two decimals."""
+        return None if self.repeats is None else round(self.repeats.difference, 2)
+
 
 def annotator_checks(
     store: "Store", study: str, criteria: Iterable[Criterion]
 ) -> tuple[AnnotatorChecks, ...]:
-    """Of every annotator who took part in a study of ratings; raises UnknownNameError for the study."""
+    """Of every annotator who took part in a study; raises UnknownNameError for the study."""
     repeats = {found.annotator: found for found in _repeats(store.check_answers(study), criteria)}
     return tuple(
         AnnotatorChecks(
@@ -48,15 +54,26 @@ def renamed(checks: Iterable[AnnotatorChecks], names: Mapping[str, str]) -> Iter
         yield replace(check, annotator=names[check.annotator])
 
 
-def _repeats(answers: Iterable[CheckAnswer], criteria: Iterable[Criterion]) -> tuple[RepeatConsistency, ...]:
+def _repeats(answers: Iterable[CheckAnswer], criteria: Iterable[Criterion]) -> Iterator[RepeatConsistency]:
     scales = {c.name: c for c in criteria}
-    last: dict[tuple[object, ...], tuple[str, float, float]] = {}
-    for answer in answers:  # the oldest first, so that a correction replaces what it corrects
-        for name, value in answer.values.items() if answer.kind == _REPEAT else ():
+    numbers: list[tuple[str, float, float]] = []
+    verdicts: list[tuple[str, float, float]] = []
+    for answer in answers:
+        if answer.kind != _REPEAT or not answer.in_force:
+            continue
+        for name, value in answer.values.items():
             first = answer.expected.get(name)
-            if isinstance(value, str) or first is None or name not in scales:
+            if first is None or name not in scales:
                 continue
-            rescaled = scales[name].rescale(float(first)), scales[name].rescale(value)
-            key = (answer.annotator, answer.prompt_id, answer.sample, answer.models, name)
-            last[key] = (answer.annotator, *rescaled)
-    return repeat_consistency(pd.DataFrame(list(last.values()), columns=["annotator", "first", "second"]))
+            if isinstance(value, str):
+                verdicts.append((answer.annotator, 0.0, 0.0 if value == first else 100.0))
+            else:
+                rescale = scales[name].rescale
+                numbers.append((answer.annotator, rescale(float(first)), rescale(value)))
+    yield from _consistency(numbers)
+    for found in _consistency(verdicts):
+        yield replace(found, drift=None, deviation=None, correlation=None)
+
+
+def _consistency(rows: list[tuple[str, float, float]]) -> tuple[RepeatConsistency, ...]:
+    return repeat_consistency(pd.DataFrame(rows, columns=["annotator", "first", "second"]))

@@ -9,7 +9,7 @@ from nami_bench.domain import CheckAnswer, Outcome
 from nami_bench.store.annotation_tables import STUDY_KIND, AssignmentRow, ItemRow, MemberRow, SubmissionRow
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
-from nami_bench.store.oversight import in_force
+from nami_bench.store.in_force import in_force
 from nami_bench.store.tables import AnnotatorRow, ImageRow, ModelRow, PromptRow
 
 _MIRRORED = {Outcome.LEFT.value: Outcome.RIGHT.value, Outcome.RIGHT.value: Outcome.LEFT.value}
@@ -28,6 +28,7 @@ class CheckedAnswers:
             query = (
                 select(
                     SubmissionRow,
+                    in_force(SubmissionRow),
                     AssignmentRow,
                     ItemRow,
                     AnnotatorRow.name,
@@ -67,7 +68,7 @@ def _first_answers(session: Session, study_id: int) -> dict[tuple[int, int], tup
             & (again.member_id == AssignmentRow.member_id)
             & (again.occasion > 0),
         )
-        .where(AssignmentRow.study_id == study_id, AssignmentRow.occasion == 0, in_force())
+        .where(AssignmentRow.study_id == study_id, AssignmentRow.occasion == 0, in_force(SubmissionRow))
     )
     return {(item, member): (answers, swapped) for item, member, answers, swapped in session.execute(query)}
 
@@ -76,6 +77,7 @@ def _answer(
     study: str,
     first: dict[tuple[int, int], tuple[dict[str, Any], bool]],
     submission: SubmissionRow,
+    is_in_force: bool,
     assignment: AssignmentRow,
     item: ItemRow,
     annotator: str,
@@ -100,8 +102,9 @@ def _answer(
         values=submission.answers["values"],
         reasons=submission.answers["reasons"],
         expected=expected,
-        passed=assignment.passed,
+        passed=assignment.passed if is_in_force else None,
         revision=submission.revision,
+        in_force=bool(is_in_force),
         duration_ms=submission.duration_ms,
         created_at=submission.created_at,
     )

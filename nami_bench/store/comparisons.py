@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from nami_bench.domain import Comparison, Outcome
@@ -10,13 +10,13 @@ from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRow
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
+from nami_bench.store.in_force import in_force
 from nami_bench.store.items import refresh_items
 from nami_bench.store.ratings import find_or_add_annotator
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow
 
 _other = aliased(ImageRow)
 _other_model = aliased(ModelRow)
-_later = aliased(ComparisonRow)
 
 
 class Comparisons:
@@ -80,15 +80,7 @@ class Comparisons:
                 .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
                 .join(_other, _other.id == ItemRow.other_image_id)
                 .join(_other_model, _other_model.id == _other.model_id)
-                .where(
-                    ItemRow.study_id == study_id,
-                    ~exists().where(
-                        _later.criterion_id == ComparisonRow.criterion_id,
-                        _later.annotator_id == ComparisonRow.annotator_id,
-                        _later.item_id == ComparisonRow.item_id,
-                        _later.revision > ComparisonRow.revision,
-                    ),
-                )
+                .where(ItemRow.study_id == study_id, in_force(ComparisonRow))
                 .order_by(ComparisonRow.id)
             )
             return [

@@ -287,7 +287,7 @@ class Desk:
         return None if row is None else Sent(*row)
 
     def recent(self, member: Member, count: int) -> list[Sent]:
-        """The member's last submissions, corrections not counted, newest first."""
+        """The member's last items, newest first: number and time of the first answer, and what stands now."""
         rows = self.connection.execute(sql.RECENT, {"member": member.id, "most": count})
         return [Sent(*row) for row in rows]
 

@@ -15,6 +15,7 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
+from nami_bench.store.in_force import in_force
 from nami_bench.store.tables import AnnotatorRow, Base, CriterionRow, ImageRow, ModelRow, PromptRow, StudyRow
 
 items = Base.metadata.tables[ItemRow.__tablename__]
@@ -264,9 +265,23 @@ IN_FORCE = (
     .order_by(SubmissionRow.revision.desc())
     .limit(1)
 )
+# Order and time are those of the first answer, what was answered is what stands now.
+_first = aliased(SubmissionRow)
 RECENT = (
-    _SUBMISSION.where(SubmissionRow.member_id == bindparam("member"), SubmissionRow.revision == 0)
-    .order_by(SubmissionRow.id.desc())
+    select(
+        _first.id,
+        _first.assignment_id,
+        _first.client_token,
+        SubmissionRow.revision,
+        SubmissionRow.answers,
+        SubmissionRow.flag,
+        SubmissionRow.comment,
+        _first.duration_ms,
+        _first.created_at,
+    )
+    .join(SubmissionRow, SubmissionRow.assignment_id == _first.assignment_id)
+    .where(_first.member_id == bindparam("member"), _first.revision == 0, in_force(SubmissionRow))
+    .order_by(_first.id.desc())
     .limit(bindparam("most"))
 )
 SEND = insert(submissions)

@@ -20,7 +20,8 @@ def count_answers(
     """Let the study count an answer: a rating, or a comparison, for each criterion.
 
     `answers` has "values" and "reasons" by criterion. A criterion that was judged before gets a revision,
-    unless it says what the last one says.
+    unless it says what the last one says; its `duration_ms` stays the time that the item itself took, for a
+    look back takes seconds. That of the correction stands with the submission.
     """
     criteria = _criteria(desk, lease.study_id)
     given = {
@@ -55,7 +56,13 @@ def _append(
     before = {
         row.criterion_id: row
         for row in desk.connection.execute(
-            select(columns.criterion_id, columns.revision, columns[column], columns.reason)
+            select(
+                columns.criterion_id,
+                columns.revision,
+                columns[column],
+                columns.reason,
+                columns.duration_ms,
+            )
             .where(
                 columns.criterion_id.in_(list(given)),
                 columns.annotator_id == common["annotator_id"],
@@ -69,9 +76,9 @@ def _append(
         last = before.get(criterion_id)
         if last is not None and (getattr(last, column), last.reason) == (value, reason):
             continue
-        revision = 0 if last is None else last.revision + 1
-        rows.append(
-            {**common, "criterion_id": criterion_id, "revision": revision, column: value, "reason": reason}
-        )
+        row = {**common, "criterion_id": criterion_id, "revision": 0, column: value, "reason": reason}
+        if last is not None:
+            row |= {"revision": last.revision + 1, "duration_ms": last.duration_ms}
+        rows.append(row)
     if rows:
         desk.write(insert(table), rows)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from nami_bench.domain import CheckKind, Event, Flag
@@ -23,6 +23,7 @@ from nami_bench.store.annotation_tables import (
 from nami_bench.store.database import Database
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_annotator, find_study
+from nami_bench.store.in_force import in_force
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 from nami_bench.store.writer import Writer
 
@@ -113,7 +114,7 @@ class Oversight:
                 .where(
                     MemberRow.study_id == study_id,
                     SubmissionRow.flag | (SubmissionRow.comment != ""),
-                    in_force(),
+                    in_force(SubmissionRow),
                 )
                 .order_by(SubmissionRow.id.desc())
                 .limit(limit)
@@ -171,15 +172,6 @@ class Oversight:
 
 _other = aliased(ImageRow)
 _other_model = aliased(ModelRow)
-_later_submission = aliased(SubmissionRow)
-
-
-def in_force() -> ColumnElement[bool]:
-    """Condition on SubmissionRow: no correction came after it."""
-    return ~exists().where(
-        _later_submission.assignment_id == SubmissionRow.assignment_id,
-        _later_submission.revision > SubmissionRow.revision,
-    )
 
 
 def _golds(session: Session, study_id: int) -> tuple[Counter[int], Counter[int]]:
@@ -221,19 +213,13 @@ def _durations(session: Session, study_id: int) -> dict[int, list[int]]:
 
 def _withheld(session: Session, study_id: int) -> Counter[int]:
     """Criteria without a value, by annotator."""
-    later_rating, later_comparison = aliased(RatingRow), aliased(ComparisonRow)
     rated = (
         select(RatingRow.annotator_id, func.count())
         .join(CriterionRow, CriterionRow.id == RatingRow.criterion_id)
         .where(
             CriterionRow.study_id == study_id,
             RatingRow.reason.is_not(None),
-            ~exists().where(
-                later_rating.criterion_id == RatingRow.criterion_id,
-                later_rating.annotator_id == RatingRow.annotator_id,
-                later_rating.image_id == RatingRow.image_id,
-                later_rating.revision > RatingRow.revision,
-            ),
+            in_force(RatingRow),
         )
         .group_by(RatingRow.annotator_id)
     )
@@ -243,12 +229,7 @@ def _withheld(session: Session, study_id: int) -> Counter[int]:
         .where(
             CriterionRow.study_id == study_id,
             ComparisonRow.reason.is_not(None),
-            ~exists().where(
-                later_comparison.criterion_id == ComparisonRow.criterion_id,
-                later_comparison.annotator_id == ComparisonRow.annotator_id,
-                later_comparison.item_id == ComparisonRow.item_id,
-                later_comparison.revision > ComparisonRow.revision,
-            ),
+            in_force(ComparisonRow),
         )
         .group_by(ComparisonRow.annotator_id)
     )
@@ -259,7 +240,7 @@ def _flag_counts(session: Session, study_id: int) -> Counter[int]:
     query = (
         select(SubmissionRow.member_id, func.count())
         .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
-        .where(MemberRow.study_id == study_id, SubmissionRow.flag, in_force())
+        .where(MemberRow.study_id == study_id, SubmissionRow.flag, in_force(SubmissionRow))
         .group_by(SubmissionRow.member_id)
     )
     return _counter(session.execute(query))

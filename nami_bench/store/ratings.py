@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from nami_bench.domain import SIMULATED_PREFIX, Annotator, Rating, Role
@@ -11,6 +11,7 @@ from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
+from nami_bench.store.in_force import in_force
 from nami_bench.store.items import refresh_items
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, PromptRow, RatingRow, StudyRow
 
@@ -47,27 +48,12 @@ class Ratings:
         """The ratings in force (the last revision of each), by model, prompt, sample and annotator."""
         with self._database.reading() as session:
             study_id = find_study(session, study).id
-            later = (
-                select(RatingRow.criterion_id, RatingRow.annotator_id, RatingRow.image_id)
-                .add_columns(func.max(RatingRow.revision).label("revision"))
-                .group_by(RatingRow.criterion_id, RatingRow.annotator_id, RatingRow.image_id)
-                .subquery()
-            )
             query = (
                 select(RatingRow)
-                .join(
-                    later,
-                    and_(
-                        RatingRow.criterion_id == later.c.criterion_id,
-                        RatingRow.annotator_id == later.c.annotator_id,
-                        RatingRow.image_id == later.c.image_id,
-                        RatingRow.revision == later.c.revision,
-                    ),
-                )
                 .join(RatingRow.criterion)
                 .join(RatingRow.image)
                 .join(ImageRow.prompt)
-                .where(CriterionRow.study_id == study_id)
+                .where(CriterionRow.study_id == study_id, in_force(RatingRow))
                 .options(
                     contains_eager(RatingRow.criterion).joinedload(CriterionRow.study),
                     contains_eager(RatingRow.image).options(

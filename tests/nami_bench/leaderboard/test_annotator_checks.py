@@ -15,10 +15,12 @@ CRITERIA = (Criterion("beauty", 1, 1, 5),)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def answer(annotator: str, value: Any, first: Any, *, kind: str = "repeat", revision: int = 0) -> CheckAnswer:
+def answer(
+    annotator: str, value: Any, first: Any, *, kind: str = "repeat", revision: int = 0, last: bool = True
+) -> CheckAnswer:
     return CheckAnswer(
         "s", annotator, kind, f"{revision // 10:05d}", 0, ("m",), {"beauty": value}, {}, {"beauty": first},
-        None, revision, None, NOON,
+        None, revision, last, None, NOON,
     )  # fmt: skip
 
 
@@ -32,7 +34,7 @@ class Kept:
     def check_answers(self, study: str) -> list[CheckAnswer]:
         return [
             answer("lena", 2.0, 3.0),
-            answer("lena", 4.0, 3.0, revision=10),
+            answer("lena", 4.0, 3.0, revision=10, last=False),
             answer("lena", 3.0, 3.0, revision=11),  # a correction of the one before
             answer("omar", 5.0, 1.0, kind="gold"),
         ]

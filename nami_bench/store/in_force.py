@@ -1,0 +1,25 @@
+"""The answer in force: of whatever was corrected, the last revision."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, exists
+from sqlalchemy.orm import aliased
+
+from nami_bench.store.annotation_tables import ComparisonRow, SubmissionRow
+from nami_bench.store.tables import RatingRow
+
+Revised = type[RatingRow] | type[ComparisonRow] | type[SubmissionRow]
+
+_JUDGED: dict[Any, tuple[str, ...]] = {
+    RatingRow: ("criterion_id", "annotator_id", "image_id"),
+    ComparisonRow: ("criterion_id", "annotator_id", "item_id"),
+    SubmissionRow: ("assignment_id",),
+}
+"""What the revisions of one answer have in common."""
+
+
+def in_force(table: Revised) -> ColumnElement[bool]:
+    """Condition on `table`: no correction came after the row."""
+    later: Any = aliased(table)
+    same = (getattr(later, name) == getattr(table, name) for name in _JUDGED[table])
+    return ~exists().where(*same, later.revision > table.revision)
