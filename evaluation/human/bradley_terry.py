@@ -10,40 +10,44 @@ once; Newton's method then works on counts, not on comparisons.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
-from scipy import sparse, stats
+from scipy import stats
 
 from evaluation.human.comparison_table import Comparisons
 from evaluation.human.connectivity import Connectivity, connectivity
-from evaluation.human.newton import Counts, Fit, fit_counts, outcome_scores, outer_products
+from evaluation.human.elo import elo_scale
+from evaluation.human.newton import Counts, Fit, count_outcomes, fit_counts, ties_run_away
+from evaluation.human.one_sided import add_bounds
 from evaluation.human.ratings_array import Floats, Integers
-from nami_bench.errors import InputError, UnknownNameError, WorkError
+from evaluation.human.strength_errors import Errors, covariance_of
+from evaluation.human.strength_notes import strength_notes
+from nami_bench.errors import InputError, UnknownNameError
 
 Ties = Literal["davidson", "half"]
-Errors = Literal["sandwich", "clustered", "bootstrap", "model"]
 
 MOST_MODELS = 2000
 """The covariance of so many has 32 megabytes; a fit of them takes minutes."""
-_DENSE = 2**24
-_ELO = 400 / np.log(10)
-
-
-def elo_scale(strength: Floats) -> Floats:
-    """Natural-log odds on Elo's scale: 400 points are odds of ten, 1000 the mean."""
-    return np.asarray(1000 + _ELO * strength)
+_ROUNDING = 1e-9
+"""A smaller standard error is none: the prompts do not vary."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Strengths:
     """Strengths of models with intervals at `level`.
 
-    `strength`, `low`, `high`, `standard_error`: shape (models,), natural-log odds with mean zero, NaN for a
-    model without a finite estimate (`notes` say why). `covariance`: shape (models, models). `effects`: by
-    name, the side effect ("left") and the covariates' coefficients, each as (estimate, low, high). `tie`:
-    Davidson's nu, None with ties as half wins. `component`: by model, the number of its group within which
-    models can be compared.
+    `strength`, `low`, `high`, `standard_error`: shape (models,), natural-log odds on the scale of the model's
+    `island`, a group that comparisons join, whose core (see `Connectivity.core`) has mean zero; strengths of
+    two islands cannot be compared. A model outside the core has no finite strength but NaN, and a bound where
+    it only won against the core (from `low` to infinity) or only lost (from minus infinity to `high`).
+    `own`: strengths of models that beat or tied each other both ways, with mean zero within each such group,
+    which `component` numbers; NaN for a model that is alone in its own. `covariance`: of `own`, shape
+    (models, models).
+
+    `effects`: by name, the side effect ("left") and the covariates' coefficients, each as (estimate, low,
+    high). `tie`: Davidson's nu, infinite where all are ties, None with ties as half wins. `order`: the
+    models' codes, island by island, the best first. `notes` say what is missing, and why.
     """
 
     models: tuple[str, ...]
@@ -51,10 +55,13 @@ class Strengths:
     low: Floats
     high: Floats
     standard_error: Floats
+    own: Floats
     covariance: Floats
     effects: Mapping[str, tuple[float, float, float]]
     tie: float | None
     component: Integers
+    island: Integers
+    order: Integers
     comparisons: int
     level: float
     errors: Errors
@@ -70,9 +77,12 @@ class Strengths:
         for name in (first, second):
             if name not in self.models:
                 raise UnknownNameError("model", name, self.models)
-        d = float(self.strength[self.models.index(first)] - self.strength[self.models.index(second)])
-        if np.isnan(d):
+        i, j = self.models.index(first), self.models.index(second)
+        d = float(self.own[i] - self.own[j])
+        if np.isnan(d) or self.component[i] != self.component[j]:
             return None
+        if d == 0:
+            return 0.5  # whatever the ties, of which all may be
         win, loss, tie = np.exp(d / 2), np.exp(-d / 2), self.tie or 0.0
         return float((win + tie / 2) / (win + loss + tie))
 
@@ -97,9 +107,12 @@ def fit_bradley_terry(
     `replicates` times; "model", the inverse information, which trusts the model.
 
     A finite estimate exists only within a group of models in which everyone is reached from everyone by
-    wins or ties (Ford 1957). Models outside the largest such group get none, unless `prior` is above zero:
-    that many virtual ties, half won and half lost, between every two models, which pulls all strengths
-    together.
+    wins or ties (Ford 1957). Every such group is fitted, with one tie parameter and one side effect for all;
+    a model above or below its island's core gets a one-sided bound (see `evaluation.human.one_sided`). With
+    `prior` above zero there are so many virtual ties, half won and half lost, between every two models of an
+    island, which pulls its strengths together and makes all of them finite. A bound leaves out as much as
+    each end of an interval, half of 1 - `level`; with clustered or bootstrap errors a model's comparisons of
+    one prompt count as one in it.
 
     Raises InputError where there is nothing to compare, or for more than `MOST_MODELS` models.
     """
@@ -113,148 +126,122 @@ def fit_bradley_terry(
             f"{len(comparisons.models)} models are too many to fit at once: take up to {MOST_MODELS}"
         )
     groups = connectivity(comparisons.models, comparisons.left, comparisons.right, comparisons.outcome)
-    kept = np.arange(len(comparisons.models)) if prior > 0 else groups.largest
-    if len(kept) < 2:
-        raise InputError(f"no two models have beaten or tied each other both ways: {'; '.join(groups.notes)}")
-    part = comparisons.of_models(kept)
+    if prior > 0:
+        groups = groups.joined()
+    part, counts = _finite_part(comparisons, groups, ties, side, prior)
+    if counts.has_tie and not counts.are_ties and ties_run_away(counts):
+        groups = groups.by_wins()
+        part, counts = _finite_part(comparisons, groups, ties, side, prior)
+    kept = groups.of_several()
+    fit = _all_ties(counts) if counts.are_ties else fit_counts(counts) if len(kept) else None
+    covariance = _covariance(part, counts, fit, errors, replicates, seed)
+    own, whole = np.full(len(groups.models), np.nan), np.full((len(groups.models),) * 2, np.nan)
+    if fit is not None:
+        own[kept] = fit.parameters[: len(kept)]
+        whole[np.ix_(kept, kept)] = covariance[: len(kept), : len(kept)]
+    z = float(stats.norm.ppf((1 + level) / 2))
+    strength, error = _on_scales(groups, own, whole)
+    low, high = strength - z * error, strength + z * error
+    if fit is not None or not len(kept):
+        add_bounds(low, high, comparisons, groups, has_tie=ties == "davidson", side=side,
+                   by_prompt=errors in ("clustered", "bootstrap"), chance=(1 - level) / 2)  # fmt: skip
     names = ("left",) * side + tuple(comparisons.covariates)
-    counts = _counted(part, len(kept), ties, side, prior)
-    fit = fit_counts(counts)
-    if fit is None:
-        raise WorkError(
-            "the strengths have no finite estimate: a covariate, or the ties, tell the outcomes apart"
-        )
-    covariance = _covariance(part, counts, fit, errors, prior, replicates, seed)
-    return _strengths(comparisons, groups, kept, fit, covariance, names, ties, errors, prior, level)
-
-
-def _counted(part: Comparisons, models: int, ties: Ties, side: bool, prior: float) -> Counts:
-    """Distinct rows with the numbers of their outcomes."""
-    if part.covariates:
-        z = np.column_stack([np.ones(len(part.left))] * side + list(part.covariates.values()))
-        numbers = np.zeros((len(part.left), 3))
-        numbers[np.arange(len(part.left)), part.outcome] = 1.0
-        left, right = part.left, part.right
-    else:
-        flat = np.bincount((part.left * models + part.right) * 3 + part.outcome, minlength=3 * models**2)
-        numbers = flat.reshape(-1, 3).astype(float)
-        seen = np.flatnonzero(numbers.sum(axis=1))
-        numbers = numbers[seen]
-        left, right = np.divmod(seen, models)
-        z = np.ones((len(seen), int(side)))
-    if prior > 0:
-        i, j = np.triu_indices(models, 1)
-        virtual = np.column_stack((np.full(len(i), prior / 2), np.zeros(len(i)), np.full(len(i), prior / 2)))
-        left, right = np.concatenate((left, i)), np.concatenate((right, j))
-        numbers = np.vstack((numbers, virtual))
-        z = np.vstack((z, np.zeros((len(i), z.shape[1]))))
-    return Counts(models, left, right, z, numbers, ties == "davidson" and bool(numbers[:, 1].any()))
-
-
-def _covariance(
-    part: Comparisons, counts: Counts, fit: Fit, errors: Errors, prior: float, replicates: int, seed: int
-) -> Floats:
-    """Covariance of all parameters, shape (parameters, parameters)."""
-    if errors == "model":
-        return fit.inverse
-    if errors == "bootstrap":
-        return _bootstrap(part, counts, fit, replicates, seed)
-    row = _row_of(part, counts)
-    if errors == "sandwich" or part.prompts == len(part.left):
-        units, flat = len(part.left), np.bincount(row * 3 + part.outcome, minlength=counts.numbers.size)
-        meat = outer_products(counts, fit, flat.reshape(counts.numbers.shape).astype(float))
-    else:
-        g = _cluster_scores(part, counts, fit, row)
-        units, meat = g.shape[0], np.asarray((g.T @ g).toarray())
-    return np.asarray(fit.inverse @ meat @ fit.inverse * units / max(units - 1, 1))
-
-
-def _row_of(part: Comparisons, counts: Counts) -> Integers:
-    """By comparison, its row of `counts`."""
-    if part.covariates:
-        return np.arange(len(part.left))
-    row = np.zeros(counts.models**2, dtype=np.int64)
-    # Of two rows of a pair the later one is the prior's.
-    row[(counts.left * counts.models + counts.right)[::-1]] = np.arange(len(counts.left))[::-1]
-    return np.asarray(row[part.left * counts.models + part.right])
-
-
-def _cluster_scores(part: Comparisons, counts: Counts, fit: Fit, row: Integers) -> "sparse.csr_array[Any]":
-    """Sums of the comparisons' gradients by prompt, shape (prompts, parameters)."""
-    by_d, by_tie = (table[row, part.outcome] for table in outcome_scores(counts, fit))
-    columns = [(part.left, by_d), (part.right, -by_d)]
-    extra = counts.z.shape[1]
-    columns += [(np.full(len(row), counts.models + i), by_d * counts.z[row, i]) for i in range(extra)]
-    if counts.has_tie:
-        columns.append((np.full(len(row), counts.models + extra), by_tie))
-    shape = (part.prompts, counts.models + extra + int(counts.has_tie))
-    if shape[0] * shape[1] <= _DENSE:
-        cells = [np.bincount(part.prompt * shape[1] + at, x, shape[0] * shape[1]) for at, x in columns]
-        return sparse.csr_array(np.sum(cells, axis=0).reshape(shape))
-    at, values = (np.concatenate(x) for x in zip(*columns, strict=True))
-    return sparse.csr_array((values, (np.tile(part.prompt, len(columns)), at)), shape=shape)
-
-
-def _bootstrap(part: Comparisons, counts: Counts, fit: Fit, replicates: int, seed: int) -> Floats:
-    """Covariance of estimates over resampled prompts."""
-    rng = np.random.default_rng(seed)
-    row = _row_of(part, counts)
-    base = counts.numbers.copy()
-    np.add.at(base, (row, part.outcome), -1.0)  # what is left is the prior
-    found = []
-    for _ in range(replicates):
-        drawn = np.bincount(rng.integers(0, part.prompts, part.prompts), minlength=part.prompts)
-        weight = drawn[part.prompt].astype(float)
-        numbers = np.bincount(row * 3 + part.outcome, weights=weight, minlength=base.size)
-        resampled = counts.with_numbers(base + numbers.reshape(base.shape))
-        again = fit_counts(resampled, start=fit.parameters)
-        if again is not None:
-            found.append(again.parameters)
-    if len(found) < replicates / 2:
-        raise InputError(
-            "most resamples of the prompts have no finite estimate: use other errors, or a prior"
-        )
-    return np.atleast_2d(np.cov(np.array(found).T))
-
-
-def _strengths(
-    comparisons: Comparisons,
-    groups: Connectivity,
-    kept: Integers,
-    fit: Fit,
-    covariance: Floats,
-    names: tuple[str, ...],
-    ties: Ties,
-    errors: Errors,
-    prior: float,
-    level: float,
-) -> Strengths:
-    models, k = len(comparisons.models), len(kept)
-    z = stats.norm.ppf((1 + level) / 2)
-    strength, whole = np.full(models, np.nan), np.full((models, models), np.nan)
-    strength[kept] = fit.parameters[:k]
-    whole[np.ix_(kept, kept)] = covariance[:k, :k]
-    error = np.sqrt(np.diag(whole))
-    effects = {}
-    for index, name in enumerate(names, start=k):
-        value, half = float(fit.parameters[index]), float(z * np.sqrt(covariance[index, index]))
-        effects[name] = (value, value - half, value + half)
-    notes = groups.notes
-    if prior > 0:
-        notes = (*notes, f"strengths are pulled together by {prior:g} virtual ties between every two models")
-    nu = float(np.exp(fit.parameters[-1])) if fit.has_tie else 0.0
     return Strengths(
         models=comparisons.models,
         strength=strength,
-        low=strength - z * error,
-        high=strength + z * error,
+        low=low,
+        high=high,
         standard_error=error,
+        own=own,
         covariance=whole,
-        effects=effects,
-        tie=nu if ties == "davidson" else None,
+        effects=_effects(names, len(kept), fit, covariance, z),
+        tie=_tie(ties, fit),
         component=groups.component,
+        island=groups.island,
+        order=_order(groups, own, low, high),
         comparisons=len(comparisons.left),
         level=level,
         errors=errors,
-        notes=notes,
+        notes=tuple(strength_notes(groups, counts, fit, own, low, high, prior)),
     )
+
+
+def _finite_part(
+    comparisons: Comparisons, groups: Connectivity, ties: Ties, side: bool, prior: float
+) -> tuple[Comparisons, Counts]:
+    """The comparisons within components, and their counts."""
+    kept = groups.of_several()
+    part = comparisons.of_rows(groups.within(comparisons.left, comparisons.right)).of_models(kept)
+    group = groups.component[kept]
+    return part, count_outcomes(part, group, has_tie=ties == "davidson", side=side, prior=prior)
+
+
+def _all_ties(counts: Counts) -> Fit:
+    """The limit of the fits: equal strengths, nu infinite, and nothing known of sides and covariates."""
+    extra = counts.z.shape[1]
+    parameters = np.concatenate((np.zeros(counts.models), np.full(extra, np.nan), [np.inf]))
+    return Fit(parameters, np.full((len(parameters),) * 2, np.nan), has_tie=True)
+
+
+def _covariance(
+    part: Comparisons, counts: Counts, fit: Fit | None, errors: Errors, replicates: int, seed: int
+) -> Floats:
+    """Of all parameters; NaN where there is none."""
+    if fit is None:
+        return np.empty((0, 0))
+    if np.isnan(fit.inverse).any():
+        return fit.inverse
+    return covariance_of(part, counts, fit, errors, replicates, seed)
+
+
+def _on_scales(groups: Connectivity, own: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+    """Strengths and standard errors of the models of the islands' cores, NaN for the others."""
+    strength, error = np.full(len(own), np.nan), np.full(len(own), np.nan)
+    for island in range(groups.islands):
+        core = groups.core(island)
+        strength[core] = own[core]
+        error[core] = np.sqrt(np.diag(covariance)[core])
+    return strength, np.where(error > _ROUNDING, error, np.nan)
+
+
+def _effects(
+    names: tuple[str, ...], models: int, fit: Fit | None, covariance: Floats, z: float
+) -> dict[str, tuple[float, float, float]]:
+    effects: dict[str, tuple[float, float, float]] = {}
+    if fit is None:
+        return effects
+    for index, name in enumerate(names, start=models):
+        value, half = float(fit.parameters[index]), float(z * np.sqrt(covariance[index, index]))
+        effects[name] = (value, value - half, value + half)
+    return effects
+
+
+def _tie(ties: Ties, fit: Fit | None) -> float | None:
+    if ties != "davidson" or fit is None:
+        return None
+    return float(np.exp(fit.parameters[-1])) if fit.has_tie else 0.0
+
+
+def _order(groups: Connectivity, own: Floats, low: Floats, high: Floats) -> Integers:
+    """Nobody stands before a model that only won against it; else by strengths and bounds."""
+    found: list[int] = []
+    for island in range(groups.islands):
+        core = groups.core(island)
+        waiting = groups.groups_of(island)
+        while waiting:
+            free = [g for g in waiting if not any(groups.reaches[o[0], g[0]] for o in waiting if o is not g)]
+            best = min(free, key=lambda g: _priority(groups, core, int(g[0]), low, high))
+            waiting = [g for g in waiting if g is not best]
+            found += sorted(best.tolist(), key=lambda i: (-np.nan_to_num(own[i]), groups.models[i]))
+    return np.array(found, dtype=np.int64)
+
+
+def _priority(
+    groups: Connectivity, core: Integers, model: int, low: Floats, high: Floats
+) -> tuple[int, float, str]:
+    """Models above the core come first, the core, models below it, and last those that nothing places."""
+    if np.isinf(high[model]):
+        return 0, -low[model], groups.models[model]
+    if np.isinf(low[model]):
+        return 2, -high[model], groups.models[model]
+    return (1 if model in core else 3), 0.0, groups.models[model]

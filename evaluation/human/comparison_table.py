@@ -1,12 +1,12 @@
 """Pairwise comparisons as codes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from evaluation.human.ratings_array import Floats, Integers
+from evaluation.human.ratings_array import Booleans, Floats, Integers
 from nami_bench.errors import InputError, UnknownNameError
 
 OUTCOMES = ("left", "tie", "right", "both_bad")
@@ -65,17 +65,19 @@ class Comparisons:
             return self
         code = np.full(len(self.models), -1)
         code[kept] = np.arange(len(kept))
-        left, right = code[self.left], code[self.right]
-        rows = (left >= 0) & (right >= 0)
-        return Comparisons(
-            tuple(self.models[i] for i in kept),
-            left[rows],
-            right[rows],
-            self.outcome[rows],
-            self.prompt[rows],
-            self.prompts,
-            self.prompt_ids,
-            {name: values[rows] for name, values in self.covariates.items()},
+        part = self.of_rows((code[self.left] >= 0) & (code[self.right] >= 0))
+        names = tuple(self.models[i] for i in kept)
+        return replace(part, models=names, left=code[part.left], right=code[part.right])
+
+    def of_rows(self, rows: Booleans) -> "Comparisons":
+        """The comparisons where `rows`, shape (comparisons,), is true; all models and prompts stay."""
+        return replace(
+            self,
+            left=self.left[rows],
+            right=self.right[rows],
+            outcome=self.outcome[rows],
+            prompt=self.prompt[rows],
+            covariates={name: values[rows] for name, values in self.covariates.items()},
         )
 
 

@@ -17,7 +17,8 @@ from nami_bench.errors import InputError
 class Concordance:
     """How far the two agree, over models and over single prompts.
 
-    `kendall`: tau-b of the models' scores and strengths, None for fewer than two models in common. Of
+    `kendall`: tau-b of the models' scores and strengths, of the largest group that comparisons join; models
+    that only won stand first, those that only lost last. None for fewer than two models in common. Of
     `decided` comparisons, those without a tie whose two models have different mean ratings on the prompt,
     the share `agreed` (0-1) prefers the one rated higher; None where there are none. `undecided`: the
     comparisons left out.
@@ -43,7 +44,7 @@ def concordance(
     index = ratings.column(column)
     scores = estimate_scores(ratings).scores[:, index]
     ours = np.array([scores[ratings.models.index(name)] for name in common])
-    theirs = np.array([strengths.strength[strengths.models.index(name)] for name in common])
+    theirs = _merits(strengths)[[strengths.models.index(name) for name in common]]
     known = ~(np.isnan(ours) | np.isnan(theirs))
     kendall = float(stats.kendalltau(ours[known], theirs[known]).statistic) if known.sum() > 1 else np.nan
     table = _prompt_means(ratings, index, comparisons)
@@ -57,6 +58,14 @@ def concordance(
         agreed=float(agreed[decided].mean()) if decided.any() else None,
         undecided=int((~decided).sum()),
     )
+
+
+def _merits(strengths: Strengths) -> Floats:
+    """Strengths on the scale of the largest group, infinite where a bound is all there is; NaN elsewhere."""
+    merits = strengths.strength.copy()
+    merits[np.isinf(strengths.high)] = np.inf
+    merits[np.isinf(strengths.low)] = -np.inf
+    return np.where(strengths.island == 0, merits, np.nan)
 
 
 def _prompt_means(ratings: RatingsArray, index: int, comparisons: Comparisons) -> Floats:

@@ -3,19 +3,24 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse.csgraph import NegativeCycleError, bellman_ford
 from scipy.special import expit
 
+from evaluation.human.comparison_table import Comparisons
 from evaluation.human.ratings_array import Floats, Integers
 
 _MOST_STEPS = 100
 _TOLERANCE = 1e-10
+_MOST = 25.0
+"""Odds of e^25: more is a likelihood that rises for ever."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counts:
     """Rows of (left, right, covariates z) with the numbers of (left, tie, right) outcomes, shape (rows, 3).
 
-    `has_tie`: ties have a parameter, log nu; else each is half a win for both.
+    `has_tie`: ties have a parameter, log nu; else each is half a win for both. `group`: by model, the number
+    of its group that rows join; each group has a scale of its own, with mean zero.
     """
 
     models: int
@@ -24,10 +29,57 @@ class Counts:
     z: Floats
     numbers: Floats
     has_tie: bool
+    group: Integers
 
     def with_numbers(self, numbers: Floats) -> "Counts":
         """The same rows with other numbers."""
         return replace(self, numbers=numbers)
+
+    @property
+    def are_ties(self) -> bool:
+        """Whether there are ties, and nothing else."""
+        return self.has_tie and not self.numbers[:, [0, 2]].any()
+
+    def groups(self) -> list[Integers]:
+        """The codes of each group's models."""
+        return [np.flatnonzero(self.group == number) for number in np.unique(self.group)]
+
+
+def count_outcomes(
+    part: Comparisons,
+    group: Integers,
+    *,
+    has_tie: bool,
+    side: bool = False,
+    weight: Floats | None = None,
+    prior: float = 0.0,
+) -> Counts:
+    """Distinct rows with the numbers of their outcomes, or with the sums of `weight`, shape (comparisons,).
+
+    `group` by model; see `Counts`. `side`: the first column of z is one. `prior`: so many virtual ties, half
+    won and half lost, between every two models of a group.
+    """
+    models = len(part.models)
+    if part.covariates:
+        z = np.column_stack([np.ones(len(part.left))] * side + list(part.covariates.values()))
+        numbers = np.zeros((len(part.left), 3))
+        numbers[np.arange(len(part.left)), part.outcome] = 1.0 if weight is None else weight
+        left, right = part.left, part.right
+    else:
+        flat = np.bincount((part.left * models + part.right) * 3 + part.outcome, weight, 3 * models**2)
+        numbers = flat.reshape(-1, 3).astype(float)
+        seen = np.flatnonzero(numbers.sum(axis=1))
+        numbers = numbers[seen]
+        left, right = np.divmod(seen, max(models, 1))
+        z = np.ones((len(seen), int(side)))
+    if prior > 0:
+        i, j = np.triu_indices(models, 1)
+        i, j = i[group[i] == group[j]], j[group[i] == group[j]]
+        virtual = np.column_stack((np.full(len(i), prior / 2), np.zeros(len(i)), np.full(len(i), prior / 2)))
+        left, right = np.concatenate((left, i)), np.concatenate((right, j))
+        numbers = np.vstack((numbers, virtual))
+        z = np.vstack((z, np.zeros((len(i), z.shape[1]))))
+    return Counts(models, left, right, z, numbers, has_tie and bool(numbers[:, 1].any()), group)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,30 +95,57 @@ class Fit:
     has_tie: bool
 
 
+def ties_run_away(counts: Counts) -> bool:
+    """Whether log nu has no finite estimate, for strengths can grow with it without end.
+
+    Along strengths v and log nu = 1 / 2 the likelihood never falls if v differs by one at least where a model
+    beat another, and by one at most where two tied. Such v exist unless these limits contradict each other
+    around a circle.
+    """
+    k = counts.models
+    limit = np.full((k + 1, k + 1), np.inf)  # of v[column] - v[row]; the last row only reaches all others
+    limit[k, :k] = k + 1.0
+    won, tied, lost = (counts.numbers > 0).T
+    for one, other in ((counts.left[tied], counts.right[tied]), (counts.right[tied], counts.left[tied])):
+        limit[one, other] = 1.0
+    limit[counts.left[won], counts.right[won]] = -1.0
+    limit[counts.right[lost], counts.left[lost]] = -1.0
+    if ((limit < 0) & (limit.T < 0)).any():
+        return False
+    try:
+        bellman_ford(limit, indices=[k])
+    except NegativeCycleError:
+        return False
+    return True
+
+
 def fit_counts(counts: Counts, start: Floats | None = None) -> Fit | None:
     """The maximum-likelihood fit; None where it is not finite."""
     size = counts.models + counts.z.shape[1] + int(counts.has_tie)
     parameters = np.zeros(size) if start is None else start.copy()
-    likelihood = _likelihood(counts, parameters)
+    likelihood = log_likelihood(counts, parameters)
     for _ in range(_MOST_STEPS):
-        gradient, information = _derivatives(counts, parameters)
+        gradient, information = derivatives(counts, parameters)
         try:
             step = np.linalg.solve(_pinned(counts, information), gradient)
         except np.linalg.LinAlgError:
             break
         scale = 1.0
-        while (tried := _likelihood(counts, parameters + scale * step)) < likelihood - 1e-9 * abs(likelihood):
+        while (tried := log_likelihood(counts, parameters + scale * step)) < likelihood - 1e-9 * abs(
+            likelihood
+        ):
             scale /= 2
             if scale < 1e-6:
                 break
         parameters = parameters + scale * step
         likelihood = tried
-        if np.abs(step).max() < _TOLERANCE:
-            parameters[: counts.models] -= parameters[: counts.models].mean()
-            _, information = _derivatives(counts, parameters)
-            return Fit(parameters, _inverse(counts, information), counts.has_tie)
-        if np.abs(parameters).max() > 50:
+        if np.abs(parameters).max() > _MOST:
             break
+        if np.abs(step).max() < _TOLERANCE:
+            for members in counts.groups():
+                parameters[members] -= parameters[members].mean()
+            _, information = derivatives(counts, parameters)
+            return Fit(parameters, _inverse(counts, information), counts.has_tie)
     return None
 
 
@@ -104,7 +183,8 @@ def _probabilities(counts: Counts, parameters: Floats) -> tuple[Floats, Floats, 
     return left / whole, tie / whole, right / whole
 
 
-def _likelihood(counts: Counts, parameters: Floats) -> float:
+def log_likelihood(counts: Counts, parameters: Floats) -> float:
+    """Of the outcomes, at any parameters."""
     d = _advantage(counts, parameters)
     n_left, n_tie, n_right = counts.numbers.T
     if not counts.has_tie:
@@ -115,7 +195,7 @@ def _likelihood(counts: Counts, parameters: Floats) -> float:
     return float((n_left - n_right) @ d / 2 + n_tie.sum() * log_tie - counts.numbers.sum(axis=1) @ whole)
 
 
-def _derivatives(counts: Counts, parameters: Floats) -> tuple[Floats, Floats]:
+def derivatives(counts: Counts, parameters: Floats) -> tuple[Floats, Floats]:
     """Gradient, and minus the matrix of second derivatives."""
     n_left, n_tie, n_right = counts.numbers.T
     n = counts.numbers.sum(axis=1)
@@ -160,15 +240,17 @@ def _signed_sums(counts: Counts, values: Floats) -> Floats:
 
 
 def _pinned(counts: Counts, information: Floats) -> Floats:
-    """The information with a curvature for equal shifts of all strengths, along which it has none."""
+    """The information with a curvature for equal shifts of a group's strengths, along which it has none."""
     pinned = information.copy()
-    pinned[: counts.models, : counts.models] += np.abs(information).max() / counts.models
+    same = counts.group[:, None] == counts.group[None]
+    pinned[: counts.models, : counts.models] += same * (np.abs(information).max() / counts.models)
     return np.asarray(pinned, dtype=float)
 
 
 def _inverse(counts: Counts, information: Floats) -> Floats:
     k = counts.models
     inverse = np.linalg.inv(_pinned(counts, information))
-    inverse[:k, :k] -= inverse[:k, :k].mean(axis=0)  # what the pin had added
-    inverse[:k, :k] -= inverse[:k, :k].mean(axis=1, keepdims=True)
+    for members in counts.groups():  # what the pins had added
+        inverse[members, :k] -= inverse[members, :k].mean(axis=0)
+        inverse[:k, members] -= inverse[:k, members].mean(axis=1, keepdims=True)
     return np.asarray(inverse)

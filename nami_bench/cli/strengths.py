@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     type=click.FloatRange(min=0),
     default=0.0,
     show_default=True,
-    help="So many virtual ties between every two models: also those that never lost get a strength.",
+    help="So many virtual ties between every two models of a group: all get a strength then.",
 )
 @click.option(
     "--level", type=click.FloatRange(0, 1, True, True), default=0.95, show_default=True, help="Of intervals."
@@ -59,10 +59,10 @@ def strengths(
     """Models by pairwise comparisons: Bradley-Terry strengths with ties, by criterion.
 
     Strengths stand on Elo's scale: 1000 is the mean, 400 points are odds of ten to one. Intervals take
-    comparisons of one prompt as one cluster. A model that only won, or only lost, has no finite strength, nor
-    do groups of models that nothing connects: the notes say so.
+    comparisons of one prompt as one cluster. A model that only won, or only lost, has no finite strength but
+    a bound. Groups of models that no comparisons join stand apart, each on a scale of its own.
     """
-    from nami_bench.leaderboard.strengths import strength_table, strengths_csv
+    from nami_bench.leaderboard.strengths import strength_table, strength_tables, strengths_csv
 
     found = strength_table(
         _comparisons(study, file),
@@ -77,23 +77,8 @@ def strengths(
         print_json(found.to_json())
         return
     click.echo(f"Strengths: study {found.study}\n")
-    for criterion in dict.fromkeys(row.criterion for row in found.rows):
-        rows = [
-            (
-                row.model,
-                None if row.elo is None else f"{row.elo:.0f}",
-                None if row.low is None or row.high is None else f"{row.low:.0f} to {row.high:.0f}",
-                row.wins,
-                row.losses,
-                row.ties,
-                row.both_bad,
-            )
-            for row in found.rows
-            if row.criterion == criterion
-        ]
-        interval = f"{100 * level:g}% interval"
-        columns = ("model", "Elo", interval, "won", "lost", "tied", "both bad")
-        print_table(columns, rows, criterion, numeric=("Elo", interval), whole=("model",))
+    for shown in strength_tables(found):
+        print_table(shown.columns, shown.rows, shown.title, shown.numeric, shown.whole)
     click.echo(
         f"- {found.annotators} annotators made {found.comparisons} comparisons and could not judge "
         f"{found.withheld}; 'both bad' are among the ties."

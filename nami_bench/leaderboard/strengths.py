@@ -2,33 +2,39 @@
 
 import io
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from math import exp, isnan
+from math import exp, isfinite
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from evaluation.human.bradley_terry import Strengths, elo_scale, fit_bradley_terry
+from evaluation.human.bradley_terry import Strengths, fit_bradley_terry
 from evaluation.human.comparison_table import Comparisons
 from evaluation.human.concordance import concordance
+from evaluation.human.elo import elo_scale
 from evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.domain import Comparison, Outcome
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.spreadsheet import neutralized
+from nami_bench.leaderboard.text import TextTable
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStrength:
     """One model by one criterion.
 
-    `elo`, `low`, `high`: strength on Elo's scale with its interval, 1000 the mean and 400 points odds of ten;
-    None where the comparisons give no finite one. `comparisons` = `wins` + `losses` + `ties`, to which
+    `group`: from 1, the largest first; no comparisons join two groups, and each has a scale of its own.
+    `elo`, `low`, `high`: strength on Elo's scale with its interval, 1000 the mean and 400 points odds of ten.
+    Where no finite strength fits, `elo` is None, and a model that never lost or tied has `low` alone, one
+    that never won or tied `high` alone: a bound. `comparisons` = `wins` + `losses` + `ties`, to which
     `both_bad`, among the ties, belongs.
     """
 
     criterion: str
     model: str
+    group: int
     elo: float | None
     low: float | None
     high: float | None
@@ -41,7 +47,7 @@ class ModelStrength:
 
 @dataclass(frozen=True, slots=True)
 class StrengthTable:
-    """Strengths by criterion, the strongest first.
+    """Strengths by criterion and group, the strongest first: nobody before a model that always beat it.
 
     `withheld`: comparisons that an annotator could not judge. `notes`: what must be said about the numbers.
     """
@@ -73,7 +79,7 @@ def strength_table(
     `evaluation.human.bradley_terry`). `side` estimates how much the left place helps; `prior` as there.
     With `ratings` of the same models the notes say how far the two agree.
 
-    Raises InputError where there is nothing to compare, or not between any two models.
+    Raises InputError where there is nothing to compare.
     """
     judged = [one for one in comparisons if one.outcome is not None]
     if not judged:
@@ -102,6 +108,35 @@ def strength_table(
     )
 
 
+def strength_tables(table: StrengthTable) -> Iterator[TextTable]:
+    """A table of text cells for each criterion and group."""
+    interval = f"{100 * table.level:g}% interval"
+    columns = ("model", "Elo", interval, "won", "lost", "tied", "both bad")
+    for criterion in dict.fromkeys(row.criterion for row in table.rows):
+        of_criterion = [row for row in table.rows if row.criterion == criterion]
+        groups = of_criterion[-1].group
+        for group in range(1, groups + 1):
+            title = (
+                criterion if groups == 1 else f"{criterion}: group {group} of {groups}, a scale of its own"
+            )
+            rows = tuple(_cells(row) for row in of_criterion if row.group == group)
+            yield TextTable(title, columns, rows, frozenset(columns[1:]), frozenset(columns[:1]))
+
+
+def _cells(row: ModelStrength) -> tuple[str | None, ...]:
+    counts = (row.wins, row.losses, row.ties, row.both_bad)
+    elo = None if row.elo is None else f"{row.elo:.0f}"
+    return row.model, elo, _interval_cell(row), *map(str, counts)
+
+
+def _interval_cell(row: ModelStrength) -> str | None:
+    if row.low is not None and row.high is not None:
+        return f"{row.low:.0f} to {row.high:.0f}"
+    if row.low is not None:
+        return f"{row.low:.0f} or more"
+    return None if row.high is None else f"{row.high:.0f} or less"
+
+
 def strengths_csv(table: StrengthTable) -> bytes:
     """One line for each model and criterion: RFC 4180, UTF-8, one header, formulas neutralized."""
     frame = pd.DataFrame([asdict(row) for row in table.rows])
@@ -121,18 +156,18 @@ def _rows(criterion: str, part: Sequence[Comparison], found: Strengths) -> list[
             kind = "ties" if one.winner is None else "wins" if one.winner == model else "losses"
             tally[model][kind] += 1
             tally[model]["both_bad"] += one.outcome is Outcome.BOTH_BAD
-    elo, low, high = (elo_scale(x).tolist() for x in (found.strength, found.low, found.high))
     rows = []
-    for index, model in enumerate(found.models):
-        count = tally[model]
-        known = not isnan(elo[index])
+    for index in found.order.tolist():
+        count = tally[found.models[index]]
+        elo, low, high = (_on_elo(x[index]) for x in (found.strength, found.low, found.high))
         rows.append(
             ModelStrength(
                 criterion,
-                model,
-                elo=elo[index] if known else None,
-                low=low[index] if known else None,
-                high=high[index] if known else None,
+                found.models[index],
+                group=int(found.island[index]) + 1,
+                elo=elo,
+                low=low,
+                high=high,
                 comparisons=count["wins"] + count["losses"] + count["ties"],
                 wins=count["wins"],
                 losses=count["losses"],
@@ -140,12 +175,16 @@ def _rows(criterion: str, part: Sequence[Comparison], found: Strengths) -> list[
                 both_bad=count["both_bad"],
             )
         )
-    return sorted(rows, key=lambda row: (row.elo is None, -(row.elo or 0.0), row.model))
+    return rows
+
+
+def _on_elo(strength: float) -> float | None:
+    return float(elo_scale(np.asarray(strength))) if isfinite(strength) else None
 
 
 def _notes(found: Strengths) -> list[str]:
     notes = list(found.notes)
-    if "left" in found.effects:
+    if "left" in found.effects and isfinite(found.effects["left"][0]):
         value, low, high = (100 / (1 + exp(-effect)) for effect in found.effects["left"])
         notes.append(
             f"of two equal images the left one wins {value:.1f}% of the decided comparisons "

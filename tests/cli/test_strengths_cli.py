@@ -83,7 +83,10 @@ def test_a_model_that_never_lost_is_said_and_shrunk_only_when_asked() -> None:
     ]
     table = strength_table(verdicts)
     by_model = {row.model: row for row in table.rows}
+    assert table.rows[0].model == "best"
     assert by_model["best"].elo is None
+    assert by_model["best"].low is not None
+    assert by_model["best"].high is None
     assert by_model["a"].elo is not None
     assert by_model["a"].both_bad == 1
     assert any("best" in note for note in table.notes)
@@ -103,5 +106,59 @@ def test_wrong_use_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no comparisons yet"):
         strength_table([])
     one_sided = [Comparison("duel", "ann", "00000", 0, "relevance", "a", "b", Outcome.LEFT)]
-    with pytest.raises(InputError, match="no two models"):
-        strength_table(one_sided)
+    assert [(row.model, row.wins) for row in strength_table(one_sided).rows] == [("a", 1), ("b", 0)]
+
+
+def _won(left: str, right: str, times: int) -> list[Comparison]:
+    return [
+        Comparison("duel", "ann", f"{left}{n:03d}", 0, "relevance", left, right, Outcome.LEFT)
+        for n in range(times)
+    ]
+
+
+def _file(path: Path, verdicts: list[Comparison]) -> Path:
+    path.write_bytes(comparisons_csv(verdicts))
+    return path
+
+
+def test_a_winner_of_all_stands_first_with_a_bound_in_every_format(tmp_path: Path) -> None:
+    verdicts = [*_won("zebra", "a", 40), *_won("zebra", "b", 40), *_won("a", "b", 9), *_won("b", "a", 6)]
+    file = _file(tmp_path / "c.csv", verdicts)
+    lines = _run("strengths", "--comparisons", file, "--csv", tmp_path / "out.csv").stdout.splitlines()
+    winner = next(number for number, line in enumerate(lines) if "zebra" in line)
+    assert winner < next(number for number, line in enumerate(lines) if line.strip().startswith("a "))
+    first = json.loads(_run("strengths", "--comparisons", file, "--json").stdout)["rows"][0]
+    assert (first["model"], first["elo"], first["high"], first["wins"]) == ("zebra", None, None, 80)
+    assert f"{first['low']:.0f} or more" in lines[winner]
+    row = next(csv.DictReader(io.StringIO((tmp_path / "out.csv").read_text())))
+    assert (row["model"], row["elo"], float(row["low"]), row["high"]) == ("zebra", "", first["low"], "")
+
+
+@pytest.mark.parametrize("prior", [0, 1])
+def test_groups_that_no_comparison_joins_stand_in_tables_of_their_own(tmp_path: Path, prior: int) -> None:
+    verdicts = [*_won("a", "b", 5), *_won("b", "a", 3), *_won("x", "y", 2), *_won("y", "x", 1)]
+    file = _file(tmp_path / "c.csv", verdicts)
+    shown = _run("strengths", "--comparisons", file, "--prior", prior).stdout
+    assert "group 1 of 2" in shown
+    assert "group 2 of 2" in shown
+    rows = json.loads(_run("strengths", "--comparisons", file, "--prior", prior, "--json").stdout)["rows"]
+    assert [(row["model"], row["group"]) for row in rows] == [("a", 1), ("b", 1), ("x", 2), ("y", 2)]
+    for group in (1, 2):
+        assert sum(row["elo"] for row in rows if row["group"] == group) == pytest.approx(2000)
+
+
+def test_two_models_one_of_which_always_wins_keep_their_counts(tmp_path: Path) -> None:
+    shown = _run("strengths", "--comparisons", _file(tmp_path / "c.csv", _won("b", "a", 12))).stdout
+    assert "or more" in shown
+    assert "or less" in shown
+    assert " 12 " in shown
+
+
+def test_nothing_but_both_bad_is_all_equal(tmp_path: Path) -> None:
+    verdicts = [
+        Comparison("duel", "ann", f"{n:05d}", 0, "relevance", "a", "b", Outcome.BOTH_BAD) for n in range(80)
+    ]
+    found = json.loads(
+        _run("strengths", "--comparisons", _file(tmp_path / "c.csv", verdicts), "--json").stdout
+    )
+    assert [(row["elo"], row["both_bad"]) for row in found["rows"]] == [(1000.0, 80), (1000.0, 80)]

@@ -5,7 +5,7 @@ import evalica
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import optimize, stats
+from scipy import optimize, special, stats
 
 from evaluation.human.bradley_terry import fit_bradley_terry
 from evaluation.human.comparison_table import Comparisons
@@ -170,27 +170,162 @@ def test_groups_that_were_not_compared_are_said() -> None:
     fit = fit_bradley_terry(table_of([
         ("a", "b", "left"), ("b", "a", "left"), ("a", "c", "tie"), ("x", "y", "left"), ("y", "x", "left"),
     ]))  # fmt: skip
-    assert np.isfinite(fit.strength[:3]).all()
-    assert np.isnan(fit.strength[3:]).all()
-    assert fit.notes == (
-        "no comparisons join the groups (a, b, c), (x, y): their strengths cannot be compared",
+    assert fit.island.tolist() == [0, 0, 0, 1, 1]
+    assert fit.strength[:3].sum() == pytest.approx(0.0)
+    assert fit.strength[3:] == pytest.approx([0.0, 0.0])
+    assert fit.notes[0] == (
+        "no comparisons join the groups (a, b, c), (x, y): each has a scale of its own, and strengths of "
+        "different groups cannot be compared"
     )
     assert fit.win_probability("a", "x") is None
+    assert fit.win_probability("x", "y") == pytest.approx(0.5)
     assert len(set(fit.component[:3])) == 1
+
+
+def test_a_prior_joins_no_groups_that_comparisons_do_not_join() -> None:
+    rows = [("a", "b", "left")] * 9 + [("x", "y", "left")] * 2
+    fit = fit_bradley_terry(table_of(rows), prior=1.0)
+    alone = fit_bradley_terry(table_of(rows[:9]), prior=1.0)
+    assert fit.strength[:2] == pytest.approx(alone.strength)
+    assert fit.strength[2:].sum() == pytest.approx(0.0)
+    assert fit.win_probability("a", "x") is None
+
+
+@pytest.mark.parametrize("outcome", ["tie", "both_bad"])
+def test_where_all_are_ties_strengths_are_equal_and_only_nu_runs_away(outcome: str) -> None:
+    fit = fit_bradley_terry(table_of([("a", "b", outcome), ("b", "c", outcome)] * 40), side=True)
+    assert fit.strength.tolist() == [0.0, 0.0, 0.0]
+    assert np.isnan(fit.low).all()
+    assert fit.tie == np.inf
+    assert fit.win_probability("a", "c") == 0.5
+    assert "all verdicts" in fit.notes[0]
+
+
+@pytest.mark.parametrize("wins", [1, 5, 80])
+def test_a_model_that_won_all_has_the_exact_binomial_bound(wins: int) -> None:
+    fit = fit_bradley_terry(table_of([("a", "b", "left")] * wins))
+    exact = stats.binomtest(wins, wins).proportion_ci(method="exact").low
+    assert fit.order.tolist() == [0, 1]
+    assert np.isnan(fit.strength).all()
+    assert special.expit(2 * fit.low[0]) == pytest.approx(exact, abs=1e-6)
+    assert (fit.low[0], fit.high[0]) == (-fit.high[1], np.inf)
+    assert fit.low[1] == -np.inf
+
+
+def test_a_model_above_others_has_a_bound_on_their_scale_and_they_keep_theirs() -> None:
+    mixed = [("b", "c", "left")] * 20 + [("b", "c", "right")] * 25 + [("c", "b", "tie")] * 5
+    above = [("a", "b", "left"), ("c", "a", "right")] * 40
+    fit = fit_bradley_terry(table_of(mixed + above))
+    alone = fit_bradley_terry(table_of(mixed))
+    assert [fit.models[i] for i in fit.order] == ["a", "c", "b"]
+    assert fit.strength[1:] == pytest.approx(alone.strength)
+    assert fit.low[0] > fit.high[2] + 1
+    assert fit.high[0] == np.inf
+    # Of half as many wins one knows less.
+    fewer = fit_bradley_terry(table_of(mixed + above[:40]))
+    assert fewer.low[0] < fit.low[0] - 0.5
+
+
+def test_wins_and_ties_without_a_loss_give_a_bound_too() -> None:
+    fit = fit_bradley_terry(table_of([("a", "b", "left")] * 78 + [("a", "b", "tie")] * 2))
+    assert np.isnan(fit.strength).all()
+    assert fit.low[0] == pytest.approx(-fit.high[1])
+    assert fit.low[0] > 1
+    # One loss, and there is a finite strength.
+    lost = fit_bradley_terry(table_of([("a", "b", "left")] * 78 + [("a", "b", "tie"), ("a", "b", "right")]))
+    assert np.isfinite(lost.strength).all()
+
+
+def test_two_groups_one_above_the_other_keep_their_own_differences() -> None:
+    def pair(x: str, y: str) -> list[tuple[Any, ...]]:
+        return [(x, y, "left")] * 6 + [(x, y, "right")] * 3
+
+    rows = [*pair("a", "b"), *pair("c", "d"), *pair("d", "e"), ("a", "c", "left"), ("b", "d", "left")]
+    fit = fit_bradley_terry(table_of(rows))
+    assert [fit.models[i] for i in fit.order] == list("abcde")
+    assert np.isnan(fit.strength[:2]).all()
+    assert (fit.high[:2] == np.inf).all()
+    assert fit.own[0] - fit.own[1] == pytest.approx(np.log(2))
+    assert any("among themselves, on a scale of their own: a 1060, b 940" in note for note in fit.notes)
+
+
+def test_nobody_stands_before_a_model_that_always_won_against_it() -> None:
+    rows = [("d", "c", "left"), ("c", "b", "left"), ("b", "a", "left")]
+    fit = fit_bradley_terry(table_of(rows))
+    assert [fit.models[i] for i in fit.order] == ["d", "c", "b", "a"]
+    assert fit.high[3] == np.inf
+    assert fit.low[0] == -np.inf
+    assert np.isnan(fit.low[1:3]).all()
+
+
+def test_comparisons_of_one_prompt_count_as_one_in_a_bound() -> None:
+    rows = pd.DataFrame({"left": "a", "right": "b", "outcome": "left"}, index=range(80))
+    prompts = rows.assign(prompt_id=[f"{i // 8}" for i in range(80)])
+    eighty, ten = (fit_bradley_terry(Comparisons.from_table(table)) for table in (rows, prompts))
+    assert ten.low == pytest.approx(fit_bradley_terry(table_of([("a", "b", "left")] * 10)).low)
+    assert ten.low[0] < eighty.low[0] - 0.8
+    single = fit_bradley_terry(Comparisons.from_table(prompts), errors="sandwich")
+    assert single.low == pytest.approx(eighty.low)
+
+
+def test_a_side_that_explains_everything_is_said() -> None:
+    fit = fit_bradley_terry(table_of([("a", "b", "left"), ("b", "a", "left")] * 4), side=True)
+    assert np.isnan(fit.strength).all()
+    assert "side or a covariate tells the outcomes apart" in fit.notes[0]
+
+
+def test_one_prompt_gives_no_interval_without_width() -> None:
+    rows = [("a", "b", "left", "p"), ("b", "a", "left", "p")]
+    fit = fit_bradley_terry(table_of(rows, ("left", "right", "outcome", "prompt_id")))
+    assert fit.strength.tolist() == [0.0, 0.0]
+    assert np.isnan(fit.low).all()
+    assert "no interval for a, b" in fit.notes[0]
+
+
+def _swept(top: float, prompts: int, annotators: int, shared: float, seed: int) -> Comparisons:
+    """One model of strength `top` against two of 0; `shared`: deviation of what a prompt's verdicts share."""
+    rng = np.random.default_rng(seed)
+    strength = np.array([top, 0.0, 0.0])
+    left, right = (np.tile(side, prompts * annotators) for side in ([0, 0, 1], [1, 2, 2]))
+    prompt = np.repeat(np.arange(prompts), 3 * annotators)
+    image = rng.normal(0, shared, (prompts, 3))
+    d = (strength + image)[prompt, left] - (strength + image)[prompt, right]
+    weight = np.stack((np.exp(d / 2), np.full_like(d, 0.4), np.exp(-d / 2)))
+    outcome = (rng.random(len(d)) > np.cumsum(weight / weight.sum(axis=0), axis=0)).sum(axis=0)
+    return Comparisons(("top", "x", "y"), left, right, outcome, prompt, prompts, (), {})
+
+
+def _wrong(top: float, prompts: int, annotators: int, shared: float, studies: int) -> float:
+    """Share of studies in which the model never lost and its bound lies above the truth."""
+    many = fit_bradley_terry(_swept(top, 100_000, 1, shared, 1)).own
+    truth = many[0] - many[1:].mean()
+    fits = [fit_bradley_terry(_swept(top, prompts, annotators, shared, seed)) for seed in range(studies)]
+    swept = [fit for fit in fits if np.isposinf(fit.high[0]) and not np.isnan(fit.strength[1])]
+    return sum(fit.low[0] > truth for fit in swept) / studies
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("top", [1.5, 2.5, 3.5, 4.5])
+@pytest.mark.parametrize(
+    ("prompts", "annotators", "shared"), [(10, 1, 0), (10, 4, 0), (10, 4, 2), (40, 1, 0)]
+)
+def test_bounds_of_models_that_never_lost_hold(
+    top: float, prompts: int, annotators: int, shared: float
+) -> None:
+    assert _wrong(top, prompts, annotators, shared, 1000) <= 0.025 + 3 * np.sqrt(0.025 * 0.975 / 1000)
 
 
 def test_an_undefeated_model_has_no_finite_strength_unless_asked_for() -> None:
     rows = [("a", "b", "left"), ("b", "a", "left"), ("top", "a", "left"), ("b", "low", "left")]
     fit = fit_bradley_terry(table_of(rows))
     assert np.isnan(fit.strength[[2, 3]]).all()
-    assert "top never lost or tied" in fit.notes[0]
-    assert "low never won or tied" in fit.notes[1]
+    assert "top never lost" in fit.notes[0]
+    assert "low never beat" in fit.notes[1]
+    assert [fit.models[i] for i in fit.order] == ["top", "a", "b", "low"]
     regular = fit_bradley_terry(table_of(rows), prior=0.5)
     assert regular.models[int(regular.strength.argmax())] == "top"
     assert regular.models[int(regular.strength.argmin())] == "low"
     assert "0.5 virtual ties" in regular.notes[-1]
-    with pytest.raises(InputError, match="both ways"):
-        fit_bradley_terry(table_of([("a", "b", "left")]))
 
 
 def test_ratings_and_comparisons_are_laid_side_by_side(ratings_of: Any) -> None:
