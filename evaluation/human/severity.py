@@ -1,147 +1,207 @@
-"""Scores adjusted for annotators who are strict or lenient, and who use little or much of the scale.
+"""Scores adjusted for annotators: strict or lenient, using little or much of the scale, more or less steady.
 
-The subjective model (Li & Bampis 2017; ITU-T P.910 (2023), clause 12.6 and annex E) says of annotator a's
-rating of image i
-
-    x_ia = quality_i + bias_a + inconsistency_a * noise,
-
-and is fitted by maximum likelihood, alternating between its parts as the Recommendation does. Spread goes
-beyond it: like ITU-R BT.500's normalization, each annotator's ratings are moved and stretched to the mean
-and the standard deviation that the panel has *on the images which that annotator rated*, so that it holds
-for designs in which annotators rate different images.
-
-Adjusted scores belong beside the raw ones, never in their place: what looks like severity can be a real
-difference in taste. In a complete crossed design a shift of each annotator changes no difference between
-models.
+An adjusted score is what the average annotator of the panel would have given, had that annotator rated
+everything (the model: see `evaluation.human.severity_fit`). It stands beside the raw score, never in its
+place: what looks like severity can be a real difference in taste. In a complete crossed design where
+annotators differ in severity only it is the raw score; it matters where annotators rated different images,
+or where some follow the images and others hardly do.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import stats
 
+from evaluation.human.estimates import estimate_scores
+from evaluation.human.intervals import Interval
 from evaluation.human.ratings_array import Floats, Integers, RatingsArray
+from evaluation.human.severity_fit import SeverityFit, fit_severity
+from nami_bench.domain import Criterion
 from nami_bench.errors import InputError
-
-_MOST_ROUNDS = 1000
-_TOLERANCE = 1e-9
-_LEAST_INCONSISTENCY = 0.05
-"""Of the panel's: without a bound the likelihood grows without one around a single annotator."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class SubjectiveModel:
-    """A fit to one criterion.
-
-    `quality`: by image, shape (images,). `bias`, mean zero, and `inconsistency`, a standard deviation: by
-    annotator, shape (annotators,), NaN for one without values. `converged`: whether it settled within the
-    rounds allowed.
-    """
-
-    quality: Floats
-    bias: Floats
-    inconsistency: Floats
-    converged: bool
-    rounds: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeverityAdjustment:
-    """`ratings` with adjusted values, clipped to 0-100, to be scored like any others.
+    """Adjusted scores, and what was found of the annotators.
 
-    `bias`, `inconsistency`, `spread`: shape (annotators, criteria), on the scale 0-100; spread is the
-    annotator's standard deviation over the panel's on the same images. NaN where an annotator gave no
-    values.
+    `ratings`: those given with adjusted values, of which the mean over an image's annotators is the image's
+    quality; single ones may lie outside 0-100. NaN throughout a criterion that cannot be adjusted.
+
+    `scores`, `low`, `high`: shape (models, columns), 0-100; columns are the criteria, then the total.
+    `standard_error`: the same, in points. NaN where there is none. They hold over other prompts and other
+    annotators of the same kind.
+
+    `severity` (points above the average annotator; below zero is strict), `spread` (one is the usual) and
+    `inconsistency` (standard deviation of a rating about what is expected of it, in points): shape
+    (annotators, criteria), NaN for an annotator without values and for a criterion that cannot be adjusted.
+
+    `notes`: what is not adjusted and why, and which annotators hardly count.
     """
 
     ratings: RatingsArray
-    bias: Floats
-    inconsistency: Floats
+    scores: Floats
+    low: Floats
+    high: Floats
+    standard_error: Floats
+    severity: Floats
     spread: Floats
+    inconsistency: Floats
     notes: tuple[str, ...]
 
+    def of(self, model: str) -> list[Interval | None]:
+        """One model's adjusted scores with their intervals, column by column; None where there is none."""
+        at = self.ratings.models.index(model)
+        return [
+            None if np.isnan(score) else Interval(float(score), *map(_known, rest))
+            for score, *rest in zip(
+                *(part[at] for part in (self.scores, self.low, self.high, self.standard_error)), strict=True
+            )
+        ]
 
-def fit_subjective_model(image: Integers, annotator: Integers, value: Floats) -> SubjectiveModel:
-    """Fit to values in long form, each of shape (n,), without NaN; codes count from 0.
 
-    Where images and annotators fall into parts without a rating in common, biases compare within a part only.
-    Raises InputError without values.
+def adjust_severity(ratings: RatingsArray, *, level: float = 0.95) -> SeverityAdjustment:
+    """Adjust each criterion by itself, with intervals at `level`.
+
+    The total is the criteria's by their weights, as of raw scores: there is none where a criterion that
+    carries weight cannot be adjusted. Raises InputError for a level outside (0, 1).
     """
-    if not len(value):
-        raise InputError("there are no ratings to adjust")
-    images, annotators = int(image.max()) + 1, int(annotator.max()) + 1
-    given = np.bincount(annotator, minlength=annotators)
-    bias, deviation = np.zeros(annotators), np.ones(annotators)
-    quality = np.zeros(images)
-    for rounds in range(1, _MOST_ROUNDS + 1):
-        weight = deviation[annotator] ** -2
-        before = quality
-        quality = _mean(image, value - bias[annotator], weight, images)
-        bias = _mean(annotator, value - quality[image], np.ones_like(value), annotators)
-        bias -= np.nanmean(bias)
-        squares = (value - quality[image] - bias[annotator]) ** 2
-        panel = np.sqrt(squares.mean())
-        if panel < 1e-12:
-            deviation = np.where(given > 0, 0.0, np.nan)
-            return SubjectiveModel(quality, bias, deviation, True, rounds)
-        deviation = np.sqrt(_mean(annotator, squares, np.ones_like(value), annotators))
-        deviation = np.maximum(deviation, _LEAST_INCONSISTENCY * panel)
-        if np.nanmax(np.abs(quality - before)) < _TOLERANCE:
-            return SubjectiveModel(quality, bias, deviation, True, rounds)
-    return SubjectiveModel(quality, bias, deviation, False, _MOST_ROUNDS)
+    if not 0 < level < 1:
+        raise InputError(f"the level {level:g} is not between 0 and 1")
+    columns = [_Column.of(ratings, value) for value in ratings.values.T]
+    adjusted = np.stack([column.adjusted() for column in columns], axis=1)
+    scores = estimate_scores(replace(ratings, values=adjusted)).scores
+    half, error = (np.full_like(scores, np.nan) for _ in range(2))
+    for number, column in enumerate([*columns, _totals(ratings, columns)]):
+        if isinstance(column.fit, SeverityFit):
+            error[:, number] = np.where(np.isnan(scores[:, number]), np.nan, column.standard_errors())
+            half[:, number] = error[:, number] * stats.t.ppf((1 + level) / 2, column.fit.known - 1)
+    by_annotator = [column.by_annotator() for column in columns]
+    severity, spread, inconsistency = (np.stack(part, axis=1) for part in zip(*by_annotator, strict=True))
+    return SeverityAdjustment(
+        ratings=replace(ratings, values=adjusted),
+        scores=np.clip(scores, 0.0, 100.0),
+        low=np.clip(scores - half, 0.0, 100.0),
+        high=np.clip(scores + half, 0.0, 100.0),
+        standard_error=error,
+        severity=severity,
+        spread=spread,
+        inconsistency=inconsistency,
+        notes=tuple(_notes(ratings, columns)),
+    )
 
 
-def adjust_severity(ratings: RatingsArray, *, spread: bool = True) -> SeverityAdjustment:
-    """Ratings without the annotators' biases and, with `spread`, with equal use of the scale.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Column:
+    """The fit to one criterion's values, in the ratings' rows `rows`; or why there is none."""
 
-    An annotator with fewer than ten values of a criterion, or all equal ones, is moved but not stretched.
-    """
-    values = ratings.values.copy()
-    shape = (len(ratings.annotators), len(ratings.criteria))
-    bias, inconsistency, used = (np.full(shape, np.nan) for _ in range(3))
-    notes: list[str] = []
-    image = ratings.image()
-    for column, criterion in enumerate(ratings.criteria):
-        rows = np.flatnonzero(~np.isnan(ratings.values[:, column]))
-        if not len(rows):
+    ratings: RatingsArray
+    value: Floats
+    rows: Integers
+    model: Integers
+    prompt: Integers
+    fit: SeverityFit | str
+
+    @classmethod
+    def of(cls, ratings: RatingsArray, value: Floats) -> "_Column":
+        """`value`: by row, NaN where there is none. `model` and `prompt` become those of its images."""
+        rows = np.flatnonzero(~np.isnan(value))
+        _, first, image = np.unique(ratings.image()[rows], return_index=True, return_inverse=True)
+        model, prompt = ratings.model[rows][first], ratings.prompt[rows][first]
+        annotators = len(ratings.annotators)
+        found: SeverityFit | str = "nobody gave a value"
+        if len(rows):
+            found = fit_severity(image, ratings.annotator[rows], value[rows], model, annotators)
+        return cls(ratings, value, rows, model, prompt, found)
+
+    def adjusted(self) -> Floats:
+        """The values without severity, moved to where their mean over an image is its quality."""
+        adjusted = np.full_like(self.value, np.nan)
+        if isinstance(self.fit, str):
+            return adjusted
+        rated = self.fit.rated
+        moved = self.value[self.rows] - self.fit.severity[rated.annotator]
+        mean = rated.by_image(moved) / rated.raters
+        adjusted[self.rows] = moved + (self.fit.quality - mean)[rated.image]
+        return adjusted
+
+    def by_annotator(self) -> tuple[Floats, Floats, Floats]:
+        """Severity, spread and inconsistency, each of shape (annotators,)."""
+        if isinstance(self.fit, str):
+            nothing = np.full(len(self.ratings.annotators), np.nan)
+            return nothing, nothing, nothing
+        return self.fit.severity, self.fit.spread, np.sqrt(self.fit.variance)
+
+    def standard_errors(self) -> Floats:
+        """Of the mean quality, by model, over other prompts and other annotators; NaN for one prompt.
+
+        Prompts: the variance of the mean over them, the images of a prompt being one cluster. Annotators: the
+        errors of their severities and spreads, each by how much of the mean hangs on it.
+        """
+        assert isinstance(self.fit, SeverityFit)
+        fit, rated, models = self.fit, self.fit.rated, len(self.ratings.models)
+        images = np.bincount(self.model, minlength=models)
+        mean = np.bincount(self.model, weights=fit.quality, minlength=models) / np.maximum(images, 1)
+        away = (fit.quality - mean[self.model]) / images[self.model]
+        prompts = _clustered(self.model, self.prompt, away, models)
+        share = fit.influence / images[self.model][rated.image]
+        cell = self.model[rated.image] * rated.annotators + rated.annotator
+        shape = (models, rated.annotators)
+        on_severity, on_spread = (
+            np.bincount(cell, weights=part, minlength=models * rated.annotators).reshape(shape).astype(float)
+            for part in (share, share * (fit.quality[rated.image] - fit.centre))
+        )
+        annotators = fit.predicted.error_variance(on_severity)
+        return np.asarray(np.sqrt(prompts + annotators + on_spread**2 @ fit.spread_error**2))
+
+
+def _totals(ratings: RatingsArray, columns: Sequence[_Column]) -> _Column:
+    """A fit to the ratings' totals: the total's error is from there, its score is not."""
+    weighted = np.flatnonzero(ratings.weights > 0)
+    if len(weighted) == 1:
+        return columns[int(weighted[0])]
+    return _Column.of(ratings, ratings.values[:, weighted] @ ratings.weights[weighted])
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _clustered(model: Integers, prompt: Integers, away: Floats, models: int) -> Floats:
+    """By model, the variance of a sum of deviations that are clustered by prompt; NaN for one prompt."""
+    cells, code = np.unique(np.stack((model, prompt)), axis=1, return_inverse=True)
+    squares = np.bincount(code.ravel(), weights=away) ** 2
+    prompts = np.bincount(cells[0], minlength=models).astype(float)
+    whole = np.bincount(cells[0], weights=squares, minlength=models)
+    variance = np.full(models, np.nan)
+    np.divide(whole * prompts, prompts - 1, out=variance, where=prompts > 1)
+    return variance
+
+
+def _notes(ratings: RatingsArray, columns: Sequence[_Column]) -> Iterator[str]:
+    reasons: dict[str, list[Criterion]] = {}
+    asleep: dict[str, list[str]] = {}
+    for criterion, column in zip(ratings.criteria, columns, strict=True):
+        if isinstance(column.fit, str):
+            reasons.setdefault(column.fit, []).append(criterion)
             continue
-        _, code = np.unique(image[rows], return_inverse=True)
-        annotator, value = ratings.annotator[rows], ratings.values[rows, column]
-        model = fit_subjective_model(code, annotator, value)
-        count = len(model.bias)
-        bias[:count, column], inconsistency[:count, column] = model.bias, model.inconsistency
-        if not model.converged:
-            notes.append(
-                f"{criterion.name}: the adjustment did not settle in {model.rounds} rounds and is rough"
-            )
-        adjusted = value - model.bias[annotator]
-        if spread:
-            adjusted, used[:count, column] = _stretched(model, code, annotator, value)
-        values[rows, column] = np.clip(adjusted, 0.0, 100.0)
-        if clipped := int(((adjusted < 0) | (adjusted > 100)).sum()):
-            notes.append(
-                f"{criterion.name}: {clipped} of {len(rows)} adjusted values were cut to the scale's ends"
-            )
-    return SeverityAdjustment(replace(ratings, values=values), bias, inconsistency, used, tuple(notes))
+        for annotator in np.flatnonzero(~column.fit.follows):
+            asleep.setdefault(ratings.annotators[annotator], []).append(criterion.name)
+    if reasons:
+        yield _absence(reasons, len(ratings.criteria))
+    if asleep:
+        who = "; ".join(f"{name} ({', '.join(criteria)})" for name, criteria in asleep.items())
+        yield (
+            f"adjusted: {len(asleep)} of {len(ratings.annotators)} annotators do not follow the images and "
+            f"hardly count: {who}"
+        )
 
 
-def _stretched(
-    model: SubjectiveModel, image: Integers, annotator: Integers, value: Floats
-) -> tuple[Floats, Floats]:
-    """Values with the panel's mean and deviation on each annotator's images, and each annotator's spread."""
-    annotators = len(model.bias)
-    ones = np.ones_like(value)
-    count = np.bincount(annotator, minlength=annotators)
-    centre = _mean(annotator, value, ones, annotators)
-    target = _mean(annotator, model.quality[image], ones, annotators)
-    own = np.sqrt(_mean(annotator, (value - centre[annotator]) ** 2, ones, annotators))
-    noise = np.nanmean(model.inconsistency**2)
-    truth = _mean(annotator, (model.quality[image] - target[annotator]) ** 2, ones, annotators)
-    spread = own / np.sqrt(truth + noise) if noise > 0 else np.where(count > 0, 1.0, np.nan)
-    stretch = np.where((count >= 10) & (own > 1e-9), 1 / np.where(spread > 0, spread, 1.0), 1.0)
-    return target[annotator] + (value - centre[annotator]) * stretch[annotator], spread
-
-
-def _mean(code: Integers, value: Floats, weight: Floats, groups: int) -> Floats:
-    total = np.bincount(code, weights=weight, minlength=groups)
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.bincount(code, weights=weight * value, minlength=groups) / total)
+def _absence(reasons: Mapping[str, Sequence[Criterion]], criteria: int) -> str:
+    """In one sentence, what has no adjusted scores; `reasons` names the criteria of each."""
+    without = [criterion for part in reasons.values() for criterion in part]
+    if len(without) == criteria:
+        return f"no adjusted scores: {'; '.join(reasons)}"
+    parts = [f"{', '.join(c.name for c in part)} ({reason})" for reason, part in reasons.items()]
+    total = ", and so none of the total" if any(c.weight > 0 for c in without) else ""
+    return f"no adjusted scores of {'; '.join(parts)}{total}"

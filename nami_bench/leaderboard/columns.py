@@ -50,8 +50,8 @@ class ScoreColumn:
 
     `key` is its name in CSV and for --sort, `title` its short name, `decimals` how people read it;
     `top` is the best possible value, None where there is none. Higher is better, or lower, as
-    `lower_is_better` says. `adjusted`: the value without the annotators' severity; None for a column that
-    has none.
+    `lower_is_better` says. `adjusted`: the value as the average annotator would have given it, with its
+    interval; None for a column that has none.
     """
 
     key: str
@@ -61,7 +61,7 @@ class ScoreColumn:
     top: float | None = None
     lower_is_better: bool = False
     interval: Callable[[LeaderboardRow], Interval | None] = lambda row: None
-    adjusted: Callable[[LeaderboardRow], float | None] | None = None
+    adjusted: "ScoreColumn | None" = None
 
     def merit(self, row: LeaderboardRow) -> float | None:
         """The row's value where higher is better, else its negative: the highest is always best."""
@@ -94,15 +94,30 @@ def human_columns(board: Leaderboard) -> list[ScoreColumn]:
             decimals=2,
             top=100.0,
             interval=partial(_criterion_interval, c.name),
-            adjusted=partial(_criterion_adjusted, c.name),
+            adjusted=ScoreColumn(
+                f"{key}:adjusted",
+                f"{key}, adjusted",
+                partial(_criterion_adjusted, c.name),
+                decimals=2,
+                top=100.0,
+                interval=partial(_criterion_adjusted_interval, c.name),
+            ),
         )
         for key, c in zip(keys, board.criteria, strict=True)
     ]
     total = ScoreColumn(
         "total", "total", attrgetter("total"), decimals=2, top=100.0,
-        interval=attrgetter("total_interval"), adjusted=attrgetter("total_adjusted"),
+        interval=attrgetter("total_interval"), adjusted=adjusted_total(),
     )  # fmt: skip
     return [*criteria, total]
+
+
+def adjusted_total() -> ScoreColumn:
+    """The total as the average annotator would have given it."""
+    return ScoreColumn(
+        "total:adjusted", "adjusted", attrgetter("total_adjusted"), decimals=2, top=100.0,
+        interval=attrgetter("total_adjusted_interval"),
+    )  # fmt: skip
 
 
 def overall_column(column: AutomaticColumn) -> ScoreColumn:
@@ -171,6 +186,10 @@ def _criterion_interval(name: str, row: LeaderboardRow) -> Interval | None:
 
 def _criterion_adjusted(name: str, row: LeaderboardRow) -> float | None:
     return row.adjusted.get(name)
+
+
+def _criterion_adjusted_interval(name: str, row: LeaderboardRow) -> Interval | None:
+    return row.adjusted_intervals.get(name)
 
 
 def _automatic(key: str, row: LeaderboardRow) -> float | None:

@@ -13,7 +13,8 @@ CSV columns, in this order:
 | parameters | of the model, where known |
 | one for each criterion, total | human scores, 0-100; criterion:NAME where another column has that name |
 | SCORE:low, SCORE:high | behind each of them, and each automatic score: its interval |
-| SCORE:adjusted | behind each human score: without the annotators' severity |
+| SCORE:adjusted | behind each human score: as the average annotator would have scored all images |
+| SCORE:adjusted:low, SCORE:adjusted:high | behind each of them: its interval |
 | total:KIND=NAME, with :low and :high | total on the prompts of a stratum, GenEval task or tag |
 | METRIC:PROMPT_SET:INSTRUMENT | mean over images of an automatic metric; fid, kid: one value of all images |
 | geneval:PROMPT_SET:INSTRUMENT:overall, ...:TASK | 0-1 |
@@ -122,14 +123,14 @@ def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
 
 
 def _with_interval(column: ScoreColumn, row: LeaderboardRow) -> dict[str, Any]:
-    """A score's cells: the value, its interval, and for human scores the adjusted value."""
+    """A score's cells: the value, its interval, and for human scores the same of the adjusted value."""
     interval = column.interval(row)
     cells = {
         column.key: column.value(row),
         f"{column.key}:low": interval.low if interval else None,
         f"{column.key}:high": interval.high if interval else None,
     }
-    return cells if column.adjusted is None else cells | {f"{column.key}:adjusted": column.adjusted(row)}
+    return cells if column.adjusted is None else cells | _with_interval(column.adjusted, row)
 
 
 def _group_cells(group: Group, row: LeaderboardRow) -> dict[str, Any]:

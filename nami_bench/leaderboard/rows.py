@@ -141,8 +141,9 @@ class LeaderboardRow:
     were refused (None likewise). `ratings` counts values and `withheld` the ratings without one.
     `gaps` say in words what is missing.
 
-    `intervals` and `adjusted` (for the annotators' severity) are by criterion. `rank_low` to `rank_high` are
-    the places that the model may have, `ties` the groups of models not told apart that it belongs to,
+    `intervals` and `adjusted` are by criterion; adjusted scores are those that the average annotator of the
+    panel would have given (see `evaluation.human.severity`). `rank_low` to `rank_high` are the places that
+    the model may have, `ties` the groups of models not told apart that it belongs to,
     `first_probability` (0-1) the share of bootstrap replicates that it leads; None or empty where it has no
     human rank.
     """
@@ -165,7 +166,9 @@ class LeaderboardRow:
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     total_interval: Interval | None = None
     adjusted: Mapping[str, float] = field(default_factory=dict)
+    adjusted_intervals: Mapping[str, Interval] = field(default_factory=dict)
     total_adjusted: float | None = None
+    total_adjusted_interval: Interval | None = None
     rank_low: int | None = None
     rank_high: int | None = None
     ties: tuple[str, ...] = ()

@@ -169,8 +169,9 @@ def _interval_notes(board: Leaderboard) -> Iterator[str]:
         yield f"first: share of bootstrap replicates that a model leads{drawn}."
     if any(row.total_adjusted is not None for row in board.rows):
         yield (
-            "adjusted: the total without the annotators' severity and spread; beside the raw scores, never "
-            "alone."
+            "adjusted: the total as the average annotator would have scored all images, with an interval "
+            "over prompts and annotators; beside the raw scores, never alone: places, groups and tests are "
+            "of those."
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nami_bench.leaderboard.columns import adjusted_total
 from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow
 from nami_bench.leaderboard.sections import Section, best_shown, group_heading, level, sections
 
@@ -176,9 +177,7 @@ def rank_certainty(section: Section) -> dict[str, list[str | None]]:
         "places": [_places(row) for row in section.rows],
         "tie group": [" ".join(row.ties) or None for row in section.rows],
         "first": [_percent(row.first_probability) for row in section.rows],
-        "adjusted": [
-            None if row.total_adjusted is None else f"{row.total_adjusted:.2f}" for row in section.rows
-        ],
+        "adjusted": [_adjusted(row) for row in section.rows],
     }
     return {name: cells for name, cells in columns.items() if any(cells)}
 
@@ -204,6 +203,12 @@ def _places(row: LeaderboardRow) -> str | None:
     if row.rank_low is None or row.rank_high is None:
         return None
     return str(row.rank_low) if row.rank_low == row.rank_high else f"{row.rank_low}–{row.rank_high}"
+
+
+def _adjusted(row: LeaderboardRow) -> str | None:
+    column = adjusted_total()
+    interval = column.shown_interval(row)
+    return f"{column.shown(row)} ({interval})" if interval else column.shown(row)
 
 
 def _p_value(value: float | None) -> str | None:

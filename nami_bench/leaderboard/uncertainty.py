@@ -1,17 +1,18 @@
 """How sure a leaderboard's human scores are: intervals, places, tie groups, and parts of the prompts."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
 from evaluation.human.bootstrap import bootstrap_scores
 from evaluation.human.comparisons import MOST_MODELS, Correction, Difference, Differences, compare_models
 from evaluation.human.crossed import Over
+from evaluation.human.intervals import Interval as ScoreInterval
 from evaluation.human.intervals import Method, ScoreIntervals, score_intervals
 from evaluation.human.ranking import Rank, rank_models
 from evaluation.human.ratings_array import TOTAL, RatingsArray
-from evaluation.human.scores import ModelScores, model_scores, prompt_groups
-from evaluation.human.severity import adjust_severity
+from evaluation.human.scores import prompt_groups
+from evaluation.human.severity import SeverityAdjustment, adjust_severity
 from nami_bench.domain import GENEVAL_TASKS, STRATA, Prompt
 from nami_bench.errors import UnknownNameError
 from nami_bench.leaderboard.rows import (
@@ -47,8 +48,8 @@ def with_uncertainty(
     if not len(ratings.model):
         return board
     intervals = _intervals(ratings, precision)
-    adjusted, notes = _adjusted(ratings)
-    cautions = [*intervals.notes, *notes]
+    adjusted = adjust_severity(ratings, level=precision.level)
+    cautions = [*intervals.notes, *adjusted.notes]
     rows = {row.model: _with_adjusted(_with_intervals(row, intervals), adjusted) for row in board.rows}
     pairs: tuple[PairwiseTest, ...] = ()
     if board.ranked_by in ratings.columns:
@@ -111,26 +112,28 @@ def _with_intervals(row: LeaderboardRow, intervals: ScoreIntervals) -> Leaderboa
 
 
 def _interval(intervals: ScoreIntervals, model: str, column: str) -> Interval | None:
-    found = intervals.of(model, column)
+    return _shown(intervals.of(model, column))
+
+
+def _shown(found: ScoreInterval | None) -> Interval | None:
     if found is None or found.low is None or found.high is None:
         return None
     return Interval(found.low, found.high)
 
 
-def _adjusted(ratings: RatingsArray) -> tuple[dict[str, ModelScores], tuple[str, ...]]:
-    """By model the scores without the annotators' severity; none where one annotator is all there is."""
-    if len(ratings.annotators) < 2:
-        return {}, ()
-    adjustment = adjust_severity(ratings)
-    return {scores.model: scores for scores in model_scores(adjustment.ratings)}, adjustment.notes
-
-
-def _with_adjusted(row: LeaderboardRow, adjusted: Mapping[str, ModelScores]) -> LeaderboardRow:
-    if row.model not in adjusted:
-        return row
-    scores = adjusted[row.model]
-    known = {name: value for name, value in scores.criteria.items() if value is not None}
-    return replace(row, adjusted=known, total_adjusted=scores.total)
+def _with_adjusted(row: LeaderboardRow, adjusted: SeverityAdjustment) -> LeaderboardRow:
+    """Absent scores are left out; none changes places, tests or tie groups."""
+    *criteria, total = adjusted.of(row.model)
+    names = [criterion.name for criterion in adjusted.ratings.criteria]
+    found = {name: score for name, score in zip(names, criteria, strict=True) if score is not None}
+    intervals = {name: _shown(score) for name, score in found.items()}
+    return replace(
+        row,
+        adjusted={name: score.estimate for name, score in found.items()},
+        adjusted_intervals={name: interval for name, interval in intervals.items() if interval is not None},
+        total_adjusted=None if total is None else total.estimate,
+        total_adjusted_interval=_shown(total),
+    )
 
 
 def _with_place(row: LeaderboardRow, place: Rank) -> LeaderboardRow:

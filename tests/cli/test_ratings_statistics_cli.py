@@ -76,6 +76,39 @@ def test_every_number_of_the_leaderboard_has_its_interval(good: Path) -> None:
     assert pair["significant"] and pair["difference"] == pytest.approx(better["total"] - worse["total"])
 
 
+def test_adjusted_scores_stand_beside_the_raw_ones_and_rank_nothing(folder: Path) -> None:
+    # "worse" was seen by the lenient, "better" by the strict: two of four annotators an image.
+    lines = ratings(("better", "worse"), range(60), "abcd", noisy).splitlines(keepends=True)
+
+    def kept(line: str) -> bool:
+        _, annotator, model, prompt, *_ = line.split(",")
+        usual = ("ab", "cd")[model == "worse"] if int(prompt) % 5 else "bc"
+        return annotator in usual
+
+    def strict(line: str) -> str:
+        *before, value, duration = line.split(",")
+        shift = {"a": -22, "b": -14, "c": 8, "d": 14}[before[1]]
+        return ",".join([*before, f"{min(max(float(value) + shift, 0), 100):.1f}", duration])
+
+    (folder / "panel.csv").write_text(lines[0] + "".join(strict(line) for line in lines[1:] if kept(line)))
+    board = document("leaderboard", "--ratings", "panel.csv")
+    first, second = board["rows"]
+    assert (first["model"], first["rank"], second["rank"]) == ("worse", 1, 2)
+    assert second["total_adjusted"] - first["total_adjusted"] == pytest.approx(12, abs=3)
+    assert board["pairs"][0]["first"] == "worse"
+    interval = second["total_adjusted_interval"]
+    assert interval["low"] < second["total_adjusted"] < interval["high"]
+    assert set(second["adjusted_intervals"]) == set(CRITERIA)
+
+
+def test_two_annotators_get_one_note_in_the_place_of_adjusted_scores(folder: Path) -> None:
+    (folder / "two.csv").write_text(ratings(("better", "worse"), range(12), "ab", noisy))
+    board = document("leaderboard", "--ratings", "two.csv")
+    assert [(row["adjusted"], row["total_adjusted"]) for row in board["rows"]] == [({}, None)] * 2
+    said = [note for note in board["notes"] if "adjusted" in note]
+    assert said == ["no adjusted scores: fewer than 3 annotators have 10 images in common with others"]
+
+
 def test_the_precision_is_that_asked_for(good: Path) -> None:
     options = ("--intervals", "percentile", "--over", "prompts", "--level", "0.9", "--replicates", "200",
                "--seed", "7", "--correction", "none")  # fmt: skip

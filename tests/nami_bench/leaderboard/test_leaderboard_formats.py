@@ -56,7 +56,8 @@ def board(**changes: Any) -> Leaderboard:
         parameters=2_000_000_000, images=8, images_expected=8, images_failed=0, ratings=160, annotators=5,
         withheld=0, rank=1, rank_low=1, rank_high=2, ties=("a", "b"), first_probability=0.75,
         intervals={"relevance": Interval(50.0, 70.0)}, total_interval=Interval(55.5, 64.5),
-        adjusted={"relevance": 61.0}, total_adjusted=61.5,
+        adjusted={"relevance": 61.0}, adjusted_intervals={"relevance": Interval(52.0, 70.0)},
+        total_adjusted=61.5, total_adjusted_interval=Interval(56.5, 66.5),
     )  # fmt: skip
     evil = LeaderboardRow(
         EVIL, Status.MEASURED, human | {"coherence": None}, None, {SHARP.key: scores(None, 7)},
@@ -107,8 +108,12 @@ def rows_of(board: Leaderboard) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(leaderboard_csv(board).decode(), newline=""), strict=True))
 
 
-def with_interval(key: str, *more: str) -> list[str]:
-    return [key, f"{key}:low", f"{key}:high", *(f"{key}:{name}" for name in more)]
+def with_interval(key: str) -> list[str]:
+    return [key, f"{key}:low", f"{key}:high"]
+
+
+def with_adjusted(key: str) -> list[str]:
+    return [*with_interval(key), *with_interval(f"{key}:adjusted")]
 
 
 def test_csv_is_rfc_4180_with_the_documented_columns() -> None:
@@ -118,9 +123,8 @@ def test_csv_is_rfc_4180_with_the_documented_columns() -> None:
     assert header == [
         "rank", "rank_low", "rank_high", "ties", "first_probability",
         "model", "status", "complete", "parameters",
-        *with_interval("relevance", "adjusted"), *with_interval("coherence", "adjusted"),
-        *with_interval("aesthetics", "adjusted"), *with_interval("authenticity", "adjusted"),
-        *with_interval("total", "adjusted"),
+        *with_adjusted("relevance"), *with_adjusted("coherence"), *with_adjusted("aesthetics"),
+        *with_adjusted("authenticity"), *with_adjusted("total"),
         *with_interval("total:stratum=long"),
         *with_interval("geneval:stars:blunt:overall"), *with_interval("geneval:stars:blunt:counting"),
         *with_interval("geneval:stars:blunt:colors"), "geneval:stars:blunt:images",
@@ -133,7 +137,8 @@ def test_csv_is_rfc_4180_with_the_documented_columns() -> None:
     alpha, evil = rows_of(board())
     assert part(alpha, "rank", "rank_low", "rank_high", "ties", "first_probability") == "1 1 2 a b 0.75"
     assert part(alpha, "model", "status", "complete", "parameters") == "alpha measured true 2000000000"
-    assert part(alpha, "total", "total:low", "total:high", "total:adjusted") == "60.0 55.5 64.5 61.5"
+    assert part(alpha, *with_adjusted("total")) == "60.0 55.5 64.5 61.5 56.5 66.5"
+    assert part(alpha, *with_interval("relevance:adjusted")) == "61.0 52.0 70.0"
     assert part(alpha, "relevance", "relevance:low", "relevance:high", "coherence:low") == "60.0 50.0 70.0 "
     assert (
         part(alpha, "total:stratum=long", "total:stratum=long:low", "total:stratum=long:high")
@@ -268,7 +273,8 @@ def test_tables_keep_instruments_and_published_rows_apart() -> None:
     assert basis.columns[2:] == (
         "places", "tie group", "first", "adjusted", "parameters", "images", "ratings", "missing",
     )  # fmt: skip
-    assert basis.rows[0] == ("alpha", "measured", "1–2", "a b", "75.0%", "61.50", "2B", "8", "160", "0.0%")
+    assert basis.rows[0][:6] == ("alpha", "measured", "1–2", "a b", "75.0%", "61.50 (56.5–66.5)")
+    assert basis.rows[0][6:] == ("2B", "8", "160", "0.0%")
     assert basis.rows[1][2:6] == (None,) * 4 and basis.rows[1][7:] == ("7/8", "90", "10.0%")
     assert (intervals.columns, intervals.rows[0]) == (
         ("model", "relevance, 95%", "GenEval 2, 95%"),
