@@ -1,15 +1,14 @@
 """What identifies the weights that a result rests on."""
 
-import hashlib
 from pathlib import Path
 
 from nami_bench.errors import InputError
+from nami_bench.file_hashes import file_sha256
 
 
 def short_sha256(path: Path) -> str:
     """The first 12 hex digits of the SHA-256 of a file of any size; raises InputError."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        return file_sha256(path)[:12]
     except OSError as error:
         raise InputError(f"cannot read the weights {path}: {error.strerror or error}") from error

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from generators.command_files import command_files
 from generators.folder import FolderGenerator
 from generators.process_group import run_group
 from generators.protocol import GenerationRequest, GenerationResult
@@ -75,8 +76,13 @@ class CommandGenerator:
         self._template = _parse_command(options, self._workdir)
 
     def describe(self) -> Mapping[str, Any]:
-        """Adapter, command and format; the folder it runs in is in each image's provenance."""
-        return {"adapter": "command", "command": self.options.command, "format": self.options.format}
+        """Adapter, command, format, and the files that the command names, by their hashes.
+
+        See `generators.command_files`. The folder it runs in is in each image's provenance.
+        """
+        asked = self.options
+        files = command_files(self._template, self._workdir)
+        return {"adapter": "command", "command": asked.command, "format": asked.format, "files": files}
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
         """Run the program on `requests`; yield one file, or failure, for each.

@@ -12,7 +12,13 @@ from transformers import PreTrainedTokenizerBase
 
 from generators.batching import BatchRunner, NoImage
 from generators.diffusers_loading import Offload, add_lora, check_call, load_pipeline, place
-from generators.model_files import ModelFiles, check_model_name, lora_file, pipeline_files
+from generators.model_files import (
+    ModelFiles,
+    check_model_name,
+    check_untouched,
+    lora_file,
+    pipeline_files,
+)
 from generators.presets import PRESETS, Preset
 from generators.protocol import GenerationRequest, GenerationResult
 from generators.torch_runtime import (
@@ -145,6 +151,11 @@ class DiffusersGenerator:
         yield from self._runner.results(requests, self._provenance, alike=self._padding)
 
     @property
+    def dtype(self) -> str:
+        """What this machine computes in: see `Generator`."""
+        return dtype_name(self._dtype)
+
+    @property
     def _model(self) -> str:
         name = self.options.model or (self._preset.model if self._preset else None)
         assert name is not None  # Options saw to it
@@ -187,7 +198,7 @@ class DiffusersGenerator:
         return {
             "pipeline": type(self._pipeline).__name__,
             "device": device_name(self._device),
-            "dtype": dtype_name(self._dtype),
+            "dtype": self.dtype,
             "offload": self.options.offload,
             "libraries": library_versions(),
         }
@@ -198,6 +209,8 @@ class DiffusersGenerator:
         check_call(pipeline, self._settings)
         if self._lora is not None:
             add_lora(pipeline, self._lora.path, self.options.lora_scale)
+        for files in filter(None, (self._files, self._lora)):
+            check_untouched(files.path, files.identity.get("sha256"))
         place(pipeline, self._device, self.options.offload)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

@@ -10,8 +10,8 @@ from typing import Any
 
 from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.domain import ImageState
-from nami_bench.errors import InputError
-from nami_bench.images import GenEvalFolder, inspect_image, read_metadata
+from nami_bench.errors import ImageError, InputError
+from nami_bench.images import GenEvalFolder, hash_file, inspect_image, read_metadata
 
 _FLAT = re.compile(r"(\d{5})(?:[_-](\d+))?\.(?:png|jpg|jpeg|webp)", re.IGNORECASE)
 
@@ -65,6 +65,14 @@ class FolderGenerator:
             else:
                 found_as = file.relative_to(self.root).as_posix()
                 yield GenerationResult(request, ImageState.DONE, file=file, provenance={"file": found_as})
+
+    def source_sha256(self, request: GenerationRequest) -> str | None:
+        """Hex SHA-256 of the request's file as it is now; None where there is none, or more than one."""
+        files = self._files.get((int(request.prompt.id), request.sample), [])
+        try:
+            return hash_file(files[0]) if len(files) == 1 else None
+        except ImageError:
+            return None
 
     def _find(self, request: GenerationRequest) -> Path:
         """The request's file, whole and where it should be; raises InputError that says what is wrong."""

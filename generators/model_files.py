@@ -5,7 +5,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +19,7 @@ from huggingface_hub.errors import (
 )
 
 from nami_bench.errors import InputError, one_line
+from nami_bench.file_hashes import file_sha256
 
 INDEX = "model_index.json"
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -85,26 +85,24 @@ def lora_file(name: str, revision: str | None = None) -> ModelFiles:
     return ModelFiles(_only_safetensors(folder), {"commit": folder.name})
 
 
+def check_untouched(path: Path, sha256: str | None) -> None:
+    """Raise InputError where a pipeline's folder, or a file, is no longer the one of that hash.
+
+    Asked after the weights were loaded: what was overwritten in between is not what images would say they
+    were made with. None: files of the hub, which nobody overwrites.
+    """
+    if sha256 is not None and (pipeline_sha256(path) if path.is_dir() else file_sha256(path)) != sha256:
+        raise InputError(f"{path} was overwritten while it was loaded: run it again")
+
+
 def pipeline_sha256(folder: Path) -> str:
     """One hash for a pipeline's folder: of its index and of every file in its components' folders.
 
     What else lies in the folder (a README, a single-file copy of the weights) does not count. Weights are
-    read once (about 1.5 GB/s); while a file keeps its size and time, its hash is remembered.
+    read at about 1.5 GB/s, and again only if something touched them: see `nami_bench.file_hashes`.
     """
     lines = [f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in _content(folder)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file of any size, remembered while its size and time stay the same."""
-    status = path.stat()
-    return _hash(path, status.st_size, status.st_mtime_ns)
-
-
-@lru_cache(maxsize=4096)
-def _hash(path: Path, size: int, modified: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _content(folder: Path) -> Iterator[Path]:

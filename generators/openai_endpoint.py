@@ -51,6 +51,7 @@ class ImagesEndpoint:
             "attempts": answer.attempts,
             "request_id": answer.headers.get("x-request-id"),
             "revised_prompt": item.get("revised_prompt"),
+            "served_model": served if isinstance(served := payload.get("model"), str) else None,
             "sent_seed": body.get("seed"),
         }
         provenance = {

@@ -45,13 +45,23 @@ class Generator(Protocol):
 
     Implementations are classes with an inner frozen dataclass `Options`; the constructor takes one
     `Options`. They load weights on first use, not on construction.
+
+    Two more things, where a generator has them, keep a model's images of one kind: an attribute `dtype`, the
+    numbers that it computes with on this machine, as in its results' provenance; and a method
+    `source_sha256(request)`, the hash of the file that it would copy for a request. A server's own name for
+    the model that answered goes into a result's provenance as "served_model".
     """
 
     batch_size: int
     """Most requests that `generate` is given at once."""
 
     def describe(self) -> Mapping[str, Any]:
-        """What makes these images what they are: settings, weights' hash, versions. JSON values only."""
+        """What makes these images what they are: settings, weights' hash, versions. JSON values only.
+
+        A model's recorded images that name other values are never joined by images of these, so nothing
+        belongs here that may differ between two runs of one model (device, batch size). Hashes stand under
+        keys that end in "sha256", a hub's commit under "commit".
+        """
         ...
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:

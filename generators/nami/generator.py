@@ -12,7 +12,7 @@ from pydantic import BeforeValidator
 
 from generators.batching import BatchRunner, NoImage
 from generators.diffusers_loading import Offload, place
-from generators.model_files import pipeline_sha256
+from generators.model_files import check_untouched, pipeline_sha256
 from generators.nami.folder import overridden, own_sampling, pipeline_folder
 from generators.nami.loading import load_pipeline
 from generators.nami.pipeline import NamiPipeline
@@ -104,7 +104,7 @@ class NamiGenerator:
             del settings[name]
         return {
             "adapter": "nami",
-            "weights_sha256": pipeline_sha256(self._folder),
+            "weights_sha256": self._sha256,
             **settings,
             "steps": list(self._sampling.steps),
         }
@@ -112,6 +112,15 @@ class NamiGenerator:
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
         """Yield one image, or one failure with its reason, for each request, in order."""
         yield from self._runner.results(requests, self._provenance)
+
+    @cached_property
+    def _sha256(self) -> str:
+        return pipeline_sha256(self._folder)
+
+    @property
+    def dtype(self) -> str:
+        """What this machine computes in: see `Generator`."""
+        return dtype_name(self._dtype)
 
     @cached_property
     def _device(self) -> torch.device:
@@ -126,7 +135,7 @@ class NamiGenerator:
         return {
             "path": str(self.options.path),
             "device": device_name(self._device),
-            "dtype": dtype_name(self._dtype),
+            "dtype": self.dtype,
             "offload": self.options.offload,
             "libraries": library_versions(),
         }
@@ -138,6 +147,7 @@ class NamiGenerator:
             pipeline = load_pipeline(self._folder, self._dtype)
         except InputError as error:
             raise InputError(f"{WHERE}: {error}") from error
+        check_untouched(self._folder, self._sha256)
         pipeline.scheduler = NamiEulerScheduler.from_config(
             pipeline.scheduler.config, timestep_spacing=self._sampling.timestep_spacing
         )

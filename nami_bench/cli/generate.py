@@ -41,6 +41,7 @@ def generate(
         prompt_set = pipeline.resolve_prompt_set(bench.store, prompts)
         for model in models:
             bench.store.model(model)  # all names are checked before the first image is made
+            pipeline.check_settings(bench.store, model)
         total = samples * len(prompt_set.prompts[:limit])
         with engine.started() as running:
             for model in models:

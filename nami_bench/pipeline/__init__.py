@@ -11,6 +11,7 @@ from nami_bench.pipeline.prompt_sets import (
     save_prompt_set,
     write_prompt_set,
 )
+from nami_bench.pipeline.same_settings import check_settings
 from nami_bench.pipeline.submissions import (
     accept_submission,
     examine_text,
@@ -24,6 +25,7 @@ __all__ = [
     "GenerationReport",
     "ImageProblem",
     "accept_submission",
+    "check_settings",
     "evaluate",
     "examine_text",
     "export_submissions",

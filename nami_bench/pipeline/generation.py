@@ -1,7 +1,6 @@
 """Images: made or imported, each exactly once, across any number of interrupted runs."""
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -16,9 +15,16 @@ from nami_bench.config import cache_dir
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
+from nami_bench.image_settings import settings_sha256
 from nami_bench.locations import is_remote
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
 from nami_bench.pipeline.progress import Advance, batches
+from nami_bench.pipeline.same_settings import (
+    ServedModel,
+    check_same_dtype,
+    check_same_settings,
+    check_same_sources,
+)
 
 if TYPE_CHECKING:
     from generators.protocol import GenerationRequest, Generator
@@ -65,7 +71,8 @@ def generate(
     could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
     no difference to what is recorded, nor to the order.
 
-    Raises InputError where recorded images were made with another seed, or another run holds the folder.
+    Raises InputError where recorded images of the model were made with another seed, other weights or other
+    settings, or another run holds the folder.
     """
     if samples < 1 or (limit is not None and limit < 1):
         raise InputError("samples and limit must be at least 1")
@@ -120,9 +127,10 @@ class _GenerationRun:
         self.generator = generator
         self.seed = seed
         self.settings = _settings(generator)
-        self.settings_sha256 = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+        self.settings_sha256 = settings_sha256(self.settings)
         self.folder = images.GenEvalFolder(images_dir / card.name / prompt_set.name)
         self.drawing = Drawing(self.folder, card.name, card.adapter, prompt_set.sha256, self.settings_sha256)
+        self.served = ServedModel.of_images(card.name, ())
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
 
@@ -152,11 +160,10 @@ class _GenerationRun:
     def execute(
         self, prompts: Sequence[Prompt], samples: int, advance: Advance, engine: Engine
     ) -> GenerationReport:
-        recorded = {
-            (r.prompt_id, r.sample): r
-            for r in self.store.images(models=[self.card.name], prompt_set=self.prompt_set.name)
-        }
+        of_model = self.store.images(models=[self.card.name])
+        recorded = {(r.prompt_id, r.sample): r for r in of_model if r.prompt_set == self.prompt_set.name}
         self._check_seeds(recorded.values())
+        self._check_identity(of_model, recorded.values(), engine)
         todo = self._missing(prompts, samples, recorded, advance)
         shards = batches(todo, max(1, self.generator.batch_size))
         with (
@@ -195,6 +202,25 @@ class _GenerationRun:
                     "--seed: use that seed, or another model name"
                 )
 
+    def _check_identity(
+        self, of_model: Sequence[ImageRecord], recorded: Iterable[ImageRecord], engine: Engine
+    ) -> None:
+        """Raise InputError where the model's name would come to mean two things, in this set or in all."""
+        name, generator = self.card.name, self.generator
+        check_same_settings(name, self.settings, of_model)
+        if not engine.elsewhere:  # else the machines that compute decide what in
+            check_same_dtype(name, generator, of_model)
+        done = (r for r in recorded if r.state is ImageState.DONE)
+        check_same_sources(
+            generator, ((r, self._request(self.prompt_set.by_id[r.prompt_id], r.sample)) for r in done)
+        )
+        self.served = ServedModel.of_images(name, of_model)
+
+    def _request(self, prompt: Prompt, sample: int) -> "GenerationRequest":
+        from generators.protocol import GenerationRequest
+
+        return GenerationRequest(prompt, sample, image_seed(self.seed, prompt.id, sample))
+
     def _missing(
         self,
         prompts: Sequence[Prompt],
@@ -202,12 +228,10 @@ class _GenerationRun:
         recorded: Mapping[tuple[str, int], ImageRecord],
         advance: Advance,
     ) -> Iterator["GenerationRequest"]:
-        from generators.protocol import GenerationRequest
-
         for index, prompt in enumerate(prompts):
             self.folder.write_metadata(index, prompt.metadata())
             for sample in range(samples):
-                request = GenerationRequest(prompt, sample, image_seed(self.seed, prompt.id, sample))
+                request = self._request(prompt, sample)
                 outcome = self._outcome_so_far(request, recorded.get((prompt.id, sample)))
                 if outcome is None:
                     yield request
@@ -245,6 +269,11 @@ class _GenerationRun:
 
     def _keep_file(self, drawn: Drawn, stored: images.StoredImage, before: ImageRecord | None) -> None:
         path = self.drawing.path(drawn.request)
+        try:
+            self.served.check(drawn.provenance.get("served_model"))
+        except InputError:
+            path.unlink(missing_ok=True)
+            raise
         if drawn.data is not None:
             images.write_bytes(path, drawn.data)
         if before is not None and before.state is ImageState.DONE and before.sha256 != stored.sha256:

@@ -310,6 +310,7 @@ def test_the_plugin_takes_options_as_text_and_describes_itself_as_json(tmp_path:
         "adapter": "command",
         "command": line,
         "format": "jsonl",
+        "files": {},
     }
 
 
@@ -373,3 +374,46 @@ def test_ctrl_c_in_a_run_from_the_command_line_keeps_what_was_finished(command: 
     assert done.stderr.splitlines()[-1] == "error: interrupted; what was finished is kept"
     shown = json.loads(nami_bench(tmp_path, "models", "show", "m", "--json").stdout)
     assert shown["images"] == [{"prompts": "two", "state": "done", "images": 3}]
+
+
+def described_files(tmp_path: Path, command: str) -> dict[str, str]:
+    files = generator(command, workdir=tmp_path / "work").describe()["files"]
+    return {name: found["sha256"] for name, found in files.items()}
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """A checkout with a script, a checkpoint beside it, and what programs leave behind."""
+    checkpoint, folder = tmp_path / "checkpoint", tmp_path / "work"
+    (checkpoint / "unet").mkdir(parents=True)
+    (folder / "logs").mkdir(parents=True)
+    (folder / "draw.py").write_text("draw()")
+    (folder / "run.log").write_text("")
+    (checkpoint / "index.json").write_text("{}")
+    (checkpoint / "unet" / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def test_the_files_that_a_command_names_are_part_of_its_settings(work: Path, tmp_path: Path) -> None:
+    (work / "draw").write_text("#!/bin/sh\n")
+    (work / "draw").chmod(0o755)
+    weights = tmp_path / "checkpoint"
+    line = f"./draw draw.py --ckpt={weights} --log run.log --here . logs {{prompts}} --o={{output}}"
+    before = described_files(tmp_path, line)
+    assert list(before) == ["./draw", "draw.py", str(weights)]
+    assert before["draw.py"] == images.hash_file(work / "draw.py")
+    (work / "run.log").write_text("it ran")
+    (work / "logs" / "state.json").write_text("{}")
+    (weights / "samples.png").write_bytes(b"a picture")
+    assert described_files(tmp_path, line) == before
+    for path in (work / "draw", work / "draw.py", weights / "unet" / "model.safetensors"):
+        data = path.read_bytes()
+        path.write_bytes(data[:-1] + b"?")
+        assert described_files(tmp_path, line) != before
+        path.write_bytes(data)
+    assert described_files(tmp_path, line) == before
+
+
+def test_interpreters_and_programs_of_the_system_are_no_part_of_a_model(work: Path, tmp_path: Path) -> None:
+    for program in (sys.executable, "python3", "true"):
+        assert list(described_files(tmp_path, f"{program} draw.py {{prompts}} {{output}}")) == ["draw.py"]
