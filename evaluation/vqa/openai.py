@@ -48,7 +48,8 @@ class OpenAIVqaScore:
 
     The key is read from the environment when images are scored; it is in no score, reason or log.
     Interrupted, or stopped by the server, it yields what is paid for first. Such a server can change its
-    model at any time: the name is all that identifies it.
+    model at any time: the name is all that identifies it, and the one that each answer gives ("served_model"
+    in a result's details), which may not change among the scores of one instrument.
     """
 
     @dataclass(frozen=True, slots=True)

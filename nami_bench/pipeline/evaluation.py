@@ -12,8 +12,9 @@ from nami_bench import registry
 from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.pipeline.progress import Advance, batches
+from nami_bench.pipeline.same_settings import ServedModel
 from nami_bench.pipeline.set_evaluation import evaluate_set
-from nami_bench.pipeline.verification import file_problem
+from nami_bench.pipeline.verification import file_problem, untouched
 
 if TYPE_CHECKING:
     from evaluation.protocol import Metric, SetMetric
@@ -51,13 +52,15 @@ def run_metric(
 ) -> Counter[str]:
     """Score the recorded images of `models` with a metric and record the scores.
 
-    Images already scored by the same instrument, from the same bytes, are passed over. Returns counts of
-    scored, kept, inapplicable and failed images; failures are recorded with their reason. Scored and kept
+    Images already scored by the same instrument, from the same bytes, are passed over; one whose file has
+    changed since (on this machine: in an object store `verify_images` looks) loses its score. Returns counts
+    of scored, kept, inapplicable and failed images; failures are recorded with their reason. Scored and kept
     ones whose prompt was too long for the metric are counted once more, as "with over-long prompts". A metric
     of whole sets gives one score for each model instead, and always works in this process. Stopped by an
     error or by the user, it keeps what is finished.
 
-    `engine` does the scoring; one that works elsewhere makes its metrics with `make`.
+    `engine` does the scoring; one that works elsewhere makes its metrics with `make`. Raises InputError where
+    a server answers with another model than it did for recorded scores of this instrument.
     """
     if hasattr(metric, "score_set"):
         return evaluate_set(store, images_dir, cast("SetMetric", metric), models, prompt_set, advance)
@@ -86,7 +89,7 @@ def _evaluate_images(
         if not metric.applies_to(prompts[record.prompt_id]):
             counts["not applicable"] += 1
         elif (score := known.get((record.model, record.prompt_id, record.sample))) is not None and (
-            score.image_sha256 == record.sha256
+            score.image_sha256 == record.sha256 and untouched(images_dir, record)
         ):
             counts["kept"] += 1
             counts[OVER_LONG] += _is_over_long(score)
@@ -94,12 +97,18 @@ def _evaluate_images(
             todo.append(record)
             continue
         advance(1)
+    served = ServedModel(
+        f"{metric.name} by {metric.instrument} has scores",
+        (score.details.get("served_model") for score in known.values()),
+        "name one of the two as the server's model (option model), which is an instrument of its own",
+    )
     pending: list[Score] = []
     pictures = (_Picture(record, prompts[record.prompt_id], images_dir) for record in todo)
     job = Job(metric, make or (lambda: metric), _instrument, _score, partial(_lost, metric))
     try:
         with closing(engine.run(job, batches(pictures, shard_size(metric)))) as scores:
             for score in scores:
+                served.check(score.details.get("served_model"))
                 pending.append(score)
                 counts["failed" if score.value is None else "scored"] += 1
                 counts[OVER_LONG] += _is_over_long(score)

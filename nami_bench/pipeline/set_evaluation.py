@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from nami_bench.domain import ImageRecord, ImageState, Prompt, SetScore
 from nami_bench.pipeline.progress import Advance
-from nami_bench.pipeline.verification import file_problem
+from nami_bench.pipeline.verification import file_problem, untouched
 
 if TYPE_CHECKING:
     from evaluation.protocol import ScoringItem, SetMetric, SetResult
@@ -27,9 +27,9 @@ def evaluate_set(
 ) -> Counter[str]:
     """Score each model's recorded images as one set and record the score.
 
-    A model whose images are unchanged since they were all scored is passed over. Returns counts of images, as
-    `pipeline.evaluate` does. Images that cannot be read are left out, counted as failed, and their reasons
-    recorded with the score.
+    A model whose images, and their files, are unchanged since they were all scored is passed over. Returns
+    counts of images, as `pipeline.evaluate` does. Images that cannot be read are left out, counted as failed,
+    and their reasons recorded with the score.
     """
     counts: Counter[str] = Counter()
     prompts = store.prompt_set(prompt_set).by_id
@@ -46,7 +46,8 @@ def evaluate_set(
         advance(inapplicable)
         identity = _sha256(records)
         score = known.get(model)
-        if score and (score.images, score.images_sha256) == (len(records), identity):
+        unchanged = score and (score.images, score.images_sha256) == (len(records), identity)
+        if score and unchanged and all(untouched(images_dir, record) for record in records):
             counts["kept"] += score.images
             advance(score.images)
             continue

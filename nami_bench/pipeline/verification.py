@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nami_bench import images
 from nami_bench.domain import ImageRecord, ImageState
 from nami_bench.errors import ImageError
+from nami_bench.locations import is_remote
 from nami_bench.pipeline.progress import Advance
 
 if TYPE_CHECKING:
@@ -43,3 +44,8 @@ def file_problem(images_dir: Path, record: ImageRecord) -> str | None:
     except ImageError as error:
         return str(error)
     return None if found == record.sha256 else f"{record.path} has changed since it was recorded"
+
+
+def untouched(images_dir: Path, record: ImageRecord) -> bool:
+    """Whether the file of a finished image is as recorded; in an object store it is taken to be."""
+    return is_remote(images_dir) or file_problem(images_dir, record) is None

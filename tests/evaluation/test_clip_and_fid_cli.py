@@ -1,6 +1,7 @@
 """`nami-bench evaluate clip-score` and `fid` in a workspace, as a user runs them."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,49 @@ def test_clip_score_lands_on_the_leaderboard_and_long_prompts_are_counted(
     shown = board["rows"][0]["automatic"][column["key"]]
     assert shown["value"] == pytest.approx(np.mean([score.value for score in scores]))
     assert (shown["images"], board["rows"][0]["gaps"]) == (6, [])
+
+
+def test_weights_overwritten_between_two_runs_are_another_column(
+    bench: Bench, clip_folder: Path, tmp_path: Path
+) -> None:
+    model = Path(shutil.copytree(clip_folder, tmp_path / "clip"))
+    evaluate = ("evaluate", "clip-score", "-o", f"model={model}", "-o", "device=cpu")
+    assert "6 scored" in bench(*evaluate).stderr
+    weights = model / "open_clip_pytorch_model.bin"
+    tensors = torch.load(weights)
+    torch.save({name: -tensor for name, tensor in tensors.items()}, weights)
+    assert "6 scored" in bench(*evaluate).stderr
+    board = json.loads(bench("leaderboard", "--format", "json").stdout)
+    first, second = (column["instrument"] for column in board["automatic"])
+    assert first != second
+    assert all(shown["images"] == 6 for shown in board["rows"][0]["automatic"].values())
+
+
+def test_an_image_replaced_after_it_was_scored_does_not_keep_its_score(
+    bench: Bench, clip_folder: Path, random_inception: Path, photographs: Mapping[str, Path], tmp_path: Path
+) -> None:
+    clip = ("evaluate", "clip-score", "-o", f"model={clip_folder}", "-o", "device=cpu")
+    kid = ("evaluate", "kid", "-o", f"weights={random_inception}", "-o", "device=cpu", "-o", "allow_few=true",
+           "-o", f"reference={next(iter(photographs.values())).parent}")  # fmt: skip
+    bench(*clip)
+    bench(*kid)
+    with store(tmp_path) as opened:
+        one, other = opened.images()[:2]
+    replaced, another = (tmp_path / "bench" / "images" / str(record.path) for record in (one, other))
+    good = replaced.read_bytes()
+    replaced.write_bytes(another.read_bytes())
+    assert "1 failed, 5 kept" in bench(*clip, expect=WorkError).stderr
+    assert "5 scored, 1 failed" in bench(*kid, expect=WorkError).stderr
+    with store(tmp_path) as opened:
+        score = opened.scores()[0]
+        (of_set,) = opened.set_scores()
+    assert score.value is None and "has changed since it was recorded" in str(score.reason)
+    assert of_set.images == 5
+    gaps = json.loads(bench("leaderboard", "--format", "json").stdout)["rows"][0]["gaps"]
+    assert sum("5 of 6 images scored" in gap for gap in gaps) == 2
+    replaced.write_bytes(good)
+    assert "1 scored, 5 kept" in bench(*clip).stderr
+    assert "6 scored" in bench(*kid).stderr
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """One model name, one thing: whatever made a model's images must make the next ones."""
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from evaluation.protocol import ScoringItem, ScoringResult
 from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench import pipeline, registry
 from nami_bench.cli.app import cli
@@ -175,3 +176,38 @@ def test_all_models_are_compared_before_the_first_makes_an_image(
         pipeline.check_settings(store, "m")
     store.add_model(replace(store.model("m"), name="n"))
     pipeline.check_settings(store, "n")
+
+
+class Server:
+    """A metric that a server computes, which says of itself what it is told to say."""
+
+    name, instrument = "seen", "seer@here"
+
+    def __init__(self) -> None:
+        self.served = "seer-0805"
+
+    def applies_to(self, prompt: Prompt) -> bool:
+        return True
+
+    def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
+        for item in items:
+            yield ScoringResult(item, 1.0, details={"served_model": self.served})
+
+
+def test_one_column_never_holds_the_answers_of_two_served_models(
+    store: Store, painter: Painter, tmp_path: Path
+) -> None:
+    server = Server()
+
+    def evaluate() -> dict[str, int]:
+        return dict(+pipeline.run_metric(store, tmp_path / "images", server, ["m"], "set"))
+
+    run(store, tmp_path, limit=2)
+    assert evaluate() == {"scored": 2}
+    run(store, tmp_path, limit=3)
+    server.served = "seer-1130"
+    with pytest.raises(InputError, match="'seer-0805', and the server answers with 'seer-1130' now"):
+        evaluate()
+    assert len(store.scores()) == 2
+    server.served = "seer-0805"
+    assert evaluate() == {"kept": 2, "scored": 1}

@@ -102,6 +102,25 @@ def test_geneval_on_a_folder(run, folder, detector, detector_options):
     assert "results.jsonl" in err
 
 
+@pytest.mark.parametrize("overwritten", ["checkpoint.pth", "clip/open_clip_pytorch_model.bin"])
+def test_a_run_is_not_taken_up_with_weights_that_were_overwritten(
+    run, folder, tiny_clip, tmp_path, overwritten
+):
+    shutil.copy(DATA / "checkpoint.pth", tmp_path)
+    shutil.copytree(tiny_clip, tmp_path / "clip")
+    pairs = ("weights=checkpoint.pth", "clip_model=clip", "device=cpu")
+    options = [word for pair in pairs for word in ("--detector-option", pair)]
+    assert run(*COMMAND, "--detector", "mask2former", *options)[0] == 0
+    before = (folder / "results.jsonl").read_bytes()
+    (folder / "results.jsonl").write_bytes(before[: before.index(b"\n") + 1])  # interrupted after one
+    before = (folder / "results.jsonl").read_bytes()
+    with (tmp_path / overwritten).open("ab") as weights:
+        weights.write(b"0")
+    code, _, err = run(*COMMAND, "--detector", "mask2former", *options)
+    assert code == 2 and "holds results of mask2former-" in err
+    assert (folder / "results.jsonl").read_bytes() == before
+
+
 def test_geneval_without_weights_says_which_file(run, folder):
     code, _, err = run("geneval", folder, "--detector", "mask2former")
     assert code == 2
