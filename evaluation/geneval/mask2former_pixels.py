@@ -76,23 +76,24 @@ def resize(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def find_instances(
     class_logits: torch.Tensor, mask_logits: torch.Tensor, sizes: Sizes, class_names: Sequence[str]
 ) -> list[Detection]:
-    """The 100 likeliest pairs of query and class of one image, best class probability first.
+    """The 100 likeliest pairs of query and class of one image.
 
     `class_logits`: (queries, classes + 1), the last class being "nothing"; `mask_logits`: (queries, h, w) at
     the network's own resolution; both float32. A query may give several detections, which share its mask.
-    The score is the class probability times the mean mask probability inside the mask.
+    The score is the class probability times the mean mask probability inside the mask, in float32. The
+    detections stand in the order that torch finds them in, as the original's do: GenEval takes the later of
+    two with equal scores.
     """
     probabilities = class_logits.softmax(-1)[:, :-1]
-    best = probabilities.flatten().topk(min(MAX_DETECTIONS, probabilities.numel()))
+    best = probabilities.flatten().topk(min(MAX_DETECTIONS, probabilities.numel()), sorted=False)
     queries = best.indices // len(class_names)
     labels = (best.indices % len(class_names)).tolist()
     used, slots = torch.unique(queries, return_inverse=True)
     instances = list(_instances(mask_logits[used], sizes))
+    scores = best.values.cpu() * torch.tensor([instance.score for instance in instances])[slots.cpu()]
     return [
-        Detection(
-            class_names[label], instances[slot].box, probability * instances[slot].score, instances[slot].mask
-        )
-        for label, slot, probability in zip(labels, slots.tolist(), best.values.tolist(), strict=True)
+        Detection(class_names[label], instances[slot].box, score, instances[slot].mask)
+        for label, slot, score in zip(labels, slots.tolist(), scores.tolist(), strict=True)
     ]
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from evaluation.geneval.protocol import Box, ColorClassifier, Detection
@@ -25,7 +27,7 @@ class GenEvalParams:
     """GenEval's constants. The defaults are the published ones; others are another instrument.
 
     `threshold` and `counting_threshold` (for the task "counting"): a detection counts if its score is
-    strictly above, 0-1. `max_objects`: detections kept of each class, best first. `max_overlap`: IoU
+    strictly above, 0-1, both as float32. `max_objects`: detections kept of each class, best first. `max_overlap`: IoU
     from which the worse of two detections of a class is dropped; 1 drops none. `position_threshold`:
     the share of both objects' summed size by which their offset shrinks before it has a direction.
     """
@@ -133,37 +135,45 @@ def decide(
 def select(
     detections: Sequence[Detection], threshold: float, params: GenEvalParams = GenEvalParams()
 ) -> dict[str, list[Detection]]:
-    """The detections that count, by class name (sorted), best first. Equal scores keep their order."""
+    """The detections that count, by class name (sorted), best first; of equal scores the later comes first.
+
+    Scores are compared with the threshold as float32, which the reference's detector gives: a score of
+    float32(0.3), which is a little more than 0.3, is not over 0.3.
+    """
     by_class: dict[str, list[Detection]] = {}
-    for detection in sorted(detections, key=lambda d: -d.score):
-        if detection.score > threshold:
-            by_class.setdefault(detection.class_name, []).append(detection)
-    return {
-        name: _suppress(found[: params.max_objects], params.max_overlap)
-        for name, found in sorted(by_class.items())
-    }
+    for detection in detections:
+        by_class.setdefault(detection.class_name, []).append(detection)
+    best = {name: _best_first(by_class[name], threshold)[: params.max_objects] for name in sorted(by_class)}
+    return {name: _suppress(found, params.max_overlap) for name, found in best.items() if found}
 
 
 def relative_position(a: Box, b: Box, position_threshold: float = 0.1) -> tuple[str, ...]:
     """How A lies to B, in the order of GENEVAL_RELATIONS: none, one or two of them.
 
     The offset of the centers shrinks towards 0 on each axis by `position_threshold` times the summed
-    widths or heights, and is measured against the length of the whole offset.
+    widths or heights, and is measured against the length of the whole offset. All in float32, as the
+    reference's boxes are.
     """
-    offset_x, shrunk_x = _axis_offset(a[0], a[2], b[0], b[2], position_threshold)
-    offset_y, shrunk_y = _axis_offset(a[1], a[3], b[1], b[3], position_threshold)
-    if abs(shrunk_x) < 1e-3 and abs(shrunk_y) < 1e-3:
+    corners = np.array([a, b], dtype=np.float32).reshape(2, 2, 2)
+    center_a, center_b = corners.mean(axis=1)
+    size_a, size_b = np.abs(corners[:, 1] - corners[:, 0])
+    offset = center_a - center_b
+    shrunk = np.maximum(np.abs(offset) - position_threshold * (size_a + size_b), 0) * np.sign(offset)
+    if (np.abs(shrunk) < 1e-3).all():
         return ()
-    distance = math.hypot(offset_x, offset_y)
-    dx, dy = shrunk_x / distance, shrunk_y / distance
+    dx, dy = shrunk / np.linalg.norm(offset)
     holds = (dx < -0.5, dx > 0.5, dy < -0.5, dy > 0.5)
     return tuple(relation for relation, true in zip(GENEVAL_RELATIONS, holds, strict=True) if true)
 
 
 def inclusive_iou(a: Box, b: Box) -> float:
-    """Intersection over union, 0-1, of boxes whose far edges are pixels of the box (hence + 1)."""
-    overlap = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
-    union = _area(a) + _area(b) - overlap
+    """Intersection over union, 0-1, of boxes whose far edges are pixels of the box (hence + 1).
+
+    Coordinates and their differences are float32, what is made of them is float64, as the reference's are.
+    """
+    a32, b32 = np.array([a, b], dtype=np.float32)
+    overlap = _area(np.concatenate([np.maximum(a32[:2], b32[:2]), np.minimum(a32[2:], b32[2:])]))
+    union = _area(a32) + _area(b32) - overlap
     return overlap / union if union else 0.0
 
 
@@ -276,11 +286,11 @@ def _position_violation(
     return None
 
 
-def _axis_offset(a1: float, a2: float, b1: float, b2: float, threshold: float) -> tuple[float, float]:
-    """(offset of the centers, the same shrunk) along one axis."""
-    offset = (a1 + a2) / 2 - (b1 + b2) / 2
-    length = max(abs(offset) - threshold * (abs(a2 - a1) + abs(b2 - b1)), 0.0)
-    return offset, math.copysign(length, offset)
+def _best_first(detections: Sequence[Detection], threshold: float) -> list[Detection]:
+    """Those over the threshold, of detections of one class."""
+    scores = np.array([detection.score for detection in detections], dtype=np.float32)
+    order = np.argsort(scores, kind="stable")[::-1]
+    return [detections[at] for at in order if scores[at] > np.float32(threshold)]
 
 
 def _suppress(ordered: list[Detection], max_overlap: float) -> list[Detection]:
@@ -293,5 +303,6 @@ def _suppress(ordered: list[Detection], max_overlap: float) -> list[Detection]:
     return kept
 
 
-def _area(box: Box) -> float:
-    return max(box[2] - box[0] + 1, 0) * max(box[3] - box[1] + 1, 0)
+def _area(box: NDArray[np.float32]) -> float:
+    width, height = box[2:] - box[:2]
+    return max(float(width) + 1, 0.0) * max(float(height) + 1, 0.0)

@@ -1,5 +1,6 @@
 """The rules, against known answers."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -61,6 +62,38 @@ ONE_DOG = [{"class": "dog", "count": 1}]
 )
 def test_a_score_must_be_strictly_above_the_threshold_of_its_task(tag, score, correct):
     assert verdict(ONE_DOG, [dog(score)], tag=tag)[0] is correct
+
+
+@pytest.mark.parametrize(("tag", "threshold"), [("single_object", 0.3), ("counting", 0.9)])
+def test_a_float32_score_equal_to_the_threshold_as_float32_is_not_above_it(tag, threshold):
+    exactly = float(np.float32(threshold))
+    above = float(np.nextafter(np.float32(threshold), np.float32(1)))
+    assert verdict(ONE_DOG, [dog(exactly)], tag=tag)[0] is False
+    assert verdict(ONE_DOG, [dog(above)], tag=tag)[0] is True
+    assert select([dog(exactly)], threshold) == {}
+
+
+def test_of_equal_scores_the_later_detection_comes_first():
+    score = float(np.float32(0.95))
+    first, second, third = (dog(score, (i, i, i + 9, i + 9)) for i in range(3))
+    assert select([first, second, third], 0.3)["dog"] == [third, second, first]
+    assert select([first, second, third], 0.3, GenEvalParams(max_objects=1))["dog"] == [third]
+    assert select([first, third], 0.3, GenEvalParams(max_overlap=0.1))["dog"] == [third]
+    colors = {first.box: "red", second.box: "blue"}
+    blue = [{"class": "dog", "count": 1, "color": "blue"}]
+    assert verdict(blue, [first, second], colors)[0] is True
+    nearly = [dog(0.95), dog(0.95 + 1e-9, RIGHT), dog(0.95, (0, 0, 5, 5))]
+    assert select(nearly, 0.3)["dog"] == nearly[::-1], "scores that are equal as float32 are equal"
+
+
+def test_many_random_detections_are_kept_as_numpy_keeps_the_float32_rows_of_the_reference():
+    rng = np.random.default_rng(20)
+    for _ in range(300):
+        scores = rng.choice(np.float32([0.1, 0.3, 0.300001, 0.5, 0.9]), rng.integers(1, 30))
+        order = np.argsort(scores, kind="stable")[::-1]
+        expected = [at for at in order if scores[at] > np.float32(0.3)][:16]
+        found = select([dog(float(score), (at, 0, at + 1, 1)) for at, score in enumerate(scores)], 0.3)
+        assert [int(d.box[0]) for d in found.get("dog", [])] == expected
 
 
 def test_a_missing_object_is_wrong_and_named():

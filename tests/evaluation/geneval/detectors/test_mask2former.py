@@ -349,3 +349,8 @@ def test_verdicts_are_the_same_alone_and_in_batches(detector, alone, tiny_clip):
         verdicts[batch_size] = [(r.value, r.details["reason"]) for r in metric.score(items)]
     assert len({value for value, _ in verdicts[1]}) == 2
     assert verdicts[4] == verdicts[1]
+
+
+def test_scores_are_float32_numbers_as_the_originals_are(alone):
+    scores = np.array([d.score for found in alone.values() for d in found])
+    assert (scores == scores.astype(np.float32)).all()
