@@ -36,6 +36,7 @@ class ClipScore(DualEncoderMetric):
         device: str = "auto"
 
     name = "clip-score"
+    value_range = (0.0, SCALE)
 
     def __init__(self, options: Options) -> None:
         super().__init__(options.batch_size)

@@ -36,7 +36,8 @@ def frechet_distance(mean_a: Float64, cov_a: Float64, mean_b: Float64, cov_b: Fl
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     cross = np.sqrt(eigvalsh(root @ cov_b @ root).clip(0)).sum()
     difference = mean_a - mean_b
-    return float(difference @ difference + np.trace(cov_a) + np.trace(cov_b) - 2 * cross)
+    squared = float(difference @ difference + np.trace(cov_a) + np.trace(cov_b) - 2 * cross)
+    return max(squared, 0.0)  # rounding alone takes it below, where the two are equal
 
 
 def squared_mmd(a: Float64, b: Float64) -> float:

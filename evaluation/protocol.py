@@ -35,7 +35,9 @@ class Metric(Protocol):
 
     Implementations are classes with an inner frozen dataclass `Options`; they load weights on first use. An
     attribute `window`, if there is one, says how many images are batched together: a run that is cut into
-    shards is cut at multiples of it, so that the batches and thus the numbers stay the same.
+    shards is cut at multiples of it, so that the batches and thus the numbers stay the same. An attribute
+    `value_range`, if there is one, holds the lowest and the highest value that the metric can give: intervals
+    of its means stay within.
     """
 
     name: str

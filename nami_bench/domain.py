@@ -210,6 +210,7 @@ class Score:
 
     `instrument` names what measured (detector, weights hash): scores of different instruments
     are different columns. `value` is None, with a `reason`, where the metric failed on the image.
+    `value_range`: the lowest and the highest value that the metric can give, None where there are none.
     """
 
     model: str
@@ -222,6 +223,7 @@ class Score:
     reason: str | None = None
     image_sha256: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    value_range: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

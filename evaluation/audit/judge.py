@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from evaluation.audit.results import ALL_TASKS, Drift, Estimate, JudgeAudit, VerdictAgreement
-from evaluation.audit.statistics import Floats, Rows, area_under_curve, cohen_kappa, estimates
+from evaluation.audit.statistics import Bools, Floats, Rows, area_under_curve, cohen_kappa, estimates
+from evaluation.shares import share_interval, share_of_images
 from nami_bench.domain import GENEVAL_TASKS
 
 FEW_PROMPTS = 20
@@ -45,10 +46,10 @@ def _agreement(task: str, table: pd.DataFrame) -> VerdictAgreement:
 
     def statistics(rows: Rows) -> Sequence[float]:
         v, r = verdict[rows], right[rows]
-        auc = area_under_curve(people[rows], v)
-        return float(v.mean()), float(r.mean()), float((v == r).mean()), cohen_kappa(v, r), auc
+        return cohen_kappa(v, r), area_under_curve(people[rows], v)
 
-    verdict_rate, people_rate, agreement, kappa, auc = _estimates(statistics, table)
+    verdict_rate, people_rate, agreement = (_rate(side, table) for side in (verdict, right, verdict == right))
+    kappa, auc = _estimates(statistics, table)
     prompts = table["prompt_id"].nunique()
     return VerdictAgreement(
         task=task,
@@ -66,9 +67,15 @@ def _agreement(task: str, table: pd.DataFrame) -> VerdictAgreement:
         notes=(
             *few_prompts(prompts),
             *_one_sided(float(verdict.mean()), float(right.mean())),
-            *_no_interval("agreement", agreement, prompts),
         ),
     )
+
+
+def _rate(holds: Bools, table: pd.DataFrame) -> Estimate:
+    """The share of images of which something holds, with an interval where there are several prompts."""
+    prompts = np.unique(table["prompt_id"].to_numpy(dtype=str), return_inverse=True)[1]
+    share = share_of_images(np.bincount(prompts, holds).astype(np.int64), np.bincount(prompts))
+    return Estimate(share.value, share_interval(share) if prompts.max() else None)
 
 
 def _one_sided(verdict_rate: float, people_rate: float) -> Iterator[str]:

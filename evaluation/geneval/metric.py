@@ -39,6 +39,7 @@ class GenEvalMetric:
         workers: int | None = None
 
     name = "geneval"
+    value_range = (0.0, 1.0)
 
     def __init__(self, options: Options, detector: Detector | None = None) -> None:
         """`detector` hands over a detector that is no plugin; the options then need not name one."""

@@ -7,7 +7,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evaluation.geneval.summary import GenEvalSummary, Interval
+from evaluation.geneval.summary import GenEvalSummary
+from evaluation.shares import Interval
 from nami_bench.domain import GENEVAL_TASKS
 from nami_bench.errors import InputError
 
@@ -15,7 +16,7 @@ FORMATS = ("png", "svg", "pdf")
 # Okabe and Ito's colors, which color-blind people tell apart too.
 _COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#000000")
 
-Bar = tuple[float, Interval | None]
+Bar = tuple[float, Interval]
 """A share, 0-1, and its interval."""
 
 
@@ -60,14 +61,11 @@ def _bars(axes: Axes, models: Mapping[str, Mapping[str, Bar]], tasks: Sequence[s
         for position, task in enumerate(tasks):
             if task not in scores:
                 continue
-            share, interval = scores[task]
+            share, (low, top) = scores[task]
             at = position + (number - (len(models) - 1) / 2) * width
             axes.bar(at, 100 * share, 0.92 * width, color=color, label=label if task == "overall" else None)
-            top = share
-            if interval:
-                low, top = interval
-                error = [[100 * (share - low)], [100 * (top - share)]]
-                axes.errorbar(at, 100 * share, yerr=error, color="#444444", capsize=2.5, linewidth=1)
+            error = [[100 * (share - low)], [100 * (top - share)]]
+            axes.errorbar(at, 100 * share, yerr=error, color="#444444", capsize=2.5, linewidth=1)
             axes.annotate(
                 f"{100 * share:.0f}", (at, 100 * top), (0, 2), textcoords="offset points", ha="center", size=7
             )

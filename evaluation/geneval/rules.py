@@ -27,9 +27,10 @@ class GenEvalParams:
     """GenEval's constants. The defaults are the published ones; others are another instrument.
 
     `threshold` and `counting_threshold` (for the task "counting"): a detection counts if its score is
-    strictly above, 0-1, both as float32. `max_objects`: detections kept of each class, best first. `max_overlap`: IoU
-    from which the worse of two detections of a class is dropped; 1 drops none. `position_threshold`:
-    the share of both objects' summed size by which their offset shrinks before it has a direction.
+    strictly above, 0-1, both as float32. `max_objects`: detections kept of each class, best first.
+    `max_overlap`: IoU from which the worse of two detections of a class is dropped; 1 drops none.
+    `position_threshold`: the share of both objects' summed size by which their offset shrinks before it
+    has a direction.
     """
 
     threshold: float = 0.3

@@ -7,31 +7,26 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
 
 from evaluation.geneval.results import ImageResult
 from evaluation.geneval.rules import has_clauses
+from evaluation.shares import Interval, mean_interval, share_interval, share_of_images
 from nami_bench.domain import GENEVAL_TASKS
 from nami_bench.errors import InputError
-
-RESAMPLES = 10_000
-_SEED = 0
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskScore:
     """One task: `correct` of `images` images over `prompts` prompts.
 
-    `interval`: 95 % for the accuracy; None where the task has only one prompt.
+    `interval`: 95 % for the accuracy.
     """
 
     task: str
     correct: int
     images: int
     prompts: int
-    interval: Interval | None
+    interval: Interval
 
     @property
     def accuracy(self) -> float:
@@ -55,7 +50,7 @@ class GenEvalSummary:
     correct_prompts: int
     tasks: tuple[TaskScore, ...]
     overall: float
-    overall_interval: Interval | None
+    overall_interval: Interval
     notes: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -83,8 +78,8 @@ class GenEvalSummary:
             "",
             f"Overall score (avg. over tasks): {self.overall:.5f}",
             "",
-            "95% intervals (bootstrap over prompts)",
-            "--------------------------------------",
+            "95% intervals (prompts are a sample of many)",
+            "--------------------------------------------",
             *(f"{t.task}: {_percentages(t.interval)}" for t in self.tasks),
             f"overall: {_percentages(self.overall_interval)}",
             "",
@@ -101,12 +96,8 @@ def summarize(
 
     `expected` are the metadata of the whole prompt set: those with clauses and without results are noted.
 
-    Intervals: percentile bootstrap, 2.5 % to 97.5 % of `RESAMPLES` draws with a fixed seed. Whole
-    prompts are drawn with replacement within each task, since the images of a prompt resemble each
-    other; the overall score is recomputed from each draw of all tasks. Like every such bootstrap it is
-    too narrow for few prompts. Where every prompt of a task does equally well it would have no width:
-    that task gets Clopper and Pearson's (1934) exact interval with the prompts as trials, and the
-    overall interval takes the task as known.
+    Intervals hold for other prompts of the same kind: those of `evaluation.shares`, in which prompts and not
+    images are what was drawn, and in which 0 % and 100 % have a width too.
 
     Raises InputError for no results, or results of more than one detector.
     """
@@ -117,19 +108,17 @@ def summarize(
         names = " and ".join(sorted(str(name) if name else "an unnamed detector" for name in detectors))
         raise InputError(f"the results come from different detectors, {names}: summarize each apart")
     tallies = _tally(results)
-    rng = np.random.default_rng(_SEED)
-    draws = {task: _resampled_accuracies(tally, rng) for task, tally in tallies.items()}
+    shares = {task: share_of_images(*tally.T) for task, tally in tallies.items()}
     tasks = tuple(
         TaskScore(
             task=task,
             correct=int(tally[:, 0].sum()),
             images=int(tally[:, 1].sum()),
             prompts=len(tally),
-            interval=_task_interval(tally, draws[task]) if len(tally) > 1 else None,
+            interval=share_interval(shares[task]),
         )
         for task, tally in tallies.items()
     )
-    estimable = all(task.interval for task in tasks)
     prompts = np.concatenate(list(tallies.values()))
     return GenEvalSummary(
         detector=results[0].detector,
@@ -139,7 +128,7 @@ def summarize(
         correct_prompts=int((prompts[:, 0] > 0).sum()),
         tasks=tasks,
         overall=sum(task.accuracy for task in tasks) / len(tasks),
-        overall_interval=_interval(np.mean(list(draws.values()), axis=0)) if estimable else None,
+        overall_interval=mean_interval(list(shares.values())),
         notes=(*_gaps(tallies), *_differences(results, expected)),
     )
 
@@ -152,34 +141,6 @@ def _tally(results: Sequence[ImageResult]) -> dict[str, NDArray[np.int64]]:
         tally[0] += row.correct
         tally[1] += 1
     return {task: np.array(list(prompts.values())) for task, prompts in tasks.items()}
-
-
-def _resampled_accuracies(tally: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """The task's accuracy in each draw of as many prompts with replacement, shape (RESAMPLES,).
-
-    Prompts with equal tallies are interchangeable, so how often each *kind* is drawn is multinomial
-    too: the same distribution at a fraction of the work.
-    """
-    kinds, counts = np.unique(tally, axis=0, return_counts=True)
-    weights = rng.multinomial(len(tally), counts / len(tally), size=RESAMPLES)
-    correct, images = (weights @ kinds).T
-    return np.asarray(correct / images)
-
-
-def _task_interval(tally: NDArray[np.int64], draws: NDArray[np.float64]) -> Interval:
-    correct, images = tally.T
-    if np.ptp(correct / images) > 0:
-        return _interval(draws)
-    prompts = len(tally)
-    successes = prompts * correct.sum() / images.sum()
-    low = beta.ppf(0.025, successes, prompts - successes + 1) if successes > 0 else 0.0
-    high = beta.ppf(0.975, successes + 1, prompts - successes) if successes < prompts else 1.0
-    return float(low), float(high)
-
-
-def _interval(draws: NDArray[np.float64]) -> Interval:
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return float(low), float(high)
 
 
 def _gaps(tallies: Mapping[str, NDArray[np.int64]]) -> list[str]:
@@ -220,5 +181,5 @@ def _canonical(row: ImageResult) -> str:
         raise InputError(f"the result of {row.filename} has metadata that are not JSON: {error}") from error
 
 
-def _percentages(interval: Interval | None) -> str:
-    return "not estimable from one prompt" if interval is None else f"{interval[0]:.2%} to {interval[1]:.2%}"
+def _percentages(interval: Interval) -> str:
+    return f"{interval[0]:.2%} to {interval[1]:.2%}"

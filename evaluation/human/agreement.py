@@ -23,11 +23,13 @@ from typing import Literal, get_args
 import numpy as np
 
 from evaluation.human.disagreement import DISAGREEMENTS
+from evaluation.human.icc import NO_SPREAD
 from evaluation.human.ratings_array import Floats, Integers, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 _CHUNK = 2**22
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,8 @@ def _interval(drawn: Floats, confidence: float) -> tuple[float | None, float | N
     if not len(defined):
         return None, None, notes
     low, high = np.quantile(defined, ((1 - confidence) / 2, (1 + confidence) / 2))
+    if high - low < _ROUNDING:
+        return None, None, (*notes, f"alpha {NO_SPREAD}")
     return float(low), float(high), notes
 
 

@@ -8,6 +8,8 @@ from scipy import stats
 from evaluation.human.ratings_array import Floats, Integers, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
 
+_ROUNDING = 1e-12
+NO_SPREAD = "has no interval: it comes out the same whatever is drawn, which is not certainty"
 ICC_FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 
 
@@ -63,7 +65,7 @@ def intraclass_correlations(values: Floats, *, confidence: float = 0.95) -> tupl
     found = dict(single)
     for name, limits in single.items():
         found[name.replace(",1)", ",k)")] = _of_mean(limits, k)
-    return tuple(Coefficient(f, *found[f], n, k, confidence, notes) for f in ICC_FORMS)
+    return tuple(_with_limits(f, found[f], n, k, confidence, notes) for f in ICC_FORMS)
 
 
 def ratings_icc(
@@ -110,7 +112,24 @@ def fleiss_kappa(
     if n < 2 or not len(drawn):
         return Coefficient("Fleiss' kappa", float(kappa[0]), None, None, n, most, confidence, notes)
     low, high = np.quantile(drawn, ((1 - confidence) / 2, (1 + confidence) / 2))
-    return Coefficient("Fleiss' kappa", float(kappa[0]), float(low), float(high), n, most, confidence, notes)
+    limits = float(kappa[0]), float(low), float(high)
+    return _with_limits("Fleiss' kappa", limits, n, most, confidence, notes)
+
+
+def _with_limits(
+    name: str,
+    limits: tuple[float, float, float],
+    targets: int,
+    raters: int,
+    confidence: float,
+    notes: tuple[str, ...],
+) -> Coefficient:
+    """A coefficient of (value, low, high); limits that are equal claim a certainty that there is not."""
+    value, low, high = limits
+    if high - low < _ROUNDING:
+        notes = (*notes, f"{name} {NO_SPREAD}")
+        return Coefficient(name, value, None, None, targets, raters, confidence, notes)
+    return Coefficient(name, value, low, high, targets, raters, confidence, notes)
 
 
 def _mean_squares(values: Floats) -> tuple[float, float, float, float]:

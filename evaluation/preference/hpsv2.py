@@ -51,6 +51,7 @@ class HPSv2(DualEncoderMetric):
         device: str = "auto"
 
     name = "hpsv2"
+    value_range = (-SCALE, SCALE)
 
     def __init__(self, options: Options) -> None:
         super().__init__(options.batch_size)

@@ -75,6 +75,7 @@ class OpenAIVqaScore:
                 raise InputError(f"{_WHERE}: top_logprobs {self.top_logprobs} is not between 2 and 20")
 
     name = "vqa-score-openai"
+    value_range = (0.0, 1.0)
 
     def __init__(self, options: Options) -> None:
         self.options = options

@@ -48,7 +48,7 @@ def print_audit(audit: "Audit") -> None:
     click.echo(
         f"Audit of study {audit.study}: {audit.ratings} ratings of {audit.criterion} by {audit.annotators} "
         f"annotators on {audit.images} images of {audit.prompts} prompts. People call an image right where "
-        f"its mean rating reaches {audit.threshold:g} of 100. 95 % intervals, prompts resampled."
+        f"its mean rating reaches {audit.threshold:g} of 100. 95 % intervals, prompts are a sample of many."
     )
     for note in audit.notes:
         click.echo(f"- {note}")
@@ -118,5 +118,5 @@ def _shown(estimate: "Estimate", decimals: int, factor: float = 1.0, sign: str =
     if estimate.value is None:
         return None
     numbers = [estimate.value, *(estimate.interval or ())]
-    value, *interval = (f"{number * factor:{sign}.{decimals}f}" for number in numbers)
+    value, *interval = (f"{number * factor:{sign}z.{decimals}f}" for number in numbers)
     return f"{value} [{', '.join(interval)}]" if interval else value

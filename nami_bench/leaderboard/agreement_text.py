@@ -76,7 +76,7 @@ def _checks_table(agreement: Agreement) -> TextTable:
                 f"{check.gold_passed}/{check.gold_seen}" if check.gold_seen else None,
                 None if again is None else str(again.repeats),
                 None if again is None else f"{again.difference:.1f}",
-                None if again is None or again.drift is None else f"{again.drift:+.1f}",
+                None if again is None or again.drift is None else f"{again.drift:+z.1f}",
             )
         )
     columns = ("annotator", "screened out", "gold passed", "repeated values", "mean change", "drift")
@@ -143,8 +143,8 @@ def _with_interval(value: float | None, low: float | None, high: float | None) -
     if value is None:
         return None
     if high is None:
-        return f"{value:.2f}"
-    return f"{value:.2f} ({'…' if low is None else f'{low:.2f}'}–{high:.2f})"
+        return f"{value:z.2f}"
+    return f"{value:z.2f} ({'…' if low is None else f'{low:z.2f}'}–{high:z.2f})"
 
 
 def _counted(number: int, thing: str) -> str:
@@ -152,4 +152,4 @@ def _counted(number: int, thing: str) -> str:
 
 
 def _number(value: float | None, decimals: int) -> str | None:
-    return None if value is None else f"{value:.{decimals}f}"
+    return None if value is None else f"{value:z.{decimals}f}"

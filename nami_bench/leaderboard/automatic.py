@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 from statistics import fmean
 
-from scipy.stats import t
-
 from evaluation.geneval.results import ImageResult
 from evaluation.geneval.summary import summarize
+from evaluation.shares import bounded_mean_interval, spread_interval
 from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
 from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval
 
@@ -74,7 +73,11 @@ def _tasks(prompts: Mapping[str, Prompt]) -> tuple[str, ...]:
 
 
 def _mean_over_images(scores: Sequence[Score], level: float) -> tuple[float | None, Interval | None]:
-    """The mean, and its t interval with whole prompts as the sample: images of one resemble each other."""
+    """The mean, and its interval with whole prompts as the sample: images of one resemble each other.
+
+    It stays within the metric's range, where that is known. None where one prompt, or values that are all
+    equal, do not show how they spread.
+    """
     if not scores:
         return None, None
     mean = fmean(score.value or 0.0 for score in scores)
@@ -85,8 +88,12 @@ def _mean_over_images(scores: Sequence[Score], level: float) -> tuple[float | No
     if prompts < 2:
         return mean, None
     error = sqrt(sum(pull**2 for pull in pulls.values()) * prompts / (prompts - 1)) / len(scores)
-    half = float(t.ppf((1 + level) / 2, prompts - 1)) * error
-    return mean, Interval(mean - half, mean + half)
+    bounds = scores[0].value_range
+    if bounds is None:
+        found = spread_interval(mean, error, prompts, level)
+    else:
+        found = bounded_mean_interval(mean, error, prompts, bounds, level)
+    return mean, None if found is None else Interval(*found)
 
 
 def _geneval_score(
@@ -102,8 +109,8 @@ def _geneval_score(
         tasks={task: found[task].accuracy if task in found else None for task in column.tasks},
         images=len(scores),
         expected=expected,
-        interval=Interval(*summary.overall_interval) if whole and summary.overall_interval else None,
-        task_intervals={name: Interval(*task.interval) for name, task in found.items() if task.interval},
+        interval=Interval(*summary.overall_interval) if whole else None,
+        task_intervals={name: Interval(*task.interval) for name, task in found.items()},
     )
 
 

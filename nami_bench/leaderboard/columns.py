@@ -69,16 +69,16 @@ class ScoreColumn:
         return -value if value is not None and self.lower_is_better else value
 
     def shown(self, row: LeaderboardRow) -> str | None:
-        """The row's value as people read it; quoted values with the two decimals they were quoted with."""
+        """The row's value as people read it, never "-0.0"; quoted values as they were quoted."""
         value = self.value(row)
         decimals = 2 if row.source else self.decimals
-        return None if value is None else f"{value:.{decimals}f}"
+        return None if value is None else f"{value:z.{decimals}f}"
 
     def shown_interval(self, row: LeaderboardRow) -> str | None:
         """The interval as people read it, with a decimal less than the value."""
         interval = self.interval(row)
         decimals = max(1, self.decimals - 1)
-        return None if interval is None else f"{interval.low:.{decimals}f}–{interval.high:.{decimals}f}"
+        return None if interval is None else f"{interval.low:z.{decimals}f}–{interval.high:z.{decimals}f}"
 
 
 def human_columns(board: Leaderboard) -> list[ScoreColumn]:

@@ -197,7 +197,7 @@ def _agreement(ratings: RatingsArray, table: Comparisons, found: Strengths, crit
     column = criterion if criterion in ratings.columns else TOTAL
     with_ratings = concordance(ratings, table, found, column)
     kendall, agreed = with_ratings.kendall, with_ratings.agreed
-    order = "not comparable" if kendall is None else f"Kendall's tau-b {kendall:.2f}"
+    order = "not comparable" if kendall is None else f"Kendall's tau-b {kendall:z.2f}"
     share = "no decided comparison has ratings" if agreed is None else (
         f"{100 * agreed:.0f}% of {with_ratings.decided} decided comparisons prefer the image rated higher"
     )  # fmt: skip

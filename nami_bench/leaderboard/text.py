@@ -162,8 +162,8 @@ def _pair_columns(board: Leaderboard) -> dict[str, list[str | None]]:
     """What the tests of all pairs say, column by column."""
     by = f"{board.precision.level:.0%} interval" if board.precision else "interval"
     return {
-        "by": [None if p.difference is None else f"{p.difference:.2f}" for p in board.pairs],
-        by: [f"{p.interval.low:.1f} to {p.interval.high:.1f}" if p.interval else None for p in board.pairs],
+        "by": [None if p.difference is None else f"{p.difference:z.2f}" for p in board.pairs],
+        by: [f"{p.interval.low:z.1f} to {p.interval.high:z.1f}" if p.interval else None for p in board.pairs],
         "p": [_p_value(p.p_value) for p in board.pairs],
         "p, corrected": [_p_value(p.p_adjusted) for p in board.pairs],
         "told apart": ["yes" if p.significant else "no" for p in board.pairs],

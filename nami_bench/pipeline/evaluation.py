@@ -178,4 +178,5 @@ def _as_score(
         reason=reason,
         image_sha256=record.sha256,
         details=details,
+        value_range=getattr(metric, "value_range", None),
     )

@@ -148,7 +148,7 @@ def _gallery(
     for score in scores:
         if score.value is not None:
             key = (score.model, score.prompt_id, score.sample)
-            shown.setdefault(key, []).append((score.metric, f"{score.value:.4g}"))
+            shown.setdefault(key, []).append((score.metric, f"{score.value:z.4g}"))
     return Gallery(models, prompt_set.prompts, records, ratings, shown)
 
 

@@ -81,8 +81,8 @@ def shown(estimate: Estimate, decimals: int, factor: float = 1.0, sign: str = ""
     """'0.83 (0.79–0.87)', or None."""
     if estimate.value is None:
         return None
-    value = f"{estimate.value * factor:{sign}.{decimals}f}"
+    value = f"{estimate.value * factor:{sign}z.{decimals}f}"
     if estimate.interval is None:
         return value
-    low, high = (f"{edge * factor:{sign}.{decimals}f}" for edge in estimate.interval)
+    low, high = (f"{edge * factor:{sign}z.{decimals}f}" for edge in estimate.interval)
     return f"{value} ({low} to {high})" if sign else f"{value} ({low}–{high})"

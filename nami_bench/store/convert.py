@@ -139,6 +139,9 @@ def score(row: ScoreRow) -> Score:
         reason=row.reason,
         image_sha256=row.image_sha256,
         details=row.details,
+        value_range=None
+        if row.range_low is None or row.range_high is None
+        else (row.range_low, row.range_high),
     )
 
 
@@ -148,6 +151,7 @@ def update_score_row(row: ScoreRow, value: Score) -> None:
     row.reason = value.reason
     row.image_sha256 = value.image_sha256
     row.details = dict(value.details)
+    row.range_low, row.range_high = value.value_range or (None, None)
 
 
 def set_score(row: SetScoreRow) -> SetScore:

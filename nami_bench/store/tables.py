@@ -117,6 +117,8 @@ class ScoreRow(Base):
     image_sha256: Mapped[str | None] = mapped_column(comment="of the bytes that were scored")
     details: Mapped[Json]
     created_at: Mapped[CreatedAt]
+    range_low: Mapped[float | None] = mapped_column(comment="the lowest value that the metric can give")
+    range_high: Mapped[float | None] = mapped_column(comment="the highest value that the metric can give")
     image: Mapped[ImageRow] = relationship()
 
 

@@ -100,6 +100,13 @@ def test_the_frechet_distance_equals_the_one_by_a_matrix_square_root() -> None:
         assert frechet_distance(mean_a, a, mean_a, a) == pytest.approx(0, abs=1e-9)
 
 
+def test_the_frechet_distance_is_never_negative() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        mean, cov = moments(rng.normal(size=(20, 40)))
+        assert frechet_distance(mean, cov, mean, cov) >= 0
+
+
 def test_the_frechet_distance_of_singular_covariances_is_real() -> None:
     few_a, few_b = RNG(2).normal(size=(2, 5, 40))
     value = frechet_distance(*moments(few_a), *moments(few_b))

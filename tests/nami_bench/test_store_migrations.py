@@ -225,3 +225,27 @@ def test_work_goes_on_where_it_was(old: Path, tmp_path: Path) -> None:
         values = {(r.model, r.prompt_id, r.criterion): r.value for r in store.ratings("pilot")}
         assert values["m1", "00001", "relevance"] == 1.0
         assert values["m1", "00001", "beauty"] == 2.0
+
+
+def test_scores_of_an_earlier_version_get_the_range_of_their_metric(tmp_path: Path) -> None:
+    path = tmp_path / "nami.db"
+    database = make_database(path, "0005")
+    insert(database, "prompt_set", id=1, name="set", sha256="x", manifest={}, created_at=NOW)
+    insert(
+        database, "prompt", id=1, set_id=1, prompt_id="00000", text="p", stratum="short", source="", tags={}
+    )
+    insert(database, "model", id=1, name="m", adapter="folder", options={}, created_at=NOW)
+    insert(
+        database, "image", id=1, model_id=1, prompt_row_id=1, sample=0, state="done", path="1.png",
+        sha256="y", provenance={}, created_at=NOW,
+    )  # fmt: skip
+    for metric in ("clip-score", "pickscore"):
+        insert(
+            database, "score", image_id=1, metric=metric, instrument="v1", value=3.0, details={},
+            created_at=NOW,
+        )  # fmt: skip
+    database.commit()
+    database.close()
+    with Store.open(f"sqlite:///{path}") as store:
+        ranges = {score.metric: score.value_range for score in store.scores()}
+    assert ranges == {"clip-score": (0.0, 100.0), "pickscore": None}

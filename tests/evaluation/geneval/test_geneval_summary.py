@@ -157,11 +157,31 @@ def test_a_task_without_spread_has_the_exact_interval_of_its_prompts(outcome, in
     assert task.interval == pytest.approx(interval)
 
 
-def test_one_prompt_gives_no_interval():
-    summary = summarize(results({"counting": [[0, 1]], "colors": [[1, 0], [1, 1]]}))
-    assert [task.interval is None for task in summary.tasks] == [True, False]
-    assert summary.overall_interval is None
-    assert "counting: not estimable" in summary.to_text()
+def test_one_prompt_is_worth_one_trial():
+    summary = summarize(results({"counting": [[1, 1]], "colors": [[1, 0], [1, 1]]}))
+    assert summary.tasks[0].interval == pytest.approx((0.025, 1.0))
+    low, high = summary.overall_interval
+    assert 0 < low < 0.5
+    assert 0.99 < high <= 1.0
+
+
+def test_an_overall_score_of_nothing_or_all_is_not_certain():
+    sizes = dict(zip(GENEVAL_TASKS, (80, 99, 80, 94, 100, 100), strict=True))
+    nothing = summarize(results({task: [[0]] * n for task, n in sizes.items()}))
+    everything = summarize(results({task: [[1]] * n for task, n in sizes.items()}))
+    low, high = nothing.overall_interval
+    assert low == 0.0
+    # As of one share of 553: 1 - 0.025 ** (1 / 553), a little more for tasks of unlike sizes.
+    assert high == pytest.approx(1 - 0.025 ** (1 / 553), rel=0.03)
+    assert everything.overall_interval == pytest.approx((1 - high, 1.0))
+
+
+def test_a_saturated_task_adds_to_the_width_of_the_overall_score():
+    half = {task: [[1], [0]] * 40 for task in GENEVAL_TASKS[1:]}
+    saturated = summarize(results({"single_object": [[1]] * 80, **half}))
+    known = 1.96 * np.sqrt(5 * 0.25 / 80) / 6  # if 100 % were a fact
+    low, high = saturated.overall_interval
+    assert (high - low) / 2 > 1.02 * known
 
 
 def test_missing_tasks_and_uneven_prompts_are_noted():

@@ -145,11 +145,19 @@ def test_icc_without_variation_or_with_one_rater_is_none_with_a_reason(study: An
     assert (whole[1].targets, whole[1].raters) == (20, 4)
 
 
-def test_identical_raters_agree_perfectly() -> None:
+def test_identical_raters_agree_perfectly_which_is_not_certain_of_others() -> None:
     table = np.repeat(JUDGES[:, :1], 3, axis=1)
     for coefficient in intraclass_correlations(table):
         assert coefficient.value == pytest.approx(1.0)
-        assert coefficient.high == pytest.approx(1.0)
+        assert (coefficient.low, coefficient.high) == (None, None)
+        assert "not certainty" in coefficient.notes[-1]
+    unit, value = np.repeat(np.arange(6), 3), np.repeat(np.arange(6.0) % 4, 3)
+    alpha = krippendorff_alpha(unit, value)
+    assert (alpha.alpha, alpha.low, alpha.high) == (1.0, None, None)
+    assert "not certainty" in alpha.notes[-1]
+    kappa = fleiss_kappa(np.array([[3, 0], [0, 3], [3, 0], [0, 3], [3, 0], [0, 3]]))
+    assert (kappa.value, kappa.low, kappa.high) == (1.0, None, None)
+    assert "not certainty" in kappa.notes[-1]
 
 
 def test_fleiss_kappa_of_a_published_table() -> None:

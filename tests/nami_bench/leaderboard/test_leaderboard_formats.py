@@ -293,6 +293,16 @@ def test_the_level_of_the_intervals_is_named_and_genevals_is_its_own() -> None:
     assert tables[2].columns == ("model", "relevance, 90%", "GenEval 2, 95%")
 
 
+@pytest.mark.parametrize("file_format", [leaderboard_html, leaderboard_markdown, leaderboard_latex])
+def test_nothing_is_shown_as_minus_nothing(file_format: Any) -> None:
+    fid = AutomaticColumn("fid", "stars", "net", of_sets=True, lower_is_better=True)
+    difference = replace(PAIR, difference=-0.001, interval=Interval(-0.01, 0.02))
+    good, _ = board().rows
+    row = replace(good, automatic={fid.key: AutomaticScore(-1e-9, {}, 8, 8, Interval(-1e-9, 1.0))})
+    shown = file_format(board(rows=(row,), automatic=(fid,), pairs=(difference,))).decode()
+    assert not re.search(r"[-\N{MINUS SIGN}]0\.0+(?![0-9])", shown)
+
+
 def test_markdown_escapes_names_and_marks_the_best() -> None:
     text = leaderboard_markdown(simulated(5)).decode()
     lines = text.splitlines()

@@ -307,3 +307,34 @@ def test_intervals_of_other_metrics_are_over_prompts(images_only: Store) -> None
     assert score.value == pytest.approx(68 / 3)
     assert score.interval is not None
     assert (score.interval.low, score.interval.high) == pytest.approx(expected)
+
+
+def test_the_interval_of_a_metric_with_a_range_stays_within_it(images_only: Store) -> None:
+    values = {"00000": 0.0, "00001": 0.0, "00002": 9.0}
+    images_only.put_scores(
+        Score("alpha", "stars", prompt, 0, metric, "v1", value, value_range=bounds)
+        for metric, bounds in (("clip-score", (0.0, 100.0)), ("pickscore", None))
+        for prompt, value in values.items()
+    )
+    scores = by_model(leaderboard_from_store(images_only))["alpha"].automatic
+    bounded, free = (scores[f"{metric}:stars:v1"].interval for metric in ("clip-score", "pickscore"))
+    assert bounded is not None
+    assert free is not None
+    assert 0 <= bounded.low < 3 < bounded.high <= 100
+    assert free.low < 0
+
+
+@pytest.mark.parametrize(("value", "has_interval"), [(0.0, True), (40.0, False), (100.0, True)])
+def test_values_that_are_all_equal_are_no_certainty(
+    images_only: Store, value: float, has_interval: bool
+) -> None:
+    images_only.put_scores(
+        Score("alpha", "stars", prompt, 0, metric, "v1", value, value_range=bounds)
+        for metric, bounds in (("clip-score", (0.0, 100.0)), ("pickscore", None))
+        for prompt in ("00000", "00001", "00002")
+    )
+    scores = by_model(leaderboard_from_store(images_only))["alpha"].automatic
+    found = scores["clip-score:stars:v1"].interval
+    assert (found is not None) is has_interval
+    assert found is None or found.low < found.high
+    assert scores["pickscore:stars:v1"].interval is None
