@@ -1,22 +1,27 @@
 """Which models differ: paired differences on shared images, with a correction for the number of pairs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from evaluation.human.crossed import (
-    Over,
-)
+from evaluation.human.crossed import NO_RATING, NO_VARIATION, ONE_ANNOTATOR, ONE_PROMPT, Over
 from evaluation.human.estimates import estimate_scores
-from evaluation.human.intervals import usable_kinds
-from evaluation.human.paired import all_pairs, pair_by_pair, shared_items
+from evaluation.human.intervals import listed, usable_kinds
+from evaluation.human.paired import PairedDifferences, paired_differences, shared_items
 from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
+from evaluation.human.spread import SCARCE
 from nami_bench.errors import InputError, UnknownNameError
 
 Correction = Literal["holm", "benjamini-hochberg", "none"]
+
+_FEW = 3
+"""Degrees of freedom of annotators; three annotators have two."""
+
+Texts = NDArray[np.str_]
 
 MOST_MODELS = 300
 """More would be over 45,000 pairs, in which hardly any difference survives a correction."""
@@ -28,7 +33,8 @@ class Difference:
 
     `low` to `high` is the interval of this pair alone. `p_value`: two-sided, of no difference;
     `p_adjusted`: corrected for all pairs. `significant`: p_adjusted is at most 1 - level. `images`: shared
-    ones. All None where the two share nothing that shows how much the difference varies.
+    ones. None where the two share nothing, all but `difference` where what they share does not show how
+    much it varies: `reason` says why. Not to be told apart is not to be alike.
     """
 
     first: str
@@ -40,6 +46,7 @@ class Difference:
     p_adjusted: float | None
     significant: bool
     images: int
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,8 +54,9 @@ class Differences:
     """All pairs of models in one column.
 
     Arrays have the shape (models, models), row less column, NaN on the diagonal and where a pair cannot be
-    compared. `scores`: shape (models,). `half_width`: of the
-    pair's own interval at `level`.
+    compared, for the `reason` in words ("" where it can). `scores`: shape (models,). `half_width`: of the
+    pair's own interval at `level`, the same function of the level as `p_value` is its inverse: p_value < 1 -
+    level exactly where the interval leaves zero out.
     """
 
     models: tuple[str, ...]
@@ -61,6 +69,7 @@ class Differences:
     p_value: Floats
     p_adjusted: Floats
     images: Integers
+    reason: Texts
     over: Over
     correction: Correction
     level: float
@@ -105,6 +114,7 @@ class Differences:
             p_adjusted=p_adjusted,
             significant=significant,
             images=int(self.images[i, j]),
+            reason=str(self.reason[i, j]) or None,
         )
 
 
@@ -118,10 +128,12 @@ def compare_models(
 ) -> Differences:
     """Test every pair of models for a difference in `column`, a criterion or the total.
 
-    A pair is compared on the images (prompt and sample) that both have ratings of, by the t statistic of
-    the crossed random-effects model (see `evaluation.human.crossed`; Westfall, Kenny & Judd 2014, their
-    fully crossed design): what both models share drops out, and the standard error is how much prompts and
-    annotators disagree about the difference. `over` as for `score_intervals`.
+    A pair is compared on the images (prompt and sample) that both have ratings of, by the crossed
+    random-effects model (see `evaluation.human.crossed`; Westfall, Kenny & Judd 2014, their fully crossed
+    design): what both models share drops out, and the standard error is how much prompts and annotators
+    disagree about the difference. Where different annotators rated the two images, prompts' difficulty is
+    taken out as far as the other models tell it (see `evaluation.human.difficulty`). `over` as for
+    `score_intervals`.
 
     `correction`: "holm" bounds the chance of any false claim (Holm 1979), "benjamini-hochberg" the
     expected share of false ones among the claims (1995; holds here up to the pairs' positive dependence).
@@ -141,23 +153,51 @@ def compare_models(
     index = ratings.column(column)
     over, notes = usable_kinds(ratings, over)
     estimates = estimate_scores(ratings)
-    images, same = shared_items(ratings, index, ratings.item())
-    if same:
-        difference, spread = all_pairs(ratings, estimates, index, over)
-    else:
-        difference, spread = pair_by_pair(ratings, index, over)
+    images, same = shared_items(ratings, index)
+    if not same:
         notes += ("models have ratings of different images: each pair is compared on those that it shares",)
-    p_value = spread.p_value(difference)
-    error = np.sqrt(spread.variance)
-    np.fill_diagonal(difference, np.nan)
-    alone = np.isnan(p_value) & ~np.eye(len(p_value), dtype=bool)
-    if alone.any():
-        notes += (f"{int(alone.sum()) // 2} pairs of models cannot be compared: they share too few ratings",)
+    found = paired_differences(ratings, index, over)
+    p_value = found.spread.p_value(found.difference)
     return Differences(
-        ratings.models, column, estimates.scores[:, index], difference, error,
-        spread.bound(1 - level) * error, spread.degrees_of_freedom, p_value,
-        _adjusted_pairs(p_value, correction), images, over, correction, level, notes,
+        ratings.models, column, estimates.scores[:, index], found.difference,
+        np.sqrt(found.spread.variance), found.spread.half_width(1 - level), found.spread.degrees_of_freedom,
+        p_value, _adjusted_pairs(p_value, correction), images, _words(found.reason), over, correction, level,
+        notes + _cautions(ratings.models, found),
     )  # fmt: skip
+
+
+_NO_TEST = {
+    NO_RATING: "they share no rated image",
+    ONE_PROMPT: "one prompt only: what they are worth cannot be told from the prompt",
+    ONE_ANNOTATOR: "a model was rated by one annotator only: taste and worth cannot be told apart",
+    NO_VARIATION: "the ratings do not vary",
+}
+
+
+def _words(reason: Integers) -> Texts:
+    words = np.array(["", *(_NO_TEST[code] for code in sorted(_NO_TEST))])
+    return np.asarray(words[reason])
+
+
+def _cautions(models: Sequence[str], found: PairedDifferences) -> tuple[str, ...]:
+    """Which pairs have no test, and which have one that can find little."""
+    upper = np.triu(np.ones(found.reason.shape, dtype=bool), 1)
+    notes = []
+    for code, words in _NO_TEST.items():
+        if (these := (found.reason == code) & upper).any():
+            notes.append(f"{_counted(models, these)} cannot be compared, which is not to be alike: {words}")
+    if (these := found.strangers & found.spread.known & upper).any():
+        notes.append(f"{_counted(models, these)} had different annotators, whose severity counts in the test")
+    freedom = found.spread.freedom[found.spread.known][:, 0]
+    if (freedom < _FEW).any():
+        few = "two annotators, or as good as two," if (freedom < SCARCE).all() else "so few annotators"
+        notes.append(f"with {few} only very large differences can be found")
+    return tuple(notes)
+
+
+def _counted(models: Sequence[str], pairs: Booleans) -> str:
+    names = [f"{models[i]} - {models[j]}" for i, j in zip(*np.nonzero(pairs), strict=True)]
+    return f"{len(names)} pair{'s' * (len(names) != 1)} of models ({listed(names)})"
 
 
 def adjusted_p_values(p_values: Floats, correction: Correction) -> Floats:

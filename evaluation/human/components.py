@@ -127,10 +127,10 @@ def _averages(ratings: RatingsArray, column: str) -> tuple[list[float], list[flo
         raise InputError("variance components need two models, two prompts and two annotators at least")
     index = ratings.column(column)
     estimates = estimate_scores(ratings)
-    clusters = Clusters(estimates.model, estimates.prompt, estimates.annotator, len(ratings.models))
+    clusters = Clusters.of_models(estimates.model, estimates.prompt, estimates.annotator, len(ratings.models))
     design = clusters.design(estimates.weight[:, index])
     rated = design.sizes[:, 2] > 0
-    shares = variance_shares(design, clusters.forms(estimates.pull[:, index]), truncated=False)[rated]
+    shares = variance_shares(design, clusters.forms(estimates.pull[:, index]))[rated]
     single = (shares / design.sizes[rated]).mean(axis=0)
     pairs = pair_components(ratings, index)
     if not len(pairs):

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import optimize, stats
 
 from evaluation.human.components import DifferenceComponents
-from evaluation.human.crossed import Spread
+from evaluation.human.spread import Spread
 from nami_bench.errors import InputError
 
 _MOST_PROMPTS = 1_000_000
@@ -56,7 +56,7 @@ def power(
     share = (1 - level) / pairs
     if error == 0:
         return 1.0 if difference else share
-    bound = float(spread.bound(share))
+    bound = float(spread.half_width(share)) / error
     noncentral = abs(difference) / error
     found = stats.nct.sf(bound, freedom, noncentral) + stats.nct.cdf(-bound, freedom, noncentral)
     if np.isnan(found):  # scipy's series fails far out, where the normal distribution serves
@@ -86,7 +86,7 @@ def detectable_difference(
     spread = _spread(components, prompts, annotators, overlap)
     if spread.variance == 0:
         return 0.0
-    high = float(np.sqrt(spread.variance) * (spread.bound((1 - level) / pairs) + 1))
+    high = float(spread.half_width((1 - level) / pairs) + np.sqrt(spread.variance))
     while lack(high) < 0:
         high *= 2
     return float(optimize.brentq(lack, 0.0, high, xtol=1e-6 * high)) if lack(0.0) < 0 else 0.0
@@ -157,11 +157,16 @@ def _spread(components: DifferenceComponents, prompts: int, annotators: int, ove
         raise InputError(
             "a study needs two prompts and two annotators, and an overlap from 1 to all annotators"
         )
-    cells = prompts * overlap
-    rest = components.rest / cells
-    parts = (components.annotator / annotators + rest, components.prompt / prompts + rest, -rest)
-    freedom = (annotators - 1, prompts - 1, max(cells - prompts - annotators + 1, 1))
-    return Spread(np.array(parts), np.array(freedom, dtype=float))
+    rest = components.rest / (prompts * overlap)
+    of_prompts, of_annotators = components.prompt / prompts, components.annotator / annotators
+    # What annotators' mean square holds of the prompts' part, and prompts' of the annotators'.
+    nested = (annotators - overlap) / overlap / np.array([annotators - 1, prompts - 1])
+    in_annotators, in_prompts = np.minimum(nested, 1.0)
+    parts = (
+        (of_annotators + rest + in_annotators * of_prompts, (1 - in_annotators) * of_prompts),
+        ((1 - in_prompts) * of_annotators, of_prompts + rest + in_prompts * of_annotators),
+    )
+    return Spread(np.array(parts), np.array([annotators - 1.0, prompts - 1.0]))
 
 
 def _check_share(share: float, what: str) -> None:

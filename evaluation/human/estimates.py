@@ -14,7 +14,7 @@ import numpy as np
 
 from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
 
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 """On the scale 0-100: less is no variation."""
 
 
@@ -43,7 +43,7 @@ def estimate_scores(ratings: RatingsArray) -> Estimates:
     models = len(ratings.models)
     scores = sums(ratings.model, weight * y, models)
     away = y - scores[ratings.model]
-    pull = weight * np.where(np.abs(away) > _ROUNDING, away, 0.0)
+    pull = weight * np.where(np.abs(away) > ROUNDING, away, 0.0)
     counts = sums(ratings.model, valid.astype(float), models)
     scores = np.where(counts > 0, scores, np.nan)
     order, starts = _cells(ratings)

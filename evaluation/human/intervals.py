@@ -1,14 +1,24 @@
 """Intervals of the scores of models."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
 from evaluation.human.bootstrap import bootstrap_scores
-from evaluation.human.crossed import Clusters, Over, Spread, crossed_spread, one_way_spread
+from evaluation.human.crossed import (
+    NO_VARIATION,
+    ONE_ANNOTATOR,
+    ONE_PROMPT,
+    Clusters,
+    Over,
+    crossed_spread,
+    without_rounding,
+)
 from evaluation.human.estimates import Estimates, estimate_scores
-from evaluation.human.ratings_array import Floats, RatingsArray
+from evaluation.human.ratings_array import Floats, Integers, RatingsArray
+from evaluation.human.spread import Spread
 from nami_bench.errors import InputError, UnknownNameError
 
 Method = Literal["crossed", "percentile", "bca"]
@@ -89,10 +99,10 @@ def score_intervals(
         raise UnknownNameError("method", method, get_args(Method))
     over, notes = usable_kinds(ratings, over)
     estimates = estimate_scores(ratings)
-    spread = _spreads(ratings, estimates, over)
+    spread, reasons = _spreads(ratings, estimates, over)
     error, freedom = np.sqrt(spread.variance), spread.degrees_of_freedom
     if method == "crossed":
-        half = spread.bound(1 - level) * error
+        half = spread.half_width(1 - level)
         low, high = estimates.scores - half, estimates.scores + half
     else:
         samples = bootstrap_scores(ratings, over=over, replicates=replicates, seed=seed)
@@ -115,7 +125,7 @@ def score_intervals(
         method=method,
         over=over,
         level=level,
-        notes=notes + _gaps(ratings, estimates.scores, error),
+        notes=notes + _gaps(ratings, estimates.scores[:, -1], reasons[:, -1]),
     )
 
 
@@ -125,38 +135,37 @@ def usable_kinds(ratings: RatingsArray, over: Over) -> tuple[Over, tuple[str, ..
         raise UnknownNameError("kind of resampling", over, get_args(Over))
     if over == "both" and len(ratings.annotators) == 1 and len(ratings.prompts) > 1:
         note = (
-            "there is one annotator only: intervals tell what other prompts would give, not other annotators"
+            "there is one annotator only: intervals and p-values hold for this annotator, and tell what "
+            "other prompts would give, not other annotators"
         )
         return "prompts", (note,)
     if over == "both" and len(ratings.prompts) == 1 and len(ratings.annotators) > 1:
-        note = "there is one prompt only: intervals tell what other annotators would give, not other prompts"
+        note = (
+            "there is one prompt only: intervals and p-values hold for this prompt, and tell what "
+            "other annotators would give, not other prompts"
+        )
         return "annotators", (note,)
     return over, ()
 
 
-def _spreads(ratings: RatingsArray, estimates: Estimates, over: Over) -> Spread:
-    """The spreads of all scores, shape (models, columns); NaN where not estimable."""
-    clusters = Clusters(estimates.model, estimates.prompt, estimates.annotator, len(ratings.models))
+def _spreads(ratings: RatingsArray, estimates: Estimates, over: Over) -> tuple[Spread, Integers]:
+    """The spreads of all scores, shape (models, columns), and why they are not known."""
+    clusters = Clusters.of_models(estimates.model, estimates.prompt, estimates.annotator, len(ratings.models))
     spread = Spread.unknown(estimates.scores.shape)
+    reasons = np.zeros(estimates.scores.shape, dtype=np.int64)
     for column in range(estimates.weight.shape[1]):
-        weight, pull = estimates.weight[:, column], estimates.pull[:, column]
-        design, forms = clusters.design(weight), clusters.forms(pull)
-        members = design.members
-        known = np.isfinite(members[:, 2]) & ~np.isnan(estimates.scores[:, column])
-        if over == "both":
-            enough = known & (members[:, :2] > 1 + 1e-9).all(axis=1)
-            found = crossed_spread(design.of(enough), forms[enough])
-        else:
-            kind = 0 if over == "annotators" else 1
-            enough = known & (members[:, kind] > 1 + 1e-9)
-            found = one_way_spread(forms[enough, kind], clusters.counts(weight)[enough, kind])
-        spread.put((enough, column), found)
-    return spread
+        forms = clusters.forms(estimates.pull[:, column])
+        design = clusters.design(estimates.weight[:, column])
+        found, reason = crossed_spread([design], without_rounding(forms, forms[:, 2]), over=over)
+        scored = ~np.isnan(estimates.scores[:, column])
+        spread.put((scored, column), Spread(found.parts[scored], found.freedom[scored]))
+        reasons[:, column] = reason
+    return spread, reasons
 
 
 def _acceleration(ratings: RatingsArray, estimates: Estimates, over: Over) -> Floats:
     """Efron's a, shape (models, columns): a sixth of the skewness of the sum of the pulls."""
-    clusters = Clusters(estimates.model, estimates.prompt, estimates.annotator, len(ratings.models))
+    clusters = Clusters.of_models(estimates.model, estimates.prompt, estimates.annotator, len(ratings.models))
     kinds = [kind for kind, name in enumerate(("annotators", "prompts")) if over in ("both", name)]
     found = []
     for pull in estimates.pull.T:
@@ -166,25 +175,28 @@ def _acceleration(ratings: RatingsArray, estimates: Estimates, over: Over) -> Fl
     return np.asarray(np.nan_to_num(np.stack(found, axis=1)))
 
 
-def _gaps(ratings: RatingsArray, scores: Floats, error: Floats) -> tuple[str, ...]:
+_NO_INTERVAL = {
+    ONE_PROMPT: "one prompt only: it does not show how much scores vary with prompts",
+    ONE_ANNOTATOR: "one annotator only: taste and the model's worth cannot be told apart",
+    NO_VARIATION: "the ratings do not vary at all",
+}
+
+
+def _gaps(ratings: RatingsArray, totals: Floats, reasons: Integers) -> tuple[str, ...]:
     notes = []
-    lacks_total = np.isnan(scores[:, -1])
-    without = [name for name, lacks in zip(ratings.models, lacks_total, strict=True) if lacks]
-    if without:
-        notes.append(f"no total for {_listed(without)}: a criterion that carries weight has no value")
-    alone = np.isnan(error[:, -1]) & ~lacks_total
-    if alone.any():
-        names = [name for name, lacks in zip(ratings.models, alone, strict=True) if lacks]
-        notes.append(
-            f"no interval for {_listed(names)}: one prompt or one annotator does not show how much they vary"
-        )
-    if (error[:, -1] == 0).any():
-        names = [name for name, zero in zip(ratings.models, error[:, -1] == 0, strict=True) if zero]
-        notes.append(f"the interval of {_listed(names)} has no width: the ratings do not vary at all")
+    lacks_total = np.isnan(totals)
+    if lacks_total.any():
+        names = listed(np.array(ratings.models)[lacks_total].tolist())
+        notes.append(f"no total for {names}: a criterion that carries weight has no value")
+    for reason, words in _NO_INTERVAL.items():
+        lacks = (reasons == reason) & ~lacks_total
+        if lacks.any():
+            notes.append(f"no interval for {listed(np.array(ratings.models)[lacks].tolist())}: {words}")
     return tuple(notes)
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: Sequence[str]) -> str:
+    """The first five of the names, and how many more there are."""
     return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
 
 

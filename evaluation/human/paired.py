@@ -1,31 +1,48 @@
-"""Differences between two models, from their pulls cell by cell, and the variance of these."""
+"""Differences between two models on the images that both have ratings of, and how sure they are."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from scipy import sparse
 
 from evaluation.human.crossed import (
+    NO_RATING,
+    NO_VARIATION,
     Clusters,
     Design,
     Over,
-    Spread,
     crossed_spread,
-    one_way_spread,
     variance_shares,
+    without_rounding,
 )
-from evaluation.human.estimates import Estimates, estimate_scores
-from evaluation.human.ratings_array import Floats, Integers, RatingsArray
+from evaluation.human.difficulty import Difficulty
+from evaluation.human.estimates import ROUNDING, estimate_scores
+from evaluation.human.model_ratings import Influence, ModelRatings, split_by_model
+from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
+from evaluation.human.spread import Spread
 
-_DENSE = 2**26
-"""Numbers in a table of models by cells."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PairedDifferences:
+    """Of all pairs of models: what the first is better by, and how sure that is.
+
+    Arrays begin with the axes (models, models). `reason`: why the spread is not known (see
+    `evaluation.human.crossed`), 0 where it is and on the diagonal. `strangers`: whether no annotator rated
+    both.
+    """
+
+    difference: Floats
+    spread: Spread
+    reason: Integers
+    strangers: Booleans
 
 
-def shared_items(ratings: RatingsArray, column: int, item: Integers) -> tuple[Integers, bool]:
+def shared_items(ratings: RatingsArray, column: int) -> tuple[Integers, bool]:
     """How many items each pair shares, and whether all rated models have the same ones."""
     weighed = [column] if column < len(ratings.criteria) else np.flatnonzero(ratings.weights > 0).tolist()
+    item = ratings.item()
     shape = (len(ratings.models), int(item.max(initial=-1)) + 1)
     every = None
     same = True
@@ -42,116 +59,161 @@ def shared_items(ratings: RatingsArray, column: int, item: Integers) -> tuple[In
     return np.asarray((every @ every.T).toarray(), dtype=np.int64), same
 
 
+def paired_differences(ratings: RatingsArray, column: int, over: Over) -> PairedDifferences:
+    """The differences of all pairs in a column, a criterion or the total."""
+    models = len(ratings.models)
+    found = PairedDifferences(
+        np.full((models, models), np.nan),
+        Spread.unknown((models, models)),
+        np.where(np.eye(models, dtype=bool), 0, NO_RATING),
+        np.zeros((models, models), dtype=bool),
+    )
+    pairs = list(_Pairs(ratings, column, over).all())
+    if not pairs:
+        return found
+    first, second = (np.array([pair.models[side] for pair in pairs]) for side in (0, 1))
+    forms, difference = np.stack([pair.forms for pair in pairs]), np.array([p.difference for p in pairs])
+    designs = [_stacked([pair.designs[side] for pair in pairs]) for side in (0, 1)]
+    cross = np.stack([pair.cross for pair in pairs])
+    spread, reason = crossed_spread(designs, forms, over=over, cross=cross)
+    alike = (reason == NO_VARIATION) & (np.abs(difference) <= ROUNDING)
+    difference[alike], spread.parts[alike], spread.freedom[alike], reason[alike] = 0.0, 0.0, np.inf, 0
+    for at, sign in (((first, second), 1.0), ((second, first), -1.0)):
+        found.difference[at] = sign * difference
+        found.spread.put(at, spread)
+        found.reason[at] = reason
+        found.strangers[at] = cross[:, 0, 0, 0] == 0
+    return found
+
+
 def pair_components(ratings: RatingsArray, column: int) -> Floats:
     """Unbiased variances of single ratings' differences: by annotators, prompts and the rest, (pairs, 3).
 
     Each pair on the images that the same annotators rated of both; pairs that do not show all three are left
     out.
     """
-    if shared_items(ratings, column, _item_and_annotator(ratings))[1]:
-        return _components_of(ratings, column, np.triu_indices(len(ratings.models), 1))
-    found = [
-        _components_of(_of_pair(ratings, i, j, _item_and_annotator), column, (np.array([0]), np.array([1])))
-        for i, j in combinations(range(len(ratings.models)), 2)
+    found = []
+    for i, j in combinations(range(len(ratings.models)), 2):
+        estimates = estimate_scores(_differences(ratings, i, j))
+        clusters = Clusters.of_models(estimates.model, estimates.prompt, estimates.annotator, 1)
+        design = clusters.design(estimates.weight[:, column])
+        annotators, prompts, cells = design.sizes[0]
+        # Neither kind may have one member only, nor be the same as the cells.
+        if min(annotators, prompts) > cells * (1 + 1e-9) and not (design.alone(0) | design.alone(1)).any():
+            shares = variance_shares(design, clusters.forms(estimates.pull[:, column]))
+            found.append(shares[0] / design.sizes[0])
+    return np.array(found).reshape(-1, 3)
+
+
+def _differences(ratings: RatingsArray, i: int, j: int) -> RatingsArray:
+    """As one model's ratings, the differences of two on what the same annotators rated of both."""
+    bounds = np.searchsorted(ratings.model, [i, i + 1, j, j + 1])
+    key = ratings.item() * len(ratings.annotators) + ratings.annotator
+    _, of_i, of_j = np.intersect1d(
+        key[bounds[0] : bounds[1]], key[bounds[2] : bounds[3]], assume_unique=True, return_indices=True
+    )
+    rows = np.zeros(len(ratings.model), dtype=bool)
+    rows[bounds[0] + of_i] = True
+    values = ratings.values[bounds[0] + of_i] - ratings.values[bounds[2] + of_j]
+    part = ratings.of_rows(rows)
+    return replace(part, models=(ratings.models[i],), model=np.zeros_like(part.model), values=values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """What the spread of one pair's difference follows from."""
+
+    models: tuple[int, int]
+    difference: float
+    forms: Floats
+    designs: tuple[Design, Design]
+    cross: Floats
+
+
+class _Pairs:
+    """All pairs of models with what they share in one column."""
+
+    def __init__(self, ratings: RatingsArray, column: int, over: Over) -> None:
+        total = column == len(ratings.criteria)
+        criteria = np.flatnonzero(ratings.weights > 0) if total else np.array([column])
+        self._shares = ratings.weights[criteria] if total else np.ones(1)
+        self._models, self._cells = split_by_model(ratings, criteria.tolist())
+        self._difficulties: list[Difficulty] = []
+        if over != "prompts" and len(ratings.models) > 2:
+            sizes = (len(ratings.prompts), len(ratings.annotators))
+            self._difficulties = [Difficulty(self._models, c, sizes) for c in range(len(criteria))]
+
+    def all(self) -> Iterator[_Pair]:
+        """The pairs that share something, each once."""
+        place = np.full(self._cells, -1)
+        for j, second in enumerate(self._models):
+            place[:] = -1
+            place[second.cell] = np.arange(len(second.cell))
+            for i, first in enumerate(self._models[:j]):
+                common = place[first.cell]
+                if (influences := self._influences(i, j)) is not None:
+                    yield _pair((i, j), (first, second), influences, common)
+
+    def _influences(self, i: int, j: int) -> tuple[Influence, Influence] | None:
+        """By cell, on the images that the two share; None where that is none by some criterion."""
+        pair = (self._models[i], self._models[j])
+        same_cells = np.array_equal(pair[0].cell, pair[1].cell)
+        sums = [Influence(0.0, np.zeros(len(m.cell)), np.zeros(len(m.cell))) for m in pair]
+        for criterion, share in enumerate(self._shares):
+            shared = pair[0].rated[:, criterion] & pair[1].rated[:, criterion]
+            if not shared.any():
+                return None
+            by_row = [model.on(criterion, shared) for model in pair]
+            by_cell = [model.by_cell(found) for model, found in zip(pair, by_row, strict=True)]
+            # Where the same annotators rated both, a shift of a prompt changes nothing.
+            if self._difficulties and not (
+                same_cells and np.array_equal(by_cell[0].weight, by_cell[1].weight)
+            ):
+                shift = self._difficulties[criterion].shift(i, j, by_row)
+                by_cell = [_shifted(model, found, shift) for model, found in zip(pair, by_cell, strict=True)]
+            sums = [_added(whole, found, share) for whole, found in zip(sums, by_cell, strict=True)]
+        return sums[0], sums[1]
+
+
+def _shifted(model: ModelRatings, found: Influence, shift: Floats) -> Influence:
+    return replace(found, pull=found.pull - found.weight * shift[model.cell_prompt])
+
+
+def _added(whole: Influence, found: Influence, share: float) -> Influence:
+    return Influence(
+        whole.score + share * found.score,
+        whole.weight + share * found.weight,
+        whole.pull + share * found.pull,
+    )
+
+
+def _pair(
+    models: tuple[int, int],
+    ratings: tuple[ModelRatings, ModelRatings],
+    influences: tuple[Influence, Influence],
+    common: Integers,
+) -> _Pair:
+    """`common`: by cell of the first its place among the second's, -1 where there is none."""
+    clusters = [model.clusters for model in ratings]
+    vectors = [own.vectors(found.weight) for own, found in zip(clusters, influences, strict=True)]
+    designs = [
+        own.design(found.weight, v) for own, found, v in zip(clusters, influences, vectors, strict=True)
     ]
-    return np.concatenate(found) if found else np.zeros((0, 3))
-
-
-def all_pairs(ratings: RatingsArray, estimates: Estimates, column: int, over: Over) -> tuple[Floats, Spread]:
-    """Differences and their spreads, (models, models), where all have the same images."""
-    clusters, design, forms = _pair_forms(ratings, estimates, column)
-    scores = estimates.scores[:, column]
-    members = design.members
-    spread = Spread.unknown(forms.shape[:2])
-    rated = ~(np.isnan(scores)[:, None] | np.isnan(scores)[None]) & ~np.eye(len(scores), dtype=bool)
-    if over == "both":
-        enough = rated & (members[..., :2] > 1 + 1e-9).all(axis=-1)
-        spread.put(enough, crossed_spread(design.of(enough), forms[enough]))
-    else:
-        kind = 0 if over == "annotators" else 1
-        enough = rated & (members[..., kind] > 1 + 1e-9)
-        counts = clusters.counts(estimates.weight[:, column])[:, kind]
-        least = np.minimum(counts[:, None], counts[None])
-        spread.put(enough, one_way_spread(forms[enough, kind], least[enough]))
-    return scores[:, None] - scores[None], spread
-
-
-def _pair_forms(ratings: RatingsArray, estimates: Estimates, column: int) -> tuple[Clusters, Design, Floats]:
-    """Designs (models, models, ...) and quadratic forms (models, models, 3) of all differences."""
-    models, n_prompts, n_annotators = len(ratings.models), len(ratings.prompts), len(ratings.annotators)
-    clusters = Clusters(estimates.model, estimates.prompt, estimates.annotator, models)
-    pull = estimates.pull[:, column]
-    cell = estimates.prompt * n_annotators + estimates.annotator
-    forms = np.stack(
-        [
-            _squared_distances(estimates.model, estimates.annotator, pull, (models, n_annotators)),
-            _squared_distances(estimates.model, estimates.prompt, pull, (models, n_prompts)),
-            _squared_distances(estimates.model, cell, pull, (models, n_prompts * n_annotators)),
-        ],
-        axis=-1,
-    )
-    one = clusters.design(estimates.weight[:, column])
-    sizes = one.sizes[:, None] + one.sizes[None]
-    return clusters, Design(sizes, one.expectations[:, None] + one.expectations[None], estimates=2), forms
-
-
-def _squared_distances(model: Integers, code: Integers, pull: Floats, shape: tuple[int, int]) -> Floats:
-    """sum over codes of (pull of one model - pull of another)^2, shape (models, models)."""
-    if shape[0] * shape[1] <= _DENSE:
-        cells = np.bincount(model * shape[1] + code, weights=pull, minlength=shape[0] * shape[1])
-        dense = cells.astype(float).reshape(shape)
-        gram: Floats = dense @ dense.T
-    else:
-        thin = sparse.csr_array((pull, (model, code)), shape=shape)
-        gram = (thin @ thin.T).toarray()
-    own = np.diag(gram)
-    whole = own[:, None] + own[None]
-    distances = whole - 2 * gram
-    # Of two models that are rated alike nothing is left but rounding.
-    return np.where(distances > 1e-12 * whole, distances, 0.0)
-
-
-def _components_of(ratings: RatingsArray, column: int, pairs: tuple[Integers, Integers]) -> Floats:
-    _, design, forms = _pair_forms(ratings, estimate_scores(ratings), column)
-    sizes = design.sizes[pairs]
-    # Neither kind may have one member only, nor be the same as the cells.
-    shown = (design.members[pairs][:, :2] > 1 + 1e-9).all(axis=1) & (
-        sizes[:, :2] > sizes[:, 2:] * (1 + 1e-9)
-    ).all(axis=1)
-    part = tuple(kind[shown] for kind in pairs)
-    return (
-        design.estimates * variance_shares(design.of(part), forms[part], truncated=False) / design.sizes[part]
+    pulls = [found.pull for found in influences]
+    apart = [clusters[0].sums(kind, pulls[0]) - clusters[1].sums(kind, pulls[1]) for kind in (0, 1)]
+    met = common >= 0
+    whole = pulls[0] @ pulls[0] + pulls[1] @ pulls[1]
+    of_cells = whole - 2 * (pulls[0][met] @ pulls[1][common[met]])
+    return _Pair(
+        models,
+        influences[0].score - influences[1].score,
+        without_rounding(np.array([apart[0] @ apart[0], apart[1] @ apart[1], of_cells]), np.array(whole)),
+        (designs[0], designs[1]),
+        np.stack([vectors[0][kind] @ vectors[1][kind].T for kind in (0, 1)]),
     )
 
 
-def pair_by_pair(ratings: RatingsArray, column: int, over: Over) -> tuple[Floats, Spread]:
-    """As `all_pairs`, each pair on the images that it shares."""
-    models = len(ratings.models)
-    difference, spread = np.full((models, models), np.nan), Spread.unknown((models, models))
-    for i, j in combinations(range(models), 2):
-        pair = _of_pair(ratings, i, j, RatingsArray.item)
-        d, found = all_pairs(pair, estimate_scores(pair), column, over)
-        difference[i, j], difference[j, i] = d[0, 1], d[1, 0]
-        for at in ((i, j), (j, i)):
-            spread.put(at, Spread(found.parts[0, 1], found.freedom[0, 1]))
-    return difference, spread
-
-
-def _item_and_annotator(ratings: RatingsArray) -> Integers:
-    return ratings.item() * len(ratings.annotators) + ratings.annotator
-
-
-def _of_pair(
-    ratings: RatingsArray, i: int, j: int, item_of: Callable[[RatingsArray], Integers]
-) -> RatingsArray:
-    """The ratings of two models without the values of items that the other has none of."""
-    pair = ratings.of_models([ratings.models[i], ratings.models[j]])
-    item = item_of(pair)
-    values = pair.values.copy()
-    for criterion in range(values.shape[1]):
-        valid = ~np.isnan(values[:, criterion])
-        rated = np.zeros((2, int(item.max(initial=-1)) + 1), dtype=bool)
-        rated[pair.model[valid], item[valid]] = True
-        shared = np.asarray(rated.all(axis=0))
-        values[~shared[item], criterion] = np.nan
-    return replace(pair, values=values)
+def _stacked(designs: Sequence[Design]) -> Design:
+    """Designs of one estimate each as one, shape (designs,)."""
+    parts = ([d.sizes for d in designs], [d.expectations for d in designs], [d.products for d in designs])
+    return Design(*(np.concatenate(part) for part in parts))

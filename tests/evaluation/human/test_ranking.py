@@ -21,7 +21,7 @@ def differences(scores: list[float], apart: set[tuple[int, int]]) -> Differences
     difference = values[:, None] - values[None]
     return Differences(
         tuple(f"m{i}" for i in range(n)), "total", values, difference, np.ones((n, n)), np.ones((n, n)),
-        np.ones((n, n)), p, p, np.ones((n, n), dtype=np.int64), "both", "holm", 0.95, (),
+        np.ones((n, n)), p, p, np.ones((n, n), dtype=np.int64), np.full((n, n), ""), "both", "holm", 0.95, (),
     )  # fmt: skip
 
 

@@ -14,8 +14,11 @@ from nami_bench.errors import InputError, UnknownNameError
 NAMI_1K = load_criteria(nami_1k_study_file())
 
 
-def anova_error(values: np.ndarray) -> tuple[float, float]:
-    """Standard error of the mean of (prompts, annotators) and its degrees of freedom, by the textbook."""
+def anova_parts(values: np.ndarray) -> np.ndarray:
+    """What annotators, and beyond them prompts, add to the variance of the mean of (prompts, annotators).
+
+    By the textbook: the annotators' mean square, and the prompts' less that of the rest.
+    """
     prompts, annotators = values.shape
     mean = values.mean()
     by_prompt, by_annotator = values.mean(axis=1) - mean, values.mean(axis=0) - mean
@@ -25,22 +28,7 @@ def anova_error(values: np.ndarray) -> tuple[float, float]:
         prompts * (by_annotator @ by_annotator) / (annotators - 1),
         (rest**2).sum() / ((prompts - 1) * (annotators - 1)),
     ]) / values.size  # fmt: skip
-    variance = squares[0] + squares[1] - squares[2]
-    freedom = np.array([prompts - 1, annotators - 1, (prompts - 1) * (annotators - 1)])
-    return float(np.sqrt(variance)), float(variance**2 / (squares**2 / freedom).sum())
-
-
-def cochran_cox(values: np.ndarray) -> float:
-    """The mean of t quantiles weighted by the mean squares' parts of the variance."""
-    prompts, annotators = values.shape
-    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
-    parts = np.array([
-        values.mean(axis=1).var(ddof=1) / prompts,
-        values.mean(axis=0).var(ddof=1) / annotators,
-        -(rest**2).sum() / ((prompts - 1) * (annotators - 1)) / values.size,
-    ])  # fmt: skip
-    freedom = [prompts - 1, annotators - 1, (prompts - 1) * (annotators - 1)]
-    return float(parts @ stats.t.ppf(0.975, freedom) / parts.sum())
+    return np.array([squares[1], squares[0] - squares[2]])
 
 
 def test_a_complete_study_has_the_standard_error_of_the_analysis_of_variance(
@@ -49,10 +37,11 @@ def test_a_complete_study_has_the_standard_error_of_the_analysis_of_variance(
     values = study(3, 40, 5)
     found = score_intervals(ratings_of(values))
     for model in range(3):
-        error, freedom = anova_error(values[model])
-        assert found.standard_error[model, -1] == pytest.approx(error, rel=1e-9)
-        assert found.degrees_of_freedom[model, -1] == pytest.approx(freedom, rel=1e-9)
-        half = cochran_cox(values[model]) * error
+        parts, freedom = anova_parts(values[model]), np.array([4, 39])
+        assert found.standard_error[model, -1] == pytest.approx(np.sqrt(parts.sum()))
+        satterthwaite = parts.sum() ** 2 / (parts**2 / freedom).sum()
+        assert found.degrees_of_freedom[model, -1] == pytest.approx(satterthwaite)
+        half = parts @ stats.t.ppf(0.975, freedom) / np.sqrt(parts.sum())
         interval = found.of(f"m{model}")
         assert interval is not None
         assert interval.low == pytest.approx(values[model].mean() - half)
@@ -163,12 +152,12 @@ def test_a_single_rating_has_no_interval_and_says_so(study: Any, ratings_of: Any
 
 
 @pytest.mark.parametrize("method", ["crossed", "percentile", "bca"])
-def test_equal_ratings_have_an_interval_without_width_and_say_so(ratings_of: Any, method: Any) -> None:
+def test_equal_ratings_have_no_interval_and_say_so(ratings_of: Any, method: Any) -> None:
     found = score_intervals(ratings_of(np.full((2, 10, 3), 70.0)), method=method)
     interval = found.of("m1")
     assert interval is not None
-    assert (interval.low, interval.high) == (pytest.approx(70.0), pytest.approx(70.0))
-    assert any("no width" in note for note in found.notes)
+    assert (interval.estimate, interval.low, interval.high) == (pytest.approx(70.0), None, None)
+    assert any("no interval for m0, m1: the ratings do not vary" in note for note in found.notes)
 
 
 def test_models_without_ratings_have_no_score_and_are_named(study: Any, table_of: Any) -> None:
