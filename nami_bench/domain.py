@@ -260,11 +260,12 @@ SIMULATED_PREFIX = "simulated"
 
 @dataclass(frozen=True, slots=True)
 class Annotator:
-    """One who scores."""
+    """One who scores; nothing that an `excluded` one judged counts."""
 
     name: str
     role: Role = Role.ANNOTATOR
     active: bool = True
+    excluded: bool = False
 
     def __post_init__(self) -> None:
         checked_name("annotator", self.name)

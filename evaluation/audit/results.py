@@ -133,9 +133,12 @@ class Audit:
             where = {"table": "correlation", **of_metric, "name": rank.level, **_basis(rank)}
             yield _row(where, "spearman", rank.spearman)
             yield _row(where, "kendall", rank.kendall)
+        about = dict.fromkeys(("metric", "prompt_set", "instrument"), "")
+        where = {"table": "audit", **about, "name": self.criterion, **_basis(self)}
+        yield _row(where, "annotators", Estimate(self.annotators))
 
 
-def _basis(found: VerdictAgreement | Drift | RankCorrelation) -> dict[str, Any]:
+def _basis(found: Audit | VerdictAgreement | Drift | RankCorrelation) -> dict[str, Any]:
     return {"images": found.images, "prompts": found.prompts, "notes": "; ".join(found.notes)}
 
 

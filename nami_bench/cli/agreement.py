@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from nami_bench.domain import Criterion
     from nami_bench.leaderboard.checks import AnnotatorChecks
+    from nami_bench.leaderboard.left_out import LeftOut
 
 
 @click.command(
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
 )
+@without_option
 @click.option("--replicates", type=click.IntRange(50), default=1000, show_default=True, help="For intervals.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the replicates.")
 @click.option(
@@ -45,6 +48,7 @@ def agreement(
     study: str | None,
     ratings: Path | None,
     criteria: Path | None,
+    without: tuple[str, ...],
     replicates: int,
     seed: int,
     csv_file: Path | None,
@@ -58,8 +62,11 @@ def agreement(
     from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
 
     table, chosen = ratings_of(study, ratings, criteria)
-    checks = () if ratings is not None else _checks(str(table["study"].iloc[0]), chosen)
-    found = measure_agreement(table, chosen, replicates=replicates, seed=seed, checks=checks)
+    gone, checks = _left_out(str(table["study"].iloc[0]), chosen, without, in_store=ratings is None)
+    table, said = gone.ratings(table)
+    found = measure_agreement(
+        table, chosen, replicates=replicates, seed=seed, checks=gone.checks(checks), left_out=said
+    )
     if csv_file is not None:
         write_or_print(csv_file, agreement_csv(found))
     if as_json:
@@ -72,11 +79,17 @@ def agreement(
         click.echo(f"- {note}")
 
 
-def _checks(study: str, criteria: "tuple[Criterion, ...]") -> "tuple[AnnotatorChecks, ...]":
+def _left_out(
+    study: str, criteria: "tuple[Criterion, ...]", without: tuple[str, ...], *, in_store: bool
+) -> "tuple[LeftOut, tuple[AnnotatorChecks, ...]]":
+    """Who does not count, and what the workspace knows of everybody's planted items."""
     from nami_bench.leaderboard.checks import annotator_checks
+    from nami_bench.leaderboard.left_out import LeftOut, left_out
 
+    if not in_store:
+        return LeftOut(without), ()
     with open_bench() as bench:
-        return annotator_checks(bench.store, study, criteria)
+        return left_out(bench.store, study, without), annotator_checks(bench.store, study, criteria)
 
 
 def ratings_of(

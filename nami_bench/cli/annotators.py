@@ -65,10 +65,23 @@ def list_(as_json: bool) -> None:
     with open_bench() as bench:
         found = bench.store.annotators()
     if as_json:
-        print_json([{"name": a.name, "role": a.role.value, "active": a.active} for a in found])
+        print_json(
+            [
+                {"name": a.name, "role": a.role.value, "active": a.active, "excluded": a.excluded}
+                for a in found
+            ]
+        )
     else:
-        rows = [(a.name, a.role.value, "active" if a.active else "disabled") for a in found]
-        print_table(("annotator", "role", "state"), rows)
+        rows = [
+            (
+                a.name,
+                a.role.value,
+                "active" if a.active else "disabled",
+                "excluded" if a.excluded else "counted",
+            )
+            for a in found
+        ]
+        print_table(("annotator", "role", "log-in", "judgements"), rows)
 
 
 @annotators.command("disable", epilog="Example: nami-bench annotators disable lena")

@@ -19,6 +19,7 @@ def show_audit(
     study: str | None,
     criterion: str | None,
     threshold: float | None,
+    without: Sequence[str],
     csv_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -34,6 +35,7 @@ def show_audit(
         models=models,
         criterion=CRITERION if criterion is None else criterion,
         threshold=THRESHOLD if threshold is None else threshold,
+        without=without,
     )
     if csv_file is not None:
         write_or_print(csv_file, audit_csv(audit))

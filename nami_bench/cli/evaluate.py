@@ -19,6 +19,7 @@ from nami_bench.cli.common import (
     tally,
 )
 from nami_bench.cli.engine import EngineChoice, engine_options
+from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
     from nami_bench.domain import ImageRecord
@@ -80,6 +81,7 @@ class _ListingMetrics(click.Command):
     type=float,
     help="The mean rating, 0-100, from which people call an image right. Default: 50.",
 )
+@without_option
 @click.option(
     "--csv",
     "csv_file",
@@ -100,6 +102,7 @@ def evaluate(
     study: str | None,
     criterion: str | None,
     threshold: float | None,
+    without: tuple[str, ...],
     csv_file: Path | None,
     engine: EngineChoice,
     as_json: bool,
@@ -112,6 +115,7 @@ def evaluate(
     from nami_bench.errors import InputError, WorkError
 
     asked = {"study": study, "criterion": criterion, "threshold": threshold, "csv": csv_file}
+    asked |= {"without": without[0]} if without else {}
     if not audit and (stray := [f"--{name}" for name, value in asked.items() if value is not None]):
         raise InputError(f"{', '.join(stray)}: belongs to --audit, which was not asked for")
     if not audit and not metrics:
@@ -122,7 +126,9 @@ def evaluate(
         if audit:
             from nami_bench.cli.audit import show_audit
 
-            show_audit(bench, models or None, prompts, study, criterion, threshold, csv_file, as_json)
+            show_audit(
+                bench, models or None, prompts, study, criterion, threshold, without, csv_file, as_json
+            )
     if as_json and not audit:
         print_json({title: dict(count) for title, count in counts.items()})
     failed = sum(count["failed"] for count in counts.values())

@@ -9,6 +9,7 @@ import click
 
 from nami_bench.cli.common import json_option, open_bench, print_table, write_or_print
 from nami_bench.cli.precision import precision_of, precision_options
+from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
     from nami_bench.leaderboard.rows import Leaderboard
@@ -43,8 +44,12 @@ _ENDINGS = {"md": "markdown", "tex": "latex"}
     help="Totals by stratum, task (GenEval's) or a prompt tag, too; repeatable. Default: stratum, task.",
 )
 @click.option(
-    "--without", multiple=True, metavar="ANNOTATOR", help="Leave out this annotator's ratings; repeatable."
+    "--samples",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only samples 0 to N-1 of each prompt count, in human and automatic scores.",
 )
+@without_option
 @click.option("--sort", metavar="COLUMN", help="Rank by this column, named as in the CSV. Default: total.")
 @click.option("--published", is_flag=True, help="Add the rows that NAMI-1K's authors published, apart.")
 @click.option(
@@ -66,6 +71,7 @@ def leaderboard(
     prompts: str | None,
     stratum: str | None,
     by: tuple[str, ...],
+    samples: int | None,
     without: tuple[str, ...],
     sort: str | None,
     published: bool,
@@ -87,6 +93,7 @@ def leaderboard(
         "sort": sort,
         "by": by,
         "without": without,
+        "samples": samples,
         "precision": precision_of(**precision),
     }
     if ratings is None:

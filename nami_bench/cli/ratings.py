@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from nami_bench.cli.common import open_bench, say, write_or_print
+from nami_bench.cli.consent import dry_run_option
+from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
     from nami_bench.cli.common import Bench
@@ -48,6 +50,45 @@ def import_(file: Path) -> None:
     _say_recorded("ratings", added, len(table) - added)
 
 
+@ratings.command(
+    "exclude",
+    epilog="Examples: nami-bench ratings exclude --annotator lena --dry-run; "
+    "nami-bench ratings exclude --annotator lena --undo",
+)
+@click.option("--annotator", metavar="NAME", required=True, help="Whose judgements.")
+@click.option("--undo", is_flag=True, help="Let them count again, as `ratings include` does.")
+@dry_run_option
+def exclude(annotator: str, undo: bool, dry_run: bool) -> None:
+    """Let nothing that an annotator judged count, in any study, from now on.
+
+    Nothing is deleted. The annotator gets nothing more to judge, and the items go back to the pool, so that
+    others are asked. Leaderboards, agreement, reports and exports leave the judgements out and say so.
+    """
+    _set_counted(annotator, counted=undo, dry_run=dry_run)
+
+
+@ratings.command("include", epilog="Example: nami-bench ratings include --annotator lena")
+@click.option("--annotator", metavar="NAME", required=True, help="Whose judgements.")
+@dry_run_option
+def include(annotator: str, dry_run: bool) -> None:
+    """Let the judgements of an excluded annotator count again; they go on where they were."""
+    _set_counted(annotator, counted=True, dry_run=dry_run)
+
+
+def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
+    with open_bench() as bench:
+        change = bench.store.include_annotator if counted else bench.store.exclude_annotator
+        values = change(annotator, dry_run=dry_run)
+    for study, count in values.items():
+        click.echo(f"study {study}: {count} values of {annotator} {'count' if counted else 'do not count'}")
+    if dry_run:
+        say("nothing was changed (--dry-run)")
+    elif counted:
+        say(f"{annotator} counts again")
+    else:
+        say(f"{annotator} is excluded; `nami-bench ratings include --annotator {annotator}` undoes it")
+
+
 def _say_recorded(what: str, added: int, known: int) -> None:
     say(f"recorded {added} {what}" + (f"; {known} were recorded already" if known else ""))
 
@@ -69,6 +110,7 @@ def _say_recorded(what: str, added: int, known: int) -> None:
     default=None,
     help="Annotators as annotator-01 ..., or by name. Default: pseudonyms for huggingface, else names.",
 )
+@without_option
 @click.option(
     "-o",
     "--output",
@@ -77,7 +119,12 @@ def _say_recorded(what: str, added: int, known: int) -> None:
     help="File to write (huggingface: a new folder); default: stdout.",
 )
 def export(
-    study: str | None, format_: str | None, with_images: bool, pseudonyms: bool | None, output: Path | None
+    study: str | None,
+    format_: str | None,
+    with_images: bool,
+    pseudonyms: bool | None,
+    without: tuple[str, ...],
+    output: Path | None,
 ) -> None:
     """Write a study's ratings or comparisons: the last of each, where an annotator corrected one.
 
@@ -96,24 +143,35 @@ def export(
         chosen = choose_study(bench.store, study)
         if chosen is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
-        content = _content(bench, chosen)
+        content = _content(bench, chosen, without)
         if pseudonyms or (pseudonyms is None and chosen_format == "huggingface"):
             content = content.pseudonymous()
         _write(bench, content, output, chosen_format, with_images)
     count = len(content.comparisons) or len(content.ratings)
     say(f"study {chosen.name}: {count} {'comparisons' if content.comparisons else 'ratings'}")
+    for sentence in content.left_out:
+        say(sentence)
 
 
-def _content(bench: "Bench", study: "Study") -> "DatasetContent":
+def _content(bench: "Bench", study: "Study", without: tuple[str, ...]) -> "DatasetContent":
+    from nami_bench.domain import Mode
     from nami_bench.leaderboard.dataset_folder import DatasetContent
+    from nami_bench.leaderboard.left_out import left_out
 
+    gone = left_out(bench.store, study.name, without)
+    table, comparisons = bench.store.ratings_table(study.name), bench.store.comparisons(study.name)
+    if study.mode == Mode.PAIRWISE:
+        comparisons, said = gone.comparisons(comparisons)
+    else:
+        table, said = gone.ratings(table)
     records = bench.store.images(models=study.models, prompt_set=study.prompt_set)
     return DatasetContent(
         study=study,
         prompt_set=bench.store.prompt_set(study.prompt_set),
-        ratings=bench.store.ratings_table(study.name),
+        ratings=table,
         images=[record for record in records if record.sample < study.samples],
-        comparisons=bench.store.comparisons(study.name),
+        comparisons=comparisons,
+        left_out=said,
     )
 
 

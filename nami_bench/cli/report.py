@@ -7,6 +7,7 @@ import click
 
 from nami_bench.cli.common import open_bench, progress, say
 from nami_bench.cli.precision import precision_of, precision_options
+from nami_bench.cli.without import without_option
 
 
 @click.command(epilog="Example: nami-bench report --study pilot -o pilot-report")
@@ -24,8 +25,16 @@ from nami_bench.cli.precision import precision_of, precision_options
     default=True,
     help="Annotators as annotator-01 ... (the default), or by name.",
 )
+@without_option
 @precision_options
-def report(study: str | None, output: Path | None, images: bool, pseudonyms: bool, **precision: Any) -> None:
+def report(
+    study: str | None,
+    output: Path | None,
+    images: bool,
+    pseudonyms: bool,
+    without: tuple[str, ...],
+    **precision: Any,
+) -> None:
     """Write a study's report: one folder of HTML that opens from disk, with nothing loaded from elsewhere.
 
     Scores with intervals and tie groups, plots (SVG and PNG), metrics beside people, the audit of GenEval,
@@ -40,7 +49,7 @@ def report(study: str | None, output: Path | None, images: bool, pseudonyms: boo
     if chosen is None:
         raise InputError("a report is about intervals: leave out --intervals none")
     with open_bench() as bench:
-        contents = collect(bench.store, chosen, study=study, with_names=not pseudonyms)
+        contents = collect(bench.store, chosen, study=study, with_names=not pseudonyms, without=without)
         name = contents.study.name if contents.study else "automatic"
         folder = output or bench.workspace.reports_dir / name
         models = {row.model for row in contents.board.measured}

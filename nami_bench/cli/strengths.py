@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
     from evaluation.human.ratings_array import RatingsArray
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--beside", metavar="STUDY", help="A study of ratings of the same models: how far the two agree."
 )
+@without_option
 @click.option("--side", is_flag=True, help="Estimate how much the left place helps, and take it out.")
 @click.option(
     "--prior",
@@ -50,6 +52,7 @@ def strengths(
     study: str | None,
     file: Path | None,
     beside: str | None,
+    without: tuple[str, ...],
     side: bool,
     prior: float,
     level: float,
@@ -64,12 +67,14 @@ def strengths(
     """
     from nami_bench.leaderboard.strengths import strength_table, strength_tables, strengths_csv
 
+    comparisons, said = _comparisons(study, file, without)
     found = strength_table(
-        _comparisons(study, file),
+        comparisons,
         side=side,
         prior=prior,
         level=level,
-        ratings=None if beside is None else _ratings(beside),
+        ratings=None if beside is None else _ratings(beside, without),
+        left_out=said,
     )
     if csv_file is not None:
         write_or_print(csv_file, strengths_csv(found))
@@ -83,12 +88,16 @@ def strengths(
         f"- {found.annotators} annotators made {found.comparisons} comparisons and could not judge "
         f"{found.withheld}; 'both bad' are among the ties."
     )
-    for note in found.notes:
+    for note in (*found.left_out, *found.notes):
         click.echo(f"- {note}")
 
 
-def _comparisons(study: str | None, file: Path | None) -> "list[Comparison]":
+def _comparisons(
+    study: str | None, file: Path | None, without: tuple[str, ...]
+) -> "tuple[list[Comparison], tuple[str, ...]]":
+    """The comparisons that count, and what must be said of the others."""
     from nami_bench.errors import InputError
+    from nami_bench.leaderboard.left_out import LeftOut, left_out
 
     if file is not None:
         from nami_bench.leaderboard.comparisons_file import read_comparisons
@@ -101,7 +110,7 @@ def _comparisons(study: str | None, file: Path | None) -> "list[Comparison]":
             raise InputError(
                 f"{file} holds {len(studies)} studies ({', '.join(studies)}): give one at a time"
             )
-        return found
+        return LeftOut(without).comparisons(found)
     with open_bench() as bench:
         pairs = [one.name for one in bench.store.studies() if one.mode == "pairwise"]
         if study is None and not pairs:
@@ -109,12 +118,13 @@ def _comparisons(study: str | None, file: Path | None) -> "list[Comparison]":
         name = study or pairs[-1]
         if bench.store.study(name).mode != "pairwise":
             raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
-        return bench.store.comparisons(name)
+        return left_out(bench.store, name, without).comparisons(bench.store.comparisons(name))
 
 
-def _ratings(study: str) -> "RatingsArray":
+def _ratings(study: str, without: tuple[str, ...]) -> "RatingsArray":
     from evaluation.human.ratings_array import RatingsArray
     from nami_bench.cli.agreement import ratings_of
 
     table, criteria = ratings_of(study, None, None)
-    return RatingsArray.from_table(table, criteria)
+    # Who only compared pairs rated nothing here.
+    return RatingsArray.from_table(table[~table["annotator"].isin(without)], criteria)

@@ -53,6 +53,7 @@ class Agreement:
     `images_by_ratings`: how many images have how many annotators. `without`: the totals without each
     annotator; `reversal`: how few prompts decide between the two models that lead, None without two models.
     `notes` say in words what is missing, and why. `checks`: of the study's planted items, where known.
+    `left_out` says whose judgements do not count.
     """
 
     study: str
@@ -67,6 +68,7 @@ class Agreement:
     reversal: Reversal | None
     notes: tuple[str, ...]
     checks: tuple[AnnotatorChecks, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for one JSON document."""
@@ -74,6 +76,8 @@ class Agreement:
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Long form, one row for each number: criterion, annotator, statistic, value, low, high, n."""
+        for sentence in self.left_out:
+            yield _row("", "", sentence, None)
         for found in self.criteria:
             alpha = found.alpha
             yield _row(found.criterion, "", "alpha", alpha.alpha, alpha.low, alpha.high, alpha.units)
@@ -103,6 +107,7 @@ def measure_agreement(
     replicates: int = 1000,
     seed: int = 0,
     checks: Iterable[AnnotatorChecks] = (),
+    left_out: Iterable[str] = (),
 ) -> Agreement:
     """The agreement in a tidy table (see `evaluation.human.table`) of one study.
 
@@ -129,6 +134,7 @@ def measure_agreement(
         reversal=reversal,
         notes=tuple(dict.fromkeys([*_criterion_notes(found), *notes])),
         checks=tuple(checks),
+        left_out=tuple(left_out),
     )
 
 

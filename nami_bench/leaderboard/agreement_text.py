@@ -90,6 +90,7 @@ def agreement_notes(agreement: Agreement) -> Iterator[str]:
             f"SIMULATED: {agreement.simulated_annotators} of {len(agreement.annotators)} annotators are "
             "programs in the place of people."
         )
+    yield from agreement.left_out
     screened = sum(check.screened_out is not None for check in agreement.checks)
     if screened:
         yield (

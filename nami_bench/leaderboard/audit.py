@@ -2,12 +2,14 @@
 
 import csv
 import io
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from evaluation.audit.audit import THRESHOLD, audit_metrics
 from evaluation.audit.results import Audit
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.from_store import choose_study
+from nami_bench.leaderboard.left_out import left_out
 from nami_bench.leaderboard.spreadsheet import neutralized
 
 if TYPE_CHECKING:
@@ -26,8 +28,10 @@ def audit_from_store(
     models: "Sequence[str] | None" = None,
     criterion: str = CRITERION,
     threshold: float = THRESHOLD,
+    without: "Sequence[str]" = (),
 ) -> Audit:
-    """Audit every metric on a study's images (see `audit_metrics`); `models` limits it to some of them.
+    """Audit every metric on a study's images (see `audit_metrics`); `models` limits it to some of them,
+    `without` names annotators whose ratings do not count.
 
     Which study: see `choose_study`. Raises UnknownNameError for an unknown study, set, model or criterion,
     InputError where there are no ratings or no scores.
@@ -36,10 +40,10 @@ def audit_from_store(
     if chosen is None:
         raise InputError("there is no study: an audit compares metrics with human ratings")
     asked = chosen.criterion(criterion)
-    table = store.ratings_table(chosen.name)
+    table, said = left_out(store, chosen.name, without).ratings(store.ratings_table(chosen.name))
     names = models or chosen.models
     table = table[table["model"].isin(list(names))]
-    return audit_metrics(
+    audit = audit_metrics(
         table,
         store.scores(models=names, prompt_set=chosen.prompt_set),
         store.set_scores(models=names, prompt_set=chosen.prompt_set),
@@ -47,6 +51,7 @@ def audit_from_store(
         asked,
         threshold,
     )
+    return replace(audit, notes=(*said, *audit.notes))
 
 
 def audit_csv(audit: Audit) -> bytes:

@@ -21,6 +21,7 @@ class AnnotatorChecks:
     share that changed in percent; None without repeats.
 
     `screened_out` is the reason for which the annotator was given no more work, None for one who was not.
+    No judgement of an `excluded` one counts.
     """
 
     annotator: str
@@ -28,6 +29,7 @@ class AnnotatorChecks:
     gold_passed: int
     repeats: RepeatConsistency | None
     screened_out: str | None
+    excluded: bool = False
 
     @property
     def repeat_difference(self) -> float | None:
@@ -42,7 +44,12 @@ def annotator_checks(
     repeats = {found.annotator: found for found in _repeats(store.check_answers(study), criteria)}
     return tuple(
         AnnotatorChecks(
-            member.name, member.gold_seen, member.gold_passed, repeats.get(member.name), member.paused
+            member.name,
+            member.gold_seen,
+            member.gold_passed,
+            repeats.get(member.name),
+            member.paused,
+            member.excluded,
         )
         for member in store.member_reports(study)
     )

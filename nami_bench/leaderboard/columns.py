@@ -31,10 +31,12 @@ COLUMNS_AFTER = (
     "gaps",
     "study",
     "stratum",
+    "samples",
     "prompt_sets",
     "interval_method",
     "interval_over",
     "interval_level",
+    "cautions",
     "source",
 )
 """The CSV's columns after the scores."""

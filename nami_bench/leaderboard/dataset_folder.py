@@ -43,7 +43,10 @@ _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1
 
 @dataclass(frozen=True, slots=True)
 class DatasetContent:
-    """What goes into the folder: a study's ratings (tidy table) or comparisons, its prompts, its images."""
+    """What goes into the folder: a study's ratings (tidy table) or comparisons, its prompts, its images.
+
+    `left_out` says whose judgements are not in it.
+    """
 
     study: Study
     prompt_set: PromptSet
@@ -51,6 +54,7 @@ class DatasetContent:
     images: Sequence[ImageRecord]
     comparisons: Sequence[Comparison] = ()
     is_pseudonymous: bool = False
+    left_out: Sequence[str] = ()
 
     @property
     def annotators(self) -> list[str]:
@@ -76,7 +80,7 @@ class DatasetContent:
 def parquet_of(content: DatasetContent) -> bytes:
     """The ratings, or comparisons, with the study's configuration in the metadata."""
     study = content.study
-    about = about_study(study, content.prompt_set)
+    about = {**about_study(study, content.prompt_set), "left_out": list(content.left_out)}
     if study.mode == Mode.PAIRWISE:
         return comparisons_parquet(content.comparisons, study.criteria, about)
     return ratings_parquet(content.ratings, study.criteria, about)
@@ -193,6 +197,7 @@ def _card(content: DatasetContent, *, with_images: bool) -> str:
         prompt_set_sha256=content.prompt_set.sha256,
         with_images=with_images,
         pseudonymous=content.is_pseudonymous,
+        left_out=content.left_out,
         version=__version__,
         text=markdown_text,
         quoted=_json,

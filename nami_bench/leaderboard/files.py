@@ -23,7 +23,9 @@ CSV columns, in this order:
 | ratings, annotators, missing_share | values given; who gave them; share (0-1) without a value |
 | gaps | what is missing, in words |
 | study, stratum, prompt_sets | of measured rows; prompt_sets as NAME@SHA256, separated by blanks |
+| samples | only the first so many of each prompt count; empty: all |
 | interval_method, interval_over, interval_level | how the intervals of human scores were made |
+| cautions | who was left out, and what the intervals do not hold for, in words |
 | source | of a published row |
 
 An empty cell is a value that there is none of. A column that no row can fill is there all the same, except
@@ -72,6 +74,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
         "nami_bench": __version__,
         "study": board.study,
         "stratum": board.stratum,
+        "samples": board.samples,
         "prompt_sets": dict(board.prompt_sets),
         "criteria": [
             {"name": c.name, "weight": c.weight, "minimum": c.minimum, "maximum": c.maximum}
@@ -104,6 +107,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
 def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
     sets = " ".join(f"{name}@{sha256}" for name, sha256 in board.prompt_sets.items())
     of_board: dict[str, Any] = {"study": board.study, "stratum": board.stratum, "prompt_sets": sets}
+    of_board |= {"samples": board.samples, "cautions": "; ".join(board.cautions)}
     for name in ("method", "over", "level"):
         of_board[f"interval_{name}"] = getattr(board.precision, name, None)
     if row.source:

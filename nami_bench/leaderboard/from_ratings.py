@@ -8,7 +8,15 @@ from evaluation.human.ratings_array import RatingsArray
 from evaluation.human.scores import model_scores
 from nami_bench.domain import Criterion, Prompt, PromptSet
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts, without_annotators
+from nami_bench.leaderboard.human import (
+    finished,
+    human_row,
+    in_stratum,
+    of_prompts,
+    of_samples,
+    with_fewer_samples,
+)
+from nami_bench.leaderboard.left_out import LeftOut
 from nami_bench.leaderboard.rows import DEFAULT_PRECISION, Leaderboard, Precision
 from nami_bench.leaderboard.uncertainty import with_uncertainty
 
@@ -24,19 +32,25 @@ def leaderboard_from_ratings(
     precision: Precision | None = DEFAULT_PRECISION,
     by: Sequence[str] = (),
     without: Sequence[str] = (),
+    samples: int | None = None,
 ) -> Leaderboard:
     """The leaderboard of a tidy table of ratings (see `evaluation.human.table`), ranked by `sort`.
 
     `study` chooses among the table's studies. With `prompt_set` every prompt of it is expected to be
     rated, and `stratum` can choose among them; without, every image that any model was rated on.
     `precision` is that of the intervals (None: without), `by` divides the prompts: see `with_uncertainty`.
-    `without` names annotators whose ratings do not count.
+    `without` names annotators whose ratings do not count; only the first `samples` of each prompt do (None:
+    all).
 
     Raises InputError where the table is empty, holds several studies and none is chosen, or has prompts
     that are not in the set; UnknownNameError for an unknown study, stratum or column.
     """
     study, table = _one_study(table, study)
-    table, cautions = without_annotators(table, without)
+    table, cautions = LeftOut(tuple(without)).ratings(table)
+    most = _most_samples(table)
+    table, limited = of_samples(table, samples, max(most.values(), default=0))
+    if not len(table):
+        raise InputError("no ratings are left: fewer of them may be left out")
     models = sorted(map(str, table["model"].unique()))
     images = table[["prompt_id", "sample"]].drop_duplicates()
     expected = len(images)
@@ -52,12 +66,16 @@ def leaderboard_from_ratings(
         raise InputError("ratings do not say of what kind a prompt is: name their prompt set too")
     ratings = RatingsArray.from_table(table, criteria, models)
     board = Leaderboard(
-        rows=tuple(human_row(scores, criteria, expected) for scores in model_scores(ratings)),
+        rows=tuple(
+            with_fewer_samples(human_row(scores, criteria, expected), samples, most[scores.model])
+            for scores in model_scores(ratings)
+        ),
         criteria=tuple(criteria),
         study=study,
         stratum=stratum,
         prompt_sets={} if prompt_set is None else {prompt_set.name: prompt_set.sha256},
-        cautions=cautions,
+        cautions=(*cautions, *limited),
+        samples=samples,
     )
     ranked = finished(board, table, sort)
     return ranked if precision is None else with_uncertainty(ranked, ratings, precision, prompts.values(), by)
@@ -75,6 +93,12 @@ def _one_study(table: pd.DataFrame, name: str | None) -> tuple[str, pd.DataFrame
         raise UnknownNameError("study", name, names)
     chosen = name or names[0]
     return chosen, table[table["study"] == chosen]
+
+
+def _most_samples(table: pd.DataFrame) -> dict[str, int]:
+    """By model, the number of samples of a prompt."""
+    last = table.groupby("model", observed=True)["sample"].max()
+    return {str(model): int(sample) + 1 for model, sample in last.items()}
 
 
 def _check_prompts(table: pd.DataFrame, prompt_set: PromptSet) -> None:

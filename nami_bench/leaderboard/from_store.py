@@ -11,7 +11,15 @@ from evaluation.human.table import ratings_table
 from nami_bench.domain import ImageRecord, ImageState, Prompt, Score, SetScore
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.automatic import automatic_columns, automatic_score, automatic_set_score
-from nami_bench.leaderboard.human import finished, human_row, in_stratum, of_prompts, without_annotators
+from nami_bench.leaderboard.human import (
+    finished,
+    human_row,
+    in_stratum,
+    of_prompts,
+    of_samples,
+    with_fewer_samples,
+)
+from nami_bench.leaderboard.left_out import LeftOut, left_out
 from nami_bench.leaderboard.rows import (
     DEFAULT_PRECISION,
     AutomaticColumn,
@@ -38,6 +46,7 @@ def leaderboard_from_store(
     precision: Precision | None = DEFAULT_PRECISION,
     by: Sequence[str] = (),
     without: Sequence[str] = (),
+    samples: int | None = None,
 ) -> Leaderboard:
     """The leaderboard of a study: human scores, and the automatic ones of its models, ranked by `sort`.
 
@@ -45,15 +54,20 @@ def leaderboard_from_store(
     models. `prompt_set` limits the automatic scores to that set, `stratum` limits everything to its prompts;
     scores of whole sets of images are left out then. `precision` is that of the intervals (None: without),
     `by` divides the prompts: see `with_uncertainty`.
-    `without` names annotators whose ratings do not count.
+    `without` names annotators whose ratings do not count, beside those whom the store excludes. Only the
+    first `samples` of each prompt count (None: all), and no score of a whole set of images that has more.
 
     Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
     another prompt set, or where there is nothing to show.
     """
     chosen = choose_study(store, study, prompt_set)
-    found = _collect(store, chosen, prompt_set, stratum)
+    found = _collect(store, chosen, prompt_set, stratum, samples)
     table = ratings_table([]) if chosen is None else store.ratings_table(chosen.name)
-    table, cautions = without_annotators(table, without)
+    gone = LeftOut(tuple(without)) if chosen is None else left_out(store, chosen.name, without)
+    table, cautions = gone.ratings(table)
+    most = max(found.samples.values(), default=0)
+    table, limited = of_samples(table, samples, most)
+    cautions += limited
     if chosen is not None and chosen.mode == Mode.PAIRWISE:
         cautions += (
             f"study {chosen.name} compares pairs of images: its verdicts are not scores and not here",
@@ -66,13 +80,18 @@ def leaderboard_from_store(
     else:
         table = of_prompts(table, found.prompts[chosen.prompt_set])
         ratings = RatingsArray.from_table(table, chosen.criteria, chosen.models)
-        rows = _human_rows(found, ratings, chosen)
+        expected = min(chosen.samples, samples or chosen.samples)
+        rows = _human_rows(found, ratings, chosen, expected)
     columns = automatic_columns(found.scores, found.set_scores, found.prompts)
     parameters = {card.name: card.parameters for card in store.models()}
     level = (precision or DEFAULT_PRECISION).level
     board = Leaderboard(
         rows=tuple(
-            replace(_with_automatic(row, columns, found, level), parameters=parameters[row.model])
+            with_fewer_samples(
+                replace(_with_automatic(row, columns, found, level), parameters=parameters[row.model]),
+                samples,
+                found.samples.get(row.model, 0),
+            )
             for row in rows
         ),
         criteria=chosen.criteria if chosen else (),
@@ -81,6 +100,7 @@ def leaderboard_from_store(
         stratum=stratum,
         prompt_sets=found.hashes,
         cautions=cautions,
+        samples=samples,
     )
     ranked = finished(board, table, sort)
     if ratings is None or chosen is None or precision is None:
@@ -92,7 +112,8 @@ def leaderboard_from_store(
 class _Found:
     """What the store holds of a leaderboard's models and prompts.
 
-    `prompts`: by set and id. `hashes`: SHA-256 of the sets. `images`: by model and prompt set.
+    `prompts`: by set and id. `hashes`: SHA-256 of the sets. `images`: by model and prompt set. `samples`: by
+    model, how many a prompt has, whether they count or not.
     """
 
     models: tuple[str, ...]
@@ -101,6 +122,7 @@ class _Found:
     images: Mapping[tuple[str, str], Sequence[ImageRecord]]
     scores: Sequence[Score]
     set_scores: Sequence[SetScore]
+    samples: Mapping[str, int]
 
 
 def choose_study(store: "Store", name: str | None, prompt_set: str | None = None) -> Study | None:
@@ -124,7 +146,9 @@ def choose_study(store: "Store", name: str | None, prompt_set: str | None = None
     return next(rated, newest_first[0] if newest_first else None)
 
 
-def _collect(store: "Store", study: Study | None, prompt_set: str | None, stratum: str | None) -> _Found:
+def _collect(
+    store: "Store", study: Study | None, prompt_set: str | None, stratum: str | None, samples: int | None
+) -> _Found:
     models = study.models if study else None
     scores = store.scores(models=models, prompt_set=prompt_set)
     set_scores = store.set_scores(models=models, prompt_set=prompt_set) if stratum is None else []
@@ -135,26 +159,38 @@ def _collect(store: "Store", study: Study | None, prompt_set: str | None, stratu
     sets = [store.prompt_set(name) for name in names]
     prompts = in_stratum(sets, stratum)
     images = defaultdict(list)
+    most: dict[str, int] = defaultdict(int)
+    cut: set[tuple[str, str]] = set()
     for record in store.images(models=models, prompt_set=prompt_set):
-        if record.prompt_id in prompts.get(record.prompt_set, {}):
+        if record.prompt_id not in prompts.get(record.prompt_set, {}):
+            continue
+        most[record.model] = max(most[record.model], record.sample + 1)
+        if samples is None or record.sample < samples:
             images[record.model, record.prompt_set].append(record)
+        else:
+            cut.add((record.model, record.prompt_set))
     return _Found(
         models=models or tuple(dict.fromkeys(model for model, _ in images)),
         prompts=prompts,
         hashes={prompt_set.name: prompt_set.sha256 for prompt_set in sets},
         images=images,
-        scores=[score for score in scores if score.prompt_id in prompts[score.prompt_set]],
-        set_scores=set_scores,
+        scores=[
+            score
+            for score in scores
+            if score.prompt_id in prompts[score.prompt_set] and (samples is None or score.sample < samples)
+        ],
+        set_scores=[score for score in set_scores if (score.model, score.prompt_set) not in cut],
+        samples=most,
     )
 
 
-def _human_rows(found: _Found, ratings: RatingsArray, study: Study) -> list[LeaderboardRow]:
-    """A row for each model of the study, rated or not."""
-    expected = len(found.prompts[study.prompt_set]) * study.samples
+def _human_rows(found: _Found, ratings: RatingsArray, study: Study, samples: int) -> list[LeaderboardRow]:
+    """A row for each model of the study, rated or not; the first `samples` of each prompt are expected."""
+    expected = len(found.prompts[study.prompt_set]) * samples
     rows = []
     for scores in model_scores(ratings):
         recorded = found.images.get((scores.model, study.prompt_set), ())
-        records = [record for record in recorded if record.sample < study.samples]
+        records = [record for record in recorded if record.sample < samples]
         lost = {"failed or refused": _failed(records), "not made": expected - len(records)}
         rows.append(human_row(scores, study.criteria, expected, lost, study.overlap))
     return rows

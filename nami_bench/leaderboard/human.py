@@ -1,13 +1,13 @@
 """What both sources of a leaderboard share: which prompts it is about, and its rows of human scores."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
 
 from evaluation.human.scores import ModelScores
 from nami_bench.domain import SIMULATED_PREFIX, Criterion, Prompt, PromptSet
-from nami_bench.errors import UnknownNameError
+from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.columns import find_column
 from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status, ranked
 
@@ -29,19 +29,26 @@ def of_prompts(table: pd.DataFrame, prompts: Iterable[str]) -> pd.DataFrame:
     return table[table["prompt_id"].isin(list(prompts))]
 
 
-def without_annotators(table: pd.DataFrame, names: Collection[str]) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The ratings of all other annotators, and a sentence that says so; raises UnknownNameError."""
-    known = sorted(map(str, table["annotator"].unique()))
-    for name in names:
-        if name not in known:
-            raise UnknownNameError("annotator", name, known)
-    if not names:
+def of_samples(table: pd.DataFrame, samples: int | None, most: int) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The ratings of the first `samples` samples (None: all), and what must be said.
+
+    `most`: how many there are, in whatever the leaderboard shows. Raises InputError for none.
+    """
+    if samples is None:
         return table, ()
-    left_out = table["annotator"].isin(list(names))
-    note = (
-        f"ratings of {len(set(names))} of {len(known)} annotators are left out: {int(left_out.sum())} values"
-    )
-    return table[~left_out], (note,)
+    if samples < 1:
+        raise InputError(f"--samples {samples}: at least the first sample of each prompt must count")
+    counted = "sample 0" if samples == 1 else f"samples 0 to {samples - 1}"
+    more = f" of 0 to {most - 1}" if most > samples else ""
+    note = f"only {counted}{more} of each prompt count, in human and automatic scores (--samples {samples})"
+    return table[table["sample"] < samples], (note,)
+
+
+def with_fewer_samples(row: LeaderboardRow, samples: int | None, most: int) -> LeaderboardRow:
+    """`row`, which says so where it rests on the first `samples` of the model's `most` alone."""
+    if samples is None or most <= samples:
+        return row
+    return replace(row, gaps=(*row.gaps, f"only {samples} of {most} samples count (--samples {samples})"))
 
 
 def human_row(

@@ -194,7 +194,8 @@ class Leaderboard:
     `rows`: ranked ones first, then unranked, then published. `ranked_by` is the key of a column (see
     `nami_bench.leaderboard.columns`). `prompt_sets` gives the SHA-256 by name where it is known.
     `criteria` is empty where there are no ratings, `precision` None where there are no intervals; `cautions`
-    say in words what the intervals do not hold for.
+    say in words what was left out and what the intervals do not hold for. `samples`: only the first so
+    many of each prompt count, None where all do.
     """
 
     rows: tuple[LeaderboardRow, ...]
@@ -203,6 +204,7 @@ class Leaderboard:
     ranked_by: str | None = None
     study: str | None = None
     stratum: str | None = None
+    samples: int | None = None
     prompt_sets: Mapping[str, str] = field(default_factory=dict)
     annotators: int = 0
     simulated_annotators: int = 0

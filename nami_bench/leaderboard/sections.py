@@ -34,7 +34,10 @@ def title(board: Leaderboard) -> str:
     """What the leaderboard is about, in a few words."""
     about = f"study {board.study}" if board.study else "automatic scores"
     on = f" on {' and '.join(board.prompt_sets)}" if board.prompt_sets else ""
-    return f"{about}{on}" + (f", stratum {board.stratum}" if board.stratum else "")
+    first = "first sample" if board.samples == 1 else f"first {board.samples} samples"
+    parts = [f"stratum {board.stratum}"] if board.stratum else []
+    parts += [first] if board.samples else []
+    return ", ".join([f"{about}{on}", *parts])
 
 
 def simulation_notice(board: Leaderboard) -> str | None:

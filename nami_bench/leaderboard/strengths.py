@@ -2,7 +2,7 @@
 
 import io
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from math import exp, isfinite
 from typing import Any
@@ -50,6 +50,7 @@ class StrengthTable:
     """Strengths by criterion and group, the strongest first: nobody before a model that always beat it.
 
     `withheld`: comparisons that an annotator could not judge. `notes`: what must be said about the numbers.
+    `left_out` says whose comparisons do not count.
     """
 
     study: str
@@ -59,6 +60,7 @@ class StrengthTable:
     withheld: int
     annotators: int
     notes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -72,6 +74,7 @@ def strength_table(
     prior: float = 0.0,
     level: float = 0.95,
     ratings: RatingsArray | None = None,
+    left_out: Iterable[str] = (),
 ) -> StrengthTable:
     """Strengths of all models by each criterion that was compared.
 
@@ -105,6 +108,7 @@ def strength_table(
         withheld=len(comparisons) - len(judged),
         annotators=len({one.annotator for one in judged}),
         notes=tuple(notes),
+        left_out=tuple(left_out),
     )
 
 
@@ -143,9 +147,10 @@ def strengths_csv(table: StrengthTable) -> bytes:
     for name in ("criterion", "model"):
         frame[name] = frame[name].map(neutralized)
     buffer = io.StringIO()
-    frame.assign(level=table.level, study=neutralized(table.study)).to_csv(
-        buffer, index=False, lineterminator="\r\n"
+    frame = frame.assign(
+        level=table.level, study=neutralized(table.study), left_out="; ".join(table.left_out)
     )
+    frame.to_csv(buffer, index=False, lineterminator="\r\n")
     return buffer.getvalue().encode()
 
 

@@ -15,6 +15,7 @@ from nami_bench.leaderboard.agreement import Agreement, measure_agreement
 from nami_bench.leaderboard.audit import CRITERION, audit_from_store
 from nami_bench.leaderboard.checks import annotator_checks, renamed
 from nami_bench.leaderboard.from_store import choose_study, leaderboard_from_store
+from nami_bench.leaderboard.left_out import left_out
 from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.leaderboard.rows import Leaderboard, Precision
 from nami_bench.report.gallery import Gallery, ImageKey
@@ -60,15 +61,22 @@ class ReportContents:
 
 
 def collect(
-    store: "Store", precision: Precision, *, study: str | None = None, with_names: bool = False
+    store: "Store",
+    precision: Precision,
+    *,
+    study: str | None = None,
+    with_names: bool = False,
+    without: Sequence[str] = (),
 ) -> ReportContents:
     """The contents of the report on a study (which: see `choose_study`), or on the automatic scores alone.
 
-    Annotators are pseudonymized unless `with_names`. Raises UnknownNameError for an unknown study,
-    InputError where there is nothing to report on.
+    Annotators are pseudonymized unless `with_names`; those in `without` do not count. Raises
+    UnknownNameError for an unknown study or annotator, InputError where there is nothing to report on.
     """
     chosen = choose_study(store, study)
-    board = leaderboard_from_store(store, study=chosen.name if chosen else None, precision=precision)
+    board = leaderboard_from_store(
+        store, study=chosen.name if chosen else None, precision=precision, without=without
+    )
     models = [row.model for row in board.measured]
     sets = [store.prompt_set(name) for name in board.prompt_sets]
     shown = store.prompt_set(chosen.prompt_set) if chosen else sets[0]
@@ -77,7 +85,8 @@ def collect(
     contents = ReportContents(board, sets, images, _gallery(models, shown, images, scores, chosen, {}))
     if chosen is None:
         return contents
-    table = store.ratings_table(chosen.name)
+    gone = left_out(store, chosen.name, without)
+    table, said = gone.ratings(store.ratings_table(chosen.name))
     if not len(table):
         lacks = (
             "compares pairs: its verdicts are not in this report"
@@ -86,19 +95,24 @@ def collect(
         )
         return replace(contents, study=chosen, remarks=(f"Study {chosen.name} {lacks}.",))
     means = image_means(table, chosen.criteria)
-    checks = annotator_checks(store, chosen.name, chosen.criteria)
+    checks = gone.checks(annotator_checks(store, chosen.name, chosen.criteria))
     if not with_names:
         everybody = {*map(str, table["annotator"].unique()), *(check.annotator for check in checks)}
         names = pseudonyms(sorted(everybody), chosen.name)
         table, checks = pseudonymized(table, names), tuple(renamed(checks, names))
-    audit, remarks = _audit(store, chosen)
+    audit, remarks = _audit(store, chosen, without)
     return replace(
         contents,
         gallery=_gallery(models, shown, images, scores, chosen, means),
         study=chosen,
         ratings=table,
         agreement=measure_agreement(
-            table, chosen.criteria, replicates=precision.replicates, seed=precision.seed, checks=checks
+            table,
+            chosen.criteria,
+            replicates=precision.replicates,
+            seed=precision.seed,
+            checks=checks,
+            left_out=said,
         ),
         audit=audit,
         scatters=_scatters(scores, means, audit),
@@ -118,11 +132,11 @@ def image_means(table: pd.DataFrame, criteria: Sequence[Criterion]) -> dict[Imag
     return found
 
 
-def _audit(store: "Store", study: Study) -> tuple[Audit | None, tuple[str, ...]]:
+def _audit(store: "Store", study: Study, without: Sequence[str]) -> tuple[Audit | None, tuple[str, ...]]:
     names = [c.name for c in study.criteria]
     criterion = CRITERION if CRITERION in names else names[0]
     try:
-        return audit_from_store(store, study=study.name, criterion=criterion), ()
+        return audit_from_store(store, study=study.name, criterion=criterion, without=without), ()
     except InputError as error:
         return None, (f"No comparison of metrics with people: {error}.",)
 

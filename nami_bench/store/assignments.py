@@ -104,6 +104,7 @@ class Assignments:
                     AssignmentRow.state == COMPLETED,
                     AssignmentRow.occasion == 0,
                     ItemRow.kind == STUDY_KIND,
+                    AnnotatorRow.excluded_at.is_(None),
                 )
                 .group_by(AnnotatorRow.id, AnnotatorRow.name)
                 .order_by(AnnotatorRow.id)

@@ -9,6 +9,7 @@ from nami_bench.domain import Comparison, Outcome
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRow
 from nami_bench.store.database import Database
+from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.in_force import in_force
 from nami_bench.store.items import refresh_items
@@ -54,7 +55,10 @@ class Comparisons:
         return added
 
     def comparisons(self, study: str) -> list[Comparison]:
-        """The comparisons in force (the last revision of each), in the order in which they were made."""
+        """The comparisons in force (the last revision of each), in the order in which they were made.
+
+        Those of excluded annotators are left out.
+        """
         with self._database.reading() as session:
             study_id = find_study(session, study).id
             query = (
@@ -80,7 +84,11 @@ class Comparisons:
                 .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
                 .join(_other, _other.id == ItemRow.other_image_id)
                 .join(_other_model, _other_model.id == _other.model_id)
-                .where(ItemRow.study_id == study_id, in_force(ComparisonRow))
+                .where(
+                    ItemRow.study_id == study_id,
+                    in_force(ComparisonRow),
+                    is_counted(ComparisonRow.annotator_id),
+                )
                 .order_by(ComparisonRow.id)
             )
             return [

@@ -291,7 +291,7 @@ def expected(row: Mapping[str, Any]) -> dict[str, tuple[float, float] | str]:
 
 
 def annotator(row: AnnotatorRow) -> Annotator:
-    return Annotator(name=row.name, role=Role(row.role), active=row.active)
+    return Annotator(row.name, Role(row.role), row.active, excluded=row.excluded_at is not None)
 
 
 def rating(row: RatingRow) -> Rating:

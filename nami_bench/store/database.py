@@ -83,8 +83,8 @@ class Database:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """A write transaction: commits at the end, rolls back on any error.
+    def writing(self, *, dry_run: bool = False) -> Iterator[Session]:
+        """A write transaction: commits at the end, rolls back on any error, and in a `dry_run`.
 
         No other write transaction, of any process, runs beside it.
         """
@@ -92,9 +92,11 @@ class Database:
             self._translated(),
             self._alone(),
             Session(self._writing, expire_on_commit=False) as session,
-            session.begin(),
+            session.begin() as transaction,
         ):
             yield session
+            if dry_run:
+                transaction.rollback()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

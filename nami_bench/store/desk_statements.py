@@ -1,6 +1,6 @@
 """The statements of a `Desk`, built once: they run hundreds of times a second."""
 
-from sqlalchemy import Integer, bindparam, exists, func, insert, select, update
+from sqlalchemy import Integer, bindparam, case, exists, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from nami_bench.domain import CheckKind
@@ -15,6 +15,7 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
+from nami_bench.store.exclusions import is_counted
 from nami_bench.store.in_force import in_force
 from nami_bench.store.tables import AnnotatorRow, Base, CriterionRow, ImageRow, ModelRow, PromptRow, StudyRow
 
@@ -38,7 +39,7 @@ MEMBER = (
         MemberRow.day,
         MemberRow.done_before_day,
         MemberRow.qualified_at,
-        MemberRow.pause_reason,
+        func.coalesce(MemberRow.pause_reason, case((AnnotatorRow.excluded_at.is_not(None), "excluded"))),
         MemberRow.checked_from,
     )
     .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
@@ -180,7 +181,9 @@ FULL_AND_SEEN = (
 )
 
 MEMBERS = select(func.count()).where(
-    MemberRow.study_id == bindparam("study"), MemberRow.pause_reason.is_(None)
+    MemberRow.study_id == bindparam("study"),
+    MemberRow.pause_reason.is_(None),
+    is_counted(MemberRow.annotator_id),
 )
 _mine = aliased(AssignmentRow)
 SOMEBODY_HOLDS = (
@@ -217,6 +220,7 @@ VERDICTS = (
         ItemRow.study_id == bindparam("study"),
         ComparisonRow.id > bindparam("after"),
         ComparisonRow.revision == 0,
+        is_counted(ComparisonRow.annotator_id),
     )
     .order_by(ComparisonRow.id)
 )

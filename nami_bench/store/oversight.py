@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from nami_bench.domain import CheckKind, Event, Flag
+from nami_bench.errors import InputError
 from nami_bench.store.annotation_tables import (
     COMPLETED,
     AssignmentRow,
@@ -33,7 +34,8 @@ class MemberReport:
     """How an annotator does in a study.
 
     `done` and `today` (UTC) count items of the work, planted ones included; `withheld` counts criteria that
-    could not be judged; `paused` is the reason, None for one who is not.
+    could not be judged; `paused` is the reason, None for one who is not. No judgement of an `excluded` one
+    counts.
     """
 
     name: str
@@ -47,6 +49,7 @@ class MemberReport:
     gold_seen: int
     withheld: int
     flags: int
+    excluded: bool = False
 
 
 class Oversight:
@@ -74,7 +77,7 @@ class Oversight:
                     name=annotator.name,
                     role=annotator.role,
                     active=annotator.active,
-                    paused=member.pause_reason,
+                    paused=member.pause_reason or (_EXCLUDED if annotator.excluded_at else None),
                     done=member.done,
                     today=member.done - member.done_before_day if member.day == today else 0,
                     median_ms=int(median(durations[member.id])) if durations[member.id] else None,
@@ -82,6 +85,7 @@ class Oversight:
                     gold_seen=golds[member.id],
                     withheld=withheld[annotator.id],
                     flags=flags[member.id],
+                    excluded=annotator.excluded_at is not None,
                 )
                 for member, annotator in session.execute(query)
             ]
@@ -150,7 +154,10 @@ class Oversight:
         self._writer.submit(pause).result()
 
     def resume_member(self, study: str, annotator: str) -> None:
-        """Let a paused annotator go on, qualified; the rules look at what comes from now on."""
+        """Let a paused annotator go on, qualified; the rules look at what comes from now on.
+
+        Raises InputError for one whose judgements are excluded.
+        """
 
         def resume(desk: Desk) -> None:
             study_id, _ = desk.study(study)
@@ -166,10 +173,15 @@ class Oversight:
             desk.tell(study_id, member, "resumed", f"{annotator} was resumed")
 
         with self._database.reading() as session:
-            find_annotator(session, annotator)
+            if find_annotator(session, annotator).excluded_at is not None:
+                raise InputError(
+                    f"{annotator!r} is excluded from every count: undo that first, with "
+                    f"`nami-bench ratings include --annotator {annotator}`"
+                )
         self._writer.submit(resume).result()
 
 
+_EXCLUDED = "excluded from every count"
 _other = aliased(ImageRow)
 _other_model = aliased(ModelRow)
 

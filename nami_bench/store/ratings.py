@@ -10,6 +10,7 @@ from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.database import Database
+from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.in_force import in_force
 from nami_bench.store.items import refresh_items
@@ -45,7 +46,10 @@ class Ratings:
         return added
 
     def ratings(self, study: str) -> list[Rating]:
-        """The ratings in force (the last revision of each), by model, prompt, sample and annotator."""
+        """The ratings in force (the last revision of each), by model, prompt, sample and annotator.
+
+        Those of excluded annotators are left out, here and wherever a study is read.
+        """
         with self._database.reading() as session:
             study_id = find_study(session, study).id
             query = (
@@ -53,7 +57,9 @@ class Ratings:
                 .join(RatingRow.criterion)
                 .join(RatingRow.image)
                 .join(ImageRow.prompt)
-                .where(CriterionRow.study_id == study_id, in_force(RatingRow))
+                .where(
+                    CriterionRow.study_id == study_id, in_force(RatingRow), is_counted(RatingRow.annotator_id)
+                )
                 .options(
                     contains_eager(RatingRow.criterion).joinedload(CriterionRow.study),
                     contains_eager(RatingRow.image).options(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, select, type_coerce
 
 from nami_bench.store.database import Database
+from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 _ROWS_AT_ONCE = 100_000
+_counted = is_counted(RatingRow.annotator_id)
 
 
 class RatingsTable:
@@ -23,10 +25,10 @@ class RatingsTable:
     _database: Database
 
     def has_ratings(self, study: str) -> bool:
-        """Whether anybody rated anything in the study; raises UnknownNameError for an unknown one."""
+        """Whether the study has ratings that count; raises UnknownNameError for an unknown one."""
         with self._database.reading() as session:
             in_study = CriterionRow.study_id == find_study(session, study).id
-            query = select(RatingRow.id).join(RatingRow.criterion).where(in_study).limit(1)
+            query = select(RatingRow.id).join(RatingRow.criterion).where(in_study, _counted).limit(1)
             return session.scalar(query) is not None
 
     def ratings_table(self, study: str) -> "pd.DataFrame":
@@ -77,7 +79,8 @@ def _annotators(session: "Session") -> "pd.DataFrame":
 
 def _images(session: "Session", study_id: int) -> "pd.DataFrame":
     """The rated images, in the order of `Ratings.ratings`."""
-    rated = select(RatingRow.image_id).join(RatingRow.criterion).where(CriterionRow.study_id == study_id)
+    in_study = CriterionRow.study_id == study_id
+    rated = select(RatingRow.image_id).join(RatingRow.criterion).where(in_study, _counted)
     query = (
         select(ImageRow.id, ModelRow.name, PromptRow.prompt_id, ImageRow.sample)
         .join(ImageRow.model)
@@ -103,7 +106,8 @@ def _revisions(session: "Session", criteria: Sequence[int]) -> "dict[str, np.nda
         # As the driver gives it: pandas parses a column of times faster than Python each of them.
         "created_at": (type_coerce(RatingRow.created_at, String), object),
     }
-    query = select(*(column for column, _ in selected.values())).where(RatingRow.criterion_id.in_(criteria))
+    query = select(*(column for column, _ in selected.values()))
+    query = query.where(RatingRow.criterion_id.in_(criteria), _counted)
     parts: dict[str, list[np.ndarray]] = {
         name: [np.array([], dtype=kind)] for name, (_, kind) in selected.items()
     }

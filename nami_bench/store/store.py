@@ -11,6 +11,7 @@ from nami_bench.store.catalog import Catalog
 from nami_bench.store.checked import CheckedAnswers
 from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import Database
+from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
 from nami_bench.store.oversight import Oversight
@@ -36,6 +37,7 @@ class Store(
     RatingsTable,
     Comparisons,
     Oversight,
+    Exclusions,
     CheckedAnswers,
     PromptSubmissions,
 ):

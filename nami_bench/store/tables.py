@@ -81,6 +81,9 @@ class ModelRow(Base):
     options: Mapped[Json]
     parameters: Mapped[Big]
     licence: Mapped[str | None]
+    first_name: Mapped[str | None] = mapped_column(
+        comment="under which it was recorded, where it was renamed"
+    )
     created_at: Mapped[CreatedAt]
 
 
@@ -191,6 +194,9 @@ class AnnotatorRow(Base):
     active: Mapped[bool]
     token_sha256: Mapped[str | None] = mapped_column(comment="of a random 128-bit token; none: no log-in")
     password_hash: Mapped[str | None] = mapped_column(comment="Argon2id, with its parameters and salt")
+    excluded_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime, comment="since when no judgement of theirs counts"
+    )
     created_at: Mapped[CreatedAt]
 
 
@@ -209,3 +215,13 @@ class RatingRow(Base):
     criterion: Mapped[CriterionRow] = relationship()
     annotator: Mapped[AnnotatorRow] = relationship()
     image: Mapped[ImageRow] = relationship()
+
+
+class ChoreRow(Base):
+    """What a committed change still owes where no transaction reaches: files to delete, traces to wipe."""
+
+    __tablename__ = "chore"
+    __table_args__ = (UniqueConstraint("kind", "path"),)
+    id: Mapped[PrimaryKey]
+    kind: Mapped[str] = mapped_column(comment="file, folder or traces")
+    path: Mapped[str] = mapped_column(comment="relative to the workspace's image folder")

@@ -206,6 +206,7 @@ def test_json_and_long_form_hold_every_number() -> None:
         ("agreement", 15),
         ("drift", 9),
         ("correlation", 4),
+        ("audit", 1),
     ]
     kappa = table[(table["statistic"] == "kappa") & (table["name"] == ALL_TASKS)].iloc[0]
     assert (kappa["value"], kappa["low"]) == (

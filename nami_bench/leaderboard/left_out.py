@@ -1,0 +1,76 @@
+"""Whose judgements do not count: annotators left out this once, and those excluded for good.
+
+The one home of `--without` and of the sentences that say so, wherever numbers rest on judgements.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from nami_bench.domain import Comparison, Mode
+from nami_bench.errors import UnknownNameError
+from nami_bench.leaderboard.checks import AnnotatorChecks
+
+if TYPE_CHECKING:
+    from nami_bench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """`names` are left out this once; `excluded`: by excluded annotator, how many values the store holds.
+
+    `others`: who judged the same study in another way. Methods raise UnknownNameError for a name that none
+    of the judgements is by.
+    """
+
+    names: tuple[str, ...] = ()
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+    def ratings(self, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The tidy table's other rows, and what must be said."""
+        known = sorted(map(str, table["annotator"].unique()))
+        self._check(known)
+        gone = table["annotator"].isin(self.names)
+        return table[~gone] if self.names else table, self._notes(known, int(gone.sum()), "values")
+
+    def comparisons(self, found: Sequence[Comparison]) -> tuple[list[Comparison], tuple[str, ...]]:
+        """The other comparisons, and what must be said."""
+        known = sorted({one.annotator for one in found})
+        self._check(known)
+        kept = [one for one in found if one.annotator not in self.names]
+        return kept, self._notes(known, len(found) - len(kept), "verdicts")
+
+    def checks(self, found: Iterable[AnnotatorChecks]) -> tuple[AnnotatorChecks, ...]:
+        """The planted items of the others."""
+        gone = {*self.names, *self.excluded}
+        return tuple(check for check in found if check.annotator not in gone and not check.excluded)
+
+    def _check(self, known: Iterable[str]) -> None:
+        known = [*known, *self.excluded, *self.others]
+        for name in self.names:
+            if name not in known:
+                raise UnknownNameError("annotator", name, known)
+
+    def _notes(self, known: Sequence[str], values: int, what: str) -> tuple[str, ...]:
+        notes = []
+        if gone := set(self.names) & set(known):
+            notes.append(
+                f"ratings of {len(gone)} of {len(known)} annotators are left out: {values} {what} (--without)"
+            )
+        if self.excluded:
+            notes.append(
+                f"{len(self.excluded)} annotator{'s' * (len(self.excluded) != 1)} excluded from every count: "
+                f"{sum(self.excluded.values())} values not counted (nami-bench ratings exclude)"
+            )
+        return tuple(notes)
+
+
+def left_out(store: "Store", study: str, names: Iterable[str] = ()) -> LeftOut:
+    """Whose judgements of a study do not count: `names`, and those whom the store excludes."""
+    names = tuple(dict.fromkeys(names))
+    pairs = store.comparisons(study) if names and store.study(study).mode == Mode.PAIRWISE else ()
+    others = tuple(sorted({one.annotator for one in pairs}))
+    return LeftOut(names, store.excluded_values(study), others)

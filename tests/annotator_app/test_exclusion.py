@@ -1,0 +1,74 @@
+"""An annotator who is excluded, and let in again, while a study runs."""
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from annotator_app.answers import Answers
+from annotator_app.sessions import AnnotationSession, View
+from nami_bench.errors import InputError, RefusedError
+
+_numbers = count()
+
+
+def session(bench: Any, name: str) -> AnnotationSession:
+    return AnnotationSession(bench.store, bench.images_dir, "trial", name)
+
+
+def answer(own: AnnotationSession, token: str) -> View:
+    return own.submit(token, Answers(f"c{next(_numbers)}", {"relevance": 50.0, "realism": 3.0}))
+
+
+def work(bench: Any, name: str, most: int = 100) -> int:
+    own, done = session(bench, name), 0
+    view = own.state()
+    while view.items and done < most:
+        view, done = answer(own, view.items[0].token), done + 1
+    return done
+
+
+def done(bench: Any) -> int:
+    return sum(cell.done for cell in bench.store.item_progress("trial"))
+
+
+def test_who_is_excluded_counts_nowhere_and_others_are_asked_instead(bench: Any) -> None:
+    assert work(bench, "ada", 5) == 5
+    held = session(bench, "ada").state().items[0].token
+    assert bench.store.exclude_annotator("ada") == {"trial": 10}
+    assert (bench.store.ratings("trial"), done(bench), bench.store.completed("trial")) == ([], 0, {})
+    assert len(bench.store.ratings_table("trial")) == 0
+    assert not bench.store.has_ratings("trial")
+
+    view = session(bench, "ada").state()
+    assert (view.phase, view.items) == ("paused", ())
+    with pytest.raises(RefusedError, match="paused"):
+        answer(session(bench, "ada"), held)
+    with pytest.raises(InputError, match="ratings include --annotator ada"):
+        bench.store.resume_member("trial", "ada")
+    (report,) = bench.store.member_reports("trial")
+    assert (report.excluded, report.paused) == (True, "excluded from every count")
+
+    assert work(bench, "bob") == 12
+    assert done(bench) == 12
+    assert bench.store.include_annotator("ada") == {"trial": 10}
+    assert done(bench) == 17
+    assert work(bench, "ada") == 7  # goes on where she was, with what she held
+    assert done(bench) == 24 == sum(cell.total for cell in bench.store.item_progress("trial"))
+    kinds = [event.kind for event in bench.store.events("trial")]
+    assert kinds == ["included", "excluded"]
+
+
+def test_the_counters_are_those_of_the_assignments_that_count(bench: Any) -> None:
+    """Items that others fill meanwhile are asked of nobody any more."""
+    work(bench, "ada", 3)
+    bench.store.exclude_annotator("ada")
+    work(bench, "bob", 12)
+    bench.store.include_annotator("ada")
+    with bench.store._database.reading() as connection:
+        from sqlalchemy import text
+
+        (worst,) = connection.execute(text("SELECT max(taken) FROM item")).one()
+        counted = connection.execute(text("SELECT sum(completed), sum(taken) FROM item")).one()
+    assert worst <= 2
+    assert tuple(counted) == (15, 15)
