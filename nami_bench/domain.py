@@ -152,13 +152,17 @@ def prompt_id(index: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """A model under test: which adapter makes its images, with which options."""
+    """A model under test: which adapter makes its images, with which options.
+
+    `first_name`: under which it was recorded, None where that is its name still.
+    """
 
     name: str
     adapter: str
     options: Mapping[str, Any] = field(default_factory=dict)
     parameters: int | None = None
     licence: str | None = None
+    first_name: str | None = None
 
     def __post_init__(self) -> None:
         checked_name("model", self.name)

@@ -3,13 +3,14 @@
 Such a place is used like a Path; only `nami_bench.images` and this file know the difference.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, StorageError
 
 _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs"}
 
@@ -62,6 +63,45 @@ def find(root: Path) -> list[tuple[str, ...]]:
         place.fs.invalidate_cache()  # other machines write there too
         names = [name.lstrip("/") for name in place.fs.find(place.path)]
     return sorted(tuple(name.removeprefix(prefix).split("/")) for name in names)
+
+
+def files(root: Path) -> list[tuple[str, ...]]:
+    """All files under `root`, here or elsewhere, as the parts of their paths from there; none: empty."""
+    if is_remote(root):
+        return find(root)
+    return sorted(path.relative_to(root).parts for path in root.rglob("*") if path.is_file())
+
+
+def give_name(old: Path, new: Path) -> None:
+    """Let the file `old` be found as `new` too: a second name where the file system has that, else a copy.
+
+    Raises StorageError.
+    """
+    try:
+        if is_remote(old):
+            put(new, get(old))
+            return
+        new.parent.mkdir(parents=True, exist_ok=True)
+        if new.exists() and new.samefile(old):
+            return
+        new.unlink(missing_ok=True)
+        try:
+            new.hardlink_to(old)
+        except OSError:
+            shutil.copy2(old, new)
+    except OSError as error:
+        raise StorageError(f"cannot write {new}: {error.strerror or error}") from error
+
+
+def remove_tree(root: Path) -> None:
+    """Delete everything remote under `root`. Raises StorageError."""
+    place = cast(Any, root)
+    try:
+        with _as_os_errors():
+            if place.fs.exists(place.path):
+                place.fs.rm(place.path, recursive=True)
+    except OSError as error:
+        raise StorageError(f"cannot delete {root}: {error.strerror or error}") from error
 
 
 @contextmanager

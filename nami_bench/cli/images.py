@@ -1,16 +1,22 @@
 """`nami-bench images`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, progress, say, tally
+from nami_bench.cli.consent import dry_run_option, yes_option
 from nami_bench.cli.generate import raise_if_failed
+from nami_bench.cli.removal import finish_earlier, show_removal
+
+if TYPE_CHECKING:
+    from nami_bench.store import Removal
 
 
 @click.group()
 def images() -> None:
-    """Import images made elsewhere, and verify recorded ones."""
+    """Import images made elsewhere, verify recorded ones, remove them."""
 
 
 @images.command(
@@ -56,6 +62,73 @@ def import_(folder: Path, model: str, prompts: str | None, samples: int | None, 
     if as_json:
         print_json({"model": model, "prompts": prompt_set.name, **report.counts})
     raise_if_failed({model: report})
+
+
+@images.command(
+    "remove",
+    epilog="Examples: nami-bench images remove --model sd3 --dry-run; "
+    "nami-bench images remove --model sd3 --prompts nami-1k --sample 3 --yes",
+)
+@click.option("--model", "models", multiple=True, help="Only this model's; repeatable.")
+@click.option("--prompts", metavar="SET", help="Only those of this prompt set.")
+@click.option("--prompt", "prompt_ids", multiple=True, metavar="ID", help="Only of this prompt; repeatable.")
+@click.option(
+    "--sample", "samples", multiple=True, type=click.IntRange(min=0), help="Only this sample; repeatable."
+)
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice(["done", "failed", "refused"]),
+    help="Only images in this state; repeatable.",
+)
+@click.option("--with-ratings", is_flag=True, help="Also images that somebody judged, with the judgements.")
+@dry_run_option
+@yes_option
+@json_option
+def remove(
+    models: tuple[str, ...],
+    prompts: str | None,
+    prompt_ids: tuple[str, ...],
+    samples: tuple[int, ...],
+    states: tuple[str, ...],
+    with_ratings: bool,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Delete recorded images: files, scores, and the items of studies that show them.
+
+    `nami-bench generate` makes them anew, as if they had never been there. Only images that all of the
+    options mean are removed, and none that somebody judged unless one says so.
+    """
+    from nami_bench import pipeline
+    from nami_bench.domain import ImageState
+    from nami_bench.errors import InputError
+    from nami_bench.store import ImageChoice
+
+    if prompts is None and not any((models, prompt_ids, samples, states)):
+        raise InputError("say which images: --model, --prompts, --prompt, --sample or --state")
+    choice = ImageChoice(
+        models or None,
+        prompts,
+        prompt_ids or None,
+        samples or None,
+        [ImageState(state) for state in states] or None,
+    )
+    with open_bench() as bench:
+        finished = finish_earlier(bench, dry_run=dry_run)
+
+        def act(dry: bool) -> "Removal":
+            folder = bench.workspace.images_dir
+            found = pipeline.remove_images(
+                bench.store, folder, choice, with_ratings=with_ratings, dry_run=dry
+            )
+            if not found.images and not finished:
+                raise InputError("no recorded image is meant: see `nami-bench models show NAME`")
+            return found
+
+        show_removal(act, dry_run=dry_run, yes=yes, as_json=as_json)
 
 
 @images.command("verify", epilog="Example: nami-bench images verify --model sd3")

@@ -1,8 +1,15 @@
 """`nami-bench models`."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from nami_bench.cli.common import json_option, open_bench, parse_pairs, print_json, print_table, say
+from nami_bench.cli.consent import dry_run_option, yes_option
+from nami_bench.cli.removal import finish_earlier, show_removal
+
+if TYPE_CHECKING:
+    from nami_bench.store import Removal
 
 
 @click.group()
@@ -31,6 +38,70 @@ def add(
         registry.create("generators", adapter, parsed)
         bench.store.add_model(card)
     say(f"model {name} recorded: make images with `nami-bench generate --model {name} --prompts SET`")
+
+
+@models.command("rename", epilog="Example: nami-bench models rename sd3 sd3-medium --dry-run")
+@click.argument("old")
+@click.argument("new")
+@dry_run_option
+def rename(old: str, new: str, dry_run: bool) -> None:
+    """Call a model NEW; images, scores, ratings, studies and the folder on disk go along.
+
+    Files keep their bytes, and the name OLD in those that NAMI-Bench wrote. `models show` tells under which
+    name the model was recorded first. Exports and reports that were written before keep OLD.
+    """
+    from nami_bench import pipeline
+    from nami_bench.errors import UnknownNameError
+
+    with open_bench() as bench:
+        finished = finish_earlier(bench, dry_run=dry_run)
+        try:
+            count = len(bench.store.images(models=[old]))
+        except UnknownNameError:
+            if finished and any(card.name == new for card in bench.store.models()):
+                return  # that was what an earlier run had left to do
+            raise
+        folder = bench.workspace.images_dir
+        studies = pipeline.rename_model(bench.store, folder, old, new, dry_run=dry_run)
+    click.echo(f"{count} images of {old} become those of {new}")
+    for study in studies:
+        click.echo(f"study {study} judges {new}")
+    say("nothing was changed (--dry-run)" if dry_run else f"model {old} is called {new}")
+
+
+@models.command(
+    "remove",
+    epilog="Examples: nami-bench models remove sd3 --dry-run; nami-bench models remove sd3 --yes",
+)
+@click.argument("name")
+@click.option("--with-ratings", is_flag=True, help="Also where somebody judged it, with the judgements.")
+@dry_run_option
+@yes_option
+@json_option
+def remove(name: str, with_ratings: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Forget a model: its images and their files, its scores, its part in studies.
+
+    Refused where somebody judged an image of it, unless one says so, and where a study would be left with
+    too few models.
+    """
+    from nami_bench import pipeline
+    from nami_bench.errors import UnknownNameError
+
+    with open_bench() as bench:
+        finished = finish_earlier(bench, dry_run=dry_run)
+        try:
+            bench.store.model(name)
+        except UnknownNameError:
+            if finished:
+                return  # that was what an earlier run had left to do
+            raise
+
+        def act(dry: bool) -> "Removal":
+            folder = bench.workspace.images_dir
+            return pipeline.remove_model(bench.store, folder, name, with_ratings=with_ratings, dry_run=dry)
+
+        if show_removal(act, dry_run=dry_run, yes=yes, as_json=as_json):
+            say(f"model {name} is gone")
 
 
 @models.command("list", epilog="Example: nami-bench models list --json")

@@ -11,6 +11,7 @@ from nami_bench.pipeline.prompt_sets import (
     save_prompt_set,
     write_prompt_set,
 )
+from nami_bench.pipeline.removal import finish_removals, remove_images, remove_model, rename_model
 from nami_bench.pipeline.same_settings import check_settings
 from nami_bench.pipeline.submissions import (
     accept_submission,
@@ -29,12 +30,16 @@ __all__ = [
     "evaluate",
     "examine_text",
     "export_submissions",
+    "finish_removals",
     "folder_prompt_set",
     "generate",
     "image_seed",
     "import_images",
     "propose_prompt",
     "refuse_submission",
+    "remove_images",
+    "remove_model",
+    "rename_model",
     "resolve_prompt_set",
     "run_metric",
     "save_prompt_set",

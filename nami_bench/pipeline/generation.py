@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from nami_bench import __version__, images, registry
-from nami_bench.config import cache_dir
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
 from nami_bench.image_settings import settings_sha256
-from nami_bench.locations import is_remote
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
 from nami_bench.pipeline.progress import Advance, batches
+from nami_bench.pipeline.removal import finish_removals
+from nami_bench.pipeline.run_lock import alone_in
 from nami_bench.pipeline.same_settings import (
     ServedModel,
     check_same_dtype,
@@ -129,33 +129,20 @@ class _GenerationRun:
         self.settings = _settings(generator)
         self.settings_sha256 = settings_sha256(self.settings)
         self.folder = images.GenEvalFolder(images_dir / card.name / prompt_set.name)
-        self.drawing = Drawing(self.folder, card.name, card.adapter, prompt_set.sha256, self.settings_sha256)
+        # Under its first name: the bytes of a file that is made again must not depend on today's.
+        made_as = card.first_name or card.name
+        self.drawing = Drawing(self.folder, made_as, card.adapter, prompt_set.sha256, self.settings_sha256)
         self.served = ServedModel.of_images(card.name, ())
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder against a second run; the system frees it when the process dies."""
-        from filelock import FileLock, Timeout
-
-        lock = FileLock(self._lock_file())
-        try:
-            with lock.acquire(blocking=False):
-                self.folder.remove_partial_files()
-                yield
-        except Timeout as error:
-            raise InputError(f"another run is writing to {self.folder.root}: wait until it ends") from error
-
-    def _lock_file(self) -> Path:
-        """In the folder; object stores have no locks, so there only runs of this machine see each other."""
-        root = self.folder.root
-        if not is_remote(root):
-            images.make_folder(root)
-            return root / ".lock"
-        locks = cache_dir() / "locks"
-        images.make_folder(locks)
-        return locks / hashlib.sha256(str(root).encode()).hexdigest()
+        """Hold the folder against a second run; what was removed before does not come back."""
+        finish_removals(self.store, self.images_dir, self.card.name)
+        with alone_in(self.folder.root):
+            self.folder.remove_partial_files()
+            yield
 
     def execute(
         self, prompts: Sequence[Prompt], samples: int, advance: Advance, engine: Engine

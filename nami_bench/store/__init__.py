@@ -6,6 +6,7 @@ from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
 from nami_bench.store.items import ItemProgress
 from nami_bench.store.judgements import count_answers
 from nami_bench.store.oversight import MemberReport
+from nami_bench.store.removals import ImageChoice, Removal
 from nami_bench.store.store import Store
 
 __all__ = [
@@ -14,11 +15,13 @@ __all__ = [
     "OPEN",
     "STUDY_KIND",
     "Desk",
+    "ImageChoice",
     "ItemProgress",
     "Lease",
     "ListedItem",
     "Member",
     "MemberReport",
+    "Removal",
     "Sent",
     "Store",
     "count_answers",

@@ -1,5 +1,7 @@
 """Prompt sets and models: what a workspace is about."""
 
+from dataclasses import replace
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
@@ -57,7 +59,7 @@ class Catalog:
             known = session.scalar(select(ModelRow).where(ModelRow.name == card.name))
             if known is None:
                 session.add(convert.model_row(card))
-            elif convert.model(known) != card:
+            elif replace(convert.model(known), first_name=card.first_name) != card:
                 raise InputError(
                     f"model {card.name!r} exists with other settings: its images would no longer be "
                     "what they say; give the new one another name"

@@ -80,6 +80,7 @@ def model(row: ModelRow) -> ModelCard:
         options=row.options,
         parameters=row.parameters,
         licence=row.licence,
+        first_name=row.first_name,
     )
 
 
@@ -90,6 +91,7 @@ def model_row(value: ModelCard) -> ModelRow:
         options=dict(value.options),
         parameters=value.parameters,
         licence=value.licence,
+        first_name=value.first_name,
     )
 
 

@@ -9,6 +9,7 @@ from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.checked import CheckedAnswers
+from nami_bench.store.chores import Chores
 from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import Database
 from nami_bench.store.exclusions import Exclusions
@@ -18,6 +19,7 @@ from nami_bench.store.oversight import Oversight
 from nami_bench.store.prompt_submissions import PromptSubmissions
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.ratings_table import RatingsTable
+from nami_bench.store.removals import Removals
 from nami_bench.store.results import Results
 from nami_bench.store.studies import Studies
 from nami_bench.store.study_changes import StudyChanges
@@ -38,6 +40,8 @@ class Store(
     Comparisons,
     Oversight,
     Exclusions,
+    Removals,
+    Chores,
     CheckedAnswers,
     PromptSubmissions,
 ):

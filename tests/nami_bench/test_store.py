@@ -36,7 +36,7 @@ PROMPTS = PromptSet(
     ),
     manifest={"seed": 1},
 )
-MODEL = ModelCard("model", "shapes", {"error_rate": "0.5"}, parameters=2_117_643_840, licence="MIT")
+MODEL = ModelCard("model", "shapes", {"error_rate": "0.5"}, 2_117_643_840, "MIT", first_name="draft")
 STUDY = Study(
     "study",
     "set",
