@@ -11,7 +11,7 @@ from typing import Any
 from annotator_app import order, pairing, planting, progress, rules
 from annotator_app.answers import Answers, Verdict, check_answers, judge, kept_answers
 from nami_bench.domain import CheckKind
-from nami_bench.errors import RefusedError
+from nami_bench.errors import RefusedError, UnknownNameError
 from nami_bench.store import COMPLETED, EXPIRED, OPEN, Desk, Lease, ListedItem, Sent, count_answers
 
 AHEAD = 2
@@ -47,7 +47,10 @@ class Turn:
         self.desk = desk
         self.annotator = annotator
         self.study_id, self.study = desk.study(study)
-        self.member = self.before = desk.member(self.study_id, annotator)
+        try:
+            self.member = self.before = desk.member(self.study_id, annotator)
+        except UnknownNameError as error:  # erased a moment ago; other names are none of their business
+            raise RefusedError("not_yours", "this account does not exist any more") from error
         self.index = order.index_of(desk, self.study_id)
         self.given = order.given_to(desk, self.member, self.index)
         self.lease_time = timedelta(minutes=self.study.lease_minutes)

@@ -1,10 +1,21 @@
 """`nami-bench annotators`."""
 
 import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
+from nami_bench.cli.consent import counted, dry_run_option, with_consent, yes_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nami_bench.store import Erasure
+
+_TEXTS = (".csv", ".html", ".json", ".jsonl", ".md", ".svg", ".tex", ".txt")
 
 
 @click.group()
@@ -100,3 +111,82 @@ def enable(name: str) -> None:
     with open_bench() as bench:
         bench.store.set_annotator_active(name, True)
     say(f"{name} can log in")
+
+
+@annotators.command(
+    "erase",
+    epilog="Examples: nami-bench annotators erase lena --dry-run; "
+    "nami-bench annotators erase lena --keep-ratings --yes",
+)
+@click.argument("name")
+@click.option(
+    "--keep-ratings",
+    is_flag=True,
+    help="Keep ratings, verdicts and flags under a random pseudonym. Default: they go, too.",
+)
+@dry_run_option
+@yes_option
+@json_option
+def erase(name: str, keep_ratings: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Erase a person: account, log-ins, comments, what they proposed, and what they judged.
+
+    The name leaves the database and its file; accepted prompts stay, without an author. Items count again as
+    open for others. Reports and exports that were written before, backups and logs are yours to see to: those
+    in the workspace's reports folder that hold the name are listed.
+    """
+    with open_bench() as bench:
+        if not dry_run and bench.store.owes_wiping():
+            bench.store.wipe_traces()
+            say("an earlier erasure is finished: its traces are out of the database now")
+            if all(one.name != name for one in bench.store.annotators()):
+                return  # that was what it had left to do
+
+        def act(dry: bool) -> "Erasure":
+            return bench.store.erase_annotator(name, keep_ratings=keep_ratings, dry_run=dry)
+
+        done = _erased(act, dry_run=dry_run, yes=yes, as_json=as_json)
+        for path in _files_naming(name, bench.workspace.reports_dir):
+            say(f"{path} holds the name: delete it or write it anew")
+        if done:
+            bench.store.wipe_traces()
+            say("erased, in the database and in its file")
+
+
+def _erased(act: "Callable[[bool], Erasure]", *, dry_run: bool, yes: bool, as_json: bool) -> bool:
+    """Whether it was done."""
+    if dry_run and as_json:
+        print_json({"dry_run": True, **asdict(act(True))})
+        return False
+    done = with_consent(act, (lambda found: ()) if as_json else _lines, dry_run=dry_run, yes=yes)
+    if done is not None and as_json:
+        print_json({"dry_run": False, **asdict(done)})
+    return done is not None
+
+
+def _lines(found: "Erasure") -> Iterator[str]:
+    """What goes, or would go."""
+    if found.pseudonym is None:
+        what = "removed"
+    else:
+        what = "kept under a pseudonym"
+        yield f"the name becomes a random one, as {found.pseudonym}"
+    for study, values in found.studies.items():
+        yield f"study {study}: {counted(values, 'value')} {what}"
+    yield f"{counted(found.answers, 'answer')} as sent {what}, {counted(found.comments, 'comment')} removed"
+    yield f"{counted(found.log_ins, 'log-in')} ended, {counted(found.events, 'event')} removed"
+    yield (
+        f"{counted(found.prompts_removed, 'proposed prompt')} removed, "
+        f"{counted(found.prompts_kept, 'accepted prompt')} kept without an author"
+    )
+    if found.mentions:
+        yield f"{counted(found.mentions, 'text')} of others with the name: it stays as it is, read it"
+
+
+def _files_naming(name: str, folder: "Path") -> "Iterator[Path]":
+    """Texts below a folder in which the name stands as a word."""
+    import re
+
+    word = re.compile(rb"(?<![\w.-])" + re.escape(name.encode()) + rb"(?![\w-])")
+    for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
+        if path.suffix in _TEXTS and path.is_file() and word.search(path.read_bytes()):
+            yield path

@@ -49,3 +49,8 @@ def with_consent(
     for line in tell(done):
         click.echo(line)
     return done
+
+
+def counted(number: int, thing: str) -> str:
+    """'1 image', '2 images'."""
+    return f"{number} {thing}{'s' * (number != 1)}"

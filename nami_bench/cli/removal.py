@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from nami_bench.cli.common import Bench, print_json, say
-from nami_bench.cli.consent import with_consent
+from nami_bench.cli.consent import counted, with_consent
 
 if TYPE_CHECKING:
     from nami_bench.store import Removal
@@ -38,18 +38,14 @@ def show_removal(act: "Callable[[bool], Removal]", *, dry_run: bool, yes: bool, 
 
 def removal_lines(removal: "Removal") -> Iterator[str]:
     """What goes, or would go."""
-    yield f"{_counted(removal.images, 'image')}, {_counted(removal.files, 'file')}"
+    yield f"{counted(removal.images, 'image')}, {counted(removal.files, 'file')}"
     yield (
-        f"{_counted(removal.scores, 'automatic score')} of images, "
-        f"{_counted(removal.set_scores, 'score')} of whole sets"
+        f"{counted(removal.scores, 'automatic score')} of images, "
+        f"{counted(removal.set_scores, 'score')} of whole sets"
     )
-    yield f"{_counted(removal.ratings, 'rating')}, {_counted(removal.comparisons, 'verdict')} on pairs"
-    yield f"{_counted(removal.items, 'item')} of studies, {_counted(removal.answers, 'answer')} to them"
+    yield f"{counted(removal.ratings, 'rating')}, {counted(removal.comparisons, 'verdict')} on pairs"
+    yield f"{counted(removal.items, 'item')} of studies, {counted(removal.answers, 'answer')} to them"
     if removal.known_answers:
-        yield f"{_counted(removal.known_answers, 'item')} with known answers leave their studies"
+        yield f"{counted(removal.known_answers, 'item')} with known answers leave their studies"
     for study, judgements in removal.studies.items():
-        yield f"study {study}: {_counted(judgements, 'judgement')}"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}{'s' * (number != 1)}"
+        yield f"study {study}: {counted(judgements, 'judgement')}"

@@ -3,6 +3,7 @@
 from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_KIND
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
+from nami_bench.store.erasure import Erasure
 from nami_bench.store.items import ItemProgress
 from nami_bench.store.judgements import count_answers
 from nami_bench.store.oversight import MemberReport
@@ -15,6 +16,7 @@ __all__ = [
     "OPEN",
     "STUDY_KIND",
     "Desk",
+    "Erasure",
     "ImageChoice",
     "ItemProgress",
     "Lease",

@@ -99,6 +99,27 @@ class Database:
                 transaction.rollback()
 
     @contextmanager
+    def outside_transactions(self) -> Iterator[Any]:
+        """The driver's own connection, every statement for itself: for what cannot run in a transaction.
+
+        No write transaction of another process runs beside it on SQLite.
+        """
+        with self._translated(), self._alone():
+            pooled = self.engine.raw_connection()
+            try:
+                driver: Any = pooled.driver_connection
+                if self.engine.dialect.name == "postgresql":
+                    driver.autocommit = True
+                yield driver
+            except Exception as error:
+                if isinstance(error, self.engine.dialect.loaded_dbapi.Error):
+                    raise StorageError(f"the database {self._name} refused: {error}") from error
+                raise
+            finally:
+                pooled.invalidate()
+                pooled.close()
+
+    @contextmanager
     def _alone(self) -> Iterator[None]:
         with ExitStack() as stack:
             try:

@@ -74,7 +74,7 @@ class Logins:
             token_sha256, password_hash = (row.token_sha256, row.password_hash) if row else (None, None)
         if secrets.compare_digest(token_sha256 or "", secret_hash(secret)):
             return annotator
-        by_name = _name_source(name)
+        by_name = name_source(name)
         guess = self._count_guess([by_name, *_address_sources(address)], now or datetime.now(UTC))
         if not _fits(password_hash, secret):
             return None
@@ -106,7 +106,8 @@ def _guesses(session: Session, source: str) -> int:
     return session.scalar(query) or 0
 
 
-def _name_source(name: str) -> str:
+def name_source(name: str) -> str:
+    """What failed log-ins under a name are counted by."""
     # Hashed: people type passwords into the name field.
     return "name " + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
 

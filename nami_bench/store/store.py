@@ -9,9 +9,9 @@ from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.checked import CheckedAnswers
-from nami_bench.store.chores import Chores
 from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import Database
+from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
@@ -41,7 +41,7 @@ class Store(
     Oversight,
     Exclusions,
     Removals,
-    Chores,
+    Erasures,
     CheckedAnswers,
     PromptSubmissions,
 ):

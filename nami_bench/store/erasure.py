@@ -1,0 +1,216 @@
+"""A person's right to be erased: out of the database, and out of the database's file.
+
+Deleted rows leave traces: pages that are free but not overwritten, and the journal of earlier pages (SQLite),
+or dead rows and the planner's samples of values (PostgreSQL). So an erasure has two steps, and notes the
+second one (`chores`) in the transaction of the first, for whoever has to finish it.
+"""
+
+import re
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from nami_bench.domain import SIMULATED_PREFIX, Role, SubmissionState
+from nami_bench.errors import StorageError
+from nami_bench.store.account_tables import LoginAttemptRow, LoginSessionRow
+from nami_bench.store.annotation_tables import (
+    AssignmentRow,
+    ComparisonRow,
+    EventRow,
+    MemberRow,
+    SubmissionRow,
+)
+from nami_bench.store.chores import TRACES, Chores, note_chores
+from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
+from nami_bench.store.finding import find_annotator
+from nami_bench.store.logins import name_source
+from nami_bench.store.members import forget_future_submissions
+from nami_bench.store.submission_tables import PromptSubmissionRow
+from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
+
+_WAIT_S = 30.0
+_ERASED = "erased"
+_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "event",
+             "login_session", "login_attempt", "prompt_submission")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What an erasure took away, or would.
+
+    `pseudonym` stands in the place of the name where judgements are kept, else None; `studies`: by study, how
+    many values in force are removed (or kept under it). `answers` are all that were sent, with `comments`.
+    `prompts_removed` were proposed and not accepted; `prompts_kept` are accepted ones, without an author now.
+    `mentions`: texts of others in which the name stands; they are left as they are.
+    """
+
+    pseudonym: str | None = None
+    studies: Mapping[str, int] = field(default_factory=dict)
+    answers: int = 0
+    comments: int = 0
+    log_ins: int = 0
+    events: int = 0
+    prompts_removed: int = 0
+    prompts_kept: int = 0
+    mentions: int = 0
+
+
+class Erasures(Chores):
+    """Store methods that erase people."""
+
+    def erase_annotator(self, name: str, *, keep_ratings: bool = False, dry_run: bool = False) -> Erasure:
+        """Remove an account with everything that belongs to it, or, with `keep_ratings`, with its name.
+
+        Kept are then ratings, verdicts and flags under a random pseudonym that cannot log in. Either way
+        log-ins, comments, and the events about the person go. What others are asked for is counted anew.
+        `wipe_traces` is to follow. Raises UnknownNameError.
+        """
+        with self._database.writing(dry_run=dry_run) as session:
+            if session.get_bind().dialect.name == "sqlite":
+                session.connection().exec_driver_sql("PRAGMA secure_delete = ON")
+            row = find_annotator(session, name)
+            members = session.scalars(select(MemberRow).where(MemberRow.annotator_id == row.id)).all()
+            studies = {member.study_id for member in members}
+            values = values_in_force(session, row.id)
+            pseudonym = _pseudonym(row) if keep_ratings else None
+            counts = _forget_person(session, row, [member.id for member in members])
+            if pseudonym is None:
+                _remove_work(session, row, [member.id for member in members])
+            else:
+                _rename(session, row, members, pseudonym)
+            recount_items(session, studies)
+            forget_future_submissions(session)
+            forget(session)
+            _tell(session, {*values}, studies, values, pseudonym)
+            note_chores(session, TRACES, [""])
+            return Erasure(pseudonym, values, **counts, mentions=_mentions(session, name))
+
+    def owes_wiping(self) -> bool:
+        """Whether an erasure was not finished by `wipe_traces`."""
+        return bool(self.chores(TRACES))
+
+    def wipe_traces(self) -> None:
+        """Take what erased rows left out of the database's file; done at the next call if it is cut off.
+
+        Raises StorageError where somebody uses the database for so long that it cannot be done.
+        """
+        if self._database.engine.dialect.name == "sqlite":
+            self._wipe_sqlite()
+        else:
+            self._wipe_postgresql()
+        self.strike_off(TRACES, [""])
+
+    def _wipe_sqlite(self) -> None:
+        with self._database.outside_transactions() as connection:
+            connection.execute("VACUUM")
+            deadline = time.monotonic() + _WAIT_S
+            # The first column says whether somebody still reads an earlier state.
+            while connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+                if time.monotonic() > deadline:
+                    raise StorageError(
+                        "the rows are erased, but somebody reads the database and its journal still holds "
+                        "traces of them: run the same command again"
+                    )
+                time.sleep(0.05)
+
+    def _wipe_postgresql(self) -> None:
+        with self._database.outside_transactions() as connection:
+            connection.execute(f"VACUUM (FULL, ANALYZE) {', '.join(_PERSONAL)}")
+
+
+def _pseudonym(row: AnnotatorRow) -> str:
+    name = f"{_ERASED}-{secrets.token_hex(4)}"
+    return f"{SIMULATED_PREFIX}-{name}" if row.role == Role.SIMULATED else name
+
+
+def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> dict[str, int]:
+    """Remove what tells about the person whether their judgements stay or not; how much, by kind."""
+    own_prompts = PromptSubmissionRow.author_id == row.id
+    is_accepted = PromptSubmissionRow.state == SubmissionState.ACCEPTED.value
+    own_answers = SubmissionRow.member_id.in_(members)
+    counts = {
+        "answers": _count(session, SubmissionRow, own_answers),
+        "comments": _count(session, SubmissionRow, own_answers & (SubmissionRow.comment != "")),
+        "log_ins": _delete(session, LoginSessionRow, LoginSessionRow.annotator_id == row.id),
+        "events": _delete(session, EventRow, EventRow.annotator_id == row.id),
+        "prompts_removed": _delete(session, PromptSubmissionRow, own_prompts & ~is_accepted),
+        "prompts_kept": _count(session, PromptSubmissionRow, own_prompts),
+    }
+    _set(session, PromptSubmissionRow, own_prompts, author_id=None)
+    _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
+    _delete(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
+    return counts
+
+
+def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> None:
+    _delete(session, RatingRow, RatingRow.annotator_id == row.id)
+    _delete(session, ComparisonRow, ComparisonRow.annotator_id == row.id)
+    _delete(session, SubmissionRow, SubmissionRow.member_id.in_(members))
+    _delete(session, AssignmentRow, AssignmentRow.member_id.in_(members))
+    session.expunge_all()  # the rows are deleted under the session's hands
+    _delete(session, MemberRow, MemberRow.id.in_(members))
+    _delete(session, AnnotatorRow, AnnotatorRow.id == row.id)
+
+
+def _rename(session: Session, row: AnnotatorRow, members: Iterable[MemberRow], pseudonym: str) -> None:
+    name = _word(row.name)
+    ids = [member.id for member in members]
+    release(session, ids)
+    _set(session, SubmissionRow, SubmissionRow.member_id.in_(ids), comment="")
+    for member in members:
+        if member.pause_reason is not None:
+            member.pause_reason = name.sub(pseudonym, member.pause_reason)
+    row.name, row.active, row.token_sha256, row.password_hash = pseudonym, False, None, None
+    session.flush()
+
+
+def _tell(
+    session: Session,
+    named: Iterable[str],
+    numbered: Iterable[int],
+    values: Mapping[str, int],
+    pseudonym: str | None,
+) -> None:
+    """Leave an event in every study that it is about; it does not say who it was."""
+    of = StudyRow.name.in_(list(named)) | StudyRow.id.in_(list(numbered))
+    for study in session.scalars(select(StudyRow).where(of)):
+        what = "removed" if pseudonym is None else "kept under a pseudonym"
+        text = f"an annotator was erased: {values.get(study.name, 0)} values {what}"
+        session.add(EventRow(study_id=study.id, kind=_ERASED, text=text))
+    session.flush()
+
+
+def _mentions(session: Session, name: str) -> int:
+    """How many texts of others hold the name as a word."""
+    texts: list[Any] = [
+        SubmissionRow.comment,
+        MemberRow.pause_reason,
+        EventRow.text,
+        PromptSubmissionRow.reason,
+    ]
+    word = _word(name)
+    found = (session.scalars(select(text).where(text.icontains(name, autoescape=True))) for text in texts)
+    return sum(bool(word.search(text)) for one in found for text in one)
+
+
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
+
+
+def _count(session: Session, table: Any, where: Any) -> int:
+    return session.scalar(select(func.count()).select_from(table).where(where)) or 0
+
+
+def _delete(session: Session, table: Any, where: Any) -> int:
+    found = _count(session, table, where)
+    session.execute(delete(table).where(where).execution_options(synchronize_session=False))
+    return found
+
+
+def _set(session: Session, table: Any, where: Any, **values: Any) -> None:
+    session.execute(update(table).where(where).values(values).execution_options(synchronize_session=False))
