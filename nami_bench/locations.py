@@ -68,7 +68,10 @@ def find(root: Path) -> list[tuple[str, ...]]:
 def files(root: Path) -> list[tuple[str, ...]]:
     """All files under `root`, here or elsewhere, as the parts of their paths from there; none: empty."""
     if is_remote(root):
-        return find(root)
+        try:
+            return find(root)
+        except FileNotFoundError:
+            return []
     return sorted(path.relative_to(root).parts for path in root.rglob("*") if path.is_file())
 
 

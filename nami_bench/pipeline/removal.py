@@ -37,9 +37,8 @@ def remove_images(
     if dry_run:
         return store.remove_images(choice, with_ratings=with_ratings, dry_run=True)
     records = store.images(models=choice.models, prompt_set=choice.prompt_set)
-    folders = sorted({images_dir / record.model / record.prompt_set for record in records})
     finish_removals(store, images_dir)
-    with _alone_in_all(folders):
+    with _alone_in_all(images_dir / record.model / record.prompt_set for record in records):
         removal = store.remove_images(choice, with_ratings=with_ratings)
         delete_files(store, images_dir)
     return removal
@@ -52,7 +51,7 @@ def remove_model(
     if dry_run:
         return store.remove_model(name, with_ratings=with_ratings, dry_run=True)
     finish_removals(store, images_dir)
-    with _alone_in_all(_set_folders(images_dir / name)):
+    with _alone_in_all(_folders_of(store, images_dir, name)):
         removal = store.remove_model(name, with_ratings=with_ratings)
     finish_removals(store, images_dir)
     return removal
@@ -69,7 +68,7 @@ def rename_model(
         return store.rename_model(old, new, dry_run=True)
     checked_name("model", new)
     finish_removals(store, images_dir)
-    with _alone_in_all(_set_folders(images_dir / old)):
+    with _alone_in_all(_folders_of(store, images_dir, old)):
         store.rename_model(old, new, dry_run=True)  # refuses before anything is copied
         _copy_files(images_dir / old, images_dir / new)
         studies = store.rename_model(old, new)
@@ -91,7 +90,7 @@ def finish_removals(store: "Store", images_dir: Path, model: str | None = None) 
         store.strike_off("folder", [name])
         store.strike_off("file", store.chores("file", f"{name}/"))
     waiting = store.chores("file", below)
-    with _alone_in_all(sorted({(images_dir / path).parents[2] for path in waiting if path.count("/") > 2})):
+    with _alone_in_all((images_dir / path).parents[2] for path in waiting if path.count("/") > 2):
         delete_files(store, images_dir, below)
     return len(folders) + len(waiting)
 
@@ -112,13 +111,19 @@ def delete_files(store: "Store", images_dir: Path, below: str = "") -> None:
 @contextmanager
 def _alone_in_all(folders: Iterable[Path]) -> Iterator[None]:
     with ExitStack() as stack:
-        for folder in folders:
+        for folder in sorted(set(folders), key=str):
             stack.enter_context(alone_in(folder))
         yield
 
 
+def _folders_of(store: "Store", images_dir: Path, model: str) -> list[Path]:
+    """The folders of a model's prompt sets: those of its images, and what else is there."""
+    sets = {record.prompt_set for record in store.images(models=[model])}
+    return [*(images_dir / model / name for name in sets), *_set_folders(images_dir / model)]
+
+
 def _set_folders(folder: Path) -> list[Path]:
-    """The folders of a model's prompt sets."""
+    """What lies in a model's folder on this machine: the folders of its prompt sets."""
     if locations.is_remote(folder) or not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir())

@@ -87,6 +87,7 @@ def _model(card: ModelCard, images: Iterable[ImageRecord]) -> dict[str, Any]:
         "options": {key: _without_folders(value) for key, value in card.options.items()},
         "parameters": card.parameters,
         "licence": card.licence,
+        "first_name": card.first_name,
         "images": {state.value: states.get(state.value, 0) for state in ImageState},
         "images_sha256": images_sha256(own),
     }

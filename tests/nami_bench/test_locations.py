@@ -61,8 +61,20 @@ def test_images_in_a_bucket_are_those_of_a_folder(workspace: Path, bucket: Path)
     assert len(found) == 6
 
 
-def samples(bucket: Path) -> list[images.SampleFile]:
-    return list(GenEvalFolder(bucket / "m" / "stars").samples())
+def test_images_in_a_bucket_are_removed_and_their_model_renamed(workspace: Path, bucket: Path) -> None:
+    before = {(f.index, f.path.name) for f in samples(bucket)}
+    assert command("models", "rename", "m", "n").exit_code == 0
+    assert {(f.index, f.path.name) for f in samples(bucket, "n")} == before
+    assert not [path for path in bucket.fs.find("/bucket/nami/m") if path.endswith(".png")]  # type: ignore[attr-defined]
+    assert command("images", "verify").exit_code == 0
+    assert command("images", "remove", "--model", "n", "--sample", "1", "--yes").exit_code == 0
+    assert {(f.index, f.path.name) for f in samples(bucket, "n")} == {s for s in before if s[1] == "0000.png"}
+    assert command("models", "remove", "n", "--yes").exit_code == 0
+    assert not [path for path in bucket.fs.find("/bucket") if path.endswith(".png")]  # type: ignore[attr-defined]
+
+
+def samples(bucket: Path, model: str = "m") -> list[images.SampleFile]:
+    return list(GenEvalFolder(bucket / model / "stars").samples())
 
 
 def test_a_second_run_keeps_them_and_changed_ones_are_found(workspace: Path, bucket: Path) -> None:
