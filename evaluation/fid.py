@@ -18,6 +18,7 @@ from scipy.linalg import eigh, eigvalsh
 from evaluation.features import FeatureExtractor, Features, Reference, extract_features, moments
 from evaluation.inception import InceptionFeatures
 from evaluation.protocol import ScoringItem, SetResult
+from nami_bench.devices import choose_device, device_name
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 
@@ -99,6 +100,11 @@ class _FeatureDistance(ABC):
         """Network, weights, resizing, reference, and whether too few images were let pass."""
         few = ["few-allowed"] if self.options.allow_few else []
         return "+".join([self.extractor.identity, self.reference.identity, *few])
+
+    @cached_property
+    def runs_on(self) -> Mapping[str, str]:
+        """Device and dtype; see `Metric`."""
+        return {"device": device_name(choose_device(self.options.device)), "dtype": "float32"}
 
     def applies_to(self, prompt: Prompt) -> bool:
         """Images of any prompt belong in the set."""

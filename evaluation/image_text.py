@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from PIL.Image import Image
 
 from evaluation.protocol import ScoringItem, ScoringResult
+from nami_bench.devices import choose_device, device_name
 from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError
 from nami_bench.images import read_image
@@ -33,11 +35,18 @@ class ImageTextMetric(ABC):
     """Reads images ahead in threads, hands them on in batches, and turns what cannot be read into reasons."""
 
     name: str
+    options: Any
+    """Each metric's own; `device` is among them."""
 
     def __init__(self, batch_size: int) -> None:
         if batch_size < 1:
             raise InputError(f"{self.name}: batch_size must be at least 1, got {batch_size}")
         self._batch_size = batch_size
+
+    @cached_property
+    def runs_on(self) -> Mapping[str, str]:
+        """Device and dtype; see `Metric`."""
+        return {"device": device_name(choose_device(self.options.device)), "dtype": "float32"}
 
     @property
     def window(self) -> int:

@@ -8,8 +8,7 @@ from typing import Any, Literal
 import torch
 from diffusers import DiffusionPipeline
 
-from generators.torch_runtime import device_name
-from nami_bench.devices import is_out_of_memory
+from nami_bench.devices import device_name, is_out_of_memory
 from nami_bench.errors import GenerationError, InputError, UnknownNameError, one_line
 
 Offload = Literal["none", "model", "sequential"]

@@ -24,13 +24,12 @@ from generators.protocol import GenerationRequest, GenerationResult
 from generators.torch_runtime import (
     DtypeName,
     choose_dtype,
-    device_name,
     dtype_name,
     library_versions,
     noise_generators,
     pictures,
 )
-from nami_bench.devices import choose_device
+from nami_bench.devices import choose_device, device_name
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, InputError, UnknownNameError
 

@@ -13,7 +13,7 @@ from generators.protocol import GenerationRequest
 from nami_bench.domain import ImageState
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
-LIBRARIES = ("torch", "diffusers", "transformers")
+LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
 
 
 def choose_dtype(
@@ -33,11 +33,6 @@ def choose_dtype(
 def dtype_name(dtype: torch.dtype) -> str:
     """'bfloat16' for torch.bfloat16."""
     return str(dtype).removeprefix("torch.")
-
-
-def device_name(device: torch.device) -> str:
-    """The product's name of a CUDA device, else the device's type."""
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
 
 
 def noise_generators(requests: Sequence[GenerationRequest]) -> list[torch.Generator]:

@@ -21,6 +21,11 @@ def choose_device(name: str = "auto") -> torch.device:
     return device
 
 
+def device_name(device: torch.device) -> str:
+    """The product's name of a CUDA device, else the device's type."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether the device's, or the machine's, memory ran out."""
     from accelerate.utils.memory import should_reduce_batch_size

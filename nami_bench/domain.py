@@ -228,6 +228,7 @@ class Score:
     image_sha256: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     value_range: tuple[float, float] | None = None
+    created_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +249,7 @@ class SetScore:
     reason: str | None = None
     images_sha256: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = field(default=None, compare=False)
 
 
 class Role(StrEnum):

@@ -61,9 +61,10 @@ def described_change(before: Settings, after: Settings) -> str:
 
 
 def fingerprints(settings: Settings) -> dict[str, str]:
-    """Hashes and commits of the files that the settings name, by where they stand in them.
+    """Hashes and commits of the files that the settings name, by where they stand in them:
+    {"model_files": "sha256 0123...", "lora": "commit 4567...", "files draw.py": "sha256 89ab..."}.
 
-    By their keys: one called or ending in sha256, or called commit.
+    Known by their keys, which end in sha256 or are "commit".
     """
     return dict(_fingerprints("", settings))
 
@@ -71,9 +72,10 @@ def fingerprints(settings: Settings) -> dict[str, str]:
 def _fingerprints(place: str, value: Any) -> Iterator[tuple[str, str]]:
     for key, inner in value.items() if isinstance(value, Mapping) else ():
         if isinstance(inner, str) and (key.endswith("sha256") or key == "commit"):
-            yield place or key, f"{'commit' if key == 'commit' else 'sha256'} {inner}"
+            own = place or key.removesuffix("sha256").rstrip("_") or key
+            yield own, f"{'commit' if key == 'commit' else 'sha256'} {inner}"
         else:
-            yield from _fingerprints(f"{place}.{key}" if place else str(key), inner)
+            yield from _fingerprints(f"{place} {key}".strip(), inner)
 
 
 def _canonical(value: Any) -> str:

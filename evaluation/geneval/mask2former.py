@@ -1,6 +1,6 @@
 """Mask2Former: the detector that GenEval is published with, without mmdet; and the Hugging Face hub's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -71,6 +71,11 @@ class _Mask2Former:
     def identity(self) -> str:
         """Detector, weights' hash, and the dtype where it is not float32."""
         return self._named_weights() + self._precision.suffix
+
+    @property
+    def runs_on(self) -> Mapping[str, str]:
+        """Device and dtype; see `Detector`."""
+        return self._precision.runs_on
 
     @property
     def batch_size(self) -> int:

@@ -60,6 +60,12 @@ class GenEvalMetric:
         ]
         return "+".join([self.detector.identity, self.detector.color_classifier.identity, *changed])
 
+    @property
+    def runs_on(self) -> Mapping[str, str]:
+        """What the detector says of its device and dtype; see `Metric`."""
+        found: Mapping[str, str] = getattr(self.detector, "runs_on", {})
+        return found
+
     def applies_to(self, prompt: Prompt) -> bool:
         """Whether the prompt has GenEval's clauses."""
         return prompt.geneval is not None

@@ -1,5 +1,6 @@
 """Which numbers a network computes with."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -7,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from evaluation.geneval.clip_color import ClipColorOptions
-from nami_bench.devices import choose_device
+from nami_bench.devices import choose_device, device_name
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 GPU_BATCH_SIZE = 8
@@ -34,6 +35,11 @@ class Precision:
     def suffix(self) -> str:
         """What it adds to a detector's identity."""
         return "" if self.name == "float32" else f"-{self.name}"
+
+    @property
+    def runs_on(self) -> Mapping[str, str]:
+        """Device and dtype, for a detector's `runs_on`."""
+        return {"device": device_name(self.device), "dtype": self.name}
 
     def autocast(self) -> AbstractContextManager[Any]:
         """The context to run the network in. Casting the weights instead would give NaN in Mask2Former's

@@ -57,6 +57,11 @@ class TransformersDetector:
         return ClipColorClassifier(self.options)
 
     @property
+    def runs_on(self) -> Mapping[str, str]:
+        """Device and dtype; see `Detector`."""
+        return self._precision.runs_on
+
+    @property
     def batch_size(self) -> int:
         """Images in one pass; on a CPU, in a pass of each core."""
         on_cpu = self._precision.device.type == "cpu"

@@ -1,9 +1,10 @@
 """YOLOX (Ge et al. 2021, arXiv 2107.08430) in ONNX: boxes without masks, quick on a CPU."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -38,6 +39,7 @@ class YoloxDetector:
     """
 
     class_names = GENEVAL_CLASSES
+    runs_on: ClassVar[Mapping[str, str]] = {"device": "cpu", "dtype": "float32"}
 
     @dataclass(frozen=True, kw_only=True, slots=True)
     class Options(ClipColorOptions):

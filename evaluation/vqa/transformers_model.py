@@ -54,6 +54,11 @@ class VqaScore(ImageTextMetric):
         return "+".join([f"{self._files.name}-{self._files.sha256}", TEMPLATE, *dtype])
 
     @cached_property
+    def runs_on(self) -> Mapping[str, str]:
+        """Device and dtype; see `Metric`."""
+        return {**super().runs_on, "dtype": self.options.dtype}
+
+    @cached_property
     def _files(self) -> HubModel:
         return hub_model(self.options.model, self.options.revision)
 

@@ -108,18 +108,22 @@ def leaderboard(
         print_leaderboard(board)
     else:
         write_or_print(output, _rendered(board, chosen))
+        if chosen == "csv" and output is not None and board.models:
+            from nami_bench.leaderboard.origin_text import provenance_csv
+
+            write_or_print(output.with_suffix(".provenance.csv"), provenance_csv(board))
 
 
 def print_leaderboard(board: "Leaderboard") -> None:
     """The leaderboard as tables on stdout, with what must be said about it."""
     from nami_bench.leaderboard.sections import gap_notes, notes, simulation_notice, title
-    from nami_bench.leaderboard.text import INCOMPLETE, text_tables
+    from nami_bench.leaderboard.text import INCOMPLETE, model_tables, text_tables
 
     click.echo(f"Leaderboard: {title(board)}\n")
     notice = simulation_notice(board)
     if notice:
         click.echo(f"SIMULATED: {notice}\n")
-    for table in text_tables(board):
+    for table in [*text_tables(board), *model_tables(board)]:
         print_table(table.columns, table.rows, table.title, table.numeric, table.whole)
     for gap in gap_notes(board):
         click.echo(f"{INCOMPLETE} {gap}")

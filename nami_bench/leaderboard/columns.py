@@ -37,6 +37,8 @@ COLUMNS_AFTER = (
     "interval_over",
     "interval_level",
     "cautions",
+    "licence",
+    "weights",
     "source",
 )
 """The CSV's columns after the scores."""

@@ -24,6 +24,7 @@ from nami_bench.errors import InputError, StorageError
 from nami_bench.images import make_folder, read_recorded, write_bytes
 from nami_bench.leaderboard.comparisons_parquet import comparisons_parquet
 from nami_bench.leaderboard.markup import markdown_text
+from nami_bench.leaderboard.paths import without_folders
 from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.leaderboard.ratings_parquet import ratings_parquet
 from nami_bench.study import Mode, Study
@@ -147,7 +148,9 @@ def _image_tables(records: Sequence[ImageRecord], images_dir: Path | None) -> It
         schema = schema.append(pa.field("image", _IMAGE)).with_metadata({"huggingface": json.dumps(about)})
     for start in range(0, max(1, len(records)), 64):
         some = records[start : start + 64]
-        columns: dict[str, list[Any]] = {name: [getattr(r, name) for r in some] for name in _IMAGE_COLUMNS}
+        columns: dict[str, list[Any]] = {
+            name: [without_folders(getattr(r, name)) for r in some] for name in _IMAGE_COLUMNS
+        }
         if images_dir is not None:
             columns["image"] = [_embedded(record, images_dir) for record in some]
         yield pa.table(columns, schema=schema)

@@ -26,6 +26,7 @@ CSV columns, in this order:
 | samples | only the first so many of each prompt count; empty: all |
 | interval_method, interval_over, interval_level | how the intervals of human scores were made |
 | cautions | who was left out, and what the intervals do not hold for, in words |
+| licence, weights | of the model; weights with their SHA-256 or commit, separated by "; " |
 | source | of a published row |
 
 An empty cell is a value that there is none of. A column that no row can fill is there all the same, except
@@ -51,6 +52,7 @@ from nami_bench.leaderboard.columns import (
 from nami_bench.leaderboard.rows import Group, GroupScore, Leaderboard, LeaderboardRow
 from nami_bench.leaderboard.sections import notes, simulation_notice
 from nami_bench.leaderboard.spreadsheet import neutralized
+from nami_bench.software import commit
 
 _JOINED = {"gaps": "; ", "ties": " "}
 JSON_SCHEMA = "nami-bench/leaderboard/2"
@@ -72,6 +74,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
     document = {
         "schema": JSON_SCHEMA,
         "nami_bench": __version__,
+        "commit": commit(),
         "study": board.study,
         "stratum": board.stratum,
         "samples": board.samples,
@@ -97,6 +100,8 @@ def leaderboard_json(board: Leaderboard) -> bytes:
         "precision": None if board.precision is None else asdict(board.precision),
         "groups": [{**asdict(group), "key": group.key} for group in board.groups],
         "pairs": [asdict(pair) for pair in board.pairs],
+        "models": [origin.to_json() for origin in board.models],
+        "instruments": [origin.to_json() for origin in board.instruments],
         "notice": simulation_notice(board),
         "notes": notes(board),
         "rows": [_json_row(row) for row in board.rows],
@@ -110,6 +115,9 @@ def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
     of_board |= {"samples": board.samples, "cautions": "; ".join(board.cautions)}
     for name in ("method", "over", "level"):
         of_board[f"interval_{name}"] = getattr(board.precision, name, None)
+    origin = next((origin for origin in board.models if origin.model == row.model), None)
+    of_board["licence"] = origin.licence if origin else None
+    of_board["weights"] = "; ".join(origin.weights) if origin else None
     if row.source:
         of_board = dict.fromkeys(of_board)
     scores: dict[str, Any] = {}

@@ -20,6 +20,13 @@ from nami_bench.leaderboard.human import (
     with_fewer_samples,
 )
 from nami_bench.leaderboard.left_out import LeftOut, left_out
+from nami_bench.leaderboard.origins import (
+    InstrumentOrigin,
+    instrument_origin,
+    mixed_answers,
+    mixtures,
+    model_origin,
+)
 from nami_bench.leaderboard.rows import (
     DEFAULT_PRECISION,
     AutomaticColumn,
@@ -83,12 +90,12 @@ def leaderboard_from_store(
         expected = min(chosen.samples, samples or chosen.samples)
         rows = _human_rows(found, ratings, chosen, expected)
     columns = automatic_columns(found.scores, found.set_scores, found.prompts)
-    parameters = {card.name: card.parameters for card in store.models()}
+    cards = {card.name: card for card in store.models()}
     level = (precision or DEFAULT_PRECISION).level
     board = Leaderboard(
         rows=tuple(
             with_fewer_samples(
-                replace(_with_automatic(row, columns, found, level), parameters=parameters[row.model]),
+                replace(_with_automatic(row, columns, found, level), parameters=cards[row.model].parameters),
                 samples,
                 found.samples.get(row.model, 0),
             )
@@ -101,6 +108,8 @@ def leaderboard_from_store(
         prompt_sets=found.hashes,
         cautions=cautions,
         samples=samples,
+        models=tuple(model_origin(cards[row.model], found.images_of(row.model)) for row in rows),
+        instruments=tuple(_instrument(column, found) for column in columns),
     )
     ranked = finished(board, table, sort)
     if ratings is None or chosen is None or precision is None:
@@ -123,6 +132,14 @@ class _Found:
     scores: Sequence[Score]
     set_scores: Sequence[SetScore]
     samples: Mapping[str, int]
+
+    def images_of(self, model: str) -> list[ImageRecord]:
+        """The model's images of all prompt sets."""
+        return [record for (name, _), records in self.images.items() if name == model for record in records]
+
+    def scores_in(self, column: AutomaticColumn) -> Sequence[Score | SetScore]:
+        """All models' scores in a column."""
+        return [s for s in (self.set_scores if column.of_sets else self.scores) if column.holds(s)]
 
 
 def choose_study(store: "Store", name: str | None, prompt_set: str | None = None) -> Study | None:
@@ -201,7 +218,7 @@ def _with_automatic(
 ) -> LeaderboardRow:
     """`row` with the model's automatic scores, its failed images, and what is missing."""
     automatic: dict[str, AutomaticScore] = {}
-    gaps = list(row.gaps)
+    gaps = [*row.gaps, *mixtures(found.images_of(row.model))]
     for column in columns:
         score = _score(row.model, column, found, level)
         if score is None:
@@ -210,8 +227,15 @@ def _with_automatic(
         if score.images != score.expected:
             gaps.append(f"{column.metric} on {column.prompt_set} by {column.instrument}: "
                         f"{score.images} of {score.expected} images scored")  # fmt: skip
+        if mixed := mixed_answers(s for s in found.scores if s.model == row.model and column.holds(s)):
+            gaps.append(f"{column.metric} on {column.prompt_set} by {column.instrument}: {mixed}")
     failed = sum(_failed(records) for (model, _), records in found.images.items() if model == row.model)
     return replace(row, automatic=automatic, images_failed=failed, gaps=tuple(gaps))
+
+
+def _instrument(column: AutomaticColumn, found: _Found) -> InstrumentOrigin:
+    scores = found.scores_in(column)
+    return instrument_origin(column.metric, column.prompt_set, column.instrument, scores)
 
 
 def _score(model: str, column: AutomaticColumn, found: _Found, level: float) -> AutomaticScore | None:

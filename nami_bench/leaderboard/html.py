@@ -4,7 +4,6 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nami_bench import __version__
 from nami_bench.leaderboard.columns import ScoreColumn
 from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status
 from nami_bench.leaderboard.sections import (
@@ -21,9 +20,11 @@ from nami_bench.leaderboard.text import (
     counts,
     group_tables,
     marked_name,
+    model_tables,
     pair_tables,
     rank_certainty,
 )
+from nami_bench.software import version_and_commit
 
 
 def leaderboard_html(board: Leaderboard) -> bytes:
@@ -45,10 +46,11 @@ def page_values(board: Leaderboard) -> dict[str, Any]:
         "notice": simulation_notice(board),
         "tables": [_table(section, board) for section in found],
         "plain_tables": [*group_tables(found[0], board), *pair_tables(board)] if found else [],
+        "model_tables": model_tables(board),
         "gaps": gap_notes(board),
         "star": INCOMPLETE,
         "notes": notes(board),
-        "version": __version__,
+        "version": version_and_commit(),
     }
 
 

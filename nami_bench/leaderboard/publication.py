@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from nami_bench import __version__
 from nami_bench.leaderboard.markup import latex_text, markdown_text
+from nami_bench.leaderboard.origin_text import model_notes
 from nami_bench.leaderboard.rows import Leaderboard
 from nami_bench.leaderboard.sections import gap_notes, notes, simulation_notice, title
-from nami_bench.leaderboard.text import INCOMPLETE, TextTable, text_tables
+from nami_bench.leaderboard.text import INCOMPLETE, TextTable, model_tables, text_tables
+from nami_bench.software import version_and_commit
 
 _NONE = "–"
 
@@ -16,11 +17,11 @@ def leaderboard_markdown(board: Leaderboard) -> bytes:
     lines = [f"# Leaderboard: {markdown_text(title(board))}", ""]
     if notice := simulation_notice(board):
         lines += [f"**SIMULATED: {markdown_text(notice)}**", ""]
-    for table in text_tables(board):
+    for table in [*text_tables(board), *model_tables(board)]:
         lines += [f"## {markdown_text(table.title)}", "", *_markdown_rows(table), ""]
     lines += [f"- {markdown_text(f'{INCOMPLETE} {gap}')}" for gap in gap_notes(board)]
     lines += [f"- {markdown_text(note)}" for note in notes(board)]
-    lines += [f"- Made with NAMI-Bench {__version__}."]
+    lines += [f"- Made with NAMI-Bench {version_and_commit()}."]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -29,13 +30,14 @@ def leaderboard_latex(board: Leaderboard) -> bytes:
 
     The text is to be \\input into a document that loads the package booktabs, in any engine with UTF-8.
     """
-    lines = [f"% Made with NAMI-Bench {__version__}. Needs \\usepackage{{booktabs}}."]
+    lines = [f"% Made with NAMI-Bench {version_and_commit()}. Needs \\usepackage{{booktabs}}."]
     about = latex_text(title(board))
     notice = simulation_notice(board)
     remarks = [
         *([notice] if notice else []),
         *(f"{INCOMPLETE} {gap}" for gap in gap_notes(board)),
         *notes(board),
+        *model_notes(board),
     ]
     for position, table in enumerate(text_tables(board)):
         caption = f"{latex_text(table.title)} ({about})."

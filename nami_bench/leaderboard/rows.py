@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from nami_bench.domain import Criterion, Score, SetScore
+from nami_bench.leaderboard.origins import InstrumentOrigin, ModelOrigin
 
 
 class Status(StrEnum):
@@ -195,7 +196,8 @@ class Leaderboard:
     `nami_bench.leaderboard.columns`). `prompt_sets` gives the SHA-256 by name where it is known.
     `criteria` is empty where there are no ratings, `precision` None where there are no intervals; `cautions`
     say in words what was left out and what the intervals do not hold for. `samples`: only the first so
-    many of each prompt count, None where all do.
+    many of each prompt count, None where all do. `models` and `instruments` are empty where nothing but
+    ratings is known.
     """
 
     rows: tuple[LeaderboardRow, ...]
@@ -213,6 +215,8 @@ class Leaderboard:
     cautions: tuple[str, ...] = ()
     groups: tuple[Group, ...] = ()
     pairs: tuple[PairwiseTest, ...] = ()
+    models: tuple[ModelOrigin, ...] = ()
+    instruments: tuple[InstrumentOrigin, ...] = ()
 
     @property
     def measured(self) -> tuple[LeaderboardRow, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from nami_bench.domain import GENEVAL_TASKS
 from nami_bench.leaderboard.columns import ScoreColumn, human_columns, overall_column, task_columns
+from nami_bench.leaderboard.origin_text import software_notes
 from nami_bench.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow
 
 
@@ -87,6 +88,7 @@ def notes(board: Leaderboard) -> list[str]:
         *_interval_notes(board),
         *_automatic_notes(board),
         *_origin_notes(board),
+        *software_notes(board),
         *board.cautions,
     ]
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nami_bench.leaderboard.columns import adjusted_total
+from nami_bench.leaderboard.origin_text import model_cells
 from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow
 from nami_bench.leaderboard.sections import Section, best_shown, group_heading, level, sections
 
@@ -46,6 +47,14 @@ def text_tables(board: Leaderboard) -> list[TextTable]:
     for section in sections(board):
         tables += _details(section) if section.details else _main_tables(section, board)
     return [*tables, *pair_tables(board)]
+
+
+def model_tables(board: Leaderboard) -> list[TextTable]:
+    """What identifies the models, as one table; none where nothing is known of them but their names."""
+    cells = model_cells(board)
+    if len(cells) < 2:
+        return []
+    return [_table("What the models are", [_Column(n, column, numeric=False) for n, column in cells.items()])]
 
 
 def parameter_count(parameters: int | None) -> str | None:

@@ -9,6 +9,7 @@ from nami_bench import images
 from nami_bench.domain import ImageState
 from nami_bench.errors import ImageError, WorkError
 from nami_bench.pipeline.progress import batches
+from nami_bench.software import used_here
 
 if TYPE_CHECKING:
     from generators.protocol import GenerationRequest, GenerationResult, Generator
@@ -68,29 +69,34 @@ class Drawing:
         }
 
     def _drawn(self, result: "GenerationResult", here: bool) -> Drawn:
-        request, provenance = result.request, result.provenance
+        request, provenance = result.request, _with_software(result.provenance)
         if result.state is not ImageState.DONE:
             return Drawn(request, result.state, result.seconds, result.reason, provenance)
         try:
-            stored, data, provenance = self._encoded(result)
+            stored, data, source = self._encoded(result)
         except ImageError as error:
             return Drawn(request, ImageState.FAILED, result.seconds, str(error), provenance)
         if here:
             images.write_bytes(self.path(request), data)
-        return Drawn(
-            request, ImageState.DONE, result.seconds, None, provenance, stored, None if here else data
-        )
+        left = None if here else data
+        return Drawn(request, ImageState.DONE, result.seconds, None, {**provenance, **source}, stored, left)
 
     def _encoded(self, result: "GenerationResult") -> tuple[images.StoredImage, bytes, Mapping[str, Any]]:
-        """What the file is, its bytes, and the provenance with the source's, if it was one."""
+        """What the file is, its bytes, and what is to be said of the file it was copied from, if it was."""
         if result.file is not None:
             stored, data, original = images.as_png(result.file)
-            source = {"source_file": result.file.name, "source_sha256": original}
-            return stored, data, {**result.provenance, **source}
+            return stored, data, {"source_file": result.file.name, "source_sha256": original}
         if result.image is None:
             raise WorkError(f"generator {self.adapter!r} said done but gave no image")
         stored, data = images.encode_png(result.image, self.provenance(result.request))
-        return stored, data, result.provenance
+        return stored, data, {}
+
+
+def _with_software(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """A result's provenance with the versions of what made it; the generator's own word counts."""
+    here = used_here()
+    libraries = {**here["libraries"], **provenance.get("libraries", {})}
+    return {**here, **provenance, "libraries": libraries}
 
 
 def lost(request: "GenerationRequest", reason: str) -> Drawn:

@@ -13,7 +13,7 @@ from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.same_settings import ServedModel
-from nami_bench.pipeline.set_evaluation import evaluate_set
+from nami_bench.pipeline.set_evaluation import evaluate_set, measured_with
 from nami_bench.pipeline.verification import file_problem, untouched
 
 if TYPE_CHECKING:
@@ -177,6 +177,6 @@ def _as_score(
         value=value,
         reason=reason,
         image_sha256=record.sha256,
-        details=details,
+        details=details if value is None else {**details, "measured_with": measured_with(metric)},
         value_range=getattr(metric, "value_range", None),
     )

@@ -305,7 +305,7 @@ class _GenerationRun:
             state=state,
             seed=request.seed,
             reason=reason,
-            provenance={**provenance, "settings": self.settings, "nami_bench": __version__},
+            provenance={"nami_bench": __version__, **provenance, "settings": self.settings},
         )
 
 

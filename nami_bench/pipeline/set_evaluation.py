@@ -4,11 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nami_bench.domain import ImageRecord, ImageState, Prompt, SetScore
 from nami_bench.pipeline.progress import Advance
 from nami_bench.pipeline.verification import file_problem, untouched
+from nami_bench.software import used_here
 
 if TYPE_CHECKING:
     from evaluation.protocol import ScoringItem, SetMetric, SetResult
@@ -61,6 +62,11 @@ def evaluate_set(
     return counts
 
 
+def measured_with(metric: object) -> dict[str, Any]:
+    """For a score's details: the versions of what measured, and what it says of its device and dtype."""
+    return {**used_here(), **getattr(metric, "runs_on", {})}
+
+
 def _sound(
     images_dir: Path, records: Sequence[ImageRecord], prompts: Mapping[str, Prompt]
 ) -> tuple[list["ScoringItem"], list[str]]:
@@ -86,7 +92,9 @@ def _as_score(
     problems: Sequence[str],
 ) -> SetScore:
     problems = [*problems, *result.problems]
-    details = {**result.details, "left_out": problems[:_REASONS_KEPT]} if problems else result.details
+    details = {**result.details, "measured_with": measured_with(metric)}
+    if problems:
+        details["left_out"] = problems[:_REASONS_KEPT]
     return SetScore(
         model=model,
         prompt_set=prompt_set,

@@ -17,6 +17,7 @@ from PIL import Image
 from nami_bench.domain import ImageRecord, ImageState, Prompt
 from nami_bench.errors import ImageError
 from nami_bench.images import read_image, write_bytes
+from nami_bench.leaderboard.paths import without_folders
 
 THUMBNAIL_PIXELS = 320
 _THREADS = 8  # most of the time is waiting for the disk
@@ -109,7 +110,7 @@ def _image(
     if key in thumbnails:
         shown |= {"file": thumbnails[key], "sha256": record.sha256}
     else:
-        shown["missing"] = record.reason or "not readable"
+        shown["missing"] = without_folders(record.reason) or "not readable"
     return shown | {"scores": list(gallery.scores.get(key, ()))}
 
 

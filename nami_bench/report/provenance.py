@@ -3,23 +3,17 @@
 import csv
 import hashlib
 import io
-import platform
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import PurePath
 from typing import Any
 
-from nami_bench import __version__
 from nami_bench.domain import ImageRecord, ImageState, ModelCard
+from nami_bench.leaderboard.origins import model_origin
+from nami_bench.leaderboard.paths import without_folders
 from nami_bench.leaderboard.spreadsheet import neutralized
 from nami_bench.report.contents import ReportContents
-
-_PACKAGES = (
-    "numpy", "pandas", "scipy", "pyarrow", "matplotlib", "pillow", "sqlalchemy",
-    "torch", "diffusers", "transformers", "open_clip_torch",
-)  # fmt: skip
+from nami_bench.software import software
 
 
 def provenance(contents: ReportContents, cards: Sequence[ModelCard]) -> dict[str, Any]:
@@ -39,23 +33,9 @@ def provenance(contents: ReportContents, cards: Sequence[ModelCard]) -> dict[str
             for prompt_set in contents.prompt_sets
         ],
         "models": [_model(card, contents.images) for card in cards],
-        "instruments": [
-            {"metric": c.metric, "instrument": c.instrument, "prompt_set": c.prompt_set}
-            for c in board.automatic
-        ],
+        "instruments": [origin.to_json() for origin in board.instruments],
         "latest_rating": board.latest_rating.isoformat() if board.latest_rating else None,
     }
-
-
-def software() -> dict[str, str]:
-    """Versions of NAMI-Bench, Python, and those of the packages it computes with that are installed."""
-    found = {"nami-bench": __version__, "python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def images_csv(records: Iterable[ImageRecord]) -> bytes:
@@ -66,7 +46,7 @@ def images_csv(records: Iterable[ImageRecord]) -> bytes:
     writer = csv.writer(stream)
     writer.writerow(columns)
     for record in records:
-        values = (getattr(record, name) for name in columns)
+        values = (without_folders(getattr(record, name)) for name in columns)
         writer.writerow(neutralized(v) if isinstance(v, str) else v for v in values)
     return stream.getvalue().encode()
 
@@ -81,20 +61,17 @@ def images_sha256(records: Iterable[ImageRecord]) -> str:
 def _model(card: ModelCard, images: Iterable[ImageRecord]) -> dict[str, Any]:
     own = [record for record in images if record.model == card.name]
     states = Counter(record.state.value for record in own)
+    origin = model_origin(card, own)
     return {
         "name": card.name,
         "adapter": card.adapter,
-        "options": {key: _without_folders(value) for key, value in card.options.items()},
+        "options": origin.options,
         "parameters": card.parameters,
         "licence": card.licence,
         "first_name": card.first_name,
+        "weights": origin.weights,
+        "settings": origin.settings,
+        "made_with": origin.made_with.to_json(),
         "images": {state.value: states.get(state.value, 0) for state in ImageState},
         "images_sha256": images_sha256(own),
     }
-
-
-def _without_folders(value: Any) -> Any:
-    """An absolute path's last part: a report says nothing about the machine that it was made on."""
-    if isinstance(value, str) and PurePath(value).is_absolute():
-        return f"…/{PurePath(value).name}"
-    return {k: _without_folders(v) for k, v in value.items()} if isinstance(value, Mapping) else value

@@ -18,6 +18,7 @@ from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes
 from nami_bench.leaderboard.audit import audit_csv
 from nami_bench.leaderboard.files import csv_cell, leaderboard_csv, leaderboard_json
 from nami_bench.leaderboard.html import page_values
+from nami_bench.leaderboard.origin_text import provenance_csv
 from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.leaderboard.rows import Leaderboard
 from nami_bench.report import plots, study_plots
@@ -83,6 +84,7 @@ def _plots(contents: ReportContents) -> Iterator[Plot]:
 def _data_files(contents: ReportContents, about: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     board = contents.board
     yield "leaderboard.csv", leaderboard_csv(board)
+    yield "leaderboard.provenance.csv", provenance_csv(board)
     yield "leaderboard.json", leaderboard_json(board)
     yield "leaderboard.md", leaderboard_markdown(board)
     yield "leaderboard.tex", leaderboard_latex(board)

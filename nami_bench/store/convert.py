@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from nami_bench.domain import (
@@ -125,8 +125,7 @@ def update_image_row(row: ImageRow, value: ImageRecord) -> None:
     row.height = value.height
     row.seconds = value.seconds
     row.provenance = dict(value.provenance)
-    if value.created_at is not None:
-        row.created_at = value.created_at
+    row.created_at = value.created_at or datetime.now(UTC)
 
 
 def score(row: ScoreRow) -> Score:
@@ -144,6 +143,7 @@ def score(row: ScoreRow) -> Score:
         value_range=None
         if row.range_low is None or row.range_high is None
         else (row.range_low, row.range_high),
+        created_at=row.created_at,
     )
 
 
@@ -154,6 +154,7 @@ def update_score_row(row: ScoreRow, value: Score) -> None:
     row.image_sha256 = value.image_sha256
     row.details = dict(value.details)
     row.range_low, row.range_high = value.value_range or (None, None)
+    row.created_at = value.created_at or datetime.now(UTC)
 
 
 def set_score(row: SetScoreRow) -> SetScore:
@@ -168,6 +169,7 @@ def set_score(row: SetScoreRow) -> SetScore:
         reason=row.reason,
         images_sha256=row.images_sha256,
         details=row.details,
+        created_at=row.created_at,
     )
 
 
@@ -179,6 +181,7 @@ def update_set_score_row(row: SetScoreRow, value: SetScore) -> None:
     row.reason = value.reason
     row.images_sha256 = value.images_sha256
     row.details = dict(value.details)
+    row.created_at = value.created_at or datetime.now(UTC)
 
 
 def criterion(row: CriterionRow) -> Criterion:

@@ -1,6 +1,5 @@
 """Where a measurement was taken."""
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import Any
 
 import torch
 
-from generators.torch_runtime import device_name, library_versions
+from generators.torch_runtime import library_versions
 from nami_bench import __version__
+from nami_bench.devices import device_name
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:
@@ -30,7 +30,6 @@ def describe_versions() -> dict[str, Any]:
         "nami-bench": __version__,
         "python": platform.python_version(),
         **library_versions(),
-        "numpy": importlib.metadata.version("numpy"),
         "cuda": torch.version.cuda if torch.cuda.is_available() else None,
     }
 

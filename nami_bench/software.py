@@ -1,0 +1,100 @@
+"""Which software computes here: the product's version and commit, and libraries that numbers depend on."""
+
+import json
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution, version
+from pathlib import Path
+from typing import Any
+
+from nami_bench import __version__
+
+PACKAGES = {
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "scipy": "scipy",
+    "pyarrow": "pyarrow",
+    "matplotlib": "matplotlib",
+    "pillow": "PIL",
+    "sqlalchemy": "sqlalchemy",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "diffusers": "diffusers",
+    "transformers": "transformers",
+    "open_clip_torch": "open_clip",
+    "torch-fidelity": "torch_fidelity",
+    "onnxruntime": "onnxruntime",
+    "opencv-python-headless": "cv2",
+}
+"""By its name on the package index, the module of each package that numbers may depend on."""
+
+_OF_PIXELS = ("numpy", "pillow", "torch", "torchvision", "diffusers", "transformers", "open_clip_torch",
+              "torch-fidelity", "onnxruntime", "opencv-python-headless")  # fmt: skip
+
+
+def software() -> dict[str, str]:
+    """Versions of NAMI-Bench, with its commit where it is known, of Python, and of what is installed of
+    PACKAGES."""
+    own = {"nami-bench": __version__} | ({"commit": known} if (known := commit()) else {})
+    return own | {"python": platform.python_version()} | _versions(PACKAGES)
+
+
+def used_here() -> dict[str, Any]:
+    """For the provenance of an image or a score: NAMI-Bench's version ("nami_bench") and, where it is known,
+    its "commit", and as "libraries" the versions of what this process has loaded that pixels depend on."""
+    loaded = (name for name in _OF_PIXELS if PACKAGES[name] in sys.modules)
+    own = {"nami_bench": __version__} | ({"commit": known} if (known := commit()) else {})
+    return own | {"libraries": _versions(loaded)}
+
+
+def version_and_commit() -> str:
+    """'0.1.0', or '0.1.0 (commit 0123456789ab)'."""
+    known = commit()
+    if known is None:
+        return __version__
+    digits, changed, _ = known.partition("-")
+    return f"{__version__} (commit {digits[:12]}{', changed since' if changed else ''})"
+
+
+@cache
+def commit() -> str | None:
+    """The commit that this code is of, 40 digits; "-dirty" behind it where files differ from it.
+
+    Known where the code runs from a git checkout, or was installed from one by its address. None elsewhere.
+    """
+    root = Path(__file__).parents[1]
+    return _checked_out(root) if (root / ".git").exists() else _installed_from()
+
+
+def _checked_out(root: Path) -> str | None:
+    words = ("git", "--no-optional-locks", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty",
+             "--exclude=*")  # fmt: skip
+    try:
+        found = subprocess.run(words, capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):  # no git, or not our folder to ask about
+        return None
+    return found.stdout.strip() or None
+
+
+def _installed_from() -> str | None:
+    """What pip wrote down of an installation from a repository: PEP 610."""
+    try:
+        written = json.loads(distribution("nami-bench").read_text("direct_url.json") or "{}")
+        return str(written["vcs_info"]["commit_id"])
+    except (PackageNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _versions(names: Iterable[str]) -> dict[str, str]:
+    return {name: found for name in names if (found := _version(name))}
+
+
+@cache
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
