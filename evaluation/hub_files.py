@@ -28,6 +28,29 @@ class HubModel:
     sha256: str
 
 
+SETTINGS = (
+    "config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "chat_template.json",
+    "chat_template.jinja",
+)
+"""Files beside the weights that decide what a network sees and says, as transformers calls them."""
+
+
+def settings_sha256(folder: Path, names: Sequence[str] = SETTINGS) -> str:
+    """12 digits of a SHA-256 over those of the files `names` that the folder has, and over their names."""
+    lines = [f"{short_sha256(folder / name)}  {name}" for name in names if (folder / name).is_file()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
 def hub_model(model: str, revision: str | None = None) -> HubModel:
     """A folder that save_pretrained wrote, or a name on the hub, fetched where needed.
 

@@ -163,7 +163,7 @@ class HubMask2FormerDetector(_Mask2Former):
         self.class_names = geneval_labels(self._files.config.id2label)
 
     def _named_weights(self) -> str:
-        return f"mask2former-hf-{self._files.name}-{self._files.sha256}"
+        return f"mask2former-hf-{self._files.identity}"
 
     def _load(self) -> Any:
         return load_network(Mask2FormerForUniversalSegmentation, self._files.folder)

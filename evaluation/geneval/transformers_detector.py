@@ -48,8 +48,8 @@ class TransformersDetector:
 
     @cached_property
     def identity(self) -> str:
-        """Detector, model, weights' hash, and the dtype where it is not float32."""
-        return f"transformers-{self._files.name}-{self._files.sha256}{self._precision.suffix}"
+        """Detector, model, hashes of its settings and weights, and the dtype where it is not float32."""
+        return f"transformers-{self._files.identity}{self._precision.suffix}"
 
     @cached_property
     def color_classifier(self) -> ClipColorClassifier:

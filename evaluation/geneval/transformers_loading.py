@@ -12,11 +12,13 @@ from huggingface_hub import snapshot_download
 from transformers import AutoConfig
 from transformers.utils import logging as transformers_logging
 
+from evaluation.hub_files import settings_sha256
 from evaluation.model_files import short_sha256
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_SETTINGS = ("config.json", "preprocessor_config.json")
 _FILES = ["*.json", *_WEIGHTS]
 
 # Networks have these and use none of them to find objects.
@@ -41,12 +43,12 @@ _OTHER_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class DetectorFiles:
-    """A model's folder on this machine, its configuration, its own name and its weights' short SHA-256."""
+    """A model's folder on this machine, its configuration, and what identifies it: NAME-SETTINGS-WEIGHTS, the
+    last two by their short SHA-256; settings are its labels and preprocessing."""
 
     folder: Path
     config: Any
-    name: str
-    sha256: str
+    identity: str
 
 
 def detector_files(model: str, revision: str | None = None) -> DetectorFiles:
@@ -72,7 +74,9 @@ def detector_files(model: str, revision: str | None = None) -> DetectorFiles:
         config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{folder}/config.json is not readable: {error}") from error
-    return DetectorFiles(folder, config, Path(model).expanduser().resolve().name, short_sha256(weights))
+    name = Path(model).expanduser().resolve().name
+    settings = settings_sha256(folder, _SETTINGS)
+    return DetectorFiles(folder, config, f"{name}-{settings}-{short_sha256(weights)}")
 
 
 def load_network(

@@ -12,7 +12,7 @@ from PIL.Image import Image
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
 from evaluation.geneval.transformers_loading import load_network
-from evaluation.hub_files import HubModel, hub_model
+from evaluation.hub_files import HubModel, hub_model, settings_sha256
 from evaluation.image_text import ImageTextMetric, Measurement, Pair
 from evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
 from nami_bench.devices import choose_device
@@ -49,9 +49,10 @@ class VqaScore(ImageTextMetric):
 
     @property
     def instrument(self) -> str:
-        """Model, weights, the question's words, and the dtype where it is not float32."""
+        """Model, its settings (processor, tokenizer, chat template), weights, the question's words, and the
+        dtype where it is not float32."""
         dtype = [] if self.options.dtype == "float32" else [self.options.dtype]
-        return "+".join([f"{self._files.name}-{self._files.sha256}", TEMPLATE, *dtype])
+        return "+".join([f"{self._files.name}-{self._settings}-{self._files.sha256}", TEMPLATE, *dtype])
 
     @cached_property
     def runs_on(self) -> Mapping[str, str]:
@@ -61,6 +62,10 @@ class VqaScore(ImageTextMetric):
     @cached_property
     def _files(self) -> HubModel:
         return hub_model(self.options.model, self.options.revision)
+
+    @cached_property
+    def _settings(self) -> str:
+        return settings_sha256(self._files.folder)
 
     @cached_property
     def _judge(self) -> "_Judge":

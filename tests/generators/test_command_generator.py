@@ -408,7 +408,7 @@ def test_the_files_that_a_command_names_are_part_of_its_settings(work: Path, tmp
     assert described_files(tmp_path, line) == before
     for path in (work / "draw", work / "draw.py", weights / "unet" / "model.safetensors"):
         data = path.read_bytes()
-        path.write_bytes(data[:-1] + b"?")
+        path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
         assert described_files(tmp_path, line) != before
         path.write_bytes(data)
     assert described_files(tmp_path, line) == before

@@ -1,6 +1,8 @@
 """VQAScore with a tiny LLaVA of transformers."""
 
 import math
+import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -120,13 +122,14 @@ def test_a_question_that_does_not_fit_is_refused_and_counted(
     assert "the model reads 256" in str(long.reason) and short.value is not None
 
 
-def test_the_instrument_names_weights_question_and_dtype(
+def test_the_instrument_names_settings_weights_question_and_dtype(
     llava_folder: Path, photographs: Mapping[str, Path]
 ) -> None:
     digest = hash_file(llava_folder / "model.safetensors")[:12]
-    assert VqaScore(options(llava_folder)).instrument == f"tiny-llava-{digest}+vqascore-question-1"
+    whole = VqaScore(options(llava_folder)).instrument
+    assert re.fullmatch(rf"tiny-llava-[0-9a-f]{{12}}-{digest}\+vqascore-question-1", whole)
     half = VqaScore(options(llava_folder, dtype="bfloat16"))
-    assert half.instrument == f"tiny-llava-{digest}+vqascore-question-1+bfloat16"
+    assert half.instrument == f"{whole}+bfloat16"
     (result,) = half.score([item(photographs["cat"], "a cat")])
     (exact,) = VqaScore(options(llava_folder)).score([item(photographs["cat"], "a cat")])
     assert result.value == pytest.approx(exact.value, abs=0.1)
@@ -154,3 +157,12 @@ def test_the_measurement_of_listed_tokens() -> None:
     assert none.value is None and "begins 'The'" in str(none.reason)
     assert measurement([("No", 1.0)], ["No"]).value == 0.0
     assert math.isnan(measurement([("Yes", float("nan"))], ["Yes"]).value or 0)
+
+
+def test_a_chat_template_that_is_overwritten_makes_another_instrument(
+    llava_folder: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(llava_folder, tmp_path / "model"))
+    before = VqaScore(options(folder)).instrument
+    (folder / "chat_template.jinja").write_text("{{ messages }}")
+    assert VqaScore(options(folder)).instrument != before

@@ -1,6 +1,8 @@
 """Detectors in transformers' own files: tiny real models, built here; nothing is fetched."""
 
 import hashlib
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +79,7 @@ def test_a_saved_mask2former_finds_what_its_checkpoint_finds(hub_mask2former):
 def test_the_hubs_mask2former_is_another_instrument(hub_mask2former):
     hub = HubMask2FormerDetector(HubMask2FormerDetector.Options(model=str(hub_mask2former)))
     digest = hashlib.sha256((hub_mask2former / "model.safetensors").read_bytes()).hexdigest()
-    assert hub.identity == f"mask2former-hf-tiny-mask2former-{digest[:12]}"
+    assert re.fullmatch(f"mask2former-hf-tiny-mask2former-[0-9a-f]{{12}}-{digest[:12]}", hub.identity)
 
 
 def test_another_kind_of_model_is_no_mask2former(yolos):
@@ -112,7 +114,22 @@ def test_any_object_detection_model_gives_boxes(yolos, images):
 def test_its_identity_is_model_and_weights(yolos):
     detector = TransformersDetector(TransformersDetector.Options(model=str(yolos)))
     digest = hashlib.sha256((yolos / "model.safetensors").read_bytes()).hexdigest()
-    assert detector.identity == f"transformers-tiny-yolos-{digest[:12]}"
+    assert re.fullmatch(f"transformers-tiny-yolos-[0-9a-f]{{12}}-{digest[:12]}", detector.identity)
+
+
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json", "model.safetensors"])
+def test_whatever_is_overwritten_in_a_detectors_folder_makes_it_another_instrument(yolos, tmp_path, file):
+    folder = shutil.copytree(yolos, tmp_path / "model")
+
+    def identity():
+        return registry.create("detectors", "transformers", {"model": str(folder), "device": "cpu"}).identity
+
+    before = identity()
+    (folder / "trainer_state.json").write_text("{}")
+    assert identity() == before
+    data = (folder / file).read_bytes()
+    (folder / file).write_bytes(data + b" " if file.endswith("json") else data[:-1] + bytes([data[-1] ^ 1]))
+    assert identity() != before
 
 
 def test_labels_get_genevals_names_where_they_mean_the_same():
