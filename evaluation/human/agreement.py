@@ -94,11 +94,23 @@ def krippendorff_alpha(
 def ratings_alpha(
     ratings: RatingsArray, criterion: str, level: Level = "interval", *, replicates: int = 1000, seed: int = 0
 ) -> Alpha:
-    """Alpha of one criterion's ratings; units are images."""
+    """Alpha of one criterion's ratings; units are images.
+
+    Level "ratio" takes values as they stand on the criterion's own scale, whose zero it rests on.
+    """
     names = [c.name for c in ratings.criteria]
     if criterion not in names:
         raise UnknownNameError("criterion", criterion, names)
-    value = ratings.values[:, names.index(criterion)]
+    column = names.index(criterion)
+    value = ratings.values[:, column]
+    if level == "ratio":
+        scale = ratings.criteria[column]
+        if scale.minimum < 0:
+            raise InputError(
+                f"level 'ratio' needs a scale from zero up, and {criterion} begins at {scale.minimum:g}: "
+                "take 'interval'"
+            )
+        value = scale.minimum + (scale.maximum - scale.minimum) * value / 100
     return krippendorff_alpha(ratings.image(), value, level, replicates=replicates, seed=seed)
 
 

@@ -11,6 +11,7 @@ from nami_bench.cli.without import without_option
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from evaluation.human.agreement import Level
     from nami_bench.domain import Criterion
     from nami_bench.leaderboard.checks import AnnotatorChecks
     from nami_bench.leaderboard.left_out import LeftOut
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Example: nami-bench agreement --study pilot. "
-    "Without a workspace: nami-bench agreement --ratings ratings.csv --csv agreement.csv"
+    "Without a workspace: nami-bench agreement --ratings ratings.csv --level ordinal --by model"
 )
 @click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
 @click.option(
@@ -34,6 +35,14 @@ if TYPE_CHECKING:
     help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
 )
 @without_option
+@click.option(
+    "--level",
+    type=click.Choice(("nominal", "ordinal", "interval", "ratio")),
+    default="interval",
+    show_default=True,
+    help="Of measurement, for alpha: what may be compared of two values.",
+)
+@click.option("--by", type=click.Choice(("model",)), help="Also by model, on its images alone.")
 @click.option("--replicates", type=click.IntRange(50), default=1000, show_default=True, help="For intervals.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the replicates.")
 @click.option(
@@ -49,12 +58,14 @@ def agreement(
     ratings: Path | None,
     criteria: Path | None,
     without: tuple[str, ...],
+    level: "Level",
+    by: str | None,
     replicates: int,
     seed: int,
     csv_file: Path | None,
     as_json: bool,
 ) -> None:
-    """How far annotators agree: Krippendorff's alpha and intraclass correlations, by criterion.
+    """How far annotators agree: Krippendorff's alpha, Fleiss' kappa, intraclass correlations, by criterion.
 
     And each annotator beside the others (correlation, severity, spread), and what hangs on each of them.
     """
@@ -65,7 +76,14 @@ def agreement(
     gone, checks = _left_out(str(table["study"].iloc[0]), chosen, without, in_store=ratings is None)
     table, said = gone.ratings(table)
     found = measure_agreement(
-        table, chosen, replicates=replicates, seed=seed, checks=gone.checks(checks), left_out=said
+        table,
+        chosen,
+        level=level,
+        by_model=by is not None,
+        replicates=replicates,
+        seed=seed,
+        checks=gone.checks(checks),
+        left_out=said,
     )
     if csv_file is not None:
         write_or_print(csv_file, agreement_csv(found))

@@ -1,13 +1,16 @@
 """`nami-bench report`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from nami_bench.cli.common import open_bench, progress, say
 from nami_bench.cli.precision import precision_of, precision_options
 from nami_bench.cli.without import without_option
+
+if TYPE_CHECKING:
+    from evaluation.human.agreement import Level
 
 
 @click.command(epilog="Example: nami-bench report --study pilot -o pilot-report")
@@ -26,6 +29,13 @@ from nami_bench.cli.without import without_option
     help="Annotators as annotator-01 ... (the default), or by name.",
 )
 @without_option
+@click.option(
+    "--agreement-level",
+    type=click.Choice(("nominal", "ordinal", "interval", "ratio")),
+    default="interval",
+    show_default=True,
+    help="Of measurement, for alpha; see `nami-bench agreement`.",
+)
 @precision_options
 def report(
     study: str | None,
@@ -33,6 +43,7 @@ def report(
     images: bool,
     pseudonyms: bool,
     without: tuple[str, ...],
+    agreement_level: "Level",
     **precision: Any,
 ) -> None:
     """Write a study's report: one folder of HTML that opens from disk, with nothing loaded from elsewhere.
@@ -49,7 +60,14 @@ def report(
     if chosen is None:
         raise InputError("a report is about intervals: leave out --intervals none")
     with open_bench() as bench:
-        contents = collect(bench.store, chosen, study=study, with_names=not pseudonyms, without=without)
+        contents = collect(
+            bench.store,
+            chosen,
+            study=study,
+            with_names=not pseudonyms,
+            without=without,
+            agreement_level=agreement_level,
+        )
         name = contents.study.name if contents.study else "automatic"
         folder = output or bench.workspace.reports_dir / name
         models = {row.model for row in contents.board.measured}

@@ -2,33 +2,28 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from evaluation.human.agreement import Alpha, ratings_alpha
+from evaluation.human.agreement import Level
 from evaluation.human.annotators import AnnotatorSummary, summarize_annotators
-from evaluation.human.icc import Coefficient, intraclass_correlations
 from evaluation.human.ratings_array import RatingsArray
 from evaluation.human.sensitivity import Reversal, WithoutAnnotator, drop_few, leave_one_annotator_out
 from nami_bench.domain import SIMULATED_PREFIX, Criterion
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.checks import AnnotatorChecks
-
-ICC_FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(2,k)")
-_LARGEST = 2**25
-"""Cells of a table of images by annotators."""
+from nami_bench.leaderboard.coefficients import CriterionAgreement, criterion_agreement, criterion_notes
 
 
 @dataclass(frozen=True, slots=True)
-class CriterionAgreement:
-    """Krippendorff's alpha (interval level) and intraclass correlations (by form) of one criterion."""
+class ModelAgreement:
+    """The agreement on one model's images."""
 
-    criterion: str
-    alpha: Alpha
-    icc: Mapping[str, Coefficient]
+    model: str
+    criteria: tuple[CriterionAgreement, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +45,22 @@ class AnnotatorWork:
 class Agreement:
     """The agreement of a study.
 
-    `images_by_ratings`: how many images have how many annotators. `without`: the totals without each
-    annotator; `reversal`: how few prompts decide between the two models that lead, None without two models.
-    `notes` say in words what is missing, and why. `checks`: of the study's planted items, where known.
-    `left_out` says whose judgements do not count.
+    `level`: of measurement, that of alpha. `criteria`: over all images; `models`: on each model's images,
+    empty unless asked for. `images_by_ratings`: how many images have how many annotators. `without`: the
+    totals without each annotator; `reversal`: how few prompts decide between the two models that lead, None
+    without two models. `notes` say in words what is missing, and why. `checks`: of the study's planted items,
+    where known. `left_out` says whose judgements do not count.
     """
 
     study: str
+    level: Level
     images: int
     values: int
     withheld: int
     images_by_ratings: Mapping[int, int]
     simulated_annotators: int
     criteria: tuple[CriterionAgreement, ...]
+    models: tuple[ModelAgreement, ...]
     annotators: tuple[AnnotatorWork, ...]
     without: tuple[WithoutAnnotator, ...]
     reversal: Reversal | None
@@ -75,14 +73,15 @@ class Agreement:
         return asdict(self)
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Long form, one row for each number: criterion, annotator, statistic, value, low, high, n."""
+        """Long form, a row for each number; see `agreement_csv` for the columns.
+
+        `model` is empty where the number is of all models, `level` where it is not an alpha.
+        """
         for sentence in self.left_out:
             yield _row("", "", sentence, None)
-        for found in self.criteria:
-            alpha = found.alpha
-            yield _row(found.criterion, "", "alpha", alpha.alpha, alpha.low, alpha.high, alpha.units)
-            for form, icc in found.icc.items():
-                yield _row(found.criterion, "", form, icc.value, icc.low, icc.high, icc.targets)
+        for model, criteria in (("", self.criteria), *((one.model, one.criteria) for one in self.models)):
+            for row in _coefficient_rows(criteria, self.level):
+                yield {**row, "model": model}
         for work in self.annotators:
             yield _row("", work.annotator, "images", work.images)
             yield _row("", work.annotator, "median_seconds", work.median_seconds)
@@ -106,10 +105,14 @@ def measure_agreement(
     *,
     replicates: int = 1000,
     seed: int = 0,
+    level: Level = "interval",
+    by_model: bool = False,
     checks: Iterable[AnnotatorChecks] = (),
     left_out: Iterable[str] = (),
 ) -> Agreement:
     """The agreement in a tidy table (see `evaluation.human.table`) of one study.
+
+    `level` of measurement is that of alpha; `by_model`: also on each model's images alone.
 
     Raises InputError for an empty table or one of several studies.
     """
@@ -119,64 +122,35 @@ def measure_agreement(
     if len(studies) > 1:
         raise InputError(f"the ratings are of {len(studies)} studies ({', '.join(studies)}): choose one")
     ratings = RatingsArray.from_table(table, criteria)
-    found = tuple(_criterion(ratings, c.name, replicates, seed) for c in criteria)
+    names = [c.name for c in criteria]
+
+    def coefficients(part: RatingsArray) -> tuple[CriterionAgreement, ...]:
+        return tuple(
+            criterion_agreement(part, name, level, replicates=replicates, seed=seed) for name in names
+        )
+
+    found = coefficients(ratings)
     reversal, notes = _reversal(ratings)
     return Agreement(
         study=studies[0],
+        level=level,
         images=int(ratings.image()[-1]) + 1,
         values=int((~np.isnan(ratings.values)).sum()),
         withheld=int(ratings.withheld.sum()),
         images_by_ratings=dict(sorted(Counter(np.bincount(ratings.image()).tolist()).items())),
         simulated_annotators=sum(name.startswith(SIMULATED_PREFIX) for name in ratings.annotators),
         criteria=found,
+        models=tuple(
+            ModelAgreement(name, coefficients(ratings.of_models([name])))
+            for name in (ratings.models if by_model else ())
+        ),
         annotators=tuple(_work(table, ratings)),
         without=leave_one_annotator_out(ratings),
         reversal=reversal,
-        notes=tuple(dict.fromkeys([*_criterion_notes(found), *notes])),
+        notes=tuple(dict.fromkeys([*criterion_notes(found), *notes])),
         checks=tuple(checks),
         left_out=tuple(left_out),
     )
-
-
-def _criterion(ratings: RatingsArray, name: str, replicates: int, seed: int) -> CriterionAgreement:
-    alpha = ratings_alpha(ratings, name, replicates=replicates, seed=seed)
-    return CriterionAgreement(name, alpha, _icc(ratings, ratings.column(name)))
-
-
-def _icc(ratings: RatingsArray, column: int) -> dict[str, Coefficient]:
-    """The forms of `ICC_FORMS`: from the images that every annotator rated, where there are two of them.
-
-    Else form 1, which lets every image have raters of its own, from the images that have the usual number.
-    """
-    given = ~np.isnan(ratings.values[:, column])
-    image, value = ratings.image()[given], ratings.values[given, column]
-    images, annotators = int(image.max(initial=-1)) + 1, len(ratings.annotators)
-    wide = np.full((images if images * annotators <= _LARGEST else 0, annotators), np.nan)
-    if len(wide):
-        wide[image, ratings.annotator[given]] = value
-    crossed = {found.name: found for found in intraclass_correlations(wide)}
-    if crossed["ICC(1,1)"].value is None and crossed["ICC(1,1)"].targets < 2:
-        first = {found.name: found for found in intraclass_correlations(_of_usual_number(image, value))}
-        crossed["ICC(1,1)"] = first["ICC(1,1)"]
-    return {form: _bounded(crossed[form]) for form in ICC_FORMS}
-
-
-def _bounded(found: Coefficient) -> Coefficient:
-    """Without a limit at minus infinity, which the mean of several annotators can have."""
-    if found.low is None or np.isfinite(found.low):
-        return found
-    return replace(found, low=None, notes=(*found.notes, "the interval has no lower limit"))
-
-
-def _of_usual_number(image: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Values of the images that have the commonest number of them from two on, shape (images, number)."""
-    counts = np.bincount(image)
-    several = counts[counts > 1]
-    if not len(several):
-        return np.empty((0, 0))
-    usual = int(np.bincount(several).argmax())
-    chosen = counts[image] == usual
-    return np.asarray(value[chosen][np.argsort(image[chosen], kind="stable")].reshape(-1, usual))
 
 
 def _work(table: pd.DataFrame, ratings: RatingsArray) -> Iterator[AnnotatorWork]:
@@ -210,18 +184,13 @@ def _reversal(ratings: RatingsArray) -> tuple[Reversal | None, tuple[str, ...]]:
     return (found, ()) if found.difference > 0 else (None, ("the two models that lead are level",))
 
 
-def _criterion_notes(found: Sequence[CriterionAgreement]) -> Iterator[str]:
-    """Each note once, with the criteria and the coefficients that it is about."""
-    about: dict[str, tuple[list[str], list[str]]] = {}
+def _coefficient_rows(found: Iterable[CriterionAgreement], level: Level) -> Iterator[dict[str, Any]]:
     for one in found:
-        notes = [("alpha", note) for note in one.alpha.notes]
-        notes += [(form, note) for form, icc in one.icc.items() for note in icc.notes]
-        for name, note in notes:
-            criteria, names = about.setdefault(note, ([], []))
-            criteria.append(one.criterion)
-            names.append(name)
-    for note, (criteria, names) in about.items():
-        yield f"{', '.join(dict.fromkeys(names))} of {', '.join(dict.fromkeys(criteria))}: {note}"
+        alpha = one.alpha
+        row = _row(one.criterion, "", "alpha", alpha.alpha, alpha.low, alpha.high, alpha.units)
+        yield {**row, "level": level}
+        for name, of in (("Fleiss' kappa", one.kappa), *one.icc.items()):
+            yield _row(one.criterion, "", name, of.value, of.low, of.high, of.targets)
 
 
 def _row(
@@ -235,10 +204,12 @@ def _row(
 ) -> dict[str, Any]:
     return {
         "criterion": criterion,
+        "model": "",
         "annotator": annotator,
         "statistic": statistic,
         "value": value,
         "low": low,
         "high": high,
         "n": n,
+        "level": "",
     }

@@ -4,28 +4,34 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 
-from nami_bench.leaderboard.agreement import ICC_FORMS, Agreement
+from nami_bench.leaderboard.agreement import Agreement
+from nami_bench.leaderboard.coefficients import ICC_FORMS, CriterionAgreement
 from nami_bench.leaderboard.files import csv_cell
 from nami_bench.leaderboard.text import TextTable
 
-_COLUMNS = ("criterion", "annotator", "statistic", "value", "low", "high", "n")
+_COLUMNS = ("criterion", "model", "annotator", "statistic", "value", "low", "high", "n", "level")
 
 
 def agreement_tables(agreement: Agreement) -> Iterator[TextTable]:
     """Agreement by criterion, annotators beside each other, and what hangs on each of them."""
+    kappa = any(one.kappa.value is not None for one in agreement.criteria)
+    columns = (f"alpha ({agreement.level})", "images", *(("Fleiss' kappa",) * kappa), *ICC_FORMS)
     yield _table(
         "Agreement",
-        ("criterion", "alpha", "images", *ICC_FORMS),
-        [
-            (
-                found.criterion,
-                _with_interval(found.alpha.alpha, found.alpha.low, found.alpha.high),
-                str(found.alpha.units),
-                *(_with_interval(found.icc[f].value, found.icc[f].low, found.icc[f].high) for f in ICC_FORMS),
-            )
-            for found in agreement.criteria
-        ],
+        ("criterion", *columns),
+        [(found.criterion, *_coefficients(found, kappa=kappa)) for found in agreement.criteria],
     )
+    if agreement.models:
+        yield _table(
+            "Agreement by model",
+            ("model", "criterion", *columns),
+            [
+                (one.model, found.criterion, *_coefficients(found, kappa=kappa))
+                for one in agreement.models
+                for found in one.criteria
+            ],
+            texts=2,
+        )
     yield _table(
         "Annotators: work",
         ("annotator", "images", "values", "could not judge", "seconds on an image"),
@@ -63,6 +69,16 @@ def agreement_tables(agreement: Agreement) -> Iterator[TextTable]:
             ],
             texts=3,
         )
+
+
+def _coefficients(found: CriterionAgreement, *, kappa: bool) -> tuple[str | None, ...]:
+    alpha, of_kappa = found.alpha, found.kappa
+    cells = [_with_interval(alpha.alpha, alpha.low, alpha.high), str(alpha.units)]
+    if kappa:
+        cells.append(_with_interval(of_kappa.value, of_kappa.low, of_kappa.high))
+    return *cells, *(
+        _with_interval(found.icc[f].value, found.icc[f].low, found.icc[f].high) for f in ICC_FORMS
+    )
 
 
 def _checks_table(agreement: Agreement) -> TextTable:
@@ -104,10 +120,15 @@ def agreement_notes(agreement: Agreement) -> Iterator[str]:
         f"number of annotators: {counts}."
     )
     yield (
-        "alpha: Krippendorff's, interval level, images as units, 95% intervals by resampling images. "
-        "ICC(1,1): of one annotator, whoever it is; ICC(2,1): of one of a sample of annotators, absolute "
-        "agreement; ICC(2,k): of the mean of all."
+        f"alpha: Krippendorff's, {agreement.level} level, images as units, 95% intervals by resampling "
+        "images. ICC(1,1): of one annotator, whoever it is; ICC(2,1): of one of a sample of annotators, "
+        "absolute agreement; ICC(2,k): of the mean of all."
     )
+    if any(one.kappa.value is not None for one in agreement.criteria):
+        yield (
+            "Fleiss' kappa: values as categories without an order, so that a near miss counts as much as any "
+            "other; 95% intervals by resampling images."
+        )
     reversal = agreement.reversal
     if reversal is not None:
         pair = f"{reversal.first} leads {reversal.second} by {reversal.difference:.2f} points"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from evaluation.audit.results import Audit
+from evaluation.human.agreement import Level
 from evaluation.human.scores import total_score
 from evaluation.human.table import IMAGE
 from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score
@@ -67,11 +68,14 @@ def collect(
     study: str | None = None,
     with_names: bool = False,
     without: Sequence[str] = (),
+    agreement_level: Level = "interval",
 ) -> ReportContents:
     """The contents of the report on a study (which: see `choose_study`), or on the automatic scores alone.
 
-    Annotators are pseudonymized unless `with_names`; those in `without` do not count. Raises
-    UnknownNameError for an unknown study or annotator, InputError where there is nothing to report on.
+    Annotators are pseudonymized unless `with_names`; those in `without` do not count. `agreement_level`: of
+    measurement, for alpha.
+
+    Raises UnknownNameError for an unknown study or annotator, InputError where there is nothing to report on.
     """
     chosen = choose_study(store, study)
     board = leaderboard_from_store(
@@ -111,6 +115,8 @@ def collect(
             chosen.criteria,
             replicates=precision.replicates,
             seed=precision.seed,
+            level=agreement_level,
+            by_model=True,
             checks=checks,
             left_out=said,
         ),

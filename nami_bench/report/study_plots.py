@@ -43,7 +43,7 @@ def agreement_plots(agreement: Agreement) -> Iterator[Plot]:
                 point(axes, alpha.alpha or 0.0, place, interval, COLORS[0], "o")
             names_on_y(axes, [one.criterion for one in found])
             axes.set_xlim(right=1.02)
-            axes.set_xlabel("Krippendorff's alpha; 1 is full agreement, 0 is chance")
+            axes.set_xlabel(f"Krippendorff's alpha ({agreement.level}); 1 is full agreement, 0 is chance")
             words = ", ".join(f"{one.criterion} {one.alpha.alpha:.2f}" for one in found)
             yield finished(figure, "agreement", "Agreement", f"Krippendorff's alpha: {words}.")
     if any(s.severity is not None for work in agreement.annotators for s in work.summaries):

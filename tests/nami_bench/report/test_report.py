@@ -97,6 +97,17 @@ def test_plots_are_there_as_svg_for_light_and_dark_and_as_png(
     assert 'alt="Total of each model with its interval: alpha' in html
 
 
+def test_agreement_is_told_by_model_at_the_level_asked_for(
+    store: Store, images_dir: Path, tmp_path: Path
+) -> None:
+    written(store, tmp_path / "r", images_dir, agreement_level="ordinal")
+    html = (tmp_path / "r" / "index.html").read_text()
+    assert "alpha (ordinal)" in html and "Agreement by model" in html
+    alphas = [r for r in rows_of(tmp_path / "r" / "data" / "agreement.csv") if r["statistic"] == "alpha"]
+    assert {row["model"] for row in alphas} == {"", "alpha", "beta"}
+    assert {row["level"] for row in alphas} == {"ordinal"}
+
+
 def test_the_gallery_holds_every_image_by_hash_with_its_scores(
     store: Store, images_dir: Path, tmp_path: Path
 ) -> None:
