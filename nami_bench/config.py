@@ -11,7 +11,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
-from nami_bench.domain import CheckItem, CheckKind, Checks, Criterion, CriterionText, Pairs, Study
+from nami_bench.domain import (
+    CheckItem,
+    CheckKind,
+    Checks,
+    Criteria,
+    Criterion,
+    CriterionText,
+    Pairs,
+    Study,
+    Total,
+)
 from nami_bench.errors import InputError, StorageError, VersionError
 from nami_bench.locations import is_remote, location
 
@@ -250,6 +260,7 @@ class _StudySection:
     lease_minutes: float = 30.0
     live_leaderboard: str = "administrators"
     canvas: int = 0
+    total: str = Total.ARITHMETIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,10 +336,11 @@ def load_study(
         )
 
 
-def load_criteria(path: Path) -> tuple[Criterion, ...]:
-    """Only the criteria of a study's TOML file."""
+def load_criteria(path: Path) -> Criteria:
+    """Only the criteria of a study's TOML file, with its total."""
     with naming_errors(path):
-        return _criteria(validated(_StudyFile, load_toml(path), ""))
+        parsed = validated(_StudyFile, load_toml(path), "")
+        return Criteria(_criteria(parsed), parsed.study.total)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from nami_bench.names import checked_name as checked_name
 from nami_bench.study import CheckItem as CheckItem
 from nami_bench.study import CheckKind as CheckKind
 from nami_bench.study import Checks as Checks
+from nami_bench.study import Criteria as Criteria
 from nami_bench.study import Criterion as Criterion
 from nami_bench.study import CriterionText as CriterionText
 from nami_bench.study import Mode as Mode
@@ -29,6 +30,7 @@ from nami_bench.study import Outcome as Outcome
 from nami_bench.study import Pairs as Pairs
 from nami_bench.study import Panel as Panel
 from nami_bench.study import Study as Study
+from nami_bench.study import Total as Total
 from nami_bench.submissions import PromptSubmission as PromptSubmission
 from nami_bench.submissions import SubmissionState as SubmissionState
 

@@ -5,7 +5,7 @@ Frozen values like those of `nami_bench.domain`, which hands them on; a study fi
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -98,6 +98,49 @@ class Criterion:
         span = self.maximum - self.minimum
         whole = span >= 4 and float(self.minimum).is_integer() and float(self.maximum).is_integer()
         return 1.0 if whole else span / 100
+
+
+class Total(StrEnum):
+    """How criteria are taken together."""
+
+    ARITHMETIC = "arithmetic"
+    GEOMETRIC = "geometric"
+
+
+class Criteria(tuple[Criterion, ...]):
+    """Criteria and how their total is taken, which belongs to them as their weights do.
+
+    ARITHMETIC: the weighted mean of the criteria's scores. GEOMETRIC: in each rating the weighted geometric
+    mean of its values on 0-100, which is 0 where one of them is and absent where one is; the total is the
+    mean of these. Raises UnknownNameError for another total.
+    """
+
+    total: Total
+
+    def __new__(cls, members: Iterable[Criterion] = (), total: str = Total.ARITHMETIC) -> "Criteria":
+        """Any iterable of criteria; its own total is not asked for (see `of`)."""
+        if total not in tuple(Total):
+            raise UnknownNameError("total", total, [str(kind) for kind in Total])
+        found = super().__new__(cls, members)
+        found.total = Total(total)
+        return found
+
+    @classmethod
+    def of(cls, criteria: Iterable[Criterion]) -> "Criteria":
+        """`criteria` themselves, or any others with the arithmetic total."""
+        return criteria if isinstance(criteria, Criteria) else cls(criteria)
+
+    def in_words(self) -> str:
+        """The total as a formula."""
+        whole = sum(c.weight for c in self)
+        weighted = [(f"{c.weight / whole:.4g}", c.name) for c in self if c.weight]
+        if self.total == Total.GEOMETRIC:
+            formula = " * ".join(f"{name}^{weight}" for weight, name in weighted)
+            return (
+                f"total = mean of {formula}, the weighted geometric mean within each rating: 0 where a "
+                "criterion is 0, none where one has no value"
+            )
+        return f"total = {' + '.join(f'{weight} {name}' for weight, name in weighted)}"
 
 
 class CheckKind(StrEnum):
@@ -201,7 +244,8 @@ class Study:
     first on (ALL_PROMPTS: all); empty: every prompt. `languages` are offered on the screen; criteria may
     have texts in more. `instructions` are Markdown by language. Nothing is shown before `opens` and after
     `closes`. `items_per_annotator` ends an annotator's work (0: no limit). `canvas`: images are fitted into
-    a square of so many pixels, so that their size tells nothing (0: as they are).
+    a square of so many pixels, so that their size tells nothing (0: as they are). `total`: how the criteria
+    are taken together, which `criteria` then say too.
     """
 
     name: str
@@ -227,9 +271,16 @@ class Study:
     checks: Checks = Checks()
     pairs: Pairs = Pairs()
     check_items: tuple[CheckItem, ...] = ()
+    total: str = Total.ARITHMETIC
 
     def __post_init__(self) -> None:
         checked_name("study", self.name)
+        _one_of(self, "total", tuple(Total))
+        object.__setattr__(self, "criteria", Criteria(self.criteria, self.total))
+        if self.mode == Mode.PAIRWISE and self.total != Total.ARITHMETIC:
+            raise InputError(
+                f"study {self.name!r}: total {str(self.total)!r} is of ratings; a pairwise study has none"
+            )
         _one_of(self, "mode", tuple(Mode))
         _one_of(self, "panel", tuple(Panel))
         _one_of(self, "control", ("slider", "buttons"))

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from nami_bench.domain import Criterion
+from nami_bench.domain import Criteria, Criterion, Total
 from nami_bench.errors import InputError, UnknownNameError
 
 Floats = NDArray[np.float64]
@@ -15,7 +15,7 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 TOTAL = "total"
-"""The name of the column that holds the weighted total."""
+"""The name of the column that holds the total."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +27,9 @@ class RatingsArray:
     once. `values`: shape (rows, criteria), rescaled to 0-100, NaN where there is none. `withheld`, of the
     same shape: the annotator said that it cannot be judged; a NaN that was not withheld was never asked for
     or answered.
+
+    `total` geometric: the last criterion is derived, carries all the weight and holds each rating's own
+    total, so that its score is the total.
     """
 
     models: tuple[str, ...]
@@ -39,6 +42,7 @@ class RatingsArray:
     annotator: Integers
     values: Floats
     withheld: Booleans
+    total: Total = Total.ARITHMETIC
 
     @classmethod
     def from_table(
@@ -52,6 +56,7 @@ class RatingsArray:
         twice, UnknownNameError for a criterion or model that is not among those named.
         """
         check_criteria(criteria)
+        criteria = Criteria.of(criteria)
         column, _ = _codes(table["criterion"], "criterion", [c.name for c in criteria])
         model, model_names = _codes(table["model"], "model", models)
         prompt, prompts = _codes(table["prompt_id"], "prompt")
@@ -69,7 +74,7 @@ class RatingsArray:
         withheld[row, column] = np.isnan(value)
         codes = np.unravel_index(distinct, shape)
         model, prompt, sample, annotator = (np.asarray(code, dtype=np.int64) for code in codes)
-        return cls(
+        found = cls(
             model_names,
             prompts,
             annotators,
@@ -81,6 +86,26 @@ class RatingsArray:
             values=values,
             withheld=withheld,
         )
+        return found._with_geometric_total() if criteria.total == Total.GEOMETRIC else found
+
+    def _with_geometric_total(self) -> "RatingsArray":
+        used = self.weights > 0
+        with np.errstate(divide="ignore"):
+            logs = np.log(self.values[:, used] / 100)
+        total = 100 * np.exp(logs @ self.weights[used])
+        derived = Criterion(TOTAL, 1.0)
+        return replace(
+            self,
+            criteria=(*(replace(c, weight=0.0) for c in self.criteria), derived),
+            values=np.column_stack((self.values, total)),
+            withheld=np.column_stack((self.withheld, self.withheld[:, used].any(axis=1))),
+            total=Total.GEOMETRIC,
+        )
+
+    @property
+    def asked(self) -> tuple[Criterion, ...]:
+        """The criteria that annotators were asked for: all but a derived one."""
+        return self.criteria[:-1] if self.total == Total.GEOMETRIC else self.criteria
 
     @property
     def columns(self) -> tuple[str, ...]:

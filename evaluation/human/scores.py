@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaluation.human.estimates import estimate_scores
+from evaluation.human.estimates import estimate_scores, sums
 from evaluation.human.ratings_array import Integers, RatingsArray
 from nami_bench.domain import Criterion, Prompt
 
@@ -15,7 +15,8 @@ from nami_bench.domain import Criterion, Prompt
 class ModelScores:
     """What a table of ratings says about one model.
 
-    `criteria`: mean by criterion, 0-100, None where nobody gave a value. `total`: see `total_score`.
+    `criteria`: mean by criterion, 0-100, None where nobody gave a value. `total`: see `Criteria`; None where
+    a criterion that carries weight has no mean, for a total over the others would be another total.
     `values` and `withheld` count ratings with and without a value; `absent` counts ratings that do not
     exist although the annotator rated another criterion of the same image. `images` have a value in some
     criterion; `annotators` rated the model, and `least_annotators` the image that has the fewest.
@@ -54,7 +55,7 @@ def model_scores(ratings: RatingsArray) -> list[ModelScores]:
     """
     scores = estimate_scores(ratings).scores
     known = [[None if np.isnan(score) else score for score in row] for row in scores.tolist()]
-    names = [c.name for c in ratings.criteria]
+    names = [c.name for c in ratings.asked]
     counts = _counts(ratings)
     return [
         ModelScores(
@@ -64,18 +65,25 @@ def model_scores(ratings: RatingsArray) -> list[ModelScores]:
     ]
 
 
-def total_score(means: Mapping[str, float | None], criteria: Sequence[Criterion]) -> float | None:
-    """The weighted mean of the criteria's means (all 0-100), so the total is 0-100 whatever the weights' sum.
+def image_totals(ratings: RatingsArray) -> dict[tuple[str, str, int], float]:
+    """By (model, prompt, sample), the total of the image's mean ratings, 0-100, where it has one.
 
-    None where a criterion that carries weight has no mean: a total over the others would be another total.
+    A geometric total is the mean of the ratings' own.
     """
-    weighted = [(c.weight, means.get(c.name)) for c in criteria if c.weight > 0]
-    total = 0.0
-    for weight, mean in weighted:
-        if mean is None:
-            return None
-        total += weight * mean
-    return total / sum(weight for weight, _ in weighted)
+    image = ratings.image()
+    first = np.flatnonzero(np.diff(image, prepend=-1))
+    valid = ~np.isnan(ratings.values)
+    raters = sums(image, valid.astype(float), len(first))
+    with np.errstate(invalid="ignore"):
+        means = sums(image, np.where(valid, ratings.values, 0.0), len(first)) / raters
+    used = ratings.weights > 0
+    totals = means[:, used] @ ratings.weights[used]
+    return {
+        (ratings.models[ratings.model[row]], ratings.prompts[ratings.prompt[row]], int(ratings.sample[row])):
+            float(total)
+        for row, total in zip(first, totals, strict=True)
+        if not np.isnan(total)
+    }  # fmt: skip
 
 
 def prompt_groups(prompts: Iterable[Prompt], by: str) -> dict[str, tuple[str, ...]]:
@@ -94,15 +102,16 @@ def prompt_groups(prompts: Iterable[Prompt], by: str) -> dict[str, tuple[str, ..
 def _counts(ratings: RatingsArray) -> dict[str, list[int]]:
     """The counts of `ModelScores`, each by model."""
     models, image = len(ratings.models), ratings.image()
-    valid = ~np.isnan(ratings.values)
+    asked_for = slice(len(ratings.asked))
+    valid, withheld_of = ~np.isnan(ratings.values[:, asked_for]), ratings.withheld[:, asked_for]
     first = np.flatnonzero(np.diff(image, prepend=-1))
     model_of_image = ratings.model[first]
     rated = np.add.reduceat(valid.any(axis=1).astype(np.int64), first) > 0 if len(first) else first > 0
     raters = np.unique(ratings.model * (len(ratings.annotators) + 1) + ratings.annotator)
     least = np.full(models, len(ratings.annotators) + 1)
     np.minimum.at(least, model_of_image, np.bincount(image)[: len(first)])
-    values, withheld = (_by_model(ratings.model, x.sum(axis=1), models) for x in (valid, ratings.withheld))
-    asked = len(ratings.criteria) * np.bincount(ratings.model, minlength=models)
+    values, withheld = (_by_model(ratings.model, x.sum(axis=1), models) for x in (valid, withheld_of))
+    asked = len(ratings.asked) * np.bincount(ratings.model, minlength=models)
     annotators = np.bincount(raters // (len(ratings.annotators) + 1), minlength=models)
     return {
         "values": values.tolist(),

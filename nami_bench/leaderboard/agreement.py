@@ -123,6 +123,7 @@ def measure_agreement(
         raise InputError(f"the ratings are of {len(studies)} studies ({', '.join(studies)}): choose one")
     ratings = RatingsArray.from_table(table, criteria)
     names = [c.name for c in criteria]
+    asked = len(ratings.asked)
 
     def coefficients(part: RatingsArray) -> tuple[CriterionAgreement, ...]:
         return tuple(
@@ -135,8 +136,8 @@ def measure_agreement(
         study=studies[0],
         level=level,
         images=int(ratings.image()[-1]) + 1,
-        values=int((~np.isnan(ratings.values)).sum()),
-        withheld=int(ratings.withheld.sum()),
+        values=int((~np.isnan(ratings.values[:, :asked])).sum()),
+        withheld=int(ratings.withheld[:, :asked].sum()),
         images_by_ratings=dict(sorted(Counter(np.bincount(ratings.image()).tolist()).items())),
         simulated_annotators=sum(name.startswith(SIMULATED_PREFIX) for name in ratings.annotators),
         criteria=found,
@@ -154,7 +155,7 @@ def measure_agreement(
 
 
 def _work(table: pd.DataFrame, ratings: RatingsArray) -> Iterator[AnnotatorWork]:
-    by_criterion = [summarize_annotators(ratings, c.name) for c in ratings.criteria]
+    by_criterion = [summarize_annotators(ratings, c.name) for c in ratings.asked]
     seconds = _median_seconds(table)
     for code, name in enumerate(ratings.annotators):
         summaries = tuple(summary[code] for summary in by_criterion)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 
+from nami_bench.domain import Criteria, Total
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.rows import AutomaticColumn, Interval, Leaderboard, LeaderboardRow
 
@@ -85,6 +86,17 @@ class ScoreColumn:
         return None if interval is None else f"{interval.low:z.{decimals}f}–{interval.high:z.{decimals}f}"
 
 
+def total_kind(board: Leaderboard) -> str | None:
+    """How the board's criteria are taken together; None without criteria."""
+    return str(Criteria.of(board.criteria).total) if board.criteria else None
+
+
+def total_title(board: Leaderboard) -> str:
+    """What the total is called: by its kind where it is not the usual one."""
+    kind = total_kind(board)
+    return "total" if kind in (None, Total.ARITHMETIC) else f"{kind} total"
+
+
 def human_columns(board: Leaderboard) -> list[ScoreColumn]:
     """The criteria and the total, 0-100."""
     if not board.criteria:
@@ -110,7 +122,7 @@ def human_columns(board: Leaderboard) -> list[ScoreColumn]:
         for key, c in zip(keys, board.criteria, strict=True)
     ]
     total = ScoreColumn(
-        "total", "total", attrgetter("total"), decimals=2, top=100.0,
+        "total", total_title(board), attrgetter("total"), decimals=2, top=100.0,
         interval=attrgetter("total_interval"), adjusted=adjusted_total(),
     )  # fmt: skip
     return [*criteria, total]

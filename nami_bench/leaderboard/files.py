@@ -48,6 +48,7 @@ from nami_bench.leaderboard.columns import (
     human_columns,
     overall_column,
     task_columns,
+    total_kind,
 )
 from nami_bench.leaderboard.rows import Group, GroupScore, Leaderboard, LeaderboardRow
 from nami_bench.leaderboard.sections import notes, simulation_notice
@@ -83,6 +84,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
             {"name": c.name, "weight": c.weight, "minimum": c.minimum, "maximum": c.maximum}
             for c in board.criteria
         ],
+        "total_kind": total_kind(board),
         "automatic": [
             {
                 "key": c.key,
@@ -123,6 +125,8 @@ def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
     scores: dict[str, Any] = {}
     for column in human_columns(board):
         scores |= _with_interval(column, row)
+    if board.criteria:
+        scores["total:kind"] = None if row.source else total_kind(board)
     for group in board.groups:
         scores |= _group_cells(group, row)
     for automatic in board.automatic:

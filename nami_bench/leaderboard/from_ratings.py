@@ -6,7 +6,7 @@ import pandas as pd
 
 from evaluation.human.ratings_array import RatingsArray
 from evaluation.human.scores import model_scores
-from nami_bench.domain import Criterion, Prompt, PromptSet
+from nami_bench.domain import Criteria, Criterion, Prompt, PromptSet
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.human import (
     finished,
@@ -14,6 +14,7 @@ from nami_bench.leaderboard.human import (
     in_stratum,
     of_prompts,
     of_samples,
+    total_cautions,
     with_fewer_samples,
 )
 from nami_bench.leaderboard.left_out import LeftOut
@@ -70,11 +71,11 @@ def leaderboard_from_ratings(
             with_fewer_samples(human_row(scores, criteria, expected), samples, most[scores.model])
             for scores in model_scores(ratings)
         ),
-        criteria=tuple(criteria),
+        criteria=Criteria.of(criteria),
         study=study,
         stratum=stratum,
         prompt_sets={} if prompt_set is None else {prompt_set.name: prompt_set.sha256},
-        cautions=(*cautions, *limited),
+        cautions=(*cautions, *limited, *total_cautions(ratings)),
         samples=samples,
     )
     ranked = finished(board, table, sort)

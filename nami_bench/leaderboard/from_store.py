@@ -17,6 +17,7 @@ from nami_bench.leaderboard.human import (
     in_stratum,
     of_prompts,
     of_samples,
+    total_cautions,
     with_fewer_samples,
 )
 from nami_bench.leaderboard.left_out import LeftOut, left_out
@@ -89,6 +90,7 @@ def leaderboard_from_store(
         ratings = RatingsArray.from_table(table, chosen.criteria, chosen.models)
         expected = min(chosen.samples, samples or chosen.samples)
         rows = _human_rows(found, ratings, chosen, expected)
+        cautions += total_cautions(ratings)
     columns = automatic_columns(found.scores, found.set_scores, found.prompts)
     cards = {card.name: card for card in store.models()}
     level = (precision or DEFAULT_PRECISION).level

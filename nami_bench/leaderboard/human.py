@@ -3,10 +3,12 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
+from evaluation.human.ratings_array import RatingsArray
 from evaluation.human.scores import ModelScores
-from nami_bench.domain import SIMULATED_PREFIX, Criterion, Prompt, PromptSet
+from nami_bench.domain import SIMULATED_PREFIX, Criterion, Prompt, PromptSet, Total
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.columns import find_column
 from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status, ranked
@@ -73,6 +75,17 @@ def human_row(
         annotators=scores.annotators,
         withheld=scores.withheld,
         gaps=tuple(_gaps(scores, criteria, expected, lost or {}, overlap)),
+    )
+
+
+def total_cautions(ratings: RatingsArray) -> tuple[str, ...]:
+    """How many ratings have no total where each has one of its own, in words; nothing where all have it."""
+    without = int(np.isnan(ratings.values[:, -1]).sum()) if ratings.total == Total.GEOMETRIC else 0
+    if not without:
+        return ()
+    return (
+        f"{without} of {len(ratings.model)} ratings of an image lack a criterion's value and have no "
+        "geometric total",
     )
 
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from nami_bench.config import load_criteria, load_toml, nami_1k_study_file, validated
-from nami_bench.domain import GENEVAL_TASKS, Criterion
+from nami_bench.domain import GENEVAL_TASKS, Criteria, Criterion, Total
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.automatic import GENEVAL
 from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Leaderboard, LeaderboardRow, Status
@@ -37,11 +37,12 @@ class _File:
 
 
 def published_rows(criteria: Sequence[Criterion]) -> tuple[LeaderboardRow, ...]:
-    """The published rows, best first; human scores only where `criteria` and weights are NAMI-1K's."""
+    """The published rows, best first; human scores only where `criteria`, weights and total are NAMI-1K's."""
     published = _published()
     source = f"{published.source.title}, {published.source.address}"
     weights = {c.name: c.weight for c in load_criteria(nami_1k_study_file())}
-    comparable = {c.name: c.weight for c in criteria} == weights
+    same = {c.name: c.weight for c in criteria} == weights
+    comparable = same and Criteria.of(criteria).total == Total.ARITHMETIC
     rows = [_row(row, source, comparable) for row in published.row]
     shown = [row for row in rows if row.total is not None or row.automatic]
     return tuple(sorted(shown, key=_best_first))

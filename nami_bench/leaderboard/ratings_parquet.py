@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from evaluation.human.table import COLUMNS, typed
 from nami_bench.config import validated
-from nami_bench.domain import Criterion
+from nami_bench.domain import Criteria, Criterion, Total
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.ratings_checks import check_ratings
 
@@ -45,6 +45,7 @@ class _EmbeddedCriterion:
 @dataclass(frozen=True, slots=True)
 class _Embedded:
     criteria: tuple[_EmbeddedCriterion, ...]
+    total: str = Total.ARITHMETIC
 
 
 def ratings_parquet(
@@ -74,6 +75,7 @@ def parquet_bytes(table: pa.Table, criteria: Sequence[Criterion], about: Mapping
             }
             for c in criteria
         ],
+        "total": Criteria.of(criteria).total,
     }
     described = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, default=str)})
     sink = pa.BufferOutputStream()
@@ -117,11 +119,13 @@ def embedded_criteria(path: Path) -> tuple[Criterion, ...] | None:
         raise InputError(f"cannot read {path} as Parquet: {_first_line(error)}") from error
     if "criteria" not in document:
         return None
-    embedded = validated(_Embedded, {"criteria": document["criteria"]}, f"{path}: metadata")
-    return tuple(
+    known = {name: document[name] for name in ("criteria", "total") if name in document}
+    embedded = validated(_Embedded, known, f"{path}: metadata")
+    criteria = (
         Criterion(c.name, c.weight, c.minimum, c.maximum, {float(at): w for at, w in c.anchors.items()})
         for c in embedded.criteria
     )
+    return Criteria(criteria, embedded.total)
 
 
 _TYPES: dict[pa.DataType, Any] = {pa.int64(): pd.Int64Dtype()}

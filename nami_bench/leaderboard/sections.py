@@ -6,7 +6,7 @@ Measured and published rows are in different tables, and so are the details of e
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from nami_bench.domain import GENEVAL_TASKS
+from nami_bench.domain import GENEVAL_TASKS, Criteria
 from nami_bench.leaderboard.columns import ScoreColumn, human_columns, overall_column, task_columns
 from nami_bench.leaderboard.origin_text import software_notes
 from nami_bench.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow
@@ -127,11 +127,9 @@ def _origin(column: AutomaticColumn) -> str:
 def _human_notes(board: Leaderboard) -> Iterator[str]:
     if not board.criteria:
         return
-    whole = sum(c.weight for c in board.criteria)
-    formula = " + ".join(f"{c.weight / whole:.4g} {c.name}" for c in board.criteria if c.weight)
     yield (
         "Human scores go from 0 to 100: the mean over images of each image's mean over its annotators. "
-        f"total = {formula}."
+        f"{Criteria.of(board.criteria).in_words()}."
     )
     rows = board.measured
     annotators = f"{board.annotators} annotator{'s' * (board.annotators != 1)}"
@@ -207,4 +205,4 @@ def _origin_notes(board: Leaderboard) -> Iterator[str]:
     for source in dict.fromkeys(row.source for row in board.published):
         yield f"Published rows are quoted from {source}. They were not measured here."
     if board.published and board.criteria and not any(row.criteria for row in board.published):
-        yield "Their human scores are left out: this study has other criteria or weights."
+        yield "Their human scores are left out: this study has other criteria, weights or another total."

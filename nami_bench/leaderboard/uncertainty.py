@@ -124,8 +124,8 @@ def _shown(found: ScoreInterval | None) -> Interval | None:
 def _with_adjusted(row: LeaderboardRow, adjusted: SeverityAdjustment) -> LeaderboardRow:
     """Absent scores are left out; none changes places, tests or tie groups."""
     *criteria, total = adjusted.of(row.model)
-    names = [criterion.name for criterion in adjusted.ratings.criteria]
-    found = {name: score for name, score in zip(names, criteria, strict=True) if score is not None}
+    names = [criterion.name for criterion in adjusted.ratings.asked]  # a derived total comes after them
+    found = {name: score for name, score in zip(names, criteria, strict=False) if score is not None}
     intervals = {name: _shown(score) for name, score in found.items()}
     return replace(
         row,

@@ -8,7 +8,8 @@ import pandas as pd
 
 from evaluation.audit.results import Audit
 from evaluation.human.agreement import Level
-from evaluation.human.scores import total_score
+from evaluation.human.ratings_array import RatingsArray
+from evaluation.human.scores import image_totals
 from evaluation.human.table import IMAGE
 from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score
 from nami_bench.errors import InputError
@@ -86,7 +87,7 @@ def collect(
     shown = store.prompt_set(chosen.prompt_set) if chosen else sets[0]
     images = [record for name in board.prompt_sets for record in store.images(models=models, prompt_set=name)]
     scores = store.scores(models=models, prompt_set=shown.name)
-    contents = ReportContents(board, sets, images, _gallery(models, shown, images, scores, chosen, {}))
+    contents = ReportContents(board, sets, images, _gallery(models, shown, images, scores, chosen, {}, {}))
     if chosen is None:
         return contents
     gone = left_out(store, chosen.name, without)
@@ -99,6 +100,7 @@ def collect(
         )
         return replace(contents, study=chosen, remarks=(f"Study {chosen.name} {lacks}.",))
     means = image_means(table, chosen.criteria)
+    totals = image_totals(RatingsArray.from_table(table, chosen.criteria))
     checks = gone.checks(annotator_checks(store, chosen.name, chosen.criteria))
     if not with_names:
         everybody = {*map(str, table["annotator"].unique()), *(check.annotator for check in checks)}
@@ -107,7 +109,7 @@ def collect(
     audit, remarks = _audit(store, chosen, without)
     return replace(
         contents,
-        gallery=_gallery(models, shown, images, scores, chosen, means),
+        gallery=_gallery(models, shown, images, scores, chosen, means, totals),
         study=chosen,
         ratings=table,
         agreement=measure_agreement(
@@ -154,15 +156,15 @@ def _gallery(
     scores: Sequence[Score],
     study: Study | None,
     means: Mapping[ImageKey, Mapping[str, float]],
+    totals: Mapping[ImageKey, float],
 ) -> Gallery:
     samples = study.samples if study else 1
     records = [r for r in images if r.prompt_set == prompt_set.name and r.sample < samples]
     shown: dict[ImageKey, list[tuple[str, str]]] = {}
     ratings: dict[ImageKey, float] = {}
     for key, criteria in means.items():
-        total = total_score(criteria, study.criteria if study else ())
-        if total is not None:
-            ratings[key] = total
+        if key in totals:
+            ratings[key] = total = totals[key]
             shown.setdefault(key, []).append(("total", f"{total:.1f}"))
         shown.setdefault(key, []).extend((name, f"{value:.0f}") for name, value in criteria.items())
     for score in scores:

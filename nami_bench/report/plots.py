@@ -7,7 +7,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from nami_bench.leaderboard.columns import human_columns
+from nami_bench.leaderboard.columns import human_columns, total_title
 from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow
 from nami_bench.report.drawing import (
     COLORS,
@@ -44,7 +44,8 @@ def leaderboard_plot(board: Leaderboard) -> Plot | None:
             )
         names_on_y(axes, [row.model for row in rows])
         axes.set_xlabel(
-            "total, 0 to 100" + ("; letters: tie groups" if any(row.ties for row in rows) else "")
+            f"{total_title(board)}, 0 to 100"
+            + ("; letters: tie groups" if any(row.ties for row in rows) else "")
         )
         words = ", ".join(f"{row.model} {row.total:.1f}" for row in rows)
         return finished(figure, "leaderboard", "Totals", f"Total of each model with its interval: {words}.")
@@ -87,10 +88,10 @@ def group_plots(board: Leaderboard) -> Iterator[Plot]:
         groups = [group for group in board.groups if group.kind == kind]
         rows = [r for r in board.measured if any(r.model in group.scores for group in groups)][:MOST_LINES]
         if rows:
-            yield _group_plot(kind, groups, rows)
+            yield _group_plot(kind, groups, rows, total_title(board))
 
 
-def _group_plot(kind: str, groups: Sequence[Group], rows: Sequence[LeaderboardRow]) -> Plot:
+def _group_plot(kind: str, groups: Sequence[Group], rows: Sequence[LeaderboardRow], title: str) -> Plot:
     step = 0.75 / len(rows)
     with mpl.rc_context(STYLE):
         figure, axes = horizontal(len(groups) * max(1.0, 0.45 * len(rows)))
@@ -103,7 +104,7 @@ def _group_plot(kind: str, groups: Sequence[Group], rows: Sequence[LeaderboardRo
         for number, row in enumerate(rows):
             axes.plot([], [], color=COLORS[number], marker=MARKERS[number], linestyle="", label=row.model)
         names_on_y(axes, [f"{g.name.replace('_', ' ')} ({g.prompts})" for g in groups])
-        axes.set_xlabel("total, 0 to 100; in brackets: prompts")
+        axes.set_xlabel(f"{title}, 0 to 100; in brackets: prompts")
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         name = "GenEval task" if kind == "task" else kind
         return finished(

@@ -256,6 +256,7 @@ def study_protocol(value: Study) -> dict[str, Any]:
     first = value.languages[0]
     return {
         "panel": value.panel,
+        "total": str(value.total),
         "control": value.control,
         "languages": list(value.languages),
         "instructions": {lang: text for lang, text in value.instructions.items() if lang != first},

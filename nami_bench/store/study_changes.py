@@ -20,7 +20,7 @@ from nami_bench.store.finding import find_study
 from nami_bench.store.items import check_strata, refresh_items
 from nami_bench.store.tables import CriterionRow, RatingRow, StudyModelRow, StudyRow
 
-FIXED = ("prompt_set", "mode", "panel", "control", "seed", "canvas", "pairs")
+FIXED = ("prompt_set", "mode", "panel", "control", "seed", "canvas", "pairs", "total")
 """What a study keeps: another value would make later judgements something else than earlier ones."""
 
 

@@ -293,6 +293,7 @@ def test_models_that_join_later_are_rated_by_those_who_had_finished() -> None:
         ({"models": ("model-0",)}, "'model-1' cannot be taken out"),
         ({"criteria": (Criterion("quality", 1.0, 0, 10),)}, "scales and weights cannot change"),
         ({"panel": "spread"}, "panel cannot change"),
+        ({"total": "geometric"}, "total cannot change"),
         ({"strata": {"short": 1}}, "strata can only grow"),
     ],
 )

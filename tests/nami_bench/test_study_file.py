@@ -11,6 +11,7 @@ from nami_bench.domain import (
     CheckItem,
     CheckKind,
     Checks,
+    Criteria,
     CriterionText,
     ImageRecord,
     ImageState,
@@ -42,6 +43,7 @@ break_every = 40
 lease_minutes = 15
 live_leaderboard = "annotators"
 canvas = 1024
+total = "geometric"
 instructions = { en = "Look **closely**.", zh = "请仔细看。" }
 
 [checks]
@@ -105,6 +107,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     )
     assert (study.items_per_annotator, study.break_every, study.lease_minutes) == (300, 40, 15)
     assert (study.live_leaderboard, study.canvas) == ("annotators", 1024)
+    assert study.total == Criteria.of(study.criteria).total == "geometric"
     assert study.instructions == {"en": "Look **closely**.", "zh": "请仔细看。"}
     assert study.checks == Checks(20, 25, 30, 0.75, 8, 0.7, 1500, 25, 15)
     assert study.pairs == Pairs("balanced", 2)
@@ -198,10 +201,10 @@ def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str)
     if mode == "pairwise":
         gold = CheckItem(CheckKind.GOLD, "00000", ("broken", "a"), {"relevance": "a"}, 0, {"zh": "左"})
         pairs = Pairs("adaptive", 1, 500, 0.2)
-        study = replace(study, mode="pairwise", check_items=(gold,), pairs=pairs)
+        study = replace(study, mode="pairwise", check_items=(gold,), pairs=pairs, total="arithmetic")
     for values in (study, study.checks, *([study.pairs] if mode == "pairwise" else [])):
         for field in fields(values):
-            if field.default is not MISSING and field.name not in ("mode", "choice"):
+            if field.default is not MISSING and field.name not in ("mode", "choice", "total"):
                 assert getattr(values, field.name) != field.default, field.name
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
         prompts = (Prompt("00000", "a star", "short"), Prompt("00001", "a long star", "long"))
@@ -213,4 +216,5 @@ def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str)
             )
         store.add_study(study)
         assert store.study("full") == study
+        assert Criteria.of(store.study("full").criteria).total == study.total
         assert store.change_study(study) == []

@@ -124,7 +124,7 @@ def test_csv_is_rfc_4180_with_the_documented_columns() -> None:
         "rank", "rank_low", "rank_high", "ties", "first_probability",
         "model", "status", "complete", "parameters",
         *with_adjusted("relevance"), *with_adjusted("coherence"), *with_adjusted("aesthetics"),
-        *with_adjusted("authenticity"), *with_adjusted("total"),
+        *with_adjusted("authenticity"), *with_adjusted("total"), "total:kind",
         *with_interval("total:stratum=long"),
         *with_interval("geneval:stars:blunt:overall"), *with_interval("geneval:stars:blunt:counting"),
         *with_interval("geneval:stars:blunt:colors"), "geneval:stars:blunt:images",
