@@ -19,7 +19,7 @@ from evaluation.human.comparison_table import Comparisons
 from evaluation.human.connectivity import Connectivity, connectivity
 from evaluation.human.elo import elo_scale
 from evaluation.human.newton import Counts, Fit, count_outcomes, fit_counts, ties_run_away
-from evaluation.human.one_sided import add_bounds
+from evaluation.human.one_sided import BoundOptions, add_bounds
 from evaluation.human.ratings_array import Floats, Integers
 from evaluation.human.strength_errors import Errors, covariance_of
 from evaluation.human.strength_notes import strength_notes
@@ -143,8 +143,9 @@ def fit_bradley_terry(
     strength, error = _on_scales(groups, own, whole)
     low, high = strength - z * error, strength + z * error
     if fit is not None or not len(kept):
-        add_bounds(low, high, comparisons, groups, has_tie=ties == "davidson", side=side,
-                   by_prompt=errors in ("clustered", "bootstrap"), chance=(1 - level) / 2)  # fmt: skip
+        by_prompt = errors in ("clustered", "bootstrap")
+        options = BoundOptions(ties == "davidson", side, by_prompt, chance=(1 - level) / 2)
+        add_bounds(low, high, comparisons, groups, own, fit, options)
     names = ("left",) * side + tuple(comparisons.covariates)
     return Strengths(
         models=comparisons.models,
@@ -244,4 +245,5 @@ def _priority(
         return 0, -low[model], groups.models[model]
     if np.isinf(low[model]):
         return 2, -high[model], groups.models[model]
-    return (1 if model in core else 3), 0.0, groups.models[model]
+    above, below = groups.reaches[model, core[0]], groups.reaches[core[0], model]
+    return (1 if model in core else 0 if above else 2 if below else 3), 0.0, groups.models[model]

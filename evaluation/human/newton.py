@@ -40,6 +40,16 @@ class Counts:
         """Whether there are ties, and nothing else."""
         return self.has_tie and not self.numbers[:, [0, 2]].any()
 
+    @property
+    def extra(self) -> int:
+        """How many parameters there are beside the strengths."""
+        return int(self.z.shape[1]) + int(self.has_tie)
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters there are."""
+        return self.models + self.extra
+
     def groups(self) -> list[Integers]:
         """The codes of each group's models."""
         return [np.flatnonzero(self.group == number) for number in np.unique(self.group)]
@@ -121,8 +131,7 @@ def ties_run_away(counts: Counts) -> bool:
 
 def fit_counts(counts: Counts, start: Floats | None = None) -> Fit | None:
     """The maximum-likelihood fit; None where it is not finite."""
-    size = counts.models + counts.z.shape[1] + int(counts.has_tie)
-    parameters = np.zeros(size) if start is None else start.copy()
+    parameters = np.zeros(counts.parameters) if start is None else start.copy()
     likelihood = log_likelihood(counts, parameters)
     for _ in range(_MOST_STEPS):
         gradient, information = derivatives(counts, parameters)

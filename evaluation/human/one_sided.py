@@ -5,13 +5,15 @@ comparisons against models of known strength that is the exact bound of Clopper 
 lower strength so clean a sweep has less than that chance.
 """
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from scipy import linalg, optimize
 
 from evaluation.human.comparison_table import Comparisons
 from evaluation.human.connectivity import Connectivity
-from evaluation.human.newton import Counts, count_outcomes, derivatives, log_likelihood
-from evaluation.human.ratings_array import Floats, Integers
+from evaluation.human.newton import Counts, Fit, count_outcomes, derivatives, log_likelihood
+from evaluation.human.ratings_array import Booleans, Floats, Integers
 
 _FAR = 30.0
 """Odds of e^30 are certain."""
@@ -24,36 +26,96 @@ MOST_FREE = 200
 """So many models may move with the one whose bound is sought; of larger cores it would take minutes."""
 
 
+@dataclass(frozen=True, slots=True)
+class BoundOptions:
+    """How bounds are made.
+
+    `by_prompt`: a model's comparisons of one prompt, which have its image in common, count as one; without a
+    loss, or without a win, nothing shows how much they agree beyond that. `chance`: see above.
+    """
+
+    has_tie: bool
+    side: bool
+    by_prompt: bool
+    chance: float
+
+
 def add_bounds(
     low: Floats,
     high: Floats,
     comparisons: Comparisons,
     groups: Connectivity,
-    *,
-    has_tie: bool,
-    side: bool,
-    by_prompt: bool,
-    chance: float,
+    own: Floats,
+    fit: Fit | None,
+    options: BoundOptions,
 ) -> None:
     """Put the bounds of all models outside their island's core into `low` and `high`, and infinity opposite.
 
-    `by_prompt`: a model's comparisons of one prompt, which have its image in common, count as one; without a
-    loss, or without a win, nothing shows how much they agree beyond that.
+    `own`, `fit`: the estimates within cores. In a core of over `MOST_FREE` models they are taken as known,
+    for the one model's comparisons hardly move them; in a smaller one they move along.
     """
-    weight = _prompt_weights(comparisons) if by_prompt else np.ones(len(comparisons.left))
+    weight = _prompt_weights(comparisons) if options.by_prompt else np.ones(len(comparisons.left))
     for island in range(groups.islands):
         core = groups.core(island)
         for model in groups.off_scale(island):
             moving = _moving(groups, int(model), core)
-            if len(moving) > MOST_FREE:
-                continue
-            rows = np.isin(comparisons.left, moving) & np.isin(comparisons.right, moving)
-            part = comparisons.of_rows(rows).of_models(moving)
-            group = np.zeros(len(moving), dtype=np.int64)
-            counts = count_outcomes(part, group, has_tie=has_tie, side=side, weight=weight[rows])
-            low[model], high[model] = strength_bounds(
-                counts, np.searchsorted(moving, core), int(np.searchsorted(moving, model)), chance
-            )
+            if len(moving) <= MOST_FREE:
+                profile = _free_profile(comparisons, moving, core, int(model), weight, options)
+            else:
+                between = np.union1d(np.setdiff1d(moving, core), [model])
+                if fit is None or len(between) > MOST_FREE or not np.isfinite(fit.parameters).all():
+                    continue
+                profile = _held_profile(comparisons, between, own, fit, int(model), weight, options)
+            low[model], high[model] = _bounds(profile, options.chance)
+
+
+def _free_profile(
+    comparisons: Comparisons,
+    moving: Integers,
+    core: Integers,
+    model: int,
+    weight: Floats,
+    options: BoundOptions,
+) -> "_Profile":
+    """All of `moving` take their likeliest strengths, with mean zero in the core."""
+    rows = np.isin(comparisons.left, moving) & np.isin(comparisons.right, moving)
+    counts = _counted(comparisons, rows, moving, weight, options)
+    given = np.zeros((2, counts.parameters))
+    given[0, np.searchsorted(moving, core)] = 1.0
+    given[1, np.searchsorted(moving, model)] = 1.0
+    toward = np.asarray(np.linalg.pinv(given)[:, 1], dtype=float)
+    return _Profile(counts, np.zeros(counts.parameters), toward, linalg.null_space(given))
+
+
+def _held_profile(
+    comparisons: Comparisons,
+    between: Integers,
+    own: Floats,
+    fit: Fit,
+    model: int,
+    weight: Floats,
+    options: BoundOptions,
+) -> "_Profile":
+    """Only `between` take their likeliest strengths; those of the core, side and ties are as fitted."""
+    known = ~np.isnan(own)
+    known[between] = True
+    rows = np.isin(comparisons.left, between) | np.isin(comparisons.right, between)
+    rows &= known[comparisons.left] & known[comparisons.right]
+    models = np.unique(np.concatenate((comparisons.left[rows], comparisons.right[rows])))
+    counts = replace(_counted(comparisons, rows, models, weight, options), has_tie=fit.has_tie)
+    at = np.searchsorted(models, between)
+    base = np.concatenate((own[models], fit.parameters[fit.parameters.size - counts.extra :]))
+    base[at] = 0.0
+    axes = np.eye(counts.parameters)
+    return _Profile(counts, base, axes[np.searchsorted(models, model)], axes[:, at[between != model]])
+
+
+def _counted(
+    comparisons: Comparisons, rows: Booleans, models: Integers, weight: Floats, options: BoundOptions
+) -> Counts:
+    part = comparisons.of_rows(rows).of_models(models)
+    group = np.zeros(len(models), dtype=np.int64)
+    return count_outcomes(part, group, has_tie=options.has_tie, side=options.side, weight=weight[rows])
 
 
 def _moving(groups: Connectivity, model: int, core: Integers) -> Integers:
@@ -75,15 +137,12 @@ def _prompt_weights(comparisons: Comparisons) -> Floats:
     return np.asarray(1.0 / counts[code].reshape(2, -1).max(axis=0))
 
 
-def strength_bounds(counts: Counts, core: Integers, model: int, chance: float) -> tuple[float, float]:
-    """The lowest and the highest strength of `model` where the mean of `core` is zero, in log odds.
+def _bounds(profile: "_Profile", chance: float) -> tuple[float, float]:
+    """The lowest and the highest strength, in log odds; the end to which the likelihood rises is infinite.
 
-    All other parameters take their likeliest values at each strength. `core`: codes of the models whose
-    scale it is, `model` among them or not. An end to which the likelihood rises for ever is infinite; both
-    are NaN where it does so to both.
+    Both are NaN where it does so to both ends, or to neither.
     """
-    profile = _Profile(counts, core, model)
-    far = min(_FAR * counts.models, _LARGEST)
+    far = min(_FAR * profile.models, _LARGEST)
     ends = profile.at(-far), profile.at(far)
     if abs(ends[1] - ends[0]) < _LEVEL:
         return np.nan, np.nan
@@ -103,21 +162,19 @@ def strength_bounds(counts: Counts, core: Integers, model: int, chance: float) -
 
 
 class _Profile:
-    """The highest log likelihood with one model's strength given, and the mean of a scale's zero."""
+    """The highest log likelihood with one model's strength given.
 
-    def __init__(self, counts: Counts, core: Integers, model: int) -> None:
-        size = counts.models + counts.z.shape[1] + int(counts.has_tie)
-        rows = np.zeros((2, size))
-        rows[0, core] = 1.0
-        rows[1, model] = 1.0
-        self._counts = counts
-        self._toward = np.linalg.pinv(rows)[:, 1]
-        self._free = linalg.null_space(rows)
-        self._at = np.zeros(self._free.shape[1])
+    Parameters are `base` + strength * `toward`, and anything in the columns of `free`.
+    """
+
+    def __init__(self, counts: Counts, base: Floats, toward: Floats, free: Floats) -> None:
+        self.models = counts.models
+        self._counts, self._base, self._toward, self._free = counts, base, toward, free
+        self._at = np.zeros(free.shape[1])
 
     def at(self, strength: float) -> float:
         """The profile, up to a constant; starts from where the last call ended."""
-        given = self._toward * strength
+        given = self._base + self._toward * strength
         for _ in range(_MOST_STEPS):
             step, rise = self._step(given + self._free @ self._at)
             value = log_likelihood(self._counts, given + self._free @ self._at)

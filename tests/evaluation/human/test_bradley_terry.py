@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import optimize, special, stats
 
+from evaluation.human import one_sided
 from evaluation.human.bradley_terry import fit_bradley_terry
 from evaluation.human.comparison_table import Comparisons
 from evaluation.human.concordance import concordance
@@ -224,6 +225,21 @@ def test_a_model_above_others_has_a_bound_on_their_scale_and_they_keep_theirs() 
     # Of half as many wins one knows less.
     fewer = fit_bradley_terry(table_of(mixed + above[:40]))
     assert fewer.low[0] < fit.low[0] - 0.5
+
+
+def test_a_bound_above_a_core_of_many_models_takes_their_strengths_as_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mixed = [("b", "c", "left")] * 200 + [("b", "c", "right")] * 250 + [("c", "b", "tie")] * 50
+    above = [("a", "b", "left"), ("c", "a", "right"), ("c", "low", "left"), ("top", "a", "left")] * 20
+    free = fit_bradley_terry(table_of(mixed + above), side=True)
+    monkeypatch.setattr(one_sided, "MOST_FREE", 2)
+    held = fit_bradley_terry(table_of(mixed + above), side=True)
+    assert [held.models[i] for i in held.order] == ["top", "a", "c", "b", "low"]
+    finite = np.isfinite(free.low)
+    assert (np.isfinite(held.low) == finite).all()
+    assert held.low[finite] == pytest.approx(free.low[finite], abs=0.15)
+    assert held.high[3] == pytest.approx(free.high[3], abs=0.15)
 
 
 def test_wins_and_ties_without_a_loss_give_a_bound_too() -> None:
