@@ -1,7 +1,7 @@
 """How much of the variation of ratings is whose: models, prompts, annotators, and how they interact."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -14,52 +14,54 @@ from nami_bench.errors import InputError
 
 @dataclass(frozen=True, slots=True)
 class VarianceComponents:
-    """Variances on the scale 0-100, squared, of the crossed model
+    """Variances of one rating, in squared points on the scale 0-100, of the crossed model
 
         y = model + prompt + annotator + model:prompt + model:annotator + prompt:annotator + rest.
 
-    Models are fixed; `model` is the variance of their true scores. `rest` holds the triple interaction and
-    what a second rating would change. Estimates below zero are set to zero.
+    Models are fixed. `rest` holds the triple interaction and what a second rating would change. Estimates
+    below zero are set to zero.
+
+    `prompt_freedom`, `annotator_freedom`: degrees of freedom, at most, of the estimates of model:prompt and
+    of model:annotator; None where they are assumed.
     """
 
-    model: float
     prompt: float
     annotator: float
     model_prompt: float
     model_annotator: float
     prompt_annotator: float
     rest: float
+    prompt_freedom: int | None = None
+    annotator_freedom: int | None = None
     notes: tuple[str, ...] = ()
-
-    @property
-    def shares(self) -> Mapping[str, float]:
-        """Each component's share of their sum, 0-1; all zero without variation."""
-        names = (
-            "model",
-            "prompt",
-            "annotator",
-            "model_prompt",
-            "model_annotator",
-            "prompt_annotator",
-            "rest",
-        )
-        values = {name: float(getattr(self, name)) for name in names}
-        whole = sum(values.values())
-        return {name: value / whole if whole > 0 else 0.0 for name, value in values.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class DifferenceComponents:
-    """Variances of the difference between two models' ratings of the same prompt by the same annotator.
+class AssumedShares:
+    """What is assumed where nobody has measured it, as shares of the square of a deviation.
 
-    Of a study with P prompts and A annotators who all rate everything, the difference of two scores has the
-    variance prompt / P + annotator / A + rest / (P A): nothing else of a rating matters to who is better.
+    The deviation is that of one rating about its model's score once prompts' common difficulty and
+    annotators' common severity are taken away. `prompt`, `annotator`: the parts of it that are model:prompt
+    and model:annotator, the rest being left. `severity`: the variance of annotators and prompt:annotator,
+    on top of it; it matters where the images of one prompt are rated by different people. So does prompts'
+    common difficulty, which is assumed to vary as much as what prompts do to single models. NAMI-1K's
+    published table gives no variances, so for a study like it these have to be assumed too; the defaults are
+    a guess on the careful side, to be replaced by a pilot.
     """
 
-    prompt: float
-    annotator: float
-    rest: float
-    notes: tuple[str, ...] = ()
+    prompt: float = 0.3
+    annotator: float = 0.05
+    severity: float = 0.5
+
+    def __post_init__(self) -> None:
+        if min(self.prompt, self.annotator, self.severity) < 0 or self.prompt + self.annotator > 1:
+            raise InputError(
+                "the shares of prompts and annotators must be within 0 to 1, together as well, "
+                "and that of severity zero or more"
+            )
+
+
+DEFAULT_SHARES = AssumedShares()
 
 
 def variance_components(ratings: RatingsArray, column: str = TOTAL) -> VarianceComponents:
@@ -80,45 +82,72 @@ def variance_components(ratings: RatingsArray, column: str = TOTAL) -> VarianceC
         "prompt_annotator": rest - both[2],
         "rest": both[2],
     }
-    below = [name for name, value in raw.items() if value < -1e-9]
+    below = [name.replace("_", ":") for name, value in raw.items() if value < -1e-9]
     notes = (f"estimates below zero were set to zero: {', '.join(below)}",) if below else ()
-    kept = {name: max(value, 0.0) for name, value in raw.items()}
-    scores = estimate_scores(ratings).scores[:, ratings.column(column)]
-    error = kept["model_prompt"] / len(ratings.prompts) + kept["model_annotator"] / len(ratings.annotators)
-    error += kept["rest"] / (len(ratings.prompts) * len(ratings.annotators))
-    model = max(float(np.nanvar(scores, ddof=1)) - error, 0.0)
-    return VarianceComponents(model=model, notes=notes, **kept)
+    others = len(ratings.models) - 1
+    return VarianceComponents(
+        **{name: max(value, 0.0) for name, value in raw.items()},
+        prompt_freedom=others * (len(ratings.prompts) - 1),
+        annotator_freedom=others * (len(ratings.annotators) - 1),
+        notes=notes,
+    )
 
 
-def difference_components(ratings: RatingsArray, column: str = TOTAL) -> DifferenceComponents:
-    """The mean over all pairs of models; raises InputError as `variance_components`."""
-    prompt, annotator, rest = (max(x, 0.0) for x in _averages(ratings, column)[1])
-    return DifferenceComponents(prompt, annotator, rest)
-
-
-def assumed_components(
-    deviation: float = 20.0, *, prompt: float = 0.3, annotator: float = 0.05
-) -> DifferenceComponents:
-    """Components from an assumption, where there is no pilot.
-
-    `deviation`: standard deviation, on the scale 0-100, of one rating about its model's score once prompts'
-    common difficulty and annotators' common severity are taken away. `prompt`, `annotator`: the shares of
-    its square that are model:prompt and model:annotator. NAMI-1K's published table gives no variances, so
-    for a study like it these have to be assumed too; the defaults are a guess on the careful side, to be
-    replaced by a pilot.
-    """
-    if deviation <= 0 or min(prompt, annotator) < 0 or prompt + annotator > 1:
-        raise InputError(
-            "the deviation must be positive, and the shares of prompts and annotators within 0 to 1"
-        )
-    square = 2 * deviation**2
+def assumed_components(deviation: float, shares: AssumedShares = DEFAULT_SHARES) -> VarianceComponents:
+    """Components from an assumption, where there is no pilot; `deviation`: see `AssumedShares`, in points."""
+    if deviation <= 0:
+        raise InputError("the deviation must be positive")
+    square = deviation**2
     note = (
-        f"assumed, not measured: ratings deviate by {deviation:g} points, {prompt:.0%} of the variance "
-        f"from prompts and {annotator:.0%} from annotators that favour a model"
+        f"assumed, not measured: ratings deviate by {deviation:g} points, {shares.prompt:.0%} of the "
+        f"variance from prompts and {shares.annotator:.0%} from annotators that favour a model; on top, "
+        f"{shares.severity:.0%} of it from annotators' severity and {shares.prompt:.0%} from prompts' common "
+        "difficulty"
     )
-    return DifferenceComponents(
-        square * prompt, square * annotator, square * (1 - prompt - annotator), (note,)
+    return VarianceComponents(
+        prompt=square * shares.prompt,
+        annotator=square * shares.severity,
+        model_prompt=square * shares.prompt,
+        model_annotator=square * shares.annotator,
+        prompt_annotator=0.0,
+        rest=square * (1 - shares.prompt - shares.annotator),
+        notes=(note,),
     )
+
+
+def lone_annotator_deviation(ratings: RatingsArray, column: str, shares: AssumedShares) -> float:
+    """The deviation that `AssumedShares` are of, in points, from a pilot by one annotator.
+
+    What two models' ratings of the same prompts differ by shows all of it but the annotators' part. Raises
+    InputError for fewer than two models or prompts, and where no two models share two prompts.
+    """
+    values = _prompt_means(ratings, column)
+    seen = []
+    for i, j in combinations(range(len(values)), 2):
+        differences = values[i] - values[j]
+        differences = differences[~np.isnan(differences)]
+        if len(differences) > 1:
+            seen.append(differences.var(ddof=1) / 2)
+    if not seen or not sum(seen):
+        raise InputError(
+            "no two models share two prompts whose ratings differ: there is nothing to plan from"
+        )
+    return float(np.sqrt(np.mean(seen) / (1 - shares.annotator)))
+
+
+def _prompt_means(ratings: RatingsArray, column: str) -> Floats:
+    """Means over the ratings of a prompt's images, shape (models, prompts); NaN where there is none."""
+    index = ratings.column(column)
+    used = ratings.weights > 0  # a criterion without weight may lack values
+    total = ratings.values[:, used] @ ratings.weights[used]
+    values = total if index == len(ratings.criteria) else ratings.values[:, index]
+    rows = ~np.isnan(values)
+    shape = (len(ratings.models), len(ratings.prompts))
+    cell = np.ravel_multi_index((ratings.model[rows], ratings.prompt[rows]), shape)
+    size = shape[0] * shape[1]
+    with np.errstate(invalid="ignore"):
+        means = np.bincount(cell, weights=values[rows], minlength=size) / np.bincount(cell, minlength=size)
+    return np.asarray(means.reshape(shape))
 
 
 def _averages(ratings: RatingsArray, column: str) -> tuple[list[float], list[float]]:

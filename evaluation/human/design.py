@@ -1,22 +1,66 @@
 """How large a study must be, and what a study of a given size can tell apart.
 
-The test is that of `evaluation.human.comparisons`: a t statistic whose variance has parts from prompts and
-from annotators, with Satterthwaite's degrees of freedom; its power is that of the noncentral t distribution
-(Westfall, Kenny & Judd 2014). Annotators' part shrinks with annotators only: where they disagree on which
-model is better, no number of prompts makes up for it.
+The test is that of `evaluation.human.comparisons`. Of a study of P prompts and A annotators, o of whom rate
+each image, with nothing missing, the variance of the difference of two scores is
+
+    V = 2 model:annotator / A + 2 model:prompt / P + 2 (rest + x (annotator + prompt:annotator)) / (P o),
+
+with x = 0 where the same people rate all models' images of a prompt (a crossed panel), and, where they are
+drawn anew for each image (a spread one), x = (A - o) / (A - 1), the chance that somebody else rated the
+other model's. The test knows V by two mean squares, of annotators and of prompts. Power is the chance that
+the difference is beyond the test's own half width, over what these mean squares may come out as.
+
+Annotators' part shrinks with annotators only: where they disagree on which model is better, no number of
+prompts makes up for it.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy import optimize, stats
 
-from evaluation.human.components import DifferenceComponents
+from evaluation.human.components import VarianceComponents
+from evaluation.human.ratings_array import Floats
 from evaluation.human.spread import Spread
 from nami_bench.errors import InputError
+from nami_bench.study import Panel
 
 _MOST_PROMPTS = 1_000_000
+_QUANTILES = 64
+"""Of each mean square: what is drawn of it, evenly and so without chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a study is like whatever its size, and how it is tested.
+
+    `overlap`: annotators of each image, None for all of them; where there are fewer, all. `panel`: whether
+    the same ones rate all models' images of a prompt. `models`: rated in all; from the third on they tell
+    the test how hard a prompt is, which counts in a spread panel. `pairs`: how many pairs are tested at once,
+    for which the level is divided as in Holm's first step (Bonferroni). `wanted`: the power asked for.
+    """
+
+    overlap: int | None = None
+    panel: str = Panel.CROSSED
+    models: int = 2
+    level: float = 0.95
+    pairs: int = 1
+    wanted: float = 0.8
+
+    def __post_init__(self) -> None:
+        if self.overlap is not None and self.overlap < 1:
+            raise InputError("the overlap is one annotator an image at least")
+        if self.models < 2 or self.pairs < 1:
+            raise InputError("a plan is for two models at least, and for one pair of them")
+        for share, what in ((self.wanted, "power"), (self.level, "level")):
+            if not 0 < share < 1:
+                raise InputError(f"the {what} must be between 0 and 1")
+
+    def raters(self, annotators: int) -> int:
+        """Of an image, among so many annotators."""
+        return annotators if self.overlap is None else min(self.overlap, annotators)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,86 +80,52 @@ class StudySize:
     detectable: float
 
 
+DEFAULT_LAYOUT = Layout()
+
+
 def power(
-    components: DifferenceComponents,
+    components: VarianceComponents,
     difference: float,
     prompts: int,
     annotators: int,
-    *,
-    overlap: int | None = None,
-    level: float = 0.95,
-    pairs: int = 1,
+    layout: Layout = DEFAULT_LAYOUT,
 ) -> float:
-    """Chance, 0-1, that the test finds a true difference, in points of 0-100.
-
-    `overlap`: annotators of each image, of `annotators` in all; default: all of them. `pairs`: how many
-    pairs are tested at once, for which the level is divided as in Holm's first step (Bonferroni).
-    """
-    spread = _spread(components, prompts, annotators, overlap)
-    error, freedom = float(np.sqrt(spread.variance)), float(spread.degrees_of_freedom)
-    share = (1 - level) / pairs
-    if error == 0:
-        return 1.0 if difference else share
-    bound = float(spread.half_width(share)) / error
-    noncentral = abs(difference) / error
-    found = stats.nct.sf(bound, freedom, noncentral) + stats.nct.cdf(-bound, freedom, noncentral)
-    if np.isnan(found):  # scipy's series fails far out, where the normal distribution serves
-        found = stats.norm.sf(bound - noncentral)
-    return float(np.clip(found, 0.0, 1.0))
+    """Chance, 0-1, that the test finds a true difference, in points of 0-100."""
+    return _Size(components, prompts, annotators, layout).power(difference)
 
 
 def detectable_difference(
-    components: DifferenceComponents,
-    prompts: int,
-    annotators: int,
-    *,
-    wanted: float = 0.8,
-    overlap: int | None = None,
-    level: float = 0.95,
-    pairs: int = 1,
+    components: VarianceComponents, prompts: int, annotators: int, layout: Layout = DEFAULT_LAYOUT
 ) -> float:
-    """The smallest true difference, in points of 0-100, found with power `wanted`; may be beyond 100."""
-    _check_share(wanted, "power")
-
-    def lack(difference: float) -> float:
-        return (
-            power(components, difference, prompts, annotators, overlap=overlap, level=level, pairs=pairs)
-            - wanted
-        )
-
-    spread = _spread(components, prompts, annotators, overlap)
-    if spread.variance == 0:
-        return 0.0
-    high = float(spread.half_width((1 - level) / pairs) + np.sqrt(spread.variance))
-    while lack(high) < 0:
-        high *= 2
-    return float(optimize.brentq(lack, 0.0, high, xtol=1e-6 * high)) if lack(0.0) < 0 else 0.0
+    """The smallest true difference, in points of 0-100, found with the power wanted; may be beyond 100."""
+    return _Size(components, prompts, annotators, layout).detectable
 
 
 def prompts_needed(
-    components: DifferenceComponents,
-    difference: float,
-    annotators: int,
-    *,
-    wanted: float = 0.8,
-    overlap: int | None = None,
-    level: float = 0.95,
-    pairs: int = 1,
+    components: VarianceComponents, difference: float, annotators: int, layout: Layout = DEFAULT_LAYOUT
 ) -> int | None:
-    """The fewest prompts that find a difference with power `wanted`; None where no number is enough."""
-    _check_share(wanted, "power")
+    """The fewest prompts from which on the power is the one wanted; None where no number is enough.
+
+    With exactly as many prompts as annotators the test takes the larger of two half widths, and its power
+    dips: that one number may lack it where more and fewer have it.
+    """
     if difference <= 0:
         raise InputError("the difference to find must be above zero")
 
     def enough(prompts: int) -> bool:
-        found = power(components, difference, prompts, annotators, overlap=overlap, level=level, pairs=pairs)
-        return found >= wanted
+        return power(components, difference, prompts, annotators, layout) >= layout.wanted
 
-    low, high = 1, 2
+    if not enough(_MOST_PROMPTS):
+        return None
+    low = annotators + 1
+    if enough(low):
+        fewer = (number for number in range(annotators, 1, -1) if not enough(number))
+        lacking = next((number for number in fewer if number < annotators), 1)
+        found = lacking + 1
+        return found if found != annotators or enough(found) else low
+    high = 2 * low
     while not enough(high):
         low, high = high, high * 2
-        if high > _MOST_PROMPTS:
-            return None
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
@@ -123,52 +133,110 @@ def prompts_needed(
 
 
 def plan_study(
-    components: DifferenceComponents,
+    components: VarianceComponents,
     difference: float,
     *,
     prompts: Sequence[int] = (50, 100, 200, 500, 1000, 2000),
     annotators: Sequence[int] = (3, 5, 8, 12, 20),
-    overlap: int | None = None,
-    wanted: float = 0.8,
-    level: float = 0.95,
-    pairs: int = 1,
+    layout: Layout = DEFAULT_LAYOUT,
 ) -> Iterator[StudySize]:
-    """Every combination of the numbers; with `overlap`, at most so many annotators rate an image."""
+    """Every combination of the numbers."""
     for raters in annotators:
         for number in prompts:
-            shown = min(overlap or raters, raters)
+            size = _Size(components, number, raters, layout)
+            shown = layout.raters(raters)
             yield StudySize(
                 prompts=number,
                 annotators=raters,
                 overlap=shown,
                 ratings=2 * number * shown,
                 difference=difference,
-                power=power(components, difference, number, raters, overlap=shown, level=level, pairs=pairs),
-                detectable=detectable_difference(
-                    components, number, raters, wanted=wanted, overlap=shown, level=level, pairs=pairs
-                ),
+                power=size.power(difference),
+                detectable=size.detectable,
             )
 
 
-def _spread(components: DifferenceComponents, prompts: int, annotators: int, overlap: int | None) -> Spread:
-    """The spread that a difference can be expected to show."""
-    overlap = annotators if overlap is None else overlap
-    if prompts < 2 or annotators < 2 or not 1 <= overlap <= annotators:
-        raise InputError(
-            "a study needs two prompts and two annotators, and an overlap from 1 to all annotators"
-        )
-    rest = components.rest / (prompts * overlap)
-    of_prompts, of_annotators = components.prompt / prompts, components.annotator / annotators
-    # What annotators' mean square holds of the prompts' part, and prompts' of the annotators'.
-    nested = (annotators - overlap) / overlap / np.array([annotators - 1, prompts - 1])
-    in_annotators, in_prompts = np.minimum(nested, 1.0)
+class _Size:
+    """What the test of two models can be expected to see in a study of one size."""
+
+    def __init__(self, components: VarianceComponents, prompts: int, annotators: int, layout: Layout) -> None:
+        if prompts < 2 or annotators < 2:
+            raise InputError("a study needs two prompts and two annotators at least")
+        self.wanted = layout.wanted
+        self._draws = [_draw(components, number, annotators, layout) for number in (prompts, _MOST_PROMPTS)]
+
+    def power(self, difference: float) -> float:
+        """Chance that a difference of so many points is beyond the half width, on either side.
+
+        The lower one of this size and of one with any number of prompts: with few annotators the half width
+        grows a little as prompts' part, of which more is known, makes way for the annotators'.
+        """
+        return min(_power(error, half_width, difference) for error, half_width in self._draws)
+
+    @property
+    def detectable(self) -> float:
+        """The difference found with the power wanted, in points."""
+        if self.power(0.0) >= self.wanted or not self._draws[0][0]:
+            return 0.0
+        high = float(self._draws[0][1].mean())
+        while self.power(high) < self.wanted:
+            high *= 2
+        found = optimize.brentq(lambda d: self.power(d) - self.wanted, 0.0, high, xtol=1e-6 * high)
+        return float(found)
+
+
+@lru_cache(maxsize=256)
+def _draw(
+    components: VarianceComponents, prompts: int, annotators: int, layout: Layout
+) -> tuple[float, Floats]:
+    """The root of V, and the half widths that the test may have, shape (draws,)."""
+    variance, parts = _expected(components, prompts, annotators, layout)
+    freedom = np.array([annotators - 1.0, prompts - 1.0])
+    of_annotators, of_prompts = (_mean_squares(int(n)) for n in freedom)
+    squares = np.stack(np.meshgrid(of_annotators, of_prompts, indexing="ij"), axis=-1).reshape(-1, 1, 2)
+    drawn = Spread(parts * squares, np.broadcast_to(freedom, (len(squares), 2)))
+    return float(np.sqrt(variance)), drawn.half_width((1 - layout.level) / layout.pairs)
+
+
+def _power(error: float, half_width: Floats, difference: float) -> float:
+    if error == 0:
+        return float(difference != 0)
+    above = (half_width - abs(difference)) / error
+    below = (-half_width - abs(difference)) / error
+    return float((stats.norm.sf(above) + stats.norm.cdf(below)).mean())
+
+
+@lru_cache(maxsize=4096)
+def _mean_squares(freedom: int) -> Floats:
+    """Quantiles of a mean square over its expectation, shape (64,)."""
+    return np.asarray(stats.chi2.ppf((np.arange(_QUANTILES) + 0.5) / _QUANTILES, freedom) / freedom)
+
+
+def _expected(
+    components: VarianceComponents, prompts: int, annotators: int, layout: Layout
+) -> tuple[float, Floats]:
+    """V, and the parts that a `Spread` is expected to have, shape (2, 2).
+
+    Where annotators share the prompts out, the mean square of either kind holds some of the other's part;
+    and annotators' holds, of prompts' common difficulty, what the other models do not tell.
+    """
+    raters = layout.raters(annotators)
+    cells = prompts * raters
+    of_annotators, of_prompts = (
+        2 * components.model_annotator / annotators,
+        2 * components.model_prompt / prompts,
+    )
+    severity = components.annotator + components.prompt_annotator
+    apart = (annotators - raters) / (annotators - 1) if layout.panel == Panel.SPREAD else 0.0
+    rest = 2 * (components.rest + apart * severity) / cells
+    noise = components.model_prompt + (components.rest + severity) / raters
+    others = layout.models - 2
+    unknown = noise / (others * components.prompt + noise) if noise > 0 else float(others == 0)
+    difficulty = apart * 2 * components.prompt * unknown / cells
+    in_annotators = (annotators - raters) / (raters * (annotators - 1))
+    in_prompts = min((annotators - raters) / (raters * (prompts - 1)), 1.0)
     parts = (
-        (of_annotators + rest + in_annotators * of_prompts, (1 - in_annotators) * of_prompts),
+        (of_annotators + rest + difficulty + in_annotators * of_prompts, (1 - in_annotators) * of_prompts),
         ((1 - in_prompts) * of_annotators, of_prompts + rest + in_prompts * of_annotators),
     )
-    return Spread(np.array(parts), np.array([annotators - 1.0, prompts - 1.0]))
-
-
-def _check_share(share: float, what: str) -> None:
-    if not 0 < share < 1:
-        raise InputError(f"the {what} must be between 0 and 1")
+    return of_annotators + of_prompts + rest, np.array(parts)

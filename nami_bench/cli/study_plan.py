@@ -1,11 +1,12 @@
 """`nami-bench study plan`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from nami_bench.cli.common import json_option, print_json, print_table, say
+from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
 
 if TYPE_CHECKING:
     from nami_bench.leaderboard.plan import Plan, PlanOptions
@@ -37,6 +38,24 @@ N = TypeVar("N", int, float)
     metavar="POINTS",
     help="No pilot: assume that ratings deviate by so many points from their model's score.",
 )
+@click.option(
+    "--prompt-share",
+    type=float,
+    metavar="SHARE",
+    help="Of the variance, to assume for prompts. Default: 0.3.",
+)
+@click.option(
+    "--annotator-share",
+    type=float,
+    metavar="SHARE",
+    help="Of the variance, to assume for annotators who favour a model. Default: 0.05.",
+)
+@click.option(
+    "--severity-share",
+    type=float,
+    metavar="SHARE",
+    help="Of the variance, to assume for annotators' severity on top of it; for spread panels. Default: 0.5.",
+)
 @click.option("--column", default="total", show_default=True, help="A criterion, or the total.")
 @click.option(
     "--difference", "differences", default="1,2,3,5,10", show_default=True, help="To be found, in points."
@@ -44,6 +63,13 @@ N = TypeVar("N", int, float)
 @click.option("--prompts", default="50,100,200,500,1000,2000", show_default=True, help="Numbers to look at.")
 @click.option("--annotators", default="3,5,8,12,20", show_default=True, help="Numbers to look at.")
 @click.option("--overlap", type=click.IntRange(1), help="Annotators of each image. Default: all.")
+@click.option(
+    "--panel",
+    type=click.Choice(["crossed", "spread"]),
+    help="With --overlap: the same annotators for all models' images of a prompt, or others for each. "
+    "Default: the pilot's, else crossed.",
+)
+@click.option("--models", type=click.IntRange(2), help="Rated in the study. Default: the pilot's, else 2.")
 @click.option("--power", default=0.8, show_default=True, help="Chance of finding the difference.")
 @click.option("--level", default=0.95, show_default=True, help="1 less the tests' level.")
 @click.option("--pairs", type=click.IntRange(1), default=1, show_default=True, help="Tested at once.")
@@ -59,11 +85,16 @@ def study_plan(
     ratings: Path | None,
     criteria: Path | None,
     deviation: float | None,
+    prompt_share: float | None,
+    annotator_share: float | None,
+    severity_share: float | None,
     column: str,
     differences: str,
     prompts: str,
     annotators: str,
     overlap: int | None,
+    panel: str | None,
+    models: int | None,
     power: float,
     level: float,
     pairs: int,
@@ -87,8 +118,11 @@ def study_plan(
         wanted=power,
         level=level,
         pairs=pairs,
+        panel=panel,
+        models=models,
     )
-    found = _plan(study, ratings, criteria, deviation, column, options)
+    shares = {"prompt": prompt_share, "annotator": annotator_share, "severity": severity_share}
+    found = _plan(study, ratings, criteria, deviation, shares, column, options)
     if plot is not None:
         _draw(found, plot)
     if as_json:
@@ -105,24 +139,38 @@ def _plan(
     ratings: Path | None,
     criteria: Path | None,
     deviation: float | None,
+    shares: Mapping[str, float | None],
     column: str,
     options: "PlanOptions",
 ) -> "Plan":
-    from evaluation.human.components import assumed_components
+    from evaluation.human.components import AssumedShares
     from evaluation.human.ratings_array import RatingsArray
     from nami_bench.cli.agreement import ratings_of
     from nami_bench.errors import InputError
-    from nami_bench.leaderboard.plan import plan, plan_from_pilot
+    from nami_bench.leaderboard.plan import plan_from_assumption, plan_from_pilot
 
+    named = {name: share for name, share in shares.items() if share is not None}
     if deviation is not None:
         if study is not None or ratings is not None:
             raise InputError("--deviation is for plans without a pilot: leave out --study and --ratings")
-        return plan(assumed_components(deviation), "an assumption", options, column)
+        return plan_from_assumption(deviation, options, column, AssumedShares(**named))
     table, chosen = ratings_of(study, ratings, criteria)
     names = sorted(map(str, table["study"].unique()))
     if len(names) > 1:
         raise InputError(f"the ratings are of {len(names)} studies ({', '.join(names)}): choose with --study")
-    return plan_from_pilot(RatingsArray.from_table(table, chosen), f"study {names[0]}", options, column)
+    return plan_from_pilot(
+        RatingsArray.from_table(table, chosen),
+        f"study {names[0]}",
+        options,
+        column,
+        panel=_panel_of(names[0]) if ratings is None else None,
+        shares=AssumedShares(**named) if named else None,
+    )
+
+
+def _panel_of(study: str) -> str:
+    with open_bench() as bench:
+        return bench.store.study(study).panel
 
 
 def _numbers(text: str, option: str, kind: type[N]) -> tuple[N, ...]:

@@ -1,16 +1,24 @@
 """How large a study must be: the answers of `nami-bench study plan`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from evaluation.human.components import DifferenceComponents, difference_components
-from evaluation.human.design import StudySize, detectable_difference, plan_study, prompts_needed
+from evaluation.human.components import (
+    DEFAULT_SHARES,
+    AssumedShares,
+    VarianceComponents,
+    assumed_components,
+    lone_annotator_deviation,
+    variance_components,
+)
+from evaluation.human.design import Layout, StudySize, detectable_difference, plan_study, prompts_needed
 from evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.text import TextTable
+from nami_bench.study import Panel
 
 NO_NUMBER = "no number"
 """Of prompts is enough, where the annotators disagree too much on which model is better."""
@@ -21,7 +29,8 @@ class PlanOptions:
     """What is asked: differences to find, in points of 0-100, and the sizes to look at.
 
     `wanted`: power; `level`: of the test; `pairs`: how many pairs of models are tested at once; `overlap`:
-    annotators of each image, None for all of them.
+    annotators of each image, None for all of them; `panel`, `models`: see `Layout`, None for the pilot's, or
+    for a crossed panel and two models.
     """
 
     differences: Sequence[float] = (1.0, 2.0, 3.0, 5.0, 10.0)
@@ -31,6 +40,19 @@ class PlanOptions:
     wanted: float = 0.8
     level: float = 0.95
     pairs: int = 1
+    panel: str | None = None
+    models: int | None = None
+
+    def layout(self) -> Layout:
+        """The same for the planner; raises InputError for what cannot be."""
+        return Layout(
+            overlap=self.overlap,
+            panel=self.panel or Panel.CROSSED,
+            models=self.models or 2,
+            level=self.level,
+            pairs=self.pairs,
+            wanted=self.wanted,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +80,7 @@ class Plan:
 
     source: str
     column: str
-    components: DifferenceComponents
+    components: VarianceComponents
     options: PlanOptions
     needed: tuple[Needed, ...]
     sizes: tuple[StudySize, ...]
@@ -69,26 +91,53 @@ class Plan:
         return asdict(self)
 
 
-def plan_from_pilot(ratings: RatingsArray, source: str, options: PlanOptions, column: str = TOTAL) -> Plan:
+def plan_from_pilot(
+    ratings: RatingsArray,
+    source: str,
+    options: PlanOptions,
+    column: str = TOTAL,
+    *,
+    panel: str | None = None,
+    shares: AssumedShares | None = None,
+) -> Plan:
     """A plan from a pilot's ratings, and what the pilot itself can find.
 
-    Raises InputError for fewer than two models, prompts or annotators, UnknownNameError for a column.
+    `panel`: the pilot's, by default what its ratings look like. `shares` are assumed where the pilot has one
+    annotator, who cannot show what annotators differ in, and only there.
+
+    Raises InputError for fewer than two models or prompts, and for shares that lack or are too much;
+    UnknownNameError for a column.
     """
     ratings.column(column)  # refuses an unknown one
-    components = difference_components(ratings, column)
-    raters = np.bincount(ratings.image())
+    own = panel or _panel(ratings)
+    asked = replace(options, panel=options.panel or own, models=options.models or len(ratings.models))
+    if len(ratings.annotators) == 1:
+        if shares is None:
+            raise InputError(
+                "the pilot has one annotator, who does not show how far annotators differ in the model that "
+                "they favour: assume a share of the ratings' variance, such as --annotator-share 0.05"
+            )
+        deviation = lone_annotator_deviation(ratings, column, shares)
+        return plan(assumed_components(deviation, shares), f"{source}, one annotator", asked, column)
+    if shares is not None:
+        raise InputError("the pilot's annotators show the shares of the variance: leave out what to assume")
+    components = variance_components(ratings, column)
+    overlap = max(1, round(float(np.bincount(ratings.image()).mean())))
     prompts, annotators = len(ratings.prompts), len(ratings.annotators)
-    overlap = max(1, round(float(raters.mean())))
-    found = detectable_difference(
-        components, prompts, annotators,
-        wanted=options.wanted, overlap=overlap, level=options.level, pairs=options.pairs,
-    )  # fmt: skip
-    current = CurrentStudy(prompts, annotators, overlap, found)
-    return plan(components, source, options, column, current)
+    layout = replace(asked.layout(), overlap=overlap, panel=own, models=len(ratings.models))
+    found = detectable_difference(components, prompts, annotators, layout)
+    return plan(components, source, asked, column, CurrentStudy(prompts, annotators, overlap, found))
+
+
+def plan_from_assumption(
+    deviation: float, options: PlanOptions, column: str = TOTAL, shares: AssumedShares = DEFAULT_SHARES
+) -> Plan:
+    """A plan without a pilot; `deviation`, in points: see `AssumedShares`."""
+    return plan(assumed_components(deviation, shares), "an assumption", options, column)
 
 
 def plan(
-    components: DifferenceComponents,
+    components: VarianceComponents,
     source: str,
     options: PlanOptions,
     column: str = TOTAL,
@@ -99,13 +148,35 @@ def plan(
         raise InputError("name at least one difference, one number of prompts and one of annotators")
     if min(options.prompts) < 2 or min(options.annotators) < 2:
         raise InputError("a study needs two prompts and two annotators at least")
+    layout = options.layout()
     sizes = plan_study(
         components, options.differences[0],
-        prompts=options.prompts, annotators=options.annotators,
-        overlap=options.overlap, wanted=options.wanted, level=options.level, pairs=options.pairs,
+        prompts=options.prompts, annotators=options.annotators, layout=layout,
     )  # fmt: skip
-    needed = tuple(_needed(components, options))
+    needed = tuple(
+        Needed(raters, difference, prompts_needed(components, difference, raters, layout))
+        for raters in options.annotators
+        for difference in options.differences
+    )
     return Plan(source, column, components, options, needed, tuple(sizes), current)
+
+
+def _panel(ratings: RatingsArray) -> str:
+    """Whether the images of one prompt look as if the same annotators were to rate them, or others.
+
+    By how often an image's annotator rated another model's image of the prompt too: nearly always, or as
+    often as chance brings.
+    """
+    item, annotators = ratings.item(), len(ratings.annotators)
+    images = np.bincount(item[np.flatnonzero(np.diff(ratings.image(), prepend=-1))])
+    pairs, times = np.unique(item * annotators + ratings.annotator, return_counts=True)
+    others = images[pairs // annotators] - 1
+    compared = others > 0
+    if not compared.any():
+        return Panel.CROSSED
+    met = np.average((times[compared] - 1) / others[compared], weights=times[compared])
+    chance = len(item) / images.sum() / annotators
+    return Panel.CROSSED if met >= (1 + chance) / 2 else Panel.SPREAD
 
 
 def plan_tables(found: Plan) -> Iterator[TextTable]:
@@ -134,17 +205,21 @@ def plan_tables(found: Plan) -> Iterator[TextTable]:
 
 def plan_notes(found: Plan) -> Iterator[str]:
     """What the plan rests on, and how to read it."""
-    parts, options = found.components, found.options
+    parts, options, layout = found.components, found.options, found.options.layout()
     yield (
-        f"From {found.source}: between two models, variances of {parts.prompt:.1f} from prompts, "
-        f"{parts.annotator:.1f} from annotators and {parts.rest:.1f} from the rest, in squared points."
+        f"From {found.source}: variances of a rating, in squared points, of {parts.model_prompt:.1f} from "
+        f"prompts and {parts.model_annotator:.1f} from annotators that favour a model, and {parts.rest:.1f} "
+        f"from the rest; common to all models {parts.prompt:.1f} from prompts, {parts.annotator:.1f} from "
+        f"annotators' severity and {parts.prompt_annotator:.1f} from their view of a prompt."
     )
+    if parts.annotator_freedom is not None:
+        yield (
+            f"Those that favour a model are estimates with at most {parts.prompt_freedom} (prompts) and "
+            f"{parts.annotator_freedom} (annotators) degrees of freedom: the plan is as rough as they are."
+        )
     yield from parts.notes
-    overlap = "every annotator rates every image" if options.overlap is None else (
-        f"each image is rated by {options.overlap} annotators"
-    )  # fmt: skip
     tests = "one pair of models" if options.pairs == 1 else f"{options.pairs} pairs of models at once"
-    yield f"Tests at {1 - options.level:.3g}, of {tests}; {overlap}."
+    yield f"Tests at {1 - options.level:.3g}, of {tests}; {_layout_text(layout)}."
     if any(need.prompts is None for need in found.needed):
         yield (
             f"{NO_NUMBER}: annotators disagree so much on which model is better that only more of them help."
@@ -157,15 +232,13 @@ def plan_notes(found: Plan) -> Iterator[str]:
         )
 
 
-def _needed(components: DifferenceComponents, options: PlanOptions) -> Iterator[Needed]:
-    for raters in options.annotators:
-        overlap = None if options.overlap is None else min(options.overlap, raters)
-        for difference in options.differences:
-            prompts = prompts_needed(
-                components, difference, raters,
-                wanted=options.wanted, overlap=overlap, level=options.level, pairs=options.pairs,
-            )  # fmt: skip
-            yield Needed(raters, difference, prompts)
+def _layout_text(layout: Layout) -> str:
+    if layout.overlap is None:
+        return "every annotator rates every image"
+    people = f"each image is rated by {layout.overlap} annotator{'s' * (layout.overlap != 1)}"
+    if layout.panel == Panel.CROSSED:
+        return f"{people}, the same ones for all models' images of a prompt"
+    return f"{people}, drawn anew for each image of {layout.models} models"
 
 
 def _prompts(number: int | None) -> str:

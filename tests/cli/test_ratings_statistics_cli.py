@@ -149,6 +149,56 @@ def test_agreement_is_told_by_criterion_and_by_annotator(good: Path, folder: Pat
     assert "Krippendorff" in text and "better leads worse by" in text
 
 
+def test_a_plan_takes_panel_and_models_from_the_pilot_or_by_option(good: Path) -> None:
+    plan = ("study", "plan", "--ratings", "good.csv", "--difference", "8", "--annotators", "4,10")
+    found = document(*plan, "--overlap", "2")
+    assert (found["options"]["panel"], found["options"]["models"]) == ("crossed", 2)
+    assert found["components"]["annotator_freedom"] == 3
+    others = document(*plan, "--overlap", "2", "--panel", "spread", "--models", "5")
+    assert (others["options"]["panel"], others["options"]["models"]) == ("spread", 5)
+    crossed, spread = ([need["prompts"] for need in x["needed"]] for x in (found, others))
+    assert all(apart > together for together, apart in zip(crossed, spread, strict=True))
+    text = run(*plan, "--overlap", "2", "--panel", "spread").stdout
+    assert "2 annotators, drawn anew for each image of 2 models" in text
+    assert "at most 11 (prompts) and 3 (annotators) degrees of freedom" in text
+
+
+def test_a_pilot_that_spreads_images_over_annotators_is_seen_as_such(folder: Path) -> None:
+    lines = ratings(("better", "worse"), range(60), "abcdef", noisy).splitlines(keepends=True)
+    rng = random.Random(0)
+    raters = {(m, p): rng.sample("abcdef", 3) for m in ("better", "worse") for p in range(60)}
+
+    def kept(line: str) -> bool:
+        _, annotator, model, prompt, *_ = line.split(",")
+        return annotator in raters[model, int(prompt)]
+
+    (folder / "spread.csv").write_text(lines[0] + "".join(line for line in lines[1:] if kept(line)))
+    found = document("study", "plan", "--ratings", "spread.csv", "--overlap", "3")
+    assert found["options"]["panel"] == "spread"
+    assert found["current"]["overlap"] == 3
+
+
+def test_a_pilot_with_one_annotator_asks_for_an_assumption(folder: Path) -> None:
+    (folder / "one.csv").write_text(ratings(("better", "worse"), range(30), "a", noisy))
+    plan = ("study", "plan", "--ratings", "one.csv", "--difference", "5")
+    with pytest.raises(InputError, match=r"one annotator, who does not show .* --annotator-share 0\.05"):
+        run(*plan)
+    few = document(*plan, "--annotator-share", "0.05")
+    assert few["current"] is None and "assumed, not measured" in few["components"]["notes"][0]
+    (folder / "two.csv").write_text(ratings(("better", "worse"), range(30), "ab", noisy))
+    with pytest.raises(InputError, match="leave out what to assume"):
+        run("study", "plan", "--ratings", "two.csv", "--annotator-share", "0.05")
+
+
+def test_a_plan_without_a_pilot_says_what_it_assumes() -> None:
+    plan = ("study", "plan", "--deviation", "20", "--panel", "spread", "--overlap", "2")
+    severe, mild = (document(*plan, "--severity-share", share) for share in ("2", "0"))
+    assert severe["needed"][-1]["prompts"] > mild["needed"][-1]["prompts"]
+    assert "200% of it from annotators' severity" in run(*plan, "--severity-share", "2").stdout
+    with pytest.raises(InputError, match="within 0 to 1"):
+        run(*plan, "--prompt-share", "0.8", "--annotator-share", "0.3")
+
+
 def test_a_plan_says_how_many_prompts_and_what_the_pilot_can_find(good: Path, folder: Path) -> None:
     options = ("--difference", "5,10", "--prompts", "20,80", "--annotators", "4,10")
     found = document("study", "plan", "--ratings", "good.csv", *options, "--plot", "plan.png")
