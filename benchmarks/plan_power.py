@@ -1,6 +1,6 @@
 """Whether a plan's promise holds: studies of the planned size, simulated and tested as real ones are.
 
-    python benchmarks/plan_power.py -o docs/results/statistics/plan_power.json
+    python -m benchmarks.plan_power -o docs/results/statistics/plan_power.json
 
 For each design the planner is told the true variances and says how many prompts find a difference with a
 power of 80 %. Studies of that size are drawn, the first model's images better by the difference, and the

@@ -1,0 +1,37 @@
+"""A plan's power is what studies of the planned size have: for one design here, slowly for all of the table."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def importable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`benchmarks` belongs to no installed package."""
+    monkeypatch.syspath_prepend(ROOT)
+
+
+def test_a_sparse_plan_keeps_its_promise() -> None:
+    from benchmarks.plan_power import Planned, measured
+
+    found = measured(Planned("normal", 8, 8, 1), 150)
+    assert found["planned"] == pytest.approx(0.8, abs=0.01)
+    assert 0.68 < found["simulated"] < 0.92  # three standard errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(15))
+def test_every_plan_of_the_table_keeps_its_promise(number: int) -> None:
+    from benchmarks.plan_power import DESIGNS, measured
+
+    found: dict[str, Any] = measured(DESIGNS[number], 400, seed=1)
+    assert 0.73 < found["simulated"] < 0.92, found
+
+
+def test_the_table_has_as_many_designs_as_are_tested() -> None:
+    from benchmarks.plan_power import DESIGNS
+
+    assert len(DESIGNS) == 15
