@@ -11,7 +11,7 @@ from typing import Any
 from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.domain import ImageState
 from nami_bench.errors import ImageError, InputError
-from nami_bench.images import GenEvalFolder, hash_file, inspect_image, read_metadata
+from nami_bench.images import GenEvalFolder, hash_file, inspect_image, read_metadata, what_it_is
 
 _FLAT = re.compile(r"(\d{5})(?:[_-](\d+))?\.(?:png|jpg|jpeg|webp)", re.IGNORECASE)
 
@@ -50,8 +50,10 @@ class FolderGenerator:
     def samples_per_prompt(self) -> int:
         """How many samples the fullest prompt has; raises InputError where the folder holds no image."""
         if not self._files:
+            strange = [f"; {path} {what}" for path, what in GenEvalFolder(self.root).strangers()]
             raise InputError(
                 f"{self.root} holds no images in GenEval's layout or under names such as 00012_3.png"
+                f"{strange[0] if strange else ''}"
             )
         return 1 + max(sample for _, sample in self._files)
 
@@ -80,7 +82,10 @@ class FolderGenerator:
         files = self._files.get((index, sample), [])
         if not files:
             expected = GenEvalFolder(self.root).sample_path(index, sample)
-            raise InputError(f"no image for it: expected {expected} or {request.prompt.id}_{sample}.png")
+            raise InputError(
+                f"no image for it: expected {expected} or {request.prompt.id}_{sample}.png"
+                f"{_in_its_place(expected)}"
+            )
         if len(files) > 1:
             raise InputError(f"more than one file for it, keep one: {', '.join(map(str, files))}")
         file = files[0]
@@ -101,6 +106,12 @@ class FolderGenerator:
             if match := _FLAT.fullmatch(path.name):
                 files.setdefault((int(match[1]), int(match[2] or 0)), []).append(path)
         return files
+
+
+def _in_its_place(expected: Path) -> str:
+    """What is there under the expected name but for its ending."""
+    found = sorted(expected.parent.glob(f"{expected.stem}.*"))
+    return f"; {found[0]} {what_it_is(found[0])}" if found else ""
 
 
 def _check_prompt(folder: Path, expected: str) -> None:

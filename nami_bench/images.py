@@ -24,6 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nami_bench import locations
 from nami_bench.errors import ImageError, InputError, StorageError
+from nami_bench.foreign_files import kind_of
 
 PROVENANCE_KEY = "nami-bench"
 MAX_PIXELS = 200_000_000
@@ -53,7 +54,7 @@ class SampleFile:
 
 
 def read_image(path: Path) -> Image.Image:
-    """Decode the whole file into 8-bit RGB, EXIF rotation applied, alpha dropped.
+    """Decode the whole file into 8-bit RGB: EXIF rotation applied, alpha dropped, 16 bits cut to 8.
 
     Raises ImageError with one sentence for a missing, truncated, oversized or foreign file.
     """
@@ -79,11 +80,23 @@ def decode_image(data: bytes, name: object) -> Image.Image:
                 with Image.open(io.BytesIO(data)) as checked:
                     checked.verify()
             image.load()
-            return ImageOps.exif_transpose(image).convert("RGB")
+            return as_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is not an image (PNG, JPEG or WebP)") from error
+        kind = kind_of(data)
+        found = f", it is {kind}" if kind else ""
+        raise ImageError(f"{name} is not an image (PNG, JPEG or WebP){found}") from error
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise ImageError(f"{name} is damaged: {error}") from error
+
+
+def as_rgb(image: Image.Image) -> Image.Image:
+    """The image in 8-bit RGB; of 16-bit grays the high byte, as OpenCV, where Pillow would give white."""
+    if not image.mode.startswith("I"):
+        return image.convert("RGB")
+    import numpy as np
+
+    high = np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8)
+    return Image.fromarray(high).convert("RGB")
 
 
 def inspect_image(path: Path) -> StoredImage:
@@ -139,7 +152,7 @@ def encode_png(image: Image.Image, provenance: Mapping[str, Any] | None = None) 
     if provenance is not None:
         info.add_text(PROVENANCE_KEY, json.dumps(provenance, sort_keys=True))
     buffer = io.BytesIO()
-    image.convert("RGB").save(buffer, format="PNG", pnginfo=info, compress_level=6)
+    as_rgb(image).save(buffer, format="PNG", pnginfo=info, compress_level=6)
     data = buffer.getvalue()
     return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height), data
 
@@ -275,6 +288,24 @@ class GenEvalFolder:
         found = [(int(p.name), p) for p in self.root.iterdir() if p.name.isdecimal() and p.is_dir()]
         return sorted(found)
 
+    def strangers(self) -> Iterator[tuple[Path, str]]:
+        """What lies where prompts and samples do and is neither: path, and in words what it is.
+
+        Folders that look like a prompt's but have no number for a name, or hold numbered folders, and files
+        in samples/ that are no sample. Hidden ones are left alone, and so are object stores.
+        """
+        if locations.is_remote(self.root):
+            return
+        for path in sorted(self.root.iterdir()):
+            if not path.name.isdecimal() and not path.name.startswith(".") and path.is_dir():
+                yield from _strange_folder(path)
+        for _, folder in self.prompt_folders():
+            samples = folder / "samples"
+            if samples.is_dir():
+                yield from (
+                    (path, what_it_is(path)) for path in sorted(samples.iterdir()) if _is_strange(path)
+                )
+
     def _remote_samples(self) -> Iterator[SampleFile]:
         found = [
             (int(parts[0]), int(match[1]), parts)
@@ -295,6 +326,31 @@ class GenEvalFolder:
         return found
 
 
+def _strange_folder(path: Path) -> Iterator[tuple[Path, str]]:
+    if any(inner.name.isdecimal() and inner.is_dir() for inner in path.iterdir()):
+        yield path, "holds folders of prompts: name it in place of the one around it"
+    elif (path / "metadata.jsonl").exists() or (path / "samples").is_dir():
+        yield path, "is no prompt's folder: their names are whole numbers such as 00000"
+
+
+def _is_strange(path: Path) -> bool:
+    return not _SAMPLE.fullmatch(path.name) and not path.name.startswith(".")
+
+
+def what_it_is(path: Path) -> str:
+    """Why a file is not read as an image, in words that follow its name."""
+    if not path.is_file():
+        return "is a folder" if path.is_dir() else "is no file"
+    try:
+        with path.open("rb") as file:
+            start = file.read(1024)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    if start.startswith((b"\x89PNG", b"\xff\xd8\xff")) or start[8:12] == b"WEBP":
+        return "has no name of a sample: they are numbered, as 0000.png"
+    return f"is {kind_of(start) or 'no image'}, and only PNG, JPEG and WebP are read"
+
+
 def _outside(path: Path, root: Path) -> Path | None:
     """Where a link leads, if out of the folder `root`, which is resolved."""
     target = Path(os.path.realpath(path))  # Path.resolve raises RuntimeError for links in a circle
@@ -302,15 +358,16 @@ def _outside(path: Path, root: Path) -> Path | None:
 
 
 def read_metadata(folder: Path) -> dict[str, Any]:
-    """Parse the first line of `folder`/metadata.jsonl; raises InputError."""
+    """Parse the first JSON object in `folder`/metadata.jsonl, on one line or many; raises InputError."""
     path = folder / "metadata.jsonl"
     try:
         data = locations.get(path) if locations.is_remote(path) else path.read_bytes()
-        value = json.loads(data.decode("utf-8").strip().split("\n")[0])
+        text = data.decode(json.detect_encoding(data))  # with a byte order mark or without
+        value, _ = json.JSONDecoder().raw_decode(text.strip())
     except FileNotFoundError as error:
         raise InputError(f"{folder} has no metadata.jsonl") from error
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is not a line of JSON: {error}") from error
+        raise InputError(f"{path} is not JSON: {error}") from error
     if not isinstance(value, dict) or not isinstance(value.get("prompt"), str):
         raise InputError(f"{path} holds no prompt")
     return value

@@ -18,9 +18,11 @@ from nami_bench.images import GenEvalFolder, SampleFile, read_image, read_metada
 KINDS = (
     "missing prompt",
     "extra prompt",
+    "unknown folder",
     "wrong metadata",
     "missing sample",
     "extra sample",
+    "foreign file",
     "link out of the folder",
     "unreadable image",
     "duplicate image",
@@ -83,6 +85,10 @@ def check_folder(
     links = {} if follow_links else {file.path: file.outside for file in files if file.outside}
     problems = [
         *_prompt_problems(root, folders, expected),
+        *(
+            Problem("unknown folder" if path.parent == root else "foreign file", _where(path, root), what)
+            for path, what in folder.strangers()
+        ),
         *_sample_problems(root, files, {index for index, _ in folders}, len(expected), samples),
         *(
             Problem("link out of the folder", _where(path, root), f"leads to {target}")

@@ -62,7 +62,9 @@ def folder_prompt_set(source: Path, name: str) -> PromptSet:
         else:
             prompts.append(Prompt(f"{index:05d}", metadata["prompt"], source=source.name))
     if not prompts:
+        strange = [f"; {path} {what}" for path, what in images.GenEvalFolder(source).strangers()]
         raise InputError(
             f"{source} holds no numbered folders (00000, 00001, ...): is it in GenEval's layout?"
+            f"{strange[0] if strange else ''}"
         )
     return PromptSet(name, tuple(prompts))

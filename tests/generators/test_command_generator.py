@@ -190,7 +190,7 @@ def test_a_program_that_fails_half_way_keeps_what_it_finished(command: Any) -> N
     assert states(results) == ["done", "done", "failed", "failed"]
     half, missing = (result.reason for result in results[2:])
     said = "the command ended with exit code 3 (loading the model | [31mout of paint [0m); "
-    assert half == said + "{output}/00002_0.png is not an image (PNG, JPEG or WebP)"
+    assert half == said + "{output}/00002_0.png is not an image (PNG, JPEG or WebP), it is a text file"
     assert missing == said + "no image for it: expected {output}/00003/samples/0000.png or 00003_0.png"
 
 

@@ -114,6 +114,19 @@ def test_a_file_that_is_no_image_is_a_failure_and_the_rest_goes_on(tmp_path):
     assert good.state is ImageState.DONE
 
 
+def test_a_gif_in_an_images_place_is_named_as_what_it_is(tmp_path):
+    path = GenEvalFolder(tmp_path).sample_path(7, 0).with_suffix(".gif")
+    path.parent.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(path)
+    assert reason(tmp_path).endswith(f"{path} is a GIF, and only PNG, JPEG and WebP are read")
+
+
+def test_a_folder_without_images_says_what_is_in_it_instead(tmp_path):
+    save(tmp_path / "0_00007" / "samples" / "0000.png")
+    with pytest.raises(InputError, match="0_00007 is no prompt's folder: their names are whole numbers"):
+        FolderGenerator(FolderGenerator.Options(path=tmp_path)).samples_per_prompt()
+
+
 def test_a_folder_named_like_an_image_is_a_failure(tmp_path):
     (tmp_path / "00007.png").mkdir()
     assert "is no file" in reason(tmp_path)

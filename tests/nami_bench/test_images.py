@@ -1,6 +1,7 @@
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -100,7 +101,107 @@ def test_a_folder_without_metadata_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no metadata\.jsonl"):
         images.read_metadata(tmp_path / "00000")
     (tmp_path / "00000" / "metadata.jsonl").write_text("{broken")
-    with pytest.raises(InputError, match="not a line of JSON"):
+    with pytest.raises(InputError, match="is not JSON"):
         images.read_metadata(tmp_path / "00000")
     with pytest.raises(InputError, match="is not a folder"):
         images.GenEvalFolder(tmp_path / "none").prompt_folders()
+
+
+def test_sixteen_bit_grays_are_the_eight_bits_that_opencv_reads(tmp_path: Path) -> None:
+    every = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    for depth, pixels in (("gray", every), ("color", np.stack([every, every[::-1], every // 3], axis=-1))):
+        path = tmp_path / f"{depth}.png"
+        cv2.imwrite(str(path), pixels)
+        assert np.array_equal(np.asarray(images.read_image(path)), cv2.imread(str(path))[..., ::-1])
+    gray = np.asarray(images.read_image(tmp_path / "gray.png"))
+    assert gray[0, 0].tolist() == [0, 0, 0]
+    assert len(np.unique(gray)) == 256, "not white"
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
+def test_every_form_of_sixteen_bit_gray_is_scaled(mode: str) -> None:
+    types = {"I;16": "<u2", "I;16B": ">u2", "I": "i4"}
+    gray = Image.fromarray(np.array([[0, 255, 256, 32768, 65535]]).astype(types[mode]))
+    assert gray.mode == mode
+    assert np.asarray(images.as_rgb(gray))[0, :, 1].tolist() == [0, 0, 1, 128, 255]
+
+
+def test_palettes_transparency_and_few_bits_are_read_as_opencv_reads_them(
+    tmp_path: Path, photo: Image.Image
+) -> None:
+    small = photo.resize((64, 64))
+    small.quantize(16).save(tmp_path / "palette.png", transparency=3)
+    small.convert("LA").save(tmp_path / "gray-alpha.png")
+    small.convert("1").save(tmp_path / "one-bit.png")
+    small.convert("RGBA").save(tmp_path / "alpha.png")
+    small.convert("L").save(tmp_path / "gray.jpg")
+    for path in tmp_path.iterdir():
+        assert np.array_equal(np.asarray(images.read_image(path)), cv2.imread(str(path))[..., ::-1]), path
+    small.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
+    ours = np.asarray(images.read_image(tmp_path / "cmyk.jpg")).astype(int)
+    assert np.abs(ours - cv2.imread(str(tmp_path / "cmyk.jpg"))[..., ::-1]).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"GIF89a\x01\x00", ", it is a GIF"),
+        (b"II*\0\x08\0\0\0", ", it is a TIFF"),
+        (b"\0\0\0\x1cftypavif", ", it is an AVIF image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", ", it is an SVG drawing"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid",
+            ", it is a Git LFS pointer, not the file itself",
+        ),
+        (b"", ", it is empty"),
+        ("not a picture, but ÄÖÜ".encode(), ", it is a text file"),
+        (bytes(range(256)), ""),
+    ],
+)
+def test_a_file_that_is_no_image_is_named_as_what_it_is(tmp_path: Path, data: bytes, kind: str) -> None:
+    path = tmp_path / "0000.png"
+    path.write_bytes(data)
+    with pytest.raises(ImageError) as caught:
+        images.read_image(path)
+    assert str(caught.value).startswith(f"{path} is not an image (PNG, JPEG or WebP){kind}")
+    assert kind or str(caught.value).endswith(")")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '\ufeff{"prompt": "a dög", "tag": "colors"}\n',
+        '{\n  "prompt": "a dög",\n  "tag": "colors"\n}\n',
+        '\n {"prompt": "a dög", "tag": "colors"}\n{"prompt": "another"}\n',
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_metadata_are_read_with_a_byte_order_mark_and_on_many_lines(
+    tmp_path: Path, text: str, encoding: str
+) -> None:
+    text = text.lstrip("\ufeff") if encoding == "utf-16" else text
+    (tmp_path / "metadata.jsonl").write_text(text, encoding=encoding)
+    assert images.read_metadata(tmp_path) == {"prompt": "a dög", "tag": "colors"}
+
+
+def test_what_is_neither_a_prompt_nor_a_sample_is_named(tmp_path: Path, photo: Image.Image) -> None:
+    folder = images.GenEvalFolder(tmp_path)
+    images.write_png(folder.sample_path(0, 0), photo)
+    samples = tmp_path / "00000" / "samples"
+    photo.save(samples / "0001.gif")
+    photo.save(samples / "best.png")
+    (samples / "notes.txt").write_text("x")
+    (samples / ".hidden").write_text("x")
+    (samples / "more").mkdir()
+    (tmp_path / "0_00000" / "samples").mkdir(parents=True)
+    (tmp_path / "images" / "00000").mkdir(parents=True)
+    (tmp_path / "results-browser").mkdir()
+    found = {path.name: what for path, what in folder.strangers()}
+    assert found == {
+        "0001.gif": "is a GIF, and only PNG, JPEG and WebP are read",
+        "best.png": "has no name of a sample: they are numbered, as 0000.png",
+        "notes.txt": "is a text file, and only PNG, JPEG and WebP are read",
+        "more": "is a folder",
+        "0_00000": "is no prompt's folder: their names are whole numbers such as 00000",
+        "images": "holds folders of prompts: name it in place of the one around it",
+    }

@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from nami_bench.errors import InputError
+from nami_bench.images import as_rgb
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
@@ -35,7 +36,7 @@ class CaptionedImage:
         """The decoded picture as RGB. Raises OSError for damaged bytes."""
         image = Image.open(io.BytesIO(self._bytes()))
         try:
-            return image.convert("RGB")
+            return as_rgb(image)
         except (SyntaxError, ValueError) as error:  # Pillow's words for damaged chunks
             raise OSError(str(error)) from error
 

@@ -145,3 +145,26 @@ def test_what_is_no_folder_or_no_number_of_samples_is_refused(tmp_path, root):
         check_folder(tmp_path / "none", EXPECTED, SAMPLES)
     with pytest.raises(InputError, match="at least 1"):
         check_folder(root, EXPECTED, 0)
+
+
+def test_a_gif_an_unknown_folder_and_other_files_are_named_as_what_they_are(root):
+    image = sample(root, 1, 0)
+    with Image.open(image) as picture:
+        picture.save(image.with_suffix(".gif"))
+    image.unlink()
+    (root / "00002").rename(root / "0_00002")
+    (root / "00000" / "samples" / "notes.txt").write_text("two of these are good")
+    found = {(p.kind, p.where): p.what for p in check_folder(root, EXPECTED, SAMPLES).problems}
+    assert "whole numbers" in found["unknown folder", "0_00002"]
+    assert found["foreign file", "00001/samples/0000.gif"] == "is a GIF, and only PNG, JPEG and WebP are read"
+    assert "is a text file" in found["foreign file", "00000/samples/notes.txt"]
+    assert ("missing sample", "00001/samples/0000.png") in found
+    assert ("missing prompt", "00002") in found
+    assert {kind for kind, _ in found} <= set(KINDS)
+
+
+def test_metadata_on_many_lines_with_a_byte_order_mark_are_those_of_one_line(root):
+    for encoding, index in (("utf-8-sig", 0), ("utf-16", 1)):
+        path = root / f"{index:05d}" / "metadata.jsonl"
+        path.write_text(json.dumps(EXPECTED[index], indent=2), encoding=encoding)
+    assert problems(root) == []
