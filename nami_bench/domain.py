@@ -172,6 +172,10 @@ class ModelCard:
             raise InputError(f"model {self.name!r}: the parameter count must be positive")
 
 
+SELECTION = "selection"
+"""In an image's provenance: how the prompts of its run were chosen, where they were a part of the set."""
+
+
 class ImageState(StrEnum):
     """What became of one requested image."""
 

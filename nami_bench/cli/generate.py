@@ -6,6 +6,7 @@ import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, progress, say, tally
 from nami_bench.cli.engine import EngineChoice, engine_options
+from nami_bench.cli.limits import limit_options
 
 if TYPE_CHECKING:
     from nami_bench.pipeline import GenerationReport
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(
     epilog="Examples: nami-bench generate --model shapes-good --prompts shapes-demo --samples 2 --seed 7; "
+    "nami-bench generate --model my-model --prompts geneval.jsonl --limit 80; "
     "nami-bench generate --model my-model --prompts nami-1k --engine ray --ray-gpus 1"
 )
 @click.option("--model", "models", multiple=True, required=True, help="A recorded model; repeatable.")
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     "--samples", default=4, show_default=True, type=click.IntRange(min=1), help="Images per prompt."
 )
 @click.option("--seed", default=0, show_default=True, help="Every image's own seed follows from it.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first prompts of the set.")
+@limit_options("prompts", "strata, GenEval tasks and sources")
 @engine_options
 @json_option
 def generate(
@@ -30,6 +32,7 @@ def generate(
     samples: int,
     seed: int,
     limit: int | None,
+    first: int | None,
     engine: EngineChoice,
     as_json: bool,
 ) -> None:
@@ -42,7 +45,10 @@ def generate(
         for model in models:
             bench.store.model(model)  # all names are checked before the first image is made
             pipeline.check_settings(bench.store, model)
-        total = samples * len(prompt_set.prompts[:limit])
+        chosen = pipeline.select_prompts(prompt_set.prompts, limit=limit, first=first, seed=seed)
+        if chosen.words:
+            say(f"{len(chosen.prompts)} of {len(prompt_set)} prompts, {chosen.words}")
+        total = samples * len(chosen.prompts)
         with engine.started() as running:
             for model in models:
                 with progress(model, total) as advance:
@@ -54,6 +60,7 @@ def generate(
                         samples=samples,
                         seed=seed,
                         limit=limit,
+                        first=first,
                         advance=advance,
                         engine=running,
                     )

@@ -15,6 +15,7 @@ from nami_bench.cli.common import (
     workspace_root,
     write_or_print,
 )
+from nami_bench.cli.limits import limit_options
 from nami_bench.cli.submissions import submissions
 from nami_bench.cli.write_long import write_long
 
@@ -121,17 +122,22 @@ def list_(as_json: bool) -> None:
 @prompts.command("show", epilog="Example: nami-bench prompts show shapes-demo --stratum long --limit 5")
 @click.argument("reference", metavar="SET")
 @click.option("--stratum", help="Only prompts of this stratum.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first prompts.")
+@limit_options("prompts", "strata, GenEval tasks and sources")
+@click.option("--seed", default=0, show_default=True, help="Of --limit, as `generate` draws them by its own.")
 @json_option
-def show(reference: str, stratum: str | None, limit: int | None, as_json: bool) -> None:
+def show(
+    reference: str, stratum: str | None, limit: int | None, first: int | None, seed: int, as_json: bool
+) -> None:
     """The prompts of a set."""
+    from nami_bench import pipeline
     from nami_bench.errors import UnknownNameError
 
     prompt_set = _prompt_set(reference)
     strata = {prompt.stratum for prompt in prompt_set.prompts}
     if stratum is not None and stratum not in strata:
         raise UnknownNameError(f"stratum of {prompt_set.name}", stratum, strata)
-    chosen = [prompt for prompt in prompt_set.prompts if stratum in (None, prompt.stratum)][:limit]
+    of_stratum = [prompt for prompt in prompt_set.prompts if stratum in (None, prompt.stratum)]
+    chosen = pipeline.select_prompts(of_stratum, limit=limit, first=first, seed=seed).prompts
     if as_json:
         identity = {"name": prompt_set.name, "sha256": prompt_set.sha256}
         print_json({**identity, "prompts": [prompt.to_json() for prompt in chosen]})

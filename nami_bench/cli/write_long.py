@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli.common import json_option, parse_pairs, print_json, progress, say, tally
+from nami_bench.cli.limits import limit_options
 
 if TYPE_CHECKING:
     from nami_bench.domain import PromptSet
@@ -63,7 +64,7 @@ _SHOWN = 5
     help="Of first answers; 0 takes the likeliest tokens. Later ones are drawn at 0.7 or more.",
 )
 @click.option("--seed", default=0, show_default=True, help="Every answer's own seed follows from it.")
-@click.option("--limit", type=click.IntRange(min=1), help="Only the first images, by name.")
+@limit_options("images", "the folders that they lie in")
 @json_option
 def write_long(
     folder: Path,
@@ -77,6 +78,7 @@ def write_long(
     temperature: float,
     seed: int,
     limit: int | None,
+    first: int | None,
     as_json: bool,
 ) -> None:
     """Have a vision-language model write a long prompt about each image of a folder.
@@ -104,7 +106,7 @@ def write_long(
     question = Question(load_instruction(instruction_file), seed, temperature)
     chosen = registry.create("prompt_writers", writer, parse_pairs(options, "--writer-option"))
     with progress("reading images", None) as advance:
-        found = read_folder(folder, limit, advance)
+        found = read_folder(folder, limit, advance, first=first, seed=seed)
     with Journal(answers, question.to_json(chosen)) as journal:
         run = LongPromptRun(name, found.images, chosen, question, journal, limits, tries)
         try:

@@ -1,14 +1,14 @@
 """The leaderboard of what a workspace holds."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from evaluation.human.ratings_array import RatingsArray
 from evaluation.human.scores import model_scores
 from evaluation.human.table import ratings_table
-from nami_bench.domain import ImageRecord, ImageState, Prompt, Score, SetScore
+from nami_bench.domain import SELECTION, ImageRecord, ImageState, Prompt, Score, SetScore
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.automatic import automatic_columns, automatic_score, automatic_set_score
 from nami_bench.leaderboard.human import (
@@ -220,7 +220,7 @@ def _with_automatic(
 ) -> LeaderboardRow:
     """`row` with the model's automatic scores, its failed images, and what is missing."""
     automatic: dict[str, AutomaticScore] = {}
-    gaps = [*row.gaps, *mixtures(found.images_of(row.model))]
+    gaps = [*_selections(row.model, found), *row.gaps, *mixtures(found.images_of(row.model))]
     for column in columns:
         score = _score(row.model, column, found, level)
         if score is None:
@@ -249,6 +249,16 @@ def _score(model: str, column: AutomaticColumn, found: _Found, level: float) -> 
         return automatic_set_score(column, of_set[0], records, prompts) if of_set else None
     scores = [s for s in found.scores if s.model == model and column.holds(s)]
     return automatic_score(column, scores, records, prompts, level) if scores else None
+
+
+def _selections(model: str, found: _Found) -> Iterator[str]:
+    """Of each prompt set of which only a chosen part was to be made: as "80 of 553 prompts, balanced over
+    tasks"."""
+    for (of_model, name), records in found.images.items():
+        made, prompts = len({record.prompt_id for record in records}), len(found.prompts[name])
+        words = {record.provenance.get(SELECTION) for record in records}
+        if of_model == model and made < prompts and None not in words:
+            yield f"{name}: {made} of {prompts} prompts, {' and '.join(sorted(map(str, words)))}"
 
 
 def _failed(records: Sequence[ImageRecord]) -> int:

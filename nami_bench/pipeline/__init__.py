@@ -13,6 +13,7 @@ from nami_bench.pipeline.prompt_sets import (
 )
 from nami_bench.pipeline.removal import finish_removals, remove_images, remove_model, rename_model
 from nami_bench.pipeline.same_settings import check_settings
+from nami_bench.pipeline.selection import Selection, select_prompts
 from nami_bench.pipeline.submissions import (
     accept_submission,
     examine_text,
@@ -25,6 +26,7 @@ from nami_bench.pipeline.verification import ImageProblem, verify_images
 __all__ = [
     "GenerationReport",
     "ImageProblem",
+    "Selection",
     "accept_submission",
     "check_settings",
     "evaluate",
@@ -43,6 +45,7 @@ __all__ = [
     "resolve_prompt_set",
     "run_metric",
     "save_prompt_set",
+    "select_prompts",
     "verify_images",
     "write_prompt_set",
 ]

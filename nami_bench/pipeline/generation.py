@@ -25,6 +25,7 @@ from nami_bench.pipeline.same_settings import (
     check_same_settings,
     check_same_sources,
 )
+from nami_bench.pipeline.selection import Selection, select_prompts
 
 if TYPE_CHECKING:
     from generators.protocol import GenerationRequest, Generator
@@ -62,6 +63,7 @@ def generate(
     samples: int = 4,
     seed: int = 0,
     limit: int | None = None,
+    first: int | None = None,
     advance: Advance = lambda count: None,
     engine: Engine = LOCAL,
 ) -> GenerationReport:
@@ -69,18 +71,19 @@ def generate(
 
     Finished images are never made again: neither those recorded nor those that a killed run wrote but
     could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
-    no difference to what is recorded, nor to the order.
+    no difference to what is recorded, nor to the order. `limit` and `first`: see `select_prompts`.
 
     Raises InputError where recorded images of the model were made with another seed, other weights or other
     settings, or another run holds the folder.
     """
-    if samples < 1 or (limit is not None and limit < 1):
-        raise InputError("samples and limit must be at least 1")
+    if samples < 1:
+        raise InputError(f"samples must be at least 1, got {samples}")
+    selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=seed)
     card = store.model(model)
     generator: Generator = registry.create("generators", card.adapter, card.options)
-    run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed)
+    run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed, selection)
     with run.locked():
-        return run.execute(prompt_set.prompts[:limit], samples, advance, engine)
+        return run.execute(samples, advance, engine)
 
 
 def import_images(
@@ -119,6 +122,7 @@ class _GenerationRun:
         prompt_set: PromptSet,
         generator: "Generator",
         seed: int,
+        selection: Selection,
     ) -> None:
         self.store = store
         self.images_dir = images_dir
@@ -126,6 +130,7 @@ class _GenerationRun:
         self.prompt_set = prompt_set
         self.generator = generator
         self.seed = seed
+        self.selection = selection
         self.settings = _settings(generator)
         self.settings_sha256 = settings_sha256(self.settings)
         self.folder = images.GenEvalFolder(images_dir / card.name / prompt_set.name)
@@ -144,14 +149,12 @@ class _GenerationRun:
             self.folder.remove_partial_files()
             yield
 
-    def execute(
-        self, prompts: Sequence[Prompt], samples: int, advance: Advance, engine: Engine
-    ) -> GenerationReport:
+    def execute(self, samples: int, advance: Advance, engine: Engine) -> GenerationReport:
         of_model = self.store.images(models=[self.card.name])
         recorded = {(r.prompt_id, r.sample): r for r in of_model if r.prompt_set == self.prompt_set.name}
         self._check_seeds(recorded.values())
         self._check_identity(of_model, recorded.values(), engine)
-        todo = self._missing(prompts, samples, recorded, advance)
+        todo = self._missing(samples, recorded, advance)
         shards = batches(todo, max(1, self.generator.batch_size))
         with (
             self._marked(engine.elsewhere) as drawing,
@@ -210,13 +213,12 @@ class _GenerationRun:
 
     def _missing(
         self,
-        prompts: Sequence[Prompt],
         samples: int,
         recorded: Mapping[tuple[str, int], ImageRecord],
         advance: Advance,
     ) -> Iterator["GenerationRequest"]:
-        for index, prompt in enumerate(prompts):
-            self.folder.write_metadata(index, prompt.metadata())
+        for prompt in self.selection.prompts:
+            self.folder.write_metadata(int(prompt.id), prompt.metadata())
             for sample in range(samples):
                 request = self._request(prompt, sample)
                 outcome = self._outcome_so_far(request, recorded.get((prompt.id, sample)))
@@ -305,7 +307,12 @@ class _GenerationRun:
             state=state,
             seed=request.seed,
             reason=reason,
-            provenance={"nami_bench": __version__, **provenance, "settings": self.settings},
+            provenance={
+                "nami_bench": __version__,
+                **provenance,
+                **self.selection.provenance,
+                "settings": self.settings,
+            },
         )
 
 

@@ -85,6 +85,33 @@ def test_nothing_is_made_twice(store: Store, noise: Noise, tmp_path: Path) -> No
     assert len(noise.asked) == len(set(noise.asked)) == 15
 
 
+def test_a_limited_run_is_balanced_said_and_taken_up_by_a_larger_one(
+    store: Store, noise: Noise, tmp_path: Path
+) -> None:
+    strata = PromptSet(
+        "two", tuple(Prompt(f"{i:05d}", f"p {i}", "short" if i < 30 else "long") for i in range(40))
+    )
+    store.add_prompt_set(strata)
+
+    def made(**limits: int) -> dict[str, int]:
+        return dict(pipeline.generate(store, tmp_path, "m", strata, samples=1, seed=3, **limits).counts)
+
+    assert made(limit=8) == {"made": 8}
+    records = store.images(prompt_set="two")
+    assert sum(strata.by_id[r.prompt_id].stratum == "long" for r in records) == 4
+    assert {r.provenance["selection"] for r in records} == {"balanced over strata"}
+    for record in records:
+        assert record.seed == pipeline.image_seed(3, record.prompt_id, 0)
+        folder = (tmp_path / str(record.path)).parents[1]
+        assert folder.name == record.prompt_id
+        assert images.read_metadata(folder)["prompt"] == strata.by_id[record.prompt_id].text
+    assert made(limit=20) == {"kept": 8, "made": 12}
+    assert made(first=4).keys() <= {"kept", "made"}
+    assert sum(made().values()) == 40
+    with pytest.raises(InputError, match="not both"):
+        made(limit=2, first=2)
+
+
 def test_failures_are_recorded_tried_again_and_never_data(store: Store, noise: Noise, tmp_path: Path) -> None:
     noise.fails = {"00002"}
     report = run(store, tmp_path)

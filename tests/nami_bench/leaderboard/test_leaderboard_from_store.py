@@ -5,7 +5,17 @@ import pytest
 from scipy import stats
 
 from evaluation.human.table import ratings_table
-from nami_bench.domain import Prompt, PromptSet, Rating, Score, SetScore, Study
+from nami_bench.domain import (
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Prompt,
+    PromptSet,
+    Rating,
+    Score,
+    SetScore,
+    Study,
+)
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
 from nami_bench.leaderboard.from_store import leaderboard_from_store
@@ -338,3 +348,28 @@ def test_values_that_are_all_equal_are_no_certainty(
     assert (found is not None) is has_interval
     assert found is None or found.low < found.high
     assert scores["pickscore:stars:v1"].interval is None
+
+
+def _made(model: str, prompt: str) -> ImageRecord:
+    return ImageRecord(
+        model, "stars", prompt, 0, ImageState.DONE, path=f"{model}/{prompt}.png", sha256=prompt
+    )
+
+
+def test_a_limited_run_is_starred_with_what_it_is(images_only: Store) -> None:
+    images_only.add_model(ModelCard("part", "shapes"))
+    for prompt in ("00001", "00002"):
+        how = {"selection": "balanced over strata and tasks"}
+        images_only.put_image(replace(_made("part", prompt), provenance=how))
+        images_only.put_scores([Score("part", "stars", prompt, 0, "geneval", "sharp", 1.0)])
+    row = by_model(leaderboard_from_store(images_only))["part"]
+    assert row.gaps == (
+        "stars: 2 of 4 prompts, balanced over strata and tasks",
+        "geneval on stars by sharp: 2 of 3 images scored",
+    )
+    [score_of_part] = row.automatic.values()
+    assert (score_of_part.images, score_of_part.expected) == (2, 3), "what was left out counts as not made"
+    for prompt in ("00000", "00003"):
+        images_only.put_image(_made("part", prompt))
+    gaps = by_model(leaderboard_from_store(images_only))["part"].gaps
+    assert not any("prompts" in gap for gap in gaps), "a whole run came after it"

@@ -81,11 +81,11 @@ def go(photos: Path, tmp_path: Path) -> Go:
         temperature: float = 0.0,
         low: int = 1,
         tries: int = 3,
-        limit: int | None = None,
+        first: int | None = None,
     ) -> PromptSet:
         question = Question(LONG_PROMPT, seed, temperature)
         with Journal(tmp_path / "out.answers.jsonl", question.to_json(writer)) as journal:
-            images = read_folder(photos, limit).images
+            images = read_folder(photos, first=first).images
             it = LongPromptRun("out", images, writer, question, journal, Limits(low, 120), tries)
             with suppress(WorkError):
                 it.ask(ticks.append if ticks is not None else lambda count: None)
@@ -146,7 +146,7 @@ def test_bad_answers_are_asked_for_again_with_another_seed_then_dropped(go: Go) 
 
 def test_the_first_answers_are_drawn_where_that_is_asked_for(go: Go) -> None:
     writer = Scripted({"red": ["bad"]})
-    go(writer, temperature=1.1, limit=1)
+    go(writer, temperature=1.1, first=1)
     assert [request.sampling.temperature for _, request in writer.requests] == [1.1, 1.1]
 
 
@@ -194,7 +194,7 @@ def test_an_interrupted_run_goes_on_and_ends_in_the_same_bytes(go: Go, tmp_path:
 
 def test_options_that_leave_the_question_alone_may_change(go: Go) -> None:
     writer = Scripted()
-    assert len(go(writer, limit=2)) == 2
+    assert len(go(writer, first=2)) == 2
     assert len(go(writer)) == 6 and len(writer.requests) == 6
     assert len(go(writer, low=100)) == 0 and len(writer.requests) == 6 + 12
     assert len(go(writer, low=100, tries=4)) == 0 and len(writer.requests) == 6 + 18
@@ -297,3 +297,24 @@ def test_a_kill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> N
     asked = Counter((row["image"], row["number"]) for row in map(json.loads, lines))
     assert kills >= 2 and len(asked) == 60 and set(asked.values()) == {1}
     assert len((tmp_path / "out.jsonl").read_bytes().splitlines()) == 50
+
+
+def test_a_limit_takes_equally_many_images_of_each_folder(tmp_path):
+    for folder, count in (("a", 6), ("b", 2), ("c", 6)):
+        (tmp_path / folder).mkdir()
+        for number in range(count):
+            (tmp_path / folder / f"{number}.png").write_bytes(f"{folder}{number}".encode())
+    (tmp_path / "a" / "notes.txt").write_text("x")
+
+    def names(**how):
+        found = read_folder(tmp_path, **how)
+        assert found.passed_over == 1
+        return [image.name for image in found.images]
+
+    assert Counter(name[0] for name in names(limit=8)) == {"a": 3, "b": 2, "c": 3}
+    assert set(names(limit=4)) < set(names(limit=9)) < set(names())
+    assert names(limit=9) == sorted(names(limit=9))
+    assert names(limit=6) != names(limit=6, seed=1)
+    assert names(first=3) == ["a/0.png", "a/1.png", "a/2.png"]
+    with pytest.raises(InputError, match="not both"):
+        names(limit=1, first=1)
