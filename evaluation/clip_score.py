@@ -36,6 +36,7 @@ class ClipScore(DualEncoderMetric):
         device: str = "auto"
 
     name = "clip-score"
+    libraries = ("torch", "torchvision", "open_clip_torch")
     value_range = (0.0, SCALE)
 
     def __init__(self, options: Options) -> None:

@@ -82,6 +82,7 @@ class _FeatureDistance(ABC):
     Options = DistanceOptions
     name: ClassVar[str]
     lower_is_better = True
+    libraries = ("torch", "torch-fidelity", "scipy")
 
     def __init__(self, options: DistanceOptions, extractor: FeatureExtractor | None = None) -> None:
         """`extractor` takes the place of Inception-V3."""

@@ -38,7 +38,8 @@ class Metric(Protocol):
     shards is cut at multiples of it, so that the batches and thus the numbers stay the same. An attribute
     `value_range`, if there is one, holds the lowest and the highest value that the metric can give: intervals
     of its means stay within. An attribute `runs_on`, if there is one, is a mapping with the "device" and the
-    "dtype" that it computes with, recorded beside each score.
+    "dtype" that it computes with, and `libraries` names the packages that it computes with: both are recorded
+    beside each score.
     """
 
     name: str

@@ -3,7 +3,6 @@
 import json
 import platform
 import subprocess
-import sys
 from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution, version
@@ -12,42 +11,27 @@ from typing import Any
 
 from nami_bench import __version__
 
-PACKAGES = {
-    "numpy": "numpy",
-    "pandas": "pandas",
-    "scipy": "scipy",
-    "pyarrow": "pyarrow",
-    "matplotlib": "matplotlib",
-    "pillow": "PIL",
-    "sqlalchemy": "sqlalchemy",
-    "torch": "torch",
-    "torchvision": "torchvision",
-    "diffusers": "diffusers",
-    "transformers": "transformers",
-    "open_clip_torch": "open_clip",
-    "torch-fidelity": "torch_fidelity",
-    "onnxruntime": "onnxruntime",
-    "opencv-python-headless": "cv2",
-}
-"""By its name on the package index, the module of each package that numbers may depend on."""
-
-_OF_PIXELS = ("numpy", "pillow", "torch", "torchvision", "diffusers", "transformers", "open_clip_torch",
-              "torch-fidelity", "onnxruntime", "opencv-python-headless")  # fmt: skip
+_PACKAGES = (
+    "numpy", "pandas", "scipy", "pyarrow", "matplotlib", "pillow", "sqlalchemy",
+    "torch", "torchvision", "diffusers", "transformers", "open_clip_torch", "torch-fidelity", "onnxruntime",
+    "opencv-python-headless",
+)  # fmt: skip
+_OF_PIXELS = ("numpy", "pillow")
 
 
 def software() -> dict[str, str]:
     """Versions of NAMI-Bench, with its commit where it is known, of Python, and of what is installed of
-    PACKAGES."""
+    the packages that numbers may depend on."""
     own = {"nami-bench": __version__} | ({"commit": known} if (known := commit()) else {})
-    return own | {"python": platform.python_version()} | _versions(PACKAGES)
+    return own | {"python": platform.python_version()} | _versions(_PACKAGES)
 
 
-def used_here() -> dict[str, Any]:
+def used_here(libraries: Iterable[str] = ()) -> dict[str, Any]:
     """For the provenance of an image or a score: NAMI-Bench's version ("nami_bench") and, where it is known,
-    its "commit", and as "libraries" the versions of what this process has loaded that pixels depend on."""
-    loaded = (name for name in _OF_PIXELS if PACKAGES[name] in sys.modules)
+    its "commit", and as "libraries" the versions of what every picture goes through and of `libraries`, names
+    on the package index."""
     own = {"nami_bench": __version__} | ({"commit": known} if (known := commit()) else {})
-    return own | {"libraries": _versions(loaded)}
+    return own | {"libraries": _versions((*_OF_PIXELS, *libraries))}
 
 
 def version_and_commit() -> str:

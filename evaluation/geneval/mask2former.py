@@ -66,6 +66,7 @@ class _Mask2Former:
 
     options: NetworkOptions
     class_names: tuple[str, ...]
+    libraries = ("torch", "torchvision", "transformers", "opencv-python-headless", "open_clip_torch")
 
     @cached_property
     def identity(self) -> str:

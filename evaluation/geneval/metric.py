@@ -66,6 +66,12 @@ class GenEvalMetric:
         found: Mapping[str, str] = getattr(self.detector, "runs_on", {})
         return found
 
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The packages that the detector computes with; see `Metric`."""
+        found: tuple[str, ...] = getattr(self.detector, "libraries", ())
+        return found
+
     def applies_to(self, prompt: Prompt) -> bool:
         """Whether the prompt has GenEval's clauses."""
         return prompt.geneval is not None

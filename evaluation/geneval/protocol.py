@@ -31,7 +31,8 @@ class Detector(Protocol):
 
     Implementations are classes with an inner frozen dataclass `Options`, registered in the entry-point
     group `nami_bench.detectors`. An attribute `batch_size`, if there is one, says how many images `detect`
-    likes to get at once, and an attribute `runs_on` what it computes with (see `evaluation.protocol.Metric`).
+    likes to get at once, and attributes `runs_on` and
+    `libraries` what it computes with (see `evaluation.protocol.Metric`).
     """
 
     class_names: tuple[str, ...]

@@ -27,6 +27,8 @@ class TransformersDetector:
     GenEval's get its name; the others keep theirs. Colors are judged from whole boxes.
     """
 
+    libraries = ("torch", "torchvision", "transformers", "open_clip_torch")
+
     @dataclass(frozen=True, kw_only=True, slots=True)
     class Options(NetworkOptions):
         """`model`: a name on the Hugging Face hub or a folder that save_pretrained wrote; `revision`: a

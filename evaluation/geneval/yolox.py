@@ -39,6 +39,7 @@ class YoloxDetector:
     """
 
     class_names = GENEVAL_CLASSES
+    libraries = ("onnxruntime", "opencv-python-headless", "torch", "torchvision", "open_clip_torch")
     runs_on: ClassVar[Mapping[str, str]] = {"device": "cpu", "dtype": "float32"}
 
     @dataclass(frozen=True, kw_only=True, slots=True)

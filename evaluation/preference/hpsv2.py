@@ -51,6 +51,7 @@ class HPSv2(DualEncoderMetric):
         device: str = "auto"
 
     name = "hpsv2"
+    libraries = ("torch", "torchvision", "open_clip_torch")
     value_range = (-SCALE, SCALE)
 
     def __init__(self, options: Options) -> None:

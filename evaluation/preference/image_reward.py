@@ -48,6 +48,7 @@ class ImageReward(WindowedMetric):
         device: str = "auto"
 
     name = "image-reward"
+    libraries = ("torch", "torchvision", "transformers")
 
     def __init__(self, options: Options) -> None:
         super().__init__(options.batch_size)

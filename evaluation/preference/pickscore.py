@@ -41,6 +41,7 @@ class PickScore(DualEncoderMetric):
         device: str = "auto"
 
     name = "pickscore"
+    libraries = ("torch", "torchvision", "transformers")
 
     def __init__(self, options: Options) -> None:
         super().__init__(options.batch_size)

@@ -41,6 +41,7 @@ class VqaScore(ImageTextMetric):
         device: str = "auto"
 
     name = "vqa-score"
+    libraries = ("torch", "torchvision", "transformers")
     value_range = (0.0, 1.0)
 
     def __init__(self, options: Options) -> None:

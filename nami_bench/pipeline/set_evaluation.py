@@ -64,7 +64,7 @@ def evaluate_set(
 
 def measured_with(metric: object) -> dict[str, Any]:
     """For a score's details: the versions of what measured, and what it says of its device and dtype."""
-    return {**used_here(), **getattr(metric, "runs_on", {})}
+    return {**used_here(getattr(metric, "libraries", ())), **getattr(metric, "runs_on", {})}
 
 
 def _sound(

@@ -33,6 +33,9 @@ def test_clip_score_lands_on_the_leaderboard_and_long_prompts_are_counted(
     with store(tmp_path) as opened:
         scores = opened.scores(metric="clip-score")
     assert [score.details["over_long"] for score in scores] == [False, False, True, True, False, False]
+    measured = scores[0].details["measured_with"]
+    assert (measured["device"], measured["dtype"]) == ("cpu", "float32")
+    assert measured["libraries"].keys() >= {"torch", "open_clip_torch", "numpy", "pillow"}
     board = json.loads(bench("leaderboard", "--format", "json").stdout)
     (column,) = board["automatic"]
     assert column["metric"] == "clip-score" and column["instrument"].startswith("tiny-clip-")
