@@ -1,40 +1,51 @@
 """A part of a set that holds every kind of thing in equal numbers, and that grows without being redrawn."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TypeVar
 
 T = TypeVar("T")
 
 
 def balanced_order(
-    things: Sequence[T], kinds: Callable[[T], Sequence[str]], name: Callable[[T], str], seed: int
+    things: Sequence[T], kinds: Callable[[T], tuple[str, ...]], name: Callable[[T], str], seed: int
 ) -> list[T]:
     """`things` in an order whose first N, for any N, are balanced; the first N are among the first N + 1.
 
-    `kinds` says of each thing what tells it from others, the coarsest first, always as many. Coarse kinds
-    take turns until they are used up, and so do, within each of them, the finer ones. Within the finest kind
-    the order is random by `seed` and the thing's `name`, whatever else is in the set.
+    `kinds` says of each thing what tells it from others, the coarsest first, always as many. Each next thing
+    is of the coarse kind that has had the fewest turns so far; within it of the finer kind that has had the
+    fewest turns there, and of several such the fewest in all. Within the finest kind the order is random by
+    `seed` and the thing's `name`, whatever else is in the set.
     """
 
+    @cache
     def lot(text: str) -> bytes:
         return hashlib.sha256(f"{seed}/{text}".encode()).digest()
 
-    return _interleaved(list(things), 0, kinds, lot, name)
+    waiting: dict[tuple[str, ...], list[T]] = {}
+    for thing in sorted(things, key=lambda thing: lot(name(thing)), reverse=True):
+        waiting.setdefault(kinds(thing), []).append(thing)
+    within: Counter[tuple[str, ...]] = Counter()
+    in_all: Counter[tuple[int, str]] = Counter()
+    order: list[T] = []
+    while waiting:
+        chosen = min(waiting, key=lambda kind: _turns(kind, within, in_all, lot))
+        order.append(waiting[chosen].pop())
+        for level, kind in enumerate(chosen):
+            within[chosen[: level + 1]] += 1
+            in_all[level, kind] += 1
+        if not waiting[chosen]:
+            del waiting[chosen]
+    return order
 
 
-def _interleaved(
-    things: list[T],
-    level: int,
-    kinds: Callable[[T], Sequence[str]],
+def _turns(
+    kinds: tuple[str, ...],
+    within: Counter[tuple[str, ...]],
+    in_all: Counter[tuple[int, str]],
     lot: Callable[[str], bytes],
-    name: Callable[[T], str],
-) -> list[T]:
-    if not things or level == len(kinds(things[0])):
-        return sorted(things, key=lambda thing: lot(name(thing)))
-    groups: dict[str, list[T]] = {}
-    for thing in things:
-        groups.setdefault(kinds(thing)[level], []).append(thing)
-    ordered = [_interleaved(groups[kind], level + 1, kinds, lot, name) for kind in sorted(groups, key=lot)]
-    turns = range(max(map(len, ordered)))
-    return [group[turn] for turn in turns for group in ordered if turn < len(group)]
+) -> list[tuple[int, int, bytes]]:
+    """What decides who is next, level by level: turns within the coarser kind, turns in all, the lot."""
+    return [(within[kinds[: level + 1]], in_all[level, kind], lot(kind)) for level, kind in enumerate(kinds)]

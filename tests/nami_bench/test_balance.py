@@ -53,6 +53,17 @@ def test_strata_come_before_tasks_and_sources_tell_prompts_without_a_task_apart(
     assert chosen.words == "balanced over strata and tasks and sources"
 
 
+def test_few_prompts_of_several_strata_hold_every_task_all_the_same() -> None:
+    strata = ("short", "community", "long")
+    prompts = [
+        Prompt(f"{i:05d}", "p", strata[i % 3], geneval={"tag": GENEVAL_TASKS[i // 3 % 6]}) for i in range(72)
+    ]
+    for limit, most in ((6, 1), (12, 2), (18, 3)):
+        chosen = select_prompts(prompts, limit=limit).prompts
+        assert set(Counter(p.stratum for p in chosen).values()) == {limit // 3}
+        assert Counter(p.task for p in chosen) == dict.fromkeys(GENEVAL_TASKS, most)
+
+
 def test_a_kind_that_is_used_up_leaves_its_turns_to_the_others() -> None:
     things = [f"{kind}{i}" for kind, count in (("a", 2), ("b", 50), ("c", 50)) for i in range(count)]
     order = balanced_order(things, lambda thing: (thing[0],), str, 7)
