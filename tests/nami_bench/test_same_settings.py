@@ -18,7 +18,7 @@ from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import InputError
 from nami_bench.images import GenEvalFolder
-from nami_bench.store import Store
+from nami_bench.store import ImageChoice, Store
 
 PROMPTS = PromptSet("set", tuple(Prompt(f"{i:05d}", f"prompt {i}") for i in range(4)))
 OTHERS = PromptSet("others", tuple(Prompt(f"{i:05d}", f"another prompt {i}") for i in range(2)))
@@ -87,6 +87,16 @@ def test_other_weights_under_one_name_are_refused_before_anything_is_made(
     assert "models add" in words and "images remove --model m" in words
     assert painter.asked == 2 and len(store.images()) == 2
     assert not (tmp_path / "images" / "m" / prompts.name / "00002").exists()
+
+
+def test_once_the_old_images_are_removed_the_new_weights_make_them_all(
+    store: Store, painter: Painter, tmp_path: Path
+) -> None:
+    run(store, tmp_path, limit=2)
+    painter.settings = {**painter.settings, "weights_sha256": "b" * 64}
+    pipeline.remove_images(store, tmp_path / "images", ImageChoice(models=["m"]))
+    assert run(store, tmp_path) == {"made": 4}
+    assert len(store.images()) == 4 and not list(pipeline.verify_images(store, tmp_path / "images"))
 
 
 def test_what_one_side_does_not_say_is_not_compared(store: Store, painter: Painter, tmp_path: Path) -> None:
