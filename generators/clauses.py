@@ -2,18 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field
 
-from nami_bench.config import validated
-from nami_bench.domain import GENEVAL_TASKS
+from nami_bench.clauses import GENEVAL_RELATIONS, GENEVAL_TASKS, Clause, parse_clauses
 from nami_bench.errors import InputError
 from nami_bench.shapes import COLORS, SHAPES
 
 # Unit vectors, y down.
-RELATIONS = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
+RELATIONS = dict(zip(GENEVAL_RELATIONS, ((-1, 0), (1, 0), (0, -1), (0, 1)), strict=True))
 MAX_OBJECTS = 12
 
 
@@ -32,43 +30,22 @@ Groups = tuple[Group, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Clauses:
-    """A prompt's clauses, checked: the groups to draw and, by shape, the count from which it is too many."""
+class Contents:
+    """What a picture must hold: the groups to draw and, by shape, the count from which it is too many."""
 
     tag: str
     groups: Groups
     limits: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class _Include:
-    shape: Annotated[str, Field(alias="class")]
-    count: Annotated[int, Field(ge=1)]
-    color: str | None = None
-    position: tuple[str, int] | None = None
+def scene_contents(raw: Mapping[str, Any]) -> Contents:
+    """What GenEval's tag, include and exclude ask for.
 
-
-@dataclass(frozen=True, slots=True)
-class _Exclude:
-    shape: Annotated[str, Field(alias="class")]
-    count: Annotated[int, Field(ge=1)]
-
-
-@dataclass(frozen=True, slots=True)
-class _GenEval:
-    tag: str
-    include: tuple[_Include, ...]
-    exclude: tuple[_Exclude, ...] = ()
-
-
-def parse_clauses(raw: Mapping[str, Any]) -> Clauses:
-    """Read GenEval's tag, include and exclude.
-
-    Raises InputError for clauses that cannot be drawn, that no picture could be known to satisfy,
-    or whose task is about something they do not name.
+    Raises InputError for clauses that are none, that cannot be drawn, that no picture could be known to
+    satisfy, or whose task is about something they do not name.
     """
-    parsed = validated(_GenEval, raw, "the prompt's clauses")
-    groups = tuple(_group(entry, index) for index, entry in enumerate(parsed.include))
+    clauses = parse_clauses(raw, "the prompt's clauses")
+    groups = tuple(map(_group, clauses.include))
     if not groups:
         raise InputError("the prompt's clauses include nothing to draw")
     if len({g.shape for g in groups}) < len(groups):
@@ -77,26 +54,15 @@ def parse_clauses(raw: Mapping[str, Any]) -> Clauses:
         raise InputError("two of the prompt's include clauses name one class; GenEval cannot tell them apart")
     if sum(g.count for g in groups) > MAX_OBJECTS:
         raise InputError(f"the prompt asks for more than {MAX_OBJECTS} objects, the shapes renderer's limit")
-    _check_task(parsed.tag, groups)
-    return Clauses(parsed.tag, groups, _limits(parsed.exclude, groups))
+    _check_task(clauses.tag, groups)
+    return Contents(clauses.tag, groups, _limits(clauses.exclude, groups))
 
 
-def _group(entry: _Include, index: int) -> Group:
-    if entry.shape not in SHAPES:
+def _group(clause: Clause) -> Group:
+    if clause.class_name not in SHAPES:
         known = ", ".join(SHAPES)
-        raise InputError(f"the shapes renderer only draws {known}; the prompt asks for {entry.shape!r}")
-    if entry.color is not None and entry.color not in COLORS:
-        known = ", ".join(COLORS)
-        raise InputError(f"the shapes renderer only paints {known}; the prompt asks for {entry.color!r}")
-    if entry.position is None:
-        return Group(entry.shape, entry.count, entry.color)
-    relation, target = entry.position
-    if relation not in RELATIONS or not 0 <= target < index:
-        raise InputError(
-            f"the prompt's clause for {entry.shape!r} has the position {[relation, target]}; expected one of "
-            f"{', '.join(RELATIONS)} and the number of an earlier clause"
-        )
-    return Group(entry.shape, entry.count, entry.color, relation, target)
+        raise InputError(f"the shapes renderer only draws {known}; the prompt asks for {clause.class_name!r}")
+    return Group(clause.class_name, clause.count, clause.color, *(clause.position or ()))
 
 
 def _check_task(tag: str, groups: Groups) -> None:
@@ -115,10 +81,10 @@ def _check_task(tag: str, groups: Groups) -> None:
         raise InputError(f"the prompt's task is {tag}, but its include clauses do not name {what}")
 
 
-def _limits(exclude: Sequence[_Exclude], groups: Groups) -> dict[str, int]:
+def _limits(exclude: Sequence[Clause], groups: Groups) -> dict[str, int]:
     limits: dict[str, int] = {}
-    for entry in exclude:
-        limits[entry.shape] = min(entry.count, limits.get(entry.shape, entry.count))
+    for clause in exclude:
+        limits[clause.class_name] = min(clause.count, limits.get(clause.class_name, clause.count))
     for group in groups:
         if group.shape in limits and group.count >= limits[group.shape]:
             raise InputError(
@@ -127,15 +93,15 @@ def _limits(exclude: Sequence[_Exclude], groups: Groups) -> dict[str, int]:
     return limits
 
 
-def plant_error(clauses: Clauses, rng: np.random.Generator) -> tuple[Groups, str]:
-    """Groups that surely violate `clauses`, and how, for example "counting: drew 3 instead of 2".
+def plant_error(contents: Contents, rng: np.random.Generator) -> tuple[Groups, str]:
+    """Groups that surely violate `contents`, and how, for example "counting: drew 3 instead of 2".
 
     The error is of the task's own kind: another class (single_object), an object missing or of
     another class (two_object), one too few or too many (counting), another color (colors), another
     relation (position), exchanged or changed colors (color_attr).
     """
-    groups, what = _ERRORS[clauses.tag](clauses, rng)
-    return groups, f"{clauses.tag}: drew {what}"
+    groups, what = _ERRORS[contents.tag](contents, rng)
+    return groups, f"{contents.tag}: drew {what}"
 
 
 def choose(options: Sequence[Any], rng: np.random.Generator) -> Any:
@@ -143,52 +109,52 @@ def choose(options: Sequence[Any], rng: np.random.Generator) -> Any:
     return options[int(rng.integers(len(options)))]
 
 
-def _other_class(clauses: Clauses, rng: np.random.Generator) -> tuple[Groups, str]:
-    wanted = {g.shape for g in clauses.groups}
-    group = choose(clauses.groups, rng)
+def _other_class(contents: Contents, rng: np.random.Generator) -> tuple[Groups, str]:
+    wanted = {g.shape for g in contents.groups}
+    group = choose(contents.groups, rng)
     shape = choose([s for s in SHAPES if s not in wanted], rng)
-    return _changed(clauses.groups, group, shape=shape), f"{shape} instead of {group.shape}"
+    return _changed(contents.groups, group, shape=shape), f"{shape} instead of {group.shape}"
 
 
-def _one_of_two(clauses: Clauses, rng: np.random.Generator) -> tuple[Groups, str]:
+def _one_of_two(contents: Contents, rng: np.random.Generator) -> tuple[Groups, str]:
     if rng.random() < 0.5:
-        return _other_class(clauses, rng)
-    group = choose(clauses.groups, rng)
-    return _changed(clauses.groups, group, count=0), f"no {group.shape}"
+        return _other_class(contents, rng)
+    group = choose(contents.groups, rng)
+    return _changed(contents.groups, group, count=0), f"no {group.shape}"
 
 
-def _other_count(clauses: Clauses, rng: np.random.Generator) -> tuple[Groups, str]:
-    group = choose(clauses.groups, rng)
+def _other_count(contents: Contents, rng: np.random.Generator) -> tuple[Groups, str]:
+    group = choose(contents.groups, rng)
     # One too many is wrong only where an exclude clause says so.
-    too_many = clauses.limits.get(group.shape) == group.count + 1
+    too_many = contents.limits.get(group.shape) == group.count + 1
     count = group.count + choose((-1, 1) if too_many else (-1,), rng)
-    return _changed(clauses.groups, group, count=count), f"{count} instead of {group.count}"
+    return _changed(contents.groups, group, count=count), f"{count} instead of {group.count}"
 
 
-def _other_color(clauses: Clauses, rng: np.random.Generator) -> tuple[Groups, str]:
-    group = choose([g for g in clauses.groups if g.color], rng)
+def _other_color(contents: Contents, rng: np.random.Generator) -> tuple[Groups, str]:
+    group = choose([g for g in contents.groups if g.color], rng)
     color = choose([c for c in COLORS if c != group.color], rng)
-    return _changed(clauses.groups, group, color=color), f"{group.shape} {color} instead of {group.color}"
+    return _changed(contents.groups, group, color=color), f"{group.shape} {color} instead of {group.color}"
 
 
-def _mixed_colors(clauses: Clauses, rng: np.random.Generator) -> tuple[Groups, str]:
-    colored = [g for g in clauses.groups if g.color]
+def _mixed_colors(contents: Contents, rng: np.random.Generator) -> tuple[Groups, str]:
+    colored = [g for g in contents.groups if g.color]
     first = choose(colored, rng)
     others = [g for g in colored if g.color != first.color]
     if not others or rng.random() < 0.5:
-        return _other_color(clauses, rng)
+        return _other_color(contents, rng)
     second = choose(others, rng)
-    groups = _changed(clauses.groups, first, color=second.color)
+    groups = _changed(contents.groups, first, color=second.color)
     groups = _changed(groups, second, color=first.color)
     return groups, f"{first.shape} {second.color} and {second.shape} {first.color}, exchanged"
 
 
-def _other_relation(clauses: Clauses, rng: np.random.Generator) -> tuple[Groups, str]:
-    group = choose([g for g in clauses.groups if g.relation], rng)
-    target = clauses.groups[group.target]
+def _other_relation(contents: Contents, rng: np.random.Generator) -> tuple[Groups, str]:
+    group = choose([g for g in contents.groups if g.relation], rng)
+    target = contents.groups[group.target]
     relation = choose([r for r in RELATIONS if r != group.relation], rng)
     what = f"{group.shape} {relation} {target.shape} instead of {group.relation}"
-    return _changed(clauses.groups, group, relation=relation), what
+    return _changed(contents.groups, group, relation=relation), what
 
 
 _ERRORS = {

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from generators.clauses import RELATIONS, Group, choose, parse_clauses, plant_error
+from generators.clauses import RELATIONS, Group, choose, plant_error, scene_contents
 from nami_bench.errors import InputError
 from nami_bench.shapes import BACKGROUND, COLORS, extent, outline
 
@@ -75,8 +75,8 @@ def plan_scene(
     order in which they are named, which a small model learns from far fewer pictures. The same
     clauses and generator state give the same scene. Raises InputError for clauses that cannot be drawn.
     """
-    parsed = parse_clauses(clauses)
-    groups, planted = plant_error(parsed, rng) if error else (parsed.groups, None)
+    contents = scene_contents(clauses)
+    groups, planted = plant_error(contents, rng) if error else (contents.groups, None)
     place = _place_on_grid if layout == "grid" else _place
     return Scene(tuple(place(_colored(groups, rng), rng)), planted)
 

@@ -6,13 +6,17 @@ at the edges; there is one type for each thing.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
+from nami_bench.clauses import GENEVAL_CLASSES as GENEVAL_CLASSES
+from nami_bench.clauses import GENEVAL_COLORS as GENEVAL_COLORS
+from nami_bench.clauses import GENEVAL_RELATIONS as GENEVAL_RELATIONS
+from nami_bench.clauses import GENEVAL_TASKS as GENEVAL_TASKS
 from nami_bench.errors import InputError
 from nami_bench.judgements import CheckAnswer as CheckAnswer
 from nami_bench.judgements import Comparison as Comparison
@@ -35,21 +39,6 @@ from nami_bench.submissions import PromptSubmission as PromptSubmission
 from nami_bench.submissions import SubmissionState as SubmissionState
 
 STRATA = ("short", "community", "long")
-GENEVAL_TASKS = ("single_object", "two_object", "counting", "colors", "position", "color_attr")
-GENEVAL_COLORS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white")
-GENEVAL_RELATIONS = ("left of", "right of", "above", "below")
-GENEVAL_CLASSES = (
-    "person", "bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat",
-    "traffic light", "fire hydrant", "stop sign", "parking meter", "bench", "bird", "cat", "dog", "horse",
-    "sheep", "cow", "elephant", "bear", "zebra", "giraffe", "backpack", "umbrella", "handbag", "tie",
-    "suitcase", "frisbee", "skis", "snowboard", "sports ball", "kite", "baseball bat", "baseball glove",
-    "skateboard", "surfboard", "tennis racket", "bottle", "wine glass", "cup", "fork", "knife", "spoon",
-    "bowl", "banana", "apple", "sandwich", "orange", "broccoli", "carrot", "hot dog", "pizza", "donut",
-    "cake", "chair", "couch", "potted plant", "bed", "dining table", "toilet", "tv", "laptop",
-    "computer mouse", "tv remote", "computer keyboard", "cell phone", "microwave", "oven", "toaster",
-    "sink", "refrigerator", "book", "clock", "vase", "scissors", "teddy bear", "hair drier", "toothbrush",
-)  # fmt: skip
-"""The 80 COCO classes in COCO's order, three of them under the names GenEval gives them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +48,8 @@ class Prompt:
     `id` is the prompt's index in its set, zero-padded to five digits: it is also its folder
     in GenEval's layout. `stratum` groups prompts for reporting (short, community, long in
     NAMI-1K). `geneval` holds GenEval's clauses (tag, include, exclude) where the prompt has them.
+    `rewritten_from` is the text of the prompt that this one is a rewrite of, None for one that is none.
+    `extra` holds the further keys of the prompt's line: they are kept, and nothing is compared by them.
     """
 
     id: str
@@ -67,6 +58,8 @@ class Prompt:
     source: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
     geneval: Mapping[str, Any] | None = None
+    rewritten_from: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def words(self) -> int:
@@ -79,11 +72,23 @@ class Prompt:
         return None if self.geneval is None else str(self.geneval["tag"])
 
     def metadata(self) -> dict[str, Any]:
-        """The line that GenEval keeps beside the images: tag, include, (exclude,) prompt."""
-        return {**(self.geneval or {}), "prompt": self.text}
+        """The line that GenEval keeps beside the images: tag, include, (exclude,) prompt, then the rest."""
+        line = {**(self.geneval or {}), "prompt": self.text}
+        if self.rewritten_from is not None:
+            line["rewritten_from"] = self.rewritten_from
+        return {**line, **{key: value for key, value in self.extra.items() if key not in line}}
 
     def to_json(self) -> dict[str, Any]:
         """One line of a prompt file; the inverse of `from_json`."""
+        row = self.canonical()
+        if self.rewritten_from is not None:
+            row["rewritten_from"] = self.rewritten_from
+        if self.extra:
+            row["extra"] = dict(self.extra)
+        return row
+
+    def canonical(self) -> dict[str, Any]:
+        """What the prompt is known by: the line without what is only kept, `rewritten_from` and `extra`."""
         row: dict[str, Any] = {
             "id": self.id,
             "prompt": self.text,
@@ -105,19 +110,31 @@ class Prompt:
             source=row["source"],
             tags=dict(row["tags"]),
             geneval=row.get("geneval"),
+            rewritten_from=row.get("rewritten_from"),
+            extra=dict(row.get("extra") or {}),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PromptFile:
+    """The file that a prompt set was read from: its name, without folders, and the SHA-256 of its bytes."""
+
+    name: str
+    sha256: str
 
 
 @dataclass(frozen=True)
 class PromptSet:
     """An ordered, named set of prompts, identified by the hash of its canonical bytes.
 
+    `manifest` says how the set came about, `file` from what it was read (None: from no file).
     Raises InputError for an unusable name, or where an id differs from its index.
     """
 
     name: str
     prompts: tuple[Prompt, ...]
     manifest: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    file: PromptFile | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         checked_name("prompt set", self.name)
@@ -129,14 +146,22 @@ class PromptSet:
                 )
 
     def to_jsonl(self) -> bytes:
-        """The canonical file: one JSON object a line, UTF-8, keys in a fixed order."""
-        lines = (json.dumps(p.to_json(), ensure_ascii=False) + "\n" for p in self.prompts)
-        return "".join(lines).encode()
+        """The set's file: one JSON object a line, UTF-8, keys in a fixed order."""
+        return _json_lines(prompt.to_json() for prompt in self.prompts)
 
     @cached_property
     def sha256(self) -> str:
-        """Identity of the set: SHA-256 of `to_jsonl()`, so it equals `sha256sum` of the file."""
-        return hashlib.sha256(self.to_jsonl()).hexdigest()
+        """The canonical hash, by which sets are told apart: SHA-256 of the lines of `Prompt.canonical`.
+
+        The same prompts have it in whatever file they stand. It is `sha256sum` of `to_jsonl()` where no
+        prompt has anything beside what it is known by.
+        """
+        return hashlib.sha256(_json_lines(prompt.canonical() for prompt in self.prompts)).hexdigest()
+
+    @property
+    def rewritten(self) -> int:
+        """How many of the prompts are rewrites of others."""
+        return sum(prompt.rewritten_from is not None for prompt in self.prompts)
 
     @cached_property
     def by_id(self) -> Mapping[str, Prompt]:
@@ -145,6 +170,10 @@ class PromptSet:
 
     def __len__(self) -> int:
         return len(self.prompts)
+
+
+def _json_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
+    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
 
 
 def prompt_id(index: int) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from nami_bench import __version__
+from nami_bench.clauses import parse_clauses
 from nami_bench.domain import Prompt, PromptSet, prompt_id
 from nami_bench.errors import InputError
 from prompts.duplicates import EXACT_RULE, NEAR_RULE, DuplicateIndex
@@ -55,7 +56,7 @@ def assemble(
     if seed < 0:
         raise InputError(f"the seed must be 0 or more, got {seed}")
     _check_files(recipe, sources)
-    contents = {source: sources[source].load() for source in recipe.source_names}
+    contents = {source: _checked(source, sources[source].load()) for source in recipe.source_names}
     chosen = DuplicateIndex(recipe.near_duplicates)
     prompts: list[Prompt] = []
     pools: list[dict[str, Any]] = []
@@ -79,6 +80,14 @@ def _check_files(recipe: Recipe, sources: Mapping[str, PromptSource]) -> None:
             f"the recipe {recipe.name!r} needs a file for {origins}: "
             f"pass {' '.join(f'--source {name}=FILE' for name in missing)} (txt, jsonl, csv or tsv)"
         )
+
+
+def _checked(name: str, content: SourceContent) -> SourceContent:
+    """What a source, which may be a plugin, gave; raises InputError for clauses that nothing could judge."""
+    for candidate in content.candidates:
+        if candidate.geneval is not None:
+            parse_clauses(candidate.geneval, f"source {name!r}: GenEval's clauses of {candidate.text!r}")
+    return content
 
 
 @dataclass(slots=True)
@@ -165,8 +174,15 @@ def _balanced(candidates: Sequence[Candidate], share: Share, count: int) -> list
 
 
 def _prompt(index: int, candidate: Candidate, stratum: Stratum, share: Share) -> Prompt:
+    # `extra` stays behind: a source's further keys may say from whom a prompt is.
     return Prompt(
-        prompt_id(index), candidate.text, stratum.name, share.name, dict(candidate.tags), candidate.geneval
+        prompt_id(index),
+        candidate.text,
+        stratum.name,
+        share.name,
+        dict(candidate.tags),
+        candidate.geneval,
+        candidate.rewritten_from,
     )
 
 

@@ -10,14 +10,19 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nami_bench.domain import Prompt, PromptSet, prompt_id
+from nami_bench.clauses import CLAUSE_KEYS, clause_fields, has_clauses, parse_clauses
+from nami_bench.domain import Prompt, PromptFile, PromptSet, prompt_id
 from nami_bench.errors import InputError
-from prompts.geneval import clauses, geneval_prompt, metadata_lines
+from prompts.geneval import geneval_prompt, metadata_lines
 from prompts.protocol import Candidate, SourceContent
+from prompts.rewrites import KEY as REWRITTEN_FROM
+from prompts.rewrites import original_text
 
 _SET_KEYS = {"id", "prompt", "stratum", "source", "tags"}
 
@@ -26,7 +31,8 @@ def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
     """Read a prompt set from a file of any of the forms above; `name` is the file's stem by default.
 
     The same prompts give the same set whatever the file is called. The manifest is read from the file
-    beside it where that belongs to these very prompts. Raises InputError with the line number.
+    beside it where that belongs to these very prompts. Raises InputError with the line and the field for what
+    could not be drawn or judged later.
     """
     data = read_bytes(path)
     chosen_name = path.stem if name is None else name
@@ -35,13 +41,13 @@ def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
         prompts = tuple(_prompt(row, where) for where, row in rows)
     else:
         prompts = tuple(
-            _from_candidate(index, candidate)
+            prompt_of(index, candidate)
             for index, candidate in enumerate(parse_candidates(data, path.suffix, str(path)))
         )
     if not prompts:
         raise InputError(f"{path} holds no prompts")
-    found = PromptSet(chosen_name, prompts)
-    return PromptSet(chosen_name, prompts, _manifest_beside(path, found.sha256))
+    found = PromptSet(chosen_name, prompts, file=PromptFile(path.name, digest(data)))
+    return replace(found, manifest=_manifest_beside(path, found.sha256))
 
 
 def _to_txt(prompt_set: PromptSet) -> bytes:
@@ -97,12 +103,20 @@ def _parse_txt(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[
 
 
 def _parse_jsonl(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
-    for line, row in json_lines(data, where):
-        # Our own prompt sets keep GenEval's clauses under one key, GenEval's files beside the prompt.
-        found = row.get("geneval") or (clauses(row) if "include" in row else None)
-        geneval = None if found is None else _checked_clauses(found, line)
-        tags = {} if geneval is None else {"task": geneval["tag"]}
-        yield Candidate(_text(row, line), {**tags, **_tags(row, tag_columns)}, geneval)
+    return (candidate_of(row, line, tag_columns) for line, row in json_lines(data, where))
+
+
+def candidate_of(row: Mapping[str, Any], where: str, tag_columns: Sequence[str] = ()) -> Candidate:
+    """The prompt of one JSON object, GenEval's metadata or any other; `where` begins every InputError."""
+    text, geneval = _text(row, where), _clauses(row, where)
+    tags = {} if geneval is None else {"task": geneval["tag"]}
+    return Candidate(
+        text,
+        {**tags, **_tags(row, tag_columns)},
+        geneval,
+        original_text(text, {**row, **(geneval or {})}, where),
+        _extra(row, {"prompt", *tag_columns}),
+    )
 
 
 def _parse_csv(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
@@ -132,7 +146,11 @@ def _parse_table(
         for row in reader:
             # A row that ends early has None in its last columns.
             if text := (row[column] or "").strip():
-                yield Candidate(text, _tags(row, tag_columns))
+                cells = {name: cell for name, cell in row.items() if isinstance(name, str) and cell}
+                line = f"{where} line {reader.line_num}"
+                original = original_text(text, cells, line)
+                tags, extra = _tags(row, tag_columns), _extra(cells, {column, *tag_columns})
+                yield Candidate(text, tags, None, original, extra)
     except csv.Error as error:
         raise InputError(f"{where} cannot be read after line {reader.line_num}: {error}") from error
 
@@ -175,6 +193,7 @@ def json_lines(data: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
             raise InputError(f"{line} is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise InputError(f"{line} is not a JSON object")
+        _check_numbers(row, line)
         yield line, row
 
 
@@ -185,22 +204,36 @@ def _text(row: Mapping[str, Any], where: str) -> str:
     return text
 
 
-def _checked_clauses(found: Any, where: str) -> dict[str, Any]:
-    if not isinstance(found, dict) or not isinstance(found.get("tag"), str) or not found.get("include"):
-        raise InputError(f'{where}: GenEval\'s clauses need a "tag" and something to "include"')
-    for key in ("include", "exclude"):
-        entries = found.get(key, [])
-        if not isinstance(entries, list) or not all(map(_is_clause, entries)):
-            raise InputError(
-                f'{where}: "{key}" must be a list of clauses, each with a "class" and a "count" of 1 or more'
-            )
+def _clauses(row: Mapping[str, Any], where: str) -> dict[str, Any] | None:
+    """GenEval's clauses, checked: our own sets keep them under one key, GenEval's files beside the prompt."""
+    found = row.get("geneval")
+    if found is None:
+        if not has_clauses(row):
+            return None
+        found = clause_fields(row)
+    if not isinstance(found, dict):
+        raise InputError(f"{where}: 'geneval' must be an object with tag, include and exclude, got {found!r}")
+    parse_clauses(found, where)
     return found
 
 
-def _is_clause(entry: Any) -> bool:
-    if not isinstance(entry, dict) or not isinstance(entry.get("class"), str):
-        return False
-    return isinstance(entry.get("count"), int) and entry["count"] >= 1
+def _extra(row: Mapping[str, Any], read: Collection[str]) -> dict[str, Any]:
+    """What a line says beside the keys `read`, its clauses and the original that it names."""
+    beside = CLAUSE_KEYS if row.get("geneval") is None and has_clauses(row) else ()
+    known = {*read, *beside, "geneval", REWRITTEN_FROM}
+    return {key: value for key, value in row.items() if key not in known}
+
+
+def _check_numbers(value: Any, where: str, field: str = "") -> None:
+    """Raises InputError for NaN and infinity, which are no JSON though Python reads them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InputError(f"{where}: {field!r} is {value}, which is no number that JSON knows")
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_numbers(inner, where, f"{field}.{key}" if field else key)
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            _check_numbers(inner, where, f"{field}[{index}]")
 
 
 def _is_prompt_set(data: bytes) -> bool:
@@ -221,15 +254,20 @@ def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
     wrong = [key for key in ("id", "stratum", "source") if not isinstance(row[key], str)]
     if wrong or not isinstance(tags, dict) or not all(isinstance(value, str) for value in tags.values()):
         raise InputError(f"{where}: {(wrong or ['tags'])[0]!r} must be text")
-    if row.get("geneval") is not None:
-        _checked_clauses(row["geneval"], where)
-    return Prompt.from_json(row)
+    if not isinstance(row.get("extra", {}), dict):
+        raise InputError(f"{where}: 'extra' must be an object, got {row['extra']!r}")
+    geneval, extra = _clauses(row, where), {**row.get("extra", {}), **_extra(row, {*_SET_KEYS, "extra"})}
+    original = original_text(row["prompt"], {**extra, **row, **(geneval or {})}, where)
+    return Prompt.from_json({**row, "extra": extra, "geneval": geneval, REWRITTEN_FROM: original})
 
 
-def _from_candidate(index: int, candidate: Candidate) -> Prompt:
+def prompt_of(index: int, candidate: Candidate, source: str = "file") -> Prompt:
+    """The candidate as the prompt at `index` of a set."""
     if candidate.geneval is not None:
-        return geneval_prompt(index, {**candidate.geneval, "prompt": candidate.text})
-    return Prompt(prompt_id(index), candidate.text, source="file", tags=candidate.tags)
+        prompt = geneval_prompt(index, {**candidate.geneval, "prompt": candidate.text})
+    else:
+        prompt = Prompt(prompt_id(index), candidate.text, source=source, tags=candidate.tags)
+    return replace(prompt, rewritten_from=candidate.rewritten_from, extra=candidate.extra)
 
 
 def _manifest_beside(path: Path, sha256: str) -> dict[str, Any]:

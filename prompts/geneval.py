@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS, GENEVAL_RELATIONS, Prompt, PromptSet, prompt_id
+from nami_bench.clauses import GENEVAL_CLASSES, GENEVAL_COLORS, GENEVAL_RELATIONS, clause_fields
+from nami_bench.domain import Prompt, PromptSet, prompt_id
 from nami_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ OFFICIAL_PER_TASK = 100
 OFFICIAL_SHA256 = "5c48e0813e812e3c373fa5c8ed07a8f0a483be30272b4427b0559c8048e67c13"
 """SHA-256 of GenEval's evaluation_metadata.jsonl."""
 
-CLAUSE_KEYS = ("tag", "include", "exclude")
 _NUMBER_WORDS = {2: "two", 3: "three", 4: "four"}
 
 Metadata = dict[str, Any]
@@ -101,13 +101,8 @@ def geneval_prompt(index: int, metadata: Mapping[str, Any]) -> Prompt:
         text=metadata["prompt"],
         source="geneval",
         tags={"task": metadata["tag"]},
-        geneval=clauses(metadata),
+        geneval=clause_fields(metadata),
     )
-
-
-def clauses(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Only the clauses of a metadata line: tag, include and, where there is one, exclude."""
-    return {key: metadata[key] for key in CLAUSE_KEYS if key in metadata}
 
 
 def _single_object(grammar: Grammar, index: int) -> Metadata:

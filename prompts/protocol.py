@@ -17,11 +17,13 @@ class Availability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One prompt a source offers. `geneval` holds GenEval's clauses (tag, include, exclude), if any."""
+    """One prompt a source offers; the fields are those of `nami_bench.domain.Prompt`."""
 
     text: str
     tags: Mapping[str, str] = field(default_factory=dict)
     geneval: Mapping[str, Any] | None = None
+    rewritten_from: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from nami_bench import registry
+from nami_bench.clauses import clause_fields
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.shapes import SHAPES
 from prompts.files import digest, parse_candidates, read_content
-from prompts.geneval import OFFICIAL_SHA256, Grammar, clauses, geneval_metadata, metadata_lines
+from prompts.geneval import OFFICIAL_SHA256, Grammar, geneval_metadata, metadata_lines
 from prompts.protocol import Availability, Candidate, PromptSource, SourceContent
 from prompts.recipe import builtin_recipes, load_recipe
 
@@ -63,7 +64,7 @@ class GenEvalSource:
     def load(self) -> SourceContent:
         """Generate GenEval's lines; their hash is that of the official file."""
         rows = geneval_metadata(self.grammar)
-        candidates = tuple(Candidate(r["prompt"], {"task": r["tag"]}, clauses(r)) for r in rows)
+        candidates = tuple(Candidate(r["prompt"], {"task": r["tag"]}, clause_fields(r)) for r in rows)
         return SourceContent(candidates, digest(metadata_lines(rows)))
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from evaluation.geneval.masks import Masks, read_masks
 from evaluation.geneval.results import ImageResult
+from nami_bench.clauses import clause_fields
 from nami_bench.errors import ImageError, InputError
 from nami_bench.images import make_folder, read_hashed_image, write_bytes
 
@@ -34,18 +35,23 @@ def write_browser(
     folder: Path,
     images: Path | None = None,
     advance: Callable[[int], None] = lambda count: None,
+    *,
+    original: Callable[[Mapping[str, Any]], str | None] = lambda metadata: metadata.get("rewritten_from"),
 ) -> int:
     """Write `folder`/index.html and the images it shows, made smaller, and return how many were not found.
 
     `source` is the results' own file: masks lie beside it. Images are looked for at the results' filenames,
     then in the folder of `source`; or, if given, in `images`, a folder in GenEval's layout. The page needs
     nothing outside `folder`, which may be moved, served or packed. Pictures that are there already are kept.
+    `original` tells from a prompt's metadata which text the prompt is a rewrite of, if it is one.
     """
     make_folder(folder / IMAGES)
     masks = read_masks(source)
     with ThreadPoolExecutor() as pool:  # Pillow leaves the interpreter lock
         rows = []
-        for row in pool.map(lambda r: _row(r, masks.get(r.place, {}), source, folder, images), results):
+        for row in pool.map(
+            lambda r: _row(r, masks.get(r.place, {}), original, _picture(r, source, folder, images)), results
+        ):
             rows.append(row)
             advance(1)
     write_bytes(folder / "index.html", _page(rows, source.name, results[0].detector).encode())
@@ -53,21 +59,26 @@ def write_browser(
 
 
 def _row(
-    result: ImageResult, masks: Masks, source: Path, folder: Path, images: Path | None
+    result: ImageResult,
+    masks: Masks,
+    original: Callable[[Mapping[str, Any]], str | None],
+    picture: tuple[str | None, int, int],
 ) -> dict[str, Any]:
     """One image as the page's script reads it."""
     try:
         metadata, details = json.loads(result.metadata), json.loads(result.details)
         expected, found = expectations(metadata), _found(details, masks)
+        rewritten_from = original(metadata)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise InputError(
             f"the result of {result.filename} has metadata or details of another form"
         ) from error
-    image, width, height = _picture(result, source, folder, images)
+    image, width, height = picture
     return {
         "place": result.place,
         "task": result.tag,
         "prompt": result.prompt,
+        "original": rewritten_from,
         "correct": result.correct,
         "reasons": result.reason.split("\n") if result.reason else [],
         "kinds": reason_kinds(result.reason),
@@ -81,14 +92,15 @@ def _row(
 
 def expectations(metadata: Mapping[str, Any]) -> list[str]:
     """A prompt's clauses in words."""
-    include, words = metadata.get("include", []), []
+    demands = clause_fields(metadata)
+    include, words = demands.get("include", []), []
     for clause in include:
         said = f"{clause['count']} × {clause.get('color', '')} {clause['class']}".replace("  ", " ")
         if "position" in clause:
             relation, target = clause["position"]
             said += f", {relation} the {include[target]['class']}"
         words.append(said)
-    return words + [f"fewer than {c['count']} × {c['class']}" for c in metadata.get("exclude", [])]
+    return words + [f"fewer than {c['count']} × {c['class']}" for c in demands.get("exclude", [])]
 
 
 def reason_kinds(reason: str) -> list[str]:
@@ -144,4 +156,7 @@ def _page(rows: Sequence[Mapping[str, Any]], title: str, detector: str | None) -
 
     text = files("evaluation.geneval").joinpath("browser.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True).from_string(text)
-    return page.render(title=title, detector=detector or "detector not recorded", rows=list(rows))
+    rewritten = sum(row["original"] is not None for row in rows)
+    about = [detector or "detector not recorded"]
+    about += [f"{rewritten} of {len(rows)} images are of rewritten prompts"] if rewritten else []
+    return page.render(title=title, about=" · ".join(about), rows=list(rows))

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from evaluation.geneval.coverage import is_rewrite_of
+from nami_bench.clauses import demand_key, has_clauses, line_key, parse_clauses
 from nami_bench.errors import ImageError, InputError
 from nami_bench.images import GenEvalFolder, SampleFile, read_image, read_metadata
 
@@ -71,11 +73,12 @@ def check_folder(
 ) -> Completeness:
     """Compare a folder in GenEval's layout with the prompt file it should have been made from.
 
-    `expected[i]` is the metadata of folder i, and each folder should hold `samples` images, numbered
-    from 0. Every image is decoded in full; `advance(1)` is called after each. Images are duplicates
-    where their pixels are equal, whatever the files' other bytes: of each group the first is not a
-    problem. Images that a link fetches from outside `root` are problems, and are not decoded, unless
-    `follow_links`. Raises InputError if `root` is no folder.
+    `expected[i]` is the metadata of folder i, of which prompt, tag, include and exclude count; a folder may
+    be of a rewrite of the prompt that names the original. Each folder should hold `samples` images, numbered
+    from 0. Every image is decoded in full; `advance(1)` is called after each. Images are duplicates where
+    their pixels are equal, whatever the files' other bytes: of each group the first is not a problem. Images
+    that a link fetches from outside `root` are problems, and are not decoded, unless `follow_links`.
+    Raises InputError if `root` is no folder.
     """
     if samples < 1:
         raise InputError(f"the number of samples must be at least 1, got {samples}")
@@ -123,15 +126,20 @@ def _prompt_problems(
 def _metadata_problem(path: Path, where: str, expected: Mapping[str, Any]) -> Iterator[Problem]:
     try:
         found = read_metadata(path)
+        if has_clauses(found):
+            parse_clauses(found, f"{where}/metadata.jsonl")
     except InputError as error:
         yield Problem("wrong metadata", where, str(error))
         return
-    if found["prompt"] != expected["prompt"]:
-        yield Problem("wrong metadata", where, f"is for {found['prompt']!r}, expected {expected['prompt']!r}")
-    elif found != expected:
-        yield Problem(
-            "wrong metadata", where, f"the clauses of {found['prompt']!r} differ from the prompt set's"
-        )
+    if line_key(found) == line_key(expected) or is_rewrite_of(found, expected):
+        return
+    if found["prompt"] == expected["prompt"]:
+        what = f"the clauses of {found['prompt']!r} differ from the prompt set's"
+    else:
+        what = f"is for {found['prompt']!r}, expected {expected['prompt']!r}"
+        if has_clauses(expected) and demand_key(found) == demand_key(expected):
+            what += ' (a rewrite? Say so with "rewritten_from", or name its own prompt file)'
+    yield Problem("wrong metadata", where, what)
 
 
 def _sample_problems(

@@ -10,17 +10,10 @@ from PIL.Image import Image
 
 from evaluation.batches import OutOfMemory, ShrinkingBatches
 from evaluation.geneval.protocol import ColorClassifier, ColorQuestion, Detection, Detector
-from evaluation.geneval.rules import (
-    Clauses,
-    GenEvalParams,
-    Verdict,
-    color_questions,
-    decide,
-    parse_clauses,
-    select,
-)
+from evaluation.geneval.rules import GenEvalParams, Verdict, color_questions, decide, select
 from evaluation.image_reading import ReadImage, read_ahead
 from evaluation.protocol import ScoringItem
+from nami_bench.clauses import Clauses, parse_clauses
 from nami_bench.errors import WorkError
 
 _BATCHES_LOOKED_AHEAD = 4

@@ -9,12 +9,13 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
+from evaluation.geneval.coverage import result_metadata
 from evaluation.geneval.engine import JudgedImage
 from evaluation.geneval.masks import MasksFile
 from evaluation.geneval.metric import GenEvalMetric, boxes
 from evaluation.geneval.results import ImageResult, ResultsFile, place_of
-from evaluation.geneval.rules import has_clauses, parse_clauses
 from evaluation.protocol import ScoringItem
+from nami_bench.clauses import clause_fields, has_clauses, line_key, parse_clauses
 from nami_bench.domain import Prompt, prompt_id
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.errors import InputError
@@ -183,9 +184,8 @@ def _shared(folder: Path, index: int) -> _FolderPrompt | None:
     metadata = read_metadata(folder)
     if not has_clauses(metadata):
         return None
-    parse_clauses(metadata)
-    clauses = {key: value for key, value in metadata.items() if key != "prompt"}
-    prompt = Prompt(prompt_id(index), metadata["prompt"], geneval=clauses)
+    parse_clauses(metadata, f"{folder.name}/metadata.jsonl")
+    prompt = Prompt(prompt_id(index), metadata["prompt"], geneval=clause_fields(metadata))
     return _FolderPrompt(prompt, metadata, json.dumps(metadata))
 
 
@@ -226,11 +226,12 @@ def _check_classes(metric: GenEvalMetric, images: Sequence[_FolderImage]) -> Non
 
 def _check_same_images(file: ResultsFile, images: Mapping[str, _FolderImage]) -> None:
     """Refuse results of images or metadata that are no longer the folder's."""
+    lines = result_metadata(file.found)
     for row in file.found:
         image = images.get(row.place)
         if (
             image is None
-            or row.metadata != image.shared.metadata_text
+            or line_key(lines[row.metadata]) != line_key(image.shared.metadata)
             or row.sha256 != hash_file(image.item.path)
         ):
             raise InputError(

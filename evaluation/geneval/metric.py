@@ -7,10 +7,11 @@ from typing import Any
 
 from evaluation.geneval.engine import GenEvalEngine, JudgedImage
 from evaluation.geneval.protocol import Detector
-from evaluation.geneval.rules import GenEvalParams, Verdict, parse_clauses
+from evaluation.geneval.rules import GenEvalParams, Verdict
 from evaluation.image_reading import default_workers
 from evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench import registry
+from nami_bench.clauses import parse_clauses
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from evaluation.geneval.protocol import Box, ColorClassifier, Detection
-from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS
+from nami_bench.clauses import GENEVAL_COLORS, GENEVAL_RELATIONS, Clause, Clauses, parse_clauses
 from nami_bench.errors import InputError
 
 Colors = Callable[[Sequence[Detection]], Sequence[str]]
@@ -53,30 +53,6 @@ class GenEvalParams:
     def score_threshold(self, tag: str) -> float:
         """The score that detections must exceed in the task `tag`."""
         return self.counting_threshold if tag == "counting" else self.threshold
-
-
-@dataclass(frozen=True, slots=True)
-class Clause:
-    """One demand on an image. `position` is (relation, index of the include clause it refers to)."""
-
-    class_name: str
-    count: int
-    color: str | None = None
-    position: tuple[str, int] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Clauses:
-    """What a prompt demands: all of `include`, none of `exclude`."""
-
-    tag: str
-    include: tuple[Clause, ...]
-    exclude: tuple[Clause, ...]
-
-    @property
-    def class_names(self) -> frozenset[str]:
-        """Every class that the verdict depends on."""
-        return frozenset(clause.class_name for clause in self.include + self.exclude)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,66 +152,6 @@ def inclusive_iou(a: Box, b: Box) -> float:
     overlap = _area(np.concatenate([np.maximum(a32[:2], b32[:2]), np.minimum(a32[2:], b32[2:])]))
     union = _area(a32) + _area(b32) - overlap
     return overlap / union if union else 0.0
-
-
-def has_clauses(metadata: Mapping[str, Any]) -> bool:
-    """Whether a prompt's metadata carry anything that GenEval could judge by, well formed or not."""
-    return "include" in metadata or "exclude" in metadata
-
-
-def parse_clauses(metadata: Mapping[str, Any]) -> Clauses:
-    """Read the demands of one line of a GenEval prompt file.
-
-    Raises InputError for what GenEval could only misjudge: no clause at all (every image would be
-    correct), missing or unknown keys, a color or relation it has no name for, a count below 1, or a
-    position that refers to a later clause.
-    """
-    where = f"GenEval metadata of {metadata.get('prompt', 'a prompt without text')!r}"
-    tag = metadata.get("tag")
-    if not isinstance(tag, str) or not tag:
-        raise InputError(f"{where}: 'tag' must name the task")
-    parts = {}
-    for part in ("include", "exclude"):
-        raw = metadata.get(part, [])
-        if not isinstance(raw, list | tuple):
-            raise InputError(f"{where}: {part!r} must be a list of clauses")
-        parts[part] = tuple(
-            _parse_clause(clause, i, part, f"{where}: {part}[{i}]") for i, clause in enumerate(raw)
-        )
-    if not parts["include"] and not parts["exclude"]:
-        raise InputError(f"{where}: there is no include or exclude clause to judge by")
-    return Clauses(tag, parts["include"], parts["exclude"])
-
-
-def _parse_clause(raw: Any, index: int, part: str, where: str) -> Clause:
-    if not isinstance(raw, Mapping):
-        raise InputError(f"{where} is not an object with 'class' and 'count'")
-    known = {"class", "count", "color", "position"} if part == "include" else {"class", "count"}
-    unknown = sorted(set(raw) - known)
-    if unknown:
-        raise InputError(f"{where}: GenEval has no rule for {unknown[0]!r} here")
-    name, count, color = raw.get("class"), raw.get("count"), raw.get("color")
-    if not isinstance(name, str) or not name:
-        raise InputError(f"{where}: 'class' must name an object")
-    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
-        raise InputError(f"{where}: 'count' must be a whole number from 1, got {count!r}")
-    if "color" in raw and color not in GENEVAL_COLORS:
-        raise InputError(f"{where}: color {color!r} is none of {', '.join(GENEVAL_COLORS)}")
-    position = _parse_position(raw["position"], index, where) if "position" in raw else None
-    return Clause(name, count, color, position)
-
-
-def _parse_position(raw: Any, index: int, where: str) -> tuple[str, int]:
-    if not isinstance(raw, list | tuple) or len(raw) != 2 or raw[0] not in GENEVAL_RELATIONS:
-        raise InputError(
-            f"{where}: 'position' must be [relation, clause] with one of {', '.join(GENEVAL_RELATIONS)}"
-        )
-    relation, target = raw
-    if not isinstance(target, int) or isinstance(target, bool) or not 0 <= target < index:
-        raise InputError(
-            f"{where}: 'position' must refer to an include clause before it, and there is no {target!r} there"
-        )
-    return relation, target
 
 
 def _violation(

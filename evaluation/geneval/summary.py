@@ -1,6 +1,6 @@
 """GenEval's scores from the results of its images."""
 
-import json
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.geneval.coverage import Coverage, PromptKey, coverage, result_metadata
 from evaluation.geneval.results import ImageResult
-from evaluation.geneval.rules import has_clauses
 from evaluation.shares import Interval, mean_interval, share_interval, share_of_images
-from nami_bench.domain import GENEVAL_TASKS
+from nami_bench.clauses import GENEVAL_TASKS, line_key
 from nami_bench.errors import InputError
 
 
@@ -40,7 +40,8 @@ class GenEvalSummary:
 
     `overall` is the unweighted mean of the tasks' accuracies, over the tasks that occur. `notes` say
     in words what the figures do not rest on: missing tasks, prompts and images. `detector` is None for
-    files of the reference implementation.
+    files of the reference implementation. `prompts_sha256` identifies the prompts with their clauses, and
+    `coverage` says what they are beside the expected set, where one was given.
     """
 
     detector: str | None
@@ -52,6 +53,14 @@ class GenEvalSummary:
     overall: float
     overall_interval: Interval
     notes: tuple[str, ...]
+    prompts_sha256: str
+    coverage: Coverage | None = None
+
+    @property
+    def missing_tasks(self) -> tuple[str, ...]:
+        """GenEval's tasks that there are no results of."""
+        present = {task.task for task in self.tasks}
+        return tuple(task for task in GENEVAL_TASKS if task not in present)
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for one JSON document; shares are 0-1."""
@@ -92,7 +101,8 @@ class GenEvalSummary:
 def summarize(
     results: Sequence[ImageResult], expected: Sequence[Mapping[str, Any]] | None = None
 ) -> GenEvalSummary:
-    """Aggregate per-image results as the reference does; prompts are told apart by their metadata.
+    """Aggregate per-image results as the reference does; prompts are told apart by prompt, tag,
+    include and exclude.
 
     `expected` are the metadata of the whole prompt set: those with clauses and without results are noted.
 
@@ -107,7 +117,10 @@ def summarize(
     if len(detectors) > 1:
         names = " and ".join(sorted(str(name) if name else "an unnamed detector" for name in detectors))
         raise InputError(f"the results come from different detectors, {names}: summarize each apart")
-    tallies = _tally(results)
+    lines = result_metadata(results)
+    keys = {text: line_key(line) for text, line in lines.items()}
+    covered = None if expected is None else coverage(lines.values(), expected)
+    tallies = _tally(results, keys)
     shares = {task: share_of_images(*tally.T) for task, tally in tallies.items()}
     tasks = tuple(
         TaskScore(
@@ -129,15 +142,20 @@ def summarize(
         tasks=tasks,
         overall=sum(task.accuracy for task in tasks) / len(tasks),
         overall_interval=mean_interval(list(shares.values())),
-        notes=(*_gaps(tallies), *_differences(results, expected)),
+        notes=(*_gaps(tallies), *(covered.notes() if covered else ())),
+        prompts_sha256=hashlib.sha256(repr(sorted(set(keys.values()))).encode()).hexdigest(),
+        coverage=covered,
     )
 
 
-def _tally(results: Sequence[ImageResult]) -> dict[str, NDArray[np.int64]]:
-    """By task, in order of appearance: (correct images, images) of each prompt, shape (prompts, 2)."""
-    tasks: dict[str, dict[str, list[int]]] = {}
+def _tally(results: Sequence[ImageResult], keys: Mapping[str, PromptKey]) -> dict[str, NDArray[np.int64]]:
+    """By task, in order of appearance: (correct images, images) of each prompt, shape (prompts, 2).
+
+    `keys`: what tells prompts apart, by their metadata.
+    """
+    tasks: dict[str, dict[PromptKey, list[int]]] = {}
     for row in results:
-        tally = tasks.setdefault(row.tag, {}).setdefault(row.metadata, [0, 0])
+        tally = tasks.setdefault(row.tag, {}).setdefault(keys[row.metadata], [0, 0])
         tally[0] += row.correct
         tally[1] += 1
     return {task: np.array(list(prompts.values())) for task, prompts in tasks.items()}
@@ -156,29 +174,6 @@ def _gaps(tallies: Mapping[str, NDArray[np.int64]]) -> list[str]:
     if fewer := int((images < images.max()).sum()):
         notes.append(f"{fewer} of {len(images)} prompts have fewer than {images.max()} images")
     return notes
-
-
-def _differences(results: Sequence[ImageResult], expected: Sequence[Mapping[str, Any]] | None) -> list[str]:
-    """How the prompts of the results differ from the expected set."""
-    if expected is None:
-        return []
-    wanted = {json.dumps(metadata, sort_keys=True) for metadata in expected if has_clauses(metadata)}
-    found = {_canonical(row) for row in results}
-    if not found & wanted:
-        return [f"the prompts are not of the expected set of {len(wanted)}: missing ones were not looked for"]
-    notes = []
-    if wanted - found:
-        notes.append(f"{len(wanted - found)} of the {len(wanted)} expected prompts have no results")
-    if found - wanted:
-        notes.append(f"{len(found - wanted)} prompts are not of the expected set of {len(wanted)}")
-    return notes
-
-
-def _canonical(row: ImageResult) -> str:
-    try:
-        return json.dumps(json.loads(row.metadata), sort_keys=True)
-    except ValueError as error:
-        raise InputError(f"the result of {row.filename} has metadata that are not JSON: {error}") from error
 
 
 def _percentages(interval: Interval) -> str:

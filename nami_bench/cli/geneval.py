@@ -50,11 +50,7 @@ def geneval() -> None:
 )
 @click.option("--detector", help="Which detector looks at the images: see `nami-bench plugins`. Required.")
 @click.option("--detector-option", "detector_options", multiple=True, metavar="KEY=VALUE", help="Repeatable.")
-@click.option(
-    "--prompts",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The prompt file that the images were made from. Default: GenEval's 553 prompts.",
-)
+@geneval_pictures.prompts_option
 @click.option(
     "--batch-size",
     type=int,
@@ -110,7 +106,7 @@ def _score(
             detector=detector, detector_options=options, batch_size=batch_size, workers=workers
         )
     )
-    expected = _expected_metadata(prompts)
+    expected = geneval_pictures.expected_metadata(prompts)
     total = sum(1 for _ in GenEvalFolder(directory).samples())
     with progress("checking", total) as advance:
         completeness = check_folder(directory, expected, samples, advance, follow_links=follow_links)
@@ -136,13 +132,14 @@ def _score(
 
 @geneval.command(epilog="Example: nami-bench geneval summary results.jsonl --json")
 @click.argument("results", type=click.Path(path_type=Path, dir_okay=False))
+@geneval_pictures.prompts_option
 @json_option
-def summary(results: Path, as_json: bool) -> None:
+def summary(results: Path, prompts: Path | None, as_json: bool) -> None:
     """GenEval's figures for a results file, ours or the reference implementation's."""
     from evaluation.geneval.results import read_results
     from evaluation.geneval.summary import summarize
 
-    figures = summarize(read_results(results), _expected_metadata(None))
+    figures = summarize(read_results(results), geneval_pictures.expected_metadata(prompts))
     if as_json:
         print_json(figures.to_json())
     else:
@@ -151,16 +148,6 @@ def summary(results: Path, as_json: bool) -> None:
 
 geneval.add_command(geneval_pictures.plot)
 geneval.add_command(geneval_pictures.browse)
-
-
-def _expected_metadata(prompts: Path | None) -> list[dict[str, Any]]:
-    if prompts is None:
-        from prompts.geneval import geneval_metadata
-
-        return geneval_metadata()
-    from prompts.files import load_prompt_set
-
-    return [prompt.metadata() for prompt in load_prompt_set(prompts).prompts]
 
 
 def _print_run(

@@ -1,10 +1,17 @@
 """`nami-bench geneval plot` and `nami-bench geneval browse`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from nami_bench.cli.common import progress, say
+
+prompts_option = click.option(
+    "--prompts",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The prompt file that the images were made from. Default: GenEval's 553 prompts.",
+)
 
 
 @click.command(
@@ -24,8 +31,13 @@ from nami_bench.cli.common import progress, say
     multiple=True,
     help="A model's name, once for each results file. Default: the file's name, or its folder's.",
 )
-def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...]) -> None:
-    """A picture of one or more results files: bars for each task with intervals, models side by side."""
+@prompts_option
+def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...], prompts: Path | None) -> None:
+    """A picture of one or more results files: bars for each task with intervals, models side by side.
+
+    What the figures do not rest on stands below, as `geneval summary` notes it. Runs of rewritten prompts or
+    of a part of the prompts are hatched; a run without all tasks has no overall score beside runs that have.
+    """
     from nami_bench.errors import InputError
     from nami_bench.images import write_bytes
 
@@ -44,7 +56,10 @@ def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...]) -> No
     file_format = output.suffix.lower().lstrip(".")
     if file_format not in FORMATS:
         raise InputError(f"the picture {output} must end in .{', .'.join(FORMATS)}")
-    summaries = {name: summarize(read_results(path)) for name, path in zip(names, results, strict=True)}
+    expected = expected_metadata(prompts)
+    summaries = {
+        name: summarize(read_results(path), expected) for name, path in zip(names, results, strict=True)
+    }
     write_bytes(output, plot_scores(summaries, file_format))
     say(f"wrote {output}")
 
@@ -75,12 +90,32 @@ def browse(results: Path, output: Path | None, images: Path | None) -> None:
     from evaluation.geneval.results import read_results
 
     folder = output or results.with_name(f"{results.stem}-browser")
+    from prompts.rewrites import original_text
+
     rows = read_results(results)
     with progress("drawing", len(rows)) as advance:
-        missing = write_browser(rows, results, folder, images, advance)
+        missing = write_browser(
+            rows,
+            results,
+            folder,
+            images,
+            advance,
+            original=lambda line: original_text(str(line.get("prompt")), line, str(results)),
+        )
     if missing:
         say(f"{missing} of {len(rows)} images were not found or are damaged: name their folder with --images")
     say(f"wrote {folder / 'index.html'}")
+
+
+def expected_metadata(prompts: Path | None) -> list[dict[str, Any]]:
+    """The metadata of the prompts in a file, GenEval's own where none is named."""
+    if prompts is None:
+        from prompts.geneval import geneval_metadata
+
+        return geneval_metadata()
+    from prompts.files import load_prompt_set
+
+    return [prompt.metadata() for prompt in load_prompt_set(prompts).prompts]
 
 
 def _name(path: Path) -> str:

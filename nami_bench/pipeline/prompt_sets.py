@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nami_bench import images
-from nami_bench.domain import Prompt, PromptSet
+from nami_bench.domain import PromptSet
 from nami_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def folder_prompt_set(source: Path, name: str) -> PromptSet:
 
     Raises InputError where the numbered folders have gaps or a file is not as it should be.
     """
-    from prompts.geneval import geneval_prompt
+    from prompts.files import candidate_of, prompt_of
 
     prompts = []
     for position, (index, folder) in enumerate(images.GenEvalFolder(source).prompt_folders()):
@@ -56,11 +56,8 @@ def folder_prompt_set(source: Path, name: str) -> PromptSet:
             raise InputError(
                 f"{source} has no folder {position:05d}: name the prompt set it belongs to with --prompts"
             )
-        metadata = images.read_metadata(folder)
-        if "tag" in metadata:
-            prompts.append(geneval_prompt(index, metadata))
-        else:
-            prompts.append(Prompt(f"{index:05d}", metadata["prompt"], source=source.name))
+        where = f"{folder / 'metadata.jsonl'} line 1"
+        prompts.append(prompt_of(index, candidate_of(images.read_metadata(folder), where), source.name))
     if not prompts:
         strange = [f"; {path} {what}" for path, what in images.GenEvalFolder(source).strangers()]
         raise InputError(

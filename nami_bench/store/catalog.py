@@ -18,7 +18,7 @@ class Catalog:
     _database: Database
 
     def add_prompt_set(self, prompt_set: PromptSet) -> None:
-        """Record a prompt set; the same name and prompts again change nothing.
+        """Record a prompt set; the same name and prompts again only add what the record lacks beside them.
 
         Raises InputError where the name is taken by other prompts.
         """
@@ -31,6 +31,8 @@ class Catalog:
                     f"prompt set {prompt_set.name!r} exists with other prompts "
                     f"({known.sha256[:12]}, not {prompt_set.sha256[:12]}): give the new one another name"
                 )
+            else:
+                convert.complete_prompt_set_row(known, prompt_set)
 
     def prompt_set(self, name: str) -> PromptSet:
         """The prompt set called `name`; raises UnknownNameError."""

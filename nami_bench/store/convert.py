@@ -17,6 +17,7 @@ from nami_bench.domain import (
     ModelCard,
     Pairs,
     Prompt,
+    PromptFile,
     PromptSet,
     Rating,
     Role,
@@ -37,6 +38,8 @@ from nami_bench.store.tables import (
     StudyRow,
 )
 
+_FILE = "file"
+
 
 def prompt(row: PromptRow) -> Prompt:
     return Prompt(
@@ -46,6 +49,8 @@ def prompt(row: PromptRow) -> Prompt:
         source=row.source,
         tags=row.tags,
         geneval=row.geneval,
+        rewritten_from=row.rewritten_from,
+        extra=row.extra or {},
     )
 
 
@@ -57,20 +62,43 @@ def prompt_row(value: Prompt) -> PromptRow:
         source=value.source,
         tags=dict(value.tags),
         geneval=None if value.geneval is None else dict(value.geneval),
+        rewritten_from=value.rewritten_from,
+        extra=dict(value.extra) or None,
     )
 
 
 def prompt_set(row: PromptSetRow) -> PromptSet:
-    return PromptSet(name=row.name, prompts=tuple(map(prompt, row.prompts)), manifest=row.manifest)
+    manifest = dict(row.manifest)
+    file = manifest.pop(_FILE, None)
+    return PromptSet(
+        name=row.name,
+        prompts=tuple(map(prompt, row.prompts)),
+        manifest=manifest,
+        file=None if file is None else PromptFile(**file),
+    )
 
 
 def prompt_set_row(value: PromptSet) -> PromptSetRow:
     return PromptSetRow(
         name=value.name,
         sha256=value.sha256,
-        manifest=dict(value.manifest),
+        manifest=manifest_column(value),
         prompts=[prompt_row(p) for p in value.prompts],
     )
+
+
+def complete_prompt_set_row(row: PromptSetRow, value: PromptSet) -> None:
+    """Add what the record of these very prompts lacks of what they are not known by."""
+    if _FILE not in row.manifest and value.file is not None:
+        row.manifest = row.manifest | {_FILE: asdict(value.file)}
+    for known, found in zip(row.prompts, value.prompts, strict=True):
+        known.rewritten_from = known.rewritten_from or found.rewritten_from
+        known.extra = known.extra or dict(found.extra) or None
+
+
+def manifest_column(value: PromptSet) -> dict[str, Any]:
+    """The manifest and, under a key of its own, the file that the set was read from."""
+    return {**value.manifest, **({} if value.file is None else {_FILE: asdict(value.file)})}
 
 
 def model(row: ModelRow) -> ModelCard:

@@ -28,7 +28,7 @@ from sqlalchemy.orm import Session
 from nami_bench.errors import InputError, StorageError, VersionError
 from nami_bench.store.turns import Turns
 
-HEAD_REVISION = "0007"
+HEAD_REVISION = "0008"
 BUSY_TIMEOUT_MS = 30_000
 _WRITE = {"nami_write": True}
 _WRITE_LOCK = 0x6E616D69  # "nami": any number that every NAMI-Bench agrees on

@@ -70,6 +70,10 @@ class PromptRow(Base):
     geneval: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True), comment="GenEval's clauses, if any"
     )
+    rewritten_from: Mapped[str | None] = mapped_column(comment="the text that this one is a rewrite of")
+    extra: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True), comment="further keys of the prompt's line"
+    )
     prompt_set: Mapped[PromptSetRow] = relationship(back_populates="prompts")
 
 

@@ -155,12 +155,12 @@ STAR = {"class": "star", "count": 1}
     ("clauses", "reason"),
     [
         ({"tag": "single_object", "include": [{"class": "dog", "count": 1}]}, "only draws circle.* 'dog'"),
-        ({"tag": "colors", "include": [{**STAR, "color": "teal"}]}, "only paints red.*'teal'"),
-        ({"tag": "single_object", "include": []}, "nothing to draw"),
-        ({"tag": "single_object"}, "include: is missing"),
-        ({"include": [STAR]}, "tag: is missing"),
-        ({"tag": "single_object", "include": [{"class": "star", "count": 0}]}, r"include\.0\.count"),
-        ({"tag": "single_object", "include": [{"class": "star"}]}, r"include\.0\.count: is missing"),
+        ({"tag": "colors", "include": [{**STAR, "color": "teal"}]}, "color 'teal' is none of red"),
+        ({"tag": "counting", "exclude": [{"class": "star", "count": 2}]}, "nothing to draw"),
+        ({"tag": "single_object"}, "no include or exclude clause"),
+        ({"include": [STAR]}, "'tag' must name the task"),
+        ({"tag": "single_object", "include": [{"class": "star", "count": 0}]}, r"include\[0\]: 'count' must"),
+        ({"tag": "single_object", "include": [{"class": "star"}]}, r"include\[0\]: 'count' must"),
         (
             {"tag": "counting", "include": [{"class": "star", "count": MAX_OBJECTS + 1}]},
             "more than 12 objects",

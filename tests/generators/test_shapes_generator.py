@@ -131,7 +131,7 @@ def test_results_come_in_order_with_their_time():
     [
         (None, "only draws prompts with GenEval clauses"),
         ({"tag": "single_object", "include": [{"class": "dog", "count": 1}]}, "only draws circle"),
-        ({"tag": "single_object"}, "include: is missing"),
+        ({"tag": "single_object"}, "no include or exclude clause"),
         ({}, "the prompt's clauses"),
     ],
 )

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -10,10 +11,12 @@ CRITERION = Criterion("relevance", 0.3, minimum=1, maximum=5)
 
 def test_a_prompt_survives_its_json_line() -> None:
     prompt = Prompt("00000", "ein Hund\nläuft", "long", "mine", {"category": "animals"}, {"tag": "counting"})
-    assert Prompt.from_json(prompt.to_json()) == prompt
+    rewrite = replace(prompt, rewritten_from="ein Hund", extra={"id": 3, "tag": "x"})
+    for one in (prompt, rewrite):
+        assert Prompt.from_json(one.to_json()) == one
 
 
-def test_a_sets_hash_is_its_files_hash_and_sees_every_field() -> None:
+def test_a_sets_hash_is_its_files_hash_and_sees_every_field_that_counts() -> None:
     plain = PromptSet("a", (Prompt("00000", "a dog"),))
     assert plain.sha256 == hashlib.sha256(plain.to_jsonl()).hexdigest()
     assert PromptSet("other-name", plain.prompts).sha256 == plain.sha256
@@ -25,6 +28,8 @@ def test_a_sets_hash_is_its_files_hash_and_sees_every_field() -> None:
         Prompt("00000", "a dog", geneval={"tag": "colors"}),
     ):
         assert PromptSet("a", (changed,)).sha256 != plain.sha256
+    kept = Prompt("00000", "a dog", rewritten_from="dog", extra={"index": 1})
+    assert PromptSet("a", (kept,)).sha256 == plain.sha256, "what is only kept identifies nothing"
 
 
 def test_prompt_ids_are_the_positions() -> None:

@@ -1,6 +1,6 @@
 import sqlite3
 import threading
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from nami_bench.domain import (
     ImageState,
     ModelCard,
     Prompt,
+    PromptFile,
     PromptSet,
     Rating,
     Role,
@@ -30,12 +31,14 @@ PROMPTS = PromptSet(
     "set",
     (
         Prompt(
-            "00000", "a red dog", "short", "geneval", {"task": "colors"}, {"tag": "colors", "include": []}
+            "00000", "a red dog", "short", "geneval", {"task": "colors"}, {"tag": "colors", "include": []},
+            rewritten_from="a photo of a red dog", extra={"index": 7, "notes": {"by": ["x", None]}},
         ),
         Prompt("00001", "un été à Paris", "community", "people", {"category": "city"}),
     ),
     manifest={"seed": 1},
-)
+    file=PromptFile("mine.jsonl", "ab" * 32),
+)  # fmt: skip
 MODEL = ModelCard("model", "shapes", {"error_rate": "0.5"}, 2_117_643_840, "MIT", first_name="draft")
 STUDY = Study(
     "study",
@@ -120,7 +123,7 @@ def test_what_goes_in_comes_out(studied: Store) -> None:
     studied.put_set_score(set_score)
     studied.add_ratings([rating("relevance", 55.5), rating("beauty", None)])
     assert studied.prompt_set("set") == PROMPTS
-    assert studied.prompt_set("set").manifest == {"seed": 1}
+    assert (studied.prompt_set("set").manifest, studied.prompt_set("set").file) == ({"seed": 1}, PROMPTS.file)
     assert studied.prompt_sets() == [PROMPTS]
     assert studied.models() == [MODEL]
     assert studied.images()[0] == image()
@@ -290,3 +293,14 @@ def test_an_import_is_all_or_nothing_and_repeatable(studied: Store) -> None:
         with pytest.raises(InputError, match=words):
             studied.add_ratings([rating("relevance", 7.0, "yuki"), bad])
     assert len(studied.ratings("study")) == 2
+
+
+def test_a_recorded_set_takes_over_what_its_file_says_beside_the_prompts(store: Store) -> None:
+    """As a set that was recorded before files, rewrites and further keys were kept."""
+    bare = PromptSet("old", tuple(replace(p, rewritten_from=None, extra={}) for p in PROMPTS.prompts))
+    store.add_prompt_set(bare)
+    store.add_prompt_set(replace(PROMPTS, name="old", manifest={}))
+    found = store.prompt_set("old")
+    assert (found.prompts, found.file) == (PROMPTS.prompts, PROMPTS.file)
+    store.add_prompt_set(replace(bare, file=PromptFile("other.jsonl", "cd" * 32)))
+    assert store.prompt_set("old").file == PROMPTS.file

@@ -114,12 +114,12 @@ def test_clauses_survive_when_our_own_set_is_used_as_a_source(mixed):
         ('{"prompt": "  "}', 'line 2 has no "prompt"'),
         ('{"prompt": "\\ud83d cat"}', "line 2 is not JSON: .*surrogates not allowed"),
         ('{"prompt": 7}', 'line 2 has no "prompt"'),
-        ('{"prompt": "a", "include": [{"class": "cat", "count": 1}]}', 'line 2: .* need a "tag"'),
-        ('{"prompt": "a", "tag": "t", "include": []}', 'line 2: .* something to "include"'),
-        ('{"prompt": "a", "tag": "t", "include": [{"class": "cat"}]}', 'line 2: "include" must be a list'),
+        ('{"prompt": "a", "include": [{"class": "cat", "count": 1}]}', "line 2: 'tag' must name the task"),
+        ('{"prompt": "a", "tag": "t", "include": []}', "line 2: there is no include or exclude clause"),
+        ('{"prompt": "a", "tag": "t", "include": [{"class": "cat"}]}', r"line 2: include\[0\]: 'count' must"),
         (
             '{"prompt": "a", "tag": "t", "include": [{"class": "c", "count": 1}], "exclude": [{"count": 0}]}',
-            'line 2: "exclude" must be a list',
+            r"line 2: exclude\[0\]: 'class' must name an object",
         ),
     ],
 )
@@ -137,7 +137,10 @@ def test_bad_json_lines_are_named_by_number(tmp_path, line, message):
         ({"tags": {"n": 3}}, "'tags' must be text"),
         ({"source": None}, "'source' must be text"),
         ({"prompt": ""}, 'no "prompt"'),
-        ({"geneval": {"include": []}}, 'need a "tag"'),
+        ({"geneval": {"include": []}}, "line 2: 'tag' must name the task"),
+        ({"geneval": 0.55}, "'geneval' must be an object"),
+        ({"extra": "x"}, "'extra' must be an object"),
+        ({"rewritten_from": 12}, "'rewritten_from' must be the text of the original"),
     ],
 )
 def test_damaged_prompt_sets_are_refused(tmp_path, mixed, change, message):

@@ -53,6 +53,31 @@ def test_other_files_and_the_order_of_keys_do_not_matter(root):
     assert problems(root) == []
 
 
+def test_further_keys_and_nulls_do_not_matter(root):
+    more = {"index": 0, "exclude": None, **EXPECTED[0], "detailed_caption": "a dog on a lawn"}
+    (root / "00000" / "metadata.jsonl").write_text(json.dumps(more))
+    assert problems(root) == []
+
+
+def test_a_rewrite_that_names_its_original_is_as_good_and_another_is_asked_to(root):
+    line = root / "00000" / "metadata.jsonl"
+    rewrite = {**EXPECTED[0], "prompt": "A dog, lit from the left."}
+    line.write_text(json.dumps({**rewrite, "before": "a photo of a dog"}))
+    assert problems(root) == []
+    line.write_text(json.dumps(rewrite))
+    [problem] = check_folder(root, EXPECTED, SAMPLES).problems
+    assert 'Say so with "rewritten_from"' in problem.what
+    line.write_text(json.dumps({**rewrite, "before": "a photo of a dog", "include": []}))
+    assert problems(root) == [("wrong metadata", "00000")]
+
+
+def test_clauses_that_could_not_be_judged_are_named_with_their_field(root):
+    bad = {**EXPECTED[0], "include": [{"class": "dog", "count": 1, "color": "teal"}]}
+    (root / "00000" / "metadata.jsonl").write_text(json.dumps(bad))
+    [problem] = check_folder(root, EXPECTED, SAMPLES).problems
+    assert problem.what.startswith("00000/metadata.jsonl: include[0]: color 'teal' is none of red")
+
+
 def test_a_missing_prompt_is_named_by_its_text(root):
     shutil.rmtree(root / "00001")
     [problem] = check_folder(root, EXPECTED, SAMPLES).problems
