@@ -1,5 +1,6 @@
 """`nami-bench prompts`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,19 +105,26 @@ def build(
         pipeline.write_prompt_set(output, prompt_set)
         say(f"wrote {output}")
     strata = ", ".join(f"{s['count']} {stratum}" for stratum, s in prompt_set.manifest["strata"].items())
-    say(f"{prompt_set.name}: {len(prompt_set)} prompts ({strata}), SHA-256 {prompt_set.sha256}")
+    say(f"{prompt_set.name}: {len(prompt_set)} prompts ({strata}), canonical SHA-256 {prompt_set.sha256}")
 
 
 @prompts.command("list", epilog="Example: nami-bench prompts list --json")
 @json_option
 def list_(as_json: bool) -> None:
-    """All prompt sets of the workspace."""
+    """All prompt sets of the workspace.
+
+    The hash of the file identifies the file that a set was read from; the canonical hash its prompts, in
+    whatever file they stand.
+    """
+    from nami_bench.leaderboard.prompt_origins import identity
+
     with open_bench() as bench:
-        rows = [{"name": s.name, "prompts": len(s), "sha256": s.sha256} for s in bench.store.prompt_sets()]
+        rows = [identity(prompt_set) for prompt_set in bench.store.prompt_sets()]
     if as_json:
         print_json(rows)
     else:
-        print_table(("name", "prompts", "SHA-256"), [tuple(row.values()) for row in rows])
+        columns = ("name", "prompts", "rewritten", "file", "SHA-256 of the file", "canonical SHA-256")
+        print_table(columns, map(_listed, rows))
 
 
 @prompts.command("show", epilog="Example: nami-bench prompts show shapes-demo --stratum long --limit 5")
@@ -131,6 +139,8 @@ def show(
     """The prompts of a set."""
     from nami_bench import pipeline
     from nami_bench.errors import UnknownNameError
+    from nami_bench.leaderboard.prompt_origins import identity
+    from prompts.rewrites import original_of
 
     prompt_set = _prompt_set(reference)
     strata = {prompt.stratum for prompt in prompt_set.prompts}
@@ -139,11 +149,16 @@ def show(
     of_stratum = [prompt for prompt in prompt_set.prompts if stratum in (None, prompt.stratum)]
     chosen = pipeline.select_prompts(of_stratum, limit=limit, first=first, seed=seed).prompts
     if as_json:
-        identity = {"name": prompt_set.name, "sha256": prompt_set.sha256}
-        print_json({**identity, "prompts": [prompt.to_json() for prompt in chosen]})
+        print_json({**identity(prompt_set), "prompts": [prompt.to_json() for prompt in chosen]})
     else:
-        rows = [(p.id, p.stratum, p.source, p.task, p.words, p.text) for p in chosen]
-        print_table(("id", "stratum", "source", "task", "words", "prompt"), rows)
+        click.echo(_identity_line(prompt_set))
+        columns: tuple[str, ...] = ("id", "stratum", "source", "task", "words", "prompt")
+        rows: list[tuple[Any, ...]] = [(p.id, p.stratum, p.source, p.task, p.words, p.text) for p in chosen]
+        originals = [original_of(prompt) for prompt in chosen]
+        if any(originals):
+            columns = (*columns, "rewritten from")
+            rows = [(*row, original) for row, original in zip(rows, originals, strict=True)]
+        print_table(columns, rows)
 
 
 @prompts.command("stats", epilog="Example: nami-bench prompts stats nami-1k --json")
@@ -152,14 +167,15 @@ def show(
 def stats(reference: str, as_json: bool) -> None:
     """Counts by stratum, source and tag, and lengths in words, beside GenEval's and DPG-Bench's."""
     from nami_bench.cli.prompt_stats import print_stats
+    from nami_bench.leaderboard.prompt_origins import identity
     from prompts.summary import summarize, yardsticks
 
     prompt_set = _prompt_set(reference)
     summary, beside = summarize(prompt_set), yardsticks()
     if as_json:
-        identity = {"name": prompt_set.name, "sha256": prompt_set.sha256}
-        print_json({**identity, **summary, "beside": beside})
+        print_json({**identity(prompt_set), **summary, "beside": beside})
     else:
+        click.echo(_identity_line(prompt_set))
         print_stats(prompt_set.name, summary, beside)
 
 
@@ -223,6 +239,17 @@ def _prompt_set(reference: str) -> "PromptSet":
             "give the path of a prompt file, or pass --workspace DIR"
         )
     return load_prompt_set(path)
+
+
+def _listed(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    file = row["file"] or {"name": None, "sha256": None}
+    return row["name"], row["prompts"], row["rewritten"], file["name"], file["sha256"], row["sha256"]
+
+
+def _identity_line(prompt_set: "PromptSet") -> str:
+    from nami_bench.leaderboard.prompt_origins import origin_note, prompt_origin
+
+    return origin_note(prompt_set.name, prompt_set.sha256, prompt_origin(prompt_set))
 
 
 def _source_row(source: "PromptSource") -> dict[str, Any]:

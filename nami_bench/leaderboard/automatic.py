@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from math import sqrt
 from statistics import fmean
 
@@ -10,7 +11,7 @@ from evaluation.geneval.results import ImageResult
 from evaluation.geneval.summary import summarize
 from evaluation.shares import bounded_mean_interval, spread_interval
 from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
-from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval
+from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval, PromptOrigin
 
 GENEVAL = "geneval"
 Prompts = Mapping[str, Mapping[str, Prompt]]
@@ -18,7 +19,10 @@ Prompts = Mapping[str, Mapping[str, Prompt]]
 
 
 def automatic_columns(
-    scores: Iterable[Score], set_scores: Iterable[SetScore], prompts: Prompts
+    scores: Iterable[Score],
+    set_scores: Iterable[SetScore],
+    prompts: Prompts,
+    origins: Mapping[str, PromptOrigin],
 ) -> tuple[AutomaticColumn, ...]:
     """One column for each metric, prompt set and instrument that occurs, GenEval's first."""
     of_images = {(s.metric, s.prompt_set, s.instrument) for s in scores}
@@ -27,7 +31,8 @@ def automatic_columns(
         *(AutomaticColumn(m, p, i, _tasks(prompts[p]) if m == GENEVAL else ()) for m, p, i in of_images),
         *(AutomaticColumn(m, p, i, of_sets=True, lower_is_better=lower) for m, p, i, lower in of_sets),
     ]
-    return tuple(sorted(found, key=lambda column: (column.metric != GENEVAL, column.key)))
+    marked = (replace(column, rewritten=origins[column.prompt_set].rewritten > 0) for column in found)
+    return tuple(sorted(marked, key=lambda column: (column.metric != GENEVAL, column.key)))
 
 
 def automatic_score(

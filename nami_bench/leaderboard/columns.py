@@ -34,6 +34,8 @@ COLUMNS_AFTER = (
     "stratum",
     "samples",
     "prompt_sets",
+    "prompt_files",
+    "rewritten_prompts",
     "interval_method",
     "interval_over",
     "interval_level",
@@ -139,9 +141,10 @@ def adjusted_total() -> ScoreColumn:
 def overall_column(column: AutomaticColumn) -> ScoreColumn:
     """An automatic metric's one number."""
     is_geneval = column.metric == "geneval"
+    title = "GenEval" if is_geneval else f"{column.metric} ↓" if column.lower_is_better else column.metric
     return ScoreColumn(
         key=f"{column.key}:overall" if column.tasks else column.key,
-        title="GenEval" if is_geneval else f"{column.metric} ↓" if column.lower_is_better else column.metric,
+        title=f"{title} (rewritten prompts)" if column.rewritten else title,
         value=partial(_automatic, column.key),
         decimals=_DECIMALS.get(column.metric, 3),
         top=1.0 if is_geneval else None,

@@ -109,7 +109,12 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
 
 def about_study(study: Study, prompt_set: PromptSet) -> dict[str, Any]:
     """What identifies a study's data: its configuration, the prompts' hash, the software's version."""
-    return {"version": __version__, "study": asdict(study), "prompt_set_sha256": prompt_set.sha256}
+    return {
+        "version": __version__,
+        "study": asdict(study),
+        "prompt_set_sha256": prompt_set.sha256,
+        "prompt_file_sha256": None if prompt_set.file is None else prompt_set.file.sha256,
+    }
 
 
 def _prompts(prompt_set: PromptSet) -> pa.Table:
@@ -120,6 +125,8 @@ def _prompts(prompt_set: PromptSet) -> pa.Table:
         "source": [p.source for p in prompt_set.prompts],
         "tags": [_json(dict(p.tags)) for p in prompt_set.prompts],
         "geneval": [None if p.geneval is None else _json(dict(p.geneval)) for p in prompt_set.prompts],
+        "rewritten_from": [p.rewritten_from for p in prompt_set.prompts],
+        "extra": [_json(dict(p.extra)) if p.extra else None for p in prompt_set.prompts],
     }
     return pa.table(columns, schema=pa.schema(dict.fromkeys(columns, pa.string())))
 
@@ -197,7 +204,7 @@ def _card(content: DatasetContent, *, with_images: bool) -> str:
         images=len(judged),
         prompts=len({prompt for prompt, _, _ in judged}),
         size=next((name for below, name in _SIZES if answers < below), "n>10M"),
-        prompt_set_sha256=content.prompt_set.sha256,
+        prompt_set=content.prompt_set,
         with_images=with_images,
         pseudonymous=content.is_pseudonymous,
         left_out=content.left_out,

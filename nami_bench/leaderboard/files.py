@@ -22,8 +22,11 @@ CSV columns, in this order:
 | images, images_expected, images_failed | rated; to be rated; requested but failed or refused |
 | ratings, annotators, missing_share | values given; who gave them; share (0-1) without a value |
 | gaps | what is missing, in words |
-| study, stratum, prompt_sets | of measured rows; prompt_sets as NAME@SHA256, separated by blanks |
+| study, stratum | of measured rows |
 | samples | only the first so many of each prompt count; empty: all |
+| prompt_sets | their canonical hashes, as NAME@SHA256, separated by blanks |
+| prompt_files | the hashes of the files that they were read from, likewise; sets without one are left out |
+| rewritten_prompts | as NAME=COUNT/PROMPTS, of sets with rewritten prompts |
 | interval_method, interval_over, interval_level | how the intervals of human scores were made |
 | cautions | who was left out, and what the intervals do not hold for, in words |
 | licence, weights | of the model; weights with their SHA-256 or commit, separated by "; " |
@@ -80,6 +83,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
         "stratum": board.stratum,
         "samples": board.samples,
         "prompt_sets": dict(board.prompt_sets),
+        "prompt_origins": {name: asdict(origin) for name, origin in board.prompt_origins.items()},
         "criteria": [
             {"name": c.name, "weight": c.weight, "minimum": c.minimum, "maximum": c.maximum}
             for c in board.criteria
@@ -92,6 +96,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
                 "prompt_set": c.prompt_set,
                 "instrument": c.instrument,
                 "lower_is_better": c.lower_is_better,
+                "rewritten": c.rewritten,
             }
             for c in board.automatic
         ],
@@ -112,8 +117,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
 
 
 def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
-    sets = " ".join(f"{name}@{sha256}" for name, sha256 in board.prompt_sets.items())
-    of_board: dict[str, Any] = {"study": board.study, "stratum": board.stratum, "prompt_sets": sets}
+    of_board: dict[str, Any] = {"study": board.study, "stratum": board.stratum, **_prompt_cells(board)}
     of_board |= {"samples": board.samples, "cautions": "; ".join(board.cautions)}
     for name in ("method", "over", "level"):
         of_board[f"interval_{name}"] = getattr(board.precision, name, None)
@@ -136,6 +140,17 @@ def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
         scores[f"{automatic.key}:images"] = score.images if score else None
     before = {name: _row_value(row, name, of_board) for name in COLUMNS_BEFORE}
     return before | scores | {name: _row_value(row, name, of_board) for name in COLUMNS_AFTER}
+
+
+def _prompt_cells(board: Leaderboard) -> dict[str, str]:
+    origins = board.prompt_origins.items()
+    return {
+        "prompt_sets": " ".join(f"{name}@{sha256}" for name, sha256 in board.prompt_sets.items()),
+        "prompt_files": " ".join(f"{name}@{origin.file.sha256}" for name, origin in origins if origin.file),
+        "rewritten_prompts": " ".join(
+            f"{name}={origin.rewritten}/{origin.prompts}" for name, origin in origins if origin.rewritten
+        ),
+    }
 
 
 def _with_interval(column: ScoreColumn, row: LeaderboardRow) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from nami_bench.leaderboard.human import (
     with_fewer_samples,
 )
 from nami_bench.leaderboard.left_out import LeftOut
+from nami_bench.leaderboard.prompt_origins import prompt_origin
 from nami_bench.leaderboard.rows import DEFAULT_PRECISION, Leaderboard, Precision
 from nami_bench.leaderboard.uncertainty import with_uncertainty
 
@@ -75,6 +76,7 @@ def leaderboard_from_ratings(
         study=study,
         stratum=stratum,
         prompt_sets={} if prompt_set is None else {prompt_set.name: prompt_set.sha256},
+        prompt_origins={} if prompt_set is None else {prompt_set.name: prompt_origin(prompt_set)},
         cautions=(*cautions, *limited, *total_cautions(ratings)),
         samples=samples,
     )

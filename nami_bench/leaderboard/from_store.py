@@ -28,6 +28,7 @@ from nami_bench.leaderboard.origins import (
     mixtures,
     model_origin,
 )
+from nami_bench.leaderboard.prompt_origins import prompt_origin
 from nami_bench.leaderboard.rows import (
     DEFAULT_PRECISION,
     AutomaticColumn,
@@ -35,6 +36,7 @@ from nami_bench.leaderboard.rows import (
     Leaderboard,
     LeaderboardRow,
     Precision,
+    PromptOrigin,
     Status,
 )
 from nami_bench.leaderboard.uncertainty import with_uncertainty
@@ -91,7 +93,7 @@ def leaderboard_from_store(
         expected = min(chosen.samples, samples or chosen.samples)
         rows = _human_rows(found, ratings, chosen, expected)
         cautions += total_cautions(ratings)
-    columns = automatic_columns(found.scores, found.set_scores, found.prompts)
+    columns = automatic_columns(found.scores, found.set_scores, found.prompts, found.origins)
     cards = {card.name: card for card in store.models()}
     level = (precision or DEFAULT_PRECISION).level
     board = Leaderboard(
@@ -108,6 +110,7 @@ def leaderboard_from_store(
         study=chosen.name if chosen else None,
         stratum=stratum,
         prompt_sets=found.hashes,
+        prompt_origins=found.origins,
         cautions=cautions,
         samples=samples,
         models=tuple(model_origin(cards[row.model], found.images_of(row.model)) for row in rows),
@@ -123,13 +126,14 @@ def leaderboard_from_store(
 class _Found:
     """What the store holds of a leaderboard's models and prompts.
 
-    `prompts`: by set and id. `hashes`: SHA-256 of the sets. `images`: by model and prompt set. `samples`: by
-    model, how many a prompt has, whether they count or not.
+    `prompts`: by set and id. `hashes`: canonical SHA-256 of the sets. `images`: by model and prompt set.
+    `samples`: by model, how many a prompt has, whether they count or not.
     """
 
     models: tuple[str, ...]
     prompts: Mapping[str, Mapping[str, Prompt]]
     hashes: Mapping[str, str]
+    origins: Mapping[str, PromptOrigin]
     images: Mapping[tuple[str, str], Sequence[ImageRecord]]
     scores: Sequence[Score]
     set_scores: Sequence[SetScore]
@@ -192,6 +196,7 @@ def _collect(
         models=models or tuple(dict.fromkeys(model for model, _ in images)),
         prompts=prompts,
         hashes={prompt_set.name: prompt_set.sha256 for prompt_set in sets},
+        origins={prompt_set.name: prompt_origin(prompt_set) for prompt_set in sets},
         images=images,
         scores=[
             score

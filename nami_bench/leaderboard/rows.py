@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
-from nami_bench.domain import Criterion, Score, SetScore
+from nami_bench.domain import Criterion, PromptFile, Score, SetScore
 from nami_bench.leaderboard.origins import InstrumentOrigin, ModelOrigin
 
 
@@ -28,6 +28,16 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptOrigin:
+    """Of a prompt set, beside its canonical hash: how many `prompts` it has, how many of them are `rewritten`
+    from others, and the `file` that it was read from (None: from none, or it is not known)."""
+
+    prompts: int
+    rewritten: int = 0
+    file: PromptFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AutomaticColumn:
     """One automatic metric, measured by one instrument on one prompt set: never mixed with another."""
 
@@ -39,6 +49,8 @@ class AutomaticColumn:
     of_sets: bool = False
     """Whether there is one value for all of a model's images, not one for each."""
     lower_is_better: bool = False
+    rewritten: bool = False
+    """Whether prompts of the set are rewrites of others: see `PromptOrigin`."""
 
     @property
     def key(self) -> str:
@@ -193,7 +205,8 @@ class Leaderboard:
     """Models in order, and what their scores rest on.
 
     `rows`: ranked ones first, then unranked, then published. `ranked_by` is the key of a column (see
-    `nami_bench.leaderboard.columns`). `prompt_sets` gives the SHA-256 by name where it is known.
+    `nami_bench.leaderboard.columns`). `prompt_sets` gives the canonical SHA-256 by name where it is known,
+    and `prompt_origins` the file and what is rewritten.
     `criteria` is empty where there are no ratings, `precision` None where there are no intervals; `cautions`
     say in words what was left out and what the intervals do not hold for. `samples`: only the first so
     many of each prompt count, None where all do. `models` and `instruments` are empty where nothing but
@@ -208,6 +221,7 @@ class Leaderboard:
     stratum: str | None = None
     samples: int | None = None
     prompt_sets: Mapping[str, str] = field(default_factory=dict)
+    prompt_origins: Mapping[str, PromptOrigin] = field(default_factory=dict)
     annotators: int = 0
     simulated_annotators: int = 0
     latest_rating: datetime | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from nami_bench.domain import GENEVAL_TASKS, Criteria
 from nami_bench.leaderboard.columns import ScoreColumn, human_columns, overall_column, task_columns
 from nami_bench.leaderboard.origin_text import software_notes
+from nami_bench.leaderboard.prompt_origins import origin_note
 from nami_bench.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow
 
 
@@ -201,7 +202,7 @@ def _automatic_notes(board: Leaderboard) -> Iterator[str]:
 
 def _origin_notes(board: Leaderboard) -> Iterator[str]:
     for name, sha256 in board.prompt_sets.items():
-        yield f"Prompt set {name}: sha256 {sha256}."
+        yield origin_note(name, sha256, board.prompt_origins.get(name))
     for source in dict.fromkeys(row.source for row in board.published):
         yield f"Published rows are quoted from {source}. They were not measured here."
     if board.published and board.criteria and not any(row.criteria for row in board.published):

@@ -1,11 +1,13 @@
 """Prompt sets: found by name, read from files and folders, recorded and written."""
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nami_bench import images
-from nami_bench.domain import PromptSet
+from nami_bench.domain import PromptFile, PromptSet
 from nami_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,8 +32,10 @@ def resolve_prompt_set(store: "Store", ref: str) -> PromptSet:
 
 def save_prompt_set(workspace: "Workspace", store: "Store", prompt_set: PromptSet) -> Path:
     """Record a prompt set and write it, with its manifest, to the workspace's `prompts` folder."""
-    store.add_prompt_set(prompt_set)
-    return write_prompt_set(workspace.prompts_dir / f"{prompt_set.name}.jsonl", prompt_set)
+    path = workspace.prompts_dir / f"{prompt_set.name}.jsonl"
+    file = PromptFile(path.name, hashlib.sha256(prompt_set.to_jsonl()).hexdigest())
+    store.add_prompt_set(replace(prompt_set, file=prompt_set.file or file))
+    return write_prompt_set(path, prompt_set)
 
 
 def write_prompt_set(path: Path, prompt_set: PromptSet) -> Path:

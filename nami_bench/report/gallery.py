@@ -18,6 +18,7 @@ from nami_bench.domain import ImageRecord, ImageState, Prompt
 from nami_bench.errors import ImageError
 from nami_bench.images import read_image, write_bytes
 from nami_bench.leaderboard.paths import without_folders
+from prompts.rewrites import original_of
 
 THUMBNAIL_PIXELS = 320
 _THREADS = 8  # most of the time is waiting for the disk
@@ -94,6 +95,7 @@ def _document(gallery: Gallery, thumbnails: Mapping[ImageKey, str]) -> dict[str,
             {
                 "id": prompt.id,
                 "text": prompt.text,
+                "original": original_of(prompt),
                 "groups": [prompt.stratum, *([prompt.task] if prompt.task else [])],
                 "spread": _spread(gallery.ratings[k] for r in records if (k := _key(r)) in gallery.ratings),
                 "images": [_image(r, order, gallery, thumbnails) for r in records],

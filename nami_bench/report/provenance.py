@@ -11,6 +11,7 @@ from typing import Any
 from nami_bench.domain import ImageRecord, ImageState, ModelCard
 from nami_bench.leaderboard.origins import model_origin
 from nami_bench.leaderboard.paths import without_folders
+from nami_bench.leaderboard.prompt_origins import identity
 from nami_bench.leaderboard.spreadsheet import neutralized
 from nami_bench.report.contents import ReportContents
 from nami_bench.software import software
@@ -25,9 +26,7 @@ def provenance(contents: ReportContents, cards: Sequence[ModelCard]) -> dict[str
         "intervals": None if board.precision is None else asdict(board.precision),
         "prompt_sets": [
             {
-                "name": prompt_set.name,
-                "sha256": prompt_set.sha256,
-                "prompts": len(prompt_set),
+                **identity(prompt_set),
                 "strata": dict(Counter(prompt.stratum for prompt in prompt_set.prompts)),
             }
             for prompt_set in contents.prompt_sets

@@ -241,3 +241,44 @@ def test_help_loads_nothing_heavy():
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_files_own_hash_is_shown_beside_the_canonical_one(run, workspace, tmp_path):
+    run("prompts", "geneval", "-o", "official.jsonl")
+    file = {"name": "official.jsonl", "sha256": OFFICIAL_SHA256}
+    canonical = load_prompt_set(tmp_path / "official.jsonl").sha256
+    assert canonical != OFFICIAL_SHA256
+    run("prompts", "build", "shapes-demo")
+    for command in ("show", "stats"):
+        said = run("prompts", command, "official.jsonl").stdout
+        assert f"canonical sha256 {canonical}; its file official.jsonl: sha256 {OFFICIAL_SHA256}." in said
+        document = json.loads(run("prompts", command, "official.jsonl", "--json").stdout)
+        assert (document["sha256"], document["file"]) == (canonical, file)
+    [built] = json.loads(run("prompts", "list", "--json").stdout)
+    written = hashlib.sha256((workspace / "prompts" / "shapes-demo.jsonl").read_bytes()).hexdigest()
+    assert built["file"] == {"name": "shapes-demo.jsonl", "sha256": written}
+    assert written in run("prompts", "list").stdout
+
+
+def test_rewrites_are_listed_with_their_originals(run, tmp_path):
+    rows = [{"prompt": "A dog in the rain", "original_prompt": "a dog"}, {"prompt": "a cat"}]
+    (tmp_path / "mine.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    shown = run("prompts", "show", "mine.jsonl").stdout
+    assert "1 of its 2 prompts are rewritten" in shown
+    assert "rewritten from" in shown
+    assert "a dog" in shown
+    assert json.loads(run("prompts", "stats", "mine.jsonl", "--json").stdout)["rewritten"] == 1
+
+
+def test_exports_keep_further_keys_and_originals(run, workspace, tmp_path):
+    row = {"tag": "colors", "include": [{"class": "dog", "count": 1, "color": "red"}], "prompt": "A dog all in red",
+           "rewritten_from": "a photo of a red dog", "index": 7}  # fmt: skip
+    (tmp_path / "mine.jsonl").write_text(json.dumps(row))
+    mine = load_prompt_set(tmp_path / "mine.jsonl")
+    for form in ("jsonl", "geneval"):
+        run("prompts", "export", "mine.jsonl", "--format", form, "-o", f"out-{form}.jsonl")
+        assert (
+            load_prompt_set(tmp_path / f"out-{form}.jsonl").prompts
+            == load_prompt_set(tmp_path / "mine.jsonl").prompts
+        )
+    assert json.loads((tmp_path / "out-geneval.jsonl").read_text()) == row

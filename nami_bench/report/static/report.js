@@ -77,6 +77,7 @@
         element("p", {},
           element("span", { className: "id", textContent: prompt.id + " " }),
           element("span", { textContent: prompt.text + " " }),
+          ...(prompt.original ? [element("span", { className: "quiet", textContent: "rewritten from: " + prompt.original + " " })] : []),
           ...prompt.groups.map((group) => element("span", { className: "tag", textContent: group.replaceAll("_", " ") }))),
         element("div", { className: "images" }, ...images.map((image, i) => figure(image, i, blind))));
     });
