@@ -271,14 +271,16 @@ def test_rewrites_are_listed_with_their_originals(run, tmp_path):
 
 
 def test_exports_keep_further_keys_and_originals(run, workspace, tmp_path):
-    row = {"tag": "colors", "include": [{"class": "dog", "count": 1, "color": "red"}], "prompt": "A dog all in red",
-           "rewritten_from": "a photo of a red dog", "index": 7}  # fmt: skip
+    row = {
+        "tag": "colors",
+        "include": [{"class": "dog", "count": 1, "color": "red"}],
+        "prompt": "A dog all in red",
+        "rewritten_from": "a photo of a red dog",
+        "index": 7,
+    }
     (tmp_path / "mine.jsonl").write_text(json.dumps(row))
     mine = load_prompt_set(tmp_path / "mine.jsonl")
     for form in ("jsonl", "geneval"):
         run("prompts", "export", "mine.jsonl", "--format", form, "-o", f"out-{form}.jsonl")
-        assert (
-            load_prompt_set(tmp_path / f"out-{form}.jsonl").prompts
-            == load_prompt_set(tmp_path / "mine.jsonl").prompts
-        )
+        assert load_prompt_set(tmp_path / f"out-{form}.jsonl").prompts == mine.prompts
     assert json.loads((tmp_path / "out-geneval.jsonl").read_text()) == row
