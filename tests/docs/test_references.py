@@ -60,7 +60,9 @@ def test_the_workspaces_keys() -> None:
 
 
 def test_a_prompts_keys() -> None:
-    prompt = Prompt("00000", "a fox", geneval={"tag": "single_object"})
+    prompt = Prompt(
+        "00000", "a fox", geneval={"tag": "single_object"}, rewritten_from="fox", extra={"index": 1}
+    )
     assert [key for key in keys("Prompts") if not key.startswith(".")] == list(prompt.to_json())
 
 
