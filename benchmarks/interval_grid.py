@@ -36,9 +36,11 @@ GRID: tuple[Design, ...] = (
     Design("normal", 5, 60, None, 0.6),
     Design("normal", 5, 48, 1),
     Design("normal", 5, 200, 1.1, panel="spread"),
+    Design("normal", 5, 48, 1, panel="spread"),
     Design("normal", 5, 60, 2, 0.6, "spread"),
     Design("normal", 8, 48, 3),
     Design("normal", 10, 100),
+    Design("normal", 20, 48, 1.1, panel="spread"),
     Design("normal", 20, 100, 5),
     Design("normal", 20, 20),
     Design("normal", 50, 20, 2, 0.6, "spread"),
@@ -48,11 +50,8 @@ GRID: tuple[Design, ...] = (
         for kind in KINDS
         for design in (
             Design(kind, 3, 48, 1, panel="spread"),
-            Design(kind, 4, 48, 3, 0.2, "spread"),
             Design(kind, 5, 20),
-            Design(kind, 5, 48, 1, panel="spread"),
             Design(kind, 8, 30, 3, 0.3, "spread"),
-            Design(kind, 20, 48, 1.1, panel="spread"),
         )
     ),
 )

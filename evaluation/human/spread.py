@@ -22,6 +22,8 @@ from evaluation.human.ratings_array import Booleans, Floats
 SCARCE = 1.5
 """Degrees of freedom; below them there are two members, or as good as two."""
 
+_HALVINGS = 50
+"""Of the logarithm of a p-value's range, down to rounding."""
 _SMALLEST_SHARE = 1e-150
 """No p-value below; the t quantiles of scipy are not right beyond 1e-200."""
 
@@ -54,17 +56,15 @@ class Spread:
 
     def half_width(self, share: Any) -> Floats:
         """How far from the estimates the intervals reach that leave `share` outside, 1e-150 to 1, (...)."""
-        both = self._half_widths(share)
-        scarcer = np.where(self._annotators_are_scarcer, both[..., 0], both[..., 1])
-        return np.where(self._larger_counts, both.max(axis=-1), scarcer)
+        return _half_width(self._weights(), self.freedom, share)
 
     def p_value(self, difference: Floats) -> Floats:
         """The share, two-sided, whose `half_width` is the difference, 1e-150 to 1, (...); by bisection."""
-        beyond = np.abs(difference)
+        beyond, weights = np.abs(difference), self._weights()
         low, high = np.full(beyond.shape, np.log(_SMALLEST_SHARE)), np.zeros(beyond.shape)  # logarithms
-        for _ in range(60):
+        for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            outside = self.half_width(np.exp(middle)) < beyond
+            outside = _half_width(weights, self.freedom, np.exp(middle)) < beyond
             low, high = np.where(outside, low, middle), np.where(outside, middle, high)
         p = np.where(beyond == 0, 1.0, np.exp((low + high) / 2))
         return np.where(self.known, p, np.nan)
@@ -88,26 +88,36 @@ class Spread:
             found = whole**2 / (row**2 / self.freedom).sum(axis=-1)
         return np.where(whole == 0, np.inf, found)
 
-    def _half_widths(self, share: Any) -> Floats:
-        """Of both rows, shape (..., 2)."""
-        t = -stdtrit(self.freedom, np.asarray(share, dtype=float)[..., None] / 2)
-        whole = self.parts.sum(axis=-1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            weighted = (self.parts * t[..., None, :]).sum(axis=-1) / np.sqrt(whole)
-        return np.where(whole == 0, 0.0, weighted)
-
     def _row(self) -> Floats:
         """The parts of the row that counts, shape (..., 2)."""
-        both = self._half_widths(0.05)
-        first = np.where(self._larger_counts, both[..., 0] >= both[..., 1], self._annotators_are_scarcer)
-        return np.where(first[..., None], self.parts[..., 0, :], self.parts[..., 1, :])
+        rows = self._counting()
+        wider = _widths(_weighted(rows), self.freedom, 0.05).argmax(axis=-1)
+        return np.asarray(np.take_along_axis(rows, wider[..., None, None], axis=-2)[..., 0, :])
 
-    @property
-    def _annotators_are_scarcer(self) -> Booleans:
-        return np.asarray(self.freedom[..., 0] <= self.freedom[..., 1])
+    def _weights(self) -> Floats:
+        """What each t quantile counts in the half width of each row, shape (..., 2, 2)."""
+        return _weighted(self._counting())
 
-    @property
-    def _larger_counts(self) -> Booleans:
+    def _counting(self) -> Floats:
+        """`parts` with the row that does not count replaced by the one that does."""
         few, many = self.freedom.min(axis=-1), self.freedom.max(axis=-1)
         level = few > many * (1 - 1e-9)  # rounding must not decide
-        return np.asarray((few < SCARCE) | level | (self.parts.sum(axis=-1) == 0).any(axis=-1))
+        larger = (few < SCARCE) | level | (self.parts.sum(axis=-1) == 0).any(axis=-1)
+        annotators = self.freedom[..., 0] < self.freedom[..., 1]
+        scarcer = np.where(annotators[..., None], self.parts[..., 0, :], self.parts[..., 1, :])
+        return np.where(larger[..., None, None], self.parts, scarcer[..., None, :])
+
+
+def _weighted(rows: Floats) -> Floats:
+    whole = rows.sum(axis=-1, keepdims=True)
+    return rows / np.sqrt(np.where(whole == 0, 1.0, whole))
+
+
+def _widths(weights: Floats, freedom: Floats, share: Any) -> Floats:
+    """Of both rows, shape (..., 2)."""
+    t = -stdtrit(freedom, np.asarray(share, dtype=float)[..., None] / 2)
+    return np.asarray((weights * t[..., None, :]).sum(axis=-1))
+
+
+def _half_width(weights: Floats, freedom: Floats, share: Any) -> Floats:
+    return np.asarray(_widths(weights, freedom, share).max(axis=-1))

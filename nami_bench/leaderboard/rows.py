@@ -131,7 +131,7 @@ class PairwiseTest:
     """Two models, the better one `first`, compared on the images that both have ratings of.
 
     `difference` in the column that the leaderboard is ranked by; its interval is of this pair alone.
-    `p_adjusted` is corrected for all pairs. None where the two cannot be compared.
+    `p_adjusted` is corrected for all pairs. None where the two cannot be compared, for `reason`.
     """
 
     first: str
@@ -142,6 +142,7 @@ class PairwiseTest:
     p_adjusted: float | None
     significant: bool
     images: int
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,9 +147,12 @@ _METHODS = {
     "bca": "from a bias-corrected and accelerated bootstrap",
 }
 _OVER = {
-    "both": "prompts and annotators are samples of many",
-    "prompts": "prompts are a sample of many, the annotators are taken as they are",
-    "annotators": "annotators are a sample of many, the prompts are taken as they are",
+    "both": (
+        "what other prompts and other annotators of the same kind would give; over prompts alone "
+        "(--over prompts) the question is a smaller one, what other prompts would give with these annotators"
+    ),
+    "prompts": "what other prompts would give with these annotators, and nothing about other annotators",
+    "annotators": "what other annotators would give on these prompts, and nothing about other prompts",
 }
 
 
@@ -162,15 +165,20 @@ def _interval_notes(board: Leaderboard) -> Iterator[str]:
     drawn = f" ({precision.replicates} replicates, seed {precision.seed})"
     yield (
         f"Intervals of human scores: {100 * precision.level:.4g}%, {_METHODS[precision.method]}"
-        f"{drawn if precision.method != 'crossed' else ''}; {_OVER[precision.over]}."
+        f"{drawn if precision.method != 'crossed' else ''}. "
+        f"Intervals and tests of pairs are about {_OVER[precision.over]}."
     )
     if any(row.rank_low is not None for row in board.rows):
         yield (
             "places: where a model may stand, for all models at once; models that share a letter of tie "
-            f"group were not told apart (paired tests on shared images, correction: {precision.correction})."
+            "group were not told apart, which is not to be equally good (paired tests on shared images, "
+            f"correction: {precision.correction})."
         )
     if any(row.first_probability is not None for row in board.rows):
-        yield f"first: share of bootstrap replicates that a model leads{drawn}."
+        yield (
+            f"first: share of bootstrap replicates that a model leads{drawn}: not a test; whether models "
+            "differ is for tie groups and places to say."
+        )
     if any(row.total_adjusted is not None for row in board.rows):
         yield (
             "adjusted: the total as the average annotator would have scored all images, with an interval "

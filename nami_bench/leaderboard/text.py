@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from nami_bench.leaderboard.columns import adjusted_total
 from nami_bench.leaderboard.origin_text import model_cells
-from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow
+from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow, PairwiseTest
 from nami_bench.leaderboard.sections import Section, best_shown, group_heading, level, sections
 
 INCOMPLETE = "*"
@@ -175,7 +175,7 @@ def _pair_columns(board: Leaderboard) -> dict[str, list[str | None]]:
         by: [f"{p.interval.low:z.1f} to {p.interval.high:z.1f}" if p.interval else None for p in board.pairs],
         "p": [_p_value(p.p_value) for p in board.pairs],
         "p, corrected": [_p_value(p.p_adjusted) for p in board.pairs],
-        "told apart": ["yes" if p.significant else "no" for p in board.pairs],
+        "told apart": [_verdict(p) for p in board.pairs],
         "images": [str(p.images) for p in board.pairs],
     }
 
@@ -218,6 +218,12 @@ def _adjusted(row: LeaderboardRow) -> str | None:
     column = adjusted_total()
     interval = column.shown_interval(row)
     return f"{column.shown(row)} ({interval})" if interval else column.shown(row)
+
+
+def _verdict(pair: PairwiseTest) -> str:
+    if pair.p_value is None:
+        return "cannot be told"  # the notes say why
+    return "yes" if pair.significant else "no"
 
 
 def _p_value(value: float | None) -> str | None:

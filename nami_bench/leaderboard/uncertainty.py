@@ -157,6 +157,7 @@ def _test(pair: Difference) -> PairwiseTest:
         pair.p_adjusted,
         pair.significant,
         pair.images,
+        pair.reason,
     )
 
 

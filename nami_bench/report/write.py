@@ -103,7 +103,7 @@ def _data_files(contents: ReportContents, about: dict[str, Any]) -> Iterator[tup
 def pairs_csv(board: Leaderboard) -> bytes:
     """The tests of all pairs of models: RFC 4180, UTF-8, one header."""
     columns = ("first", "second", "column", "difference", "low", "high", "p_value", "p_adjusted",
-               "correction", "significant", "images")  # fmt: skip
+               "correction", "significant", "images", "reason")  # fmt: skip
     correction = board.precision.correction if board.precision else None
     rows = (
         (
@@ -118,6 +118,7 @@ def pairs_csv(board: Leaderboard) -> bytes:
             correction,
             pair.significant,
             pair.images,
+            pair.reason,
         )
         for pair in board.pairs
     )

@@ -1,0 +1,99 @@
+"""What a leaderboard says of models that the ratings cannot tell apart, in every format."""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nami_bench.domain import Criterion
+from nami_bench.leaderboard.files import leaderboard_json
+from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
+from nami_bench.leaderboard.html import leaderboard_html
+from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.leaderboard.rows import DEFAULT_PRECISION, Leaderboard
+from nami_bench.leaderboard.sections import notes
+from nami_bench.leaderboard.text import text_tables
+from nami_bench.report.write import pairs_csv
+
+QUALITY = (Criterion("quality", 1.0),)
+WITH_NOTES = (leaderboard_json, leaderboard_html, leaderboard_markdown, leaderboard_latex)
+
+
+def table(values: np.ndarray, rater: np.ndarray) -> pd.DataFrame:
+    """Values (models, prompts) of one annotator an image, numbered by `rater` of the same shape."""
+    models, prompts = values.shape
+    m, p = np.indices((models, prompts)).reshape(2, -1)
+    return pd.DataFrame({
+        "study": "s", "annotator": [f"a{i}" for i in rater.ravel()], "model": [f"m{i}" for i in m],
+        "prompt_id": [f"{i:03d}" for i in p], "sample": 0, "criterion": "quality",
+        "value": np.clip(np.rint(values.ravel()), 0, 100), "created_at": pd.NaT, "simulated": False,
+    })  # fmt: skip
+
+
+def board(models: int, annotators: int, seed: int = 2) -> Leaderboard:
+    """Equal models of pure noise, 40 prompts, an annotator drawn for each image."""
+    rng = np.random.default_rng(seed)
+    rater = rng.integers(annotators, size=(models, 40))
+    return leaderboard_from_ratings(table(rng.normal(50, 20, (models, 40)), rater), QUALITY)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_two_equal_models_with_one_annotator_an_image_share_a_tie_group(seed: int) -> None:
+    found = board(2, 5, seed)
+    (pair,) = found.pairs
+    assert pair.interval is not None
+    assert pair.p_value is not None
+    apart = pair.interval.low > 0 or pair.interval.high < 0
+    assert (pair.p_value < 0.05) == apart == pair.significant
+    assert len({row.ties for row in found.rows}) == 1 + pair.significant
+
+
+def three_annotators_25_points_apart() -> Leaderboard:
+    rng = np.random.default_rng(1)
+    quality, taste = np.array([[35.0], [60.0]]), rng.normal(0, 12, (2, 3))
+    rater = np.tile(np.arange(40) % 3, (2, 1))
+    values = quality + np.take_along_axis(taste, rater, axis=1) + rng.normal(0, 4, (2, 40))
+    return leaderboard_from_ratings(table(values, rater), QUALITY)
+
+
+@pytest.mark.parametrize("format_", WITH_NOTES)
+def test_with_three_annotators_every_format_says_what_over_prompts_would_answer(
+    format_: Callable[[Leaderboard], bytes],
+) -> None:
+    found = three_annotators_25_points_apart()
+    assert {row.ties for row in found.rows} == {("a",)}
+    shown = " ".join(format_(found).decode().replace("\\-", "-").replace("{}", "").split())
+    assert "what other prompts and other annotators of the same kind would give" in shown
+    assert "what other prompts would give with these annotators" in shown
+    assert "with so few annotators only very large differences can be found" in shown
+
+
+def test_over_prompts_the_notes_say_that_nothing_is_said_about_other_annotators() -> None:
+    rng = np.random.default_rng(1)
+    ratings = table(rng.normal(50, 9, (2, 40)), rng.integers(3, size=(2, 40)))
+    found = leaderboard_from_ratings(ratings, QUALITY, precision=replace(DEFAULT_PRECISION, over="prompts"))
+    assert any("and nothing about other annotators" in note for note in notes(found))
+    assert not any("so few annotators" in note for note in notes(found))
+
+
+def test_a_pair_without_a_test_is_not_shown_as_alike() -> None:
+    rng = np.random.default_rng(1)
+    rater = np.stack((np.zeros(40, dtype=int), np.arange(40) % 3))
+    found = leaderboard_from_ratings(table(rng.normal(50, 9, (2, 40)), rater), QUALITY)
+    (pair,) = json.loads(leaderboard_json(found))["pairs"]
+    reason = "a model was rated by one annotator only: taste and worth cannot be told apart"
+    assert (pair["p_value"], pair["interval"], pair["reason"]) == (None, None, reason)
+    (row,) = csv.DictReader(pairs_csv(found).decode().splitlines())
+    assert (row["p_value"], row["reason"]) == ("", reason)
+    (differences,) = [t for t in text_tables(found) if t.title.startswith("Differences")]
+    assert differences.rows[0][differences.columns.index("told apart")] == "cannot be told"
+    assert any("which is not to be alike" in note for note in notes(found))
+    assert any("no interval for m0" in note for note in notes(found))
+
+
+def test_first_is_said_not_to_be_a_test() -> None:
+    assert any(note.startswith("first:") and "not a test" in note for note in notes(board(3, 5)))
