@@ -99,10 +99,10 @@ def assumed_components(deviation: float, shares: AssumedShares = DEFAULT_SHARES)
         raise InputError("the deviation must be positive")
     square = deviation**2
     note = (
-        f"assumed, not measured: ratings deviate by {deviation:g} points, {shares.prompt:.0%} of the "
-        f"variance from prompts and {shares.annotator:.0%} from annotators that favour a model; on top, "
-        f"{shares.severity:.0%} of it from annotators' severity and {shares.prompt:.0%} from prompts' common "
-        "difficulty"
+        f"assumed, not measured: of ratings that deviate by {deviation:.3g} points, {shares.prompt:.0%} "
+        f"of the variance from prompts and {shares.annotator:.0%} from annotators that favour a model; "
+        f"on top, {shares.severity:.0%} of it from annotators' severity and {shares.prompt:.0%} from "
+        "prompts' common difficulty"
     )
     return VarianceComponents(
         prompt=square * shares.prompt,
@@ -119,8 +119,10 @@ def lone_annotator_deviation(ratings: RatingsArray, column: str, shares: Assumed
     """The deviation that `AssumedShares` are of, in points, from a pilot by one annotator.
 
     What two models' ratings of the same prompts differ by shows all of it but the annotators' part. Raises
-    InputError for fewer than two models or prompts, and where no two models share two prompts.
+    InputError where no two models share two prompts, and for a share of annotators of 1.
     """
+    if shares.annotator == 1:
+        raise InputError("an annotators' share of 1 leaves nothing that one annotator could show")
     values = _prompt_means(ratings, column)
     seen = []
     for i, j in combinations(range(len(values)), 2):

@@ -212,6 +212,10 @@ def test_one_annotator_shows_how_far_ratings_deviate_and_no_more(world: Any, rat
     assert found == pytest.approx(np.sqrt((64 + 81) / 0.95), rel=0.05)
     with pytest.raises(InputError, match="two annotators"):
         variance_components(ratings)
+    with pytest.raises(InputError, match="leaves nothing"):
+        lone_annotator_deviation(ratings, "total", AssumedShares(prompt=0.0, annotator=1.0))
+    with pytest.raises(InputError, match="no two models share"):
+        lone_annotator_deviation(ratings.of_prompts(ratings.prompts[:1]), "total", AssumedShares())
 
 
 def test_what_cannot_be_planned_is_refused(study: Any, ratings_of: Any) -> None:
