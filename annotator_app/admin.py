@@ -1,14 +1,13 @@
 """What the administrator's page shows: progress, agreement, time, checks, flags, events."""
 
-import csv
-import io
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from nami_bench.domain import CheckAnswer, Mode, Study
+from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.store import ItemProgress, Store
 
 SHOWN = 200
@@ -117,39 +116,37 @@ def agreement_so_far(store: Store, study: Study) -> list[dict[str, Any]]:
     return found
 
 
+CHECK_COLUMNS = (
+    "study", "annotator", "kind", "prompt_id", "sample", "models", "criterion", "value", "reason",
+    "expected", "passed", "revision", "in_force", "duration_ms", "created_at",
+)  # fmt: skip
+
+
 def check_answers_csv(answers: Sequence[CheckAnswer]) -> bytes:
-    """Answers to planted items as CSV, one line for each criterion."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(
-        (
-            "study", "annotator", "kind", "prompt_id", "sample", "models", "criterion", "value", "reason",
-            "expected", "passed", "revision", "in_force", "duration_ms", "created_at",
+    """Answers to planted items as CSV, one line for each criterion; its columns are `CHECK_COLUMNS`."""
+    return csv_table(CHECK_COLUMNS, (row for answer in answers for row in _check_rows(answer)))
+
+
+def _check_rows(answer: CheckAnswer) -> Iterator[tuple[Any, ...]]:
+    for name in (*answer.values, *answer.reasons):
+        expected = answer.expected.get(name)
+        yield (
+            answer.study,
+            answer.annotator,
+            answer.kind,
+            answer.prompt_id,
+            answer.sample,
+            " ".join(answer.models),
+            name,
+            answer.values.get(name),
+            answer.reasons.get(name),
+            expected if expected is None or isinstance(expected, str) else json.dumps(expected),
+            answer.passed,
+            answer.revision,
+            answer.in_force,
+            answer.duration_ms,
+            answer.created_at.isoformat(),
         )
-    )  # fmt: skip
-    for answer in answers:
-        for name in (*answer.values, *answer.reasons):
-            expected = answer.expected.get(name)
-            writer.writerow(
-                (
-                    answer.study,
-                    answer.annotator,
-                    answer.kind,
-                    answer.prompt_id,
-                    answer.sample,
-                    " ".join(answer.models),
-                    name,
-                    answer.values.get(name),
-                    answer.reasons.get(name),
-                    expected if expected is None or isinstance(expected, str) else json.dumps(expected),
-                    answer.passed,
-                    answer.revision,
-                    answer.in_force,
-                    answer.duration_ms,
-                    answer.created_at.isoformat(),
-                )
-            )
-    return buffer.getvalue().encode()
 
 
 def _sums(cells: Sequence[ItemProgress], key: str, groups: Any) -> list[dict[str, Any]]:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     "--ratings",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Take the ratings from a CSV or Parquet file (see `nami-bench ratings`); needs no workspace.",
+    help="Take the ratings from a CSV or Parquet file or dataset folder (see `nami-bench ratings`); "
+    "needs no workspace.",
 )
 @click.option(
     "--criteria",

@@ -27,7 +27,8 @@ _ENDINGS = {"md": "markdown", "tex": "latex"}
     "--ratings",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Take the ratings from a CSV or Parquet file (see `nami-bench ratings`); needs no workspace.",
+    help="Take the ratings from a CSV or Parquet file or dataset folder (see `nami-bench ratings`); "
+    "needs no workspace.",
 )
 @click.option(
     "--criteria",

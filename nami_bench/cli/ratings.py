@@ -19,7 +19,7 @@ _FORMATS = ("csv", "parquet", "huggingface")
 
 @click.group()
 def ratings() -> None:
-    """Human ratings as CSV, one line for each value.
+    """Human ratings as tables (CSV or Parquet), one line for each value.
 
     Columns: study, annotator, model, prompt_id, sample, criterion, value, and optionally reason, duration_ms,
     created_at. Where an annotator could not judge, value is empty and reason says why. Comparisons have
@@ -28,24 +28,31 @@ def ratings() -> None:
 
 
 @ratings.command("import", epilog="Example: nami-bench ratings import ratings.csv")
-@click.argument("file", metavar="FILE.csv", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 def import_(file: Path) -> None:
-    """Record ratings that were made elsewhere: all of the file, or nothing.
+    """Record ratings or comparisons that were made elsewhere: all of the file, or nothing.
+
+    FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote.
 
     The study, its images and its criteria must exist; new annotators are added, without a log-in. Ratings
     that are recorded already are passed over.
     """
     from evaluation.human.table import table_ratings
-    from nami_bench.leaderboard.comparisons_file import is_comparisons_file, read_comparisons
-    from nami_bench.leaderboard.ratings_file import read_ratings
+    from nami_bench.leaderboard.ratings_source import (
+        holds_comparisons,
+        judgements_file,
+        load_comparisons,
+        read_any_ratings,
+    )
 
     with open_bench() as bench:
-        if is_comparisons_file(file):
-            found = read_comparisons(file)
+        path = judgements_file(file)
+        if holds_comparisons(path):
+            found = load_comparisons(path)
             added = bench.store.add_comparisons(found)
             _say_recorded("comparisons", added, len(found) - added)
             return
-        table = read_ratings(file, lambda study: bench.store.study(study).criteria)
+        table = read_any_ratings(path, lambda study: bench.store.study(study).criteria)
         added = bench.store.add_ratings(table_ratings(table))
     _say_recorded("ratings", added, len(table) - added)
 
@@ -129,7 +136,8 @@ def export(
     """Write a study's ratings or comparisons: the last of each, where an annotator corrected one.
 
     As CSV, as Parquet with the criteria inside, or as a folder for the Hugging Face hub (huggingface): a
-    card, the ratings, the prompts and the images' hashes. `nami-bench leaderboard --ratings` reads all three.
+    card, the ratings, the prompts and the images' hashes. `ratings import` reads all three; so do
+    `leaderboard`, `agreement` and `study plan` with --ratings, and `strengths` with --comparisons.
     """
     from nami_bench.errors import InputError
     from nami_bench.leaderboard.from_store import choose_study

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     "--comparisons",
     "file",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Take them from a CSV file (see `nami-bench ratings`); needs no workspace.",
+    type=click.Path(path_type=Path),
+    help="Take them from a CSV or Parquet file or dataset folder (see `nami-bench ratings`); "
+    "needs no workspace.",
 )
 @click.option(
     "--beside", metavar="STUDY", help="A study of ratings of the same models: how far the two agree."
@@ -100,11 +101,11 @@ def _comparisons(
     from nami_bench.leaderboard.left_out import LeftOut, left_out
 
     if file is not None:
-        from nami_bench.leaderboard.comparisons_file import read_comparisons
+        from nami_bench.leaderboard.ratings_source import load_comparisons
 
         if study is not None:
             raise InputError("--study and --comparisons contradict each other: give one of them")
-        found = read_comparisons(file)
+        found = load_comparisons(file)
         studies = sorted({one.study for one in found})
         if len(studies) > 1:
             raise InputError(

@@ -24,7 +24,7 @@ N = TypeVar("N", int, float)
     "--ratings",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="The pilot's ratings as a CSV or Parquet file; needs no workspace.",
+    help="The pilot's ratings as a CSV or Parquet file or dataset folder; needs no workspace.",
 )
 @click.option(
     "--criteria",

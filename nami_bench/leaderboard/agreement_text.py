@@ -1,12 +1,10 @@
 """Agreement as tables of text cells and as CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 
 from nami_bench.leaderboard.agreement import Agreement
 from nami_bench.leaderboard.coefficients import ICC_FORMS, CriterionAgreement
-from nami_bench.leaderboard.files import csv_cell
+from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.leaderboard.text import TextTable
 
 _COLUMNS = ("criterion", "model", "annotator", "statistic", "value", "low", "high", "n", "level")
@@ -144,11 +142,7 @@ def agreement_notes(agreement: Agreement) -> Iterator[str]:
 
 def agreement_csv(agreement: Agreement) -> bytes:
     """Long form (see `Agreement.rows`): RFC 4180, UTF-8, one header."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(_COLUMNS)
-    writer.writerows([csv_cell(row[name]) for name in _COLUMNS] for row in agreement.rows())
-    return stream.getvalue().encode()
+    return csv_table(_COLUMNS, ([row[name] for name in _COLUMNS] for row in agreement.rows()), decimals=6)
 
 
 def _table(

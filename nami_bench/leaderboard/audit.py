@@ -1,7 +1,5 @@
 """The audit of what a workspace holds: automatic metrics beside human ratings."""
 
-import csv
-import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +8,7 @@ from evaluation.audit.results import Audit
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.from_store import choose_study
 from nami_bench.leaderboard.left_out import left_out
-from nami_bench.leaderboard.spreadsheet import neutralized
+from nami_bench.leaderboard.spreadsheet import csv_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,10 +54,5 @@ def audit_from_store(
 
 def audit_csv(audit: Audit) -> bytes:
     """The audit in long form (see `Audit.rows`): RFC 4180, UTF-8, texts no spreadsheet program would run."""
-    stream = io.StringIO(newline="")
     rows = list(audit.rows())
-    writer = csv.DictWriter(stream, list(rows[0]))
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: neutralized(v) if isinstance(v, str) else v for k, v in row.items()})
-    return stream.getvalue().encode()
+    return csv_table(list(rows[0]), (row.values() for row in rows))

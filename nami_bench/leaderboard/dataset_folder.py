@@ -27,10 +27,9 @@ from nami_bench.leaderboard.markup import markdown_text
 from nami_bench.leaderboard.paths import without_folders
 from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.leaderboard.ratings_parquet import ratings_parquet
+from nami_bench.leaderboard.ratings_source import COMPARISONS_FILE, RATINGS_FILE
 from nami_bench.study import Mode, Study
 
-RATINGS_FILE = Path("data") / "ratings.parquet"
-COMPARISONS_FILE = Path("data") / "comparisons.parquet"
 _BYTES_PER_FILE = 400_000_000  # the hub's advice is to stay below 500 MB
 _IMAGE_COLUMNS = {
     **dict.fromkeys(("model", "prompt_id"), pa.string()),

@@ -36,8 +36,6 @@ An empty cell is a value that there is none of. A column that no row can fill is
 for groups of prompts and automatic scores, which depend on what there is.
 """
 
-import csv
-import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -55,7 +53,7 @@ from nami_bench.leaderboard.columns import (
 )
 from nami_bench.leaderboard.rows import Group, GroupScore, Leaderboard, LeaderboardRow
 from nami_bench.leaderboard.sections import notes, simulation_notice
-from nami_bench.leaderboard.spreadsheet import neutralized
+from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.software import commit
 
 _JOINED = {"gaps": "; ", "ties": " "}
@@ -66,11 +64,7 @@ JSON_SCHEMA = "nami-bench/leaderboard/2"
 def leaderboard_csv(board: Leaderboard) -> bytes:
     """RFC 4180, UTF-8, one header; texts that a spreadsheet program would run are neutralized."""
     rows = [_cells(board, row) for row in board.rows]
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(neutralized(name) for name in rows[0])
-    writer.writerows([csv_cell(value) for value in row.values()] for row in rows)
-    return stream.getvalue().encode()
+    return csv_table(list(rows[0]), (row.values() for row in rows), decimals=6)
 
 
 def leaderboard_json(board: Leaderboard) -> bytes:
@@ -181,17 +175,6 @@ def _row_value(row: LeaderboardRow, name: str, of_board: Mapping[str, Any]) -> A
         return of_board[name]
     value = getattr(row, name)
     return _JOINED[name].join(value) if name in _JOINED else value
-
-
-def csv_cell(value: Any) -> str:
-    """A value as a CSV cell: None empty, numbers to six decimals, texts neutralized."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        return repr(round(value, 6))
-    return neutralized(value) if isinstance(value, str) else str(value)
 
 
 def _json_row(row: LeaderboardRow) -> dict[str, Any]:

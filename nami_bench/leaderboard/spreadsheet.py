@@ -1,10 +1,16 @@
-"""Text in CSV cells that no spreadsheet program takes for a formula.
+"""Tables for people as CSV, in one form: RFC 4180, UTF-8, one header, and no text that is a formula.
 
-Programs run a cell that begins with =, +, -, @, a tab or a line break, also where the CSV quotes it
-(OWASP, "CSV injection"). An apostrophe before it makes it text. Texts that begin with an apostrophe
+Spreadsheet programs run a cell that begins with =, +, -, @, a tab or a line break, also where the CSV quotes
+it (OWASP, "CSV injection"). An apostrophe before it makes it text. Texts that begin with an apostrophe
 get one more, so that reading undoes writing.
 """
 
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+LINE_END = "\r\n"
 _MARK = "'"
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", _MARK)
 
@@ -17,3 +23,25 @@ def neutralized(text: str) -> str:
 def restored(cell: str) -> str:
     """The text that `neutralized` made `cell` of."""
     return cell[1:] if cell.startswith(_MARK) and cell[1:].startswith(_RISKY) else cell
+
+
+def csv_table(columns: Sequence[str], rows: Iterable[Iterable[Any]], decimals: int | None = None) -> bytes:
+    """A table as a CSV file: None is an empty cell, true and false are small, texts are neutralized.
+
+    `decimals` rounds numbers that are not whole (None: as they are).
+    """
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator=LINE_END)
+    writer.writerow(map(neutralized, columns))
+    writer.writerows([_cell(value, decimals) for value in row] for row in rows)
+    return stream.getvalue().encode()
+
+
+def _cell(value: Any, decimals: int | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return repr(float(value if decimals is None else round(value, decimals)))
+    return neutralized(value) if isinstance(value, str) else str(value)

@@ -1,9 +1,8 @@
 """What pairwise comparisons say of models: Bradley-Terry strengths, by criterion."""
 
-import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from math import exp, isfinite
 from typing import Any
 
@@ -17,7 +16,7 @@ from evaluation.human.elo import elo_scale
 from evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.domain import Comparison, Outcome
 from nami_bench.errors import InputError
-from nami_bench.leaderboard.spreadsheet import neutralized
+from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.leaderboard.text import TextTable
 
 
@@ -143,15 +142,10 @@ def _interval_cell(row: ModelStrength) -> str | None:
 
 def strengths_csv(table: StrengthTable) -> bytes:
     """One line for each model and criterion: RFC 4180, UTF-8, one header, formulas neutralized."""
-    frame = pd.DataFrame([asdict(row) for row in table.rows])
-    for name in ("criterion", "model"):
-        frame[name] = frame[name].map(neutralized)
-    buffer = io.StringIO()
-    frame = frame.assign(
-        level=table.level, study=neutralized(table.study), left_out="; ".join(table.left_out)
-    )
-    frame.to_csv(buffer, index=False, lineterminator="\r\n")
-    return buffer.getvalue().encode()
+    names = [field.name for field in fields(ModelStrength)]
+    of_all = (table.level, table.study, "; ".join(table.left_out))
+    rows = ((*(getattr(row, name) for name in names), *of_all) for row in table.rows)
+    return csv_table((*names, "level", "study", "left_out"), rows)
 
 
 def _rows(criterion: str, part: Sequence[Comparison], found: Strengths) -> list[ModelStrength]:

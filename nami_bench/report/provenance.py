@@ -1,8 +1,6 @@
 """Where a report's numbers come from: versions, hashes and configuration of everything."""
 
-import csv
 import hashlib
-import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -12,7 +10,7 @@ from nami_bench.domain import ImageRecord, ImageState, ModelCard
 from nami_bench.leaderboard.origins import model_origin
 from nami_bench.leaderboard.paths import without_folders
 from nami_bench.leaderboard.prompt_origins import identity
-from nami_bench.leaderboard.spreadsheet import neutralized
+from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.report.contents import ReportContents
 from nami_bench.software import software
 
@@ -41,13 +39,8 @@ def images_csv(records: Iterable[ImageRecord]) -> bytes:
     """Every requested image with the SHA-256 of its file: RFC 4180, UTF-8, one header."""
     columns = ("model", "prompt_set", "prompt_id", "sample", "state", "sha256", "width", "height", "seed",
                "reason")  # fmt: skip
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(columns)
-    for record in records:
-        values = (without_folders(getattr(record, name)) for name in columns)
-        writer.writerow(neutralized(v) if isinstance(v, str) else v for v in values)
-    return stream.getvalue().encode()
+    rows = ([without_folders(getattr(record, name)) for name in columns] for record in records)
+    return csv_table(columns, rows)
 
 
 def images_sha256(records: Iterable[ImageRecord]) -> str:

@@ -1,9 +1,7 @@
 """A report's folder, written."""
 
-import csv
-import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,11 +14,12 @@ from nami_bench.errors import InputError
 from nami_bench.images import write_bytes
 from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
 from nami_bench.leaderboard.audit import audit_csv
-from nami_bench.leaderboard.files import csv_cell, leaderboard_csv, leaderboard_json
+from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
 from nami_bench.leaderboard.html import page_values
 from nami_bench.leaderboard.origin_text import provenance_csv
 from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.leaderboard.rows import Leaderboard
+from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.report import plots, study_plots
 from nami_bench.report.contents import ReportContents
 from nami_bench.report.drawing import Plot
@@ -122,15 +121,7 @@ def pairs_csv(board: Leaderboard) -> bytes:
         )
         for pair in board.pairs
     )
-    return _csv(columns, rows)
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(columns)
-    writer.writerows([csv_cell(value) for value in row] for row in rows)
-    return stream.getvalue().encode()
+    return csv_table(columns, rows, decimals=6)
 
 
 def _page(

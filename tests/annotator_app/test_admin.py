@@ -4,13 +4,15 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
 import httpx
 import pytest
 
-from nami_bench.domain import Annotator, Checks, Role
+from annotator_app.admin import check_answers_csv
+from nami_bench.domain import Annotator, CheckAnswer, Checks, Role
 
 _numbers = count()
 
@@ -130,6 +132,20 @@ def test_ratings_and_leaderboard_are_handed_out(bench: Any, people: Callable[[st
     page = root.get("/admin/leaderboard", params={"study": "trial"}).json()["html"]
     assert "quokka-9b" in page and page.lstrip().lower().startswith("<!doctype html")
     assert root.get("/admin/ratings.csv", params={"study": "nix"}).status_code == 400
+
+
+def test_answers_to_planted_items_are_a_table_without_formulas() -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    answer = CheckAnswer(
+        "s", "ann", "gold", "00000", 0, ("m",), {"fit": -4.0}, {"looks": "=cmd()"}, {}, True, 0, None, at
+    )
+    text = check_answers_csv([answer]).decode()
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert text.count("\r\n") == text.count("\n") == 3
+    assert [(row[header.index("value")], row[header.index("reason")]) for row in rows] == [
+        ("-4.0", ""),
+        ("", "'=cmd()"),
+    ]
 
 
 def test_a_study_may_show_its_leaderboard_to_annotators(

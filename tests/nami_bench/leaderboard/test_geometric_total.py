@@ -24,10 +24,11 @@ from nami_bench.cli.app import cli
 from nami_bench.config import load_criteria
 from nami_bench.domain import Criteria, Criterion, Total
 from nami_bench.errors import InputError
+from nami_bench.leaderboard.carried_study import carried_criteria
 from nami_bench.leaderboard.files import leaderboard_json
 from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
 from nami_bench.leaderboard.published import published_rows
-from nami_bench.leaderboard.ratings_parquet import embedded_criteria, ratings_parquet
+from nami_bench.leaderboard.ratings_parquet import ratings_parquet
 from nami_bench.leaderboard.ratings_source import load_ratings
 from nami_bench.study import Study
 
@@ -168,7 +169,7 @@ def test_places_and_tests_are_of_the_geometric_total(rated: tuple[pd.DataFrame, 
 def test_a_parquet_file_carries_its_total(rated: tuple[pd.DataFrame, Criteria], tmp_path: Path) -> None:
     table, criteria = rated
     (tmp_path / "r.parquet").write_bytes(ratings_parquet(table, criteria))
-    assert Criteria.of(embedded_criteria(tmp_path / "r.parquet") or ()).total == Total.GEOMETRIC
+    assert Criteria.of(carried_criteria(tmp_path / "r.parquet") or ()).total == Total.GEOMETRIC
     shown = _run("leaderboard", "--ratings", tmp_path / "r.parquet").stdout
     assert "geometric total" in shown
 

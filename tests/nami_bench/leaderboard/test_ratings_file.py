@@ -40,6 +40,8 @@ def test_ratings_come_back_as_they_were_written(tmp_path: Path) -> None:
         Rating("s", "ann", "m", "8", 2, "fit", None, "=1+1", 0, when),
         Rating("s", "ann", "m", "9", 2, "fit", None, "'tis dark", 0, when),
         Rating("s", "ann", "m", "10", 2, "fit", None, "Übergröße 暗い", 0, when),
+        Rating("=s", "NA", "-m\n'1e5'", "007", 2, "fit", 1e-7, None, 0, when),
+        Rating("s", "null", "m 👩\u200d🎨\u00a0x", "@1", 2, "fit", 5.0, None, 0, when),
     ]
     path = tmp_path / "out.csv"
     path.write_bytes(ratings_csv(ratings_table(rows)))
@@ -99,6 +101,8 @@ def test_spreadsheets_habits_are_taken(tmp_path: Path) -> None:
         ("s,ann,m,00013,0,fit,75,,2.5,", "duration_ms '2.5' is not a whole number"),
         ("s,ann,m,00013,0,fit,75,,,yesterday", "created_at 'yesterday' is not a time"),
         ("s,ann,m", "is empty"),
+        ("s,ann,m,00013,0,fit,75", "there are not as many cells as columns"),
+        ("s,\x1b[1mann,m,00013,0,fit,75,,,", "annotator is empty or unprintable"),
     ],
 )
 def test_a_bad_line_is_named(tmp_path: Path, line: str, words: str) -> None:

@@ -9,7 +9,8 @@ import pytest
 from evaluation.human.table import ratings_table, table_ratings
 from nami_bench.domain import Criterion, Rating
 from nami_bench.errors import InputError
-from nami_bench.leaderboard.ratings_parquet import embedded_criteria, ratings_parquet, read_ratings_parquet
+from nami_bench.leaderboard.carried_study import carried_criteria
+from nami_bench.leaderboard.ratings_parquet import ratings_parquet, read_ratings_parquet
 from nami_bench.leaderboard.ratings_source import load_ratings
 
 CRITERIA = (Criterion("beauty", 1, -5, 5, {-5: "ugly", 2.5: "nice"}), Criterion("fit", 3))
@@ -39,7 +40,7 @@ def test_ratings_come_back_as_they_were_written_with_their_criteria(tmp_path: Pa
     ]
     path = tmp_path / "r.parquet"
     path.write_bytes(ratings_parquet(ratings_table(rows), CRITERIA, {"version": "1", "at": when}))
-    assert embedded_criteria(path) == CRITERIA
+    assert carried_criteria(path) == CRITERIA
     table, criteria = load_ratings(path)
     assert (table_ratings(table), criteria) == (rows, CRITERIA)
     assert json.loads(pq.read_schema(path).metadata[b"nami_bench"])["version"] == "1"
@@ -48,7 +49,7 @@ def test_ratings_come_back_as_they_were_written_with_their_criteria(tmp_path: Pa
 
 def test_files_of_other_programs_are_read_too(tmp_path: Path) -> None:
     path = file_of(tmp_path, sample=[0.0, 1.0], value=[75, 80])
-    assert embedded_criteria(path) is None
+    assert carried_criteria(path) is None
     assert [r.value for r in table_ratings(read_ratings_parquet(path, lambda _: CRITERIA))] == [75.0, 80.0]
 
 
