@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.scale import scale_of, scale_option
 from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, dir_okay=False),
     help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
 )
+@scale_option
 @without_option
 @click.option(
     "--level",
@@ -58,6 +60,7 @@ def agreement(
     study: str | None,
     ratings: Path | None,
     criteria: Path | None,
+    scale: tuple[str, ...],
     without: tuple[str, ...],
     level: "Level",
     by: str | None,
@@ -73,7 +76,7 @@ def agreement(
     from nami_bench.leaderboard.agreement import measure_agreement
     from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
 
-    table, chosen = ratings_of(study, ratings, criteria)
+    table, chosen = ratings_of(study, ratings, criteria, scale)
     gone, checks = _left_out(str(table["study"].iloc[0]), chosen, without, in_store=ratings is None)
     table, said = gone.ratings(table)
     found = measure_agreement(
@@ -112,23 +115,18 @@ def _left_out(
 
 
 def ratings_of(
-    study: str | None, ratings: Path | None, criteria: Path | None
+    study: str | None, ratings: Path | None, criteria: Path | None, scale: tuple[str, ...] = ()
 ) -> "tuple[DataFrame, tuple[Criterion, ...]]":
     """A study's tidy table and criteria: from the file, else from the workspace."""
-    from nami_bench.errors import InputError, UnknownNameError
+    from nami_bench.errors import InputError
     from nami_bench.leaderboard.from_store import choose_study
     from nami_bench.leaderboard.ratings_source import load_ratings
 
     if ratings is not None:
-        table, chosen = load_ratings(ratings, criteria)
-        if study is not None:
-            names = sorted(map(str, table["study"].unique()))
-            if study not in names:
-                raise UnknownNameError("study", study, names)
-            table = table[table["study"] == study]
-        return table, chosen
-    if criteria is not None:
-        raise InputError("--criteria belongs to --ratings: a study of the workspace has its own criteria")
+        return load_ratings(ratings, criteria, scale_of(scale), study)
+    if criteria is not None or scale:
+        option = "--scale" if criteria is None else "--criteria"
+        raise InputError(f"{option} belongs to --ratings: a study of the workspace has its own criteria")
     with open_bench() as bench:
         found = choose_study(bench.store, study)
         if found is None:

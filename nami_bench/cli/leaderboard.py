@@ -9,6 +9,7 @@ import click
 
 from nami_bench.cli.common import json_option, open_bench, print_table, write_or_print
 from nami_bench.cli.precision import precision_of, precision_options
+from nami_bench.cli.scale import scale_of, scale_option
 from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ _ENDINGS = {"md": "markdown", "tex": "latex"}
     type=click.Path(path_type=Path, dir_okay=False),
     help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
 )
+@scale_option
 @click.option("--prompts", metavar="SET", help="Only this prompt set. With --ratings: its file.")
 @click.option("--stratum", metavar="S", help="Only the prompts of this stratum: short, community, long ...")
 @click.option(
@@ -69,6 +71,7 @@ def leaderboard(
     study: str | None,
     ratings: Path | None,
     criteria: Path | None,
+    scale: tuple[str, ...],
     prompts: str | None,
     stratum: str | None,
     by: tuple[str, ...],
@@ -98,9 +101,9 @@ def leaderboard(
         "precision": precision_of(**precision),
     }
     if ratings is None:
-        board = _of_workspace(criteria, prompts, **wanted)
+        board = _of_workspace(criteria, scale, prompts, **wanted)
     else:
-        board = _of_file(ratings, criteria, prompts, **wanted)
+        board = _of_file(ratings, criteria, scale, prompts, **wanted)
     if published:
         from nami_bench.leaderboard.published import with_published
 
@@ -142,22 +145,27 @@ def _choose_format(format_: str | None, output: Path | None, as_json: bool) -> s
     return "json" if as_json else format_ or (ending if ending in _FORMATS else "table")
 
 
-def _of_workspace(criteria: Path | None, prompts: str | None, **wanted: Any) -> "Leaderboard":
+def _of_workspace(
+    criteria: Path | None, scale: tuple[str, ...], prompts: str | None, **wanted: Any
+) -> "Leaderboard":
     from nami_bench.errors import InputError
     from nami_bench.leaderboard.from_store import leaderboard_from_store
 
-    if criteria is not None:
-        raise InputError("--criteria belongs to --ratings: a study of the workspace has its own criteria")
+    if criteria is not None or scale:
+        option = "--scale" if criteria is None else "--criteria"
+        raise InputError(f"{option} belongs to --ratings: a study of the workspace has its own criteria")
     with open_bench() as bench:
         return leaderboard_from_store(bench.store, prompt_set=prompts, **wanted)
 
 
-def _of_file(ratings: Path, criteria: Path | None, prompts: str | None, **wanted: Any) -> "Leaderboard":
+def _of_file(
+    ratings: Path, criteria: Path | None, scale: tuple[str, ...], prompts: str | None, **wanted: Any
+) -> "Leaderboard":
     from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
     from nami_bench.leaderboard.ratings_source import load_ratings
     from prompts.files import load_prompt_set
 
-    table, chosen = load_ratings(ratings, criteria)
+    table, chosen = load_ratings(ratings, criteria, scale_of(scale), wanted["study"])
     prompt_set = load_prompt_set(Path(prompts)) if prompts else None
     return leaderboard_from_ratings(table, chosen, prompt_set=prompt_set, **wanted)
 

@@ -7,6 +7,7 @@ import click
 
 from nami_bench.cli.common import open_bench, say, write_or_print
 from nami_bench.cli.consent import dry_run_option
+from nami_bench.cli.scale import scale_of, scale_option
 from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
@@ -29,32 +30,21 @@ def ratings() -> None:
 
 @ratings.command("import", epilog="Example: nami-bench ratings import ratings.csv")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-def import_(file: Path) -> None:
+@scale_option
+def import_(file: Path, scale: tuple[str, ...]) -> None:
     """Record ratings or comparisons that were made elsewhere: all of the file, or nothing.
 
-    FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote.
-
-    The study, its images and its criteria must exist; new annotators are added, without a log-in. Ratings
-    that are recorded already are passed over.
+    FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote. The study, its images
+    and its criteria must exist; new annotators are added, without a log-in. What is recorded already is
+    passed over.
     """
-    from evaluation.human.table import table_ratings
-    from nami_bench.leaderboard.ratings_source import (
-        holds_comparisons,
-        judgements_file,
-        load_comparisons,
-        read_any_ratings,
-    )
+    from nami_bench.leaderboard.import_judgements import import_judgements
 
     with open_bench() as bench:
-        path = judgements_file(file)
-        if holds_comparisons(path):
-            found = load_comparisons(path)
-            added = bench.store.add_comparisons(found)
-            _say_recorded("comparisons", added, len(found) - added)
-            return
-        table = read_any_ratings(path, lambda study: bench.store.study(study).criteria)
-        added = bench.store.add_ratings(table_ratings(table))
-    _say_recorded("ratings", added, len(table) - added)
+        done = import_judgements(bench.store, file, scale_of(scale))
+    say(
+        f"recorded {done.added} {done.kind}" + (f"; {done.known} were recorded already" if done.known else "")
+    )
 
 
 @ratings.command(
@@ -94,10 +84,6 @@ def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
         say(f"{annotator} counts again")
     else:
         say(f"{annotator} is excluded; `nami-bench ratings include --annotator {annotator}` undoes it")
-
-
-def _say_recorded(what: str, added: int, known: int) -> None:
-    say(f"recorded {added} {what}" + (f"; {known} were recorded already" if known else ""))
 
 
 @ratings.command(

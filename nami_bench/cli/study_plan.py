@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
+from nami_bench.cli.scale import scale_option
 
 if TYPE_CHECKING:
     from nami_bench.leaderboard.plan import Plan, PlanOptions
@@ -32,6 +33,7 @@ N = TypeVar("N", int, float)
     type=click.Path(path_type=Path, dir_okay=False),
     help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
 )
+@scale_option
 @click.option(
     "--deviation",
     type=float,
@@ -84,6 +86,7 @@ def study_plan(
     study: str | None,
     ratings: Path | None,
     criteria: Path | None,
+    scale: tuple[str, ...],
     deviation: float | None,
     prompt_share: float | None,
     annotator_share: float | None,
@@ -122,7 +125,7 @@ def study_plan(
         models=models,
     )
     shares = {"prompt": prompt_share, "annotator": annotator_share, "severity": severity_share}
-    found = _plan(study, ratings, criteria, deviation, shares, column, options)
+    found = _plan(study, ratings, criteria, scale, deviation, shares, column, options)
     if plot is not None:
         _draw(found, plot)
     if as_json:
@@ -138,6 +141,7 @@ def _plan(
     study: str | None,
     ratings: Path | None,
     criteria: Path | None,
+    scale: tuple[str, ...],
     deviation: float | None,
     shares: Mapping[str, float | None],
     column: str,
@@ -154,7 +158,7 @@ def _plan(
         if study is not None or ratings is not None:
             raise InputError("--deviation is for plans without a pilot: leave out --study and --ratings")
         return plan_from_assumption(deviation, options, column, AssumedShares(**named))
-    table, chosen = ratings_of(study, ratings, criteria)
+    table, chosen = ratings_of(study, ratings, criteria, scale)
     names = sorted(map(str, table["study"].unique()))
     if len(names) > 1:
         raise InputError(f"the ratings are of {len(names)} studies ({', '.join(names)}): choose with --study")

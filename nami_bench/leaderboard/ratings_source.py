@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 from nami_bench.config import load_criteria, nami_1k_study_file
 from nami_bench.domain import Comparison, Criterion
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.carried_study import carried_criteria, is_parquet
 from nami_bench.leaderboard.comparisons_checks import REQUIRED
+from nami_bench.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,20 +38,49 @@ def holds_comparisons(path: Path) -> bool:
 
 
 def load_ratings(
-    path: Path, criteria_file: Path | None = None
+    path: Path,
+    criteria_file: Path | None = None,
+    scales: Scales = NO_SCALES,
+    study: str | None = None,
 ) -> "tuple[pd.DataFrame, tuple[Criterion, ...]]":
     """The tidy table (see `evaluation.human.table`) and the criteria of a CSV file, a Parquet file, or a
     folder that `nami-bench ratings export --format huggingface` wrote.
 
     The criteria are those of `criteria_file` (a study's TOML), else those that the file carries, else
-    NAMI-1K's. Raises InputError, which names the line or row, for anything that is not as it should be.
+    NAMI-1K's; `scales` are those of the values, if not the criteria's. `study` chooses among the file's.
+    Raises InputError, which names the line or row, for anything that is not as it should be, and where
+    NAMI-1K's scales would be taken for values that look like another's.
     """
     path = judgements_file(path)
     chosen = None if criteria_file is None else load_criteria(criteria_file)
     if holds_comparisons(path):
         raise InputError(f"{path} holds comparisons: see `nami-bench strengths --comparisons {path}`")
-    criteria = chosen or carried_criteria(path) or load_criteria(nami_1k_study_file())
-    return read_any_ratings(path, lambda study: criteria), criteria
+    if chosen is not None and scales != NO_SCALES:
+        raise InputError(f"--criteria and --scale contradict each other: {criteria_file} has the scales")
+    known = chosen or carried_criteria(path)
+    criteria = scales.applied(known or load_criteria(nami_1k_study_file()))
+    table = read_any_ratings(path, lambda study: criteria)
+    if study is not None:
+        table = _of_study(table, study)
+    if known is None:
+        unsaid = [criterion for criterion in criteria if scales.of(criterion.name) is None]
+        _check_scales(path, low_values(table, dict.fromkeys(table["study"].unique(), unsaid)))
+    return table, criteria
+
+
+def _of_study(table: "pd.DataFrame", study: str) -> "pd.DataFrame":
+    names = sorted(map(str, table["study"].unique()))
+    if study not in names:
+        raise UnknownNameError("study", study, names)
+    return table[table["study"] == study]
+
+
+def _check_scales(path: Path, low: LowValues | None) -> None:
+    if low is not None:
+        raise InputError(
+            f"{path}: {low} that is assumed: say which scale they are on, as --scale {low.usual} or by a "
+            f"study file (--criteria), or --scale {low.assumed} if they are that low"
+        )
 
 
 def read_any_ratings(path: Path, criteria_of: "Callable[[str], Sequence[Criterion]]") -> "pd.DataFrame":

@@ -25,7 +25,7 @@ class Ratings:
     def add_ratings(self, ratings: Iterable[Rating]) -> int:
         """Record ratings made elsewhere; all or nothing. Returns how many were new.
 
-        Ratings that are recorded with the same value are passed over; another value for the same cell
+        Ratings that are recorded with the same value or reason are passed over; another one for the same cell
         raises InputError. Annotators not yet known are added, without a token.
         """
         added = 0
@@ -38,10 +38,11 @@ class Ratings:
                 if current is None:
                     append_rating(session, criterion, annotator_id, image.id, rating)
                     added += 1
-                elif current.value != rating.value:
+                elif (current.value, current.reason) != (rating.value, rating.reason):
                     raise InputError(
                         f"{rating.annotator!r} already rated {rating.criterion} of {rating.model}/"
-                        f"{rating.prompt_id}/{rating.sample} with another value: nothing was imported"
+                        f"{rating.prompt_id}/{rating.sample} with another value or reason: nothing was "
+                        "imported"
                     )
         return added
 
