@@ -56,13 +56,9 @@ def overview(store: Store, study_name: str | None) -> dict[str, Any]:
 
 def judgements_csv(store: Store, study_name: str) -> bytes:
     """A study's ratings or comparisons in force, as `nami-bench ratings export` writes them."""
-    from evaluation.human.table import ratings_table
-    from nami_bench.leaderboard.comparisons_file import comparisons_csv
-    from nami_bench.leaderboard.ratings_file import ratings_csv
+    from nami_bench.leaderboard.dataset_folder import csv_of, study_content
 
-    if store.study(study_name).mode == Mode.PAIRWISE:
-        return comparisons_csv(store.comparisons(study_name))
-    return ratings_csv(ratings_table(store.ratings(study_name)))
+    return csv_of(study_content(store, store.study(study_name)))
 
 
 def leaderboard_page(store: Store, study_name: str) -> str:

@@ -13,7 +13,6 @@ from nami_bench.cli.without import without_option
 if TYPE_CHECKING:
     from nami_bench.cli.common import Bench
     from nami_bench.leaderboard.dataset_folder import DatasetContent
-    from nami_bench.study import Study
 
 _FORMATS = ("csv", "parquet", "huggingface")
 
@@ -34,14 +33,14 @@ def ratings() -> None:
 def import_(file: Path, scale: tuple[str, ...]) -> None:
     """Record ratings or comparisons that were made elsewhere: all of the file, or nothing.
 
-    FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote. The study, its images
-    and its criteria must exist; new annotators are added, without a log-in. What is recorded already is
-    passed over.
+    FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote, which brings along its
+    study, prompts, models and images. Else they must be there; an exported file brings along its study's
+    settings. New annotators are added, without a log-in. What is recorded already is passed over.
     """
     from nami_bench.leaderboard.import_judgements import import_judgements
 
     with open_bench() as bench:
-        done = import_judgements(bench.store, file, scale_of(scale))
+        done = import_judgements(bench.store, file, bench.workspace.images_dir, scale_of(scale))
     say(
         f"recorded {done.added} {done.kind}" + (f"; {done.known} were recorded already" if done.known else "")
     )
@@ -121,11 +120,13 @@ def export(
 ) -> None:
     """Write a study's ratings or comparisons: the last of each, where an annotator corrected one.
 
-    As CSV, as Parquet with the criteria inside, or as a folder for the Hugging Face hub (huggingface): a
-    card, the ratings, the prompts and the images' hashes. `ratings import` reads all three; so do
-    `leaderboard`, `agreement` and `study plan` with --ratings, and `strengths` with --comparisons.
+    As CSV with the criteria in a file beside it (FILE.study.json), as Parquet with them inside, or as a
+    folder for the Hugging Face hub (huggingface): a card, the ratings, the prompts and the images' hashes.
+    `ratings import` reads all three; so do `leaderboard`, `agreement` and `study plan` with --ratings, and
+    `strengths` with --comparisons.
     """
     from nami_bench.errors import InputError
+    from nami_bench.leaderboard.dataset_folder import study_content
     from nami_bench.leaderboard.from_store import choose_study
 
     chosen_format = format_ or ("parquet" if output and output.suffix.lower() == ".parquet" else "csv")
@@ -137,7 +138,7 @@ def export(
         chosen = choose_study(bench.store, study)
         if chosen is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
-        content = _content(bench, chosen, without)
+        content = study_content(bench.store, chosen, without)
         if pseudonyms or (pseudonyms is None and chosen_format == "huggingface"):
             content = content.pseudonymous()
         _write(bench, content, output, chosen_format, with_images)
@@ -147,34 +148,11 @@ def export(
         say(sentence)
 
 
-def _content(bench: "Bench", study: "Study", without: tuple[str, ...]) -> "DatasetContent":
-    from nami_bench.domain import Mode
-    from nami_bench.leaderboard.dataset_folder import DatasetContent
-    from nami_bench.leaderboard.left_out import left_out
-
-    gone = left_out(bench.store, study.name, without)
-    table, comparisons = bench.store.ratings_table(study.name), bench.store.comparisons(study.name)
-    if study.mode == Mode.PAIRWISE:
-        comparisons, said = gone.comparisons(comparisons)
-    else:
-        table, said = gone.ratings(table)
-    records = bench.store.images(models=study.models, prompt_set=study.prompt_set)
-    return DatasetContent(
-        study=study,
-        prompt_set=bench.store.prompt_set(study.prompt_set),
-        ratings=table,
-        images=[record for record in records if record.sample < study.samples],
-        comparisons=comparisons,
-        left_out=said,
-    )
-
-
 def _write(
     bench: "Bench", content: "DatasetContent", output: Path | None, format_: str, with_images: bool
 ) -> None:
-    from nami_bench.leaderboard.comparisons_file import comparisons_csv
-    from nami_bench.leaderboard.dataset_folder import parquet_of, write_dataset_folder
-    from nami_bench.leaderboard.ratings_file import ratings_csv
+    from nami_bench.leaderboard.carried_study import side_file
+    from nami_bench.leaderboard.dataset_folder import csv_of, parquet_of, side_file_of, write_dataset_folder
 
     if format_ == "huggingface":
         assert output is not None  # checked before anything is read
@@ -182,7 +160,9 @@ def _write(
         say(f"wrote {output}")
     elif format_ == "parquet":
         write_or_print(output, parquet_of(content))
-    elif content.study.mode == "pairwise":
-        write_or_print(output, comparisons_csv(content.comparisons))
     else:
-        write_or_print(output, ratings_csv(content.ratings))
+        write_or_print(output, csv_of(content))
+        if output is None:
+            say("the criteria and their scales are in no file: with -o FILE.csv they are written beside it")
+        else:
+            write_or_print(side_file(output), side_file_of(content))

@@ -1,17 +1,17 @@
 """What a file of judgements says of its study: Parquet in its metadata, CSV in a JSON file beside it.
 
 The JSON holds `criteria`, and where the study is known: `study` (its whole configuration),
-`prompt_set_sha256` and the program's `version`.
+`prompt_set_sha256`, `models` (name, parameters, licence) and the program's `version`.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nami_bench.config import validated
-from nami_bench.domain import Criteria, Criterion, Study, Total
+from nami_bench.domain import Criteria, Criterion, ModelCard, Study, Total
 from nami_bench.errors import InputError
 
 _ENDING = ".study.json"
@@ -30,6 +30,18 @@ class _CarriedCriterion:
 class _Carried:
     criteria: tuple[_CarriedCriterion, ...]
     total: str = Total.ARITHMETIC
+
+
+@dataclass(frozen=True, slots=True)
+class _CarriedModel:
+    name: str
+    parameters: int | None
+    licence: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _CarriedModels:
+    models: tuple[_CarriedModel, ...]
 
 
 def about_criteria(criteria: Sequence[Criterion], about: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -72,16 +84,49 @@ def carried_criteria(path: Path) -> Criteria | None:
     return Criteria(criteria, found.total)
 
 
-def carried_study(path: Path) -> tuple[Study, str] | None:
-    """The study that a file of judgements carries, and its prompt set's SHA-256; None where it carries none.
+def check_carried(path: Path, study: str) -> None:
+    """Refuse a file beside a CSV file that is about another study than `study`, which the CSV file holds."""
+    if is_parquet(path):
+        return
+    carried = carried_study(path)
+    if carried is not None and carried.name != study:
+        raise InputError(
+            f"{side_file(path)} says what study {carried.name!r} is, but {path} holds study {study!r}: "
+            "remove that file, or give the CSV file another name"
+        )
 
-    Raises InputError for one that this program does not understand.
-    """
+
+@dataclass(frozen=True, slots=True)
+class CarriedStudy:
+    """A study that a file is about: its name, its prompts' SHA-256, and its settings, not yet read."""
+
+    name: str
+    prompt_set_sha256: str
+    settings: Mapping[str, Any]
+    total: str
+    where: str
+
+    def study(self) -> Study:
+        """The study; raises InputError for settings that this program does not understand."""
+        study = validated(Study, self.settings, f"{self.where}: study")
+        return replace(study, criteria=Criteria(study.criteria, self.total))
+
+
+def carried_study(path: Path) -> CarriedStudy | None:
+    """The study that a file of judgements carries; None where it carries none."""
     document = _document(path)
-    if "study" not in document:
+    settings = document.get("study")
+    if not isinstance(settings, dict):
         return None
-    study = validated(Study, document["study"], f"{_where(path)}: study")
-    return study, str(document.get("prompt_set_sha256", ""))
+    sha256 = str(document.get("prompt_set_sha256", ""))
+    total = str(document.get("total", Total.ARITHMETIC))
+    return CarriedStudy(str(settings.get("name")), sha256, settings, total, _where(path))
+
+
+def carried_models(path: Path) -> tuple[ModelCard, ...]:
+    """What a file of judgements says of the models: parameter count and licence."""
+    found = validated(_CarriedModels, {"models": _document(path).get("models", ())}, _where(path))
+    return tuple(ModelCard(m.name, "folder", {}, m.parameters, m.licence) for m in found.models)
 
 
 def _document(path: Path) -> dict[str, Any]:

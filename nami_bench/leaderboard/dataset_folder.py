@@ -11,24 +11,32 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from evaluation.human.table import in_order
 from nami_bench import __version__
-from nami_bench.domain import SIMULATED_PREFIX, Comparison, ImageRecord, ImageState, PromptSet
+from nami_bench.domain import SIMULATED_PREFIX, Comparison, ImageRecord, ImageState, ModelCard, PromptSet
 from nami_bench.errors import InputError, StorageError
 from nami_bench.images import make_folder, read_recorded, write_bytes
+from nami_bench.leaderboard.carried_study import side_file_json
+from nami_bench.leaderboard.comparisons_file import comparisons_csv
 from nami_bench.leaderboard.comparisons_parquet import comparisons_parquet
+from nami_bench.leaderboard.left_out import left_out
 from nami_bench.leaderboard.markup import markdown_text
 from nami_bench.leaderboard.paths import without_folders
 from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
+from nami_bench.leaderboard.ratings_file import ratings_csv
 from nami_bench.leaderboard.ratings_parquet import ratings_parquet
 from nami_bench.leaderboard.ratings_source import COMPARISONS_FILE, RATINGS_FILE
 from nami_bench.study import Mode, Study
+
+if TYPE_CHECKING:
+    from nami_bench.store import Store
 
 _BYTES_PER_FILE = 400_000_000  # the hub's advice is to stay below 500 MB
 _IMAGE_COLUMNS = {
@@ -53,8 +61,24 @@ class DatasetContent:
     ratings: pd.DataFrame
     images: Sequence[ImageRecord]
     comparisons: Sequence[Comparison] = ()
+    models: Sequence[ModelCard] = ()
     is_pseudonymous: bool = False
     left_out: Sequence[str] = ()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What identifies the data: the study's configuration, its prompts' hash, its models, the version."""
+        return {
+            "version": __version__,
+            "study": asdict(self.study),
+            "prompt_set_sha256": self.prompt_set.sha256,
+            "prompt_file_sha256": None if self.prompt_set.file is None else self.prompt_set.file.sha256,
+            "models": [
+                {"name": card.name, "parameters": card.parameters, "licence": card.licence}
+                for card in self.models
+            ],
+            "left_out": list(self.left_out),
+        }
 
     @property
     def annotators(self) -> list[str]:
@@ -77,13 +101,58 @@ class DatasetContent:
         return replace(self, ratings=ratings, comparisons=comparisons, is_pseudonymous=True)
 
 
+def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> DatasetContent:
+    """What the store holds of a study: judgements in force, prompts, models and images, also planted ones.
+
+    Of samples that the study does not show only failures: a leaderboard counts them. `without` names
+    annotators whose judgements are left out.
+    """
+    table, comparisons = store.ratings_table(study.name), store.comparisons(study.name)
+    gone = left_out(store, study.name, without)
+    if study.mode == Mode.PAIRWISE:
+        comparisons, said = gone.comparisons(comparisons)
+    else:
+        table, said = gone.ratings(table)
+    planted = {(model, item.prompt_id, item.sample) for item in study.check_items for model in item.models}
+    names = dict.fromkeys((*study.models, *(model for model, _, _ in sorted(planted))))
+    images = [
+        record
+        for record in store.images(models=names, prompt_set=study.prompt_set)
+        if (
+            record.model in study.models
+            and (record.sample < study.samples or record.state is not ImageState.DONE)
+        )
+        or (record.model, record.prompt_id, record.sample) in planted
+    ]
+    return DatasetContent(
+        study=study,
+        prompt_set=store.prompt_set(study.prompt_set),
+        ratings=in_order(table, [c.name for c in study.criteria]),
+        images=images,
+        comparisons=comparisons,
+        models=[card for card in store.models() if card.name in names],
+        left_out=said,
+    )
+
+
+def csv_of(content: DatasetContent) -> bytes:
+    """The ratings, or comparisons, as CSV; what `parquet_of` has in its metadata is in `side_file_of`."""
+    if content.study.mode == Mode.PAIRWISE:
+        return comparisons_csv(content.comparisons)
+    return ratings_csv(content.ratings)
+
+
+def side_file_of(content: DatasetContent) -> bytes:
+    """What belongs beside the CSV file, under the name that `side_file` gives it."""
+    return side_file_json(content.study.criteria, content.about)
+
+
 def parquet_of(content: DatasetContent) -> bytes:
     """The ratings, or comparisons, with the study's configuration in the metadata."""
     study = content.study
-    about = {**about_study(study, content.prompt_set), "left_out": list(content.left_out)}
     if study.mode == Mode.PAIRWISE:
-        return comparisons_parquet(content.comparisons, study.criteria, about)
-    return ratings_parquet(content.ratings, study.criteria, about)
+        return comparisons_parquet(content.comparisons, study.criteria, content.about)
+    return ratings_parquet(content.ratings, study.criteria, content.about)
 
 
 def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path | None = None) -> None:
@@ -104,16 +173,6 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
         _write(folder / "data" / name, _image_tables(part, images_dir))
     card = _card(content, with_images=images_dir is not None)
     write_bytes(folder / "README.md", card.encode())
-
-
-def about_study(study: Study, prompt_set: PromptSet) -> dict[str, Any]:
-    """What identifies a study's data: its configuration, the prompts' hash, the software's version."""
-    return {
-        "version": __version__,
-        "study": asdict(study),
-        "prompt_set_sha256": prompt_set.sha256,
-        "prompt_file_sha256": None if prompt_set.file is None else prompt_set.file.sha256,
-    }
 
 
 def _prompts(prompt_set: PromptSet) -> pa.Table:

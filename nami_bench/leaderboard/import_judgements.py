@@ -1,21 +1,29 @@
 """Ratings and comparisons from files into a workspace, with the study where the file brings it along."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluation.human.table import table_ratings
 from nami_bench.domain import Criterion, Study
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.leaderboard.carried_study import carried_criteria
+from nami_bench.leaderboard.carried_study import (
+    CarriedStudy,
+    carried_criteria,
+    carried_study,
+    check_carried,
+)
 from nami_bench.leaderboard.ratings_source import (
     holds_comparisons,
     judgements_file,
     load_comparisons,
     read_any_ratings,
 )
+from nami_bench.leaderboard.restored_study import restore_study
 from nami_bench.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
+from nami_bench.store.items import ShownPair
 
 if TYPE_CHECKING:
     from nami_bench.store import Store
@@ -30,32 +38,88 @@ class Imported:
     known: int
 
 
-def import_judgements(store: "Store", path: Path, scales: Scales = NO_SCALES) -> Imported:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a file holds: its judgements' number, how to add them, the studies' names, the pairs compared."""
+
+    kind: str
+    count: int
+    add: Callable[["Store"], int]
+    studies: Collection[str]
+    pairs: Collection[ShownPair] = ()
+
+
+def import_judgements(store: "Store", path: Path, images_dir: Path, scales: Scales = NO_SCALES) -> Imported:
     """Record what a CSV file, a Parquet file or a dataset folder holds: all of it, or nothing.
 
-    `scales` confirm those of the study's criteria. Raises UnknownNameError for a study that is not there,
-    InputError for anything that is not as it should be, values that look like another scale's among it.
+    A study that is not there is recorded too, where the file brings it along (see `restore_study`); images
+    go to `images_dir`. `scales` confirm those of the study's criteria. Raises UnknownNameError for any other
+    study, InputError for anything that is not as it should be, such as values that look like another scale's.
     """
     file = judgements_file(path)
-    if holds_comparisons(file):
-        found = load_comparisons(file)
-        added = store.add_comparisons(found)
-        return Imported("comparisons", added, len(found) - added)
     studies = {study.name: study for study in store.studies()}
-    table = read_any_ratings(file, lambda name: _study(studies, name).criteria)
-    used = {name: studies[name].criteria for name in table["study"].unique()}
+    carried = carried_study(file)
+    known = set(studies)
+    study_of = partial(_study, file, studies, carried)
+    found = (_comparisons if holds_comparisons(file) else _ratings)(file, study_of, scales)
+    if carried is None or carried.name not in found.studies:
+        added = found.add(store)
+    elif carried.name not in known:
+        restore_study(store, images_dir, file, studies[carried.name], carried.prompt_set_sha256, found.pairs)
+        added = _added_or_forgotten(store, carried.name, found)
+    else:
+        _check_prompts(store, file, studies[carried.name], carried)
+        added = found.add(store)
+    return Imported(found.kind, added, found.count - added)
+
+
+def _check_prompts(store: "Store", file: Path, study: Study, carried: CarriedStudy) -> None:
+    """Refuse judgements of a study of the same name on other prompts, whose ids are the same numbers."""
+    ours = store.prompt_set_hashes()[study.prompt_set]
+    if carried.prompt_set_sha256 not in ("", ours):
+        raise InputError(
+            f"{file} is about other prompts (SHA-256 {carried.prompt_set_sha256[:12]}...) than study "
+            f"{study.name!r} of this workspace ({ours[:12]}...): import it into another workspace"
+        )
+
+
+def _added_or_forgotten(store: "Store", new_study: str, found: _Found) -> int:
+    try:
+        return found.add(store)
+    except InputError:
+        store.delete_study(new_study)
+        raise
+
+
+def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales) -> _Found:
+    if scales != NO_SCALES:
+        raise InputError(f"{file} holds comparisons: --scale belongs to ratings")
+    found = load_comparisons(file)
+    names = dict.fromkeys(one.study for one in found)
+    for name in names:
+        study_of(name)
+    pairs = {(one.left, one.right, one.prompt_id, one.sample) for one in found}
+    return _Found("comparisons", len(found), lambda store: store.add_comparisons(found), names, pairs)
+
+
+def _ratings(file: Path, study_of: Callable[[str], Study], scales: Scales) -> _Found:
+    table = read_any_ratings(file, lambda name: study_of(name).criteria)
+    used = {str(name): study_of(name).criteria for name in table["study"].unique()}
     _check_scales(file, used, scales)
-    unsaid = (
-        {} if carried_criteria(file) else {name: _unsaid(criteria, scales) for name, criteria in used.items()}
-    )
+    unsaid = {} if carried_criteria(file) else {n: _unsaid(criteria, scales) for n, criteria in used.items()}
     _refuse_low(file, low_values(table, unsaid))
-    added = store.add_ratings(table_ratings(table))
-    return Imported("ratings", added, len(table) - added)
+    ratings = table_ratings(table)
+    return _Found("ratings", len(ratings), lambda store: store.add_ratings(ratings), used)
 
 
-def _study(studies: Mapping[str, Study], name: str) -> Study:
+def _study(file: Path, studies: dict[str, Study], carried: CarriedStudy | None, name: str) -> Study:
+    """The study called `name` among `studies`, to which the file's own is added when it is asked for."""
+    check_carried(file, name)
+    if name not in studies and carried is not None and carried.name == name:
+        studies[name] = carried.study()
     if name not in studies:
-        raise UnknownNameError("study", name, studies, "create it with `nami-bench study create`")
+        hint = "create it with `nami-bench study create`, or import a folder that brings it along"
+        raise UnknownNameError("study", name, studies, hint)
     return studies[name]
 
 

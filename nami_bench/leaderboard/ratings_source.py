@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from nami_bench.config import load_criteria, nami_1k_study_file
 from nami_bench.domain import Comparison, Criterion
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.leaderboard.carried_study import carried_criteria, is_parquet
+from nami_bench.leaderboard.carried_study import carried_criteria, check_carried, is_parquet
 from nami_bench.leaderboard.comparisons_checks import REQUIRED
 from nami_bench.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
 
@@ -59,7 +59,13 @@ def load_ratings(
         raise InputError(f"--criteria and --scale contradict each other: {criteria_file} has the scales")
     known = chosen or carried_criteria(path)
     criteria = scales.applied(known or load_criteria(nami_1k_study_file()))
-    table = read_any_ratings(path, lambda study: criteria)
+
+    def criteria_of(name: str) -> "Sequence[Criterion]":
+        if chosen is None:
+            check_carried(path, name)
+        return criteria
+
+    table = read_any_ratings(path, criteria_of)
     if study is not None:
         table = _of_study(table, study)
     if known is None:

@@ -19,6 +19,9 @@ from nami_bench.store.finding import find_study
 from nami_bench.store.pair_design import Group, Pair, design_pairs
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
 
+ShownPair = tuple[str, str, str, int]
+"""Two models, the prompt's id and the sample's number."""
+
 IMAGE_WITHDRAWN = "image-withdrawn"
 """The kind of event."""
 
@@ -166,6 +169,38 @@ def refresh_items(session: Session, row: StudyRow) -> int:
     if rows:
         session.execute(insert(ItemRow), rows)
     return len(rows)
+
+
+def add_pairs(session: Session, row: StudyRow, pairs: Iterable[ShownPair]) -> None:
+    """Add items for pairs that were shown elsewhere, before the study's own design fills up the others.
+
+    Raises InputError for one without images.
+    """
+    wanted = {(min(left, right), max(left, right), prompt, sample) for left, right, prompt, sample in pairs}
+    if not wanted:
+        return
+    names = {entry.model_id: entry.model.name for entry in row.models}
+    prompt_ids = dict(
+        session.execute(
+            select(PromptRow.id, PromptRow.prompt_id).where(PromptRow.set_id == row.prompt_set_id)
+        ).all()
+    )
+    images = {
+        (names[image.model_id], prompt_ids[image.group[0]], image.group[1]): image
+        for image in _images(session, row, convert.study(row))
+    }
+    rows = []
+    for first, second, prompt_id, sample in sorted(wanted):
+        found = [images[key] for model in (first, second) if (key := (model, prompt_id, sample)) in images]
+        if len(found) < 2:
+            raise InputError(
+                f"study {row.name!r} has no images of {first} and {second} for prompt {prompt_id}, sample "
+                f"{sample}"
+            )
+        one, other = sorted(found, key=lambda image: image.model_id)
+        cell = cell_name((one.model_id, other.model_id), one.stratum)
+        rows.append(_item_row(row.id, cell, one.id, other.id))
+    session.execute(insert(ItemRow), rows)
 
 
 def check_strata(session: Session, prompt_set_id: int, study: Study) -> None:

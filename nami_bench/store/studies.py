@@ -1,6 +1,7 @@
 """Studies."""
 
 import secrets
+from collections.abc import Iterable
 
 from sqlalchemy import select
 
@@ -10,7 +11,7 @@ from nami_bench.store import convert
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
-from nami_bench.store.items import check_strata, refresh_items
+from nami_bench.store.items import ShownPair, add_pairs, check_strata, refresh_items
 from nami_bench.store.tables import StudyModelRow, StudyRow
 
 
@@ -19,8 +20,8 @@ class Studies:
 
     _database: Database
 
-    def add_study(self, study: Study) -> None:
-        """Record a study and the items whose images are there.
+    def add_study(self, study: Study, pairs: Iterable[ShownPair] = ()) -> None:
+        """Record a study and the items whose images are there; of a study of pairs `pairs` first of all.
 
         Raises InputError if the name is taken or an item with a known answer has no image, UnknownNameError
         for its prompt set or models.
@@ -47,6 +48,7 @@ class Studies:
             session.flush()
             session.refresh(row)
             check_strata(session, row.prompt_set_id, study)
+            add_pairs(session, row, pairs)
             refresh_items(session, row)
 
     def study(self, name: str) -> Study:

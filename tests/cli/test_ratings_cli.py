@@ -4,6 +4,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace
@@ -19,6 +20,7 @@ from nami_bench.domain import (
     Study,
 )
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.images import encode_png
 from nami_bench.store import Store
 
 HEADER = "study,annotator,model,prompt_id,sample,criterion,value,reason,created_at\n"
@@ -90,6 +92,55 @@ def test_a_bad_row_imports_nothing(root: Path, tmp_path: Path, row: str, words: 
         assert (store.ratings("pilot"), store.annotators()) == ([], [])
 
 
+def test_what_lies_beside_a_csv_file_must_be_about_its_study(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(HEADER + ROWS)
+    (tmp_path / "in.study.json").write_text('{"study": {"name": "other"}, "criteria": []}')
+    for arguments in (("leaderboard", "--ratings"), ("ratings", "import")):
+        error = run(root, *arguments, str(tmp_path / "in.csv"), fails=True).exception
+        assert isinstance(error, InputError) and "says what study 'other' is, but" in str(error)
+    (tmp_path / "in.study.json").write_text("{")
+    error = run(root, "ratings", "import", str(tmp_path / "in.csv"), fails=True).exception
+    assert isinstance(error, InputError) and "not readable as JSON" in str(error)
+
+
+def test_judgements_of_a_study_of_the_same_name_on_other_prompts_are_refused(
+    root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "in.csv").write_text(HEADER + ROWS)
+    run(root, "ratings", "import", str(tmp_path / "in.csv"))
+    run(root, "ratings", "export", "-o", str(tmp_path / "out.csv"))
+    about = json.loads((tmp_path / "out.study.json").read_text())
+    (tmp_path / "out.study.json").write_text(json.dumps(about | {"prompt_set_sha256": "f" * 64}))
+    error = run(root, "ratings", "import", str(tmp_path / "out.csv"), fails=True).exception
+    assert isinstance(error, InputError) and "is about other prompts" in str(error)
+
+
+def test_a_dataset_folder_brings_its_images_into_an_empty_workspace(tmp_path: Path) -> None:
+    first = init_workspace(tmp_path / "first")
+    data = encode_png(Image.new("RGB", (8, 8)))
+    path = first.images_dir / "m/set/00000/samples/0000.png"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(data[1])
+    with Store.open(first.database_url) as store:
+        store.add_prompt_set(PromptSet("set", (Prompt("00000", "=a star", tags={"b": "1", "a": "2"}),)))
+        store.add_model(ModelCard("m", "shapes", parameters=7, licence="MIT"))
+        place = str(path.relative_to(first.images_dir))
+        store.put_image(
+            ImageRecord("m", "set", "00000", 0, ImageState.DONE, path=place, sha256=data[0].sha256)
+        )
+        store.add_study(Study("pilot", "set", ("m",), (Criterion("beauty", 1, 1, 5),)))
+    (tmp_path / "in.csv").write_text(HEADER + ROWS)
+    run(first.root, "ratings", "import", str(tmp_path / "in.csv"))
+    folder = str(tmp_path / "out")
+    run(first.root, "ratings", "export", "--format", "huggingface", "--with-images", "--names", "-o", folder)
+    second = init_workspace(tmp_path / "second").root
+    assert run(second, "ratings", "import", folder).stderr == "recorded 2 ratings\n"
+    assert "1 images are as recorded" in run(second, "images", "verify").stderr
+    assert (second / "images/m/set/00000/metadata.jsonl").is_file()
+    boards = [run(root, "leaderboard", "--json").stdout for root in (first.root, second)]
+    assert boards[0] == boards[1] and '"parameters": 7' in boards[1]
+
+
 def test_unknown_studies_and_workspaces_without_any_are_refused(root: Path, tmp_path: Path) -> None:
     error = run(root, "ratings", "export", "--study", "x", fails=True).exception
     assert isinstance(error, UnknownNameError)
@@ -106,12 +157,17 @@ def test_ratings_are_exported_as_parquet_and_as_a_dataset_folder(root: Path, tmp
     for arguments in (("-o", "out.parquet"), ("--format", "huggingface", "-o", "out"), ("-o", "out.csv")):
         name = arguments[-1]
         run(root, "ratings", "export", *arguments[:-1], str(tmp_path / name))
-        criteria = ("--criteria", str(tmp_path / "study.toml")) if name == "out.csv" else ()
-        (tmp_path / "study.toml").write_text(STUDY)
-        board = run(root, "leaderboard", "--ratings", str(tmp_path / name), *criteria, "--json")
+        board = run(root, "leaderboard", "--ratings", str(tmp_path / name), "--json")
         boards.append(json.loads(board.stdout))
     assert boards[0]["rows"][0]["total"] == 75
     assert boards[0] == boards[1] == boards[2]
+    (tmp_path / "out.study.json").unlink()
+    (tmp_path / "study.toml").write_text(STUDY)
+    by_file = ("--criteria", str(tmp_path / "study.toml"), "--json")
+    assert (
+        json.loads(run(root, "leaderboard", "--ratings", str(tmp_path / "out.csv"), *by_file).stdout)
+        == boards[0]
+    )
     names = run(root, "ratings", "export", "--pseudonyms").stdout
     assert "annotator-01" in names and "lena" not in names
 
