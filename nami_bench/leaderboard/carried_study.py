@@ -75,7 +75,7 @@ def carried_criteria(path: Path) -> Criteria | None:
     document = _document(path)
     if "criteria" not in document:
         return None
-    known = {name: document[name] for name in ("criteria", "total") if name in document}
+    known: dict[str, Any] = {name: document[name] for name in ("criteria", "total") if name in document}
     found = validated(_Carried, known, _where(path))
     criteria = (
         Criterion(c.name, c.weight, c.minimum, c.maximum, {float(at): w for at, w in c.anchors.items()})

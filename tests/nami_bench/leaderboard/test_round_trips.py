@@ -43,6 +43,7 @@ from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
 from nami_bench.leaderboard.from_store import leaderboard_from_store
 from nami_bench.leaderboard.import_judgements import import_judgements
 from nami_bench.leaderboard.ratings_source import load_comparisons, load_ratings
+from nami_bench.leaderboard.rows import Leaderboard
 from nami_bench.leaderboard.strengths import strength_table
 from nami_bench.store import Store
 
@@ -184,6 +185,11 @@ def with_images(store: Store, prompt_set: PromptSet, cards: Sequence[ModelCard],
     return there
 
 
+def without_origins(board: Leaderboard) -> Leaderboard:
+    """The board without how its images were made, which does not travel."""
+    return replace(board, models=())
+
+
 def numbers(store: Store, study: Study) -> list[str]:
     """All numbers of a study, exactly; where there is none, why."""
 
@@ -199,7 +205,7 @@ def numbers(store: Store, study: Study) -> list[str]:
         return [tried(lambda: strength_table(store.comparisons(study.name)))]
     table = store.ratings_table(study.name)
     return [
-        tried(lambda: leaderboard_from_store(store, study=study.name)),
+        tried(lambda: without_origins(leaderboard_from_store(store, study=study.name))),
         tried(lambda: measure_agreement(table, study.criteria, replicates=50)),
     ]
 
