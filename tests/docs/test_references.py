@@ -14,11 +14,12 @@ from cli_reference import cli_reference
 from cli_reference import commands as command_tree
 
 from evaluation.geneval.results import ImageResult
-from evaluation.human.table import COLUMNS
+from evaluation.human.table import COLUMNS, ratings_table
 from nami_bench import config
 from nami_bench.cli.app import cli
-from nami_bench.domain import Prompt
+from nami_bench.domain import Criterion, Prompt, PromptSet, Study
 from nami_bench.leaderboard import comparisons_file
+from nami_bench.leaderboard.dataset_folder import DatasetContent, side_file_of
 from prompts.recipe import Recipe, Share, Stratum
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -79,6 +80,14 @@ def test_the_columns_of_ratings_and_comparisons() -> None:
     assert {*columns, "left", "right"} == expected
     header = next(csv.reader(comparisons_file.comparisons_csv([]).decode().splitlines()))
     assert set(header) == expected
+
+
+def test_what_a_file_of_judgements_says_of_its_study() -> None:
+    criteria = (Criterion("fit", 1.0),)
+    content = DatasetContent(
+        Study("s", "p", ("m",), criteria), PromptSet("p", (Prompt("00000", "a fox"),)), ratings_table([]), ()
+    )
+    assert set(keys("What a file says of its study")) == set(json.loads(side_file_of(content)))
 
 
 def test_the_fields_of_genevals_results() -> None:
