@@ -1,7 +1,7 @@
 """What a file of judgements says of its study: Parquet in its metadata, CSV in a JSON file beside it.
 
 The JSON holds `criteria`, and where the study is known: `study` (its whole configuration),
-`prompt_set_sha256`, `models` (name, parameters, licence) and the program's `version`.
+`prompt_set_sha256`, the prompts' file, `models` (name, parameters, licence) and the program's `version`.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from nami_bench.config import validated
-from nami_bench.domain import Criteria, Criterion, ModelCard, Study, Total
+from nami_bench.domain import Criteria, Criterion, ModelCard, PromptFile, Study, Total
 from nami_bench.errors import InputError
 
 _ENDING = ".study.json"
@@ -98,10 +98,12 @@ def check_carried(path: Path, study: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CarriedStudy:
-    """A study that a file is about: its name, its prompts' SHA-256, and its settings, not yet read."""
+    """A study that a file is about: its name, its prompts' SHA-256 and file (None: not known), and its
+    settings, not yet read."""
 
     name: str
     prompt_set_sha256: str
+    prompt_file: PromptFile | None
     settings: Mapping[str, Any]
     total: str
     where: str
@@ -120,7 +122,14 @@ def carried_study(path: Path) -> CarriedStudy | None:
         return None
     sha256 = str(document.get("prompt_set_sha256", ""))
     total = str(document.get("total", Total.ARITHMETIC))
-    return CarriedStudy(str(settings.get("name")), sha256, settings, total, _where(path))
+    return CarriedStudy(
+        str(settings.get("name")), sha256, _prompt_file(document), settings, total, _where(path)
+    )
+
+
+def _prompt_file(document: Mapping[str, Any]) -> PromptFile | None:
+    name, sha256 = document.get("prompt_file_name"), document.get("prompt_file_sha256")
+    return PromptFile(name, sha256) if isinstance(name, str) and isinstance(sha256, str) else None
 
 
 def carried_models(path: Path) -> tuple[ModelCard, ...]:

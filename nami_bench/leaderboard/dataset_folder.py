@@ -68,11 +68,13 @@ class DatasetContent:
     @property
     def about(self) -> dict[str, Any]:
         """What identifies the data: the study's configuration, its prompts' hash, its models, the version."""
+        file = self.prompt_set.file
         return {
             "version": __version__,
             "study": asdict(self.study),
             "prompt_set_sha256": self.prompt_set.sha256,
-            "prompt_file_sha256": None if self.prompt_set.file is None else self.prompt_set.file.sha256,
+            "prompt_file_name": None if file is None else file.name,
+            "prompt_file_sha256": None if file is None else file.sha256,
             "models": [
                 {"name": card.name, "parameters": card.parameters, "licence": card.licence}
                 for card in self.models

@@ -21,7 +21,7 @@ from nami_bench.leaderboard.ratings_source import (
     load_comparisons,
     read_any_ratings,
 )
-from nami_bench.leaderboard.restored_study import restore_study
+from nami_bench.leaderboard.restored_study import StudyToRestore, restore_study
 from nami_bench.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
 from nami_bench.store.items import ShownPair
 
@@ -65,8 +65,8 @@ def import_judgements(store: "Store", path: Path, images_dir: Path, scales: Scal
     if carried is None or carried.name not in found.studies:
         added = found.add(store)
     elif carried.name not in known:
-        restore_study(store, images_dir, file, studies[carried.name], carried.prompt_set_sha256, found.pairs)
-        added = _added_or_forgotten(store, carried.name, found)
+        to_restore = StudyToRestore(file, studies[carried.name], carried, found.pairs)
+        added = restore_study(store, images_dir, to_restore, found.add)
     else:
         _check_prompts(store, file, studies[carried.name], carried)
         added = found.add(store)
@@ -81,14 +81,6 @@ def _check_prompts(store: "Store", file: Path, study: Study, carried: CarriedStu
             f"{file} is about other prompts (SHA-256 {carried.prompt_set_sha256[:12]}...) than study "
             f"{study.name!r} of this workspace ({ours[:12]}...): import it into another workspace"
         )
-
-
-def _added_or_forgotten(store: "Store", new_study: str, found: _Found) -> int:
-    try:
-        return found.add(store)
-    except InputError:
-        store.delete_study(new_study)
-        raise
 
 
 def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales) -> _Found:

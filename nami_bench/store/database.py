@@ -6,6 +6,7 @@ serialization failure to try again after. A read transaction is one snapshot and
 A commit that returned is on the disk.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
@@ -50,6 +51,7 @@ class Database:
             self._reading = engine.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
+        self._together = _Together()
         # PostgreSQL serves those who wait for a lock in order; SQLite does not.
         file = engine.url.database if engine.dialect.name == "sqlite" else None
         self._turns = Turns(None if file in (None, "", ":memory:") else Path(str(file)))
@@ -79,6 +81,9 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A read transaction: one consistent view."""
+        if self._together.session is not None:
+            yield self._together.session
+            return
         with self._translated(), Session(self._reading) as session:
             yield session
 
@@ -88,6 +93,12 @@ class Database:
 
         No other write transaction, of any process, runs beside it.
         """
+        if self._together.session is not None:
+            with self._translated(), self._together.session.begin_nested() as part:
+                yield self._together.session
+                if dry_run:
+                    part.rollback()
+            return
         with (
             self._translated(),
             self._alone(),
@@ -97,6 +108,19 @@ class Database:
             yield session
             if dry_run:
                 transaction.rollback()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All transactions that this thread begins in the block are parts of one: an error undoes them all.
+
+        Nobody else can write for as long.
+        """
+        with self.writing() as session:
+            self._together.session = session
+            try:
+                yield
+            finally:
+                self._together.session = None
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Any]:
@@ -163,6 +187,12 @@ class Database:
             if "not a database" in str(error.orig) or "malformed" in str(error.orig):
                 raise InputError(f"{self._name} is damaged or no database: {error.orig}") from error
             raise
+
+
+class _Together(threading.local):
+    """The thread's transaction of which others are parts; None: each is for itself."""
+
+    session: Session | None = None
 
 
 def _engine(url: str) -> Engine:

@@ -1,6 +1,7 @@
 """The store's one class."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -47,8 +48,9 @@ class Store(
 ):
     """Everything a workspace remembers; safe to share between threads.
 
-    Every method is one short transaction. A refused write (full or read-only disk, lost server)
-    raises StorageError and changes nothing. `clock` is the time that annotation work goes by.
+    Every method is one short transaction, but in a block of `together`. A refused write (full or read-only
+    disk, lost server) raises StorageError and changes nothing. `clock` is the time that annotation work goes
+    by.
     """
 
     def __init__(self, database: Database) -> None:
@@ -60,6 +62,10 @@ class Store(
     def open(cls, url: str) -> "Store":
         """Open the database at an SQLAlchemy URL, creating or migrating its schema as needed."""
         return cls(Database.open(url))
+
+    def together(self) -> AbstractContextManager[None]:
+        """A block in which this thread's calls are all done, or none of them; keep it short."""
+        return self._database.together()
 
     def close(self) -> None:
         """Finish what is being written and close all connections."""

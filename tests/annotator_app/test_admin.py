@@ -137,7 +137,20 @@ def test_ratings_and_leaderboard_are_handed_out(bench: Any, people: Callable[[st
 def test_answers_to_planted_items_are_a_table_without_formulas() -> None:
     at = datetime(2026, 3, 1, tzinfo=UTC)
     answer = CheckAnswer(
-        "s", "ann", "gold", "00000", 0, ("m",), {"fit": -4.0}, {"looks": "=cmd()"}, {}, True, 0, True, None, at
+        "s",
+        "ann",
+        "gold",
+        "00000",
+        0,
+        ("m",),
+        {"fit": -4.0},
+        {"looks": "=cmd()"},
+        {},
+        True,
+        0,
+        True,
+        None,
+        at,
     )
     text = check_answers_csv([answer]).decode()
     header, *rows = csv.reader(io.StringIO(text, newline=""))

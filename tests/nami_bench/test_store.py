@@ -304,3 +304,33 @@ def test_a_recorded_set_takes_over_what_its_file_says_beside_the_prompts(store: 
     assert (found.prompts, found.file) == (PROMPTS.prompts, PROMPTS.file)
     store.add_prompt_set(replace(bare, file=PromptFile("other.jsonl", "cd" * 32)))
     assert store.prompt_set("old").file == PROMPTS.file
+
+
+def test_calls_made_together_are_all_done_or_none(studied: Store) -> None:
+    before = (studied.prompt_sets(), studied.models(), studied.images())
+    with pytest.raises(InputError, match="exists with other"), studied.together():
+        studied.add_model(ModelCard("another", "shapes"))
+        assert "another" in [card.name for card in studied.models()]  # a part sees the parts before it
+        studied.put_image(image("00001", model="another"))
+        studied.add_prompt_set(PromptSet("set", (Prompt("00000", "others"),)))
+    assert (studied.prompt_sets(), studied.models(), studied.images()) == before
+    with studied.together():
+        with pytest.raises(InputError, match="exists with other"):
+            studied.add_model(replace(MODEL, adapter="folder"))
+        studied.add_model(ModelCard("another", "shapes"))
+    assert studied.model("another").adapter == "shapes"
+
+
+def test_others_see_nothing_of_calls_made_together_before_their_end(studied: Store) -> None:
+    seen: list[list[str]] = []
+
+    def look() -> None:
+        seen.append([card.name for card in studied.models()])
+
+    with studied.together():
+        studied.add_model(ModelCard("another", "shapes"))
+        thread = threading.Thread(target=look)
+        thread.start()
+        thread.join()
+    look()
+    assert ["another" in names for names in seen] == [False, True]

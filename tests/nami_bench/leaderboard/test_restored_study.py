@@ -1,0 +1,197 @@
+"""What a dataset folder brings along: all of it comes to lie in the workspace, or nothing does."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from nami_bench.domain import (
+    Criterion,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    Prompt,
+    PromptFile,
+    PromptSet,
+    Rating,
+    Study,
+)
+from nami_bench.errors import ImageError, InputError, NamiBenchError
+from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.leaderboard.dataset_folder import study_content, write_dataset_folder
+from nami_bench.leaderboard.import_judgements import import_judgements
+from nami_bench.store import Store
+
+PROMPTS = PromptSet(
+    "p",
+    (
+        Prompt("00000", "a red star on a black field", rewritten_from="a red star"),
+        Prompt("00001", "a cube", extra={"index": 4, "notes": ["x", None]}),
+    ),
+    file=PromptFile("mine.jsonl", "ab" * 32),
+)
+STUDY = Study("s", "p", ("m",), (Criterion("fit", 1, 1, 5),))
+
+
+def an_image(images: Path, prompt: str, color: str) -> ImageRecord:
+    path = GenEvalFolder(Path("m") / "p").sample_path(int(prompt), 0)
+    made = write_png(images / path, Image.new("RGB", (8, 8), color))
+    place = path.as_posix()
+    return ImageRecord(
+        "m", "p", prompt, 0, ImageState.DONE, path=place, sha256=made.sha256, width=8, height=8
+    )
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    """A dataset folder with its images' bytes."""
+    images, folder = tmp_path / "theirs", tmp_path / "out"
+    with Store.open(f"sqlite:///{tmp_path / 'theirs.db'}") as store:
+        store.add_prompt_set(PROMPTS)
+        store.add_model(ModelCard("m", "shapes", licence="MIT"))
+        for prompt, color in (("00000", "red"), ("00001", "blue")):
+            store.put_image(an_image(images, prompt, color))
+        store.add_study(STUDY)
+        store.add_ratings([Rating("s", "ann", "m", "00000", 0, "fit", 2.0)])
+        write_dataset_folder(folder, study_content(store, STUDY), images)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path / 'ours.db'}") as opened:
+        yield opened
+
+
+def held(store: Store, images: Path) -> tuple[Any, ...]:
+    """All that an import could have left behind."""
+    files = sorted(path.relative_to(images).as_posix() for path in images.rglob("*"))
+    annotators = [annotator.name for annotator in store.annotators()]
+    return store.prompt_sets(), store.models(), store.images(), store.studies(), annotators, files
+
+
+def change(path: Path, column: str, values: list[Any]) -> None:
+    table = pq.read_table(path)
+    index = table.column_names.index(column)
+    changed = table.set_column(index, column, pa.array(values, table.schema.field(column).type))
+    pq.write_table(changed.replace_schema_metadata(table.schema.metadata), path)
+
+
+def test_prompts_are_restored_with_all_that_is_kept_of_them(
+    store: Store, exported: Path, tmp_path: Path
+) -> None:
+    import_judgements(store, exported, tmp_path / "ours")
+    restored = store.prompt_set("p")
+    assert restored == PROMPTS
+    assert restored.file == PROMPTS.file
+    assert restored.to_jsonl() == PROMPTS.to_jsonl()
+
+
+def test_a_folder_without_the_newer_columns_of_prompts_is_read(
+    store: Store, exported: Path, tmp_path: Path
+) -> None:
+    path = exported / "data" / "prompts.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["rewritten_from", "extra"]), path)
+    import_judgements(store, exported, tmp_path / "ours")
+    assert [prompt.rewritten_from for prompt in store.prompt_set("p").prompts] == [None, None]
+
+
+def another_annotators_name(data: Path) -> None:
+    change(data / "ratings.parquet", "annotator", ["no/name"])
+
+
+def an_image_that_is_missing(data: Path) -> None:
+    change(data / "ratings.parquet", "sample", [7])
+
+
+def a_state_that_there_is_not(data: Path) -> None:
+    change(next(data.glob("images-*")), "state", ["done", "drawn"])
+
+
+def a_prompt_that_there_is_not(data: Path) -> None:
+    change(next(data.glob("images-*")), "prompt_id", ["00000", "00002"])
+
+
+def a_models_name_that_leads_away(data: Path) -> None:
+    change(next(data.glob("images-*")), "model", ["m", "../m"])
+
+
+def other_bytes(data: Path) -> None:
+    change(next(data.glob("images-*")), "sha256", [*_hashes(data)[:1], "0" * 64])
+
+
+def _hashes(data: Path) -> list[str]:
+    found: list[str] = pq.read_table(next(data.glob("images-*")))["sha256"].to_pylist()
+    return found
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        another_annotators_name,
+        an_image_that_is_missing,
+        a_state_that_there_is_not,
+        a_prompt_that_there_is_not,
+        a_models_name_that_leads_away,
+        other_bytes,
+    ],
+)
+def test_an_import_that_fails_leaves_nothing_behind(
+    harm: Callable[[Path], None], store: Store, exported: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "ours"
+    images.mkdir()
+    before = held(store, images)
+    harm(exported / "data")
+    with pytest.raises(NamiBenchError) as error:
+        import_judgements(store, exported, images)
+    assert isinstance(error.value, InputError | ImageError) and "\n" not in str(error.value)
+    assert held(store, images) == before
+
+
+def test_a_killed_import_leaves_nothing_in_the_store(
+    store: Store, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    images = tmp_path / "ours"
+    images.mkdir()
+    before = held(store, images)
+    monkeypatch.setattr(store, "add_ratings", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        import_judgements(store, exported, images)
+    assert held(store, images) == before
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_an_image_that_is_there_is_not_written_over(
+    recorded: bool, store: Store, exported: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "ours"
+    ours = an_image(images, "00001", "green")
+    if recorded:
+        store.add_prompt_set(PROMPTS)
+        store.add_model(ModelCard("m", "shapes", licence="MIT"))
+        store.put_image(ours)
+    before, data = held(store, images), (images / str(ours.path)).read_bytes()
+    with pytest.raises(InputError, match=r"is not the one that is recorded|is there, with other bytes"):
+        import_judgements(store, exported, images)
+    assert held(store, images) == before
+    assert (images / str(ours.path)).read_bytes() == data
+
+
+def test_an_image_that_could_not_be_made_here_is_filled_in(
+    store: Store, exported: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "ours"
+    store.add_prompt_set(PROMPTS)
+    store.add_model(ModelCard("m", "shapes", licence="MIT"))
+    store.put_image(ImageRecord("m", "p", "00000", 0, ImageState.FAILED, reason="no memory"))
+    import_judgements(store, exported, images)
+    assert [record.state for record in store.images()] == [ImageState.DONE] * 2
+    assert all((images / str(record.path)).is_file() for record in store.images())
