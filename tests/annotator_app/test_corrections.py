@@ -155,8 +155,8 @@ def test_a_corrected_gold_item_passes_and_only_the_answer_in_force_says_so(
     assert (report.gold_passed, report.gold_seen) == (1, 1)
     rows = list(csv.DictReader(io.StringIO(check_answers_csv(bench.store.check_answers("checked")).decode())))
     assert [(r["value"], r["passed"], r["in_force"]) for r in rows] == [
-        ("90.0", "", "False"),
-        ("10.0", "True", "True"),
+        ("90.0", "", "false"),
+        ("10.0", "true", "true"),
     ]
 
 

@@ -119,8 +119,9 @@ def strengths(root: Path, *more: object) -> Any:
 
 
 def numbers(found: Any) -> Any:
-    """A document without what is said in words."""
-    return {key: value for key, value in found.items() if key not in ("notes", "left_out")}
+    """A document without what is said in words, and without the times at which images were made."""
+    others = ("notes", "left_out", "models", "instruments")
+    return {key: value for key, value in found.items() if key not in others}
 
 
 READERS = [leaderboard, agreement, audit, strengths]

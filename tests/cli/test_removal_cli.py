@@ -32,7 +32,7 @@ from nami_bench.pipeline.run_lock import alone_in
 from nami_bench.store import ImageChoice, Store
 from prompts.assembly import build_prompt_set
 
-LIMIT, SAMPLES = 3, 2
+FIRST, SAMPLES = 3, 2
 GOLD = CheckItem(CheckKind.GOLD, "00000", ("broken",), {"relevance": (0, 30)})
 
 
@@ -63,7 +63,7 @@ class Bench:
         return self.workspace.images_dir
 
     def generate(self, model: str, samples: int = SAMPLES) -> Any:
-        options: Any = {"samples": samples, "limit": LIMIT}
+        options: Any = {"samples": samples, "first": FIRST}
         made = pipeline.generate(self.store, self.images_dir, model, self.prompts, **options)
         for record in self.store.images(models=[model], state=ImageState.DONE):
             score = Score(model, record.prompt_set, record.prompt_id, record.sample, "pickscore", "v1", 1.0)

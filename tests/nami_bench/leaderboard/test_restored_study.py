@@ -195,3 +195,13 @@ def test_an_image_that_could_not_be_made_here_is_filled_in(
     import_judgements(store, exported, images)
     assert [record.state for record in store.images()] == [ImageState.DONE] * 2
     assert all((images / str(record.path)).is_file() for record in store.images())
+
+
+def test_a_value_that_was_corrected_since_is_not_taken_for_the_same(
+    store: Store, exported: Path, tmp_path: Path
+) -> None:
+    import_judgements(store, exported, tmp_path / "ours")
+    change(exported / "data" / "ratings.parquet", "value", [4.0])
+    with pytest.raises(InputError, match="with another value or reason"):
+        import_judgements(store, exported, tmp_path / "ours")
+    assert [rating.value for rating in store.ratings("s")] == [2.0]

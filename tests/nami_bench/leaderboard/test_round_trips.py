@@ -3,7 +3,7 @@
 import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import combinations, product
@@ -14,20 +14,27 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from annotator_app.answers import CANNOT_JUDGE, Answers
+from annotator_app.sessions import AnnotationSession
 from nami_bench.domain import (
+    Annotator,
     CheckItem,
     CheckKind,
+    Checks,
     Comparison,
     Criterion,
+    CriterionText,
     ImageRecord,
     ImageState,
     ModelCard,
     Outcome,
     Pairs,
     Prompt,
+    PromptFile,
     PromptSet,
     Rating,
     Study,
+    Total,
 )
 from nami_bench.errors import InputError, NamiBenchError
 from nami_bench.leaderboard.agreement import measure_agreement
@@ -75,38 +82,67 @@ def criteria(draw: st.DrawFn) -> tuple[Criterion, ...]:
     found = []
     for name in draw(some(3)):
         low, high = draw(st.sampled_from(SCALES))
-        found.append(Criterion(name, draw(st.floats(0.01, 9)), low, high, {low: draw(texts), high: "best"}))
+        anchors = {low: draw(texts), high: "best"}
+        found.append(
+            Criterion(
+                name,
+                draw(st.floats(0.01, 9)),
+                low,
+                high,
+                anchors,
+                step=draw(st.sampled_from((None, (high - low) / 4))),
+                label=draw(texts),
+                texts={"ja": CriterionText(draw(texts), anchors)},
+            )
+        )
     return tuple(found)
 
 
 @st.composite
-def studies(draw: st.DrawFn, mode: str) -> tuple[PromptSet, tuple[ModelCard, ...], Study]:
-    prompts = draw(st.lists(texts, min_size=2, max_size=4))
-    strata = st.sampled_from(("short", "long"))
-    prompt_set = PromptSet(
-        draw(names),
-        tuple(
-            Prompt(f"{i:05d}", text, draw(strata), draw(texts), {"kind": draw(texts)})
-            for i, text in enumerate(prompts)
-        ),
+def prompt_sets(draw: st.DrawFn) -> PromptSet:
+    strata = st.sampled_from(("short", '=a "long" one'))
+    prompts = (
+        Prompt(
+            f"{i:05d}",
+            draw(texts),
+            draw(strata),
+            draw(texts),
+            {"kind": draw(texts)},
+            rewritten_from=draw(st.none() | texts),
+            extra=draw(st.sampled_from(({}, {"index": 7, "notes": ["@x", None]}))),
+        )
+        for i in range(draw(st.integers(2, 4)))
     )
+    file = draw(st.sampled_from((None, PromptFile("mine, 2.jsonl", "ab" * 32))))
+    return PromptSet(draw(names), tuple(prompts), file=file)
+
+
+@st.composite
+def studies(draw: st.DrawFn, mode: str) -> tuple[PromptSet, tuple[ModelCard, ...], list[Study]]:
+    """One study or two, of the same prompts and models."""
+    prompt_set = draw(prompt_sets())
     models = draw(st.lists(names, min_size=2, max_size=3, unique=True))
     cards = tuple(
         ModelCard(name, "shapes", parameters=draw(st.none() | st.integers(1, 10**12))) for name in models
     )
-    study = Study(
-        draw(names),
-        prompt_set.name,
-        tuple(draw(st.permutations(models))),
-        draw(criteria()),
-        mode=mode,
-        overlap=draw(st.integers(1, 3)),
-        samples=draw(st.integers(1, 2)),
-        seed=draw(st.integers(0, 9)),
-        instructions={"en": draw(texts)},
-        pairs=Pairs(per_prompt=draw(st.integers(0, 2))),
-    )
-    return prompt_set, cards, study
+    found = [
+        Study(
+            name,
+            prompt_set.name,
+            tuple(draw(st.permutations(models))),
+            draw(criteria()),
+            mode=mode,
+            overlap=draw(st.integers(1, 3)),
+            samples=draw(st.integers(1, 2)),
+            seed=draw(st.integers(0, 9)),
+            instructions={"en": draw(texts)},
+            pairs=Pairs(per_prompt=draw(st.integers(0, 2))),
+            checks=Checks(repeat_every=draw(st.sampled_from((2, 0))), repeat_distance=1),
+            total=draw(st.sampled_from(Total)) if mode == "rating" else Total.ARITHMETIC,
+        )
+        for name in draw(some(2))
+    ]
+    return prompt_set, cards, found
 
 
 def times() -> Iterator[datetime]:
@@ -117,7 +153,7 @@ def times() -> Iterator[datetime]:
 
 
 @st.composite
-def ratings(draw: st.DrawFn, prompt_set: PromptSet, study: Study, there: Sequence[Any]) -> list[Rating]:
+def ratings(draw: st.DrawFn, study: Study, there: Sequence[Any]) -> list[Rating]:
     found, at = [], times()
     for annotator in draw(some(3)):
         for (model, prompt, sample), criterion in product(there, study.criteria):
@@ -141,6 +177,25 @@ def ratings(draw: st.DrawFn, prompt_set: PromptSet, study: Study, there: Sequenc
                 )
             )
     return draw(st.permutations(found))
+
+
+def at_work(draw: Callable[[st.SearchStrategy[Any]], Any], store: Store, study: Study) -> None:
+    """Somebody at the screen, who is shown some items again and corrects some answers."""
+    own, tokens = AnnotationSession(store, Path(), study.name, "ada"), list[str]()
+
+    def answers(number: int) -> Answers:
+        values = {c.name: draw(st.none() | st.floats(c.minimum, c.maximum)) for c in study.criteria}
+        reasons = {name: CANNOT_JUDGE[0] for name, value in values.items() if value is None}
+        given = {name: value for name, value in values.items() if value is not None}
+        return Answers(f"{study.name} {number}", given, reasons, duration_ms=4000)
+
+    view = own.state()
+    for number in range(draw(st.sampled_from((6, 0)))):
+        if view.items:
+            tokens.append(view.items[0].token)
+            view = own.submit(tokens[-1], answers(number))
+    for number, token in enumerate(draw(st.sets(st.sampled_from(tokens))) if tokens else ()):
+        own.submit(token, answers(100 + number))
 
 
 @contextmanager
@@ -222,23 +277,34 @@ def files_of(store: Store, study: Study, folder: Path) -> list[Path]:
 
 
 def check_trips(
-    folder: Path, template: Path, store: Store, study: Study, again: Callable[[Store], object]
+    folder: Path, template: Path, store: Store, studies: Sequence[Study], again: Callable[[Store], object]
 ) -> None:
-    """Every file into a workspace without the study; only the folder into one that has nothing at all."""
-    wanted, text = numbers(store, study), csv_of(study_content(store, study))
-    for number, path in enumerate(files_of(store, study, folder)):
+    """Every file into a workspace without its study; only the folder into one that has nothing at all."""
+    wanted = [(numbers(store, one), csv_of(study_content(store, one))) for one in studies]
+    files = []
+    for number, study in enumerate(studies):
+        (folder / f"{number}").mkdir()
+        files.append(files_of(store, study, folder / f"{number}"))
+    for number, paths in enumerate(zip(*files, strict=True)):
         with opened(folder, template, f"{number}.db") as other:
-            if not path.is_dir():
+            if not paths[0].is_dir():
                 with pytest.raises(InputError, match="brings neither prompts nor images along"):
-                    import_judgements(other, path, folder)
+                    import_judgements(other, paths[0], folder)
                 assert not other.studies()
                 again(other)
-            done = import_judgements(other, path, folder)
-            assert done.added > 0 and done.known == 0
-            assert other.studies() == [study]
-            assert csv_of(study_content(other, study)) == text
-            assert numbers(other, study) == wanted
-            assert import_judgements(other, path, folder).added == 0
+            for path in paths:
+                done = import_judgements(other, path, folder)
+                assert done.added > 0 and done.known == 0
+            assert other.studies() == list(studies)
+            assert [(numbers(other, one), csv_of(study_content(other, one))) for one in studies] == wanted
+            check_prompts(other.prompt_set(studies[0].prompt_set), store.prompt_set(studies[0].prompt_set))
+            assert [import_judgements(other, path, folder).added for path in paths] == [0] * len(paths)
+
+
+def check_prompts(restored: PromptSet, original: PromptSet) -> None:
+    assert restored == original
+    assert restored.file == original.file
+    assert restored.to_jsonl() == original.to_jsonl()
 
 
 quick = settings(
@@ -255,29 +321,36 @@ def test_a_study_of_ratings_is_the_same_in_another_workspace(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, template: Path
 ) -> None:
     folder = tmp_path_factory.mktemp("trip")
-    prompt_set, cards, study = data.draw(studies("rating"))
+    prompt_set, cards, drawn = data.draw(studies("rating"))
     lost = data.draw(st.sets(st.integers(1, 23), max_size=3))
+    judged = []
     with opened(folder, template, "first.db") as store:
         there = with_images(store, prompt_set, cards, lost)
-        gold = data.draw(st.lists(st.sampled_from(there), max_size=1))
-        first = study.criteria[0]
-        items = [
-            CheckItem(CheckKind.GOLD, prompt, (model,), {first.name: (first.minimum, first.maximum)}, sample)
-            for model, prompt, sample in gold
-        ]
-        study = replace(study, check_items=tuple(items))
-        store.add_study(study)
-        shown = [key for key in there if key[2] < study.samples and key not in gold]
-        given_ratings = data.draw(ratings(prompt_set, study, shown))
-        if not given_ratings:
+        store.add_annotator(Annotator("ada"))
+        for study in drawn:
+            gold = data.draw(st.lists(st.sampled_from(there), max_size=1))
+            study = with_gold(study, gold)
+            store.add_study(study)
+            at_work(data.draw, store, study)
+            shown = [key for key in there if key[2] < study.samples and key not in gold]
+            store.add_ratings(data.draw(ratings(study, shown)))
+            judged += [study] * store.has_ratings(study.name)
+        if not judged:
             return
-        store.add_ratings(given_ratings)
-        check_trips(folder, template, store, study, lambda s: with_images(s, prompt_set, cards, lost))
+        check_trips(folder, template, store, judged, lambda s: with_images(s, prompt_set, cards, lost))
         boards = [
             repr(leaderboard_from_ratings(*load_ratings(path), precision=None))
-            for path in (folder / "out.csv", folder / "out.parquet", folder / "out")
+            for path in (folder / "0" / "out.csv", folder / "0" / "out.parquet", folder / "0" / "out")
         ]
         assert boards[0] == boards[1] == boards[2]
+
+
+def with_gold(study: Study, gold: Sequence[tuple[str, str, int]]) -> Study:
+    """The study with items of known answers."""
+    first = study.criteria[0]
+    expected = {first.name: (first.minimum, first.maximum)}
+    items = [CheckItem(CheckKind.GOLD, prompt, (model,), expected, sample) for model, prompt, sample in gold]
+    return replace(study, check_items=tuple(items))
 
 
 @quick
@@ -286,54 +359,31 @@ def test_a_study_of_pairs_is_the_same_in_another_workspace(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory, template: Path
 ) -> None:
     folder = tmp_path_factory.mktemp("trip")
-    prompt_set, cards, study = data.draw(studies("pairwise"))
+    prompt_set, cards, drawn = data.draw(studies("pairwise"))
     with opened(folder, template, "first.db") as store:
         with_images(store, prompt_set, cards, set())
-        store.add_study(study)
-        at, made = times(), 0
-        for annotator, pair in product(data.draw(some(3)), combinations(study.models, 2)):
-            for prompt, sample, criterion in product(prompt_set.by_id, range(study.samples), study.criteria):
-                left, right = data.draw(st.permutations(pair))
-                outcome = data.draw(st.sampled_from(Outcome))
-                one = Comparison(study.name, annotator, prompt, sample, criterion.name, left, right, outcome)
-                took = data.draw(st.none() | st.integers(0, 10**6))
-                if data.draw(st.integers(0, 9)) == 0:
-                    one = replace(one, outcome=None, reason=data.draw(texts))
-                one = replace(one, position=made + 1, duration_ms=took, created_at=next(at))
-                try:
-                    made += store.add_comparisons([one])
-                except InputError:
-                    continue  # the study's design does not show this pair
-        check_trips(folder, template, store, study, lambda s: with_images(s, prompt_set, cards, set()))
-        assert load_comparisons(folder / "out") == store.comparisons(study.name)
+        for study in drawn:
+            store.add_study(study)
+            compare(data.draw, store, prompt_set, study)
+        judged = [study for study in drawn if store.comparisons(study.name)]
+        if judged:
+            check_trips(folder, template, store, judged, lambda s: with_images(s, prompt_set, cards, set()))
+            assert load_comparisons(folder / "0" / "out") == store.comparisons(judged[0].name)
 
 
-def test_a_correction_travels_as_what_is_in_force(tmp_path: Path, template: Path) -> None:
-    with ExitStack() as stack:
-        store, other = (stack.enter_context(opened(tmp_path, template, name)) for name in ("a.db", "b.db"))
-        prompt_set = PromptSet("p", (Prompt("00000", "a star"),))
-        with_images(store, prompt_set, [ModelCard("m", "shapes")], set())
-        study = Study("s", "p", ("m",), (Criterion("fit", 1, 1, 5),))
-        store.add_study(study)
-        rating = Rating("s", "ann", "m", "00000", 0, "fit", 2.0)
-        store.add_ratings([rating])
-        _correct(store, replace(rating, value=4.0))
-        *_, folder = files_of(store, study, tmp_path)
-        import_judgements(other, folder, tmp_path)
-        assert [one.value for one in other.ratings("s")] == [4.0]
-        with pytest.raises(InputError, match="with another value or reason"):
-            _correct(store, replace(rating, value=1.0))
-            import_judgements(store, folder, tmp_path)
-
-
-def _correct(store: Store, rating: Rating) -> None:
-    from sqlalchemy import select
-
-    from nami_bench.store.ratings import append_rating
-    from nami_bench.store.tables import CriterionRow, RatingRow
-
-    with store._database.writing() as session:
-        criterion = session.scalars(select(CriterionRow)).one()
-        before = session.scalars(select(RatingRow)).first()
-        assert before is not None
-        append_rating(session, criterion, before.annotator_id, before.image_id, rating)
+def compare(
+    draw: Callable[[st.SearchStrategy[Any]], Any], store: Store, prompt_set: PromptSet, study: Study
+) -> None:
+    """Record what some annotators say of the pairs that the study shows."""
+    at, made = times(), 0
+    for annotator, pair in product(draw(some(3)), combinations(study.models, 2)):
+        for prompt, sample, criterion in product(prompt_set.by_id, range(study.samples), study.criteria):
+            left, right = draw(st.permutations(pair))
+            outcome = draw(st.sampled_from(Outcome))
+            one = Comparison(study.name, annotator, prompt, sample, criterion.name, left, right, outcome)
+            took = draw(st.none() | st.integers(0, 10**6))
+            if draw(st.integers(0, 9)) == 0:
+                one = replace(one, outcome=None, reason=draw(texts))
+            one = replace(one, position=made + 1, duration_ms=took, created_at=next(at))
+            with suppress(InputError):  # the study's design does not show this pair
+                made += store.add_comparisons([one])
