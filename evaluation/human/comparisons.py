@@ -18,6 +18,8 @@ from nami_bench.errors import InputError, UnknownNameError
 
 Correction = Literal["holm", "benjamini-hochberg", "none"]
 
+FULL_SCALE = 100.0
+"""Points; no difference of two scores is larger."""
 _FEW = 3
 """Degrees of freedom of annotators; three annotators have two."""
 
@@ -31,10 +33,10 @@ MOST_MODELS = 300
 class Difference:
     """How much better `first` is than `second`, on the images that both have ratings of.
 
-    `low` to `high` is the interval of this pair alone. `p_value`: two-sided, of no difference;
-    `p_adjusted`: corrected for all pairs. `significant`: p_adjusted is at most 1 - level. `images`: shared
-    ones. None where the two share nothing, all but `difference` where what they share does not show how
-    much it varies: `reason` says why. Not to be told apart is not to be alike.
+    `low` to `high` is the interval of this pair alone, within -100 to 100. `p_value`: two-sided, of no
+    difference; `p_adjusted`: corrected for all pairs. `significant`: p_adjusted is at most 1 - level.
+    `images`: shared ones. None where the two share nothing, all but `difference` where what they share does
+    not show how much it varies: `reason` says why. Not to be told apart is not to be alike.
     """
 
     first: str
@@ -101,15 +103,16 @@ class Differences:
 
     def _pair(self, i: int, j: int) -> Difference:
         difference, half = self.difference[i, j], self.half_width[i, j]
-        values = (difference, difference - half, difference + half, self.p_value[i, j], self.p_adjusted[i, j])
-        shown, low, high, p_value, p_adjusted = (None if np.isnan(x) else float(x) for x in values)
+        low, high = np.clip((difference - half, difference + half), -FULL_SCALE, FULL_SCALE)
+        values = (difference, low, high, self.p_value[i, j], self.p_adjusted[i, j])
+        shown, lowest, highest, p_value, p_adjusted = (None if np.isnan(x) else float(x) for x in values)
         significant = bool(self.better[i, j] or self.better[j, i])
         return Difference(
             self.models[i],
             self.models[j],
             difference=shown,
-            low=low,
-            high=high,
+            low=lowest,
+            high=highest,
             p_value=p_value,
             p_adjusted=p_adjusted,
             significant=significant,
