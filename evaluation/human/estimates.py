@@ -54,14 +54,20 @@ def estimate_scores(ratings: RatingsArray) -> Estimates:
         weight, pull = (np.add.reduceat(part[order], starts) for part in (weight, pull))
     shares = ratings.weights
     used = shares > 0  # a criterion without weight may lack values
+    whole = np.column_stack((weight, weight @ shares))
     return Estimates(
         scores=np.column_stack((scores, scores[:, used] @ shares[used])),
         model=model,
         prompt=prompt,
         annotator=annotator,
-        weight=np.column_stack((weight, weight @ shares)),
-        pull=np.column_stack((pull, pull @ shares)),
+        weight=whole,
+        pull=without_remainders(np.column_stack((pull, pull @ shares)), whole),
     )
+
+
+def without_remainders(pull: Floats, weight: Floats) -> Floats:
+    """The pulls of cells, those set to zero that are what rounding left of pulls that cancel."""
+    return np.where(np.abs(pull) > ROUNDING * np.abs(weight), pull, 0.0)
 
 
 def rating_weights(ratings: RatingsArray, valid: Booleans) -> Floats:

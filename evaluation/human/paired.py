@@ -18,7 +18,7 @@ from evaluation.human.crossed import (
     without_rounding,
 )
 from evaluation.human.difficulty import Difficulty
-from evaluation.human.estimates import ROUNDING, estimate_scores
+from evaluation.human.estimates import ROUNDING, estimate_scores, without_remainders
 from evaluation.human.model_ratings import Influence, ModelRatings, split_by_model
 from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
 from evaluation.human.spread import Spread
@@ -172,7 +172,8 @@ class _Pairs:
                 shift = self._difficulties[criterion].shift(i, j, by_row)
                 by_cell = [_shifted(model, found, shift) for model, found in zip(pair, by_cell, strict=True)]
             sums = [_added(whole, found, share) for whole, found in zip(sums, by_cell, strict=True)]
-        return sums[0], sums[1]
+        first, second = (replace(s, pull=without_remainders(s.pull, s.weight)) for s in sums)
+        return first, second
 
 
 def _shifted(model: ModelRatings, found: Influence, shift: Floats) -> Influence:

@@ -220,6 +220,22 @@ def test_two_models_without_variation_differ_by_an_unknown_amount() -> None:
     assert pair.reason == "the ratings do not vary"
 
 
+def test_the_interval_of_a_difference_stays_on_the_scale_however_little_is_known() -> None:
+    values = np.array([20.0, 90.0, 35.0, 60.0, 70.0, 30.0, 10.0, 95.0])[:, None]
+    pair = compare_models(arranged(np.indices((2, 2, 1, 2)).reshape(4, -1), values)).of("m0", "m1")
+    assert (pair.low, pair.high) == (-100.0, 100.0)
+    assert pair.p_value is not None
+    assert pair.p_value > 0.05
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_samples_that_cancel_in_their_prompt_are_no_variation_whatever_rounding_leaves(first: int) -> None:
+    codes = np.array([[0] * 3, [first, first, 1 - first], [0, 1, 1], [0] * 3])
+    found = score_intervals(arranged(codes, np.array([[75.0], [25.0], [50.0]])))
+    assert (np.isnan(found.low) | (found.low < found.high)).all()
+    assert np.isnan(found.low[0]).all()
+
+
 def test_one_prompt_in_common_gives_a_difference_only(rng: np.random.Generator) -> None:
     codes = np.indices((2, 6, 1, 4)).reshape(4, -1)
     kept = (codes[1] == 0) | (codes[0] == codes[1] % 2)
