@@ -126,6 +126,9 @@ def _with_limits(
 ) -> Coefficient:
     """A coefficient of (value, low, high); limits that are equal claim a certainty that there is not."""
     value, low, high = limits
+    if not np.isfinite((value, high)).all():
+        why = f"{name} is not defined: raters disagree so much that more of them would agree no better"
+        return Coefficient(name, None, None, None, targets, raters, confidence, (*notes, why))
     if high - low < _ROUNDING:
         notes = (*notes, f"{name} {NO_SPREAD}")
         return Coefficient(name, value, None, None, targets, raters, confidence, notes)
@@ -180,12 +183,13 @@ def _two_way_random(
     share = (1 + confidence) / 2
     rest = k * msc + (k * n - k - n) * mse
     f_low, f_high = stats.f.ppf(share, n - 1, freedom), stats.f.ppf(share, freedom, n - 1)
-    low = n * (msr - f_low * mse) / (f_low * rest + n * msr)
+    # Divided by the quantile, which is beyond all bounds where little is known.
+    low = n * (msr / f_low - mse) / (rest + n * msr / f_low)
     high = n * (f_high * msr - mse) / (rest + n * f_high * msr)
     return float(low), float(high)
 
 
 def _of_mean(limits: tuple[float, float, float], k: int) -> tuple[float, float, float]:
-    """Spearman-Brown: the reliability of a mean of k from that of one."""
+    """Spearman-Brown: the reliability of a mean of k from that of one; -inf from -1 / (k - 1) on."""
     value, low, high = (k * x / (1 + (k - 1) * x) if 1 + (k - 1) * x > 0 else -np.inf for x in limits)
     return value, low, high

@@ -160,6 +160,21 @@ def test_identical_raters_agree_perfectly_which_is_not_certain_of_others() -> No
     assert "not certainty" in kappa.notes[-1]
 
 
+@pytest.mark.parametrize(
+    "table",
+    [[[20.0, 80.0], [80.0, 21.0]], [[10.0, 90.0], [90.0, 10.0], [30.0, 71.0]], [[1.0, 99.0], [50.0, 48.0]]],
+)
+def test_two_raters_who_contradict_each_other_get_finite_numbers_or_none_and_a_reason(
+    table: list[list[float]],
+) -> None:
+    found = {coefficient.name: coefficient for coefficient in intraclass_correlations(np.array(table))}
+    for coefficient in found.values():
+        assert coefficient.value is None or np.isfinite(coefficient.value)
+        assert coefficient.high is None or np.isfinite(coefficient.high)
+        assert coefficient.value is not None or "is not defined" in coefficient.notes[-1]
+    assert found["ICC(2,k)"].value is None
+
+
 def test_fleiss_kappa_of_a_published_table() -> None:
     # The worked example of Fleiss' kappa that textbooks carry: ten targets, fourteen raters, kappa 0.210.
     counts = np.array([
