@@ -201,8 +201,14 @@ def _on_scales(groups: Connectivity, own: Floats, covariance: Floats) -> tuple[F
     for island in range(groups.islands):
         core = groups.core(island)
         strength[core] = own[core]
-        error[core] = np.sqrt(np.diag(covariance)[core])
-    return strength, np.where(error > _ROUNDING, error, np.nan)
+        error[core] = _errors(covariance)[core]
+    return strength, error
+
+
+def _errors(covariance: Floats) -> Floats:
+    """Standard errors; NaN for none, which is rounding on either side of zero and no certainty."""
+    error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    return np.where(error > _ROUNDING, error, np.nan)
 
 
 def _effects(
@@ -212,7 +218,7 @@ def _effects(
     if fit is None:
         return effects
     for index, name in enumerate(names, start=models):
-        value, half = float(fit.parameters[index]), float(z * np.sqrt(covariance[index, index]))
+        value, half = float(fit.parameters[index]), float(z * _errors(covariance)[index])
         effects[name] = (value, value - half, value + half)
     return effects
 

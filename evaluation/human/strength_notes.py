@@ -60,7 +60,7 @@ def _unbounded(groups: Connectivity, own: Floats, low: Floats, high: Floats, *, 
     alone = ~off & np.isnan(low) & ~np.isnan(own)
     if alone.any() and not ties:
         listed = groups.listed(np.flatnonzero(alone))
-        yield f"no interval for {listed}: their prompts are too few to show how much verdicts vary"
+        yield f"no interval for {listed}: verdicts on them do not show how much they would vary with prompts"
 
 
 def _own_scales(groups: Connectivity, own: Floats) -> Iterator[str]:

@@ -290,6 +290,20 @@ def test_a_side_that_explains_everything_is_said() -> None:
     assert "side or a covariate tells the outcomes apart" in fit.notes[0]
 
 
+def test_a_prior_makes_nothing_certain_where_verdicts_do_not_vary() -> None:
+    chain = [(a, b, "left") for a, b in (("a", "b"), ("b", "c"), ("a", "c")) for _ in range(40)]
+    rows = [(*verdict, f"p{number % 20}") for number, verdict in enumerate(chain)]
+    columns = ("left", "right", "outcome", "prompt_id")
+    middle = fit_bradley_terry(table_of(rows, columns), prior=1.0)
+    assert np.isnan(middle.low[middle.models.index("b")])
+    ties = fit_bradley_terry(
+        table_of([(*row[:2], "tie", row[3]) for row in rows], columns), side=True, prior=1.0
+    )
+    assert ties.effects["left"][0] == pytest.approx(0.0)
+    assert np.isnan(ties.effects["left"][1:]).all()
+    assert any("no interval for a, b, c" in note for note in ties.notes)
+
+
 def test_one_prompt_gives_no_interval_without_width() -> None:
     rows = [("a", "b", "left", "p"), ("b", "a", "left", "p")]
     fit = fit_bradley_terry(table_of(rows, ("left", "right", "outcome", "prompt_id")))
