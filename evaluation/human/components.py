@@ -1,5 +1,6 @@
 """How much of the variation of ratings is whose: models, prompts, annotators, and how they interact."""
 
+import math
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -54,7 +55,8 @@ class AssumedShares:
     severity: float = 0.5
 
     def __post_init__(self) -> None:
-        if min(self.prompt, self.annotator, self.severity) < 0 or self.prompt + self.annotator > 1:
+        sums = (self.prompt + self.annotator <= 1, self.severity < math.inf)  # not so of what is no number
+        if not all(sums) or min(self.prompt, self.annotator, self.severity) < 0:
             raise InputError(
                 "the shares of prompts and annotators must be within 0 to 1, together as well, "
                 "and that of severity zero or more"
@@ -95,14 +97,16 @@ def variance_components(ratings: RatingsArray, column: str = TOTAL) -> VarianceC
 
 def assumed_components(deviation: float, shares: AssumedShares = DEFAULT_SHARES) -> VarianceComponents:
     """Components from an assumption, where there is no pilot; `deviation`: see `AssumedShares`, in points."""
-    if deviation <= 0:
-        raise InputError("the deviation must be positive")
+    if not 0 < deviation < math.inf:
+        raise InputError(f"the deviation must be positive and finite, not {deviation:g}")
     square = deviation**2
+    prompt, annotator, severity = (
+        f"{100 * share:.4g}%" for share in (shares.prompt, shares.annotator, shares.severity)
+    )
     note = (
-        f"assumed, not measured: of ratings that deviate by {deviation:.3g} points, {shares.prompt:.0%} "
-        f"of the variance from prompts and {shares.annotator:.0%} from annotators that favour a model; "
-        f"on top, {shares.severity:.0%} of it from annotators' severity and {shares.prompt:.0%} from "
-        "prompts' common difficulty"
+        f"assumed, not measured: of ratings that deviate by {deviation:.3g} points, {prompt} of the variance "
+        f"from prompts and {annotator} from annotators that favour a model; on top, {severity} of it from "
+        f"annotators' severity and {prompt} from prompts' common difficulty"
     )
     return VarianceComponents(
         prompt=square * shares.prompt,

@@ -21,6 +21,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, stats
 
+from evaluation.human.comparisons import FULL_SCALE
 from evaluation.human.components import VarianceComponents
 from evaluation.human.ratings_array import Floats
 from evaluation.human.spread import Spread
@@ -57,6 +58,11 @@ class Layout:
         for share, what in ((self.wanted, "power"), (self.level, "level")):
             if not 0 < share < 1:
                 raise InputError(f"the {what} must be between 0 and 1")
+        if self.wanted <= 1 - self.level:
+            raise InputError(
+                f"a power of {self.wanted:g} is no more than chance gives tests at {1 - self.level:.3g}: "
+                "ask for more power, or a higher level"
+            )
 
     def raters(self, annotators: int) -> int:
         """Of an image, among so many annotators."""
@@ -109,8 +115,8 @@ def prompts_needed(
     With exactly as many prompts as annotators the test takes the larger of two half widths, and its power
     dips: that one number may lack it where more and fewer have it.
     """
-    if difference <= 0:
-        raise InputError("the difference to find must be above zero")
+    if not 0 < difference <= FULL_SCALE:
+        raise InputError(f"the difference to find, {difference:g}, must be above zero and at most 100 points")
 
     def enough(prompts: int) -> bool:
         return power(components, difference, prompts, annotators, layout) >= layout.wanted

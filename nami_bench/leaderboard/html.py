@@ -4,7 +4,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from nami_bench.leaderboard.columns import ScoreColumn
+from nami_bench.leaderboard.columns import ScoreColumn, adjusted_total
 from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status
 from nami_bench.leaderboard.sections import (
     Section,
@@ -16,6 +16,7 @@ from nami_bench.leaderboard.sections import (
     title,
 )
 from nami_bench.leaderboard.text import (
+    ADJUSTED,
     INCOMPLETE,
     counts,
     group_tables,
@@ -70,11 +71,19 @@ def _table(section: Section, board: Leaderboard) -> dict[str, Any]:
                 "name": marked_name(row),
                 "tag": _tag(row, section),
                 "cells": [_cell(c, row, best[c.key], board.ranked_by) for c in section.columns],
-                "counts": [values[position] for values in counted.values()],
+                "counts": [_count(name, values[position], row) for name, values in counted.items()],
             }
             for position, row in enumerate(section.rows)
         ],
     }
+
+
+def _count(name: str, text: str | None, row: LeaderboardRow) -> dict[str, str | None]:
+    """A cell of quiet text; an adjusted score's interval stands below it, as those of scores do."""
+    if name != ADJUSTED:
+        return {"text": text, "interval": None}
+    column = adjusted_total()
+    return {"text": column.shown(row), "interval": column.shown_interval(row)}
 
 
 def _tag(row: LeaderboardRow, section: Section) -> str | None:

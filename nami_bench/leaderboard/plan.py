@@ -17,6 +17,7 @@ from evaluation.human.components import (
 from evaluation.human.design import Layout, StudySize, detectable_difference, plan_study, prompts_needed
 from evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.errors import InputError
+from nami_bench.leaderboard.sections import percent
 from nami_bench.leaderboard.text import TextTable
 from nami_bench.study import Panel
 
@@ -122,6 +123,11 @@ def plan_from_pilot(
     if shares is not None:
         raise InputError("the pilot's annotators show the shares of the variance: leave out what to assume")
     components = variance_components(ratings, column)
+    if not any((components.model_prompt, components.model_annotator, components.rest)):
+        raise InputError(
+            f"{source} does not show how much differences between models vary: every rating agrees about "
+            "them; plan from another pilot, or from an assumption (--deviation)"
+        )
     overlap = max(1, round(float(np.bincount(ratings.image()).mean())))
     prompts, annotators = len(ratings.prompts), len(ratings.annotators)
     layout = replace(asked.layout(), overlap=overlap, panel=own, models=len(ratings.models))
@@ -181,7 +187,7 @@ def _panel(ratings: RatingsArray) -> str:
 
 def plan_tables(found: Plan) -> Iterator[TextTable]:
     """The prompts needed, and the differences that studies of given sizes can find."""
-    options = found.options
+    options, power = found.options, percent(found.options.wanted)
     by_need = {(n.annotators, n.difference): n.prompts for n in found.needed}
     columns = (
         "annotators",
@@ -191,7 +197,7 @@ def plan_tables(found: Plan) -> Iterator[TextTable]:
         (str(raters), *(_prompts(by_need[raters, difference]) for difference in options.differences))
         for raters in options.annotators
     ]
-    title = f"Prompts needed to find a difference in {found.column}, power {options.wanted:.0%}"
+    title = f"Prompts needed to find a difference in {found.column}, power {power}"
     yield TextTable(title, columns, tuple(rows), frozenset(columns), frozenset(columns[:1]))
     by_size = {(size.annotators, size.prompts): size for size in found.sizes}
     columns = ("annotators", *(f"{number} prompts" for number in options.prompts))
@@ -199,7 +205,7 @@ def plan_tables(found: Plan) -> Iterator[TextTable]:
         (str(raters), *(f"{by_size[raters, number].detectable:.2f}" for number in options.prompts))
         for raters in options.annotators
     ]
-    title = f"Smallest difference found with power {options.wanted:.0%}, in points"
+    title = f"Smallest difference found with power {power}, in points"
     yield TextTable(title, columns, tuple(rows), frozenset(columns), frozenset(columns[:1]))
 
 
@@ -219,7 +225,7 @@ def plan_notes(found: Plan) -> Iterator[str]:
         )
     yield from parts.notes
     tests = "one pair of models" if options.pairs == 1 else f"{options.pairs} pairs of models at once"
-    yield f"Tests at {1 - options.level:.3g}, of {tests}; {_layout_text(layout)}."
+    yield f"Tests at {1 - options.level:.3g}, of {tests}; {_layout_text(layout, min(options.annotators))}."
     if any(need.prompts is None for need in found.needed):
         yield (
             f"{NO_NUMBER}: annotators disagree so much on which model is better that only more of them help."
@@ -232,10 +238,12 @@ def plan_notes(found: Plan) -> Iterator[str]:
         )
 
 
-def _layout_text(layout: Layout) -> str:
+def _layout_text(layout: Layout, fewest: int) -> str:
     if layout.overlap is None:
         return "every annotator rates every image"
     people = f"each image is rated by {layout.overlap} annotator{'s' * (layout.overlap != 1)}"
+    if fewest < layout.overlap:
+        people += ", or by all where there are fewer"
     if layout.panel == Panel.CROSSED:
         return f"{people}, the same ones for all models' images of a prompt"
     return f"{people}, drawn anew for each image of {layout.models} models"

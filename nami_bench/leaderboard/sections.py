@@ -61,7 +61,12 @@ def simulation_notice(board: Leaderboard) -> str | None:
 def level(column: ScoreColumn, board: Leaderboard) -> str:
     """The level of the column's intervals, as "95%": GenEval's are always at that one."""
     geneval = any(column.key.startswith(f"{a.key}:") for a in board.automatic if a.tasks)
-    return "95%" if geneval or board.precision is None else f"{100 * board.precision.level:.4g}%"
+    return "95%" if geneval or board.precision is None else percent(board.precision.level)
+
+
+def percent(share: float) -> str:
+    """A level or a power as it is written: "95%", "99.9%", never rounded to a whole it is not."""
+    return f"{100 * share:.6g}%"
 
 
 def group_heading(kind: str) -> str:
@@ -164,7 +169,7 @@ def _interval_notes(board: Leaderboard) -> Iterator[str]:
         return
     drawn = f" ({precision.replicates} replicates, seed {precision.seed})"
     yield (
-        f"Intervals of human scores: {100 * precision.level:.4g}%, {_METHODS[precision.method]}"
+        f"Intervals of human scores: {percent(precision.level)}, {_METHODS[precision.method]}"
         f"{drawn if precision.method != 'crossed' else ''}. "
         f"Intervals and tests of pairs are about {_OVER[precision.over]}."
     )

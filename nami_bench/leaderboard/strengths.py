@@ -16,6 +16,7 @@ from evaluation.human.elo import elo_scale
 from evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.domain import Comparison, Outcome
 from nami_bench.errors import InputError
+from nami_bench.leaderboard.sections import percent
 from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.leaderboard.text import TextTable
 
@@ -113,7 +114,7 @@ def strength_table(
 
 def strength_tables(table: StrengthTable) -> Iterator[TextTable]:
     """A table of text cells for each criterion and group."""
-    interval = f"{100 * table.level:g}% interval"
+    interval = f"{percent(table.level)} interval"
     columns = ("model", "Elo", interval, "won", "lost", "tied", "both bad")
     for criterion in dict.fromkeys(row.criterion for row in table.rows):
         of_criterion = [row for row in table.rows if row.criterion == criterion]
@@ -185,9 +186,9 @@ def _notes(found: Strengths) -> list[str]:
     notes = list(found.notes)
     if "left" in found.effects and isfinite(found.effects["left"][0]):
         value, low, high = (100 / (1 + exp(-effect)) for effect in found.effects["left"])
+        interval = f"{low:.1f}-{high:.1f}%" if isfinite(low) else "no interval: verdicts do not show how sure"
         notes.append(
-            f"of two equal images the left one wins {value:.1f}% of the decided comparisons "
-            f"({low:.1f}-{high:.1f}%)"
+            f"of two equal images the left one wins {value:.1f}% of the decided comparisons ({interval})"
         )
     return notes
 

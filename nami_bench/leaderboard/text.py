@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from nami_bench.leaderboard.columns import adjusted_total
 from nami_bench.leaderboard.origin_text import model_cells
 from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow, PairwiseTest
-from nami_bench.leaderboard.sections import Section, best_shown, group_heading, level, sections
+from nami_bench.leaderboard.sections import Section, best_shown, group_heading, level, percent, sections
 
 INCOMPLETE = "*"
+ADJUSTED = "adjusted"
+"""The column of totals as the average annotator would have scored all images."""
 MOST_MODELS_IN_PAIRS = 12
 """With more, all pairs are for the machine-readable formats only."""
 _SHORT_NAME = 24
@@ -169,7 +171,7 @@ def pair_tables(board: Leaderboard) -> Iterator[TextTable]:
 
 def _pair_columns(board: Leaderboard) -> dict[str, list[str | None]]:
     """What the tests of all pairs say, column by column."""
-    by = f"{board.precision.level:.0%} interval" if board.precision else "interval"
+    by = f"{percent(board.precision.level)} interval" if board.precision else "interval"
     return {
         "by": [None if p.difference is None else f"{p.difference:z.2f}" for p in board.pairs],
         by: [f"{p.interval.low:z.1f} to {p.interval.high:z.1f}" if p.interval else None for p in board.pairs],
@@ -186,7 +188,7 @@ def rank_certainty(section: Section) -> dict[str, list[str | None]]:
         "places": [_places(row) for row in section.rows],
         "tie group": [" ".join(row.ties) or None for row in section.rows],
         "first": [_percent(row.first_probability) for row in section.rows],
-        "adjusted": [_adjusted(row) for row in section.rows],
+        ADJUSTED: [_adjusted(row) for row in section.rows],
     }
     return {name: cells for name, cells in columns.items() if any(cells)}
 

@@ -16,6 +16,7 @@ from evaluation.human.components import (
 )
 from evaluation.human.design import Layout, detectable_difference, plan_study, power, prompts_needed
 from nami_bench.errors import InputError
+from nami_bench.leaderboard.plan import PlanOptions, plan_from_pilot
 
 PILOT = VarianceComponents(64.0, 25.0, 64.0, 4.0, 16.0, 81.0)  # what `World` has by default
 
@@ -202,8 +203,12 @@ def test_assumptions_are_stated() -> None:
     assert "severity" in assumed.notes[0]
     with pytest.raises(InputError, match="within 0 to 1"):
         AssumedShares(prompt=0.9, annotator=0.2)
-    with pytest.raises(InputError, match="positive"):
-        assumed_components(0.0)
+    for deviation in (0.0, float("nan"), float("inf")):
+        with pytest.raises(InputError, match="positive"):
+            assumed_components(deviation)
+    for wrong in ({"prompt": float("nan")}, {"annotator": float("nan")}, {"severity": float("inf")}):
+        with pytest.raises(InputError, match="within 0 to 1"):
+            AssumedShares(**wrong)
 
 
 def test_one_annotator_shows_how_far_ratings_deviate_and_no_more(world: Any, ratings_of: Any) -> None:
@@ -224,8 +229,13 @@ def test_what_cannot_be_planned_is_refused(study: Any, ratings_of: Any) -> None:
             variance_components(ratings_of(study(*shape)))
     with pytest.raises(InputError, match="two prompts and two annotators"):
         power(PILOT, 1.0, 1, 5)
-    with pytest.raises(InputError, match="above zero"):
-        prompts_needed(PILOT, 0.0, 5)
+    for difference in (0.0, float("nan"), 101.0):
+        with pytest.raises(InputError, match="above zero and at most 100"):
+            prompts_needed(PILOT, difference, 5)
+    with pytest.raises(InputError, match="no more than chance"):
+        Layout(wanted=0.05)
+    with pytest.raises(InputError, match="every rating agrees"):
+        plan_from_pilot(ratings_of(np.full((2, 10, 4), 50.0)), "study flat", PlanOptions())
     for wrong in ({"wanted": 80}, {"level": 0}, {"overlap": 0}, {"models": 1}, {"pairs": 0}):
         with pytest.raises(InputError):
             Layout(**wrong)

@@ -95,5 +95,26 @@ def test_a_pair_without_a_test_is_not_shown_as_alike() -> None:
     assert any("no interval for m0" in note for note in notes(found))
 
 
+def test_a_level_between_whole_per_cents_is_not_rounded_to_certainty() -> None:
+    rng = np.random.default_rng(1)
+    precise = replace(DEFAULT_PRECISION, level=0.999)
+    ratings = table(rng.normal(50, 9, (2, 40)), rng.integers(5, size=(2, 40)))
+    found = leaderboard_from_ratings(ratings, QUALITY, precision=precise)
+    assert all("100% interval" not in column for t in text_tables(found) for column in t.columns)
+    (differences,) = [t for t in text_tables(found) if t.title.startswith("Differences")]
+    assert "99.9% interval" in differences.columns
+
+
+def test_an_adjusted_score_has_its_interval_below_it_on_the_page() -> None:
+    rng = np.random.default_rng(1)
+    parts = [table(rng.normal(50, 9, (2, 40)), np.full((2, 40), annotator)) for annotator in range(4)]
+    found = leaderboard_from_ratings(pd.concat(parts, ignore_index=True), QUALITY)
+    row = found.rows[0]
+    assert row.total_adjusted_interval is not None
+    low, high = row.total_adjusted_interval.low, row.total_adjusted_interval.high
+    cell = f'{row.total_adjusted:.2f}<span class="interval">{low:.1f}–{high:.1f}</span>'
+    assert cell in leaderboard_html(found).decode()
+
+
 def test_first_is_said_not_to_be_a_test() -> None:
     assert any(note.startswith("first:") and "not a test" in note for note in notes(board(3, 5)))
