@@ -73,7 +73,8 @@ def _latex_table(table: TextTable, caption: str, remarks: Sequence[str]) -> Iter
     yield r"  \end{tabular}"
     if remarks:
         yield r"  \par\medskip\begin{minipage}{\linewidth}\footnotesize"
-        yield from (f"    {latex_text(remark)}" for remark in remarks)
+        yield r"    \setlength{\parindent}{0pt}"
+        yield from (f"    {latex_text(remark)}\\par" for remark in remarks)
         yield r"  \end{minipage}"
     yield r"\end{table}"
 

@@ -122,17 +122,20 @@ def _shown(found: ScoreInterval | None) -> Interval | None:
 
 
 def _with_adjusted(row: LeaderboardRow, adjusted: SeverityAdjustment) -> LeaderboardRow:
-    """Absent scores are left out; none changes places, tests or tie groups."""
+    """Absent scores are left out; none changes places, tests or tie groups.
+
+    Where the ratings show no interval of a score, adjusting does not show one either: `row` has its own.
+    """
     *criteria, total = adjusted.of(row.model)
     names = [criterion.name for criterion in adjusted.ratings.asked]  # a derived total comes after them
     found = {name: score for name, score in zip(names, criteria, strict=False) if score is not None}
-    intervals = {name: _shown(score) for name, score in found.items()}
+    intervals = {name: _shown(score) for name, score in found.items() if name in row.intervals}
     return replace(
         row,
         adjusted={name: score.estimate for name, score in found.items()},
         adjusted_intervals={name: interval for name, interval in intervals.items() if interval is not None},
         total_adjusted=None if total is None else total.estimate,
-        total_adjusted_interval=_shown(total),
+        total_adjusted_interval=_shown(total) if row.total_interval else None,
     )
 
 

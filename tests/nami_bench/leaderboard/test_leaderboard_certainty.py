@@ -116,5 +116,26 @@ def test_an_adjusted_score_has_its_interval_below_it_on_the_page() -> None:
     assert cell in leaderboard_html(found).decode()
 
 
+def test_a_score_without_an_interval_gets_none_by_being_adjusted() -> None:
+    rng = np.random.default_rng(1)
+    values = np.stack((rng.normal(50, 9, (4, 40)), np.zeros((4, 40))), axis=1)
+    parts = [table(values[annotator], np.full((2, 40), annotator)) for annotator in range(4)]
+    found = leaderboard_from_ratings(pd.concat(parts, ignore_index=True), QUALITY)
+    varies, flat = found.rows
+    assert varies.total_adjusted_interval is not None
+    assert flat.total_adjusted == pytest.approx(0.0, abs=1.0)
+    assert (flat.total_interval, flat.total_adjusted_interval, flat.adjusted_intervals) == (None, None, {})
+    assert any("no interval for m1" in note for note in notes(found))
+
+
+def test_latex_sets_every_note_as_a_paragraph_of_its_own() -> None:
+    found = three_annotators_25_points_apart()
+    lines = leaderboard_latex(found).decode().splitlines()
+    begin = next(i for i, line in enumerate(lines) if "minipage" in line)
+    shown = lines[begin + 2 : begin + 2 + len(notes(found))]
+    assert all(line.endswith(r"\par") for line in shown)
+    assert lines[begin + 2 + len(shown)].strip() == r"\end{minipage}"
+
+
 def test_first_is_said_not_to_be_a_test() -> None:
     assert any(note.startswith("first:") and "not a test" in note for note in notes(board(3, 5)))
