@@ -104,7 +104,8 @@ def fit_bradley_terry(
 
     `errors`: "clustered", the sandwich with prompts as clusters, for comparisons of one prompt have the
     images in common; "sandwich", every comparison for itself (Huber-White); "bootstrap", prompts resampled
-    `replicates` times; "model", the inverse information, which trusts the model.
+    `replicates` times, no errors where most resamples have no finite estimate; "model", the inverse
+    information, which trusts the model.
 
     A finite estimate exists only within a group of models in which everyone is reached from everyone by
     wins or ties (Ford 1957). Every such group is fitted, with one tie parameter and one side effect for all;

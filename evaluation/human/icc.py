@@ -10,6 +10,9 @@ from nami_bench.errors import InputError, UnknownNameError
 
 _ROUNDING = 1e-12
 NO_SPREAD = "has no interval: it comes out the same whatever is drawn, which is not certainty"
+NO_LIMITS = "has no interval: these values are too few, or too even, for its formula"
+NOT_DEFINED = "is not defined: the targets' means do not differ, or what differs cancels out"
+DISAGREEMENT = "is not defined: raters disagree so much that more of them would agree no better"
 ICC_FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(3,1)", "ICC(1,k)", "ICC(2,k)", "ICC(3,k)")
 
 
@@ -50,22 +53,28 @@ def intraclass_correlations(values: Floats, *, confidence: float = 0.95) -> tupl
     if n < 2 or k < 2:
         why = f"needs two targets and two raters at least that are complete; there are {n} and {k}"
         return tuple(Coefficient(f, None, None, None, n, k, confidence, (*notes, why)) for f in ICC_FORMS)
-    msr, msc, mse, msw = _mean_squares(complete)
+    msr, _, _, msw = _mean_squares(complete)
     if msr + msw <= 1e-24 * max(1.0, float(np.abs(complete).max()) ** 2):
         why = "all values are equal, so there is no correlation"
         return tuple(Coefficient(f, None, None, None, n, k, confidence, (*notes, why)) for f in ICC_FORMS)
-    single = {
-        "ICC(1,1)": ((msr - msw) / (msr + (k - 1) * msw), *_one_way(msr, msw, n, k, confidence)),
-        "ICC(2,1)": (
-            (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n),
-            *_two_way_random(msr, msc, mse, n, k, confidence),
-        ),
-        "ICC(3,1)": ((msr - mse) / (msr + (k - 1) * mse), *_two_way_mixed(msr, mse, n, k, confidence)),
-    }
-    found = dict(single)
-    for name, limits in single.items():
-        found[name.replace(",1)", ",k)")] = _of_mean(limits, k)
+    found = _forms(complete, confidence)
     return tuple(_with_limits(f, found[f], n, k, confidence, notes) for f in ICC_FORMS)
+
+
+def _forms(complete: Floats, confidence: float) -> dict[str, tuple[float, float, float]]:
+    """(value, low, high) by form; what is not a number is not defined."""
+    n, k = complete.shape
+    with np.errstate(all="ignore"):  # tables of a few targets may have mean squares of zero
+        msr, msc, mse, msw = _mean_squares(complete)
+        single = {
+            "ICC(1,1)": ((msr - msw) / (msr + (k - 1) * msw), *_one_way(msr, msw, n, k, confidence)),
+            "ICC(2,1)": (
+                (msr - mse) / (msr + (k - 1) * mse + k * (msc - mse) / n),
+                *_two_way_random(msr, msc, mse, n, k, confidence),
+            ),
+            "ICC(3,1)": ((msr - mse) / (msr + (k - 1) * mse), *_two_way_mixed(msr, mse, n, k, confidence)),
+        }
+        return single | {name.replace(",1)", ",k)"): _of_mean(x, k) for name, x in single.items()}
 
 
 def ratings_icc(
@@ -124,14 +133,20 @@ def _with_limits(
     confidence: float,
     notes: tuple[str, ...],
 ) -> Coefficient:
-    """A coefficient of (value, low, high); limits that are equal claim a certainty that there is not."""
-    value, low, high = limits
-    if not np.isfinite((value, high)).all():
-        why = f"{name} is not defined: raters disagree so much that more of them would agree no better"
-        return Coefficient(name, None, None, None, targets, raters, confidence, (*notes, why))
+    """A coefficient of (value, low, high); limits that are equal claim a certainty that there is not.
+
+    Limits without a number, or beside the value, come from approximations that so small a table breaks.
+    """
+    value, low, high = map(float, limits)
+    if not abs(value) < 1 / _ROUNDING or high == -np.inf:
+        why = (*notes, f"{name} {NOT_DEFINED if np.isnan(value) else DISAGREEMENT}")
+        return Coefficient(name, None, None, None, targets, raters, confidence, why)
     if high - low < _ROUNDING:
-        notes = (*notes, f"{name} {NO_SPREAD}")
-        return Coefficient(name, value, None, None, targets, raters, confidence, notes)
+        why = (*notes, f"{name} {NO_SPREAD}")
+        return Coefficient(name, value, None, None, targets, raters, confidence, why)
+    if not (low - _ROUNDING <= value <= high + _ROUNDING and np.isfinite(high)):
+        why = (*notes, f"{name} {NO_LIMITS}")
+        return Coefficient(name, value, None, None, targets, raters, confidence, why)
     return Coefficient(name, value, low, high, targets, raters, confidence, notes)
 
 
@@ -141,11 +156,11 @@ def _mean_squares(values: Floats) -> tuple[float, float, float, float]:
     mean = values.mean()
     rows, columns = values.mean(axis=1), values.mean(axis=0)
     residual = values - rows[:, None] - columns + mean
-    msr = k * float(((rows - mean) ** 2).sum()) / (n - 1)
-    msc = n * float(((columns - mean) ** 2).sum()) / (k - 1)
-    mse = float((residual**2).sum()) / ((n - 1) * (k - 1))
-    msw = float(((values - rows[:, None]) ** 2).sum()) / (n * (k - 1))
-    return msr, msc, mse, msw
+    msr = k * ((rows - mean) ** 2).sum() / (n - 1)
+    msc = n * ((columns - mean) ** 2).sum() / (k - 1)
+    mse = (residual**2).sum() / ((n - 1) * (k - 1))
+    msw = ((values - rows[:, None]) ** 2).sum() / (n * (k - 1))
+    return msr, msc, mse, msw  # numpy's own numbers, whose divisions by zero are NaN or infinite
 
 
 def _f_limits(f: float, n: int, freedom: float, confidence: float) -> tuple[float, float]:
@@ -191,5 +206,5 @@ def _two_way_random(
 
 def _of_mean(limits: tuple[float, float, float], k: int) -> tuple[float, float, float]:
     """Spearman-Brown: the reliability of a mean of k from that of one; -inf from -1 / (k - 1) on."""
-    value, low, high = (k * x / (1 + (k - 1) * x) if 1 + (k - 1) * x > 0 else -np.inf for x in limits)
+    value, low, high = (-np.inf if 1 + (k - 1) * x <= 0 else k * x / (1 + (k - 1) * x) for x in limits)
     return value, low, high

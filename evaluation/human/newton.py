@@ -187,7 +187,9 @@ def _probabilities(counts: Counts, parameters: Floats) -> tuple[Floats, Floats, 
     d = _advantage(counts, parameters)
     if not counts.has_tie:
         return expit(d), np.zeros_like(d), expit(-d)
-    left, tie, right = np.exp(d / 2), np.full_like(d, np.exp(parameters[-1])), np.exp(-d / 2)
+    log_tie = parameters[-1]
+    most = np.maximum(np.abs(d) / 2, log_tie)  # taken off, so that no exponential overflows
+    left, tie, right = np.exp(d / 2 - most), np.exp(log_tie - most), np.exp(-d / 2 - most)
     whole = left + tie + right
     return left / whole, tie / whole, right / whole
 

@@ -22,6 +22,10 @@ _LARGEST = 500.0
 _LEVEL = 1e-3
 """Log likelihoods that differ by less are equal."""
 _MOST_STEPS = 200
+_RISE = 1e-9
+"""A likelihood that can rise by less is at its maximum."""
+_SHARES = (0.0, 0.125, 0.25, 0.5, 0.75)
+"""Of a strength too far off for Newton's method: where to find the way first."""
 MOST_FREE = 200
 """So many models may move with the one whose bound is sought; of larger cores it would take minutes."""
 
@@ -140,11 +144,11 @@ def _prompt_weights(comparisons: Comparisons) -> Floats:
 def _bounds(profile: "_Profile", chance: float) -> tuple[float, float]:
     """The lowest and the highest strength, in log odds; the end to which the likelihood rises is infinite.
 
-    Both are NaN where it does so to both ends, or to neither.
+    Both are NaN where it does so to both ends, or to neither, or where the profile cannot be followed.
     """
     far = min(_FAR * profile.models, _LARGEST)
     ends = profile.at(-far), profile.at(far)
-    if abs(ends[1] - ends[0]) < _LEVEL:
+    if not abs(ends[1] - ends[0]) >= _LEVEL:  # NaN is no difference either
         return np.nan, np.nan
     sign = 1.0 if ends[1] > ends[0] else -1.0
     wanted = max(ends) + np.log(chance)
@@ -157,7 +161,11 @@ def _bounds(profile: "_Profile", chance: float) -> tuple[float, float]:
         if low < -_FAR:
             return np.nan, np.nan
         high, low = low, low - 8.0 if low > -16 else 2 * low
+    if not excess(low) <= 0 < excess(high):
+        return np.nan, np.nan
     bound = float(optimize.brentq(excess, low, high, xtol=1e-6))
+    if not abs(excess(bound)) < _LEVEL:
+        return np.nan, np.nan
     return (bound, np.inf) if sign > 0 else (-np.inf, -bound)
 
 
@@ -173,7 +181,17 @@ class _Profile:
         self._at = np.zeros(free.shape[1])
 
     def at(self, strength: float) -> float:
-        """The profile, up to a constant; starts from where the last call ended."""
+        """The profile, up to a constant; NaN where its maximum is not found."""
+        found = self._climbed(strength)
+        if not np.isnan(found):
+            return found
+        self._at = np.zeros_like(self._at)
+        for share in _SHARES:  # nearer, in steps
+            self._climbed(share * strength)
+        return self._climbed(strength)
+
+    def _climbed(self, strength: float) -> float:
+        """The maximum, sought from where the last call ended; NaN where it is not reached."""
         given = self._base + self._toward * strength
         for _ in range(_MOST_STEPS):
             step, rise = self._step(given + self._free @ self._at)
@@ -182,9 +200,9 @@ class _Profile:
             while self._value(given, scale * step) < value and scale > 1e-9:
                 scale /= 2
             self._at = self._at + scale * step
-            if rise < 1e-9:
-                break
-        return log_likelihood(self._counts, given + self._free @ self._at)
+            if rise < _RISE:
+                return log_likelihood(self._counts, given + self._free @ self._at)
+        return float("nan")
 
     def _value(self, given: Floats, step: Floats) -> float:
         return log_likelihood(self._counts, given + self._free @ (self._at + step))

@@ -8,7 +8,6 @@ from scipy import sparse
 from evaluation.human.comparison_table import Comparisons
 from evaluation.human.newton import Counts, Fit, fit_counts, outcome_scores, outer_products
 from evaluation.human.ratings_array import Floats, Integers
-from nami_bench.errors import InputError
 
 Errors = Literal["sandwich", "clustered", "bootstrap", "model"]
 
@@ -77,8 +76,6 @@ def _bootstrap(part: Comparisons, counts: Counts, fit: Fit, replicates: int, see
         again = fit_counts(resampled, start=fit.parameters)
         if again is not None:
             found.append(again.parameters)
-    if len(found) < replicates / 2:
-        raise InputError(
-            "most resamples of the prompts have no finite estimate: use other errors, or a prior"
-        )
+    if len(found) < max(2.0, replicates / 2):
+        return np.full(fit.inverse.shape, np.nan)  # most resamples have no finite estimate
     return np.atleast_2d(np.cov(np.array(found).T))

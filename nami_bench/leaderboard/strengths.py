@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
-from math import exp, isfinite
+from math import isfinite
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 
 from evaluation.human.bradley_terry import Strengths, fit_bradley_terry
 from evaluation.human.comparison_table import Comparisons
@@ -185,7 +186,7 @@ def _on_elo(strength: float) -> float | None:
 def _notes(found: Strengths) -> list[str]:
     notes = list(found.notes)
     if "left" in found.effects and isfinite(found.effects["left"][0]):
-        value, low, high = (100 / (1 + exp(-effect)) for effect in found.effects["left"])
+        value, low, high = 100 * expit(np.array(found.effects["left"]))
         interval = f"{low:.1f}-{high:.1f}%" if isfinite(low) else "no interval: verdicts do not show how sure"
         notes.append(
             f"of two equal images the left one wins {value:.1f}% of the decided comparisons ({interval})"
