@@ -147,7 +147,7 @@ def _document(path: Path) -> dict[str, Any]:
     if not beside.is_file():
         return {}
     try:
-        document = json.loads(beside.read_text(encoding="utf-8"))
+        document = json.loads(beside.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"{beside} is not readable as JSON: {error}") from error
     return document if isinstance(document, dict) else {}

@@ -22,6 +22,7 @@ from nami_bench.domain import (
 )
 from nami_bench.errors import ImageError, InputError, NamiBenchError
 from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.leaderboard.carried_study import carried_criteria, side_file, side_file_json
 from nami_bench.leaderboard.dataset_folder import study_content, write_dataset_folder
 from nami_bench.leaderboard.import_judgements import import_judgements
 from nami_bench.store import Store
@@ -205,3 +206,9 @@ def test_a_value_that_was_corrected_since_is_not_taken_for_the_same(
     with pytest.raises(InputError, match="with another value or reason"):
         import_judgements(store, exported, tmp_path / "ours")
     assert [rating.value for rating in store.ratings("s")] == [2.0]
+
+
+def test_a_file_beside_a_table_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    side_file(path).write_bytes(b"\xef\xbb\xbf" + side_file_json(STUDY.criteria, {}))
+    assert carried_criteria(path) == STUDY.criteria
