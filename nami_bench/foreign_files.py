@@ -24,6 +24,16 @@ _BRANDS = {
     b"mif1": "a HEIC image",
 }
 
+_LEFT_BY_SYSTEMS = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "lost+found", "$recycle.bin"}
+    | {"system volume information"}
+)
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is not what its owner put there: hidden, or left by a system."""
+    return name.startswith(".") or name.lower() in _LEFT_BY_SYSTEMS
+
 
 def kind_of(data: bytes) -> str:
     """What a file of these bytes is, as "a GIF"; "" where they do not tell."""

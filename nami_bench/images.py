@@ -24,7 +24,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nami_bench import locations
 from nami_bench.errors import ImageError, InputError, StorageError
-from nami_bench.foreign_files import kind_of
+from nami_bench.foreign_files import is_hidden, kind_of
 
 PROVENANCE_KEY = "nami-bench"
 MAX_PIXELS = 200_000_000
@@ -292,12 +292,13 @@ class GenEvalFolder:
         """What lies where prompts and samples do and is neither: path, and in words what it is.
 
         Folders that look like a prompt's but have no number for a name, or hold numbered folders, and files
-        in samples/ that are no sample. Hidden ones are left alone, and so are object stores.
+        in samples/ that are no sample. Hidden ones, what systems leave (Thumbs.db) and object stores are left
+        alone.
         """
         if locations.is_remote(self.root):
             return
         for path in sorted(self.root.iterdir()):
-            if not path.name.isdecimal() and not path.name.startswith(".") and path.is_dir():
+            if not path.name.isdecimal() and not is_hidden(path.name) and path.is_dir():
                 yield from _strange_folder(path)
         for _, folder in self.prompt_folders():
             samples = folder / "samples"
@@ -327,14 +328,18 @@ class GenEvalFolder:
 
 
 def _strange_folder(path: Path) -> Iterator[tuple[Path, str]]:
-    if any(inner.name.isdecimal() and inner.is_dir() for inner in path.iterdir()):
+    try:
+        inside = list(path.iterdir())
+    except OSError:  # a folder that nobody here may open holds none of our images
+        return
+    if any(inner.name.isdecimal() and inner.is_dir() for inner in inside):
         yield path, "holds folders of prompts: name it in place of the one around it"
     elif (path / "metadata.jsonl").exists() or (path / "samples").is_dir():
         yield path, "is no prompt's folder: their names are whole numbers such as 00000"
 
 
 def _is_strange(path: Path) -> bool:
-    return not _SAMPLE.fullmatch(path.name) and not path.name.startswith(".")
+    return not _SAMPLE.fullmatch(path.name) and not is_hidden(path.name)
 
 
 def what_it_is(path: Path) -> str:

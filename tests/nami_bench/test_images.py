@@ -1,4 +1,5 @@
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -205,3 +206,30 @@ def test_what_is_neither_a_prompt_nor_a_sample_is_named(tmp_path: Path, photo: I
         "0_00000": "is no prompt's folder: their names are whole numbers such as 00000",
         "images": "holds folders of prompts: name it in place of the one around it",
     }
+
+
+def test_what_systems_leave_in_folders_is_not_strange(tmp_path: Path) -> None:
+    samples = tmp_path / "00000" / "samples"
+    samples.mkdir(parents=True)
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._0000.png"):
+        (samples / name).write_bytes(b"\xd0\xcf\x11\xe0")
+    for name in ("__MACOSX", "@eaDir", "lost+found"):
+        (tmp_path / name / "00000").mkdir(parents=True)
+    assert not list(images.GenEvalFolder(tmp_path).strangers())
+
+
+def test_a_folder_that_may_not_be_opened_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = tmp_path / "private"
+    closed.mkdir()
+    (tmp_path / "00000").mkdir()
+    listed = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert not list(images.GenEvalFolder(tmp_path).strangers())
