@@ -2,7 +2,8 @@
 
 .jsonl   our prompt sets; GenEval's metadata (tag, include, exclude, prompt); or any objects with "prompt"
 .txt     one prompt a line
-.csv     a header with a column called prompt, or else text, quoted as spreadsheets do
+.csv     a header with a column called prompt, or else text, quoted as spreadsheets do; GenEval's tag, include
+         and exclude as further columns, the latter two as JSON
 .tsv     the same with tabs between fields and no quoting
 """
 
@@ -108,14 +109,26 @@ def _parse_jsonl(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterato
 
 def candidate_of(row: Mapping[str, Any], where: str, tag_columns: Sequence[str] = ()) -> Candidate:
     """The prompt of one JSON object, GenEval's metadata or any other; `where` begins every InputError."""
-    text, geneval = _text(row, where), _clauses(row, where)
+    return _candidate(
+        _text(row, where), row, _clauses(row, where), {"prompt", *tag_columns}, tag_columns, where
+    )
+
+
+def _candidate(
+    text: str,
+    row: Mapping[str, Any],
+    geneval: dict[str, Any] | None,
+    read: Collection[str],
+    tag_columns: Sequence[str],
+    where: str,
+) -> Candidate:
     tags = {} if geneval is None else {"task": geneval["tag"]}
     return Candidate(
         text,
         {**tags, **_tags(row, tag_columns)},
         geneval,
         original_text(text, {**row, **(geneval or {})}, where),
-        _extra(row, {"prompt", *tag_columns}),
+        _extra(row, geneval, read),
     )
 
 
@@ -148,9 +161,10 @@ def _parse_table(
             if text := (row[column] or "").strip():
                 cells = {name: cell for name, cell in row.items() if isinstance(name, str) and cell}
                 line = f"{where} line {reader.line_num}"
-                original = original_text(text, cells, line)
-                tags, extra = _tags(row, tag_columns), _extra(cells, {column, *tag_columns})
-                yield Candidate(text, tags, None, original, extra)
+                found = _json_clauses(cells, line)
+                fields: dict[str, Any] = {**cells, **found}
+                geneval = _clauses(fields, line) if found else None
+                yield _candidate(text, fields, geneval, {column, *tag_columns}, tag_columns, line)
     except csv.Error as error:
         raise InputError(f"{where} cannot be read after line {reader.line_num}: {error}") from error
 
@@ -217,10 +231,25 @@ def _clauses(row: Mapping[str, Any], where: str) -> dict[str, Any] | None:
     return found
 
 
-def _extra(row: Mapping[str, Any], read: Collection[str]) -> dict[str, Any]:
-    """What a line says beside the keys `read`, its clauses and the original that it names."""
-    beside = CLAUSE_KEYS if row.get("geneval") is None and has_clauses(row) else ()
-    known = {*read, *beside, "geneval", REWRITTEN_FROM}
+def _json_clauses(cells: Mapping[str, str], where: str) -> dict[str, Any]:
+    """GenEval's clauses in a table's row, where they stand as JSON; other text under their names is text."""
+    found = {}
+    for key, opening in (("include", "["), ("exclude", "["), ("geneval", "{")):
+        if cells.get(key, "").startswith(opening):
+            try:
+                found[key] = json.loads(cells[key])
+            except ValueError as error:
+                raise InputError(f"{where}: {key!r} is not JSON: {error}") from error
+    return found
+
+
+def _extra(row: Mapping[str, Any], geneval: object, read: Collection[str]) -> dict[str, Any]:
+    """What a line says beside the keys `read`, its clauses `geneval` and the original that it names."""
+    known = {*read, REWRITTEN_FROM}
+    if geneval is not None or row.get("geneval") is None:
+        known.add("geneval")
+    if geneval is not None and row.get("geneval") is None:
+        known.update(CLAUSE_KEYS)
     return {key: value for key, value in row.items() if key not in known}
 
 
@@ -256,7 +285,8 @@ def _prompt(row: Mapping[str, Any], where: str) -> Prompt:
         raise InputError(f"{where}: {(wrong or ['tags'])[0]!r} must be text")
     if not isinstance(row.get("extra", {}), dict):
         raise InputError(f"{where}: 'extra' must be an object, got {row['extra']!r}")
-    geneval, extra = _clauses(row, where), {**row.get("extra", {}), **_extra(row, {*_SET_KEYS, "extra"})}
+    geneval = _clauses(row, where)
+    extra = {**row.get("extra", {}), **_extra(row, geneval, {*_SET_KEYS, "extra"})}
     original = original_text(row["prompt"], {**extra, **row, **(geneval or {})}, where)
     return Prompt.from_json({**row, "extra": extra, "geneval": geneval, REWRITTEN_FROM: original})
 

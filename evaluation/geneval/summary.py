@@ -168,7 +168,7 @@ def _gaps(tallies: Mapping[str, NDArray[np.int64]]) -> list[str]:
     if missing:
         notes.append(
             f"no results of the task{'s' * (len(missing) > 1)} {', '.join(missing)}: "
-            f"the overall score is the mean over the {len(tallies)} present"
+            f"the mean over the {len(tallies)} present is not GenEval's overall score"
         )
     images = np.concatenate([tally[:, 1] for tally in tallies.values()])
     if fewer := int((images < images.max()).sum()):

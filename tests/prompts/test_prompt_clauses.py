@@ -1,5 +1,6 @@
 """Clauses in prompt files: what is read can be judged, what cannot be judged is refused with its place."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -173,3 +174,39 @@ class TestRewrites:
         (tmp_path / "r.toml").write_text(recipe)
         built = build_prompt_set(str(tmp_path / "r.toml"), {"mine": tmp_path / "mine.jsonl"})
         assert built.prompts[0].rewritten_from == "a photo of a dog"
+
+
+def table(tmp_path: Path, **cells: str) -> Path:
+    path = tmp_path / "prompts.csv"
+    with path.open("w", newline="", encoding="utf-8-sig") as file:
+        writer = csv.DictWriter(file, ["prompt", *cells])
+        writer.writeheader()
+        writer.writerow({"prompt": GOOD["prompt"], **cells})
+    return path
+
+
+def test_clauses_in_a_table_are_clauses(tmp_path):
+    path = table(tmp_path, tag="single_object", include=json.dumps([DOG]), note="kept")
+    (prompt,) = load_prompt_set(path).prompts
+    assert demand_key(prompt.metadata()) == demand_key(GOOD)
+    assert (prompt.tags["task"], dict(prompt.extra)) == ("single_object", {"note": "kept"})
+
+
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        (
+            {"tag": "colors", "include": json.dumps([DOG | {"color": "teal"}])},
+            "line 2: .*color 'teal' is none of",
+        ),
+        ({"tag": "colors", "include": "[{'class': 'dog'}]"}, "line 2: 'include' is not JSON"),
+    ],
+)
+def test_clauses_in_a_table_that_could_not_be_judged_are_refused(tmp_path, cells, problem):
+    with pytest.raises(InputError, match=problem):
+        load_prompt_set(table(tmp_path, **cells))
+
+
+def test_a_column_that_is_only_called_like_clauses_is_kept_as_text(tmp_path):
+    (prompt,) = load_prompt_set(table(tmp_path, tag="animals", include="yes")).prompts
+    assert (prompt.geneval, dict(prompt.extra)) == (None, {"tag": "animals", "include": "yes"})

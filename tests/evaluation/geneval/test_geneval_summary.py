@@ -191,7 +191,8 @@ def test_missing_tasks_and_uneven_prompts_are_noted():
     del outcomes["colors"][3][0]
     missing, uneven = summarize(results(outcomes)).notes
     assert missing == (
-        "no results of the tasks position, color_attr: the overall score is the mean over the 4 present"
+        "no results of the tasks position, color_attr: "
+        "the mean over the 4 present is not GenEval's overall score"
     )
     assert uneven.endswith("prompts have fewer than 4 images")
     assert uneven.startswith("1 of ")
