@@ -170,7 +170,7 @@ def compare_models(
 
 
 _NO_TEST = {
-    NO_RATING: "they share no rated image",
+    NO_RATING: "no image has values of both",
     ONE_PROMPT: "one prompt only: what they are worth cannot be told from the prompt",
     ONE_ANNOTATOR: "a model was rated by one annotator only: taste and worth cannot be told apart",
     NO_VARIATION: "the ratings do not vary",
