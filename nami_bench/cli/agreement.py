@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.common import (
+    MEASUREMENT_LEVELS,
+    json_option,
+    open_bench,
+    print_json,
+    print_table,
+    write_or_print,
+)
 from nami_bench.cli.scale import scale_of, scale_option
 from nami_bench.cli.without import without_option
 
@@ -40,7 +47,7 @@ if TYPE_CHECKING:
 @without_option
 @click.option(
     "--level",
-    type=click.Choice(("nominal", "ordinal", "interval", "ratio")),
+    type=MEASUREMENT_LEVELS,
     default="interval",
     show_default=True,
     help="Of measurement, for alpha: what may be compared of two values.",

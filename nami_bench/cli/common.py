@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from nami_bench.store import Store
 
 SECONDS_BETWEEN_LINES = 10.0
+MEASUREMENT_LEVELS = click.Choice(("nominal", "ordinal", "interval", "ratio"))
+"""Of Krippendorff's alpha: `evaluation.human.agreement.Level`, without an import of it for --help."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

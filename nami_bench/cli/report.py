@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import open_bench, progress, say
+from nami_bench.cli.common import MEASUREMENT_LEVELS, open_bench, progress, say
 from nami_bench.cli.precision import precision_of, precision_options
 from nami_bench.cli.without import without_option
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @without_option
 @click.option(
     "--agreement-level",
-    type=click.Choice(("nominal", "ordinal", "interval", "ratio")),
+    type=MEASUREMENT_LEVELS,
     default="interval",
     show_default=True,
     help="Of measurement, for alpha; see `nami-bench agreement`.",

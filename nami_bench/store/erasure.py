@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import SIMULATED_PREFIX, Role, SubmissionState
@@ -26,6 +26,7 @@ from nami_bench.store.annotation_tables import (
     SubmissionRow,
 )
 from nami_bench.store.chores import TRACES, Chores, note_chores
+from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
 from nami_bench.store.finding import find_annotator
 from nami_bench.store.logins import name_source
@@ -134,27 +135,27 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     is_accepted = PromptSubmissionRow.state == SubmissionState.ACCEPTED.value
     own_answers = SubmissionRow.member_id.in_(members)
     counts = {
-        "answers": _count(session, SubmissionRow, own_answers),
-        "comments": _count(session, SubmissionRow, own_answers & (SubmissionRow.comment != "")),
-        "log_ins": _delete(session, LoginSessionRow, LoginSessionRow.annotator_id == row.id),
-        "events": _delete(session, EventRow, EventRow.annotator_id == row.id),
-        "prompts_removed": _delete(session, PromptSubmissionRow, own_prompts & ~is_accepted),
-        "prompts_kept": _count(session, PromptSubmissionRow, own_prompts),
+        "answers": count_rows(session, SubmissionRow, own_answers),
+        "comments": count_rows(session, SubmissionRow, own_answers & (SubmissionRow.comment != "")),
+        "log_ins": delete_rows(session, LoginSessionRow, LoginSessionRow.annotator_id == row.id),
+        "events": delete_rows(session, EventRow, EventRow.annotator_id == row.id),
+        "prompts_removed": delete_rows(session, PromptSubmissionRow, own_prompts & ~is_accepted),
+        "prompts_kept": count_rows(session, PromptSubmissionRow, own_prompts),
     }
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
-    _delete(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
+    delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
     return counts
 
 
 def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> None:
-    _delete(session, RatingRow, RatingRow.annotator_id == row.id)
-    _delete(session, ComparisonRow, ComparisonRow.annotator_id == row.id)
-    _delete(session, SubmissionRow, SubmissionRow.member_id.in_(members))
-    _delete(session, AssignmentRow, AssignmentRow.member_id.in_(members))
+    delete_rows(session, RatingRow, RatingRow.annotator_id == row.id)
+    delete_rows(session, ComparisonRow, ComparisonRow.annotator_id == row.id)
+    delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
+    delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
     session.expunge_all()  # the rows are deleted under the session's hands
-    _delete(session, MemberRow, MemberRow.id.in_(members))
-    _delete(session, AnnotatorRow, AnnotatorRow.id == row.id)
+    delete_rows(session, MemberRow, MemberRow.id.in_(members))
+    delete_rows(session, AnnotatorRow, AnnotatorRow.id == row.id)
 
 
 def _rename(session: Session, row: AnnotatorRow, members: Iterable[MemberRow], pseudonym: str) -> None:
@@ -200,16 +201,6 @@ def _mentions(session: Session, name: str) -> int:
 
 def _word(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
-
-
-def _count(session: Session, table: Any, where: Any) -> int:
-    return session.scalar(select(func.count()).select_from(table).where(where)) or 0
-
-
-def _delete(session: Session, table: Any, where: Any) -> int:
-    found = _count(session, table, where)
-    session.execute(delete(table).where(where).execution_options(synchronize_session=False))
-    return found
 
 
 def _set(session: Session, table: Any, where: Any, **values: Any) -> None:

@@ -1,5 +1,6 @@
 """Annotators whose judgements do not count: nothing is deleted, and it can be undone at any time."""
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,7 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_annotator, find_study
-from nami_bench.store.in_force import in_force
+from nami_bench.store.in_force import in_force, in_force_by_study
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyRow
 
 _EXCLUDED = select(AnnotatorRow.id).where(AnnotatorRow.excluded_at.is_not(None))
@@ -93,17 +94,9 @@ class Exclusions:
 
 def values_in_force(session: Session, annotator_id: int) -> dict[str, int]:
     """By study, how many ratings and verdicts of an annotator are in force, whether they count or not."""
-    found: dict[str, int] = {}
+    found: Counter[str] = Counter()
     for table in (RatingRow, ComparisonRow):
-        query = (
-            select(StudyRow.name, func.count())
-            .join(CriterionRow, CriterionRow.study_id == StudyRow.id)
-            .join(table, table.criterion_id == CriterionRow.id)
-            .where(table.annotator_id == annotator_id, in_force(table))
-            .group_by(StudyRow.id, StudyRow.name)
-        )
-        for name, count in session.execute(query):
-            found[name] = found.get(name, 0) + count
+        found.update(in_force_by_study(session, table, table.annotator_id == annotator_id))
     return dict(sorted(found.items()))
 
 

@@ -23,11 +23,11 @@ from nami_bench.store.annotation_tables import (
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.chores import note_chores
 from nami_bench.store.database import Database
+from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget
-from nami_bench.store.in_force import in_force
+from nami_bench.store.in_force import in_force_by_study
 from nami_bench.store.members import recount_members
 from nami_bench.store.tables import (
-    CriterionRow,
     ImageRow,
     ModelRow,
     PromptRow,
@@ -150,10 +150,10 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     of_ratings, of_comparisons = RatingRow.image_id.in_(chosen), ComparisonRow.item_id.in_(items)
     of_answers = SubmissionRow.assignment_id.in_(assignments)
     ratings, comparisons = (
-        _by_study(session, RatingRow, of_ratings),
-        _by_study(session, ComparisonRow, of_comparisons),
+        in_force_by_study(session, RatingRow, of_ratings),
+        in_force_by_study(session, ComparisonRow, of_comparisons),
     )
-    answers = _count(session, SubmissionRow, of_answers)
+    answers = count_rows(session, SubmissionRow, of_answers)
     judged = _sum(ratings, comparisons, dict.fromkeys(_studies(session, items), 0))
     if not with_ratings and (answers or any(judged.values())):
         raise InputError(_refusal(judged, answers))
@@ -165,12 +165,12 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
         text = f"images were removed, with {judged[study.name]} judgements of them"
         session.add(EventRow(study_id=study.id, kind="removed", text=text))
     session.flush()
-    _delete(session, SubmissionRow, of_answers)
-    _delete(session, ComparisonRow, of_comparisons)
-    _delete(session, RatingRow, of_ratings)
-    _delete(session, AssignmentRow, AssignmentRow.item_id.in_(items))
-    removed_items = _delete(session, ItemRow, ItemRow.id.in_(items))
-    scores = _delete(session, ScoreRow, ScoreRow.image_id.in_(chosen))
+    delete_rows(session, SubmissionRow, of_answers)
+    delete_rows(session, ComparisonRow, of_comparisons)
+    delete_rows(session, RatingRow, of_ratings)
+    delete_rows(session, AssignmentRow, AssignmentRow.item_id.in_(items))
+    removed_items = delete_rows(session, ItemRow, ItemRow.id.in_(items))
+    scores = delete_rows(session, ScoreRow, ScoreRow.image_id.in_(chosen))
     set_scores = _delete_set_scores(session, chosen)
     paths = session.scalars(
         select(ImageRow.path).where(ImageRow.id.in_(chosen), ImageRow.path.is_not(None))
@@ -193,17 +193,6 @@ def _refusal(judged: Mapping[str, int], answers: int) -> str:
     )
 
 
-def _by_study(session: Session, table: type[RatingRow] | type[ComparisonRow], where: Any) -> dict[str, int]:
-    query = (
-        select(StudyRow.name, func.count())
-        .join(CriterionRow, CriterionRow.study_id == StudyRow.id)
-        .join(table, table.criterion_id == CriterionRow.id)
-        .where(where, in_force(table))
-        .group_by(StudyRow.id, StudyRow.name)
-    )
-    return dict(session.execute(query).all())
-
-
 def _studies(session: Session, items: Select[Any]) -> Iterable[str]:
     query = select(StudyRow.name).join(ItemRow, ItemRow.study_id == StudyRow.id)
     return session.scalars(query.where(ItemRow.id.in_(items)).distinct()).all()
@@ -214,22 +203,11 @@ def _sum(*counts: Mapping[str, int]) -> dict[str, int]:
     return {name: sum(one.get(name, 0) for one in counts) for name in names}
 
 
-def _count(session: Session, table: Any, where: Any) -> int:
-    return session.scalar(select(func.count()).select_from(table).where(where)) or 0
-
-
-def _delete(session: Session, table: Any, where: Any) -> int:
-    """Delete rows; how many."""
-    found = _count(session, table, where)
-    session.execute(delete(table).where(where).execution_options(synchronize_session=False))
-    return found
-
-
 def _delete_images(session: Session, chosen: Select[Any]) -> int:
     # By number: what is chosen may not be asked of rows while they are deleted.
     ids = list(session.scalars(chosen))
     for start in range(0, len(ids), 10_000):
-        _delete(session, ImageRow, ImageRow.id.in_(ids[start : start + 10_000]))
+        delete_rows(session, ImageRow, ImageRow.id.in_(ids[start : start + 10_000]))
     return len(ids)
 
 
@@ -251,7 +229,7 @@ def _delete_set_scores(session: Session, chosen: Select[Any]) -> int:
             for model, its_set in pairs
         )
     )
-    return _delete(session, SetScoreRow, where)
+    return delete_rows(session, SetScoreRow, where)
 
 
 def _leave_studies(session: Session, model: ModelRow) -> list[str]:
