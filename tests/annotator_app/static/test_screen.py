@@ -275,8 +275,11 @@ def test_an_image_that_does_not_load_is_not_scored(
     name = studio.newcomer()
     screen = visit(studio, name, settled=False)
     screen.page.route("**/image/*", lambda route: route.abort())
-    screen.page.reload()
-    screen.wait_for("This image does not load.")
+    # The screen asks the server once more about an image that is broken; only then it waits to be told.
+    with screen.page.expect_response("**/session"):
+        screen.page.reload()
+    with screen.page.expect_response("**/session"):
+        screen.wait_for("This image does not load.")
     screen.rate(10, 20, 30, 40)
     screen.wait_for("The image is not there yet")
     assert studio.ratings(name) == []
