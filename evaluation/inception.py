@@ -4,6 +4,7 @@ Szegedy et al. 2016 (the network, as released by Google on 2015-12-05), Heusel e
 Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN Evaluation" (the resizing).
 """
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,10 @@ from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, Featu
 from evaluation.model_files import short_sha256
 from nami_bench.devices import choose_device
 from nami_bench.errors import InputError
-from nami_bench.images import make_folder
+from nami_bench.images import write_bytes
+
+_DOWNLOAD_SECONDS = 3600.0
+_MAX_BYTES = 2**28  # it has 95 MB
 
 SIZE = 299
 """Side of the network's input, in pixels."""
@@ -91,13 +95,24 @@ def _fetched() -> Path:
     name = URL_INCEPTION_V3.rsplit("/", 1)[1]
     path: Path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if not path.is_file():
-        make_folder(path.parent)
-        prefix = Path(name).stem.rsplit("-", 1)[1]  # of its SHA-256
-        try:
-            torch.hub.download_url_to_file(URL_INCEPTION_V3, str(path), prefix, progress=False)
-        except (OSError, RuntimeError) as error:
-            raise InputError(
-                "Inception-V3's weights are not on this machine and cannot be fetched: allow the network, "
-                f"or get {URL_INCEPTION_V3} and name the file with -o weights=FILE ({error})"
-            ) from error
+        write_bytes(path, _download(Path(name).stem.rsplit("-", 1)[1]))
     return path
+
+
+def _download(prefix: str) -> bytes:
+    """The file's bytes, whose SHA-256 begins with `prefix`."""
+    from nami_bench.services.bounded_client import BoundedClient, NoAnswerError
+
+    try:
+        with BoundedClient(_DOWNLOAD_SECONDS) as client:
+            answer = client.send("GET", URL_INCEPTION_V3, follow_redirects=True, max_bytes=_MAX_BYTES)
+        sha256 = hashlib.sha256(answer.body).hexdigest()
+        found = f"the server answered {answer.status}" if answer.status != 200 else f"its SHA-256 is {sha256}"
+        if answer.status == 200 and sha256.startswith(prefix):
+            return answer.body
+    except NoAnswerError as error:
+        found = str(error)
+    raise InputError(
+        "Inception-V3's weights are not on this machine and cannot be fetched: allow the network, "
+        f"or get {URL_INCEPTION_V3} and name the file with -o weights=FILE ({found})"
+    )

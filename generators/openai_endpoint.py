@@ -4,14 +4,16 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, ImageError, WorkError
 from nami_bench.images import decode_image
+from nami_bench.services.bounded_client import Answer, NoAnswerError
 from nami_bench.services.openai import OpenAIServer, RequestFailedError, excerpt
-from nami_bench.services.retrying_client import Answer, RetryingClient, describe_error
+from nami_bench.services.retrying_client import RetryingClient
+
+# 8192 x 8192: a file of kilobytes may claim more, and every one of them is unpacked in memory.
+_MAX_PIXELS = 2**26
 
 
 class ImagesEndpoint:
@@ -44,7 +46,7 @@ class ImagesEndpoint:
             fetched = self._fetch(item["url"])
             data, seconds = fetched.body, seconds + fetched.seconds
         try:
-            image = decode_image(data, "what the server sent")
+            image = decode_image(data, "what the server sent", _MAX_PIXELS)
         except ImageError as error:
             raise RequestFailedError(str(error)) from error
         known = {
@@ -70,10 +72,8 @@ class ImagesEndpoint:
             )
         try:
             answer = self._client.send("GET", url, follow_redirects=True)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RequestFailedError(
-                f"no answer from the image's address {address}: {describe_error(error)}"
-            ) from error
+        except NoAnswerError as error:
+            raise RequestFailedError(f"no answer from the image's address {address}: {error}") from error
         if answer.status != 200:
             raise RequestFailedError(f"the image's address {address} answered {answer.status}")
         return answer

@@ -67,17 +67,17 @@ def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
     return decode_image(data, path), hashlib.sha256(data).hexdigest()
 
 
-def decode_image(data: bytes, name: object) -> Image.Image:
+def decode_image(data: bytes, name: object, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """`read_image` for bytes that are no file; `name` is what error messages call them."""
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            if image.width * image.height > max_pixels:
                 raise ImageError(
-                    f"{name} has {image.width}x{image.height} pixels, over the limit of {MAX_PIXELS}"
+                    f"{name} has {image.width}x{image.height} pixels, over the limit of {max_pixels}"
                 )
             if image.format == "PNG":
                 # Decoding alone forgives a lost end and wrong checksums.
-                with Image.open(io.BytesIO(data)) as checked:
+                with Image.open(io.BytesIO(data), formats=_FORMATS) as checked:
                     checked.verify()
             image.load()
             return as_rgb(ImageOps.exif_transpose(image))

@@ -23,7 +23,9 @@ from evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
 from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError, WorkError
 from nami_bench.images import read_image
+from nami_bench.services.bounded_client import Answer
 from nami_bench.services.openai import (
+    CHAT_BYTES,
     OpenAIServer,
     RequestFailedError,
     check_options,
@@ -31,7 +33,7 @@ from nami_bench.services.openai import (
     in_order,
     read_key,
 )
-from nami_bench.services.retrying_client import Answer, RetryingClient
+from nami_bench.services.retrying_client import RetryingClient
 
 _WHERE = "metric 'vqa-score-openai'"
 _OWN_FIELDS = frozenset({"model", "messages", "n", "logprobs", "top_logprobs", "stream"})
@@ -107,7 +109,8 @@ class OpenAIVqaScore:
             RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
             ThreadPoolExecutor(options.concurrency) as pool,
         ):
-            endpoint = _Endpoint(client, OpenAIServer(client, url, key, options.key_env, "answers"), options)
+            server = OpenAIServer(client, url, key, options.key_env, "answers", CHAT_BYTES)
+            endpoint = _Endpoint(client, server, options)
             try:
                 while batch := list(islice(remaining, options.concurrency * _REQUESTS_PER_WORKER)):
                     yield from in_order(

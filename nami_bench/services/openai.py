@@ -12,15 +12,15 @@ from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
-import httpx
-
 from nami_bench.errors import InputError, WorkError, one_line
-from nami_bench.services.retrying_client import (
-    LONGEST_RETRY_AFTER,
-    Answer,
-    RetryingClient,
-    describe_error,
-)
+from nami_bench.services.bounded_client import Answer, NoAnswerError, UnreachableError
+from nami_bench.services.retrying_client import LONGEST_RETRY_AFTER, RetryingClient
+
+CHAT_BYTES = 4 * 1024 * 1024
+"""No answer in words is larger."""
+
+# A 64 MB answer of nothing but brackets and commas would be gigabytes of Python's lists.
+_MOST_VALUES = 200_000
 
 # Error codes of OpenAI, Azure and servers that follow them.
 _REFUSALS = frozenset(
@@ -73,13 +73,22 @@ class RequestFailedError(Exception):
 class OpenAIServer:
     """One address of a server and one key; every text that leaves it is free of the key."""
 
-    def __init__(self, client: RetryingClient, url: str, key: str, key_env: str, gives: str) -> None:
+    def __init__(
+        self,
+        client: RetryingClient,
+        url: str,
+        key: str,
+        key_env: str,
+        gives: str,
+        max_bytes: int | None = None,
+    ) -> None:
         """`gives` says in messages what the server is asked for: images, answers."""
         self.url = url
         self._client = client
         self._key = key
         self._key_env = key_env
         self._gives = gives
+        self._max_bytes = max_bytes
 
     def ask(self, body: Mapping[str, Any]) -> tuple[Answer, Mapping[str, Any]]:
         """The answer, of any status, and its JSON object, empty where it is none.
@@ -88,14 +97,15 @@ class OpenAIServer:
         """
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         try:
-            answer = self._client.send("POST", self.url, headers=headers, json=body)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            answer = self._client.send(
+                "POST", self.url, headers=headers, json=body, max_bytes=self._max_bytes
+            )
+        except UnreachableError as error:
             raise WorkError(
-                f"cannot reach {self.url} ({describe_error(error)}): see that the server runs and that "
-                "base_url is right"
+                f"cannot reach {self.url} ({error}): see that the server runs and that base_url is right"
             ) from error
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise RequestFailedError(f"no answer from {self.url}: {describe_error(error)}") from error
+        except NoAnswerError as error:
+            raise RequestFailedError(f"no answer from {self.url}: {error}") from error
         return answer, _parsed(answer)
 
     def raise_for(self, answer: Answer, error: Any) -> None:
@@ -209,6 +219,8 @@ def check_options(options: ServerOptions, own_fields: Collection[str], where: st
 
 
 def _parsed(answer: Answer) -> Mapping[str, Any]:
+    if sum(map(answer.body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        return {}
     try:
         payload = json.loads(answer.body)
     except (ValueError, RecursionError):

@@ -17,6 +17,7 @@ from pydantic import Json
 
 from nami_bench.errors import InputError, WorkError
 from nami_bench.services.openai import (
+    CHAT_BYTES,
     OpenAIServer,
     RequestFailedError,
     check_options,
@@ -89,7 +90,7 @@ class OpenAIWriter:
             RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
             ThreadPoolExecutor(options.concurrency) as pool,
         ):
-            server = OpenAIServer(client, url, key, options.key_env, "answers")
+            server = OpenAIServer(client, url, key, options.key_env, "answers", CHAT_BYTES)
             endpoint = _Endpoint(client, server, options)
             try:
                 while batch := list(islice(remaining, options.concurrency * _REQUESTS_PER_WORKER)):

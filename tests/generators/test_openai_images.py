@@ -7,6 +7,7 @@ import logging
 import signal
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -26,8 +27,8 @@ from nami_bench import pipeline, registry
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import GenerationError, InputError
-from nami_bench.services import retrying_client
-from nami_bench.services.retrying_client import Answer
+from nami_bench.services import bounded_client, retrying_client
+from nami_bench.services.bounded_client import Answer, NoAnswerError
 from nami_bench.store import Store
 
 KEY = "sk-test-0123456789abcdefghij"
@@ -45,6 +46,12 @@ def picture(width: int = 8, format: str = "PNG") -> bytes:
     buffer = io.BytesIO()
     Image.new("RGB", (width, 6), (200, 30, 30)).save(buffer, format)
     return buffer.getvalue()
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A small PNG that says it has so many pixels."""
+    header = b"IHDR" + width.to_bytes(4, "big") + height.to_bytes(4, "big") + picture()[24:29]
+    return picture()[:12] + header + zlib.crc32(header).to_bytes(4, "big") + picture()[33:]
 
 
 def data(item: Any, **changes: Any) -> Reply:
@@ -284,7 +291,7 @@ def test_a_long_wait_is_said(
 def test_waits_grow_and_are_random(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying_client, "_FIRST_WAIT", 1.0)
     for attempts, longest in [(1, 1), (2, 2), (3, 4), (6, 32), (9, 60)]:
-        waits = {retrying_client._wait(httpx.ReadError("x"), attempts) for _ in range(50)}
+        waits = {retrying_client._wait(NoAnswerError("x", may_pass=True), attempts) for _ in range(50)}
         assert len(waits) > 40
         assert longest / 2 <= min(waits) <= max(waits) <= longest
 
@@ -394,7 +401,7 @@ def test_a_slow_server_fails_the_image(service: Service) -> None:
 
 
 def test_an_answer_that_never_ends_is_cut_off(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retrying_client, "MAX_BYTES", 1000)
+    monkeypatch.setattr(bounded_client, "MAX_BYTES", 1000)
     assert "the answer is larger than 1000 bytes" in failure(service, Reply(body=b" " * 2000))
     service.files["/big"] = Reply(body=b" " * 2000)
     reason = failure(service, data({"url": f"{service.address}/big"}))
@@ -415,6 +422,8 @@ def test_an_answer_that_never_ends_is_cut_off(service: Service, monkeypatch: pyt
         (Reply(body=b'{"data": {"b64_json": "x"}}'), "without an image"),
         (Reply(body=b"[1]"), "without an image: [1]"),
         (data({"b64_json": 5}), "without an image"),
+        (Reply(body=b'{"data": [' + b"[]," * 200_000 + b"[]]}"), "without an image"),
+        (inline(claiming(8193, 8192)), "what the server sent has 8193x8192 pixels, over the limit"),
         (data("x"), "without an image"),
         (data({"b64_json": "&&&"}), "is not an image"),
         (data({"b64_json": "abcde"}), "is not base64"),

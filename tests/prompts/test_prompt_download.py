@@ -4,7 +4,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from nami_bench.errors import WorkError
-from prompts import cache
+from nami_bench.services import bounded_client
 from prompts.cache import cached_file, read_or_download
 from prompts.files import digest
 from prompts.protocol import Availability
@@ -95,8 +95,8 @@ def test_a_refused_connection_is_one_sentence(server):
 
 
 def test_an_endless_answer_is_cut_off(server, monkeypatch, tmp_path):
-    monkeypatch.setattr(cache, "_MAX_BYTES", 5)
-    with pytest.raises(WorkError, match="sends more than 5 bytes"):
+    monkeypatch.setattr(bounded_client, "MAX_BYTES", 5)
+    with pytest.raises(WorkError, match="larger than 5 bytes"):
         read_or_download("cats", f"{server.address}/good.txt", SHA256)
     assert files_in(tmp_path) == []
 
