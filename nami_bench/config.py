@@ -10,6 +10,7 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
+from urllib.parse import quote, unquote
 
 from nami_bench.domain import (
     CheckItem,
@@ -27,6 +28,7 @@ from nami_bench.locations import is_remote, location
 
 WORKSPACE_FORMAT = 1
 DEFAULT_WORKSPACE = "nami-workspace"
+_SQLITE = "sqlite:///"
 
 T = TypeVar("T")
 
@@ -121,10 +123,12 @@ class Workspace:
     def database_url(self) -> str:
         """SQLAlchemy URL; a relative SQLite path is taken from the workspace's folder."""
         url = os.environ.get("NAMI_DATABASE_URL") or self.database.url
-        prefix = "sqlite:///"
-        if url.startswith(prefix) and not url.startswith("sqlite:////"):
-            url = prefix + str((self.root / url.removeprefix(prefix)).resolve())
-        return url
+        start, rest = url[: len(_SQLITE)], url[len(_SQLITE) :]
+        if start != _SQLITE or rest.startswith(("/", ":memory:", "file:")):
+            return url
+        path, question_mark, options = rest.partition("?")
+        absolute = (self.root / unquote(path)).resolve()
+        return _SQLITE + quote(str(absolute)) + question_mark + options
 
     @property
     def prompts_dir(self) -> Path:

@@ -11,6 +11,9 @@
         ├── GenerationError         a generator cannot go on
         ├── IncompleteError         results would rest on missing images or prompts
         └── StorageError            the disk or the database refused a write
+            ├── LockedError         somebody else was writing for too long
+            └── DatabaseLostError   the database's file was deleted or replaced
+                └── DatabaseDamagedError    what the file holds is damaged
 
 Messages are one sentence: what is wrong, where, and what to do.
 """
@@ -86,6 +89,18 @@ class IncompleteError(WorkError):
 
 class StorageError(WorkError):
     """The disk or the database refused a write."""
+
+
+class LockedError(StorageError):
+    """Somebody else was writing to the database for longer than this could wait; nothing was changed."""
+
+
+class DatabaseLostError(StorageError):
+    """The database's file was deleted, moved or replaced while it was open: no write to it counts."""
+
+
+class DatabaseDamagedError(DatabaseLostError):
+    """What the database's file holds is damaged: nothing can be saved until somebody mends it."""
 
 
 def one_line(text: str, longest: int = 300) -> str:

@@ -1,51 +1,48 @@
-"""Connections: short transactions on SQLite (WAL mode) or PostgreSQL, migrations on opening.
+"""Short transactions on SQLite (WAL mode) or PostgreSQL, and migrations on opening.
 
 Both databases mean the same here. A write transaction is alone: on SQLite by BEGIN IMMEDIATE, on
 PostgreSQL by one advisory lock, so what it reads cannot change before it writes, and there is no
 serialization failure to try again after. A read transaction is one snapshot and waits for nobody.
-A commit that returned is on the disk.
+A commit that returned is on the disk, in the file that lies where the database was opened.
 """
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, event, inspect, text
-from sqlalchemy.engine import Engine, make_url
-from sqlalchemy.exc import (
-    ArgumentError,
-    DatabaseError,
-    DataError,
-    DBAPIError,
-    NoSuchModuleError,
-    OperationalError,
-)
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from nami_bench.errors import InputError, StorageError, VersionError
+from nami_bench.errors import DatabaseDamagedError, InputError, LockedError, StorageError, VersionError
+from nami_bench.store.database_file import DatabaseFile
+from nami_bench.store.engines import FOUND, WRITE, file_of, make_engine, read_url, shown
+from nami_bench.store.refusals import translated
 from nami_bench.store.turns import Turns
 
 HEAD_REVISION = "0008"
-BUSY_TIMEOUT_MS = 30_000
-_WRITE = {"nami_write": True}
-_WRITE_LOCK = 0x6E616D69  # "nami": any number that every NAMI-Bench agrees on
+PATIENCE_S = 30.0
+"""So long a transaction waits while somebody else writes."""
 
-# PostgreSQL's errors that are the server's or the disk's state, not a mistake of ours: read-only
-# transaction, insufficient privilege, insufficient resources (full disk), lock not available,
-# operator intervention, system error.
-_REFUSALS = ("25006", "42501", "53", "55P03", "57", "58")
+SLICE_S = 0.25
+"""So long a wait for the turn to write lasts at a time: it can be given up in between."""
 
 
 class Database:
     """One engine and the two kinds of transaction the store uses."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, file: DatabaseFile, patience_s: float = PATIENCE_S) -> None:
         self.engine = engine
-        self._writing = engine.execution_options(**_WRITE)
+        self.patience_s = patience_s
+        self.is_stopping = False
+        self._slice_s = min(SLICE_S, patience_s)
+        self._file = file
+        self._name = shown(engine.url)
+        self._writing = engine.execution_options(**WRITE)
         self._reading = engine
         if engine.dialect.name == "postgresql":
             self._reading = engine.execution_options(
@@ -53,21 +50,26 @@ class Database:
             )
         self._together = _Together()
         # PostgreSQL serves those who wait for a lock in order; SQLite does not.
-        file = engine.url.database if engine.dialect.name == "sqlite" else None
-        self._turns = Turns(None if file in (None, "", ":memory:") else Path(str(file)))
+        self._turns = Turns(file.path)
+        self._damage: DatabaseDamagedError | None = None
 
     @classmethod
-    def open(cls, url: str) -> "Database":
+    def open(cls, url: str, *, patience_s: float = PATIENCE_S) -> "Database":
         """Connect and bring the schema up to date.
 
         Raises InputError for a URL or file that is no database, VersionError for a newer schema,
         StorageError where the disk or server refuses.
         """
-        engine = _engine(url)
-        {"sqlite": _configure_sqlite, "postgresql": _configure_postgresql}[engine.dialect.name](engine)
-        database = cls(engine)
+        read = read_url(url)
+        file = DatabaseFile(file_of(read))
+        database = cls(make_engine(read, file, patience_s, min(SLICE_S, patience_s)), file, patience_s)
         try:
             database._migrate()
+        except DatabaseDamagedError as error:
+            database.close()
+            raise InputError(
+                f"{database._name} is damaged or no database: put a sound copy in its place"
+            ) from error
         except BaseException:
             database.close()
             raise
@@ -77,6 +79,16 @@ class Database:
         """Give the connections back."""
         self.engine.dispose()
         self._turns.close()
+
+    def stop_waiting(self) -> None:
+        """From now on whoever would have to wait to write is refused at once. Safe in a signal's handler."""
+        self.is_stopping = True
+
+    def check(self) -> None:
+        """Raise DatabaseLostError where the file was deleted or replaced, or has been found damaged."""
+        self._file.check()
+        if self._damage is not None:
+            raise self._damage
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -88,10 +100,11 @@ class Database:
             yield session
 
     @contextmanager
-    def writing(self, *, dry_run: bool = False) -> Iterator[Session]:
+    def writing(self, *, dry_run: bool = False, patience_s: float | None = None) -> Iterator[Session]:
         """A write transaction: commits at the end, rolls back on any error, and in a `dry_run`.
 
-        No other write transaction, of any process, runs beside it.
+        No other write transaction, of any process, runs beside it. Raises LockedError, before the block
+        begins, where others do for longer than `patience_s` (None: the database's own patience).
         """
         if self._together.session is not None:
             with self._translated(), self._together.session.begin_nested() as part:
@@ -101,13 +114,13 @@ class Database:
             return
         with (
             self._translated(),
-            self._alone(),
-            Session(self._writing, expire_on_commit=False) as session,
-            session.begin() as transaction,
+            self._begun(self.patience_s if patience_s is None else patience_s) as session,
         ):
             yield session
             if dry_run:
-                transaction.rollback()
+                session.rollback()
+            else:
+                self._commit(session)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -128,13 +141,14 @@ class Database:
 
         No write transaction of another process runs beside it on SQLite.
         """
-        with self._translated(), self._alone():
+        with self._translated(), self._turn():
             pooled = self.engine.raw_connection()
             try:
                 driver: Any = pooled.driver_connection
                 if self.engine.dialect.name == "postgresql":
                     driver.autocommit = True
                 yield driver
+                self._file.check(pooled.info.get(FOUND))
             except Exception as error:
                 if isinstance(error, self.engine.dialect.loaded_dbapi.Error):
                     raise StorageError(f"the database {self._name} refused: {error}") from error
@@ -144,48 +158,67 @@ class Database:
                 pooled.close()
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _begun(self, patience_s: float) -> Iterator[Session]:
+        """A session whose write transaction has begun."""
         with ExitStack() as stack:
-            try:
-                stack.enter_context(self._turns.take(BUSY_TIMEOUT_MS / 1000))
-            except TimeoutError as error:
-                raise StorageError(
-                    f"the database {self._name} is locked: somebody else has been writing for "
-                    f"{BUSY_TIMEOUT_MS / 1000:g} s; nothing was lost"
-                ) from error
+            for is_last in self._slices(patience_s):
+                try:
+                    stack.enter_context(self._turns.take(self._slice_s))
+                    session = stack.enter_context(Session(self._writing, expire_on_commit=False))
+                    with self._translated():
+                        session.connection()
+                    break
+                except (TimeoutError, LockedError) as error:
+                    stack.close()
+                    if is_last():
+                        raise self._locked() from error
+            yield session
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            for is_last in self._slices(self.patience_s):
+                try:
+                    stack.enter_context(self._turns.take(self._slice_s))
+                    break
+                except TimeoutError as error:
+                    if is_last():
+                        raise self._locked() from error
             yield
 
-    def _migrate(self) -> None:
-        with self._translated():
-            with self.engine.connect() as connection:
-                if _revision(connection) == HEAD_REVISION:
-                    return
-            # Of several processes that start at once, the first migrates; the others find it done.
-            with self._writing.begin() as connection:
-                _upgrade(connection, self._name)
+    def _slices(self, patience_s: float) -> Iterator[Callable[[], bool]]:
+        """Tries at a lock, each with what says whether it was the last: stopping ends a long wait."""
+        deadline = time.monotonic() + patience_s
+        while True:
+            yield lambda: self.is_stopping or time.monotonic() >= deadline
 
-    @property
-    def _name(self) -> str:
-        return make_url(self.engine.url).render_as_string(hide_password=True)
+    def _commit(self, session: Session) -> None:
+        found = session.connection().info.get(FOUND)
+        self._file.check(found)
+        session.commit()
+        self._file.check(found)  # it may have gone since: nobody may be told that this was saved
+
+    def _locked(self) -> LockedError:
+        why = "this program is stopping" if self.is_stopping else f"for {self.patience_s:g} s"
+        return LockedError(
+            f"the database {self._name} is locked: somebody else has been writing, {why}; nothing was lost"
+        )
+
+    def _migrate(self) -> None:
+        with self._translated(), self.engine.connect() as connection:
+            if _revision(connection) == HEAD_REVISION:
+                return
+        # Of several processes that start at once, the first migrates; the others find it done.
+        with self.writing() as session:
+            _upgrade(session.connection(), self._name)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
-            yield
-        except PoolTimeoutError as error:
-            raise StorageError(
-                f"the database {self._name} is busy: no free connection; nothing was lost"
-            ) from error
-        except (DataError, UnicodeEncodeError) as error:
-            reason = _reason(error) if isinstance(error, DBAPIError) else "it is no Unicode text"
-            raise InputError(f"the database cannot take a value: {reason}; nothing was changed") from error
-        except DatabaseError as error:
-            if isinstance(error, OperationalError) or _state(error).startswith(_REFUSALS):
-                raise StorageError(
-                    f"the database {self._name} refused: {_reason(error)}; nothing was lost"
-                ) from error
-            if "not a database" in str(error.orig) or "malformed" in str(error.orig):
-                raise InputError(f"{self._name} is damaged or no database: {error.orig}") from error
+            with translated(self._name):
+                yield
+        except DatabaseDamagedError as error:
+            self._damage = error
             raise
 
 
@@ -193,73 +226,6 @@ class _Together(threading.local):
     """The thread's transaction of which others are parts; None: each is for itself."""
 
     session: Session | None = None
-
-
-def _engine(url: str) -> Engine:
-    if url.startswith("postgres://"):  # what many hosting services hand out
-        url = url.replace("postgres", "postgresql", 1)
-    shown = url if "@" not in url else f"...@{url.rpartition('@')[2]}"  # no password on the screen
-    try:
-        engine = create_engine(url, **({} if url.startswith("sqlite") else {"pool_pre_ping": True}))
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise InputError(f"the database URL {shown!r} is not usable: {error}") from error
-    except ModuleNotFoundError as error:
-        raise InputError(
-            f"the database URL {shown!r} needs the Python package {error.name!r}: "
-            "pip install 'nami-bench[postgres]'"
-        ) from error
-    if engine.dialect.name not in ("sqlite", "postgresql"):
-        raise InputError(f"the database URL {shown!r} is neither SQLite nor PostgreSQL")
-    return engine
-
-
-def _configure_sqlite(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: Any) -> None:
-        # Transactions are begun by the listener below, not by the driver's guesswork.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-            cursor.execute("PRAGMA journal_mode = WAL")
-        # FULL: a commit that was acknowledged survives a power cut, not only a crash.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("nami_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-
-def _configure_postgresql(engine: Engine) -> None:
-    @event.listens_for(engine, "connect")
-    def connect(connection: Any, _record: Any) -> None:
-        cursor = connection.cursor()
-        cursor.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
-        # A server may acknowledge commits before they are on its disk: not ours.
-        cursor.execute(
-            "SELECT set_config('synchronous_commit', 'on', false)"
-            " WHERE current_setting('synchronous_commit') = 'off'"
-        )
-        cursor.close()
-        connection.commit()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        if connection.get_execution_options().get("nami_write"):
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_WRITE_LOCK})")
-
-
-def _state(error: DBAPIError) -> str:
-    """PostgreSQL's five-character code of an error; empty on SQLite."""
-    return getattr(error.orig, "sqlstate", None) or ""
-
-
-def _reason(error: DBAPIError) -> str:
-    """The driver's words on one line."""
-    return "; ".join(line.strip() for line in str(error.orig).splitlines() if line.strip())
 
 
 def _revision(connection: Connection) -> str | None:
@@ -274,7 +240,8 @@ def _upgrade(connection: Connection, name: str) -> None:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(str(files("nami_bench.store"))) / "migrations"))
+    scripts = Path(str(files("nami_bench.store"))) / "migrations"
+    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
     revision = _revision(connection)
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if revision is not None and revision not in known:

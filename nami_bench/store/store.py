@@ -11,7 +11,7 @@ from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.checked import CheckedAnswers
 from nami_bench.store.comparisons import Comparisons
-from nami_bench.store.database import Database
+from nami_bench.store.database import PATIENCE_S, Database
 from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.items import Items
@@ -49,8 +49,8 @@ class Store(
     """Everything a workspace remembers; safe to share between threads.
 
     Every method is one short transaction, but in a block of `together`. A refused write (full or read-only
-    disk, lost server) raises StorageError and changes nothing. `clock` is the time that annotation work goes
-    by.
+    disk, lost server, locked, deleted or replaced database) raises StorageError and changes nothing. `clock`
+    is the time that annotation work goes by.
     """
 
     def __init__(self, database: Database) -> None:
@@ -59,16 +59,28 @@ class Store(
         self._writer = Writer(database, lambda: self.clock())
 
     @classmethod
-    def open(cls, url: str) -> "Store":
-        """Open the database at an SQLAlchemy URL, creating or migrating its schema as needed."""
-        return cls(Database.open(url))
+    def open(cls, url: str, *, patience_s: float = PATIENCE_S) -> "Store":
+        """Open the database at an SQLAlchemy URL, creating or migrating its schema as needed.
+
+        `patience_s`: so long a write, and a job of annotation work, waits while somebody else writes.
+        """
+        return cls(Database.open(url, patience_s=patience_s))
 
     def together(self) -> AbstractContextManager[None]:
         """A block in which this thread's calls are all done, or none of them; keep it short."""
         return self._database.together()
 
+    def check(self) -> None:
+        """Raise DatabaseLostError where the database is not where it was opened, or was found damaged."""
+        self._database.check()
+
+    def stop_waiting(self) -> None:
+        """From now on nothing waits for a locked database: it is refused. Safe in a signal's handler."""
+        self._database.stop_waiting()
+
     def close(self) -> None:
-        """Finish what is being written and close all connections."""
+        """Finish what is being written, refuse what would have to wait, and close all connections."""
+        self._database.stop_waiting()
         self._writer.close()
         self._database.close()
 

@@ -10,7 +10,10 @@ from nami_bench.config import (
     nami_1k_study_file,
     open_workspace,
 )
+from nami_bench.domain import Annotator
 from nami_bench.errors import InputError, VersionError
+from nami_bench.store import Store
+from nami_bench.store.engines import shown
 
 
 def test_a_new_workspace_opens_with_its_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,3 +104,49 @@ def test_bad_criteria_are_refused_in_words(tmp_path: Path, criterion: str, words
     file.write_text(f'[study]\nname = "s"\n[[criterion]]\n{criterion}\n')
     with pytest.raises(InputError, match=words):
         load_criteria(file)
+
+
+PATHS = (
+    "q?one",
+    "q?two",
+    "%41",
+    "%%s",
+    "x#y",
+    "with space",
+    "ü李",
+    "c:d",
+    "file:x",
+    "&e;f=g",
+    ":memory:",
+    "[b]",
+)
+
+
+def test_a_workspace_of_any_name_has_a_database_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NAMI_DATABASE_URL", raising=False)
+    for name in PATHS:
+        workspace = init_workspace(tmp_path / name)
+        with Store.open(workspace.database_url) as store:
+            store.add_annotator(Annotator("ada"))
+            assert str(tmp_path / name / "nami.db") == shown(store._database.engine.url)
+    assert sorted(path.parent.name for path in tmp_path.rglob("nami.db")) == sorted(PATHS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(PATHS)
+
+
+def test_a_url_of_ones_own_is_taken_as_a_url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "a?b"
+    init_workspace(root)
+    for url, meant in (
+        ("sqlite:///my%3Fratings.db", root / "my?ratings.db"),
+        ("sqlite:///../beside.db?timeout=5", tmp_path / "beside.db"),
+        ("sqlite:///with space.db", root / "with space.db"),
+        (f"sqlite:///{tmp_path}/abs%23.db", tmp_path / "abs#.db"),
+    ):
+        monkeypatch.setenv("NAMI_DATABASE_URL", url)
+        Store.open(open_workspace(root).database_url).close()
+        assert meant.is_file()
+    for url in ("sqlite:///:memory:", "sqlite://", "postgresql://me:p%40ss@server/nami?sslmode=require"):
+        monkeypatch.setenv("NAMI_DATABASE_URL", url)
+        assert open_workspace(root).database_url == url

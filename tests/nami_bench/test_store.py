@@ -200,13 +200,15 @@ def test_a_reader_never_waits_for_a_writer(store: Store) -> None:
         assert store.models() == [MODEL]
 
 
-def test_a_locked_database_is_one_sentence(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nami_bench.store.database.BUSY_TIMEOUT_MS", 50)
+def test_a_locked_database_is_one_sentence(sqlite_url: str) -> None:
     Store.open(sqlite_url).close()
     other = sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     try:
-        with Store.open(sqlite_url) as second, pytest.raises(StorageError, match="database is locked"):
+        with (
+            Store.open(sqlite_url, patience_s=0.05) as second,
+            pytest.raises(StorageError, match=r"nami\.db is locked"),
+        ):
             second.add_annotator(Annotator("bob"))
     finally:
         other.close()

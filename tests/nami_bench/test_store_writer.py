@@ -2,7 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ import pytest
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError
 
-from nami_bench.errors import InputError, StorageError
+from nami_bench.errors import InputError, LockedError, StorageError
 from nami_bench.store import Desk, Store
 from nami_bench.store.annotation_tables import EventRow, SecretRow
 from nami_bench.store.database import Database
+from nami_bench.store.writer import Writer
 
 
 @pytest.fixture
@@ -66,9 +68,9 @@ def test_jobs_that_wait_together_share_a_commit(store: Store, monkeypatch: pytes
     transactions = []
     original = Database.writing
 
-    def counted(database: Database) -> Any:
+    def counted(database: Database, **how: Any) -> Any:
         transactions.append(1)
-        return original(database)
+        return original(database, **how)
 
     monkeypatch.setattr(Database, "writing", counted)
     futures = at_once(store, [note(f"{i}") for i in range(20)])
@@ -96,10 +98,9 @@ def test_one_bad_job_fails_alone(store: Store, bad: Any, error: type[Exception])
     assert texts(store) == ["before", "after"]
 
 
-def test_nobody_is_answered_before_the_commit(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nami_bench.store.database.BUSY_TIMEOUT_MS", 50)
+def test_nobody_is_answered_before_the_commit(store: Store) -> None:
     path = str(store._database.engine.url.database)
-    with Store.open(f"sqlite:///{path}") as second:
+    with Store.open(f"sqlite:///{path}", patience_s=0.05) as second:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         futures = [second.work_later(note(f"{i}")) for i in range(3)]
@@ -126,3 +127,122 @@ def test_what_was_handed_in_before_closing_is_written(tmp_path: Path) -> None:
 def test_a_secret_is_made_once(store: Store) -> None:
     assert store.secret("a") == store.secret("a") != store.secret("b")
     assert len(store.secret("a")) == 32
+
+
+class Lock:
+    """Somebody else who writes, and does not end."""
+
+    def __init__(self, store: Store) -> None:
+        self._connection = sqlite3.connect(str(store._database.engine.url.database), isolation_level=None)
+        self._connection.execute("BEGIN EXCLUSIVE")
+
+    def release(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[Store]:
+    """A store whose requests wait for half a second."""
+    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}", patience_s=0.5) as opened:
+        yield opened
+
+
+def test_of_many_who_wait_for_a_lock_each_waits_no_longer_than_its_own_limit(hasty: Store) -> None:
+    lock = Lock(hasty)
+    began = time.monotonic()
+    futures = [hasty.work_later(note(f"{i}")) for i in range(100)]
+    for future in futures:
+        with pytest.raises(LockedError, match=r"nami\.db is locked.*nothing was lost"):
+            future.result(30)
+    assert time.monotonic() - began < 100 * 0.5 / 4  # one after the other they would take 50 s
+    assert texts(hasty) == []
+    lock.release()
+    assert hasty.work(note("later")) == "later"
+
+
+def test_who_came_later_waits_on_when_the_first_gives_up(hasty: Store) -> None:
+    lock = Lock(hasty)
+    first = hasty.work_later(note("first"))
+    with pytest.raises(LockedError):
+        first.result(30)
+    second = hasty.work_later(note("second"))
+    lock.release()
+    assert second.result(30) == "second"
+    assert texts(hasty) == ["second"]
+
+
+def test_a_full_disk_fails_all_who_wait_together_and_tries_none_again(store: Store) -> None:
+    """Each alone once more would have everybody wait for the disk as often as there are requests."""
+    tried = []
+
+    def write_too_much(desk: Desk) -> None:
+        tried.append(1)
+        note("x" * 100_000)(desk)
+
+    def fill_the_disk(desk: Desk) -> None:
+        pages = desk.connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        desk.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+        write_too_much(desk)
+
+    for future in at_once(store, [fill_the_disk, write_too_much, write_too_much]):
+        with pytest.raises(StorageError, match="full"):
+            future.result(30)
+    assert len(tried) == 1
+
+
+@pytest.mark.parametrize("end", [Store.close, Store.stop_waiting])
+def test_stopping_answers_those_who_wait_for_a_lock(tmp_path: Path, end: Callable[[Store], None]) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'nami.db'}", patience_s=600)
+    lock = Lock(store)
+    futures = [store.work_later(note(f"{i}")) for i in range(3)]
+
+    def wait_outside_the_writer() -> None:
+        with pytest.raises(LockedError, match="stopping"):
+            store.secret("a")
+
+    other = threading.Thread(target=wait_outside_the_writer)
+    other.start()
+    end(store)
+    for future in futures:
+        with pytest.raises(LockedError, match="stopping"):
+            future.result(60)
+    other.join(60)
+    assert not other.is_alive()
+    lock.release()
+    store.close()
+
+
+def test_a_request_that_was_cancelled_is_not_worked_for_and_leaves_the_writer_alive(hasty: Store) -> None:
+    lock = Lock(hasty)
+    waiting = hasty.work_later(note("waiting"))
+    while not waiting.running():
+        time.sleep(0.001)
+    assert not waiting.cancel()  # it is tried already: its answer will come
+    started, go = threading.Event(), threading.Event()
+    lock.release()
+
+    def hold(desk: Desk) -> None:
+        started.set()
+        go.wait(10)
+
+    held = hasty.work_later(hold)
+    assert started.wait(10)
+    gone = hasty.work_later(note("gone"))
+    assert gone.cancel()
+    go.set()
+    held.result(10)
+    assert hasty.work(note("after")) == "after"
+    assert "gone" not in texts(hasty)
+
+
+def test_a_fault_of_the_writer_itself_fails_its_batch_and_not_the_thread(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(writer: Writer, batch: object) -> None:
+        raise RuntimeError("a fault")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Writer, "_write", broken)
+        with pytest.raises(RuntimeError, match="a fault"):
+            store.work(note("lost"))
+    assert store.work(note("after")) == "after"
