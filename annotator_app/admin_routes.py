@@ -59,7 +59,8 @@ def add_admin_routes(app: FastAPI, store: Store, study: str) -> None:
 
     @app.post("/admin/annotators")
     def add(request: Request, body: NewAnnotator) -> dict[str, Any]:
-        return {"name": body.name, "token": store.add_annotator(Annotator(body.name, body.role))}
+        person = Annotator(body.name, body.role)
+        return {"name": person.name, "token": store.add_annotator(person)}
 
     @app.get("/admin/ratings.csv")
     def ratings(study: str = study) -> Response:

@@ -23,6 +23,10 @@ from nami_bench.judgements import Comparison as Comparison
 from nami_bench.judgements import Event as Event
 from nami_bench.judgements import Flag as Flag
 from nami_bench.names import checked_name as checked_name
+from nami_bench.names import matching_name as matching_name
+from nami_bench.names import name_in_text as name_in_text
+from nami_bench.names import name_key as name_key
+from nami_bench.names import person_name as person_name
 from nami_bench.study import CheckItem as CheckItem
 from nami_bench.study import CheckKind as CheckKind
 from nami_bench.study import Checks as Checks
@@ -301,7 +305,7 @@ SIMULATED_PREFIX = "simulated"
 
 @dataclass(frozen=True, slots=True)
 class Annotator:
-    """One who scores; nothing that an `excluded` one judged counts."""
+    """One who scores, `name` in the form of `person_name`; nothing that an `excluded` one judged counts."""
 
     name: str
     role: Role = Role.ANNOTATOR
@@ -309,7 +313,7 @@ class Annotator:
     excluded: bool = False
 
     def __post_init__(self) -> None:
-        checked_name("annotator", self.name)
+        object.__setattr__(self, "name", person_name("annotator", self.name))
         if (self.role is Role.SIMULATED) != self.name.startswith(SIMULATED_PREFIX):
             raise InputError(
                 f"annotator name {self.name!r}: names that begin with {SIMULATED_PREFIX!r} "

@@ -1,8 +1,11 @@
 """`nami-bench annotators`."""
 
+import re
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -23,7 +26,9 @@ def annotators() -> None:
     """Those who score: accounts and log-in tokens."""
 
 
-@annotators.command("add", epilog="Example: nami-bench annotators add lena")
+@annotators.command(
+    "add", epilog="Examples: nami-bench annotators add lena; nami-bench annotators add 'Jörg Müller'"
+)
 @click.argument("names", nargs=-1, required=True)
 @click.option(
     "--role",
@@ -33,13 +38,18 @@ def annotators() -> None:
     help="An administrator also sees progress and scores, and adds and pauses annotators.",
 )
 def add(names: tuple[str, ...], role: str) -> None:
-    """Add annotators and print each one's token, once: it is stored only as a hash."""
+    """Add annotators, all or none, and print each one's token, once: it is stored only as a hash.
+
+    A name is whatever people are called: an e-mail address, two words in quotes, any script. Upper and lower
+    case make no difference.
+    """
     from nami_bench.domain import Annotator, Role
 
+    people = [Annotator(name, Role(role)) for name in names]
     with open_bench() as bench:
-        for name in names:
-            token = bench.store.add_annotator(Annotator(name, Role(role)))
-            click.echo(f"{name}\t{token}")
+        tokens = bench.store.add_annotators(people)
+    for person, token in zip(people, tokens, strict=True):
+        click.echo(f"{person.name}\t{token}")
     say("the second column is the log-in token: hand it over now, it cannot be shown again")
 
 
@@ -48,7 +58,7 @@ def add(names: tuple[str, ...], role: str) -> None:
 def reset(name: str) -> None:
     """Give an annotator a new token; the old one ends, and a password, and every log-in."""
     with open_bench() as bench:
-        click.echo(f"{name}\t{bench.store.reset_token(name)}")
+        click.echo(f"{bench.store.annotator(name).name}\t{bench.store.reset_token(name)}")
 
 
 @annotators.command("password", epilog="Example: nami-bench annotators password lena")
@@ -66,7 +76,8 @@ def password(name: str) -> None:
         raise InputError("no password on standard input")
     with open_bench() as bench:
         bench.store.set_password(name, given)
-    say(f"{name} can log in with the password; `nami-bench annotators reset {name}` takes it away again")
+    undo = f"nami-bench annotators reset {quote(name)}"
+    say(f"{name} can log in with the password; `{undo}` takes it away again")
 
 
 @annotators.command("list", epilog="Example: nami-bench annotators list --json")
@@ -101,7 +112,8 @@ def disable(name: str) -> None:
     """Forbid an annotator to log in; their ratings stay."""
     with open_bench() as bench:
         bench.store.set_annotator_active(name, False)
-    say(f"{name} is logged out and cannot log in any more; `nami-bench annotators enable {name}` undoes it")
+    undo = f"nami-bench annotators enable {quote(name)}"
+    say(f"{name} is logged out and cannot log in any more; `{undo}` undoes it")
 
 
 @annotators.command("enable", epilog="Example: nami-bench annotators enable lena")
@@ -134,12 +146,15 @@ def erase(name: str, keep_ratings: bool, dry_run: bool, yes: bool, as_json: bool
     open for others. Reports and exports that were written before, backups and logs are yours to see to: those
     in the workspace's reports folder that hold the name are listed.
     """
+    from nami_bench.domain import matching_name
+
     with open_bench() as bench:
         if not dry_run and bench.store.owes_wiping():
             bench.store.wipe_traces()
             say("an earlier erasure is finished: its traces are out of the database now")
-            if all(one.name != name for one in bench.store.annotators()):
+            if matching_name("annotator", name, [one.name for one in bench.store.annotators()]) is None:
                 return  # that was what it had left to do
+        name = bench.store.annotator(name).name
 
         def act(dry: bool) -> "Erasure":
             return bench.store.erase_annotator(name, keep_ratings=keep_ratings, dry_run=dry)
@@ -184,9 +199,27 @@ def _lines(found: "Erasure") -> Iterator[str]:
 
 def _files_naming(name: str, folder: "Path") -> "Iterator[Path]":
     """Texts below a folder in which the name stands as a word."""
-    import re
+    from nami_bench.domain import name_in_text
 
-    word = re.compile(rb"(?<![\w.-])" + re.escape(name.encode()) + rb"(?![\w-])")
+    word = name_in_text(name)
     for path in sorted(folder.rglob("*")) if folder.is_dir() else ():
-        if path.suffix in _TEXTS and path.is_file() and word.search(path.read_bytes()):
-            yield path
+        if path.suffix in _TEXTS and path.is_file():
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if any(word.search(form) for form in _readings(text)):
+                yield path
+
+
+def _readings(text: str) -> "Iterator[str]":
+    """The text as it is, and with what HTML, JSON and Markdown write in other characters."""
+    from html import unescape
+
+    def character(escape: "re.Match[str]") -> str:
+        return chr(int(escape[1], 16))
+
+    for form in (
+        text,
+        unescape(text),
+        re.sub(r"\\u([0-9a-fA-F]{4})", character, text),
+        text.replace("\\", ""),
+    ):
+        yield unicodedata.normalize("NFC", form)

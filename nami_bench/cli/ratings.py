@@ -1,6 +1,7 @@
 """`nami-bench ratings`."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -82,7 +83,7 @@ def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
     elif counted:
         say(f"{annotator} counts again")
     else:
-        say(f"{annotator} is excluded; `nami-bench ratings include --annotator {annotator}` undoes it")
+        say(f"{annotator} is excluded; `nami-bench ratings include --annotator {quote(annotator)}` undoes it")
 
 
 @ratings.command(

@@ -1,6 +1,7 @@
 """`nami-bench study`."""
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -201,12 +202,12 @@ def delete(name: str) -> None:
 @study.command("pause", epilog="Example: nami-bench study pause pilot lena --reason 'please call me'")
 @click.argument("name")
 @click.argument("annotator")
-@click.option("--reason", default="by the administrator", show_default=True, help="Kept with the pause.")
+@click.option("--reason", default="by the administrator", show_default=True, help="The annotator is told.")
 def pause(name: str, annotator: str, reason: str) -> None:
     """Give an annotator nothing more in a study; nothing is deleted."""
     with open_bench() as bench:
         bench.store.pause_member(name, annotator, reason)
-    say(f"{annotator} is paused in {name}; `nami-bench study resume {name} {annotator}` undoes it")
+    say(f"{annotator} is paused in {name}; `nami-bench study resume {name} {quote(annotator)}` undoes it")
 
 
 @study.command("resume", epilog="Example: nami-bench study resume pilot lena")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nami_bench.domain import Comparison, Mode
+from nami_bench.domain import Comparison, Mode, matching_name
 from nami_bench.errors import UnknownNameError
 from nami_bench.leaderboard.checks import AnnotatorChecks
 
@@ -32,31 +32,37 @@ class LeftOut:
     def ratings(self, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """The tidy table's other rows, and what must be said."""
         known = sorted(map(str, table["annotator"].unique()))
-        self._check(known)
-        gone = table["annotator"].isin(self.names)
-        return table[~gone] if self.names else table, self._notes(known, int(gone.sum()), "values")
+        meant = self._meant(known)
+        gone = table["annotator"].isin(meant)
+        return table[~gone] if self.names else table, self._notes(meant, known, int(gone.sum()), "values")
 
     def comparisons(self, found: Sequence[Comparison]) -> tuple[list[Comparison], tuple[str, ...]]:
         """The other comparisons, and what must be said."""
         known = sorted({one.annotator for one in found})
-        self._check(known)
-        kept = [one for one in found if one.annotator not in self.names]
-        return kept, self._notes(known, len(found) - len(kept), "verdicts")
+        meant = self._meant(known)
+        kept = [one for one in found if one.annotator not in meant]
+        return kept, self._notes(meant, known, len(found) - len(kept), "verdicts")
 
     def checks(self, found: Iterable[AnnotatorChecks]) -> tuple[AnnotatorChecks, ...]:
         """The planted items of the others."""
-        gone = {*self.names, *self.excluded}
+        found = tuple(found)
+        known = [check.annotator for check in found]
+        gone = {*self.excluded, *(matching_name("annotator", name, known) for name in self.names)}
         return tuple(check for check in found if check.annotator not in gone and not check.excluded)
 
-    def _check(self, known: Iterable[str]) -> None:
-        known = [*known, *self.excluded, *self.others]
+    def _meant(self, known: Iterable[str]) -> set[str]:
+        """Whom `names` mean (see `matching_name`)."""
+        known = dict.fromkeys([*known, *self.excluded, *self.others])
+        meant = set()
         for name in self.names:
-            if name not in known:
+            if (found := matching_name("annotator", name, known)) is None:
                 raise UnknownNameError("annotator", name, known)
+            meant.add(found)
+        return meant
 
-    def _notes(self, known: Sequence[str], values: int, what: str) -> tuple[str, ...]:
+    def _notes(self, meant: set[str], known: Sequence[str], values: int, what: str) -> tuple[str, ...]:
         notes = []
-        if gone := set(self.names) & set(known):
+        if gone := meant & set(known):
             notes.append(
                 f"ratings of {len(gone)} of {len(known)} annotators are left out: {values} {what} (--without)"
             )

@@ -1,8 +1,8 @@
 """Tables for people as CSV, in one form: RFC 4180, UTF-8, one header, and no text that is a formula.
 
 Spreadsheet programs run a cell that begins with =, +, -, @, a tab or a line break, also where the CSV quotes
-it (OWASP, "CSV injection"). An apostrophe before it makes it text. Texts that begin with an apostrophe
-get one more, so that reading undoes writing.
+it (OWASP, "CSV injection"); some take the wide signs of East Asian scripts for the same. An apostrophe before
+it makes it text. Texts that begin with an apostrophe get one more, so that reading undoes writing.
 """
 
 import csv
@@ -12,7 +12,7 @@ from typing import Any
 
 LINE_END = "\r\n"
 _MARK = "'"
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n", _MARK)
+_RISKY = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n", _MARK)
 
 
 def neutralized(text: str) -> str:

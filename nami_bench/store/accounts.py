@@ -2,17 +2,18 @@
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Annotator, Role
+from nami_bench.domain import SIMULATED_PREFIX, Annotator, Role, name_key
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.account_tables import LoginSessionRow
 from nami_bench.store.database import Database
-from nami_bench.store.finding import find_annotator
+from nami_bench.store.finding import find_annotator, match_annotator
 from nami_bench.store.tables import AnnotatorRow
 
 SESSION_LIFE = timedelta(days=7)
@@ -30,21 +31,19 @@ class Accounts:
     def add_annotator(self, annotator: Annotator) -> str | None:
         """Record an annotator and return the log-in token, which cannot be had again.
 
-        A simulated annotator gets none. Raises InputError if the name is taken.
+        A simulated annotator gets none. Raises InputError if the name is taken, in whatever case.
         """
-        token = None if annotator.role is Role.SIMULATED else secrets.token_urlsafe(16)
+        return self.add_annotators([annotator])[0]
+
+    def add_annotators(self, annotators: Sequence[Annotator]) -> list[str | None]:
+        """`add_annotator` for several: all of them, or none."""
+        tokens = [None if one.role is Role.SIMULATED else secrets.token_urlsafe(16) for one in annotators]
         with self._database.writing() as session:
-            if session.scalar(select(AnnotatorRow.id).where(AnnotatorRow.name == annotator.name)) is not None:
-                raise InputError(f"annotator {annotator.name!r} exists already")
-            session.add(
-                AnnotatorRow(
-                    name=annotator.name,
-                    role=annotator.role.value,
-                    active=annotator.active,
-                    token_sha256=None if token is None else secret_hash(token),
-                )
-            )
-        return token
+            for annotator, token in zip(annotators, tokens, strict=True):
+                if (taken := match_annotator(session, annotator.name)) is not None:
+                    raise InputError(_exists(annotator.name, taken.name))
+                add_annotator_row(session, annotator, None if token is None else secret_hash(token))
+        return tokens
 
     def annotator(self, name: str) -> Annotator:
         """The annotator called `name`; raises UnknownNameError."""
@@ -114,11 +113,36 @@ class Accounts:
             )
 
 
+def add_annotator_row(
+    session: Session, annotator: Annotator, token_sha256: str | None = None
+) -> AnnotatorRow:
+    """A new row, for a name that nobody has; raises InputError for a person with a simulated one's name."""
+    if annotator.role is not Role.SIMULATED and name_key(annotator.name).startswith(SIMULATED_PREFIX):
+        raise InputError(
+            f"annotator name {annotator.name!r}: names that begin with {SIMULATED_PREFIX!r}, in whatever "
+            "case, belong to simulated annotators"
+        )
+    row = AnnotatorRow(
+        name=annotator.name,
+        role=annotator.role.value,
+        active=annotator.active,
+        token_sha256=token_sha256,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def _exists(name: str, taken: str) -> str:
+    same = "" if name == taken else f", as {taken!r}: upper and lower case make no difference"
+    return f"annotator {name!r} exists already{same}"
+
+
 def find_person(session: Session, name: str) -> AnnotatorRow:
     """The row of somebody who may log in; raises UnknownNameError, InputError for a simulated one."""
     row = find_annotator(session, name)
     if row.role == Role.SIMULATED:
-        raise InputError(f"annotator {name!r} is simulated and cannot log in")
+        raise InputError(f"annotator {row.name!r} is simulated and cannot log in")
     return row
 
 

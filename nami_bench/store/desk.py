@@ -70,7 +70,10 @@ class Desk:
         row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one_or_none()
         if row is None:
             with Session(self.connection) as session:
-                annotator_id = find_annotator(session, annotator).id
+                found = find_annotator(session, annotator)
+                annotator_id, name = found.id, found.name
+            if name != annotator:
+                return self.member(study_id, name)
             values = {"study_id": study_id, "annotator_id": annotator_id, "joined_at": self.now}
             self.write(insert(sql.members).values(values))
             row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one()

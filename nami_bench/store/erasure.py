@@ -5,9 +5,9 @@ or dead rows and the planner's samples of values (PostgreSQL). So an erasure has
 second one (`chores`) in the transaction of the first, for whoever has to finish it.
 """
 
-import re
 import secrets
 import time
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import SIMULATED_PREFIX, Role, SubmissionState
+from nami_bench.domain import SIMULATED_PREFIX, Role, SubmissionState, name_in_text
 from nami_bench.errors import StorageError
 from nami_bench.store.account_tables import LoginAttemptRow, LoginSessionRow
 from nami_bench.store.annotation_tables import (
@@ -75,6 +75,7 @@ class Erasures(Chores):
             if session.get_bind().dialect.name == "sqlite":
                 session.connection().exec_driver_sql("PRAGMA secure_delete = ON")
             row = find_annotator(session, name)
+            called = row.name
             members = session.scalars(select(MemberRow).where(MemberRow.annotator_id == row.id)).all()
             studies = {member.study_id for member in members}
             values = values_in_force(session, row.id)
@@ -89,7 +90,7 @@ class Erasures(Chores):
             forget(session)
             _tell(session, {*values}, studies, values, pseudonym)
             note_chores(session, TRACES, [""])
-            return Erasure(pseudonym, values, **counts, mentions=_mentions(session, name))
+            return Erasure(pseudonym, values, **counts, mentions=_mentions(session, called))
 
     def owes_wiping(self) -> bool:
         """Whether an erasure was not finished by `wipe_traces`."""
@@ -159,7 +160,7 @@ def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> Non
 
 
 def _rename(session: Session, row: AnnotatorRow, members: Iterable[MemberRow], pseudonym: str) -> None:
-    name = _word(row.name)
+    name = name_in_text(row.name)
     ids = [member.id for member in members]
     release(session, ids)
     _set(session, SubmissionRow, SubmissionRow.member_id.in_(ids), comment="")
@@ -194,13 +195,9 @@ def _mentions(session: Session, name: str) -> int:
         EventRow.text,
         PromptSubmissionRow.reason,
     ]
-    word = _word(name)
-    found = (session.scalars(select(text).where(text.icontains(name, autoescape=True))) for text in texts)
-    return sum(bool(word.search(text)) for one in found for text in one)
-
-
-def _word(name: str) -> re.Pattern[str]:
-    return re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", re.IGNORECASE)
+    word = name_in_text(name)
+    found = (session.scalars(select(text).where(text != "")) for text in texts)  # databases fold ASCII only
+    return sum(bool(word.search(unicodedata.normalize("NFC", text))) for one in found for text in one)
 
 
 def _set(session: Session, table: Any, where: Any, **values: Any) -> None:

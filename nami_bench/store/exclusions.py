@@ -77,13 +77,13 @@ class Exclusions:
         with self._database.writing(dry_run=dry_run) as session:
             row = find_annotator(session, name)
             if (row.excluded_at is None) == (at is None):
-                raise InputError(f"annotator {name!r} is {'excluded already' if at else 'not excluded'}")
+                raise InputError(f"annotator {row.name!r} is {'excluded already' if at else 'not excluded'}")
             row.excluded_at = at
             members = session.scalars(select(MemberRow).where(MemberRow.annotator_id == row.id)).all()
             release(session, [member.id for member in members])
             kind, word = ("excluded", "excluded from the counts") if at else ("included", "counted again")
             session.add_all(
-                EventRow(study_id=m.study_id, annotator_id=row.id, kind=kind, text=f"{name} is {word}")
+                EventRow(study_id=m.study_id, annotator_id=row.id, kind=kind, text=f"{row.name} is {word}")
                 for m in members
             )
             session.flush()

@@ -1,8 +1,9 @@
-"""Rows by name, or an error that lists near names."""
+"""Rows by name, or an error that lists near names. Annotators also by what people take for their name."""
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from nami_bench.domain import matching_name
 from nami_bench.errors import UnknownNameError
 from nami_bench.store.tables import AnnotatorRow, StudyRow
 
@@ -16,8 +17,21 @@ def find_study(session: Session, name: str) -> StudyRow:
 
 
 def find_annotator(session: Session, name: str) -> AnnotatorRow:
-    """The row, or UnknownNameError."""
-    row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
+    """The row, as `match_annotator`, or UnknownNameError."""
+    row = match_annotator(session, name)
     if row is None:
         raise UnknownNameError("annotator", name, session.scalars(select(AnnotatorRow.name)))
+    return row
+
+
+def match_annotator(session: Session, name: str) -> AnnotatorRow | None:
+    """The annotator of this very name, else the one whom people would call so ("lena" is Lena), else None.
+
+    Raises InputError where that could be two.
+    """
+    row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
+    if row is None and (
+        found := matching_name("annotator", name, session.scalars(select(AnnotatorRow.name)))
+    ):
+        row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == found))
     return row

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Annotator
+from nami_bench.domain import Annotator, name_key
 from nami_bench.errors import InputError, RateLimitError
 from nami_bench.store import convert
 from nami_bench.store.account_tables import LoginAttemptRow
 from nami_bench.store.accounts import end_sessions, find_person, secret_hash
 from nami_bench.store.database import Database
-from nami_bench.store.tables import AnnotatorRow
+from nami_bench.store.finding import match_annotator
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -63,13 +63,14 @@ class Logins:
     def authenticate(
         self, name: str, secret: str, address: str = "", *, now: datetime | None = None
     ) -> Annotator | None:
-        """The active annotator with this name and token or password, else None.
+        """The active annotator with this name (see `match_annotator`) and token or password, else None.
 
         `address` is where the request came from. Raises RateLimitError where too many guesses failed
         for this name or from this address.
         """
         with self._database.reading() as session:
-            row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name, AnnotatorRow.active))
+            row = match_annotator(session, name)
+            row = row if row is not None and row.active else None
             annotator = None if row is None else convert.annotator(row)
             token_sha256, password_hash = (row.token_sha256, row.password_hash) if row else (None, None)
         if secrets.compare_digest(token_sha256 or "", secret_hash(secret)):
@@ -107,9 +108,9 @@ def _guesses(session: Session, source: str) -> int:
 
 
 def name_source(name: str) -> str:
-    """What failed log-ins under a name are counted by."""
+    """What failed log-ins under a name are counted by, however it is written."""
     # Hashed: people type passwords into the name field.
-    return "name " + hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
+    return "name " + hashlib.sha256(name_key(name).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _address_sources(address: str) -> list[str]:

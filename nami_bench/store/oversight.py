@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from shlex import quote
 from statistics import median
 from typing import Any
 
@@ -144,12 +145,17 @@ class Oversight:
             ]
 
     def pause_member(self, study: str, annotator: str, reason: str) -> None:
-        """Give an annotator nothing more in a study; what they hold goes back to the pool."""
+        """Give an annotator nothing more in a study; what they hold goes back to the pool.
+
+        The annotator is told the `reason`.
+        """
+        with self._database.reading() as session:
+            name = find_annotator(session, annotator).name
 
         def pause(desk: Desk) -> None:
             study_id, _ = desk.study(study)
-            member = desk.member(study_id, annotator)
-            desk.pause(study_id, member, reason, f"{annotator} was paused: {reason}")
+            member = desk.member(study_id, name)
+            desk.pause(study_id, member, reason, f"{name} was paused: {reason}")
 
         self._writer.submit(pause).result()
 
@@ -161,7 +167,7 @@ class Oversight:
 
         def resume(desk: Desk) -> None:
             study_id, _ = desk.study(study)
-            member = desk.member(study_id, annotator)
+            member = desk.member(study_id, name)
             last = desk.recent(member, 1)
             desk.change_member(
                 member,
@@ -170,13 +176,15 @@ class Oversight:
                 qualified_at=desk.now,
                 checked_from=last[0].id if last else 0,
             )
-            desk.tell(study_id, member, "resumed", f"{annotator} was resumed")
+            desk.tell(study_id, member, "resumed", f"{name} was resumed")
 
         with self._database.reading() as session:
-            if find_annotator(session, annotator).excluded_at is not None:
+            row = find_annotator(session, annotator)
+            name = row.name
+            if row.excluded_at is not None:
                 raise InputError(
-                    f"{annotator!r} is excluded from every count: undo that first, with "
-                    f"`nami-bench ratings include --annotator {annotator}`"
+                    f"{name!r} is excluded from every count: undo that first, with "
+                    f"`nami-bench ratings include --annotator {quote(name)}`"
                 )
         self._writer.submit(resume).result()
 

@@ -5,16 +5,19 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from nami_bench.domain import SIMULATED_PREFIX, Annotator, Rating, Role
+from nami_bench.domain import SIMULATED_PREFIX, Annotator, Rating, Role, person_name
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
+from nami_bench.store.accounts import add_annotator_row
 from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
-from nami_bench.store.finding import find_study
+from nami_bench.store.finding import find_study, match_annotator
 from nami_bench.store.in_force import in_force
 from nami_bench.store.items import refresh_items
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, PromptRow, RatingRow, StudyRow
+
+_CALLED = "what annotators are called in this transaction"
 
 
 class Ratings:
@@ -116,14 +119,20 @@ def _current(session: Session, criterion_id: int, annotator_id: int, image_id: i
 
 
 def find_or_add_annotator(session: Session, name: str) -> AnnotatorRow:
-    """The annotator's row; one who is not known is added, without a token."""
-    row = session.scalar(select(AnnotatorRow).where(AnnotatorRow.name == name))
+    """The annotator's row, as `match_annotator`; one who is not known is added, without a token.
+
+    Raises InputError where a transaction calls one annotator by names of different case: they could be two.
+    """
+    row = match_annotator(session, name)
     if row is None:
         role = Role.SIMULATED if name.startswith(SIMULATED_PREFIX) else Role.ANNOTATOR
-        annotator = Annotator(name, role)
-        row = AnnotatorRow(name=annotator.name, role=annotator.role.value, active=annotator.active)
-        session.add(row)
-        session.flush()
+        row = add_annotator_row(session, Annotator(name, role))
+    before = session.info.setdefault(_CALLED, {}).setdefault(row.id, name)
+    if before != name and person_name("annotator", before) != person_name("annotator", name):
+        raise InputError(
+            f"annotators {before!r} and {name!r} would be one person, for upper and lower case make no "
+            "difference: write the name in one way, or give one of the two another name"
+        )
     return row
 
 

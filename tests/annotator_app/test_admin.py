@@ -117,8 +117,32 @@ def test_adding_an_annotator_shows_the_token_once(bench: Any, people: Callable[[
     added = root.post("/admin/annotators", json={"name": "eve", "role": "annotator"}).json()
     assert bench.store.authenticate("eve", added["token"]) == Annotator("eve")
     assert added["token"] not in root.get("/admin/overview").text
-    for body in ({"name": "eve"}, {"name": "../x"}, {"name": "zoe", "role": "king"}, {"name": "simulated-9"}):
+    for body in ({"name": "EVE"}, {"name": "a\nb"}, {"name": "zoe", "role": "king"}, {"name": "simulated-9"}):
         assert root.post("/admin/annotators", json=body).status_code in (400, 422)
+
+
+@pytest.mark.parametrize(
+    "name", ["lena@uni.example", "Jörg Müller", "李雷", "A1B2C3 (MTurk)", "=1+1, 'x'; \"y\"", "../x"]
+)
+def test_people_of_any_name_log_in_work_and_are_paused(
+    bench: Any, people: Callable[[str], httpx.Client], address: str, name: str
+) -> None:
+    root = people("root")
+    added = root.post("/admin/annotators", json={"name": f" {name} "}).json()
+    assert added["name"] == name
+    with httpx.Client(base_url=address, timeout=30) as browser:
+        login = browser.post("/login", data={"name": name.upper(), "token": added["token"]})
+        assert (login.status_code, login.headers["set-cookie"].isascii()) == (303, True)
+        item = browser.get("/session").json()["items"][0]
+        assert browser.get(f"/{item['images'][0]}").status_code == 200
+        assert browser.post(f"/item/{item['token']}", json=good()).status_code == 200
+        assert browser.get("/session").json()["annotator"] == name
+        pause = {"study": "trial", "annotator": name.lower()}
+        assert root.post("/admin/pause", json=pause).status_code == 200
+        assert browser.get("/session").json()["phase"] == "paused"
+    rows = list(csv.DictReader(io.StringIO(root.get("/admin/ratings.csv").text)))
+    assert {row["annotator"].removeprefix("'") for row in rows} == {name}
+    assert [one["name"] for one in root.get("/admin/overview").json()["annotators"]] == [name]
 
 
 def test_ratings_and_leaderboard_are_handed_out(bench: Any, people: Callable[[str], httpx.Client]) -> None:

@@ -229,3 +229,19 @@ def test_reports_that_hold_the_name_are_listed(lived: Any) -> None:
     (reports / "other.html").write_text(f"<td>{WHO}-2</td>")
     told = run(lived, WHO, "--dry-run").stderr
     assert "old.html holds the name" in told and "other.html" not in told
+
+
+def test_reports_that_hold_a_name_in_other_characters_are_listed(lived: Any) -> None:
+    lived.store.add_annotator(Annotator("Jörg O'Neill"))
+    reports: Path = lived.workspace.reports_dir
+    reports.mkdir(exist_ok=True)
+    for file, content in {
+        "a.html": "<td>J&ouml;rg O&#x27;Neill</td>",
+        "b.json": r'{"name": "J\u00f6rg O\u0027Neill"}',
+        "c.csv": "study,JO\u0308RG O'NEILL,5",
+        "d.md": r"by Jörg O\'Neill",
+        "e.csv": "study,Jörg Neill,5",
+    }.items():
+        (reports / file).write_text(content, encoding="utf-8")
+    told = run(lived, "jörg o'neill", "--dry-run").stderr
+    assert [file for file in "abcde" if f"{file}." in told] == list("abcd")

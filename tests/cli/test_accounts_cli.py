@@ -7,8 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 
+from nami_bench.cli.app import cli
 from nami_bench.domain import Annotator, Role
+from nami_bench.errors import InputError
 from nami_bench.store import Store
 
 
@@ -58,6 +61,38 @@ def test_accounts_from_the_command_line(
         ("lena", "annotator", True),
         ("omar", "annotator", True),
         ("root", "administrator", True),
+    ]
+
+
+def test_people_are_added_by_their_names_all_or_none(tmp_path: Path) -> None:
+    people = ("lena@uni.example", "Jörg Müller", "李雷", "A1B2C3 (MTurk)", "=1+1 Ltd")
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["--workspace", str(tmp_path), *arguments])
+
+    def listed() -> list[tuple[str, bool, bool]]:
+        found = json.loads(run("annotators", "list", "--json").stdout)
+        return [(one["name"], one["active"], one["excluded"]) for one in found]
+
+    assert run("init", str(tmp_path)).exit_code == 0
+    added = run("annotators", "add", *people)
+    assert [line.split("\t")[0] for line in added.stdout.splitlines()] == list(people)
+
+    for clash in (("omar", "jörg müller"), ("omar", "Omar"), ("omar", "a\u202eb")):
+        refused = run("annotators", "add", *clash)
+        assert (type(refused.exception), refused.stdout) == (InputError, "")
+    assert listed() == [(name, True, False) for name in people]
+    assert "李雷" in run("annotators", "list").stdout
+
+    disabled = run("annotators", "disable", "JÖRG MÜLLER")
+    assert "`nami-bench annotators enable 'JÖRG MÜLLER'` undoes it" in disabled.stderr
+    assert run("ratings", "exclude", "--annotator", "A1b2C3  (mturk)").exit_code == 0
+    assert run("annotators", "erase", "LENA@uni.example", "--yes").exit_code == 0
+    assert listed() == [
+        ("Jörg Müller", False, False),
+        ("李雷", True, False),
+        ("A1B2C3 (MTurk)", True, True),
+        ("=1+1 Ltd", True, False),
     ]
 
 

@@ -127,6 +127,11 @@ def numbers(found: Any) -> Any:
 READERS = [leaderboard, agreement, audit, strengths]
 
 
+def test_who_is_left_out_may_be_written_in_other_case(root: Path) -> None:
+    assert strengths(root, "--without", "OMAR") == strengths(root, "--without", "omar")
+    assert LEFT_OUT in leaderboard(root, "--without", "Omar")["notes"]
+
+
 @pytest.mark.parametrize("read", READERS)
 def test_left_out_once_or_excluded_for_good_the_numbers_are_those_without(
     read: Callable[..., Any], root: Path, smaller: Path

@@ -181,3 +181,56 @@ def test_no_secret_is_kept_in_the_clear(tmp_path: Path) -> None:
             )
     kept = (tmp_path / "nami.db").read_bytes()
     assert not [secret for secret in secrets if secret.encode() in kept]
+
+
+def test_upper_and_lower_case_make_no_difference(store: Store) -> None:
+    token = store.add_annotator(Annotator("Jörg Müller"))
+    assert token is not None
+    jörg = store.annotator("jo\u0308rg  MÜLLER")
+    assert jörg == Annotator("Jörg Müller") == store.authenticate(" JÖRG MÜLLER", token)
+    store.set_password("jörg müller", PASSWORD)
+    assert store.authenticate("JÖRG müller", PASSWORD) == jörg
+    session = store.open_session("jörg müller")
+    assert store.session_annotator(session) == jörg
+    with pytest.raises(InputError, match="exists already, as 'Jörg Müller': upper and lower case"):
+        store.add_annotator(Annotator("JÖRG MÜLLER"))
+    with pytest.raises(InputError, match="in whatever case, belong to simulated annotators"):
+        store.add_annotator(Annotator("Simulated-1"))
+    assert [one.name for one in store.annotators()] == ["Jörg Müller"]
+
+
+def test_several_people_are_added_together_or_not_at_all(store: Store, token: str) -> None:
+    for names in (("omar", "LENA"), ("omar", "Omar")):
+        with pytest.raises(InputError, match="exists already"):
+            store.add_annotators([Annotator(name) for name in names])
+    assert store.annotators() == [LENA]
+    assert len(set(store.add_annotators([Annotator("omar"), Annotator("yuki")]))) == 2
+
+
+def test_guesses_at_one_name_are_counted_however_it_is_written(store: Store, token: str) -> None:
+    store.set_password("lena", PASSWORD)
+    for guess in range(GUESSES_PER_NAME):
+        assert store.authenticate(("lena", "LENA", " Lena ")[guess % 3], "guess", now=NOW) is None
+    for name in ("lEnA", "lena"):
+        with pytest.raises(RateLimitError):
+            store.authenticate(name, PASSWORD, now=NOW)
+
+
+def test_two_people_whose_names_differ_in_case_alone_keep_working(store: Store) -> None:
+    """A database from when that made a difference."""
+    tokens = dict(zip(("ann", "x"), store.add_annotators([Annotator("ann"), Annotator("x")]), strict=True))
+    with store._database.writing() as session:
+        session.execute(text("UPDATE annotator SET name = 'X' WHERE name = 'ann'"))
+    lower, upper = Annotator("x"), Annotator("X")
+    assert store.authenticate("x", tokens["x"] or "") == lower
+    assert store.authenticate("X", tokens["ann"] or "") == upper
+    assert store.authenticate("X", tokens["x"] or "") is None
+    store.set_annotator_active("X", False)
+    assert [one.active for one in store.annotators()] == [False, True]
+    assert store.annotator("x").active
+    with pytest.raises(InputError, match="could be 'X' or 'x': write the name exactly"):
+        store.annotator("ｘ")
+    with pytest.raises(InputError, match="could be"):
+        store.authenticate("ｘ", tokens["x"] or "")
+    with pytest.raises(InputError, match="exists already"):
+        store.add_annotator(upper)

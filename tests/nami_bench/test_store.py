@@ -297,6 +297,17 @@ def test_an_import_is_all_or_nothing_and_repeatable(studied: Store) -> None:
     assert len(studied.ratings("study")) == 2
 
 
+def test_an_import_takes_no_two_names_for_one_person(studied: Store) -> None:
+    studied.add_annotator(Annotator("Zoe"))
+    assert studied.add_ratings([rating("relevance", 7.0, "zoe"), rating("beauty", 3.0, " zoe")]) == 2
+    assert {one.annotator for one in studied.ratings("study")} == {"Zoe"}
+    with pytest.raises(InputError, match="'Yuki' and 'yuki' would be one person"):
+        studied.add_ratings([rating("relevance", 7.0, "Yuki"), rating("relevance", 9.0, "yuki")])
+    with pytest.raises(InputError, match="U\\+202E, cannot be seen"):
+        studied.add_ratings([rating("relevance", 7.0, "mina\u202e")])
+    assert "mina" not in {one.name[:4] for one in studied.annotators()}
+
+
 def test_a_recorded_set_takes_over_what_its_file_says_beside_the_prompts(store: Store) -> None:
     """As a set that was recorded before files, rewrites and further keys were kept."""
     bare = PromptSet("old", tuple(replace(p, rewritten_from=None, extra={}) for p in PROMPTS.prompts))
