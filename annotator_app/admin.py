@@ -8,7 +8,7 @@ from typing import Any
 
 from nami_bench.domain import CheckAnswer, Mode, Study
 from nami_bench.leaderboard.spreadsheet import csv_table
-from nami_bench.store import ItemProgress, Store
+from nami_bench.store import ItemProgress, Store, progress_of
 
 SHOWN = 200
 """So many of the latest flags and events are shown."""
@@ -24,9 +24,7 @@ def overview(store: Store, study_name: str | None) -> dict[str, Any]:
     studies = store.studies()
     study = store.study(study_name) if study_name else studies[-1]
     cells = store.item_progress(study.name)
-    total = sum(cell.total for cell in cells)
-    if study.is_adaptive:
-        total = min(total, study.pairs.comparisons)
+    done, total = progress_of(study, cells)
     checks = {check.annotator: check for check in annotator_checks(store, study.name, study.criteria)}
     return {
         "studies": [one.name for one in studies],
@@ -38,7 +36,7 @@ def overview(store: Store, study_name: str | None) -> dict[str, Any]:
             "closes": study.closes and study.closes.isoformat(),
             "live_leaderboard": study.live_leaderboard,
         },
-        "progress": {"done": sum(cell.done for cell in cells), "total": total},
+        "progress": {"done": done, "total": total},
         "by_stratum": _sums(cells, "stratum", lambda cell: (cell.stratum,)),
         "by_model": _sums(cells, "model", lambda cell: cell.models),
         "annotators": [

@@ -32,7 +32,9 @@ def of(
     pace = _pace(desk, member)
     today = member.done_on(desk.now.date().isoformat())
     if phase in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
-        done, total = len(desk.answered(member, phase)), len(index.checks[phase])
+        answered = desk.answered(member, phase).keys()
+        asked = desk.asked([item.id for item in index.checks[phase]])
+        done, total = len(answered), len(answered | asked)
     elif phase == "finished":
         done = total = member.done
     else:
@@ -60,19 +62,27 @@ def _total(desk: Desk, study_id: int, study: Study, member: Member, index: Study
     counted_at, total = desk.memory.get(key, (-RECOUNT_EVERY, 0))
     if member.done - counted_at >= RECOUNT_EVERY or member.done <= 1:
         own = _own_items(desk, study_id, study, member, given)
-        total = with_planted(own, len(index.checks[CheckKind.GOLD]), study.checks)
+        total = with_planted(own, len(_golds(desk, index, given)), study.checks)
         desk.memory[key] = (member.done, total)
     return total
+
+
+def _golds(desk: Desk, index: StudyIndex, given: Given) -> set[int]:
+    """The gold items that the member was given or may still get."""
+    golds = {item.id for item in index.checks[CheckKind.GOLD]}
+    return (golds & given.items) | desk.asked(list(golds)) if golds else golds
 
 
 def _own_items(desk: Desk, study_id: int, study: Study, member: Member, given: Given) -> int:
     """The study's own items that the member was given or may still get."""
     items, full, taken = desk.capacity(study_id, study.overlap)
-    most = items - full + desk.full_and_seen(member, study.overlap)
+    most = items - full + desk.taken_by_member(member, study.overlap)
     if study.panel == Panel.SPREAD or study.is_adaptive:
         wanted = study.pairs.comparisons if study.is_adaptive else items * study.overlap
         left = max(0, wanted - taken)
-        most = min(most, len(given.own) + -(-left // desk.members(study_id)))
+        # A share as if this one went on: who is paused or excluded has one, too, and is told no other total.
+        sharing = desk.others_at_work(study_id, member) + 1
+        most = min(most, len(given.own) + -(-left // sharing))
     if study.items_per_annotator:
         most = min(most, study.items_per_annotator)
     return most

@@ -192,6 +192,7 @@ class AnnotationSession:
             ) from error
         assert image.path is not None
         self._store.withdraw_image(
+            self._study,
             image.path,
             f"{image.model}, prompt {image.prompt_id}, sample {image.sample} cannot be shown "
             f"and was withdrawn: {error}",

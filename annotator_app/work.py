@@ -175,7 +175,8 @@ class Turn:
         checks = self.study.checks
         golds: list[bool] = []
         if lease.kind == CheckKind.GOLD and checks.gold_pass:
-            golds = self.desk.answered(self.member, CheckKind.GOLD, self.member.checked_from)
+            answered = self.desk.answered(self.member, CheckKind.GOLD, self.member.checked_from)
+            golds = list(answered.values())
         recent: list[Sent] = []
         if needed := rules.evidence_needed(checks):
             recent = [s for s in self.desk.recent(self.member, needed) if s.id > self.member.checked_from]
@@ -183,9 +184,9 @@ class Turn:
             self._pause(reason)
 
     def _qualify(self) -> None:
-        passed = self.desk.answered(self.member, CheckKind.QUALIFICATION)
-        if len(passed) < len(self._asked(CheckKind.QUALIFICATION)):
+        if self._unanswered(CheckKind.QUALIFICATION):
             return
+        passed = list(self.desk.answered(self.member, CheckKind.QUALIFICATION).values())  # this one at least
         share = sum(passed) / len(passed)
         if share >= self.study.checks.pass_mark:
             self._set_qualified()
@@ -233,14 +234,21 @@ class Turn:
         """Training and qualification, as far as the study has them, then the work itself."""
         if not self.member.qualified:
             for kind in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
-                if len(self.desk.answered(self.member, kind)) < len(self._asked(kind)):
+                if self._unanswered(kind):
                     return kind.value
             self._set_qualified()
         return "work"
 
     def _asked(self, kind: str) -> list[ListedItem]:
         """The items with known answers of a kind that are not withdrawn."""
-        return [item for item in self.index.checks[kind] if self.desk.is_asked(item.id)]
+        items = self.index.checks[kind]
+        asked = self.desk.asked([item.id for item in items]) if items else set()
+        return [item for item in items if item.id in asked]
+
+    def _unanswered(self, kind: str) -> bool:
+        """Whether one of them is still to be answered."""
+        asked = self._asked(kind)
+        return bool(asked) and not self.desk.answered(self.member, kind).keys() >= {i.id for i in asked}
 
     def _fill_hands(self, phase: str, count: int) -> list[Lease]:
         """Give out up to `count` items."""

@@ -201,6 +201,7 @@ export class Work {
       this.#refresh();
     } else if (count > 0) {
       showNotice(t("unsent", { count, why: wordsFor(refusal) }));
+      if (this.#awaited !== null) this.#say(t("sending.again", { why: wordsFor(refusal) }));
       if (this.#item === null) this.#screens.waitForConnection(() => this.#outbox.flush());
     } else {
       showNotice(wordsFor(refusal));

@@ -133,6 +133,7 @@ def status(name: str, as_json: bool) -> None:
     points of 0-100, for pairs the share of verdicts that changed in percent.
     """
     from nami_bench.leaderboard.checks import annotator_checks
+    from nami_bench.store import progress_of
 
     with open_bench() as bench:
         found = bench.store.study(name)
@@ -140,15 +141,25 @@ def status(name: str, as_json: bool) -> None:
         cells = bench.store.item_progress(name)
         members = bench.store.member_reports(name)
         checks = annotator_checks(bench.store, name, found.criteria)
+    done, wanted = progress_of(found, cells)
+    withdrawn = sum(cell.withdrawn for cell in cells)
     summary: dict[str, Any] = {
         "study": name,
         "images": size,
+        "withdrawn": withdrawn,
         "overlap": found.overlap,
-        "wanted": _wanted(found, size),
-        "done": sum(completed.values()),
+        "wanted": wanted,
+        "done": done,
         "by_annotator": completed,
         "cells": [
-            {"stratum": c.stratum, "models": c.models, "items": c.items, "done": c.done, "total": c.total}
+            {
+                "stratum": c.stratum,
+                "models": c.models,
+                "items": c.items,
+                "withdrawn": c.withdrawn,
+                "done": c.done,
+                "total": c.total,
+            }
             for c in cells
         ],
         "paused": {m.name: m.paused for m in members if m.paused is not None},
@@ -159,9 +170,8 @@ def status(name: str, as_json: bool) -> None:
     if as_json:
         print_json(summary)
         return
-    say(
-        f"{name}: {summary['done']} of {summary['wanted']} ratings ({size} {_items(found)} x {found.overlap})"
-    )
+    gone = f"; {withdrawn} more are withdrawn, what was judged of them counts" if withdrawn else ""
+    say(f"{name}: {done} of {wanted} ratings ({size} {_items(found)} x {found.overlap}{gone})")
     print_table(
         ("stratum", "model", "items", "done", "wanted"),
         [(c.stratum, " : ".join(c.models), c.items, c.done, c.total) for c in cells],

@@ -4,7 +4,7 @@ from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_K
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
 from nami_bench.store.erasure import Erasure
-from nami_bench.store.items import ItemProgress
+from nami_bench.store.items import ItemProgress, progress_of
 from nami_bench.store.judgements import count_answers
 from nami_bench.store.oversight import MemberReport
 from nami_bench.store.removals import ImageChoice, Removal
@@ -27,4 +27,5 @@ __all__ = [
     "Sent",
     "Store",
     "count_answers",
+    "progress_of",
 ]

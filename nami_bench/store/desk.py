@@ -201,7 +201,11 @@ class Desk:
 
     def is_asked(self, item_id: int) -> bool:
         """Whether an item is not withdrawn."""
-        return item_id in self.free([item_id], sys.maxsize >> 32)
+        return item_id in self.asked([item_id])
+
+    def asked(self, item_ids: Sequence[int]) -> set[int]:
+        """Those of the items that are not withdrawn."""
+        return self.free(item_ids, sys.maxsize >> 32)
 
     def free(self, item_ids: Sequence[int], overlap: int) -> set[int]:
         """Those of the items that one more annotator may be shown."""
@@ -242,18 +246,19 @@ class Desk:
         rows = self.connection.execute(sql.VERDICTS, {"study": study_id, "after": after})
         return [Verdict(*row) for row in rows]
 
-    def members(self, study_id: int) -> int:
-        """How many annotators work in a study and are not paused."""
-        return self.connection.scalar(sql.MEMBERS, {"study": study_id}) or 0
+    def others_at_work(self, study_id: int, member: Member) -> int:
+        """How many other annotators of a study can log in and are neither paused nor excluded."""
+        values = {"study": study_id, "member": member.id}
+        return self.connection.scalar(sql.OTHERS_AT_WORK, values) or 0
 
     def somebody_holds(self, study_id: int, member: Member) -> bool:
         """Whether another member has an item in hand that the study counts and this one was not given."""
         values = {"study": study_id, "member": member.id}
         return self.connection.scalar(sql.SOMEBODY_HOLDS, values) is not None
 
-    def full_and_seen(self, member: Member, overlap: int) -> int:
-        """How many of the items that the member was given are taken to the full."""
-        return self.connection.scalar(sql.FULL_AND_SEEN, {"member": member.id, "overlap": overlap}) or 0
+    def taken_by_member(self, member: Member, overlap: int) -> int:
+        """How many items the member did, or has in hand, that are taken to the full or (done) withdrawn."""
+        return self.connection.scalar(sql.TAKEN_BY_MEMBER, {"member": member.id, "overlap": overlap}) or 0
 
     def listed(self, study_id: int, after: int) -> list[ListedItem]:
         """The study's items with a number above `after`."""
@@ -274,10 +279,13 @@ class Desk:
         rows = self.connection.execute(sql.SHOWN, {"study": study_id, "after": after})
         return [(row.id, row.member_id, row.item_id) for row in rows]
 
-    def answered(self, member: Member, kind: str, after: int = 0) -> list[bool]:
-        """Whether the member passed each item of a kind, in order; only answers after submission `after`."""
+    def answered(self, member: Member, kind: str, after: int = 0) -> dict[int, bool]:
+        """Whether the member passed each item of a kind, by item in the order of the answers.
+
+        Only answers after submission `after`.
+        """
         values = {"member": member.id, "kind": kind, "after": after}
-        return [bool(passed) for passed in self.connection.scalars(sql.ANSWERED, values)]
+        return {row.item_id: bool(row.passed) for row in self.connection.execute(sql.ANSWERED, values)}
 
     def sent(self, client_token: str) -> Sent | None:
         """The submission that a client token belongs to."""

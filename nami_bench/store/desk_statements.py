@@ -3,7 +3,7 @@
 from sqlalchemy import Integer, bindparam, case, exists, func, insert, select, update
 from sqlalchemy.orm import aliased
 
-from nami_bench.domain import CheckKind
+from nami_bench.domain import CheckKind, Role
 from nami_bench.store.annotation_tables import (
     COMPLETED,
     OPEN,
@@ -120,7 +120,7 @@ SHOWN = (
     .order_by(AssignmentRow.id)
 )
 ANSWERED = (
-    select(AssignmentRow.passed)
+    select(AssignmentRow.item_id, AssignmentRow.passed)
     .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
     .join(SubmissionRow, SubmissionRow.assignment_id == AssignmentRow.id)
     .where(
@@ -171,19 +171,35 @@ CAPACITY = select(
     func.count().filter(ItemRow.taken >= bindparam("overlap")),
     func.sum(ItemRow.taken),
 ).where(ItemRow.study_id == bindparam("study"), *_asked)
-FULL_AND_SEEN = (
+_full, _gone = ItemRow.taken >= bindparam("overlap"), ItemRow.withdrawn_at.is_not(None)
+# Beside the items that anybody may still get: what the member did, or has in hand.
+TAKEN_BY_MEMBER = (
     select(func.count())
     .select_from(AssignmentRow)
     .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
     .where(
-        AssignmentRow.member_id == bindparam("member"), *_first_time, ItemRow.taken >= bindparam("overlap")
+        AssignmentRow.member_id == bindparam("member"),
+        *_first_time,
+        ((AssignmentRow.state == COMPLETED) & (_full | _gone))
+        | ((AssignmentRow.state == OPEN) & _full & ~_gone),
     )
 )
 
-MEMBERS = select(func.count()).where(
-    MemberRow.study_id == bindparam("study"),
-    MemberRow.pause_reason.is_(None),
-    is_counted(MemberRow.annotator_id),
+# Those who can come: not the authors of work that was made elsewhere, who have no log-in.
+_can_come = (AnnotatorRow.role == Role.SIMULATED.value) | (
+    AnnotatorRow.active & (AnnotatorRow.token_sha256.is_not(None) | AnnotatorRow.password_hash.is_not(None))
+)
+OTHERS_AT_WORK = (
+    select(func.count())
+    .select_from(MemberRow)
+    .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+    .where(
+        MemberRow.study_id == bindparam("study"),
+        MemberRow.id != bindparam("member"),
+        MemberRow.pause_reason.is_(None),
+        AnnotatorRow.excluded_at.is_(None),
+        _can_come,
+    )
 )
 _mine = aliased(AssignmentRow)
 SOMEBODY_HOLDS = (

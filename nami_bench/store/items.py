@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import ColumnElement, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import CheckItem, ImageState, Mode, Study
@@ -28,11 +28,16 @@ IMAGE_WITHDRAWN = "image-withdrawn"
 
 @dataclass(frozen=True, slots=True)
 class ItemProgress:
-    """How far the items of one stratum and model (or pair of models) are: judgements done of those wanted."""
+    """How far the items of one stratum and model (or pair of models) are: judgements done of those wanted.
+
+    `items` are those that are asked about. Of the `withdrawn` ones nothing more is wanted than what was
+    judged. What goes beyond the overlap (judged elsewhere, too) is wanted by nobody: `done` <= `total`.
+    """
 
     stratum: str
     models: tuple[str, ...]
     items: int
+    withdrawn: int
     done: int
     total: int
 
@@ -66,9 +71,17 @@ class Items:
         with self._database.reading() as session:
             row = find_study(session, study)
             names = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
+            gone = ItemRow.withdrawn_at.is_not(None)
+            wanted = case((ItemRow.completed < row.overlap, ItemRow.completed), else_=row.overlap)
             query = (
-                select(ItemRow.cell, func.count(), func.sum(ItemRow.completed))
-                .where(ItemRow.study_id == row.id, *is_asked())
+                select(
+                    ItemRow.cell,
+                    func.count().filter(~gone),
+                    func.count().filter(gone),
+                    func.sum(wanted),
+                    func.sum(case((gone, wanted), else_=row.overlap)),
+                )
+                .where(ItemRow.study_id == row.id, ItemRow.kind == STUDY_KIND)
                 .group_by(ItemRow.cell)
                 .order_by(ItemRow.cell)
             )
@@ -77,29 +90,31 @@ class Items:
                     stratum=cell.partition(":")[2],
                     models=tuple(names[int(part)] for part in cell.partition(":")[0].split("-")),
                     items=count,
+                    withdrawn=withdrawn,
                     done=done,
-                    total=count * row.overlap,
+                    total=total,
                 )
-                for cell, count, done in session.execute(query)
+                for cell, count, withdrawn, done, total in session.execute(query)
             ]
 
-    def withdraw_image(self, path: str, reason: str) -> None:
-        """Ask nobody any more about the items that show the image at `path`, and tell the administrator.
+    def withdraw_image(self, study: str, path: str, reason: str) -> None:
+        """Ask nobody of the study any more about the items that show the image at `path`, and tell the
+        administrator.
 
-        `restore_items` undoes it. What was judged stays.
+        `restore_items` undoes it, and so does recording the image anew. What was judged stays and counts.
+        Other studies are as they were: they find out by themselves if they have to.
         """
         with self._database.writing() as session:
-            images = session.scalars(select(ImageRow.id).where(ImageRow.path == path)).all()
-            shows = ItemRow.image_id.in_(images) | ItemRow.other_image_id.in_(images)
-            studies = session.scalars(
-                select(ItemRow.study_id).where(shows, ItemRow.withdrawn_at.is_(None)).distinct()
-            ).all()
-            session.execute(
+            images = select(ImageRow.id).where(ImageRow.path == path)
+            study_id = find_study(session, study).id
+            withdrawn: Any = session.execute(
                 update(ItemRow)
-                .where(shows, ItemRow.withdrawn_at.is_(None))
+                .where(ItemRow.study_id == study_id, _shows(images), ItemRow.withdrawn_at.is_(None))
                 .values(withdrawn_at=datetime.now(UTC))
+                .execution_options(synchronize_session=False)
             )
-            session.add_all(EventRow(study_id=s, kind=IMAGE_WITHDRAWN, text=reason) for s in studies)
+            if withdrawn.rowcount:
+                session.add(EventRow(study_id=study_id, kind=IMAGE_WITHDRAWN, text=reason))
 
     def withdrawn_lately(self, study: str, seconds: float) -> int:
         """How many images were withdrawn from a study within the last `seconds`."""
@@ -122,6 +137,31 @@ class Items:
                 item.withdrawn_at = None
             row.version += 1  # workers forget what they know of the items
             return len(gone)
+
+
+def ask_again(session: Session, image_id: int) -> None:
+    """Ask again, in all studies, about items that were withdrawn: their image is there again."""
+    shows = _shows([image_id]) & ItemRow.withdrawn_at.is_not(None)
+    studies = session.scalars(select(ItemRow.study_id).where(shows).distinct()).all()
+    for row in session.scalars(select(StudyRow).where(StudyRow.id.in_(studies))):
+        row.version += 1
+    session.execute(
+        update(ItemRow).where(shows).values(withdrawn_at=None).execution_options(synchronize_session=False)
+    )
+
+
+def _shows(images: Any) -> ColumnElement[bool]:
+    condition: ColumnElement[bool] = ItemRow.image_id.in_(images) | ItemRow.other_image_id.in_(images)
+    return condition
+
+
+def progress_of(study: Study, cells: Iterable[ItemProgress]) -> tuple[int, int]:
+    """(judgements done, judgements wanted) of a whole study with these cells."""
+    counts = [(cell.done, cell.total) for cell in cells]
+    done, total = (sum(column) for column in zip(*counts, strict=True)) if counts else (0, 0)
+    if study.is_adaptive:
+        total = min(total, study.pairs.comparisons)
+    return min(done, total), total
 
 
 def is_asked() -> list[Any]:

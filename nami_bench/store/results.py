@@ -10,6 +10,7 @@ from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.database import Database
+from nami_bench.store.items import ask_again
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, PromptSetRow, ScoreRow, SetScoreRow
 
 
@@ -20,6 +21,8 @@ class Results:
 
     def put_image(self, record: ImageRecord) -> None:
         """Record an image; a failed or refused one may be replaced by a later attempt.
+
+        A finished one that is recorded again is there again: studies that had withdrawn it ask about it.
 
         Raises UnknownNameError for an unknown model, set or prompt, and InputError where a finished
         image with other bytes is recorded already: scores and ratings rest on those bytes.
@@ -42,6 +45,8 @@ class Results:
                     f"image {'/'.join(map(str, record.key))} is recorded with other bytes: "
                     "use another model name for other images"
                 )
+            elif row.state == ImageState.DONE:
+                ask_again(session, row.id)
             convert.update_image_row(row, record)
 
     def images(

@@ -163,7 +163,7 @@ def test_an_example_that_cannot_be_shown_holds_nobody_up(checked: Callable[..., 
     own = session(bench)
     assert own.state().phase == "training"
     for image in bench.store.images(models=["broken"]):
-        bench.store.withdraw_image(image.path, "gone")
+        bench.store.withdraw_image("checked", image.path, "gone")
     kinds = work_through(bench, {})
     assert set(kinds) == {"study"}
     assert own.state().phase == "finished"

@@ -152,7 +152,7 @@ def test_an_unknown_stratum_is_named(run: Callable[..., Result], file: Path, sto
 
 def test_withdrawn_images_come_back(run: Callable[..., Result], file: Path, store: Store) -> None:
     run("create", file)
-    store.withdraw_image("a/00000.png", "gone")
+    store.withdraw_image("pilot", "a/00000.png", "gone")
     assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 7
     assert "1 items are asked about again" in run("restore", "pilot").stderr
     assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 8

@@ -143,6 +143,23 @@ def test_who_fails_is_told_calmly(new_studio: Callable[..., Any], visit: Callabl
     screen.wait_for("Everything that you submitted is saved.")
 
 
+def test_a_server_with_a_fault_is_named_and_asked_again_until_it_answers(
+    new_studio: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    studio = new_studio(check_items=(check_item(CheckKind.QUALIFICATION, 1, (60, 100)),))
+    screen = visit(studio)
+    fault = {"status": 500, "json": {"error": "no", "code": "broken"}}
+    screen.page.route("**/item/*", lambda route: route.fulfill(**fault))
+    screen.rate(80, 50, 50, 50)
+    screen.wait_for("Not sent yet. The server has a fault: please tell the organizer.")
+    assert screen.unsent == 1
+    screen.page.unroute("**/item/*")
+    screen.wait_for("Well judged")
+    screen.press("Enter")
+    screen.wait_for_image()
+    assert screen.part("message").inner_text() == ""
+
+
 def test_a_study_opens_and_closes(new_studio: Callable[..., Any], visit: Callable[..., Any]) -> None:
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     early = visit(new_studio(opens=tomorrow))
