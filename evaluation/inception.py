@@ -19,6 +19,7 @@ from evaluation.model_files import short_sha256
 from nami_bench.devices import choose_device
 from nami_bench.errors import InputError
 from nami_bench.images import write_bytes
+from nami_bench.neural.pretrained import read_pickled
 
 _DOWNLOAD_SECONDS = 3600.0
 _MAX_BYTES = 2**28  # it has 95 MB
@@ -81,7 +82,7 @@ class InceptionFeatures:
         device = choose_device(self._device)
         try:
             # The library reads the file without this protection, so it goes first.
-            torch.load(self._file, map_location="cpu", weights_only=True)
+            read_pickled(self._file)
             whole = FeatureExtractorInceptionV3("inception-v3", ["2048"], str(self._file))
         except Exception as error:  # a foreign file makes the unpickler raise anything
             reason = str(error).strip().split("\n")[0]

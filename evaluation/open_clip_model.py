@@ -72,6 +72,9 @@ class ClipModel:
     def __init__(self, files: ClipFiles, device: torch.device) -> None:
         """Load the weights; raises InputError where they are damaged or do not belong to the model."""
         self.device = device
+        name = files.arguments["model_name"]
+        if config := open_clip.get_model_config(name):
+            _refuse_foreign_text(name, config)
         try:
             network = open_clip.create_model(**files.arguments, require_pretrained=True)
         except Exception as error:  # a foreign file makes the unpickler raise anything
@@ -80,11 +83,7 @@ class ClipModel:
                 f"{files.weights} holds no weights that this model can load: {reason}"
             ) from error
         self.network: Any = network.eval().requires_grad_(False).to(device)
-        self.tokenizer = open_clip.get_tokenizer(files.arguments["model_name"])
-        if not isinstance(self.tokenizer, SimpleTokenizer):
-            raise InputError(
-                f"{files.arguments['model_name']} has a tokenizer other than CLIP's own: choose another model"
-            )
+        self.tokenizer: SimpleTokenizer = open_clip.get_tokenizer(name)
 
     @cached_property
     def text_limit(self) -> int:
@@ -120,8 +119,8 @@ class ClipModel:
 def _folder_files(folder: Path) -> ClipFiles:
     config = folder / CONFIG
     try:
-        json.loads(config.read_text(encoding="utf-8"))["model_cfg"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        _refuse_foreign_text(str(folder), json.loads(config.read_bytes())["model_cfg"])
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{folder} holds no open_clip model: {CONFIG} is missing or unreadable") from error
     found = sorted(path for path in folder.iterdir() if path.suffix in _WEIGHTS)
     if len(found) != 1:
@@ -129,6 +128,15 @@ def _folder_files(folder: Path) -> ClipFiles:
         raise InputError(f"{folder} must hold one file of weights, it holds {names}")
     identity = f"{folder.resolve().name}-{short_sha256(config)}-{short_sha256(found[0])}"
     return ClipFiles({"model_name": f"local-dir:{folder}"}, found[0], identity)
+
+
+def _refuse_foreign_text(name: str, model_config: Mapping[str, Any]) -> None:
+    """Raise InputError for what open_clip would have transformers load, a text encoder or tokenizer, and its
+    code with it where the configuration says so."""
+    foreign = [key for key in model_config["text_cfg"] if key.startswith("hf_") or key == "tokenizer_kwargs"]
+    if foreign:
+        what = f"a text encoder or tokenizer other than CLIP's own ({foreign[0]})"
+        raise InputError(f"{name} has {what}: choose another model")
 
 
 def _fetched(model: str, pretrained: str, tag: Mapping[str, Any]) -> Path:

@@ -10,15 +10,15 @@ from diffusers import DiffusionPipeline
 
 from nami_bench.devices import device_name, is_out_of_memory
 from nami_bench.errors import GenerationError, InputError, UnknownNameError, one_line
+from nami_bench.neural.pretrained import pretrained
 
 Offload = Literal["none", "model", "sequential"]
 
 
 def load_pipeline(folder: Path, dtype: torch.dtype, variant: str | None = None) -> Any:
     """The pipeline that `folder` holds, on the CPU. Raises InputError where it cannot be loaded."""
-    pipeline_class: Any = DiffusionPipeline
     try:
-        return pipeline_class.from_pretrained(folder, dtype=dtype, variant=variant, local_files_only=True)
+        return pretrained(DiffusionPipeline, folder, dtype=dtype, variant=variant, local_files_only=True)
     except Exception as error:
         # Configurations, weights and code of many libraries: whatever it is, the folder cannot be used.
         reason = f"{type(error).__name__}: {one_line(str(error))}"

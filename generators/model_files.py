@@ -57,7 +57,9 @@ def pipeline_files(name: str, revision: str | None = None, variant: str | None =
     if path.is_dir():
         return ModelFiles(path, {"sha256": pipeline_sha256(path)})
     try:
-        folder = Path(DiffusionPipeline.download(name, revision=revision, variant=variant))
+        folder = Path(
+            DiffusionPipeline.download(name, revision=revision, variant=variant, trust_remote_code=False)
+        )
     except (OSError, ValueError, EntryNotFoundError) as error:
         _explain("model", name, revision, error)
     return ModelFiles(folder, {"commit": folder.name})

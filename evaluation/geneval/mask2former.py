@@ -22,11 +22,11 @@ from evaluation.geneval.transformers_loading import (
     DetectorFiles,
     detector_files,
     geneval_labels,
-    load_network,
 )
 from evaluation.model_files import short_sha256
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError
+from nami_bench.neural.pretrained import load_network
 
 PUBLISHED = (
     "https://download.openmmlab.com/mmdetection/v2.0/mask2former/"

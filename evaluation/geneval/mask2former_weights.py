@@ -1,7 +1,6 @@
 """Loads an mmdet checkpoint of Mask2Former with a Swin backbone into transformers' network."""
 
 import math
-import pickle
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,8 +17,8 @@ from evaluation.geneval.mask2former_names import (
     is_recomputed,
     tensor_names,
 )
-from evaluation.geneval.transformers_loading import load_network
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import load_network, read_pickled
 
 State = Mapping[str, torch.Tensor]
 
@@ -69,10 +68,9 @@ def network_config(a: Architecture) -> Mask2FormerConfig:
 
 def _read_tensors(path: Path) -> State:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise InputError(f"{path} is damaged or no PyTorch checkpoint: {reason}") from error
+        content = read_pickled(path)
+    except Exception as error:  # a foreign file makes the unpickler raise anything
+        raise InputError(f"{path} is damaged or no PyTorch checkpoint: {one_line(str(error))}") from error
     state = content.get("state_dict") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
         raise InputError(f"{path} is no mmdet checkpoint: it holds no tensors under 'state_dict'")

@@ -13,9 +13,10 @@ from evaluation.batches import run_alike
 from evaluation.geneval.clip_color import ClipColorClassifier
 from evaluation.geneval.precision import GPU_BATCH_SIZE, NetworkOptions, Precision
 from evaluation.geneval.protocol import Detection
-from evaluation.geneval.transformers_loading import detector_files, geneval_labels, load_network
+from evaluation.geneval.transformers_loading import detector_files, geneval_labels
 from evaluation.processor_cores import Cores
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import load_network, pretrained
 
 CPU_BATCH_SIZE = 4
 
@@ -117,11 +118,9 @@ class TransformersDetector:
 
     @cached_property
     def _processor(self) -> Any:
-        processors: Any = AutoImageProcessor  # untyped
         try:
-            return processors.from_pretrained(self._files.folder)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0]
+            return pretrained(AutoImageProcessor, self._files.folder)
+        except Exception as error:  # whatever a foreign file's values lead to
             raise InputError(
-                f"{self._files.folder} has no usable preprocessor_config.json: {reason}"
+                f"{self._files.folder} has no usable preprocessor_config.json: {one_line(str(error))}"
             ) from error

@@ -1,28 +1,22 @@
 """Detection models as transformers saves them: where their files are, their labels, how they are loaded."""
 
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from huggingface_hub import snapshot_download
 from transformers import AutoConfig
-from transformers.utils import logging as transformers_logging
 
 from evaluation.hub_files import settings_sha256
 from evaluation.model_files import short_sha256
 from nami_bench.domain import GENEVAL_CLASSES
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import pretrained
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 _SETTINGS = ("config.json", "preprocessor_config.json")
 _FILES = ["*.json", *_WEIGHTS]
-
-# Networks have these and use none of them to find objects.
-_UNUSED = re.compile(r"criterion\.|.*\.swin\.layernorm\.|.*(relative_position_index|num_batches_tracked)$")
 
 # Other words for COCO's classes in models' own labels, where they differ by more than case or an underscore.
 _OTHER_WORDS = {
@@ -70,53 +64,12 @@ def detector_files(model: str, revision: str | None = None) -> DetectorFiles:
     if weights is None or not (folder / "config.json").is_file():
         raise InputError(f"{folder} holds no detection model: it needs config.json and model.safetensors")
     try:
-        # Said, for transformers would ask on the terminal whether to run a model's own code.
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{folder}/config.json is not readable: {error}") from error
+        config = pretrained(AutoConfig, folder)
+    except Exception as error:  # whatever a foreign file's values lead to
+        raise InputError(f"{folder}/config.json is not readable: {one_line(str(error))}") from error
     name = Path(model).expanduser().resolve().name
     settings = settings_sha256(folder, _SETTINGS)
     return DetectorFiles(folder, config, f"{name}-{settings}-{short_sha256(weights)}")
-
-
-def load_network(
-    network_class: Any, source: Path, *, dtype: torch.dtype = torch.float32, **arguments: Any
-) -> Any:
-    """`network_class.from_pretrained` of `source`'s weights: on the CPU, in evaluation mode.
-
-    Tensors that `source` lacks would be random numbers: raises InputError for those, and for any of another
-    shape. Those that it has too many, such as tables that are computed now, do no harm. `arguments` go to
-    from_pretrained, a state_dict standing in for the folder `source`.
-    """
-    folder = None if "state_dict" in arguments else source
-    try:
-        with _quiet_transformers():
-            network, report = network_class.from_pretrained(
-                folder, dtype=dtype, output_loading_info=True, **arguments
-            )
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = str(error).strip().split("\n")[0]
-        raise InputError(f"the weights in {source} cannot be loaded: {reason}") from error
-    lost = {key for key in report["missing_keys"] if not _UNUSED.match(key)}
-    lost |= {str(key) for key in report["mismatched_keys"]}
-    if lost:
-        raise InputError(f"{source} does not fit this version of transformers: {sorted(lost)[0]}")
-    return network.eval().requires_grad_(False)
-
-
-@contextmanager
-def _quiet_transformers() -> Iterator[None]:
-    """Its report on tensors that we account for ourselves would alarm people."""
-    logging: Any = transformers_logging  # mostly untyped
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def geneval_labels(id2label: Mapping[int, str]) -> tuple[str, ...]:

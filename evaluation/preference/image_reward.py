@@ -19,6 +19,7 @@ from evaluation.preference.image_reward_network import RewardNetwork, load_rewar
 from evaluation.windowed import Window, WindowedMetric
 from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import pretrained
 
 REPOSITORY = "THUDM/ImageReward"
 FILE = "ImageReward.pt"
@@ -78,8 +79,8 @@ class ImageReward(WindowedMetric):
     @cached_property
     def _tokenizer(self) -> Any:
         try:
-            return AutoTokenizer.from_pretrained(self._tokenizer_folder)
-        except (OSError, ValueError) as error:
+            return pretrained(AutoTokenizer, self._tokenizer_folder)
+        except Exception as error:  # whatever a foreign file's values lead to
             raise InputError(
                 f"{self._tokenizer_folder} holds no BERT tokenizer: {one_line(str(error), 200)}"
             ) from error

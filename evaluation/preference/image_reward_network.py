@@ -12,8 +12,8 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 from transformers import BlipTextConfig, BlipTextModel, BlipVisionConfig, BlipVisionModel
 
-from evaluation.geneval.transformers_loading import load_network
 from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import load_network, read_pickled
 
 _HEAD_WIDTH = 64  # of BERT and of every ViT that BLIP comes with
 _PIXEL_MEAN, _PIXEL_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -75,7 +75,7 @@ def load_reward_network(file: Path) -> RewardNetwork:
     Nothing in the file is run. Raises InputError where it is unreadable, or a tensor lacks or does not fit.
     """
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = read_pickled(file)
         vision = _stripped(state, "blip.visual_encoder.")
         text = _stripped(state, "blip.text_encoder.")
         named = {_renamed(name): tensor for name, tensor in vision.items()}

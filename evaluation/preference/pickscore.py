@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from PIL.Image import Image
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
-from evaluation.geneval.transformers_loading import load_network
 from evaluation.hub_files import HubModel, combined_sha256, hub_folder, hub_model
 from evaluation.windowed import DualEncoderMetric
 from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import load_network, pretrained
 
 
 class PickScore(DualEncoderMetric):
@@ -91,11 +90,10 @@ class TransformersClip:
         """Load everything; raises InputError where something is damaged or does not fit."""
         self.device = device
         try:
-            load_image_processor: Any = AutoImageProcessor.from_pretrained  # untyped
             # The original's pixels are Pillow's.
-            self.processor = load_image_processor(processor, backend="pil")
-            self.tokenizer = AutoTokenizer.from_pretrained(processor)
-        except (OSError, ValueError) as error:
+            self.processor = pretrained(AutoImageProcessor, processor, backend="pil")
+            self.tokenizer = pretrained(AutoTokenizer, processor)
+        except Exception as error:  # whatever a foreign file's values lead to
             raise InputError(f"{processor} holds no CLIP processor: {one_line(str(error), 200)}") from error
         self.network = load_network(CLIPModel, files.folder).to(device)
         self.temperature = float(self.network.logit_scale.detach().exp())

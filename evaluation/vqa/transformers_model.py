@@ -11,12 +11,12 @@ import torch
 from PIL.Image import Image
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from evaluation.geneval.transformers_loading import load_network
 from evaluation.hub_files import HubModel, hub_model, settings_sha256
 from evaluation.image_text import ImageTextMetric, Measurement, Pair
 from evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
 from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import load_network, pretrained
 
 
 class VqaScore(ImageTextMetric):
@@ -84,11 +84,9 @@ class _Judge:
     def __init__(self, files: HubModel, dtype: torch.dtype, device: torch.device) -> None:
         """Raises InputError where the model cannot be loaded, or is none that can be asked."""
         try:
-            load_processor: Any = AutoProcessor.from_pretrained  # untyped
-            # Said, for transformers would ask on the terminal whether to run a model's own code.
-            self.processor = load_processor(files.folder, trust_remote_code=False)
-            config = AutoConfig.from_pretrained(files.folder, trust_remote_code=False)
-        except (OSError, ValueError, KeyError, ImportError) as error:
+            self.processor: Any = pretrained(AutoProcessor, files.folder)
+            config = pretrained(AutoConfig, files.folder)
+        except Exception as error:  # whatever a foreign file's values lead to
             raise InputError(f"{files.folder} cannot be asked: {one_line(str(error), 200)}") from error
         if config.is_encoder_decoder or getattr(self.processor, "chat_template", None) is None:
             raise InputError(f"{files.folder} cannot be asked: it must be a decoder with a chat template")

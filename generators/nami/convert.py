@@ -31,6 +31,7 @@ from generators.nami.text import BertTextEncoder
 from generators.nami.transformer import NamiTransformer2DModel
 from generators.nami.weights import checked, read_file, read_folder
 from nami_bench.errors import InputError, StorageError
+from nami_bench.neural.pretrained import pretrained
 
 TRANSFORMER_FILE = "transformer/pytorch_model_fsdp.bin"
 BRIDGE_FILE = "bridge_flow.bin"
@@ -173,7 +174,7 @@ def _vae(folder: Path) -> _Model:
 
 
 def _mclip(folder: Path) -> _Model:
-    module = _meta(folder, lambda: BertTextEncoder(BertConfig.from_pretrained(folder)))
+    module = _meta(folder, lambda: BertTextEncoder(pretrained(BertConfig, folder)))
     tensors = {name.removeprefix("bert."): tensor for name, tensor in read_folder(folder).items()}
     ignore = ("pooler.", "cls.", "embeddings.position_ids")
     return _Model(module, checked(tensors, _shapes(module), folder, ignore=ignore))
@@ -181,7 +182,7 @@ def _mclip(folder: Path) -> _Model:
 
 def _mt5(folder: Path) -> _Model:
     """Only the encoder; its token embedding may be stored under either or both of its two names."""
-    module = _meta(folder, lambda: MT5EncoderModel(MT5Config.from_pretrained(folder)))
+    module = _meta(folder, lambda: MT5EncoderModel(pretrained(MT5Config, folder)))
     tensors = read_folder(folder)
     if _EMBEDDING in tensors:
         tensors.setdefault(_SHARED, tensors[_EMBEDDING])
@@ -205,7 +206,7 @@ def _tokenizer(kind: Any, folder: Path, file: str) -> Any:
     if not any((folder / name).is_file() and (folder / name).stat().st_size for name in names):
         raise InputError(f"{folder / file} is missing or empty")
     try:
-        return kind.from_pretrained(folder)
+        return pretrained(kind, folder)
     except Exception as error:  # whatever its parsers raise for a damaged file
         raise InputError(f"the tokenizer in {folder} cannot be read: {error}") from error
 

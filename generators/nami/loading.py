@@ -11,6 +11,7 @@ import transformers
 
 from generators.nami.pipeline import NamiPipeline
 from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import pretrained
 
 
 def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> NamiPipeline:
@@ -20,7 +21,7 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> NamiPipel
     """
     try:
         with without_bars():
-            pipeline = NamiPipeline.from_pretrained(folder, dtype=dtype, local_files_only=True)
+            pipeline: NamiPipeline = pretrained(NamiPipeline, folder, dtype=dtype, local_files_only=True)
     except Exception as error:
         # Configurations and weights of many libraries: whatever it is, the folder cannot be used.
         raise InputError(f"cannot load {folder}: {type(error).__name__}: {one_line(str(error))}") from error

@@ -13,12 +13,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from nami_bench.errors import InputError
+from nami_bench.neural.pretrained import read_pickled
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -106,7 +106,7 @@ def _read_pickle(path: Path) -> object:
     with path.open("rb") as file:
         zipped = file.read(4) == _ZIP_HEADER
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+        return read_pickled(path, mmap=zipped)
     except pickle.UnpicklingError as error:
         # torch's own message advises to load the file unsafely.
         raise InputError(f"{path} holds more than tensors, or is damaged: it is not loaded") from error

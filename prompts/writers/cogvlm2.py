@@ -18,9 +18,15 @@ from PIL.Image import Image
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from nami_bench.errors import InputError
+from nami_bench.neural.pretrained import (
+    explained,
+    load_network,
+    pretrained_with_its_code,
+    quiet_transformers,
+)
 from prompts.writers.local import LocalWriter
 from prompts.writers.protocol import Sampling, WritingRequest
-from prompts.writers.weights import DtypeName, explained, load_network, quiet_transformers
+from prompts.writers.weights import DtypeName
 
 _log = logging.getLogger(__name__)
 
@@ -33,26 +39,33 @@ _UNUSABLE = ("5.0", "5.1")
 
 
 class CogVLM2Writer(LocalWriter):
-    """CogVLM2, the chat or the caption model, through `trust_remote_code`.
+    """CogVLM2, the chat or the caption model, which only its own Python files can run.
 
-    This runs the Python files that come with the model, with all that your account may do: name a folder
-    that you have looked through, or pin `revision` to a commit that you trust. The published files import
-    xformers, triton (on GPUs only), einops and torchvision.
+    They run with all that your account may do, and only where `run_code` says so: name a folder that you have
+    looked through, or pin `revision` to a commit that you trust. The published files import xformers, triton
+    (on GPUs only), einops and torchvision.
     """
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        """`model`: a folder, or a name on the hub; `revision`: of it. `dtype`: what the network computes in;
-        float32 on a CPU and bfloat16 elsewhere by default. `device`: auto, cpu, cuda ..."""
+        """`model`: a folder, or a name on the hub; `revision`: of it. `run_code`: that the Python files which
+        come with it may be run. `dtype`: what the network computes in; float32 on a CPU and bfloat16
+        elsewhere by default. `device`: auto, cpu, cuda ..."""
 
         model: str = "THUDM/cogvlm2-llama3-chat-19B"
         revision: str | None = None
+        run_code: bool = False
         dtype: DtypeName | None = None
         device: str = "auto"
 
     adapter = "cogvlm2"
 
     def __init__(self, options: Options) -> None:
+        if not options.run_code:
+            raise InputError(
+                f"prompt writer 'cogvlm2' runs the Python files that come with {options.model}, with all "
+                "that your account may do: read them, then allow it with run_code=true"
+            )
         super().__init__(options.model, options.revision, options.dtype, options.device)
 
     def describe(self) -> Mapping[str, Any]:
@@ -74,9 +87,8 @@ class CogVLM2Writer(LocalWriter):
         folder = self._files.folder
         _log.warning("running the Python code that comes with the model %s", self._files.name)
         with quiet_transformers(), explained(folder):
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=True)
-        load = AutoModelForCausalLM.from_pretrained
-        network = load_network(load, folder, self._dtype, trust_remote_code=True)
+            tokenizer = pretrained_with_its_code(AutoTokenizer, folder)
+        network = load_network(AutoModelForCausalLM, folder, dtype=self._dtype, with_its_code=True)
         return CogVLM2(network.to(self._device), tokenizer)
 
 

@@ -10,9 +10,10 @@ from PIL.Image import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from nami_bench.errors import InputError
+from nami_bench.neural.pretrained import explained, load_network, pretrained, quiet_transformers
 from prompts.writers.local import LocalWriter
 from prompts.writers.protocol import Sampling, WritingRequest
-from prompts.writers.weights import DtypeName, explained, load_network, quiet_transformers
+from prompts.writers.weights import DtypeName
 
 
 class TransformersWriter(LocalWriter):
@@ -38,17 +39,14 @@ class TransformersWriter(LocalWriter):
     def _processor(self) -> Any:
         folder = self._files.folder
         with quiet_transformers(), explained(folder):
-            load: Any = AutoProcessor.from_pretrained  # untyped
-            # Said here, or transformers would ask on the terminal whether to run code that comes along.
-            processor = load(folder, trust_remote_code=False)
+            processor = pretrained(AutoProcessor, folder)
         if getattr(processor, "chat_template", None) is None:
             raise InputError(f"{folder} cannot be asked: its processor has no chat template")
         return processor
 
     @cached_property
     def _network(self) -> Any:
-        load = AutoModelForImageTextToText.from_pretrained
-        network = load_network(load, self._files.folder, self._dtype, trust_remote_code=False)
+        network = load_network(AutoModelForImageTextToText, self._files.folder, dtype=self._dtype)
         if network.config.is_encoder_decoder:
             raise InputError(f"{self._files.folder} cannot be asked: it is no decoder")
         return network.to(self._device)

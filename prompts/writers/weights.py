@@ -1,17 +1,14 @@
-"""Models as transformers saves them: where their files are, what identifies them, how they are loaded."""
+"""Models as transformers saves them: where their files are, and what identifies them."""
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
-from accelerate import init_empty_weights
 from huggingface_hub import snapshot_download
-from transformers.utils import logging as transformers_logging
 
 from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
@@ -56,63 +53,6 @@ def placed(name: str, dtype: DtypeName | None) -> tuple[torch.device, torch.dtyp
     device = choose_device(name)
     chosen: torch.dtype = getattr(torch, dtype or ("float32" if device.type == "cpu" else "bfloat16"))
     return device, chosen
-
-
-def load_network(load: Callable[..., Any], folder: Path, dtype: torch.dtype, **arguments: Any) -> Any:
-    """`load`, a from_pretrained, of a folder's weights, in evaluation mode; `arguments` go there too.
-
-    Tensors that the folder lacks would be random numbers: raises InputError for those, for any of another
-    shape, and where loading fails.
-    """
-    with quiet_transformers(), explained(folder):
-        network, report = load(folder, dtype=dtype, output_loading_info=True, **arguments)
-        lost = {str(key) for key in report["missing_keys"]}
-        if arguments.get("trust_remote_code"):
-            lost -= _recompute_buffers(network, lost)
-    lost |= {str(key) for key in report["mismatched_keys"]}
-    if lost:
-        raise InputError(f"{folder} does not fit this version of transformers: {sorted(lost)[0]}")
-    return network.eval().requires_grad_(False)
-
-
-def _recompute_buffers(network: Any, lost: Set[str]) -> set[str]:
-    """Give the buffers that no file holds the values that the network's own code computes; their names.
-
-    transformers 5 builds networks without memory and fills such buffers only for its own models: in those
-    that bring their code they would hold whatever lay in memory.
-    """
-    with init_empty_weights(include_buffers=False):
-        fresh = type(network)(network.config)
-    loaded = network.state_dict().keys() - lost
-    computed = {name: buffer for name, buffer in fresh.named_buffers() if name not in loaded}
-    for name, buffer in computed.items():
-        network.get_buffer(name).copy_(buffer)
-    return set(computed)
-
-
-@contextmanager
-def explained(folder: Path) -> Iterator[None]:
-    """What loading a model raises, its own code's errors among them, as InputError."""
-    try:
-        yield
-    except Exception as error:
-        what = f"{type(error).__name__}: {one_line(str(error))}"
-        raise InputError(f"the model in {folder} cannot be loaded: {what}") from error
-
-
-@contextmanager
-def quiet_transformers() -> Iterator[None]:
-    """Its report on tensors that we account for ourselves would alarm people."""
-    logging: Any = transformers_logging  # mostly untyped
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def surroundings(device: torch.device) -> dict[str, str]:

@@ -32,6 +32,7 @@ from generators.nami.training.data import TrainingData, open_data
 from generators.nami.training.tiny import new_pipeline
 from generators.nami.training.trainer import Trainer
 from nami_bench.errors import InputError, StorageError
+from nami_bench.neural.pretrained import pretrained
 
 Say = Callable[[str], object]
 
@@ -109,7 +110,7 @@ class TrainingRun:
         source = kept if (kept / "config.json").is_file() else given
         if source is not None:
             try:
-                bridge.load_state_dict(type(bridge).from_pretrained(source).state_dict())
+                bridge.load_state_dict(pretrained(type(bridge), source).state_dict())
             except (OSError, RuntimeError, ValueError) as error:
                 raise InputError(
                     f"the bridge in {source} is not the one that the configuration describes"
@@ -132,7 +133,7 @@ class TrainingRun:
         is_fitted = (kept / SAFETENSORS_WEIGHTS_NAME).is_file()
         self.accelerator.wait_for_everyone()
         if is_fitted:
-            self.pipeline.vae = PatchPCAAutoencoder.from_pretrained(kept)
+            self.pipeline.vae = pretrained(PatchPCAAutoencoder, kept)
         else:
             # The same images in every process, far from the numbers that training takes its batches from.
             share = vae.fit(self.data.batch(2 * 10**9, _FITTED_IMAGES).pixels)

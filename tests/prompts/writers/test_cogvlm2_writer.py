@@ -27,7 +27,7 @@ BLUE = Image.new("RGB", (20, 40), (10, 20, 230))
 
 
 def writer(folder: Path) -> CogVLM2Writer:
-    return CogVLM2Writer(CogVLM2Writer.Options(str(folder), device="cpu"))
+    return CogVLM2Writer(CogVLM2Writer.Options(str(folder), run_code=True, device="cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +131,7 @@ def test_the_command_writes_what_the_model_tells_and_drops_what_it_tells_twice(
 ) -> None:
     words = ["prompts", "write-long", "--images", str(photos), "--writer", "cogvlm2", "--min-words", "10"]
     words += ["--writer-option", f"model={telling_folder}", "--writer-option", "device=cpu"]
+    words += ["--writer-option", "run_code=true"]
     words += ["-o", str(tmp_path / "long.jsonl"), "--json"]
     result = CliRunner().invoke(cli, words, catch_exceptions=False)
     assert result.exit_code == 0

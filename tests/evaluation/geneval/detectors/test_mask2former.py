@@ -300,6 +300,14 @@ def test_a_truncated_file_is_refused(tmp_path):
         load_checkpoint(path)
 
 
+@pytest.mark.parametrize("data", [b"", b"not a file of tensors", (2**40).to_bytes(8, "little") + b"{}"])
+def test_a_file_that_is_called_safetensors_and_is_none_is_refused(tmp_path, data):
+    path = tmp_path / "fake.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"fake\.safetensors is damaged"):
+        load_checkpoint(path)
+
+
 def test_a_file_that_would_run_code_is_refused(tmp_path):
     class Harmful:
         def __reduce__(self):
