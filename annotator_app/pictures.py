@@ -1,8 +1,9 @@
 """What an annotator's browser gets of an image: its pixels, and nothing that tells where they come from.
 
-Files are decoded and written anew, so neither metadata nor the habits of an encoder are left. Bytes of
-random number and content go into a chunk that every viewer skips: the same image never has the same bytes
-or size twice, so neither serves to recognize it.
+Files are decoded and written anew, so neither metadata nor the habits of an encoder are left. How well an
+image can be compressed would tell much about its model: so all images of a study are padded to one length,
+that of the longest, with random bytes in a chunk that every viewer skips. The same image never has the same
+bytes twice.
 """
 
 import io
@@ -10,6 +11,7 @@ import secrets
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -21,6 +23,12 @@ CACHE_BYTES = 128 * 1024 * 1024
 _GREY = (128, 128, 128)
 _END = b"\x00\x00\x00\x00IEND\xaeB`\x82"
 _CHUNK = b"paDd"  # by its letters: may be skipped, private
+_CHUNK_BYTES = 12
+_LEAST_PADDING = _CHUNK_BYTES + 64
+
+
+Files = Iterable[tuple[Path, str]]
+"""Paths of images, and the SHA-256 that was recorded of each."""
 
 
 class Pictures:
@@ -31,13 +39,23 @@ class Pictures:
         self._kept: OrderedDict[tuple[str, int], bytes] = OrderedDict()
         self._size = 0
         self._lock = threading.Lock()
+        self._lengths: dict[str, int] = {}
+        self._measuring = threading.Lock()
 
-    def png(self, path: Path, sha256: str, canvas: int = 0) -> bytes:
-        """The image at `path` as PNG, its bytes different each time.
+    def png(
+        self, study: str, path: Path, sha256: str, canvas: int = 0, some: Callable[[], Files] = tuple
+    ) -> bytes:
+        """The image at `path` as PNG, its bytes different each time, as long as every other of the study.
 
-        `canvas`: fit it into a square of so many pixels on grey, so that its size tells nothing. Raises
-        ImageError for a file that is missing, damaged, or not the one with that hash.
+        `canvas`: fit it into a square of so many pixels on grey, so that its size tells nothing. `some` gives
+        images of the study by which its length is measured before the first is shown; one that turns out
+        to be longer than all before makes later ones as long. Raises ImageError for a file that is
+        missing, damaged, or not the one with that hash.
         """
+        if study not in self._lengths:
+            with self._measuring:
+                if study not in self._lengths:
+                    self._lengths[study] = max((_length(*one, canvas) for one in some()), default=0)
         key = (sha256, canvas)
         with self._lock:
             if (found := self._kept.get(key)) is not None:
@@ -45,7 +63,9 @@ class Pictures:
         if found is None:
             found = _anonymous(path, sha256, canvas)
             self._keep(key, found)
-        return _padded(found)
+        with self._lock:
+            length = self._lengths[study] = max(self._lengths[study], _rounded(len(found)))
+        return _padded(found, length)
 
     def _keep(self, key: tuple[str, int], png: bytes) -> None:
         with self._lock:
@@ -70,8 +90,26 @@ def _anonymous(path: Path, sha256: str, canvas: int) -> bytes:
     return buffer.getvalue()
 
 
-def _padded(png: bytes) -> bytes:
-    padding = secrets.token_bytes(64 + secrets.randbelow(64 + len(png) // 16))
+def _length(path: Path, sha256: str, canvas: int) -> int:
+    """What the image asks for; nothing where it cannot be read, of which whoever wants to see it is told."""
+    try:
+        return _rounded(len(_anonymous(path, sha256, canvas)))
+    except ImageError:
+        return 0
+
+
+def _rounded(length: int) -> int:
+    """Room for a file of `length` bytes and its padding: the next of 8 steps between two powers of two.
+
+    So one that is a little longer than all before it is as long as they are, most of the time.
+    """
+    least = length + _LEAST_PADDING
+    step = 1 << max(0, least.bit_length() - 4)
+    return -(-least // step) * step
+
+
+def _padded(png: bytes, length: int) -> bytes:
+    padding = secrets.token_bytes(length - len(png) - _CHUNK_BYTES)
     body = _CHUNK + padding
     chunk = len(padding).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
     return png.removesuffix(_END) + chunk + _END

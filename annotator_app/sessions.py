@@ -26,6 +26,9 @@ MAX_UNREADABLE = 20
 """So many unreadable images within UNREADABLE_WITHIN_S are not the images' fault: the folder is gone."""
 
 UNREADABLE_WITHIN_S = 600
+MEASURED = 24
+"""By so many images, of all models alike, a process learns how long those of a study are."""
+
 LAST = "now"
 """In place of a token: the item that comes next, so that the one before it is the last completed one."""
 
@@ -123,7 +126,7 @@ class AnnotationSession:
         return self._store.look(lambda desk: self._before(desk, token))
 
     def image_png(self, address: str) -> bytes:
-        """The pixels behind an address as PNG without metadata, its bytes different each time.
+        """The pixels behind an address as PNG without metadata, as long as any other image of the study.
 
         An image that is missing or changed on disk is withdrawn from the study and the administrator is
         told. Raises RefusedError for an address that is not this annotator's or has expired, ImageError for
@@ -136,10 +139,16 @@ class AnnotationSession:
         image = assignment.images[side]
         assert image.path is not None and image.sha256 is not None  # only finished images are items
         try:
-            return self._pictures.png(self._images_dir / image.path, image.sha256, self._canvas)
+            path = self._images_dir / image.path
+            return self._pictures.png(self._study, path, image.sha256, self._canvas, self._some_files)
         except ImageError as error:
             self._withdraw(image, error)
             raise
+
+    def _some_files(self) -> list[tuple[Path, str]]:
+        models = len(self._store.study(self._study).models)
+        found = self._store.shown_files(self._study, max(1, MEASURED // models))
+        return [(self._images_dir / path, sha256) for path, sha256 in found]
 
     @cached_property
     def _canvas(self) -> int:

@@ -265,6 +265,9 @@ class _StudySection:
     live_leaderboard: str = "administrators"
     canvas: int = 0
     total: str = Total.ARITHMETIC
+    sizes_may_differ: bool = False
+    contact: str = ""
+    time_zone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,11 @@ Frozen values like those of `nami_bench.domain`, which hands them on; a study fi
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.local_time import day
 from nami_bench.names import checked_name
 
 ALL_PROMPTS = 0
@@ -244,8 +245,10 @@ class Study:
     first on (ALL_PROMPTS: all); empty: every prompt. `languages` are offered on the screen; criteria may
     have texts in more. `instructions` are Markdown by language. Nothing is shown before `opens` and after
     `closes`. `items_per_annotator` ends an annotator's work (0: no limit). `canvas`: images are fitted into
-    a square of so many pixels, so that their size tells nothing (0: as they are). `total`: how the criteria
-    are taken together, which `criteria` then say too.
+    a square of so many pixels, so that their size tells nothing (0: as they are). `sizes_may_differ`: it is
+    accepted that models are told apart by the sizes of their images. `contact`: to whom annotators turn with
+    questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
+    `total`: how the criteria are taken together, which `criteria` then say too.
     """
 
     name: str
@@ -272,6 +275,9 @@ class Study:
     pairs: Pairs = Pairs()
     check_items: tuple[CheckItem, ...] = ()
     total: str = Total.ARITHMETIC
+    sizes_may_differ: bool = False
+    contact: str = ""
+    time_zone: str = ""
 
     def __post_init__(self) -> None:
         checked_name("study", self.name)
@@ -298,6 +304,9 @@ class Study:
             raise InputError(f"study {self.name!r}: overlap and samples must be at least 1")
         self._check_numbers()
         self._check_languages()
+        day(datetime(2000, 1, 1, tzinfo=UTC), self.time_zone)  # refuses a zone that there is not
+        if len(self.contact) > 200 or not self.contact.isprintable():
+            raise InputError(f"study {self.name!r}: contact is one line of at most 200 characters")
         for item in self.check_items:
             self._check_item(item)
 
@@ -351,6 +360,10 @@ class Study:
                     )
             elif criterion.check(answer[0]) > criterion.check(answer[1]):
                 raise InputError(f"study {self.name!r}: {item.where}: {name}: the lowest value comes first")
+
+    def day(self, moment: datetime) -> str:
+        """The study's day at `moment`, as 2026-01-31."""
+        return day(moment, self.time_zone)
 
     def criterion(self, name: str) -> Criterion:
         """The criterion called `name`; raises UnknownNameError."""

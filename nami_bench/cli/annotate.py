@@ -8,6 +8,7 @@ from nami_bench.cli.common import open_bench, say
 
 if TYPE_CHECKING:
     from nami_bench.domain import Study
+    from nami_bench.store import Store
 
 
 @click.command(epilog="Example: nami-bench annotate --study nami-1k --port 8000")
@@ -33,11 +34,15 @@ def annotate(study: str | None, host: str | None, port: int | None, workers: int
             host=host,
             port=port,
             workers=workers,
-            on_ready=_announce,
+            on_ready=lambda address, study: _announce(bench.store, address, study),
         )
     say("stopped; every submitted score is saved")
 
 
-def _announce(address: str, study: "Study") -> None:
+def _announce(store: "Store", address: str, study: "Study") -> None:
+    from nami_bench.blinding import in_words, sizes_tell
+
     say(f"annotating study {study.name!r} at {address}")
+    if not (study.canvas or study.sizes_may_differ) and sizes_tell(shown := store.shown_sizes(study.name)):
+        say(f"its images' sizes tell its models apart ({in_words(shown)}): `canvas` in a new study hides it")
     say("log in with a name and its token (new ones: `nami-bench annotators add NAME`); Ctrl-C stops")

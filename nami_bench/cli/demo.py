@@ -21,6 +21,8 @@ BATCH_SIZE = 8
 SIMULATED_STUDY = "demo-simulated"
 OWN_STUDY = "demo"
 GUEST = "guest"
+NAMI_PIXELS = 64
+"""The side of the NAMI models' images: on a canvas of that size the renderers' look no larger."""
 
 
 @click.command(epilog="Example: nami-bench demo --no-serve")
@@ -120,12 +122,17 @@ def _geneval(
 
 def _study(store: "Store", prompt_set: "PromptSet", name: str, models: tuple[str, ...]) -> "Study":
     """The study `name` over the demo's models by NAMI-1K's protocol, made if it is not there."""
+    from dataclasses import replace
+
+    from nami_bench.blinding import check_sizes
     from nami_bench.config import load_study, nami_1k_study_file
 
     if name not in {study.name for study in store.studies()}:
-        store.add_study(
-            load_study(nami_1k_study_file(), name=name, prompt_set=prompt_set.name, models=models)
-        )
+        study = load_study(nami_1k_study_file(), name=name, prompt_set=prompt_set.name, models=models)
+        study = replace(study, canvas=NAMI_PIXELS if set(models) - set(ERROR_RATES) else 0)
+        with store.together():
+            store.add_study(study)
+            check_sizes(study, store.shown_sizes(name))
     return store.study(name)
 
 

@@ -10,7 +10,14 @@ from nami_bench.cli.common import json_option, open_bench, print_json, print_tab
 from nami_bench.cli.study_plan import study_plan
 
 if TYPE_CHECKING:
+    from nami_bench.cli.common import Bench
     from nami_bench.domain import Study
+
+_may_differ_option = click.option(
+    "--sizes-may-differ",
+    is_flag=True,
+    help="Accept that models can be told apart by the sizes of their images.",
+)
 
 
 @click.group()
@@ -27,8 +34,29 @@ def study() -> None:
 @click.option(
     "--model", "models", multiple=True, help="Models to be judged; repeatable; override the file's."
 )
-def create(file: Path | None, name: str | None, prompts: str | None, models: tuple[str, ...]) -> None:
-    """Create a study from FILE.toml. Without a file: NAMI-1K's protocol over all models with images."""
+@click.option(
+    "--canvas",
+    type=click.IntRange(min=1),
+    metavar="PIXELS",
+    help="Fit every image into a square of so many pixels, so that no size tells a model.",
+)
+@_may_differ_option
+def create(
+    file: Path | None,
+    name: str | None,
+    prompts: str | None,
+    models: tuple[str, ...],
+    canvas: int | None,
+    sizes_may_differ: bool,
+) -> None:
+    """Create a study from FILE.toml. Without a file: NAMI-1K's protocol over all models with images.
+
+    Models whose images have different sizes are refused, for who rates could tell them apart: give --canvas,
+    or accept it with --sizes-may-differ.
+    """
+    from dataclasses import replace
+
+    from nami_bench.blinding import check_sizes
     from nami_bench.config import load_study, nami_1k_study_file
     from nami_bench.domain import ImageState
 
@@ -37,8 +65,17 @@ def create(file: Path | None, name: str | None, prompts: str | None, models: tup
             records = bench.store.images(prompt_set=prompts, state=ImageState.DONE)
             models = tuple(dict.fromkeys(record.model for record in records))
         loaded = load_study(file or nami_1k_study_file(), name=name, prompt_set=prompts, models=models)
-        bench.store.add_study(loaded)
+        loaded = replace(
+            loaded,
+            canvas=canvas or loaded.canvas,
+            sizes_may_differ=sizes_may_differ or loaded.sizes_may_differ,
+        )
+        with bench.store.together():
+            bench.store.add_study(loaded)
+            notes = check_sizes(loaded, bench.store.shown_sizes(loaded.name))
         size = bench.store.study_size(loaded.name)
+    for note in notes:
+        say(note)
     say(
         f"study {loaded.name}: {size} {_items(loaded)}, {_wanted(loaded, size)} ratings to come; "
         f"next: `nami-bench annotators add NAME`, `nami-bench annotate --study {loaded.name}`"
@@ -61,21 +98,23 @@ def change(file: Path, name: str | None, prompts: str | None, models: tuple[str,
 
     with open_bench() as bench:
         loaded = load_study(file, name=name, prompt_set=prompts, models=models)
-        changes = bench.store.change_study(loaded)
+        changes = _changed(bench, loaded)
     say(f"study {loaded.name}: " + ("; ".join(changes) or "nothing changed"))
 
 
 @study.command("add-models", epilog="Example: nami-bench study add-models pilot shapes-poor")
 @click.argument("name")
 @click.argument("models", nargs=-1, required=True)
-def add_models(name: str, models: tuple[str, ...]) -> None:
+@_may_differ_option
+def add_models(name: str, models: tuple[str, ...], sizes_may_differ: bool) -> None:
     """Let more models be judged in a study, also while people work on it."""
     from dataclasses import replace
 
     with open_bench() as bench:
         found = bench.store.study(name)
         grown = tuple(dict.fromkeys((*found.models, *models)))
-        changes = bench.store.change_study(replace(found, models=grown))
+        accepted = sizes_may_differ or found.sizes_may_differ
+        changes = _changed(bench, replace(found, models=grown, sizes_may_differ=accepted))
     say(f"study {name}: " + ("; ".join(changes) or "nothing changed"))
 
 
@@ -249,6 +288,19 @@ def checks(name: str, output: Path | None) -> None:
         found = bench.store.check_answers(name)
     write_or_print(output, check_answers_csv(found))
     say(f"study {name}: {len(found)} answers")
+
+
+def _changed(bench: "Bench", study: "Study") -> list[str]:
+    """Change a study that exists; what changed, in words."""
+    from nami_bench.blinding import check_change
+
+    with bench.store.together():
+        before = bench.store.shown_sizes(study.name)
+        changes = bench.store.change_study(study)
+        notes = check_change(study, before, bench.store.shown_sizes(study.name))
+    for note in notes:
+        say(note)
+    return changes
 
 
 def _items(found: "Study") -> str:

@@ -69,9 +69,10 @@ class DatasetContent:
     def about(self) -> dict[str, Any]:
         """What identifies the data: the study's configuration, its prompts' hash, its models, the version."""
         file = self.prompt_set.file
+        study = replace(self.study, contact="") if self.is_pseudonymous else self.study
         return {
             "version": __version__,
-            "study": asdict(self.study),
+            "study": asdict(study),
             "prompt_set_sha256": self.prompt_set.sha256,
             "prompt_file_name": None if file is None else file.name,
             "prompt_file_sha256": None if file is None else file.sha256,

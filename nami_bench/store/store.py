@@ -22,6 +22,7 @@ from nami_bench.store.ratings import Ratings
 from nami_bench.store.ratings_table import RatingsTable
 from nami_bench.store.removals import Removals
 from nami_bench.store.results import Results
+from nami_bench.store.shown_images import ShownImages
 from nami_bench.store.studies import Studies
 from nami_bench.store.study_changes import StudyChanges
 from nami_bench.store.writer import Writer
@@ -35,6 +36,7 @@ class Store(
     Studies,
     StudyChanges,
     Items,
+    ShownImages,
     Assignments,
     Ratings,
     RatingsTable,

@@ -115,6 +115,20 @@ def test_an_image_is_for_its_annotator_alone_and_never_cached(login: Callable[[s
     assert open_item(bob)["token"] != item["token"]
 
 
+def test_no_header_of_an_image_tells_which_it_is(bench: Any, login: Callable[[str], httpx.Client]) -> None:
+    client = login("ada")
+    found = []
+    state = client.get("/session").json()
+    while state["items"]:
+        found += [dict(client.get(f"/{one}").headers) for one in state["items"][0]["images"]]
+        state = client.post(f"/item/{state['items'][0]['token']}", json=good()).json()
+    for headers in found:
+        del headers["date"]
+    assert len(found) == 12
+    assert found == found[:1] * 12
+    assert found[0].keys().isdisjoint({"etag", "last-modified", "content-disposition"})
+
+
 def test_a_session_says_all_that_the_screen_needs(login: Callable[[str], httpx.Client]) -> None:
     state = login("ada").get("/session").json()
     assert (state["annotator"], state["role"], state["phase"]) == ("ada", "annotator", "work")

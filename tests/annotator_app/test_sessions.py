@@ -319,7 +319,6 @@ def test_an_image_is_its_pixels_and_never_the_same_bytes_twice(bench: Any) -> No
     shown = [own.image_png(item.images[0]) for _ in range(5)]
     assert image.model.encode() in on_disk  # the provenance that must not leave
     assert set(chunk_types(on_disk)) == {b"IHDR", b"tEXt", b"IDAT", b"IEND"}
-    assert len({len(png) for png in shown}) > 1
     assert len(set(shown)) == 5
     for png in shown:
         assert set(chunk_types(png)) == {b"IHDR", b"IDAT", b"paDd", b"IEND"}
@@ -359,7 +358,7 @@ def test_an_address_expires(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None
 def test_the_cache_is_bounded(bench: Any) -> None:
     pictures = Pictures(cache_bytes=6000)
     for image in bench.images:
-        pictures.png(bench.file(image), image.sha256)
+        pictures.png("trial", bench.file(image), image.sha256)
     assert 0 < pictures._size <= 6000
     assert pictures._size == sum(map(len, pictures._kept.values()))
 

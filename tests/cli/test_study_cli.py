@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import select
 
 from annotator_app.answers import Answers
 from annotator_app.sessions import AnnotationSession
@@ -15,6 +16,7 @@ from nami_bench.config import init_workspace, open_workspace
 from nami_bench.domain import Annotator, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, prompt_id
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import Store
+from nami_bench.store.tables import ImageRow, ModelRow
 
 STUDY = """\
 [study]
@@ -130,6 +132,81 @@ def test_a_running_study_changes_where_it_may(run: Callable[..., Result], file: 
         wrong = run("add-models", name, "zz")
         assert isinstance(wrong.exception, UnknownNameError)
         assert words in str(wrong.exception)
+
+
+def resize(store: Store, sizes: dict[str, list[tuple[int, int]]]) -> None:
+    """Give the images of each model these sizes in turn."""
+    with store._database.writing() as session:
+        for model, found in sizes.items():
+            images = session.scalars(select(ImageRow).join(ModelRow).where(ModelRow.name == model))
+            for number, image in enumerate(images):
+                image.width, image.height = found[number % len(found)]
+
+
+SQUARE, HALF, WIDE = (512, 512), (256, 256), (512, 256)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "canvas", "bars"),
+    [
+        ({"a": [SQUARE], "b": [HALF]}, 256, False),
+        ({"a": [SQUARE], "b": [WIDE]}, 512, True),
+        ({"a": [SQUARE, HALF], "b": [SQUARE, HALF]}, 256, False),
+        ({"a": [SQUARE], "b": [(512, 510)]}, 512, True),
+    ],
+)
+def test_models_of_different_sizes_need_a_canvas_or_a_word(
+    run: Callable[..., Result],
+    file: Path,
+    store: Store,
+    sizes: dict[str, list[tuple[int, int]]],
+    canvas: int,
+    bars: bool,
+) -> None:
+    resize(store, sizes)
+    refused = run("create", file)
+    assert isinstance(refused.exception, InputError)
+    said = str(refused.exception)
+    assert f"`canvas = {canvas}` in [study] or --canvas {canvas}, which enlarges none" in said
+    assert "--sizes-may-differ" in said and ("grey bars" in said) is bars
+    assert all(f"{width}x{height}" in said for found in sizes.values() for width, height in found)
+    assert store.studies() == []
+
+    created = run("create", file, "--canvas", canvas)
+    assert (created.exit_code, "grey bars" in created.stderr) == (0, bars)
+    assert store.study("pilot").canvas == canvas
+    file.write_text(STUDY.replace("[study]", "[study]\nsizes_may_differ = true"))
+    assert (
+        "can be told apart by their images' sizes, as it accepts" in run("create", file, "--name", "c").stderr
+    )
+    enlarged = run("create", file, "--name", "d", "--canvas", 600)
+    assert "its canvas of 600 enlarges images" in enlarged.stderr
+    assert f"{canvas} would enlarge none" in enlarged.stderr
+
+
+def test_a_study_of_images_of_one_size_needs_no_word(
+    run: Callable[..., Result], file: Path, store: Store
+) -> None:
+    resize(store, {"a": [WIDE], "b": [WIDE], "c": [HALF, SQUARE]})
+    assert "sizes" not in run("create", file).stderr
+    assert run("create", "--name", "alone", "--prompts", "set", "--model", "c").exit_code == 0
+
+
+def test_a_study_does_not_grow_by_a_model_of_another_size(
+    run: Callable[..., Result], file: Path, store: Store
+) -> None:
+    resize(store, {"a": [SQUARE], "b": [SQUARE], "c": [HALF]})
+    run("create", file)
+    grown = STUDY.replace('["a", "b"]', '["a", "b", "c"]')
+    file.write_text(grown)
+    for refused in (run("add-models", "pilot", "c"), run("change", file)):
+        assert isinstance(refused.exception, InputError)
+        assert "make a new study with one, or accept the difference" in str(refused.exception)
+    assert store.study("pilot").models == ("a", "b")
+    added = run("add-models", "pilot", "c", "--sizes-may-differ")
+    assert "4 items added" in added.stderr and "as it accepts" in added.stderr
+    file.write_text(grown.replace("overlap = 2", "overlap = 3\nsizes_may_differ = true"))
+    assert "overlap changed" in run("change", file).stderr  # what was accepted is not asked again
 
 
 def test_only_an_empty_study_can_be_deleted(run: Callable[..., Result], file: Path, store: Store) -> None:

@@ -43,6 +43,9 @@ break_every = 40
 lease_minutes = 15
 live_leaderboard = "annotators"
 canvas = 1024
+sizes_may_differ = true
+contact = "lab@uni.example"
+time_zone = "Asia/Tokyo"
 total = "geometric"
 instructions = { en = "Look **closely**.", zh = "请仔细看。" }
 
@@ -106,7 +109,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         datetime(2026, 2, 1, 8, tzinfo=UTC),
     )
     assert (study.items_per_annotator, study.break_every, study.lease_minutes) == (300, 40, 15)
-    assert (study.live_leaderboard, study.canvas) == ("annotators", 1024)
+    assert (study.live_leaderboard, study.canvas, study.sizes_may_differ) == ("annotators", 1024, True)
+    assert (study.contact, study.time_zone) == ("lab@uni.example", "Asia/Tokyo")
     assert study.total == Criteria.of(study.criteria).total == "geometric"
     assert study.instructions == {"en": "Look **closely**.", "zh": "请仔细看。"}
     assert study.checks == Checks(20, 25, 30, 0.75, 8, 0.7, 1500, 25, 15)

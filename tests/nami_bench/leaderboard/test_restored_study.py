@@ -102,7 +102,7 @@ def test_a_folder_without_the_newer_columns_of_prompts_is_read(
 
 
 def another_annotators_name(data: Path) -> None:
-    change(data / "ratings.parquet", "annotator", ["no/name"])
+    change(data / "ratings.parquet", "annotator", ["no\u202ename"])
 
 
 def an_image_that_is_missing(data: Path) -> None:

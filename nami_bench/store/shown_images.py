@@ -1,0 +1,54 @@
+"""The images that a study shows, as files: what their sizes and lengths could tell."""
+
+from typing import Any
+
+from sqlalchemy import CompoundSelect, func, select
+
+from nami_bench.blinding import ShownSize
+from nami_bench.store.annotation_tables import ItemRow
+from nami_bench.store.database import Database
+from nami_bench.store.finding import find_study
+from nami_bench.store.tables import ImageRow, ModelRow
+
+
+class ShownImages:
+    """Store methods on the images that a study shows, those with known answers too."""
+
+    _database: Database
+
+    def shown_sizes(self, study: str) -> list[ShownSize]:
+        """The sizes of all of them, by model and size; images whose size was never recorded are left out."""
+        with self._database.reading() as session:
+            shown = _shown_images(find_study(session, study).id)
+            query = (
+                select(ModelRow.name, ImageRow.width, ImageRow.height, func.count())
+                .join(ImageRow, ImageRow.model_id == ModelRow.id)
+                .where(ImageRow.id.in_(shown))
+                .group_by(ModelRow.id, ModelRow.name, ImageRow.width, ImageRow.height)
+                .order_by(ModelRow.id, func.count().desc(), ImageRow.width, ImageRow.height)
+            )
+            return [
+                ShownSize(model, width, height, count)
+                for model, width, height, count in session.execute(query)
+                if width is not None and height is not None
+            ]
+
+    def shown_files(self, study: str, per_model: int) -> list[tuple[str, str]]:
+        """(path, SHA-256) of at most so many images of each model, drawn at random, always the same."""
+        with self._database.reading() as session:
+            shown = _shown_images(find_study(session, study).id)
+            place = func.row_number().over(partition_by=ImageRow.model_id, order_by=ImageRow.sha256)
+            drawn = (
+                select(ImageRow.path, ImageRow.sha256, place.label("place"))
+                .where(ImageRow.id.in_(shown), ImageRow.path.is_not(None), ImageRow.sha256.is_not(None))
+                .subquery()
+            )
+            query = select(drawn.c.path, drawn.c.sha256).where(drawn.c.place <= per_model)
+            return [(path, sha256) for path, sha256 in session.execute(query)]
+
+
+def _shown_images(study_id: int) -> CompoundSelect[Any]:
+    """The numbers of the images."""
+    of_study = (ItemRow.study_id == study_id, ItemRow.withdrawn_at.is_(None))
+    others = select(ItemRow.other_image_id).where(ItemRow.other_image_id.is_not(None), *of_study)
+    return select(ItemRow.image_id).where(*of_study).union(others)
