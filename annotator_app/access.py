@@ -9,13 +9,14 @@ import json
 import re
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from annotator_app.origin import Hosts, is_from_our_page, is_opened, unknown_host
+from annotator_app.subpath import path_below, with_slash, without_slash
 from nami_bench.domain import Annotator, Role
 
 COOKIE = "nami-session"
@@ -27,11 +28,11 @@ REMEMBERED_SECONDS = 2.0
 
 _FILE = r"(?!.*\.\.)[\w./-]+"
 _ROUTES = re.compile(
-    rf"(?P<public>(GET|HEAD) /(login|favicon\.ico|app/{_FILE})"
+    rf"(?P<public>(GET|HEAD) /(login/?|favicon\.ico|healthz|app/{_FILE})"
     r"|POST /(login|logout))"
-    r"|(?P<annotator>(GET|HEAD) /|GET /session|GET /item/[\w-]+/before"
+    r"|(?P<annotator>(GET|HEAD) /?|GET /session|GET /item/[\w-]+/before"
     r"|POST /item/[\w-]+|GET /image/[\w.-]+|GET /leaderboard)"
-    r"|(?P<proposer>(GET|HEAD) /propose|GET /submissions|POST /submissions(/check)?)"
+    r"|(?P<proposer>(GET|HEAD) /propose/?|GET /submissions|POST /submissions(/check)?)"
     r"|(?P<administrator>(GET|HEAD) /admin/?"
     r"|GET /admin/(overview|ratings\.csv|leaderboard|theme\.css|submissions)"
     rf"|GET /admin/(assets|static)/{_FILE}|POST /admin/(pause|resume|annotators)"
@@ -66,6 +67,15 @@ _HEADERS = [
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=(), payment=(), usb=()"),
 ]
 _OURS = {name for name, _ in _HEADERS} | {b"content-security-policy", b"cache-control", b"server"}
+_NOT_OURS = b"access-control-"
+"""Gradio invites any other origin to read its answers; nothing here is for another one's scripts."""
+
+_WITH_SLASH = re.compile(r"/admin")
+_WITHOUT_SLASH = re.compile(r"/(login|propose)/")
+"""Pages whose relative links hold at one of their two spellings; the other leads there."""
+
+_NO_SESSION = re.compile(r"/|/(propose|admin)/?")
+"""Pages from which somebody who is not logged in is led to do so."""
 
 Find = Callable[[str], Annotator | None]
 
@@ -78,47 +88,60 @@ class Gate:
     are None.
     """
 
-    def __init__(self, app: ASGIApp, find: Find, proposers: str) -> None:
+    def __init__(self, app: ASGIApp, find: Find, proposers: str, hosts: Hosts) -> None:
         self._app = app
         self._sessions = _Sessions(find)
         self._proposers = proposers
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            route = _ROUTES.fullmatch(f"{scope['method']} {scope['path']}")
+            path = path_below(scope)
+            route = _ROUTES.fullmatch(f"{scope['method']} {path}")
             level = None if route is None else route.lastgroup
             if level == "proposer" and self._proposers == "nobody":
                 level = None
-            answer = await self._admit(scope, level)
-            await answer(scope, receive, _with_headers(scope["path"], level, send))
+            headers = Headers(scope=scope)
+            refused = self._refusal(scope["method"], path, level, headers)
+            answer = refused or await self._admit(scope, path, level, headers)
+            await answer(scope, receive, _with_headers(path, level, send))
 
-    async def _admit(self, scope: Scope, level: str | None) -> ASGIApp:
-        """What answers the request: the application, or a refusal."""
+    def _refusal(self, method: str, path: str, level: str | None, headers: Headers) -> Response | None:
+        """Why a request is not looked at any further, whoever sent it; None: it may be."""
+        if path != "/healthz" and not self._hosts.know(headers.get("host", "")):
+            return _refusal(421, "unknown_host", unknown_host(headers.get("host", "")))
         if level is None:
             return _refusal(404, "not_found", "there is nothing here")
-        headers = Headers(scope=scope)
-        if scope["method"] == "POST" and (refused := _refuse_post(headers)):
-            return refused
+        if method == "POST":
+            return _refuse_post(headers)
+        if level != "public" and not is_from_our_page(headers) and not is_opened(headers):
+            return _refusal(403, "cross_site", "another site sent this request")
+        return None
+
+    async def _admit(self, scope: Scope, path: str, level: str | None, headers: Headers) -> ASGIApp:
+        """What answers a request: the application, or a refusal."""
+        if not path:
+            return RedirectResponse(with_slash(scope), 307)
         identifier = session_identifier(headers)
         if level == "public":
-            if scope["path"] == "/logout":
+            if path == "/logout":
                 self._sessions.forget(identifier)
-            return self._app
+            return _moved(scope, path) or self._app
         annotator = identifier and await self._sessions.annotator(identifier)
         state = scope.setdefault("state", {})
         if not annotator and level == "proposer" and self._proposers == "everybody":
             state["annotator"] = state["role"] = None
-            return self._app
+            return _moved(scope, path) or self._app
         if not annotator:
-            if scope["path"] in ("/", "/propose", "/admin", "/admin/"):
-                return RedirectResponse("/login" if scope["path"] == "/admin/" else "login", 303)
+            if _NO_SESSION.fullmatch(path):
+                return RedirectResponse("../login" if path[1:].endswith("/") else "login", 303)
             return _refusal(401, "not_signed_in", "log in first")
         if level == "administrator" and annotator.role is not Role.ADMINISTRATOR:
             return _refusal(403, "forbidden", "this is for administrators")
         state["annotator"], state["role"] = annotator.name, annotator.role.value
-        return self._app
+        return _moved(scope, path) or self._app
 
 
 def session_identifier(headers: Headers) -> str:
@@ -156,7 +179,7 @@ class _Sessions:
 
 def _refuse_post(headers: Headers) -> Response | None:
     """A refusal of what changes something, where it does not come from our own page or is too long."""
-    if not _same_origin(headers):
+    if not is_from_our_page(headers):
         return _refusal(403, "cross_site", "another site sent this request")
     length = headers.get("content-length", "")
     if not length.isdecimal() or "transfer-encoding" in headers:
@@ -166,16 +189,13 @@ def _refuse_post(headers: Headers) -> Response | None:
     return None
 
 
-def _same_origin(headers: Headers) -> bool:
-    """Whether no other site's page sent a request.
-
-    Browsers say so in Sec-Fetch-Site, and over plain HTTP in Origin, which scripts cannot forge.
-    A program that sends neither has no user whose cookie it could abuse.
-    """
-    if site := headers.get("sec-fetch-site"):
-        return site in ("same-origin", "none")
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+def _moved(scope: Scope, path: str) -> Response | None:
+    """The way to the spelling of a page's address at which its relative links hold."""
+    if _WITH_SLASH.fullmatch(path):
+        return RedirectResponse(with_slash(scope), 307)
+    if _WITHOUT_SLASH.fullmatch(path):
+        return RedirectResponse(without_slash(scope), 307)
+    return None
 
 
 def _refusal(status: int, code: str, sentence: str) -> Response:
@@ -197,7 +217,7 @@ def _with_headers(path: str, level: str | None, send: Send) -> Send:
         if message["type"] == "http.response.start":
             given = message["headers"]
             message["headers"] = [
-                *(header for header in given if header[0] not in _OURS),
+                *((name, value) for name, value in given if _is_kept(name.lower())),
                 *added,
                 (b"cache-control", _cache_control(path, level, given)),
             ]
@@ -206,11 +226,15 @@ def _with_headers(path: str, level: str | None, send: Send) -> Send:
     return send_with_headers
 
 
+def _is_kept(name: bytes) -> bool:
+    return name not in _OURS and not name.startswith(_NOT_OURS)
+
+
 def _cache_control(path: str, level: str | None, given: list[tuple[bytes, bytes]]) -> bytes:
     """Data is kept nowhere, unless its route lets the one browser keep it; files are asked for again."""
     if path.startswith(("/admin/assets/", "/admin/static/")):
         return b"private, max-age=604800"  # Gradio names them by their content
-    if level == "public" and path != "/login":
+    if level == "public" and path not in ("/login", "/healthz"):
         return b"no-cache"
     chosen = next((value for name, value in given if name == b"cache-control"), b"")
     return chosen if chosen.startswith(b"private") else b"private, no-store"

@@ -9,17 +9,23 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from annotator_app.access import Gate
+from annotator_app.admin_page import add_admin_page
 from annotator_app.admin_routes import add_admin_routes
+from annotator_app.health import health_router
 from annotator_app.login import add_login
+from annotator_app.origin import Hosts
 from annotator_app.routes import add_routes
 from annotator_app.submission_routes import add_queue_routes, add_submission_routes
+from annotator_app.subpath import Prefix
 from annotator_app.terms import Terms
 from annotator_app.views import STATIC, add_pages
+from nami_bench.config import AnnotateConfig
 from nami_bench.domain import Study
 from nami_bench.errors import ImageError, InputError, NamiBenchError, RefusedError
 from nami_bench.pipeline.known_prompts import KnownPrompts
 from nami_bench.store import Store
 
+_SETTINGS = AnnotateConfig()
 _log = logging.getLogger(__name__)
 
 _STATUS = {
@@ -48,10 +54,14 @@ _STATUS = {
 """The HTTP status for the codes of RefusedError."""
 
 
-def build_app(store: Store, images_dir: Path, study: Study, terms: Terms) -> FastAPI:
-    """The whole application for one study; every annotator's state is in `store` alone."""
+def build_app(
+    store: Store, images_dir: Path, study: Study, terms: Terms, settings: AnnotateConfig = _SETTINGS
+) -> FastAPI:
+    """The whole application for one study; every annotator's state is in `store` alone.
+
+    `settings` say by which names and below which path it is reached.
+    """
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.add_middleware(Gate, find=store.session_annotator, proposers=terms.open_to)
     _handle_errors(app)
     add_login(app, store, study)
     add_routes(app, store, images_dir, study.name, may_propose=terms.open_to != "nobody")
@@ -60,7 +70,13 @@ def build_app(store: Store, images_dir: Path, study: Study, terms: Terms) -> Fas
     add_submission_routes(app, store, known, terms)
     add_queue_routes(app, store, known, terms)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
+    app.include_router(health_router(store))
     add_pages(app, study)
+    add_admin_page(app, f"{study.name}: administration")
+    hosts = Hosts(settings.host, settings.host_names)
+    app.add_middleware(Gate, find=store.session_annotator, proposers=terms.open_to, hosts=hosts)
+    if settings.root_path:
+        app.add_middleware(Prefix, prefix=settings.root_path)
     return app
 
 

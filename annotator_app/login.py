@@ -6,6 +6,7 @@ from fastapi import FastAPI, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from annotator_app.access import COOKIE, session_identifier
+from annotator_app.subpath import cookie_path
 from annotator_app.views import render
 from nami_bench.domain import Study
 from nami_bench.errors import InputError, RateLimitError
@@ -48,6 +49,7 @@ def add_login(app: FastAPI, store: Store, study: Study) -> None:
             store.open_session(annotator.name),
             httponly=True,
             samesite="lax",
+            path=cookie_path(request.scope),
             secure=request.url.scheme == "https",
         )
         return response
@@ -56,5 +58,5 @@ def add_login(app: FastAPI, store: Store, study: Study) -> None:
     def logout(request: Request) -> Response:
         store.close_session(session_identifier(request.headers))
         response = RedirectResponse("login", 303)
-        response.delete_cookie(COOKIE, httponly=True, samesite="lax")
+        response.delete_cookie(COOKIE, path=cookie_path(request.scope), httponly=True, samesite="lax")
         return response

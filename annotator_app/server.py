@@ -6,7 +6,8 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -37,24 +38,32 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     workers: int | None = None,
+    host_names: Sequence[str] = (),
+    root_path: str | None = None,
     on_ready: Ready = lambda address, study: None,
 ) -> None:
     """Serve a study (None: the newest) until interrupted; port 0 takes a free one.
 
-    What is not given comes from the workspace's settings. Several workers share the port; one that
-    dies is started again. `on_ready(address, study)` is called once the address takes connections.
-    Raises InputError where there is nothing to annotate or the address cannot be had, WorkError where
-    the server fails to start.
+    What is not given comes from the workspace's settings; `host_names` are known beside those there. Several
+    workers share the port; one that dies is started again. `on_ready(address, study)` is called once the
+    address takes connections. Raises InputError where there is nothing to annotate or the address cannot be
+    had, WorkError where the server fails to start.
     """
-    settings = workspace.annotate
-    host = settings.host if host is None else host
+    given = {"host": host, "port": port, "workers": workers, "root_path": root_path}
+    settings = replace(
+        workspace.annotate,
+        host_names=(*workspace.annotate.host_names, *host_names),
+        **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
+    )
+    workspace = replace(workspace, annotate=settings)
     study, terms = open_study(store, study_name), read_terms(workspace)
-    with _listen(host, settings.port if port is None else port) as listener:
-        address = f"http://{_shown(host)}:{listener.getsockname()[1]}"
+    with _listen(settings.host, settings.port) as listener:
+        below = f"{settings.root_path}/" if settings.root_path else ""
+        address = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}{below}"
         config = uvicorn.Config(
             partial(_worker_app, workspace, study.name),
             factory=True,
-            workers=settings.workers if workers is None else workers,
+            workers=settings.workers,
             forwarded_allow_ips=list(settings.trusted_proxies),
             http="h11",  # httptools is a little faster, and reads request headers without end
             ws="none",
@@ -68,7 +77,8 @@ def serve(
         else:
             from annotator_app.app import build_app  # heavy: not for the parent of workers
 
-            config.app, config.factory = build_app(store, workspace.images_dir, study, terms), False
+            config.app = build_app(store, workspace.images_dir, study, terms, settings)
+            config.factory = False
             _run(config, listener, lambda: on_ready(address, study))
 
 
@@ -107,7 +117,8 @@ def _worker_app(workspace: Workspace, study_name: str) -> "FastAPI":
     _end_with_parent()
     try:
         store = Store.open(workspace.database_url)
-        return build_app(store, workspace.images_dir, store.study(study_name), read_terms(workspace))
+        study, terms = store.study(study_name), read_terms(workspace)
+        return build_app(store, workspace.images_dir, study, terms, workspace.annotate)
     except NamiBenchError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is nobody to raise it to
         sys.exit(STARTUP_FAILURE)

@@ -1,6 +1,7 @@
 """Workspace and study files: TOML read into one validated, typed tree."""
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -32,6 +33,9 @@ _SQLITE = "sqlite:///"
 
 T = TypeVar("T")
 
+_HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
+_ROOT_PATH = re.compile(r"(/[\w~-][\w.~-]*)+")
+
 _TEMPLATE = """\
 # A NAMI-Bench workspace. Everything here may be edited; every key is optional but `format`.
 [workspace]
@@ -51,6 +55,8 @@ format = {format}
 # port = 7860
 # workers = 1                       # processes; more than one pays with PostgreSQL
 # trusted_proxies = ["127.0.0.1"]   # whose X-Forwarded-For and X-Forwarded-Proto are believed
+# host_names = ["nami.example.org"] # by which browsers know it, beside this machine's own
+# root_path = "/nami"               # where a proxy hands the app's path on with this before it
 
 [submissions]
 # Prompts that people propose on the app's page /propose.
@@ -83,6 +89,20 @@ class AnnotateConfig:
     port: int = 7860
     workers: int = 1
     trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
+    host_names: tuple[str, ...] = ()
+    root_path: str = ""
+
+    def __post_init__(self) -> None:
+        for name in self.host_names:
+            if name != "*" and not _HOST_NAME.fullmatch(name):
+                raise InputError(
+                    f"{name!r} is no host name: give it as browsers show it, without http:// and port, "
+                    "such as nami.example.org"
+                )
+        if self.root_path and not _ROOT_PATH.fullmatch(self.root_path):
+            raise InputError(
+                f"the root path {self.root_path!r} must be like /nami: a slash first, none at the end"
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,13 +16,30 @@ if TYPE_CHECKING:
 @click.option("--host", help="Address to listen on; 0.0.0.0 for other machines too. Default: from nami.toml.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one. Default: from nami.toml.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Server processes. Default: from nami.toml.")
-def annotate(study: str | None, host: str | None, port: int | None, workers: int | None) -> None:
+@click.option(
+    "--host-name",
+    "host_names",
+    metavar="NAME",
+    multiple=True,
+    help="A name by which browsers reach it, such as a proxy's; may be repeated.",
+)
+@click.option(
+    "--root-path", metavar="PATH", help="What a proxy leaves before the app's own paths, such as /nami."
+)
+def annotate(
+    study: str | None,
+    host: str | None,
+    port: int | None,
+    workers: int | None,
+    host_names: tuple[str, ...],
+    root_path: str | None,
+) -> None:
     """Serve the annotation app until Ctrl-C.
 
     Annotators open the printed address in a browser and log in with their name and the token that
     `nami-bench annotators add NAME` printed, or a password (`nami-bench annotators password NAME`). The app
-    speaks plain HTTP: where they sit at other machines than this one, put a proxy with HTTPS in front of it
-    (docs/security.md).
+    speaks plain HTTP: where they sit at other machines than this one, put a proxy with HTTPS in front of it,
+    and name it with --host-name (docs/security.md).
     """
     with open_bench() as bench:
         from annotator_app.server import serve
@@ -34,6 +51,8 @@ def annotate(study: str | None, host: str | None, port: int | None, workers: int
             host=host,
             port=port,
             workers=workers,
+            host_names=host_names,
+            root_path=root_path,
             on_ready=lambda address, study: _announce(bench.store, address, study),
         )
     say("stopped; every submitted score is saved")

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
+from sqlalchemy import text
+
 from nami_bench.store.accounts import Accounts
 from nami_bench.store.assignments import Assignments
 from nami_bench.store.catalog import Catalog
@@ -79,6 +81,12 @@ class Store(
     def stop_waiting(self) -> None:
         """From now on nothing waits for a locked database: it is refused. Safe in a signal's handler."""
         self._database.stop_waiting()
+
+    def check_reachable(self) -> None:
+        """Read something from the database; raises StorageError where it does not answer, or is another one."""
+        self.check()
+        with self._database.reading() as session:
+            session.execute(text("SELECT version_num FROM alembic_version")).one()
 
     def close(self) -> None:
         """Finish what is being written, refuse what would have to wait, and close all connections."""

@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from sqlalchemy import text
+from starlette.types import ASGIApp
 
-from nami_bench.config import Workspace, init_workspace, open_workspace
+from nami_bench.config import AnnotateConfig, Workspace, init_workspace, open_workspace
 from nami_bench.domain import (
     Annotator,
     Criterion,
@@ -35,6 +36,7 @@ from nami_bench.domain import (
 from nami_bench.images import write_png
 from nami_bench.store import Store
 
+DEFAULTS = AnnotateConfig()
 MODELS = ("zebrafish-xl", "quokka-9b")
 CRITERIA = (
     Criterion("relevance", 0.5, anchors={0: "unrelated", 100: "all of it"}),
@@ -141,8 +143,11 @@ def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 
 
 @pytest.fixture(scope="session")
-def listening() -> Callable[[Bench], AbstractContextManager[str]]:
-    """`with listening(bench) as address` serves the application over HTTP from a thread."""
+def listening() -> Callable[..., AbstractContextManager[str]]:
+    """`with listening(bench) as address` serves the application over HTTP from a thread.
+
+    `settings`: the [annotate] of nami.toml; `around(app)`: what stands before the application.
+    """
     return _listening
 
 
@@ -164,7 +169,11 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, ht
 
 
 @contextmanager
-def _listening(bench: Bench) -> Iterator[str]:
+def _listening(
+    bench: Bench,
+    settings: AnnotateConfig = DEFAULTS,
+    around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+) -> Iterator[str]:
     import uvicorn
 
     from annotator_app.app import build_app
@@ -174,9 +183,11 @@ def _listening(bench: Bench) -> Iterator[str]:
 
     async def run(listener: socket.socket) -> None:
         # Built inside a loop: outside, Gradio makes loops of its own and never closes them.
-        app = build_app(bench.store, bench.images_dir, bench.study, read_terms(bench.workspace))
+        app = build_app(bench.store, bench.images_dir, bench.study, read_terms(bench.workspace), settings)
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="critical", server_header=False, timeout_graceful_shutdown=1)
+            uvicorn.Config(
+                around(app), log_level="critical", server_header=False, timeout_graceful_shutdown=1
+            )
         )
         running.put(server)
         await server.serve(sockets=[listener])

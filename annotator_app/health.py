@@ -1,0 +1,45 @@
+"""`/healthz`: does the server live, and could it take a rating now? For containers and proxies."""
+
+import asyncio
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from nami_bench.errors import NamiBenchError
+from nami_bench.store import Store
+
+PATIENCE_S = 3.0
+"""A database that takes longer to answer a small question is not ready."""
+
+
+def health_router(store: Store) -> APIRouter:
+    """GET /healthz: 200 where all is well, else 503 with a word that says what is not."""
+    router = APIRouter()
+    asking: asyncio.Future[str | None] | None = None
+
+    async def database() -> str | None:
+        """What is wrong with the database, in a word; asked once for all who want to know."""
+        nonlocal asking
+        if asking is None or asking.done():
+            asking = asyncio.ensure_future(asyncio.to_thread(_ask, store))
+        try:
+            return await asyncio.wait_for(asyncio.shield(asking), PATIENCE_S)
+        except TimeoutError:
+            return "database_busy"
+
+    @router.api_route("/healthz", methods=["GET", "HEAD"])
+    async def health() -> JSONResponse:
+        reason = await database()
+        if reason is None:
+            return JSONResponse({"live": True, "ready": True})
+        return JSONResponse({"live": True, "ready": False, "reason": reason}, 503)
+
+    return router
+
+
+def _ask(store: Store) -> str | None:
+    try:
+        store.check_reachable()
+    except NamiBenchError:
+        return "database"
+    return None
