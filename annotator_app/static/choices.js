@@ -2,10 +2,10 @@
 
 import { make } from "./dom.js";
 
-/** `options` are {value, text, words}; `kind` names the style. */
+/** `options` are {value, text, words}; `kind` names the style. `rename()` reads the texts anew. */
 export function choices(options, change, kind) {
-  const buttons = options.map(({ value, text, words }) => {
-    const button = make("button", { type: "button", role: "radio" }, make("b", { textContent: text }));
+  const buttons = options.map(({ value, words }) => {
+    const button = make("button", { type: "button", role: "radio" }, make("b"));
     if (words !== "") button.append(make("span", { textContent: words }));
     button.dataset.value = value;
     button.addEventListener("click", () => change(value));
@@ -13,10 +13,13 @@ export function choices(options, change, kind) {
   });
   const element = make("div", { className: `choices ${kind}`, role: "radiogroup" }, ...buttons);
   element.style.setProperty("--count", buttons.length);
+  const rename = () => buttons.forEach((button, i) => { button.firstChild.textContent = options[i].text; });
+  rename();
   let chosen = -1;
 
   return {
     element,
+    rename,
     labelledBy: (id) => element.setAttribute("aria-labelledby", id),
     focus: () => buttons[Math.max(chosen, 0)].focus({ preventScroll: true }),
     show(value) {

@@ -3,6 +3,7 @@
 // Three controls: a slider, buttons for the points of a short scale, and the sides of a pair.
 // No control has a default position: until it is moved or pressed, its criterion is not rated.
 
+import { onRearranged, placed } from "./arrangement.js";
 import { choices } from "./choices.js";
 import { make, setText } from "./dom.js";
 import { slider } from "./slider.js";
@@ -30,6 +31,7 @@ export class CriterionRow {
     this.#control.labelledBy(id);
     this.element.addEventListener("focusin", () => on.activate(this));
     this.element.addEventListener("pointerdown", () => on.activate(this));
+    if (study.mode === "pairwise") onRearranged(() => { this.#control.rename(); this.draw(); });
     this.score = null;
   }
 
@@ -57,7 +59,7 @@ export class CriterionRow {
   #words() {
     if (this.#score === null) return t("unrated");
     if ("reason" in this.#score) return t("excused");
-    return typeof this.#score.value === "string" ? t(`side.${this.#score.value}`) : String(this.#score.value);
+    return typeof this.#score.value === "string" ? placed(`side.${this.#score.value}`) : String(this.#score.value);
   }
 
   set isActive(active) {
@@ -76,12 +78,13 @@ export class CriterionRow {
 
   focus() {
     this.#control.focus();
+    this.element.scrollIntoView({ block: "nearest" }); // where the page scrolls
   }
 }
 
 function controlOf(study, criterion, anchors, change) {
   if (study.mode === "pairwise") {
-    const options = ["left", "tie", "right", "both_bad"].map((side) => ({ value: side, text: t(`side.${side}`), words: "" }));
+    const options = ["left", "tie", "right", "both_bad"].map((side) => ({ value: side, get text() { return placed(`side.${side}`); }, words: "" }));
     return choices(options, change, "sides");
   }
   if (study.control === "buttons") return choices(pointsOf(criterion, anchors), change, "points");

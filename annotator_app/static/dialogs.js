@@ -1,5 +1,6 @@
 // Windows over the screen: keys, instructions, reasons, comment. Escape closes each.
 
+import { placed } from "./arrangement.js";
 import { make } from "./dom.js";
 import { KEYS } from "./keys.js";
 import { leaderboardIn } from "./leaderboard.js";
@@ -12,7 +13,7 @@ export function isOpen() {
 export function showHelp(mode) {
   const rows = KEYS.filter((key) => key.in === undefined || key.in === mode).map(({ action, keys }) =>
     make("tr", {}, make("th", { scope: "row" }, ...keys.flatMap((key) => [make("kbd", { textContent: key }), " "])),
-      make("td", { textContent: t(`key.${action}`) })));
+      make("td", { textContent: placed(`key.${action}`) })));
   const half = Math.ceil(rows.length / 2);
   const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
   return openWindow(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables), make("p", { className: "quiet-text", textContent: t("help.typing") }));

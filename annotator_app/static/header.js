@@ -1,28 +1,21 @@
-// The bar above the screen: progress, pace, and the notices that belong to no item.
+// The bar above the screen: progress, and the notices that belong to no item.
 
 import { make, part, setText } from "./dom.js";
 import { isPractice } from "./phases.js";
-import { duration, known, number, t } from "./texts.js";
+import { known, number, t } from "./texts.js";
 
-const PACE_FROM = 5; // items: fewer tell nothing about how long the rest takes
-
+/** How much is done and how much is left; how fast is nothing that should hurry anybody. */
 export function showProgress({ phase, progress }, unsent) {
   const done = Math.min(progress.done + unsent, progress.total);
   part("progress").max = Math.max(progress.total, 1);
   part("progress").value = done;
   setText(part("count"), t("count", { done: number(done), total: number(progress.total) }));
-  setText(part("pace"), pace(progress, done));
+  setText(part("left"), t("left", { left: number(progress.total - done), today: number(progress.today + unsent) }));
   part("phase").hidden = !isPractice(phase);
   if (isPractice(phase)) {
     setText(part("phase"), t(`phase.${phase}`));
     part("phase").title = t("phase.practice");
   }
-}
-
-function pace({ median_ms, today, total }, done) {
-  if (median_ms === null || median_ms === undefined || done < PACE_FROM) return "";
-  const left = duration((total - done) * median_ms);
-  return t("pace", { each: duration(median_ms), left, today: number(today) });
 }
 
 /** A calm line under the bar, with a button {text, go} if there is something to do. */

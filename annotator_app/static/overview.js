@@ -58,7 +58,7 @@ function annotatorTable(on) {
     numeric(t("admin.repeats"), ({ repeat_difference: by }) => (by === null || by === undefined ? "–" : number(by, 1))),
     numeric(t("admin.withheld"), ({ withheld }) => number(withheld ?? 0)),
     numeric(t("admin.flags_given"), ({ flags }) => number(flags ?? 0)),
-    { title: "", fill: (cell, row) => fillButton(cell, row, on) },
+    { title: t("admin.action"), fill: (cell, row) => fillButton(cell, row, on) },
   ], ({ name }) => name);
 }
 
@@ -87,7 +87,7 @@ function agreementTable() {
     text(t("feedback.criterion"), ({ criterion }) => criterion),
     { title: t("admin.alpha"), fill: fillAlpha },
     numeric(t("admin.items"), ({ items }) => number(items ?? 0)),
-    text("", ({ note }) => note ?? ""),
+    text(t("admin.remark"), ({ note }) => note ?? ""),
   ], ({ criterion }) => criterion);
 }
 

@@ -1,6 +1,7 @@
 // The page for proposing prompts: checks what is typed, sends it, and shows what became of earlier ones.
 
 import { call } from "./api.js";
+import { keepBarInOneRow } from "./bar.js";
 import { make, part, setText } from "./dom.js";
 import { findings } from "./findings.js";
 import { hideNotice, showNotice, wordsFor } from "./header.js";
@@ -23,6 +24,7 @@ start();
 async function start() {
   await loadTexts();
   translate();
+  keepBarInOneRow();
   part("language").value = currentLanguage();
   part("language").addEventListener("change", async (event) => {
     await useLanguage(event.target.value);

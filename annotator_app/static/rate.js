@@ -1,6 +1,7 @@
 // The rating page: starts, and hands keys and presses to the work at hand.
 
 import { call } from "./api.js";
+import { keepBarInOneRow } from "./bar.js";
 import { isOpen, showHelp, showInstructions, showLeaderboard } from "./dialogs.js";
 import { part } from "./dom.js";
 import { endNotice, showNotice, wordsFor } from "./header.js";
@@ -23,6 +24,7 @@ async function start() {
   const tabs = joinTabs("rating", () => { work?.leave(); screens.otherTab(workHere); });
   await loadTexts();
   translate();
+  keepBarInOneRow();
   listen();
   session = await firstAnswer();
   part("annotator").textContent = session.annotator;

@@ -1,5 +1,6 @@
 // What stands in the place of an item or of its scores: breaks, feedback, and every state without an item.
 
+import { placed } from "./arrangement.js";
 import { make, part } from "./dom.js";
 import { known, number, pick, t } from "./texts.js";
 
@@ -43,6 +44,7 @@ export class Screens {
     }
     this.#root.hidden = false;
     title.focus({ preventScroll: true });
+    title.scrollIntoView({ block: "nearest" }); // where the page scrolls
   }
 
   takeBreak(count, go) {
@@ -101,5 +103,5 @@ function isExpected(given, expected) {
 function shown(value) {
   if (value === null || value === undefined) return t("excused");
   if (Array.isArray(value)) return typeof value[0] === "number" ? `${value[0]} – ${value[1]}` : value.map(shown).join(", ");
-  return typeof value === "string" ? known("side", value, value) : String(value);
+  return typeof value === "string" ? placed(`side.${value}`) : String(value);
 }

@@ -10,9 +10,7 @@ export function slider(scale, anchors, change) {
   const list = make("ol", { className: "anchors" }, ...anchors.map(([at, words]) =>
     make("li", {}, make("b", { textContent: at }), ` ${words}`)));
   const element = make("div", { className: "slider" }, input, list);
-  const columns = anchors.length > 1 ? anchors.length : 1000;
-  element.style.setProperty("--anchors", columns);
-  list.style.setProperty("--count", Math.max(anchors.length, 1));
+  list.style.setProperty("--columns", columnsOf(anchors, scale));
   input.addEventListener("input", () => change(input.valueAsNumber));
   // A press exactly where the hidden thumb waits moves nothing, and is meant all the same.
   input.addEventListener("pointerup", () => change(input.valueAsNumber));
@@ -32,6 +30,14 @@ export function slider(scale, anchors, change) {
       return toStep(value === null ? (minimum + maximum) / 2 : value + steps * step, scale);
     },
   };
+}
+
+/** Widths of the words' columns, each about the place of its value on the scale; those at the ends get some more. */
+function columnsOf(anchors, { minimum, maximum }) {
+  const places = anchors.map(([at]) => (at - minimum) / (maximum - minimum));
+  const between = places.slice(1).map((place, i) => 0.5 + 0.8 * ((places[i] + place) / 2 - 0.5));
+  const bounds = [0, ...between, 1];
+  return bounds.slice(1).map((bound, i) => `minmax(0, ${(bound - bounds[i]).toFixed(4)}fr)`).join(" ");
 }
 
 /** "72, near 75: small faults that a closer look finds": the number with its nearest anchor. */

@@ -1,7 +1,9 @@
 // The prompt and its image, or two images side by side that are looked at as one.
 
+import { onRearranged, placed } from "./arrangement.js";
 import { make, part } from "./dom.js";
 import { Pictures } from "./pictures.js";
+import { Sight } from "./sight.js";
 import { t } from "./texts.js";
 import { Zoom } from "./zoom.js";
 
@@ -11,6 +13,7 @@ export class Viewer {
   #root;
   #frames;
   #pictures = new Pictures();
+  #sight = new Sight();
   #item = null;
   #on;
   zoom;
@@ -24,7 +27,8 @@ export class Viewer {
     part("frames", root).replaceChildren(...this.#frames);
     part("frames", root).classList.toggle("pair", sides.length === 2);
     const shown = part("scale", root);
-    this.zoom = new Zoom(this.#frames, (scale) => { shown.textContent = scale === 1 ? "" : `${Math.round(scale * 100)} %`; });
+    this.zoom = new Zoom(this.#frames, (percent) => { shown.textContent = percent === null ? "" : `${Math.round(percent)} %`; });
+    onRearranged(() => this.#frames.forEach(nameImage));
     this.#button("zoomIn", () => this.zoom.zoomIn());
     this.#button("zoomOut", () => this.zoom.zoomOut());
     this.#button("actualSize", () => this.zoom.toggleActualSize());
@@ -48,6 +52,26 @@ export class Viewer {
     return this.#pictureStates.includes("broken");
   }
 
+  /** Whether every image of the item was on the screen. */
+  get wasSeen() {
+    return this.#sight.unseen.length === 0;
+  }
+
+  /** Bring an image that was not on the screen there, and say `why` beside it. */
+  bringIntoSight(why) {
+    const [image] = this.#sight.unseen;
+    const line = part("overlooked", this.#root);
+    line.textContent = why;
+    line.hidden = false;
+    image?.parentElement.scrollIntoView({ block: "center" });
+  }
+
+  /** Scroll back to where an item begins: to the top, or past the bar where the image would not fit below it. */
+  scrollToStart() {
+    window.scrollTo(0, 0);
+    if (part("stage", this.#root).getBoundingClientRect().bottom > window.innerHeight) window.scrollTo(0, this.#root.offsetTop);
+  }
+
   get #pictureStates() {
     return picturesOf(this.#item).map((wanted) => this.#pictures.get(wanted).state);
   }
@@ -58,6 +82,7 @@ export class Viewer {
     prompt.textContent = item.prompt;
     prompt.classList.toggle("long", item.prompt.length > LONG_PROMPT);
     prompt.scrollTop = 0;
+    part("overlooked", this.#root).hidden = true;
     this.#draw();
   }
 
@@ -74,7 +99,9 @@ export class Viewer {
     const item = this.#item;
     const pictures = picturesOf(item).map((wanted) => this.#pictures.get(wanted));
     pictures.forEach((picture, i) => this.#drawFrame(this.#frames[i], picture));
+    this.#shapeFrames(pictures);
     this.zoom.fit();
+    this.#sight.watch(pictures.filter(({ state }) => state === "ready").map(({ image }) => image));
     if (this.isReady) this.#on.ready();
     else if (this.isBroken) this.#on.broken();
     else {
@@ -84,12 +111,17 @@ export class Viewer {
     }
   }
 
+  /** Where the page scrolls, frames are no higher than their images: --ratio is the height by the width. */
+  #shapeFrames(pictures) {
+    const ratios = pictures.filter(({ state }) => state === "ready").map(({ image }) => image.naturalHeight / image.naturalWidth);
+    this.#root.style.setProperty("--ratio", Math.max(...ratios, 0) || 1);
+  }
+
   /** The last image must not stand under this prompt: a frame is empty until its own is there. */
   #drawFrame(frame, picture) {
-    const side = frame.dataset.side;
     if (picture.state === "ready") {
-      picture.image.alt = t(side === "only" ? "image" : `image.${side}`);
       frame.replaceChildren(picture.image);
+      nameImage(frame);
     } else if (picture.state === "broken") {
       const again = make("button", { type: "button", className: "quiet", textContent: t("retry") });
       again.addEventListener("click", () => this.retry());
@@ -98,6 +130,13 @@ export class Viewer {
       frame.replaceChildren(make("figcaption", { className: "waiting", textContent: t("image.loading") }));
     }
   }
+}
+
+/** Name a frame's image to who cannot see where it stands. */
+function nameImage(frame) {
+  const { side } = frame.dataset;
+  const image = frame.querySelector("img");
+  if (image !== null) image.alt = side === "only" ? t("image") : placed(`image.${side}`);
 }
 
 /** An item's pictures, known by item and side: their addresses change, and expire. */

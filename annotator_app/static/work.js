@@ -266,6 +266,7 @@ export class Work {
     this.#say("");
     this.#viewer.show(item);
     this.#form.begin(given);
+    this.#viewer.scrollToStart();
     this.#drawSubmit();
     this.#preload();
     speak(t("spoken", { count: number(this.#state.progress.done + this.#uncounted + 1), prompt: item.prompt }));
@@ -334,6 +335,11 @@ export class Work {
     const given = this.#given();
     if (!this.#viewer.isReady && Object.keys(given.values).length > 0) {
       this.#say(t("missing.image"), "missing");
+      return;
+    }
+    if (!this.#viewer.wasSeen) {
+      this.#say(t("missing.sight"), "missing");
+      this.#viewer.bringIntoSight(t("missing.sight"));
       return;
     }
     performance.clearMarks(); // hours of them would add up

@@ -13,7 +13,10 @@ export class Zoom {
   #frames;
   #listener;
 
-  /** `frames` are elements that each hold at most one <img>; `listener(scale)` hears of changes. */
+  /**
+   * `frames` are elements that each hold at most one <img>. `listener(percent)` hears how large the first is
+   * drawn: 100 where each of its pixels is one of the screen's, null where there is none.
+   */
   constructor(frames, listener = () => {}) {
     this.#frames = frames;
     this.#listener = listener;
@@ -22,10 +25,6 @@ export class Zoom {
       resized.observe(frame);
       this.#listen(frame);
     }
-  }
-
-  get scale() {
-    return this.#view.scale;
   }
 
   fit() {
@@ -71,6 +70,8 @@ export class Zoom {
       image.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
     }
     for (const frame of this.#frames) frame.classList.toggle("zoomed", this.#view.scale > 1.001);
+    const isThere = imageOf(this.#frames[0]) !== null;
+    this.#listener(isThere ? (100 * this.#view.scale) / this.#actualScale(this.#frames[0]) : null);
   }
 
   #fitted(frame, image) {
@@ -81,7 +82,7 @@ export class Zoom {
   #actualScale(frame) {
     const image = imageOf(frame);
     if (image === null) return 1;
-    return Math.min(1 / (this.#fitted(frame, image).ratio * window.devicePixelRatio), MOST);
+    return 1 / (this.#fitted(frame, image).ratio * window.devicePixelRatio);
   }
 
   /** `point` stays where it is: in pixels from the middle of the frame. */
@@ -89,8 +90,8 @@ export class Zoom {
     const image = imageOf(frame);
     if (image === null) return;
     // An image smaller than its frame may be shown at its own size; nothing gets smaller than that.
-    const least = Math.min(1, this.#actualScale(frame));
-    const scale = Math.min(Math.max(wanted, least), MOST);
+    const actual = this.#actualScale(frame);
+    const scale = Math.min(Math.max(wanted, Math.min(1, actual)), Math.max(MOST, actual));
     const [px, py] = point ?? [0, 0];
     const { width, height } = this.#fitted(frame, image);
     const { scale: old, x, y } = this.#view;
@@ -119,7 +120,6 @@ export class Zoom {
     }
     this.#view = view;
     this.draw();
-    this.#listener(view.scale);
   }
 
   #listen(frame) {

@@ -126,7 +126,7 @@ def test_the_page_is_refreshed_without_flicker(desk: tuple[Any, Any], visit: Cal
     boss.page.evaluate(
         "window.changes = 0;"
         "new MutationObserver(all => { window.changes += all.length }).observe("
-        "document.querySelector('#admin main'), {childList: true, subtree: true, characterData: true})"
+        "document.querySelector('#admin .all'), {childList: true, subtree: true, characterData: true})"
     )
     refresh(boss)
     boss.page.wait_for_timeout(200)
