@@ -83,7 +83,7 @@ class Store(
         self._database.stop_waiting()
 
     def check_reachable(self) -> None:
-        """Read something from the database; raises StorageError where it does not answer, or is another one."""
+        """Read something from the database; raises StorageError where it does not answer or is another."""
         self.check()
         with self._database.reading() as session:
             session.execute(text("SELECT version_num FROM alembic_version")).one()
