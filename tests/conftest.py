@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,26 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def complaints() -> Callable[..., list[str]]:
+    """`complaints(page, part="html")`: what axe-core finds wrong, by WCAG 2.2 AA and good practice."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    options = {
+        "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+        "rules": {"label-content-name-mismatch": {"enabled": True}},
+        "resultTypes": ["violations"],
+        "preload": False,  # styles would be asked for once more, which a page opened from disk may not
+    }
+
+    def find(page: Any, part: str = "html") -> list[str]:
+        found = Axe().run(page, context={"include": [[part]]}, options=options).response["violations"]
+        nodes = [(violation["id"], node) for violation in found for node in violation["nodes"]]
+        return [f"{rule}: {node['html'][:120]} {node['failureSummary'][:200]}" for rule, node in nodes]
+
+    return find
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -53,7 +53,7 @@ export class CriterionRow {
     this.#control.show(value, score === null ? t("unrated") : "");
     setText(this.#value, typing || this.#words());
     setText(this.#excuse, score !== null && "reason" in score ? known("reason", score.reason, score.reason) : t("excuse"));
-    this.#excuse.ariaLabel = t("excuse.label", { criterion: this.label });
+    this.#excuse.ariaLabel = t("excuse.label", { criterion: this.label, words: this.#excuse.textContent });
   }
 
   #words() {

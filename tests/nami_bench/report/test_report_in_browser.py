@@ -1,12 +1,13 @@
 """The report as a reader has it: opened from disk, in Chromium."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from nami_bench.leaderboard.html import leaderboard_html
 from nami_bench.leaderboard.rows import Precision
 from nami_bench.report.contents import collect
 from nami_bench.report.write import write_report
@@ -73,3 +74,15 @@ def test_prompts_can_be_found_and_ordered(page: Page) -> None:
 def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_hinders_people_with_a_screen_reader_or_weak_eyes(
+    page: Page, store: Store, tmp_path: Path, complaints: Callable[..., list[str]]
+) -> None:
+    board = tmp_path / "leaderboard.html"
+    board.write_bytes(leaderboard_html(collect(store, Precision()).board))
+    for address in (page.url, board.as_uri()):
+        page.goto(address)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            assert complaints(page) == [], (address, theme)
