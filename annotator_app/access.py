@@ -9,6 +9,8 @@ import json
 import re
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -20,6 +22,8 @@ from annotator_app.subpath import path_below, with_slash, without_slash
 from nami_bench.domain import Annotator, Role
 
 COOKIE = "nami-session"
+"""The cookie of a log-in, without what `LoginCookie` adds; older versions had no more than this."""
+
 MAX_BODY = 64 * 1024
 """Bytes of a request; a rating with a long comment takes about 2 KiB."""
 
@@ -27,11 +31,13 @@ REMEMBERED_SECONDS = 2.0
 """For so long a session is not looked up again: a disabled annotator is out within this time."""
 
 _FILE = r"(?!.*\.\.)[\w./-]+"
+_WORK = r"(?:/study/[^/]+)?"
 _ROUTES = re.compile(
     rf"(?P<public>(GET|HEAD) /(login/?|favicon\.ico|healthz|app/{_FILE})"
     r"|POST /(login|logout))"
-    r"|(?P<annotator>(GET|HEAD) /?|GET /session|GET /item/[\w-]+/before"
-    r"|POST /item/[\w-]+|GET /image/[\w.-]+|GET /leaderboard)"
+    r"|(?P<annotator>(GET|HEAD) (/?|/study/[^/]+/?)|GET /studies"
+    rf"|GET {_WORK}/(session|item/[\w-]+/before|image/[\w.-]+|leaderboard)"
+    rf"|POST {_WORK}/item/[\w-]+)"
     r"|(?P<proposer>(GET|HEAD) /propose/?|GET /submissions|POST /submissions(/check)?)"
     r"|(?P<administrator>(GET|HEAD) /admin/?"
     r"|GET /admin/(overview|ratings\.csv|leaderboard|theme\.css|submissions)"
@@ -70,6 +76,7 @@ _OURS = {name for name, _ in _HEADERS} | {b"content-security-policy", b"cache-co
 _NOT_OURS = b"access-control-"
 """Gradio invites any other origin to read its answers; nothing here is for another one's scripts."""
 
+_STUDY = re.compile(r"/study/[^/]+")
 _WITH_SLASH = re.compile(r"/admin")
 _WITHOUT_SLASH = re.compile(r"/(login|propose)/")
 """Pages whose relative links hold at one of their two spellings; the other leads there."""
@@ -80,6 +87,28 @@ _NO_SESSION = re.compile(r"/|/(propose|admin)/?")
 Find = Callable[[str], Annotator | None]
 
 
+@dataclass(frozen=True, slots=True)
+class LoginCookie:
+    """The cookie that holds a log-in, by a name of its own for each server that a browser knows on one host.
+
+    `place` tells servers apart whose paths differ. Their ports do not count for cookies, so the name holds
+    the port by which the browser addresses us.
+    """
+
+    place: str
+
+    def name(self, headers: Headers) -> str:
+        """What a browser calls it that sends these headers."""
+        port = re.search(r":(\d{1,5})$", headers.get("host", ""))
+        return f"{COOKIE}-{self.place}" + (f"-{port[1]}" if port else "")
+
+    def read(self, headers: Headers) -> str:
+        """What a request's cookie holds, or nothing; who logged in before an update has the older one."""
+        pairs = (cookie.strip().partition("=") for cookie in headers.get("cookie", "").split(";"))
+        given = {name: value for name, _, value in reversed([*pairs])}
+        return given.get(self.name(headers)) or given.get(COOKIE, "")
+
+
 class Gate:
     """ASGI middleware: lets listed requests through, with `request.state.annotator` (name) and `.role`.
 
@@ -88,8 +117,9 @@ class Gate:
     are None.
     """
 
-    def __init__(self, app: ASGIApp, find: Find, proposers: str, hosts: Hosts) -> None:
+    def __init__(self, app: ASGIApp, find: Find, proposers: str, hosts: Hosts, cookie: LoginCookie) -> None:
         self._app = app
+        self._cookie = cookie
         self._sessions = _Sessions(find)
         self._proposers = proposers
         self._hosts = hosts
@@ -122,9 +152,9 @@ class Gate:
 
     async def _admit(self, scope: Scope, path: str, level: str | None, headers: Headers) -> ASGIApp:
         """What answers a request: the application, or a refusal."""
-        if not path:
+        if not path or _STUDY.fullmatch(path):
             return RedirectResponse(with_slash(scope), 307)
-        identifier = session_identifier(headers)
+        identifier = self._cookie.read(headers)
         if level == "public":
             if path == "/logout":
                 self._sessions.forget(identifier)
@@ -135,6 +165,8 @@ class Gate:
             state["annotator"] = state["role"] = None
             return _moved(scope, path) or self._app
         if not annotator:
+            if path.endswith("/") and _STUDY.fullmatch(path[:-1]):
+                return RedirectResponse(f"../../login?to={quote(path[1:], safe='')}", 303)
             if _NO_SESSION.fullmatch(path):
                 return RedirectResponse("../login" if path[1:].endswith("/") else "login", 303)
             return _refusal(401, "not_signed_in", "log in first")
@@ -142,15 +174,6 @@ class Gate:
             return _refusal(403, "forbidden", "this is for administrators")
         state["annotator"], state["role"] = annotator.name, annotator.role.value
         return _moved(scope, path) or self._app
-
-
-def session_identifier(headers: Headers) -> str:
-    """What the request's cookie holds, or nothing."""
-    for cookie in headers.get("cookie", "").split(";"):
-        name, _, value = cookie.strip().partition("=")
-        if name == COOKIE:
-            return value
-    return ""
 
 
 class _Sessions:

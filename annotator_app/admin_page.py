@@ -25,14 +25,14 @@ _ADMIN_HEAD = """
 _START_ADMIN = 'import(new URL("../app/admin.js", document.baseURI)).then((screen) => screen.start(element));'
 
 
-def add_admin_page(app: FastAPI, title: str) -> None:
+def add_admin_page(app: FastAPI, title: str, place: str) -> None:
     """Mount Gradio at "/admin".
 
     To be called last: Gradio answers everything below "/admin" that has no route yet.
     """
     gradio.mount_gradio_app(
         app,
-        _admin_page(title),
+        _admin_page(title, place),
         path="/admin",
         auth_dependency=lambda request: getattr(request.state, "annotator", None),
         footer_links=[],
@@ -48,10 +48,10 @@ def add_admin_page(app: FastAPI, title: str) -> None:
     app.add_middleware(_RelativePage)
 
 
-def _admin_page(title: str) -> gradio.Blocks:
+def _admin_page(title: str, place: str) -> gradio.Blocks:
     page = gradio.Blocks(title=title, analytics_enabled=False, fill_width=True)
     with page:
-        gradio.HTML(render("admin.html"), js_on_load=_START_ADMIN, apply_default_css=False)
+        gradio.HTML(render("admin.html", place=place), js_on_load=_START_ADMIN, apply_default_css=False)
     return page
 
 

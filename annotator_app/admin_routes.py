@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from annotator_app.admin import judgements_csv, leaderboard_page, overview
+from annotator_app.studies import Studies
 from nami_bench.domain import Annotator, Role
 from nami_bench.store import Store
 
@@ -40,12 +41,12 @@ class NewAnnotator(BaseModel):
     role: Role = Role.ANNOTATOR
 
 
-def add_admin_routes(app: FastAPI, store: Store, study: str) -> None:
-    """Add what lies below /admin, and /leaderboard for annotators where the study lets them see it."""
+def add_admin_routes(app: FastAPI, store: Store, studies: Studies) -> None:
+    """Add what lies below /admin; of the study that a request names, else the newest."""
 
     @app.get("/admin/overview")
-    def show(study: str = study) -> dict[str, Any]:
-        return overview(store, study)
+    def show(study: str | None = None) -> dict[str, Any]:
+        return overview(store, study or studies.newest())
 
     @app.post("/admin/pause")
     def pause(request: Request, body: Pause) -> dict[str, Any]:
@@ -63,18 +64,11 @@ def add_admin_routes(app: FastAPI, store: Store, study: str) -> None:
         return {"name": person.name, "token": store.add_annotator(person)}
 
     @app.get("/admin/ratings.csv")
-    def ratings(study: str = study) -> Response:
+    def ratings(study: str | None = None) -> Response:
+        study = study or studies.newest()
         headers = {"Content-Disposition": f'attachment; filename="{Path(study).name}.csv"'}
         return Response(judgements_csv(store, study), media_type="text/csv; charset=utf-8", headers=headers)
 
     @app.get("/admin/leaderboard")
-    def board(study: str = study) -> dict[str, Any]:
-        return {"html": leaderboard_page(store, study)}
-
-    @app.get("/leaderboard")
-    def live_board(request: Request) -> Response:
-        live = store.study(study).live_leaderboard == "annotators"
-        if not live and request.state.role != Role.ADMINISTRATOR:
-            message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
-            return JSONResponse(message, 403)
-        return JSONResponse({"html": leaderboard_page(store, study)})
+    def board(study: str | None = None) -> dict[str, Any]:
+        return {"html": leaderboard_page(store, study or studies.newest())}

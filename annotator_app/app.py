@@ -6,19 +6,21 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 
-from annotator_app.access import Gate
+from annotator_app.access import Gate, LoginCookie
 from annotator_app.admin_page import add_admin_page
 from annotator_app.admin_routes import add_admin_routes
 from annotator_app.health import health_router
-from annotator_app.login import add_login
+from annotator_app.login import login_router
 from annotator_app.origin import Hosts
-from annotator_app.routes import add_routes
+from annotator_app.routes import at_the_root, named_in_path, work_router
+from annotator_app.studies import Studies
 from annotator_app.submission_routes import add_queue_routes, add_submission_routes
 from annotator_app.subpath import Prefix
 from annotator_app.terms import Terms
-from annotator_app.views import STATIC, add_pages
+from annotator_app.views import STATIC, TITLE, page_router
 from nami_bench.config import AnnotateConfig
 from nami_bench.domain import Study
 from nami_bench.errors import ImageError, InputError, NamiBenchError, RefusedError
@@ -31,6 +33,7 @@ _log = logging.getLogger(__name__)
 _STATUS = {
     "bad_answers": 400,
     "not_yours": 404,
+    "no_study": 503,  # it may be again: what is unsent is kept
     "taken_over": 409,
     "reused_client_token": 409,
     "answered": 409,
@@ -55,26 +58,41 @@ _STATUS = {
 
 
 def build_app(
-    store: Store, images_dir: Path, study: Study, terms: Terms, settings: AnnotateConfig = _SETTINGS
+    store: Store, images_dir: Path, study: Study | None, terms: Terms, settings: AnnotateConfig = _SETTINGS
 ) -> FastAPI:
-    """The whole application for one study; every annotator's state is in `store` alone.
+    """The whole application, for one study or (None) all of the workspace's; its state is in `store` alone.
 
-    `settings` say by which names and below which path it is reached.
+    Log-in, pages, administration and proposed prompts belong to the workspace, and there is one of each. The
+    work on a study is a router of its own, at /study/NAME; it stands at the root, too, where one study is
+    served, and for pages that an older version served there. `settings` say by which names and below which
+    path the app is reached.
     """
+    studies = Studies(store, None if study is None else study.name)
+    cookie = LoginCookie(studies.place)
+    may_propose = terms.open_to != "nobody"
+    title = TITLE if study is None else study.name
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     _handle_errors(app)
-    add_login(app, store, study)
-    add_routes(app, store, images_dir, study.name, may_propose=terms.open_to != "nobody")
-    add_admin_routes(app, store, study.name)
+    app.include_router(health_router(store))
+    app.include_router(login_router(store, cookie, title))
+    app.include_router(page_router(studies, may_propose=may_propose))
+    for prefix, study_of in (("", at_the_root(store, studies)), ("/study/{study}", named_in_path(studies))):
+        work = work_router(store, images_dir, studies, study_of, may_propose=may_propose)
+        app.include_router(work, prefix=prefix)
+    add_admin_routes(app, store, studies)
     known = KnownPrompts(store)
     add_submission_routes(app, store, known, terms)
     add_queue_routes(app, store, known, terms)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
-    app.include_router(health_router(store))
-    add_pages(app, study)
-    add_admin_page(app, f"{study.name}: administration")
-    hosts = Hosts(settings.host, settings.host_names)
-    app.add_middleware(Gate, find=store.session_annotator, proposers=terms.open_to, hosts=hosts)
+    app.mount("/app", StaticFiles(directory=STATIC))
+    add_admin_page(app, f"{title}: administration", studies.workspace)
+    app.add_middleware(
+        Gate,
+        find=store.session_annotator,
+        proposers=terms.open_to,
+        hosts=Hosts(settings.host, settings.host_names),
+        cookie=cookie,
+    )
     if settings.root_path:
         app.add_middleware(Prefix, prefix=settings.root_path)
     return app

@@ -1,34 +1,44 @@
 """The log-in page, logging in and out."""
 
+import re
 from typing import Annotated
 
-from fastapi import FastAPI, Form, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from annotator_app.access import COOKIE, session_identifier
+from annotator_app.access import COOKIE, LoginCookie
 from annotator_app.subpath import cookie_path
 from annotator_app.views import render
-from nami_bench.domain import Study
 from nami_bench.errors import InputError, RateLimitError
 from nami_bench.store import Store
 
 WRONG = "This name and token or password do not match, or the account is disabled."
 
 
-def add_login(app: FastAPI, store: Store, study: Study) -> None:
-    """Add /login and /logout."""
+_STUDY_PAGE = re.compile(r"study/[\w.-]+/")
 
-    def login_page(status: int = 200, problem: str = "", code: str = "") -> HTMLResponse:
-        page = render("login.html", study=study.name, problem=problem, problem_code=code)
+
+def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
+    """/login and /logout, once for all studies: `title` says what people log in to.
+
+    Whoever asked for a study's page is led there afterwards.
+    """
+    router = APIRouter()
+
+    def login_page(to: str, status: int = 200, problem: str = "", code: str = "") -> HTMLResponse:
+        page = render("login.html", title=title, to=to, problem=problem, problem_code=code)
         return HTMLResponse(page, status)
 
-    @app.get("/login")
-    def ask() -> HTMLResponse:
-        return login_page()
+    @router.get("/login")
+    def ask(to: str = "") -> HTMLResponse:
+        return login_page(to)
 
-    @app.post("/login")
+    @router.post("/login")
     def login(
-        request: Request, name: Annotated[str, Form()] = "", token: Annotated[str, Form()] = ""
+        request: Request,
+        name: Annotated[str, Form()] = "",
+        token: Annotated[str, Form()] = "",
+        to: Annotated[str, Form()] = "",
     ) -> Response:
         name, address = name.strip(), request.client.host if request.client else ""
         try:
@@ -37,15 +47,15 @@ def add_login(app: FastAPI, store: Store, study: Study) -> None:
             if annotator is None and token != token.strip():
                 annotator = store.authenticate(name, token, address)
         except RateLimitError as error:
-            return login_page(429, f"{str(error).capitalize()}.", "rate_limited")
+            return login_page(to, 429, f"{str(error).capitalize()}.", "rate_limited")
         except InputError:  # no name or password that the database could hold
             annotator = None
         if annotator is None:
-            return login_page(401, WRONG, "wrong_login")
-        response = RedirectResponse("./", 303)
+            return login_page(to, 401, WRONG, "wrong_login")
+        response = RedirectResponse(to if _STUDY_PAGE.fullmatch(to) else "./", 303)
         # Gone when the browser is closed; scripts cannot read it, other sites' requests do not carry it.
         response.set_cookie(
-            COOKIE,
+            cookie.name(request.headers),
             store.open_session(annotator.name),
             httponly=True,
             samesite="lax",
@@ -54,9 +64,12 @@ def add_login(app: FastAPI, store: Store, study: Study) -> None:
         )
         return response
 
-    @app.post("/logout")
+    @router.post("/logout")
     def logout(request: Request) -> Response:
-        store.close_session(session_identifier(request.headers))
+        store.close_session(cookie.read(request.headers))
         response = RedirectResponse("login", 303)
-        response.delete_cookie(COOKIE, path=cookie_path(request.scope), httponly=True, samesite="lax")
+        for name in (cookie.name(request.headers), COOKIE):
+            response.delete_cookie(name, path=cookie_path(request.scope), httponly=True, samesite="lax")
         return response
+
+    return router

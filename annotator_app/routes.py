@@ -5,22 +5,28 @@ way of an answer.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
+from annotator_app.admin import leaderboard_page
 from annotator_app.answers import CANNOT_JUDGE, MAX_CLIENT_TOKEN, MAX_COMMENT, MAX_DURATION_MS, Answers
 from annotator_app.markdown import safe_html
 from annotator_app.pictures import Pictures
-from annotator_app.sessions import AnnotationSession, Item, View
-from nami_bench.domain import Criterion, Study
+from annotator_app.sessions import LAST, AnnotationSession, Item, View
+from annotator_app.studies import Studies
+from nami_bench.domain import Criterion, Role, Study
 from nami_bench.store import Store
 
 MAX_SESSIONS = 1024
+
+StudyOf = Callable[..., Awaitable[str]]
+"""A dependency of FastAPI's that gives the name of a request's study."""
 
 
 class Submission(BaseModel):
@@ -36,44 +42,87 @@ class Submission(BaseModel):
     duration_ms: Annotated[int, Field(strict=True, ge=0, le=MAX_DURATION_MS)]
 
 
-def add_routes(app: FastAPI, store: Store, images_dir: Path, study: str, *, may_propose: bool) -> None:
-    """Serve the work on one study; the gate has put the annotator's name into `request.state`.
+def work_router(
+    store: Store, images_dir: Path, studies: Studies, study_of: StudyOf, *, may_propose: bool
+) -> APIRouter:
+    """The work on one study, which `study_of` finds for each request; the gate has put in who asks.
 
     `may_propose`: the screen leads to the page for proposing prompts.
     """
+    router = APIRouter()
     pictures, key = Pictures(), store.secret("image-addresses")
 
     @lru_cache(MAX_SESSIONS)
-    def session_of(annotator: str) -> AnnotationSession:
+    def session_of(study: str, annotator: str) -> AnnotationSession:
         return AnnotationSession(store, images_dir, study, annotator, pictures, key)
 
-    def session(request: Request) -> AnnotationSession:
-        return session_of(request.state.annotator)
+    Here = Annotated[str, Depends(study_of)]
 
-    @app.get("/session")
-    async def enter(request: Request) -> JSONResponse:
-        view = await asyncio.wrap_future(session(request).state_later())
-        now = await asyncio.to_thread(store.study, study)
+    @router.get("/session")
+    async def enter(request: Request, study: Here) -> JSONResponse:
         name, role = request.state.annotator, request.state.role
-        who = {"annotator": name, "role": role, "may_propose": may_propose}
+        view = await asyncio.wrap_future(session_of(study, name).state_later())
+        now = await asyncio.to_thread(store.study, study)
+        seen = 1 if studies.only else len(await asyncio.to_thread(studies.seen_by, name, role))
+        who = {"annotator": name, "role": role, "may_propose": may_propose, "studies": seen}
         return JSONResponse({**who, "study": study_json(now), **view_json(view)})
 
-    @app.post("/item/{token}")
-    async def submit(request: Request, token: str, sent: Submission) -> JSONResponse:
+    @router.post("/item/{token}")
+    async def submit(request: Request, study: Here, token: str, sent: Submission) -> JSONResponse:
         answers = Answers(
             sent.client_token, sent.values, sent.reasons, sent.flag, sent.comment, sent.duration_ms
         )
-        view = await asyncio.wrap_future(session(request).submit_later(token, answers))
+        session = session_of(study, request.state.annotator)
+        view = await asyncio.wrap_future(session.submit_later(token, answers))
         return JSONResponse(view_json(view))
 
-    @app.get("/item/{token}/before")
-    def before(request: Request, token: str) -> dict[str, Any]:
-        item = session(request).before(token)
+    @router.get("/item/{token}/before")
+    def before(request: Request, study: Here, token: str) -> dict[str, Any]:
+        item = session_of(study, request.state.annotator).before(token)
         return {"item": item and item_json(item)}
 
-    @app.get("/image/{address}")
-    def image(request: Request, address: str) -> Response:
-        return Response(session(request).image_png(address), media_type="image/png")
+    @router.get("/image/{address}")
+    def image(request: Request, study: Here, address: str) -> Response:
+        png = session_of(study, request.state.annotator).image_png(address)
+        return Response(png, media_type="image/png")
+
+    @router.get("/leaderboard")
+    def live_board(request: Request, study: Here) -> Response:
+        live = store.study(study).live_leaderboard == "annotators"
+        if not live and request.state.role != Role.ADMINISTRATOR:
+            message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
+            return JSONResponse(message, 403)
+        return JSONResponse({"html": leaderboard_page(store, study)})
+
+    return router
+
+
+def named_in_path(studies: Studies) -> StudyOf:
+    """The study of /study/NAME/..., where it is served."""
+
+    async def named(study: str) -> str:
+        return await studies.named(study)
+
+    return named
+
+
+def at_the_root(store: Store, studies: Studies) -> StudyOf:
+    """The study that is meant where the path names none: the only one, or for an item its own, or the newest.
+
+    So a page goes on that was opened at the root before the server served all studies.
+    """
+
+    async def only(request: Request) -> str:
+        return await asyncio.to_thread(of_its_item, request) if studies.only is None else studies.only
+
+    def of_its_item(request: Request) -> str:
+        found = request.path_params
+        token = found.get("token") or found.get("address", LAST).partition(".")[0]
+        if token == LAST:
+            return studies.newest()
+        return store.assignment(token, request.state.annotator).study
+
+    return only
 
 
 def study_json(study: Study) -> dict[str, Any]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 START_SECONDS = 60.0
 
-Ready = Callable[[str, Study], object]
+Ready = Callable[[str, Sequence[Study]], object]
 
 
 def serve(
@@ -40,12 +40,12 @@ def serve(
     workers: int | None = None,
     host_names: Sequence[str] = (),
     root_path: str | None = None,
-    on_ready: Ready = lambda address, study: None,
+    on_ready: Ready = lambda address, studies: None,
 ) -> None:
-    """Serve a study (None: the newest) until interrupted; port 0 takes a free one.
+    """Serve a study (None: all of the workspace) until interrupted; port 0 takes a free one.
 
     What is not given comes from the workspace's settings; `host_names` are known beside those there. Several
-    workers share the port; one that dies is started again. `on_ready(address, study)` is called once the
+    workers share the port; one that dies is started again. `on_ready(address, studies)` is called once the
     address takes connections. Raises InputError where there is nothing to annotate or the address cannot be
     had, WorkError where the server fails to start.
     """
@@ -56,12 +56,13 @@ def serve(
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )
     workspace = replace(workspace, annotate=settings)
-    study, terms = open_study(store, study_name), read_terms(workspace)
+    one, terms = open_study(store, study_name), read_terms(workspace)
+    studies = store.studies() if study_name is None else [one]
     with _listen(settings.host, settings.port) as listener:
         below = f"{settings.root_path}/" if settings.root_path else ""
         address = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}{below}"
         config = uvicorn.Config(
-            partial(_worker_app, workspace, study.name),
+            partial(_worker_app, workspace, study_name),
             factory=True,
             workers=settings.workers,
             forwarded_allow_ips=list(settings.trusted_proxies),
@@ -73,13 +74,14 @@ def serve(
             timeout_graceful_shutdown=3,
         )
         if config.workers > 1:
-            _supervise(config, listener, lambda: on_ready(address, study))
+            _supervise(config, listener, lambda: on_ready(address, studies))
         else:
             from annotator_app.app import build_app  # heavy: not for the parent of workers
 
-            config.app = build_app(store, workspace.images_dir, study, terms, settings)
+            only = None if study_name is None else one
+            config.app = build_app(store, workspace.images_dir, only, terms, settings)
             config.factory = False
-            _run(config, listener, lambda: on_ready(address, study))
+            _run(config, listener, lambda: on_ready(address, studies))
 
 
 def _run(config: uvicorn.Config, listener: socket.socket, on_ready: Callable[[], object]) -> None:
@@ -110,15 +112,15 @@ def _supervise(config: uvicorn.Config, listener: socket.socket, on_ready: Callab
         raise WorkError("the annotation server did not start: the lines above say why")
 
 
-def _worker_app(workspace: Workspace, study_name: str) -> "FastAPI":
+def _worker_app(workspace: Workspace, study_name: str | None) -> "FastAPI":
     """What one of several worker processes serves."""
     from annotator_app.app import build_app
 
     _end_with_parent()
     try:
         store = Store.open(workspace.database_url)
-        study, terms = store.study(study_name), read_terms(workspace)
-        return build_app(store, workspace.images_dir, study, terms, workspace.annotate)
+        study = None if study_name is None else store.study(study_name)
+        return build_app(store, workspace.images_dir, study, read_terms(workspace), workspace.annotate)
     except NamiBenchError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is nobody to raise it to
         sys.exit(STARTUP_FAILURE)

@@ -213,17 +213,18 @@ def _given(sent: Sent) -> GivenAnswers:
 
 
 def open_study(store: Store, name: str | None = None) -> Study:
-    """The study to annotate: the named one, else the newest.
+    """A study that can be annotated: the named one, else the newest that has images.
 
     Raises InputError where there is none, where it has no images, or where nobody could log in.
     """
-    if name is None and not store.studies():
+    wanted = store.studies()[::-1] if name is None else [store.study(name)]
+    if not wanted:
         raise InputError("there is no study yet: make one with `nami-bench study create FILE.toml`")
-    study = store.studies()[-1] if name is None else store.study(name)
-    if not store.study_size(study.name):
+    study = next((one for one in wanted if store.study_size(one.name)), None)
+    if study is None:
         raise InputError(
-            f"study {study.name!r} has no finished images: run `nami-bench generate --model "
-            f"{study.models[0]} --prompts {study.prompt_set}` first"
+            f"study {wanted[0].name!r} has no finished images: run `nami-bench generate --model "
+            f"{wanted[0].models[0]} --prompts {wanted[0].prompt_set}` first"
         )
     if not any(a.active and a.role is not Role.SIMULATED for a in store.annotators()):
         raise InputError("nobody can log in yet: run `nami-bench annotators add NAME`, which prints a token")

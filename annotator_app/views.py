@@ -8,42 +8,83 @@ they start with 60 KB instead of megabytes.
 import html
 import json
 import re
+from functools import cache
 from pathlib import Path
 from string import Template
+from typing import Any
+from urllib.parse import quote
 
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
-from fastapi.staticfiles import StaticFiles
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from nami_bench.domain import Study
+from annotator_app.studies import Studies
 
 STATIC = Path(__file__).parent / "static"
+TITLE = "NAMI-Bench"
 
 
-def add_pages(app: FastAPI, study: Study) -> None:
-    """Add "/", "/propose", and the program's files under "/app"."""
-    rating = HTMLResponse(render("rate.html", study=study.name))
-    app.get("/", response_class=HTMLResponse)(lambda: rating)
-    proposing = HTMLResponse(render("propose.html", study=study.name))
-    app.get("/propose", response_class=HTMLResponse)(lambda: proposing)
-    app.mount("/app", StaticFiles(directory=STATIC))
+def page_router(studies: Studies, *, may_propose: bool) -> APIRouter:
+    """The start page or the one study's at "/", each study's below "/study", and "/propose"."""
+    router = APIRouter()
+    proposing = HTMLResponse(render("propose.html", title=TITLE, place=studies.workspace))
+    router.get("/propose", response_class=HTMLResponse)(lambda: proposing)
+
+    @router.api_route("/", methods=["GET", "HEAD"])
+    def root(request: Request) -> Response:
+        if studies.only is not None:
+            return HTMLResponse(_rating_page(studies, studies.only, home=""))
+        seen = studies.seen_by(request.state.annotator, request.state.role)
+        if len(seen) == 1:  # nothing to choose
+            return RedirectResponse(f"study/{quote(seen[0]['name'], safe='')}/", 303)
+        return _start_page(studies)
+
+    @router.api_route("/study/{study}/", methods=["GET", "HEAD"])
+    async def rating(study: str) -> Response:
+        if not await studies.has(study):
+            return _start_page(studies, 404, home="../../")
+        return HTMLResponse(_rating_page(studies, study, home="../../"))
+
+    @router.get("/studies")
+    def to_choose_from(request: Request) -> dict[str, Any]:
+        name, role = request.state.annotator, request.state.role
+        seen = studies.seen_by(name, role)
+        return {"annotator": name, "role": role, "may_propose": may_propose, "studies": seen}
+
+    return router
 
 
-def render(page: str, **words: str) -> str:
-    """A page of static/ with its $words (escaped), the languages there are, and the modules it loads."""
+def _rating_page(studies: Studies, study: str, home: str) -> str:
+    return render("rate.html", study=study, place=f"{studies.workspace}/{study}", home=home)
+
+
+def _start_page(studies: Studies, status: int = 200, home: str = "") -> HTMLResponse:
+    missing = "" if status == 200 else "missing"
+    return HTMLResponse(
+        render("start.html", title=TITLE, place=studies.workspace, home=home, missing=missing), status
+    )
+
+
+def render(page: str, *, home: str = "", place: str = "", **words: str) -> str:
+    """A page of static/ with its $words (escaped), the languages there are, and the modules it loads.
+
+    `home` leads from the page to the app's root ("" or "../../"); under `place` the browser keeps what
+    belongs to the page, so that two studies or workspaces at one host do not share it.
+    """
     languages = _languages()
     names = [f'<option value="{tag}">{html.escape(name)}</option>' for tag, name in languages.items()]
     return Template((STATIC / page).read_text(encoding="utf-8")).substitute(
-        {key: html.escape(value) for key, value in words.items()},
+        {key: html.escape(value) for key, value in {**words, "home": home, "place": place}.items()},
         languages=" ".join(languages),
         language_options="".join(names),
         preloads="\n  ".join(
-            f'<link rel="modulepreload" href="app/{m}">' for m in sorted(_modules(f"{Path(page).stem}.js"))
+            f'<link rel="modulepreload" href="{home}app/{m}">'
+            for m in sorted(_modules(f"{Path(page).stem}.js"))
         ),
     )
 
 
-def _modules(name: str) -> set[str]:
+@cache
+def _modules(name: str) -> frozenset[str]:
     """A module of static/ and all that it imports: named in the page, they load at once."""
     found: set[str] = set()
     new = {name}
@@ -51,9 +92,10 @@ def _modules(name: str) -> set[str]:
         found |= new
         texts = [(STATIC / module).read_text(encoding="utf-8") for module in new]
         new = {module for text in texts for module in re.findall(r'from "\./(.+?)"', text)} - found
-    return found
+    return frozenset(found)
 
 
+@cache
 def _languages() -> dict[str, str]:
     """What static/texts holds: language tag to the language's own name."""
     files = sorted((STATIC / "texts").glob("*.json"))

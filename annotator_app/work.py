@@ -313,12 +313,10 @@ class Turn:
     # -- phases ------------------------------------------------------------------------------------
 
     def _closed(self) -> tuple[str, str, str] | None:
-        study, now = self.study, self.desk.now
-        if study.opens is not None and now < study.opens:
-            return "closed", "not_open", f"this study opens at {study.opens:%Y-%m-%d %H:%M %Z}"
-        if study.closes is not None and now >= study.closes:
-            return "closed", "closed", "this study is closed: thank you"
-        return None
+        why = self.study.shut(self.desk.now)
+        if why == "not_open":
+            return "closed", why, f"this study opens at {self.study.opens:%Y-%m-%d %H:%M %Z}"
+        return None if why is None else ("closed", why, "this study is closed: thank you")
 
     def _others_hold_some(self) -> bool:
         limit = self.study.items_per_annotator

@@ -310,6 +310,14 @@ class Study:
         for item in self.check_items:
             self._check_item(item)
 
+    def shut(self, now: datetime) -> str | None:
+        """Why nobody works on it at this hour: "not_open" yet, or "closed"; None: it is open."""
+        if self.opens is not None and now < self.opens:
+            return "not_open"
+        if self.closes is not None and now >= self.closes:
+            return "closed"
+        return None
+
     def _check_numbers(self) -> None:
         for name in ("items_per_annotator", "break_every", "canvas"):
             if getattr(self, name) < 0:

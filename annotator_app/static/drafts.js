@@ -1,11 +1,12 @@
 // Scores that are not submitted yet, kept by item, so that a reload or a crash loses nothing.
 
-import { drop, keys, load, save } from "./storage.js";
+import { claim, drop, keys, load, save } from "./storage.js";
 
 const KEPT_DAYS = 14;
 
 /** What was given to an item so far: {values, reasons, flag, comment, elapsed_ms}, or null. */
 export function draftOf(token) {
+  claim(`draft/${token}`);
   return load(`draft/${token}`);
 }
 

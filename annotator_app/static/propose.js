@@ -5,7 +5,7 @@ import { keepBarInOneRow } from "./bar.js";
 import { make, part, setText } from "./dom.js";
 import { findings } from "./findings.js";
 import { hideNotice, showNotice, wordsFor } from "./header.js";
-import { drop, load, save } from "./storage.js";
+import { claim, drop, load, save } from "./storage.js";
 import { TagFields, tagWords } from "./tags.js";
 import { currentLanguage, loadTexts, number, t, translate, useLanguage } from "./texts.js";
 
@@ -35,6 +35,7 @@ async function start() {
   showTerms(answer);
   showOwn(answer);
   part("main").hidden = false;
+  if (draftKey !== null) claim(draftKey);
   field.value = draftKey === null ? "" : load(draftKey, "");
   part("proposal").addEventListener("submit", (event) => { event.preventDefault(); send(); });
   field.addEventListener("input", () => typed(PAUSE_MS));

@@ -5,7 +5,9 @@ import { keepBarInOneRow } from "./bar.js";
 import { isOpen, showHelp, showInstructions, showLeaderboard } from "./dialogs.js";
 import { part } from "./dom.js";
 import { endNotice, showNotice, wordsFor } from "./header.js";
+import { logInAddress } from "./home.js";
 import { meaning } from "./keys.js";
+import { takeOverOlder } from "./older.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
 import { joinTabs, workHere } from "./tabs.js";
@@ -29,12 +31,14 @@ async function start() {
   session = await firstAnswer();
   part("annotator").textContent = session.annotator;
   part("admin").hidden = session.role !== "administrator";
+  part("studies").hidden = session.studies < 2;
   part("propose").hidden = !session.may_propose;
   part("leaderboard").hidden = session.study.live_leaderboard !== "annotators";
   part("instructions").hidden = Object.keys(session.study.instructions ?? {}).length === 0;
   const { taken, takeOver } = await tabs;
   if (taken) return screens.otherTab(workHere);
   takeOver();
+  await takeOverOlder(session.annotator, session.study.name, () => work?.send());
   work = new Work(session, screens);
   return welcome();
 }
@@ -48,7 +52,7 @@ async function firstAnswer() {
       return answer;
     } catch (refusal) {
       if (refusal.isSignedOut) {
-        location.replace("login");
+        location.replace(logInAddress());
         return new Promise(() => {});
       }
       showNotice(wordsFor(refusal));

@@ -2,6 +2,7 @@
 
 import { placed } from "./arrangement.js";
 import { make, part } from "./dom.js";
+import { at } from "./home.js";
 import { known, number, pick, t } from "./texts.js";
 
 export class Screens {
@@ -73,7 +74,7 @@ export class Screens {
       closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];
     if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go });
-    const further = part("propose").hidden ? [] : [make("a", { className: "quiet", href: "propose", textContent: t("propose.title") })];
+    const further = part("propose").hidden ? [] : [make("a", { className: "quiet", href: at("propose"), textContent: t("propose.title") })];
     return this.show(phase, t(`${phase}.title`), lines, null, further);
   }
 

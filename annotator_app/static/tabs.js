@@ -1,15 +1,17 @@
 // One annotator, several tabs: one works, the others say so and offer to take over. Two tabs at
 // work on one item would correct each other without anybody wanting it.
 
+import { named } from "./storage.js";
+
 const ANSWER_MS = 150;
-const HERE = "nami/work-here"; // this tab was told to take over, and starts anew
+const HERE = named("work-here"); // this tab was told to take over, and starts anew
 
 /**
- * Ask whether another tab is at work for `name`; resolves to {taken, takeOver()}. `onLost` is called
+ * Ask whether another tab is at work for `name` in this study; resolves to {taken, takeOver()}. `onLost` is called
  * when another tab takes over from this one.
  */
 export async function joinTabs(name, onLost) {
-  const channel = new BroadcastChannel(`nami/${name}`);
+  const channel = new BroadcastChannel(named(name));
   let atWork = false;
   let taken = false;
   channel.addEventListener("message", ({ data }) => {

@@ -1,13 +1,13 @@
 // The interface's words, from texts/LANGUAGE.json; a new language is one new file there.
 
-import { load, save } from "./storage.js";
+import { EVERYWHERE, load, save } from "./storage.js";
 
 let texts = {};
 let language = "en";
 
 /** Fetch the words: in the language chosen before, else the browser's first that there is, else English. */
 export async function loadTexts() {
-  const wanted = [load("language"), ...navigator.languages].filter(Boolean).map((tag) => tag.toLowerCase());
+  const wanted = [load("language", null, EVERYWHERE), ...navigator.languages].filter(Boolean).map((tag) => tag.toLowerCase());
   const known = available();
   language = wanted.flatMap((tag) => [tag, tag.split("-")[0]]).find((tag) => known.includes(tag)) ?? "en";
   texts = await (await fetch(new URL(`texts/${language}.json`, import.meta.url))).json();
@@ -17,7 +17,7 @@ export async function loadTexts() {
 
 /** Choose another language and remember it. */
 export async function useLanguage(tag) {
-  save("language", tag);
+  save("language", tag, EVERYWHERE);
   await loadTexts();
 }
 

@@ -13,6 +13,7 @@ import { draftOf, dropDraft, saveDraft, tidyDrafts } from "./drafts.js";
 import { Extras } from "./extras.js";
 import { Form } from "./form.js";
 import { endNotice, hideNotice, showNotice, showProgress, speak, wordsFor } from "./header.js";
+import { logInAddress } from "./home.js";
 import { Outbox } from "./outbox.js";
 import { isAtWork, isPractice, mayCorrect } from "./phases.js";
 import { Screens } from "./screens.js";
@@ -69,6 +70,11 @@ export class Work {
     clearInterval(this.#poll);
     this.#clock.pause();
     part("work").hidden = true;
+  }
+
+  /** Send what is unsent. */
+  send() {
+    this.#outbox.flush();
   }
 
   focus() {
@@ -195,7 +201,7 @@ export class Work {
     const count = this.#outbox.entries.length;
     if (refusal.isSignedOut) {
       this.#keepDraft();
-      const logIn = { text: t("login"), go: () => location.assign("login") };
+      const logIn = { text: t("login"), go: () => location.assign(logInAddress()) };
       showNotice(count === 0 ? t("signed_out") : t("signed_out.unsent", { count }), logIn);
     } else if (!refusal.isPassing) {
       this.#refresh();

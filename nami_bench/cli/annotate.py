@@ -7,12 +7,14 @@ import click
 from nami_bench.cli.common import open_bench, say
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nami_bench.domain import Study
     from nami_bench.store import Store
 
 
 @click.command(epilog="Example: nami-bench annotate --study nami-1k --port 8000")
-@click.option("--study", metavar="NAME", help="Study to annotate. Default: the newest.")
+@click.option("--study", metavar="NAME", help="Study to annotate. Default: all.")
 @click.option("--host", help="Address to listen on; 0.0.0.0 for other machines too. Default: from nami.toml.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 takes a free one. Default: from nami.toml.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Server processes. Default: from nami.toml.")
@@ -34,7 +36,7 @@ def annotate(
     host_names: tuple[str, ...],
     root_path: str | None,
 ) -> None:
-    """Serve the annotation app until Ctrl-C.
+    """Serve the annotation app until Ctrl-C: one study, or all of the workspace behind one log-in.
 
     Annotators open the printed address in a browser and log in with their name and the token that
     `nami-bench annotators add NAME` printed, or a password (`nami-bench annotators password NAME`). The app
@@ -53,15 +55,23 @@ def annotate(
             workers=workers,
             host_names=host_names,
             root_path=root_path,
-            on_ready=lambda address, study: _announce(bench.store, address, study),
+            on_ready=lambda address, studies: _announce(bench.store, address, studies),
         )
     say("stopped; every submitted score is saved")
 
 
-def _announce(store: "Store", address: str, study: "Study") -> None:
+def _announce(store: "Store", address: str, studies: "Sequence[Study]") -> None:
     from nami_bench.blinding import in_words, sizes_tell
 
-    say(f"annotating study {study.name!r} at {address}")
-    if not (study.canvas or study.sizes_may_differ) and sizes_tell(shown := store.shown_sizes(study.name)):
-        say(f"its images' sizes tell its models apart ({in_words(shown)}): `canvas` in a new study hides it")
+    if len(studies) == 1:
+        say(f"annotating study {studies[0].name!r} at {address}")
+    else:
+        say(f"annotating {len(studies)} studies at {address}")
+    for study in studies:
+        accepts = study.canvas or study.sizes_may_differ
+        if not accepts and sizes_tell(shown := store.shown_sizes(study.name)):
+            say(
+                f"the sizes of {study.name}'s images tell its models apart ({in_words(shown)}): `canvas` in "
+                "a new study hides it"
+            )
     say("log in with a name and its token (new ones: `nami-bench annotators add NAME`); Ctrl-C stops")

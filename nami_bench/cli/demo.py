@@ -9,6 +9,8 @@ import click
 from nami_bench.cli.common import progress, say, tally, workspace_root
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nami_bench.config import Workspace
     from nami_bench.domain import ImageRecord, ModelCard, Prompt, PromptSet, Study
     from nami_bench.store import Store
@@ -224,9 +226,9 @@ def _serve(
         else store.add_annotator(Annotator(GUEST))
     )
 
-    def announce(address: str, study: "Study") -> None:
+    def announce(address: str, studies: "Sequence[Study]") -> None:
         say(f"7. score the same images yourself: open {address}")
         say(f"   name {GUEST}, token {token}; Ctrl-C stops")
-        say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {study.name}")
+        say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {studies[0].name}")
 
     serve(workspace, store, OWN_STUDY, port=port, on_ready=announce)

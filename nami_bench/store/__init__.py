@@ -9,6 +9,7 @@ from nami_bench.store.judgements import count_answers
 from nami_bench.store.oversight import MemberReport
 from nami_bench.store.removals import ImageChoice, Removal
 from nami_bench.store.store import Store
+from nami_bench.store.studies import StudyAtHand
 
 __all__ = [
     "COMPLETED",
@@ -26,6 +27,7 @@ __all__ = [
     "Removal",
     "Sent",
     "Store",
+    "StudyAtHand",
     "count_answers",
     "progress_of",
 ]

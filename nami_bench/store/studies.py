@@ -2,17 +2,29 @@
 
 import secrets
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from nami_bench.domain import Study
 from nami_bench.errors import InputError
 from nami_bench.store import convert
+from nami_bench.store.annotation_tables import ItemRow, MemberRow
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
-from nami_bench.store.items import ShownPair, add_pairs, check_strata, refresh_items
-from nami_bench.store.tables import StudyModelRow, StudyRow
+from nami_bench.store.items import ShownPair, add_pairs, check_strata, is_asked, refresh_items
+from nami_bench.store.tables import AnnotatorRow, StudyModelRow, StudyRow
+
+
+@dataclass(frozen=True, slots=True)
+class StudyAtHand:
+    """A study, and how one annotator stands in it: `done` items of the work itself are completed."""
+
+    study: Study
+    has_items: bool
+    done: int
+    is_paused: bool
 
 
 class Studies:
@@ -55,6 +67,29 @@ class Studies:
         """The study called `name`; raises UnknownNameError."""
         with self._database.reading() as session:
             return convert.study(find_study(session, name))
+
+    def study_names(self) -> list[str]:
+        """The names of all studies, oldest first."""
+        with self._database.reading() as session:
+            return list(session.scalars(select(StudyRow.name).order_by(StudyRow.id)))
+
+    def studies_at_hand(self, annotator: str) -> list[StudyAtHand]:
+        """All studies as one annotator finds them, oldest first; somebody unknown has done nothing."""
+        has_items = exists().where(ItemRow.study_id == StudyRow.id, *is_asked())
+        query = (
+            select(StudyRow, has_items, MemberRow.done, MemberRow.paused_at)
+            .select_from(StudyRow)
+            .outerjoin(AnnotatorRow, AnnotatorRow.name == annotator)
+            .outerjoin(
+                MemberRow, (MemberRow.study_id == StudyRow.id) & (MemberRow.annotator_id == AnnotatorRow.id)
+            )
+            .order_by(StudyRow.id)
+        )
+        with self._database.reading() as session:
+            return [
+                StudyAtHand(convert.study(row), has, done or 0, paused is not None)
+                for row, has, done, paused in session.execute(query)
+            ]
 
     def studies(self) -> list[Study]:
         """All studies, oldest first."""

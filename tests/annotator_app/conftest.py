@@ -146,7 +146,8 @@ def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 def listening() -> Callable[..., AbstractContextManager[str]]:
     """`with listening(bench) as address` serves the application over HTTP from a thread.
 
-    `settings`: the [annotate] of nami.toml; `around(app)`: what stands before the application.
+    `settings`: the [annotate] of nami.toml; `around(app)`: what stands before the application;
+    `all_studies`: of the workspace, not the bench's alone.
     """
     return _listening
 
@@ -173,6 +174,7 @@ def _listening(
     bench: Bench,
     settings: AnnotateConfig = DEFAULTS,
     around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    all_studies: bool = False,
 ) -> Iterator[str]:
     import uvicorn
 
@@ -183,7 +185,8 @@ def _listening(
 
     async def run(listener: socket.socket) -> None:
         # Built inside a loop: outside, Gradio makes loops of its own and never closes them.
-        app = build_app(bench.store, bench.images_dir, bench.study, read_terms(bench.workspace), settings)
+        study = None if all_studies else bench.study
+        app = build_app(bench.store, bench.images_dir, study, read_terms(bench.workspace), settings)
         server = uvicorn.Server(
             uvicorn.Config(
                 around(app), log_level="critical", server_header=False, timeout_graceful_shutdown=1

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -48,7 +49,9 @@ def below(
         "handing on": {"settings": AnnotateConfig(root_path=PREFIX)},
         "mounted": {"around": mounted},
     }
-    with listening(made, **ways[request.param]) as address:
+    if "second" not in {one.name for one in made.store.studies()}:
+        made.store.add_study(replace(made.study, name="second"))
+    with listening(made, all_studies=True, **ways[request.param]) as address:
         yield address + PREFIX, made
 
 
@@ -78,6 +81,7 @@ def test_no_link_form_or_redirect_leaves_the_prefix(
     address, _ = below
     waiting = {f"{address}{path}" for path in ("/", "/login", "/propose", "/admin/")}
     waiting |= {f"{address}{path}" for path in ("/admin", "/propose/", "/login/")}
+    waiting |= {f"{address}/study/{path}" for path in ("trial/", "second", "gone/")}
     seen: set[str] = set()
     while waiting:
         url = waiting.pop()
@@ -89,19 +93,19 @@ def test_no_link_form_or_redirect_leaves_the_prefix(
         if answer.is_redirect:
             waiting |= {urljoin(url, answer.headers["location"])} - seen
             continue
-        assert answer.status_code == 200, url
+        assert answer.status_code == (404 if "/gone/" in url else 200), url
         assert answer.headers["content-type"] != "text/html; charset=utf-8" or "http://127" not in answer.text
         if "html" in answer.headers["content-type"]:
             waiting |= links(answer) - seen
-    for path in ("/", "/admin/", "/app/rate.js", "/app/base.css", "/propose"):
+    for path in ("/", "/admin/", "/app/rate.js", "/app/start.js", "/propose", "/study/second/"):
         assert f"{address}{path}" in seen
 
 
-@pytest.mark.parametrize("path", ["/", "/admin", "/admin/", "/propose", "/propose/"])
+@pytest.mark.parametrize("path", ["/", "/admin", "/admin/", "/propose", "/propose/", "/study/x", "/study/x/"])
 def test_strangers_are_led_to_the_log_in_below_the_prefix(below: tuple[str, Any], path: str) -> None:
     address, _ = below
     with httpx.Client(follow_redirects=True, timeout=30) as stranger:
-        assert str(stranger.get(f"{address}{path}").url) == f"{address}/login"
+        assert str(stranger.get(f"{address}{path}").url).partition("?")[0] == f"{address}/login"
 
 
 def test_the_prefix_alone_leads_to_the_page(below: tuple[str, Any], administrator: httpx.Client) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,18 @@ def test_two_workers_share_sessions_and_work_and_a_killed_one_comes_back(
     assert "annotating study 'trial' at http://127.0.0.1:" in output
     assert "stopped" in output and "Traceback" not in output
     until(lambda: not second.is_running() or second.status() == psutil.STATUS_ZOMBIE)
+
+
+def test_all_workers_serve_a_study_that_is_made_while_they_run(small: Any, start_server: Start) -> None:
+    server = start_server(small, "--port", "0", "--workers", "2")
+    cookies = log_in(small, server.address).cookies
+    small.store.add_study(replace(small.study, name="second"))
+
+    def code(_: int) -> int:  # each on a connection of its own, so that both workers get some
+        return httpx.get(f"{server.address}/study/second/session", cookies=cookies, timeout=30).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(code, range(20))) == {200}
 
 
 def test_ctrl_c_stops_all_workers(small: Any, start_server: Start) -> None:

@@ -1,0 +1,70 @@
+// The start page: the studies that are open to who is logged in, as they come and go.
+
+import { call } from "./api.js";
+import { make, part, setText } from "./dom.js";
+import { hideNotice, showNotice, wordsFor } from "./header.js";
+import { at, logInAddress } from "./home.js";
+import { currentLanguage, loadTexts, number, t, translate, useLanguage } from "./texts.js";
+
+const REFRESH_MS = 5000;
+
+let shown = "";
+
+start();
+
+async function start() {
+  await loadTexts();
+  translate();
+  part("missing").hidden = part("main").dataset.missing === "";
+  part("language").value = currentLanguage();
+  part("language").addEventListener("change", async (event) => {
+    await useLanguage(event.target.value);
+    location.reload();
+  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  keepFresh();
+}
+
+/** Ask again some time after each answer, so that a slow server is not asked twice at once. */
+async function keepFresh() {
+  if (!document.hidden) await refresh();
+  setTimeout(keepFresh, REFRESH_MS);
+}
+
+async function refresh() {
+  try {
+    show(await call(at("studies")));
+    hideNotice();
+  } catch (refusal) {
+    const logIn = { text: t("login"), go: () => location.assign(logInAddress()) };
+    showNotice(wordsFor(refusal), refusal.isSignedOut ? logIn : null);
+  }
+}
+
+function show({ annotator, role, may_propose, studies }) {
+  setText(part("annotator"), annotator);
+  part("admin").hidden = role !== "administrator";
+  part("propose").hidden = !may_propose;
+  part("none").hidden = studies.length > 0;
+  const key = JSON.stringify(studies);
+  if (key === shown) return; // nothing moves under the pointer, no focus is lost
+  shown = key;
+  const links = [...part("studies").querySelectorAll("a")];
+  const focused = links.indexOf(document.activeElement);
+  const hadFocus = links[focused]?.href;
+  part("studies").replaceChildren(...studies.map((study) => make("li", {}, entry(study))));
+  [...part("studies").querySelectorAll("a")].find((link) => link.href === hadFocus)?.focus();
+}
+
+function entry({ name, mode, state, done, opens, closes }) {
+  const facts = [t(`mode.${mode}`), t("studies.done", { count: number(done) })];
+  if (state === "not_open") facts.push(t("studies.opens", { time: when(opens) }));
+  if (state === "open" && closes !== null) facts.push(t("studies.closes", { time: when(closes) }));
+  const badge = state === "open" ? [] : [make("span", { className: "badge", textContent: t(`studies.${state}`) })];
+  return make("a", { href: at(`study/${encodeURIComponent(name)}/`) },
+    make("b", { textContent: name }), ...badge, make("span", { className: "quiet-text", textContent: facts.join(" · ") }));
+}
+
+function when(time) {
+  return new Date(time).toLocaleString(currentLanguage(), { dateStyle: "medium", timeStyle: "short" });
+}

@@ -1,0 +1,88 @@
+"""Which studies this server serves: the one it was started with, or all of the workspace, as they are now.
+
+Nothing is decided at the start: a study that is created, opened, closed or deleted elsewhere is so here, too.
+"""
+
+import asyncio
+import hashlib
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from nami_bench.domain import Role
+from nami_bench.errors import InputError, RefusedError
+from nami_bench.store import Store, StudyAtHand
+
+REMEMBERED_SECONDS = 1.0
+"""For so long the names of studies are not asked for again, nor whether one without images has some now."""
+
+_TO_ANNOTATORS = ("open", "paused")
+
+
+class Studies:
+    """The studies of a workspace that are served here; `only`: this one alone. Safe between threads."""
+
+    def __init__(self, store: Store, only: str | None = None) -> None:
+        self.only = only
+        self.workspace = hashlib.sha256(store.secret("workspace")).hexdigest()[:12]
+        self._store = store
+        self._names: frozenset[str] = frozenset() if only is None else frozenset((only,))
+        self._until = 0.0
+        self._looked: dict[str, float] = {}
+
+    @property
+    def place(self) -> str:
+        """What tells this server's log-ins from those of others on the same host."""
+        return self.workspace if self.only is None else f"{self.workspace}-{self.only}"
+
+    async def named(self, name: str) -> str:
+        """`name`, if it is of a study that is served; raises RefusedError."""
+        if not await self.has(name):
+            raise RefusedError("no_study", "this study is not served here now: ask its organizer")
+        return name
+
+    async def has(self, name: str) -> bool:
+        """Whether a study of this name is served."""
+        if self.only is None and (name not in self._names or time.monotonic() >= self._until):
+            self._names = frozenset(await asyncio.to_thread(self._store.study_names))
+            self._until = time.monotonic() + REMEMBERED_SECONDS
+        return name in self._names
+
+    def newest(self) -> str:
+        """The study that is meant where none is named; raises InputError where there is none."""
+        if self.only is not None:
+            return self.only
+        names = self._store.study_names()
+        if not names:
+            raise InputError("there is no study yet: make one with `nami-bench study create FILE.toml`")
+        return names[-1]
+
+    def seen_by(self, annotator: str, role: str) -> list[dict[str, Any]]:
+        """What somebody may choose from, oldest first: administrators from all, others from what is open."""
+        found = [one for one in self._store.studies_at_hand(annotator) if self.only in (None, one.study.name)]
+        if sum(self._look_for_images(one) for one in found):
+            found = self._store.studies_at_hand(annotator)
+        now = self._store.clock()
+        rows = [_row(one, now) for one in found]
+        return [row for row in rows if role == Role.ADMINISTRATOR or row["state"] in _TO_ANNOTATORS]
+
+    def _look_for_images(self, one: StudyAtHand) -> bool:
+        """Whether a study that had no images may have some now: they may be finished after it was made."""
+        name, now = one.study.name, time.monotonic()
+        if one.has_items or now < self._looked.get(name, 0.0):
+            return False
+        self._looked[name] = now + REMEMBERED_SECONDS
+        return self._store.study_size(name) > 0
+
+
+def _row(one: StudyAtHand, now: datetime) -> dict[str, Any]:
+    study = one.study
+    state = study.shut(now) or ("empty" if not one.has_items else "paused" if one.is_paused else "open")
+    return {
+        "name": study.name,
+        "mode": study.mode,
+        "state": state,
+        "done": one.done,
+        "opens": study.opens and study.opens.astimezone(UTC).isoformat(),
+        "closes": study.closes and study.closes.astimezone(UTC).isoformat(),
+    }
