@@ -34,17 +34,26 @@ class Answers:
     duration_ms: int | None = None
 
 
-def check_answers(study: Study, answers: Answers) -> None:
-    """Raise RefusedError for anything missing, contradictory, too long, or off its scale."""
+NOTHING_STANDS: Mapping[str, Mapping[str, Any]] = {"values": {}, "reasons": {}}
+
+
+def check_answers(
+    study: Study, answers: Answers, standing: Mapping[str, Mapping[str, Any]] = NOTHING_STANDS
+) -> None:
+    """Raise RefusedError for anything missing, contradictory, too long, or off its scale.
+
+    An answer that is in force, of those in `standing`, may stay as it is: a reason may have been given
+    elsewhere, in other words.
+    """
     try:
-        _check(study, answers)
+        _check(study, answers, standing)
     except RefusedError:
         raise
     except InputError as error:
         raise RefusedError("bad_answers", str(error)) from error
 
 
-def _check(study: Study, answers: Answers) -> None:
+def _check(study: Study, answers: Answers, standing: Mapping[str, Mapping[str, Any]]) -> None:
     names = [c.name for c in study.criteria]
     if both := sorted(answers.values.keys() & answers.reasons.keys()):
         raise InputError(f"{both[0]} has both a value and a reason for having none: give one of them")
@@ -53,7 +62,7 @@ def _check(study: Study, answers: Answers) -> None:
     if missing := [n for n in names if n not in answers.values and n not in answers.reasons]:
         raise InputError(f"no rating for {', '.join(missing)}: rate every criterion, or say why you cannot")
     for name, reason in answers.reasons.items():
-        if reason not in CANNOT_JUDGE:
+        if reason not in CANNOT_JUDGE and reason != standing["reasons"].get(name):
             raise InputError(f"{name}: unknown reason {reason!r}; known: {', '.join(CANNOT_JUDGE)}")
     for name, value in answers.values.items():
         _check_value(study, name, value)

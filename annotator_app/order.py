@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from nami_bench.domain import CheckKind, Panel, Study
+from nami_bench.domain import CheckKind, Mode, Panel, Study
 from nami_bench.store import STUDY_KIND, Desk, ListedItem, Member
 
 WINDOW = 8
@@ -79,13 +79,19 @@ def _both(member: int, other: int) -> tuple[int, int]:
 
 @dataclass
 class Given:
-    """What one annotator was given: all items, the study's own by cell and stratum, repetitions."""
+    """What one annotator was given: all items, the study's own by cell and stratum, repetitions.
+
+    Of the study's own, `here` are those that were given out and not done elsewhere; `in_part` are not given
+    but judged by some criteria (None: not looked up).
+    """
 
     member: int
     items: set[int] = field(default_factory=set)
     own: list[int] = field(default_factory=list)
     by_cell: Counter[str] = field(default_factory=Counter)
     by_stratum: Counter[str] = field(default_factory=Counter)
+    here: list[int] = field(default_factory=list)
+    in_part: set[int] | None = None
     repeated: set[int] = field(default_factory=set)
     queues: dict[str, list[int]] = field(default_factory=dict)
     last: int = 0
@@ -101,6 +107,8 @@ class Given:
         self.items.add(item.id)
         if item.kind == STUDY_KIND:
             self.own.append(item.id)
+            if position:
+                self.here.append(item.id)
             self.by_cell[item.cell] += 1
             self.by_stratum[stratum_of(item.cell)] += 1
 
@@ -124,9 +132,11 @@ def learn_items(desk: Desk, study_id: int, index: StudyIndex) -> None:
     index.add(desk.listed(study_id, index.last))
 
 
-def given_to(desk: Desk, member: Member, index: StudyIndex) -> Given:
+def given_to(desk: Desk, study_id: int, study: Study, member: Member, index: StudyIndex) -> Given:
     """What the member was given, brought up to date."""
     given: Given = desk.memory.setdefault(("given", member.id), Given(member.id))
+    if given.in_part is None:
+        given.in_part = desk.judged_in_part(study_id, member, study.mode == Mode.PAIRWISE)
     if given.last and given.position == member.shown and member.qualified:
         return given  # nobody else gave this member anything
     for assignment_id, item_id, occasion, position in desk.given(member, given.last):
@@ -235,8 +245,8 @@ def next_check(study: Study, annotator: str, index: StudyIndex, given: Given) ->
 
 
 def next_repeat(study: Study, annotator: str, index: StudyIndex, given: Given) -> ListedItem | None:
-    """An item that the annotator had long enough ago to be asked once more, or None."""
-    old = given.own[: max(0, len(given.own) - study.checks.repeat_distance)]
+    """An item that the annotator had here, long enough ago to be asked once more, or None."""
+    old = given.here[: max(0, len(given.here) - study.checks.repeat_distance)]
     left = [item for item in old if item not in given.repeated]
     found = min(
         left, key=lambda i: item_rank(study.seed, f"{annotator}\nagain", index.items[i]), default=None

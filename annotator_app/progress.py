@@ -62,7 +62,9 @@ def _total(desk: Desk, study_id: int, study: Study, member: Member, index: Study
     counted_at, total = desk.memory.get(key, (-RECOUNT_EVERY, 0))
     if member.done - counted_at >= RECOUNT_EVERY or member.done <= 1:
         own = _own_items(desk, study_id, study, member, given)
-        total = with_planted(own, len(_golds(desk, index, given)), study.checks)
+        elsewhere = len(given.own) - len(given.here)  # nothing was planted there
+        golds = len(_golds(desk, index, given))
+        total = elsewhere + with_planted(own - elsewhere, golds, study.checks)
         desk.memory[key] = (member.done, total)
     return total
 

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from annotator_app.addresses import Addresses
 from annotator_app.answers import Answers, Value
@@ -48,7 +48,7 @@ class GivenAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """What an annotator may know of an item: nothing here tells the model.
+    """What an annotator may know of an item: nothing here tells the model. `given` are answers in force.
 
     `images` are addresses for `AnnotationSession.image_png`, from left to right.
     """
@@ -163,18 +163,18 @@ class AnnotationSession:
             state.code,
             state.message,
             state.progress,
-            tuple(self._item(lease) for lease in state.items),
+            tuple(self._item(lease, _stands(state.standing.get(lease.id))) for lease in state.items),
             state.feedback,
         )
 
-    def _item(self, lease: Lease, sent: Sent | None = None) -> Item:
+    def _item(self, lease: Lease, given: GivenAnswers | None) -> Item:
         now = time.time()
         sides = 1 if lease.other_image_id is None else 2
         return Item(
             lease.token,
             lease.prompt,
             tuple(self._addresses.make(lease.token, side, now) for side in range(sides)),
-            None if sent is None else _given(sent),
+            given,
         )
 
     def _before(self, desk: Desk, token: str) -> Item | None:
@@ -184,12 +184,12 @@ class AnnotationSession:
             lease = desk.find(token)
             if lease is None or lease.member_id != member_id:
                 raise RefusedError("not_yours", "this item is not assigned to you")
-            until = lease.id if lease.state == COMPLETED else None
+            until = lease if lease.state == COMPLETED else None
         found = desk.completed_before(member_id, until)
         if found is None:
             return None
         sent = desk.in_force(found.id)
-        return self._item(found, sent)
+        return self._item(found, None if sent is None else _given(sent))
 
     def _withdraw(self, image: ImageRecord, error: ImageError) -> None:
         _log.warning("study %s: %s", self._study, error)
@@ -206,6 +206,10 @@ class AnnotationSession:
             f"{image.model}, prompt {image.prompt_id}, sample {image.sample} cannot be shown "
             f"and was withdrawn: {error}",
         )
+
+
+def _stands(answers: Mapping[str, Any] | None) -> GivenAnswers | None:
+    return None if answers is None else GivenAnswers(answers["values"], answers["reasons"], False, "")
 
 
 def _given(sent: Sent) -> GivenAnswers:

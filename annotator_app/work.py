@@ -4,15 +4,28 @@ A turn runs on the store's `Desk`, so everything in it happens or nothing does.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from annotator_app import order, pairing, planting, progress, rules
-from annotator_app.answers import Answers, Verdict, check_answers, judge, kept_answers
+from annotator_app.answers import NOTHING_STANDS, Answers, Verdict, check_answers, judge, kept_answers
 from nami_bench.domain import CheckKind
 from nami_bench.errors import RefusedError, UnknownNameError
-from nami_bench.store import COMPLETED, EXPIRED, OPEN, Desk, Lease, ListedItem, Sent, count_answers
+from nami_bench.store import (
+    COMPLETED,
+    EXPIRED,
+    OPEN,
+    Desk,
+    Lease,
+    ListedItem,
+    Sent,
+    count_answers,
+    judged_so_far,
+)
+
+Answered = Mapping[str, Mapping[str, Any]]
+""""values" and "reasons", by criterion."""
 
 AHEAD = 2
 """So many items are in an annotator's hands beside the one on the screen, for loading ahead."""
@@ -30,7 +43,10 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where an annotator is: `items` has the one in hand first."""
+    """Where an annotator is: `items` has the one in hand first.
+
+    `standing`: by the lease's number, what stands of an item that is judged by some criteria only.
+    """
 
     phase: str
     code: str | None
@@ -38,6 +54,7 @@ class State:
     progress: progress.Progress
     items: tuple[Lease, ...]
     feedback: Feedback | None = None
+    standing: Mapping[int, Answered] = field(default_factory=dict)
 
 
 class Turn:
@@ -52,7 +69,7 @@ class Turn:
         except UnknownNameError as error:  # erased a moment ago; other names are none of their business
             raise RefusedError("not_yours", "this account does not exist any more") from error
         self.index = order.index_of(desk, self.study_id)
-        self.given = order.given_to(desk, self.member, self.index)
+        self.given = order.given_to(desk, self.study_id, self.study, self.member, self.index)
         self.lease_time = timedelta(minutes=self.study.lease_minutes)
 
     def state(self, *, returning: bool = True, feedback: Feedback | None = None) -> State:
@@ -65,7 +82,8 @@ class Turn:
         code, message = closed[1:] if closed else _WORDS.get(self._key(phase), (None, None))
         self._keep_member()
         shown = progress.of(self.desk, self.study_id, self.study, self.member, self.index, self.given, phase)
-        return State(phase, code, message, shown, tuple(items), feedback)
+        standing = {one.id: self._standing(one) for one in items if self._is_in_part(one)}
+        return State(phase, code, message, shown, tuple(items), feedback, standing)
 
     def submit(self, token: str, answers: Answers) -> State:
         """Record answers and go on.
@@ -77,7 +95,7 @@ class Turn:
         sent = self.desk.sent(answers.client_token) if lease.state == COMPLETED else None
         if sent is not None and sent.assignment_id == lease.id:
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
-        check_answers(self.study, answers)
+        check_answers(self.study, answers, self._standing(lease))
         if self.member.paused is not None:
             raise RefusedError("paused", _WORDS["paused"][1])
         if lease.state != OPEN and (closed := self._closed()):
@@ -96,6 +114,15 @@ class Turn:
             raise RefusedError("not_yours", NOT_YOURS)
         return lease
 
+    def _standing(self, lease: Lease) -> Answered:
+        """The answers in force for an item, whether all criteria have one or some."""
+        if lease.state == COMPLETED and (sent := self.desk.in_force(lease.id)):
+            return sent.answers
+        return judged_so_far(self.desk, lease, self.member) if self._is_in_part(lease) else NOTHING_STANDS
+
+    def _is_in_part(self, lease: Lease) -> bool:
+        return lease.counts and lease.item_id in (self.given.in_part or ())
+
     # -- recording ---------------------------------------------------------------------------------
 
     def _complete(self, lease: Lease, answers: Answers) -> Feedback | None:
@@ -109,6 +136,8 @@ class Turn:
             )
         verdict = self._send(lease, answers, revision=0)
         self.desk.complete(lease, None if verdict is None else verdict.passed)
+        if self.given.in_part and lease.counts:
+            self.given.in_part.discard(lease.item_id)
         if lease.is_work:
             self._count_done()
             self._apply_rules(lease)

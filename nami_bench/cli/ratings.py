@@ -31,20 +31,34 @@ def ratings() -> None:
 @ratings.command("import", epilog="Example: nami-bench ratings import ratings.csv")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @scale_option
-def import_(file: Path, scale: tuple[str, ...]) -> None:
+@click.option(
+    "--replace", is_flag=True, help="Where another answer stands, the file's is recorded as a correction."
+)
+@dry_run_option
+def import_(file: Path, scale: tuple[str, ...], replace: bool, dry_run: bool) -> None:
     """Record ratings or comparisons that were made elsewhere: all of the file, or nothing.
 
     FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote, which brings along its
     study, prompts, models and images. Else they must be there; an exported file brings along its study's
-    settings. New annotators are added, without a log-in. What is recorded already is passed over.
+    settings. New annotators are added, without a log-in.
+
+    It is work that they have done: it counts for the overlap and in `study status`, and they are not asked
+    again about what they judged by all criteria. What is recorded already is passed over; where another
+    answer stands nothing is recorded, unless --replace is given.
     """
     from nami_bench.leaderboard.import_judgements import import_judgements
 
     with open_bench() as bench:
-        done = import_judgements(bench.store, file, bench.workspace.images_dir, scale_of(scale))
+        done = import_judgements(
+            bench.store, file, bench.workspace.images_dir, scale_of(scale), replace=replace, dry_run=dry_run
+        )
     say(
-        f"recorded {done.added} {done.kind}" + (f"; {done.known} were recorded already" if done.known else "")
+        f"recorded {done.added} {done.kind}"
+        + (f"; {done.replaced} replace others" if done.replaced else "")
+        + (f"; {done.known} were recorded already" if done.known else "")
     )
+    if dry_run:
+        say("nothing was changed (--dry-run)")
 
 
 @ratings.command(

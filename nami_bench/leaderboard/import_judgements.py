@@ -26,15 +26,17 @@ from nami_bench.leaderboard.scales import NO_SCALES, LowValues, Scales, low_valu
 from nami_bench.store.items import ShownPair
 
 if TYPE_CHECKING:
-    from nami_bench.store import Store
+    from nami_bench.store import Recorded, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file: so many `ratings` or `comparisons` (`kind`) are new, the others were there."""
+    """What became of a file: so many `ratings` or `comparisons` (`kind`) are new, so many stand where others
+    stood, the others were there."""
 
     kind: str
     added: int
+    replaced: int
     known: int
 
 
@@ -44,33 +46,44 @@ class _Found:
 
     kind: str
     count: int
-    add: Callable[["Store"], int]
+    add: Callable[["Store"], "Recorded"]
     studies: Collection[str]
     pairs: Collection[ShownPair] = ()
 
 
-def import_judgements(store: "Store", path: Path, images_dir: Path, scales: Scales = NO_SCALES) -> Imported:
+def import_judgements(
+    store: "Store",
+    path: Path,
+    images_dir: Path,
+    scales: Scales = NO_SCALES,
+    *,
+    replace: bool = False,
+    dry_run: bool = False,
+) -> Imported:
     """Record what a CSV file, a Parquet file or a dataset folder holds: all of it, or nothing.
 
-    A study that is not there is recorded too, where the file brings it along (see `restore_study`); images
-    go to `images_dir`. `scales` confirm those of the study's criteria. Raises UnknownNameError for any other
-    study, InputError for anything that is not as it should be, such as values that look like another scale's.
+    It counts as work that its annotators have done (see `Store.add_ratings`). Where another answer stands
+    the file is refused, unless its answers are to `replace` those. A study that is not there is recorded too,
+    where the file brings it along (see `restore_study`); images go to `images_dir`. `scales` confirm those of
+    the study's criteria. In a `dry_run` nothing is changed. Raises UnknownNameError for any other study,
+    InputError for anything that is not as it should be, such as values that look like another scale's.
     """
     file = judgements_file(path)
     studies = {study.name: study for study in store.studies()}
     carried = carried_study(file)
     known = set(studies)
     study_of = partial(_study, file, studies, carried)
-    found = (_comparisons if holds_comparisons(file) else _ratings)(file, study_of, scales)
-    if carried is None or carried.name not in found.studies:
-        added = found.add(store)
-    elif carried.name not in known:
+    read = _comparisons if holds_comparisons(file) else _ratings
+    found = read(file, study_of, scales, replace=replace)
+    if carried is not None and carried.name in found.studies and carried.name not in known:
         to_restore = StudyToRestore(file, studies[carried.name], carried, found.pairs)
-        added = restore_study(store, images_dir, to_restore, found.add)
+        made = restore_study(store, images_dir, to_restore, found.add, dry_run=dry_run)
     else:
-        _check_prompts(store, file, studies[carried.name], carried)
-        added = found.add(store)
-    return Imported(found.kind, added, found.count - added)
+        if carried is not None and carried.name in found.studies:
+            _check_prompts(store, file, studies[carried.name], carried)
+        with store.together(dry_run=dry_run):
+            made = found.add(store)
+    return Imported(found.kind, made.added, made.replaced, found.count - made.added - made.replaced)
 
 
 def _check_prompts(store: "Store", file: Path, study: Study, carried: CarriedStudy) -> None:
@@ -83,7 +96,7 @@ def _check_prompts(store: "Store", file: Path, study: Study, carried: CarriedStu
         )
 
 
-def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales) -> _Found:
+def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:
     if scales != NO_SCALES:
         raise InputError(f"{file} holds comparisons: --scale belongs to ratings")
     found = load_comparisons(file)
@@ -91,17 +104,25 @@ def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales) -
     for name in names:
         study_of(name)
     pairs = {(one.left, one.right, one.prompt_id, one.sample) for one in found}
-    return _Found("comparisons", len(found), lambda store: store.add_comparisons(found), names, pairs)
+
+    def add(store: "Store") -> "Recorded":
+        return store.add_comparisons(found, replace=replace)
+
+    return _Found("comparisons", len(found), add, names, pairs)
 
 
-def _ratings(file: Path, study_of: Callable[[str], Study], scales: Scales) -> _Found:
+def _ratings(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:
     table = read_any_ratings(file, lambda name: study_of(name).criteria)
     used = {str(name): study_of(name).criteria for name in table["study"].unique()}
     _check_scales(file, used, scales)
     unsaid = {} if carried_criteria(file) else {n: _unsaid(criteria, scales) for n, criteria in used.items()}
     _refuse_low(file, low_values(table, unsaid))
     ratings = table_ratings(table)
-    return _Found("ratings", len(ratings), lambda store: store.add_ratings(ratings), used)
+
+    def add(store: "Store") -> "Recorded":
+        return store.add_ratings(ratings, replace=replace)
+
+    return _Found("ratings", len(ratings), add, used)
 
 
 def _study(file: Path, studies: dict[str, Study], carried: CarriedStudy | None, name: str) -> Study:

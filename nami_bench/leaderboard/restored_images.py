@@ -23,10 +23,12 @@ class RestoredImages:
     """The images that lie in a dataset folder's `data`, whose prompts are `prompt_set`.
 
     Used as a context: where its block ends with an error, the files that `unpack` wrote are gone again.
+    Where it is not to `write`, it checks all and writes none.
     """
 
-    def __init__(self, data: Path, images_dir: Path, prompt_set: PromptSet) -> None:
+    def __init__(self, data: Path, images_dir: Path, prompt_set: PromptSet, *, write: bool = True) -> None:
         self._data, self._images_dir, self._prompt_set = data, images_dir, prompt_set
+        self._writes = write
         self._new: list[ImageRecord] = []
         self._written: list[Path] = []
         self.models: dict[str, None] = {}
@@ -97,6 +99,8 @@ class RestoredImages:
                     f"{path} is there, with other bytes than image {_named(record)} of the folder: move it "
                     "away"
                 )
+            return
+        if not self._writes:
             return
         self._written.append(path)
         write_bytes(path, data)

@@ -15,7 +15,7 @@ from nami_bench.leaderboard.carried_study import CarriedStudy, carried_models
 from nami_bench.leaderboard.restored_images import RestoredImages
 
 if TYPE_CHECKING:
-    from nami_bench.store import Store
+    from nami_bench.store import Recorded, Store
     from nami_bench.store.items import ShownPair
 
 _COMMAND = "`nami-bench ratings export --format huggingface`"
@@ -35,31 +35,39 @@ class StudyToRestore:
 
 
 def restore_study(
-    store: "Store", images_dir: Path, found: StudyToRestore, add_judgements: "Callable[[Store], int]"
-) -> int:
+    store: "Store",
+    images_dir: Path,
+    found: StudyToRestore,
+    add_judgements: "Callable[[Store], Recorded]",
+    *,
+    dry_run: bool = False,
+) -> "Recorded":
     """Record a study with what it rests on, and its judgements: all of it, or nothing.
 
     In a dataset folder that are its prompts, models and images, with the images' bytes where it holds them.
-    Beside any other file they must be in the workspace already. Returns what `add_judgements` does. Raises
+    Beside any other file they must be in the workspace already. Returns what `add_judgements` does. In a
+    `dry_run` all is tried, and nothing stays. Raises
     InputError where something is missing or is not what it was, ImageError for bytes that are not an
     image's.
     """
     prompts_file = found.file.parent / "prompts.parquet"
     if not prompts_file.is_file():
-        with store.together():
+        with store.together(dry_run=dry_run):
             _check_there(store, found)
             return _added(store, found, add_judgements)
     prompt_set = _prompt_set(prompts_file, found)
-    with RestoredImages(found.file.parent, images_dir, prompt_set) as images:
+    with RestoredImages(found.file.parent, images_dir, prompt_set, write=not dry_run) as images:
         images.unpack(store)  # before the transaction, in which nobody else can write
-        with store.together():
+        with store.together(dry_run=dry_run):
             store.add_prompt_set(prompt_set)
             _add_models(store, found, images.models)
             images.record(store)
             return _added(store, found, add_judgements)
 
 
-def _added(store: "Store", found: StudyToRestore, add_judgements: "Callable[[Store], int]") -> int:
+def _added(
+    store: "Store", found: StudyToRestore, add_judgements: "Callable[[Store], Recorded]"
+) -> "Recorded":
     store.add_study(found.study, found.pairs)
     return add_judgements(store)
 

@@ -4,8 +4,9 @@ from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_K
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
 from nami_bench.store.erasure import Erasure
+from nami_bench.store.imports import Recorded
 from nami_bench.store.items import ItemProgress, progress_of
-from nami_bench.store.judgements import count_answers
+from nami_bench.store.judgements import count_answers, judged_so_far
 from nami_bench.store.oversight import MemberReport
 from nami_bench.store.removals import ImageChoice, Removal
 from nami_bench.store.store import Store
@@ -24,10 +25,12 @@ __all__ = [
     "ListedItem",
     "Member",
     "MemberReport",
+    "Recorded",
     "Removal",
     "Sent",
     "Store",
     "StudyAtHand",
     "count_answers",
+    "judged_so_far",
     "progress_of",
 ]

@@ -5,14 +5,13 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from nami_bench.domain import CheckAnswer, Outcome
+from nami_bench.domain import CheckAnswer
 from nami_bench.store.annotation_tables import STUDY_KIND, AssignmentRow, ItemRow, MemberRow, SubmissionRow
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
 from nami_bench.store.in_force import in_force
+from nami_bench.store.sides import as_seen
 from nami_bench.store.tables import AnnotatorRow, ImageRow, ModelRow, PromptRow
-
-_MIRRORED = {Outcome.LEFT.value: Outcome.RIGHT.value, Outcome.RIGHT.value: Outcome.LEFT.value}
 
 
 class CheckedAnswers:
@@ -90,8 +89,8 @@ def _answer(
     expected: dict[str, Any] = item.expected or {}
     if assignment.occasion:
         before, swapped = first.get((item.id, assignment.member_id), ({"values": {}}, assignment.swapped))
-        mirror = _MIRRORED if swapped != assignment.swapped else {}
-        expected = {name: mirror.get(value, value) for name, value in before["values"].items()}
+        turned = swapped != assignment.swapped
+        expected = {name: as_seen(value, turned) for name, value in before["values"].items()}
     return CheckAnswer(
         study=study,
         annotator=annotator,

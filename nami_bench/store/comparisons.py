@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
-from nami_bench.domain import Comparison, Outcome
+from nami_bench.domain import Comparison, Mode, Outcome
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRow
 from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
+from nami_bench.store.imports import Judgement, Recorded, check_mode, find_or_add_annotator, record
 from nami_bench.store.in_force import in_force
 from nami_bench.store.items import refresh_items
-from nami_bench.store.ratings import find_or_add_annotator
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow
 
 _other = aliased(ImageRow)
@@ -25,34 +25,24 @@ class Comparisons:
 
     _database: Database
 
-    def add_comparisons(self, comparisons: Iterable[Comparison]) -> int:
-        """Record comparisons made elsewhere; all or nothing. Returns how many were new.
+    def add_comparisons(self, comparisons: Iterable[Comparison], *, replace: bool = False) -> Recorded:
+        """Record comparisons made elsewhere, as work that their annotators have done; all or nothing.
 
-        Those that are recorded with the same outcome are passed over; another outcome for the same pair,
-        criterion and annotator raises InputError. Annotators not yet known are added, without a token.
+        Those that are recorded with the same verdict are passed over. Another verdict by the same criterion
+        and annotator on the same pair raises InputError, and with `replace` is recorded as a correction.
+        Annotators not yet known are added, without a token. A pair counts as done where it is judged by all
+        criteria.
         """
-        added = 0
+        by_study: dict[str, list[Comparison]] = {}
+        for one in comparisons:
+            by_study.setdefault(one.study, []).append(one)
+        recorded = Recorded()
         with self._database.writing() as session:
-            pairs: dict[str, dict[tuple[str, str, str, int], tuple[int, bool]]] = {}
-            criteria: dict[str, dict[str, int]] = {}
-            for one in comparisons:
-                if one.study not in pairs:
-                    study = find_study(session, one.study)
-                    refresh_items(session, study)
-                    pairs[one.study] = _pairs(session, study.id)
-                    criteria[one.study] = {c.name: c.id for c in study.criteria}
-                if one.criterion not in criteria[one.study]:
-                    raise UnknownNameError(
-                        f"criterion of study {one.study!r}", one.criterion, criteria[one.study]
-                    )
-                found = pairs[one.study].get((one.left, one.right, one.prompt_id, one.sample))
-                if found is None:
-                    raise InputError(
-                        f"study {one.study!r} does not compare {one.left} with {one.right} on prompt "
-                        f"{one.prompt_id}, sample {one.sample}: nothing was imported"
-                    )
-                added += _add(session, one, criteria[one.study][one.criterion], *found)
-        return added
+            for name, own in by_study.items():
+                look = _Import(session, name)
+                judgements = map(look.judgement, own)
+                recorded += record(session, look.study, judgements, _about, replace=replace)
+        return recorded
 
     def comparisons(self, study: str) -> list[Comparison]:
         """The comparisons in force (the last revision of each), in the order in which they were made.
@@ -127,37 +117,47 @@ def _pairs(session: Session, study_id: int) -> dict[tuple[str, str, str, int], t
     return found
 
 
-def _add(session: Session, one: Comparison, criterion_id: int, item_id: int, swapped: bool) -> int:
-    annotator_id = find_or_add_annotator(session, one.annotator).id
-    current = session.scalar(
-        select(ComparisonRow)
-        .where(
-            ComparisonRow.criterion_id == criterion_id,
-            ComparisonRow.annotator_id == annotator_id,
-            ComparisonRow.item_id == item_id,
-        )
-        .order_by(ComparisonRow.revision.desc())
-        .limit(1)
-    )
-    if current is not None:
-        if (current.outcome, current.reason, current.swapped) != (one.outcome, one.reason, swapped):
+class _Import:
+    """Looks up what comparisons of one study speak of, each once."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self.session = session
+        self.study = find_study(session, name)
+        check_mode(self.study, Mode.PAIRWISE)
+        refresh_items(session, self.study)
+        self.pairs = _pairs(session, self.study.id)
+        self.criteria = {row.name: row.id for row in self.study.criteria}
+        self.annotators: dict[str, int] = {}
+
+    def judgement(self, one: Comparison) -> Judgement:
+        if one.criterion not in self.criteria:
+            raise UnknownNameError(f"criterion of study {one.study!r}", one.criterion, self.criteria)
+        found = self.pairs.get((one.left, one.right, one.prompt_id, one.sample))
+        if found is None:
             raise InputError(
-                f"{one.annotator!r} already compared {one.left} with {one.right} on prompt {one.prompt_id}, "
-                f"sample {one.sample} ({one.criterion}) with another outcome: nothing was imported"
+                f"study {one.study!r} does not compare {one.left} with {one.right} on prompt "
+                f"{one.prompt_id}, sample {one.sample}: nothing was imported"
             )
-        return 0
-    row = ComparisonRow(
-        criterion_id=criterion_id,
-        annotator_id=annotator_id,
-        item_id=item_id,
-        swapped=swapped,
-        position=one.position,
-        revision=0,
-        outcome=None if one.outcome is None else one.outcome.value,
-        reason=one.reason,
-        duration_ms=one.duration_ms,
+        item, swapped = found
+        if one.annotator not in self.annotators:
+            self.annotators[one.annotator] = find_or_add_annotator(self.session, one.annotator).id
+        return Judgement(
+            annotator_id=self.annotators[one.annotator],
+            criterion_id=self.criteria[one.criterion],
+            image_id=0,
+            item_id=item,
+            answer=None if one.outcome is None else one.outcome.value,
+            reason=one.reason,
+            made=one,
+            swapped=swapped,
+            position=one.position,
+        )
+
+
+def _about(one: Judgement) -> str:
+    made = one.made
+    assert isinstance(made, Comparison)
+    return (
+        f"{made.annotator!r} on {made.criterion} of {made.left} and {made.right}, prompt {made.prompt_id}, "
+        f"sample {made.sample}"
     )
-    if one.created_at is not None:
-        row.created_at = one.created_at
-    session.add(row)
-    return 1

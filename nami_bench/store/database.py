@@ -123,12 +123,12 @@ class Database:
                 self._commit(session)
 
     @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self, *, dry_run: bool = False) -> Iterator[None]:
         """All transactions that this thread begins in the block are parts of one: an error undoes them all.
 
         Nobody else can write for as long.
         """
-        with self.writing() as session:
+        with self.writing(dry_run=dry_run) as session:
             self._together.session = session
             try:
                 yield

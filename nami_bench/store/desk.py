@@ -108,11 +108,25 @@ class Desk:
         """The member's number, 0 where the annotator never worked on the study; locks nothing."""
         return self.connection.scalar(sql.PLACE, {"study": study, "name": annotator}) or 0
 
-    def completed_before(self, member_id: int, until: int | None) -> Lease | None:
-        """The item of the work that a member completed last, or last before assignment `until`."""
-        values = {"member": member_id, "until": until}
-        row = self.connection.execute(sql.COMPLETED_BEFORE, values).first()
+    def completed_before(self, member_id: int, until: Lease | None) -> Lease | None:
+        """The item of the work that a member completed last, or last before `until`.
+
+        What was done elsewhere comes before everything that was given out here.
+        """
+        values = {"member": member_id, "until": None if until is None else until.id}
+        row = None
+        if until is None or until.position > 0:
+            row = self.connection.execute(sql.COMPLETED_BEFORE, {**values, "given_here": True}).first()
+            values["until"] = None
+        if row is None:
+            row = self.connection.execute(sql.COMPLETED_BEFORE, {**values, "given_here": False}).first()
         return None if row is None else _lease(row)
+
+    def judged_in_part(self, study_id: int, member: Member, pairs: bool) -> set[int]:
+        """The items that the member judged elsewhere, and not by all criteria."""
+        values = {"study": study_id, "member": member.id, "annotator": member.annotator_id}
+        query = sql.COMPARED_IN_PART if pairs else sql.RATED_IN_PART
+        return set(self.connection.scalars(query, values))
 
     def give(
         self,

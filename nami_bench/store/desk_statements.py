@@ -1,6 +1,6 @@
 """The statements of a `Desk`, built once: they run hundreds of times a second."""
 
-from sqlalchemy import Integer, bindparam, case, exists, func, insert, select, update
+from sqlalchemy import Boolean, Integer, bindparam, case, exists, func, insert, select, update
 from sqlalchemy.orm import aliased
 
 from nami_bench.domain import CheckKind, Role
@@ -17,7 +17,16 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.in_force import in_force
-from nami_bench.store.tables import AnnotatorRow, Base, CriterionRow, ImageRow, ModelRow, PromptRow, StudyRow
+from nami_bench.store.tables import (
+    AnnotatorRow,
+    Base,
+    CriterionRow,
+    ImageRow,
+    ModelRow,
+    PromptRow,
+    RatingRow,
+    StudyRow,
+)
 
 items = Base.metadata.tables[ItemRow.__tablename__]
 members = Base.metadata.tables[MemberRow.__tablename__]
@@ -80,6 +89,8 @@ PLACE = (
     .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
     .where(StudyRow.name == bindparam("study"), AnnotatorRow.name == bindparam("name"))
 )
+# Position 0 is that of what comes before the work, and of work that was done elsewhere.
+_given_here = AssignmentRow.position > 0
 # The order of completion is that of the first submissions.
 _first_sent = select(SubmissionRow.id).where(
     SubmissionRow.assignment_id == bindparam("until", type_=Integer), SubmissionRow.revision == 0
@@ -91,6 +102,7 @@ COMPLETED_BEFORE = (
         SubmissionRow.revision == 0,
         ItemRow.kind.in_((STUDY_KIND, CheckKind.GOLD.value)),
         ItemRow.withdrawn_at.is_(None),
+        _given_here == bindparam("given_here", type_=Boolean),
         bindparam("until", type_=Integer).is_(None) | (SubmissionRow.id < _first_sent.scalar_subquery()),
     )
     .order_by(SubmissionRow.id.desc())
@@ -130,6 +142,30 @@ ANSWERED = (
         SubmissionRow.id > bindparam("after"),
     )
     .order_by(SubmissionRow.id)
+)
+_done = exists().where(
+    AssignmentRow.item_id == ItemRow.id,
+    AssignmentRow.member_id == bindparam("member"),
+    AssignmentRow.occasion == 0,
+    AssignmentRow.state == COMPLETED,
+)
+_in_part = select(ItemRow.id).where(
+    ItemRow.study_id == bindparam("study"), ItemRow.kind == STUDY_KIND, ~_done
+)
+_of_study = select(CriterionRow.id).where(CriterionRow.study_id == bindparam("study"))
+RATED_IN_PART = _in_part.where(
+    ItemRow.image_id.in_(
+        select(RatingRow.image_id).where(
+            RatingRow.criterion_id.in_(_of_study), RatingRow.annotator_id == bindparam("annotator")
+        )
+    )
+)
+COMPARED_IN_PART = _in_part.where(
+    ItemRow.id.in_(
+        select(ComparisonRow.item_id).where(
+            ComparisonRow.criterion_id.in_(_of_study), ComparisonRow.annotator_id == bindparam("annotator")
+        )
+    )
 )
 GIVE = insert(assignments)
 COMPLETE = (
@@ -300,7 +336,14 @@ RECENT = (
         _first.created_at,
     )
     .join(SubmissionRow, SubmissionRow.assignment_id == _first.assignment_id)
-    .where(_first.member_id == bindparam("member"), _first.revision == 0, in_force(SubmissionRow))
+    .join(AssignmentRow, AssignmentRow.id == _first.assignment_id)
+    .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+    .where(
+        _first.member_id == bindparam("member"),
+        _first.revision == 0,
+        in_force(SubmissionRow),
+        _given_here | ItemRow.kind.in_((CheckKind.TRAINING.value, CheckKind.QUALIFICATION.value)),
+    )
     .order_by(_first.id.desc())
     .limit(bindparam("most"))
 )

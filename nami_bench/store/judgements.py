@@ -1,6 +1,6 @@
 """What a study counts: rows of ratings and comparisons, corrections appended as revisions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import insert, select
@@ -8,6 +8,7 @@ from sqlalchemy import insert, select
 from nami_bench.store.annotation_tables import ComparisonRow
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, Member
+from nami_bench.store.sides import as_seen
 from nami_bench.store.tables import Base, CriterionRow, RatingRow
 
 _ratings = Base.metadata.tables[RatingRow.__tablename__]
@@ -36,6 +37,23 @@ def count_answers(
         _append(desk, _comparisons, "outcome", {**common, **pair}, "item_id", given)
 
 
+def judged_so_far(desk: Desk, lease: Lease, member: Member) -> dict[str, dict[str, Any]]:
+    """What the study counts of the member's judgements of an item, as `count_answers` takes it, the images
+    standing as they do in `lease`."""
+    names = {number: name for name, number in _criteria(desk, lease.study_id).items()}
+    is_pair = lease.other_image_id is not None
+    table, column, what = (_comparisons, "outcome", "item_id") if is_pair else (_ratings, "value", "image_id")
+    whose = {"annotator_id": member.annotator_id, what: lease.item_id if is_pair else lease.image_id}
+    found: dict[str, dict[str, Any]] = {"values": {}, "reasons": {}}
+    for criterion, last in _standing(desk, table, column, whose, names).items():
+        if last.reason is not None:
+            found["reasons"][names[criterion]] = last.reason
+        else:
+            turned = is_pair and last.swapped != lease.swapped
+            found["values"][names[criterion]] = as_seen(getattr(last, column), turned)
+    return found
+
+
 def _criteria(desk: Desk, study_id: int) -> dict[str, int]:
     known: dict[str, int] | None = desk.memory.get(("criteria", study_id))
     if known is None:
@@ -52,33 +70,35 @@ def _append(
     what: str,
     given: Mapping[int, tuple[Any, str | None]],
 ) -> None:
-    columns = table.c
-    before = {
-        row.criterion_id: row
-        for row in desk.connection.execute(
-            select(
-                columns.criterion_id,
-                columns.revision,
-                columns[column],
-                columns.reason,
-                columns.duration_ms,
-            )
-            .where(
-                columns.criterion_id.in_(list(given)),
-                columns.annotator_id == common["annotator_id"],
-                columns[what] == common[what],
-            )
-            .order_by(columns.revision)  # the last one of each stays
-        )
-    }
+    whose = {"annotator_id": common["annotator_id"], what: common[what]}
+    before = _standing(desk, table, column, whose, given)
     rows = []
     for criterion_id, (value, reason) in given.items():
         last = before.get(criterion_id)
-        if last is not None and (getattr(last, column), last.reason) == (value, reason):
-            continue
+        if last is not None:
+            turned = "swapped" in common and last.swapped != common["swapped"]
+            if (as_seen(getattr(last, column), turned), last.reason) == (value, reason):
+                continue
         row = {**common, "criterion_id": criterion_id, "revision": 0, column: value, "reason": reason}
         if last is not None:
             row |= {"revision": last.revision + 1, "duration_ms": last.duration_ms}
         rows.append(row)
     if rows:
         desk.write(insert(table), rows)
+
+
+def _standing(
+    desk: Desk, table: Any, column: str, whose: Mapping[str, int], criteria: Iterable[int]
+) -> dict[int, Any]:
+    """The last revisions of somebody's judgements of a thing, by criterion."""
+    columns = table.c
+    chosen = [columns[name] for name in ("criterion_id", "revision", column, "reason", "duration_ms")]
+    if "swapped" in columns:
+        chosen.append(columns.swapped)
+    query = (
+        select(*chosen)
+        .where(columns.criterion_id.in_(list(criteria)))
+        .where(*(columns[name] == value for name, value in whose.items()))
+        .order_by(columns.revision)  # the last one of each stays
+    )
+    return {row.criterion_id: row for row in desk.connection.execute(query)}

@@ -70,9 +70,12 @@ class Store(
         """
         return cls(Database.open(url, patience_s=patience_s))
 
-    def together(self) -> AbstractContextManager[None]:
-        """A block in which this thread's calls are all done, or none of them; keep it short."""
-        return self._database.together()
+    def together(self, *, dry_run: bool = False) -> AbstractContextManager[None]:
+        """A block in which this thread's calls are all done, or none of them; keep it short.
+
+        In a `dry_run` they are done, seen in the block, and undone at its end.
+        """
+        return self._database.together(dry_run=dry_run)
 
     def check(self) -> None:
         """Raise DatabaseLostError where the database is not where it was opened, or was found damaged."""

@@ -267,9 +267,9 @@ def test_comparisons_go_out_and_come_in_again(new_bench: Callable[..., Any], tmp
     file = tmp_path / "comparisons.csv"
     file.write_bytes(comparisons_csv(kept))
     assert read_comparisons(file) == kept
-    assert bench.store.add_comparisons(kept) == 0
+    assert bench.store.add_comparisons(kept).added == 0
     others = [replace(c, annotator="eve", left=c.right, right=c.left) for c in kept]
-    assert bench.store.add_comparisons(others) == 24
+    assert bench.store.add_comparisons(others).added == 24
     again = [c for c in bench.store.comparisons("pairs") if c.annotator == "eve"]
     assert {(c.prompt_id, c.left) for c in again} == {(c.prompt_id, c.left) for c in others}
     for bad, words in (

@@ -283,8 +283,8 @@ def test_no_token_is_kept_in_the_clear(sqlite_url: str) -> None:
 
 def test_an_import_is_all_or_nothing_and_repeatable(studied: Store) -> None:
     good = [rating("relevance", 50.0), rating("beauty", 3.0, "new-annotator")]
-    assert studied.add_ratings(good) == 2
-    assert studied.add_ratings(good) == 0
+    assert studied.add_ratings(good).added == 2
+    assert studied.add_ratings(good).added == 0
     assert studied.authenticate("new-annotator", "") is None
     for bad, words in (
         (rating("relevance", 51.0), "with another value"),

@@ -157,7 +157,7 @@ def test_an_import_that_fails_leaves_nothing_behind(
 def test_a_killed_import_leaves_nothing_in_the_store(
     store: Store, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*_: object) -> int:
+    def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     images = tmp_path / "ours"

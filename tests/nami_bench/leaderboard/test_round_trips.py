@@ -386,4 +386,4 @@ def compare(
                 one = replace(one, outcome=None, reason=draw(texts))
             one = replace(one, position=made + 1, duration_ms=took, created_at=next(at))
             with suppress(InputError):  # the study's design does not show this pair
-                made += store.add_comparisons([one])
+                made += store.add_comparisons([one]).added

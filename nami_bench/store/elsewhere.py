@@ -1,0 +1,234 @@
+"""Work that was done elsewhere: items that were judged without having been given out here.
+
+Where every criterion of an item is judged, the annotator has done it as if it had been given out here: it has
+a completed assignment, at position 0, which no item has that was given out here, and a submission that says
+what stands. So it counts wherever work is counted, can be gone back to, and is not asked about again. Where
+criteria are missing nothing is counted; when the item's turn comes, the screen shows what stands of it.
+"""
+
+import secrets
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.orm import Session
+
+from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, AssignmentRow, MemberRow, SubmissionRow
+from nami_bench.store.exclusions import recount_items
+from nami_bench.store.in_force import in_force
+from nami_bench.store.members import recount_members
+from nami_bench.store.sides import as_seen
+from nami_bench.store.tables import Base, StudyRow
+
+if TYPE_CHECKING:
+    from nami_bench.store.imports import Judgement
+
+Place = tuple[int, int]
+"""The numbers of an annotator and an item."""
+
+MOST_NAMED = 500
+"""So many annotators are asked for by number; with more, all are read."""
+
+_assignments = Base.metadata.tables[AssignmentRow.__tablename__]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What stands of one annotator's judgement of an item by one criterion."""
+
+    revision: int
+    answer: float | str | None
+    reason: str | None
+    swapped: bool
+    duration_ms: int | None
+    created_at: datetime
+
+    @classmethod
+    def after(cls, before: "Standing | None", one: "Judgement") -> "Standing":
+        """What stands once `one` is recorded; a correction keeps the time that the item itself took."""
+        return cls(
+            0 if before is None else before.revision + 1,
+            one.answer,
+            one.reason,
+            one.swapped,
+            one.made.duration_ms if before is None else before.duration_ms,
+            one.made.created_at or datetime.now(UTC),
+        )
+
+    def says(self, answer: float | str | None, reason: str | None, swapped: bool) -> bool:
+        """Whether that is the same judgement, on whichever side the images stood."""
+        return self.reason == reason and self.answer == as_seen(answer, swapped != self.swapped)
+
+
+def count_as_work(
+    session: Session,
+    study: StudyRow,
+    standing: Mapping[Place, Mapping[int, Standing]],
+    changed: Collection[Place],
+) -> None:
+    """Count what stands of items as work that was done; `changed` are those of which it is news.
+
+    An item that is in the annotator's hands is taken out of them: an answer that was given without seeing
+    what stands now is refused.
+    """
+    work = _Work(session, study, {annotator for annotator, _ in standing})
+    for place, answers in standing.items():
+        work.take(place, answers, is_news=place in changed)
+    if work.write():
+        recount_items(session, [study.id])
+        recount_members(session, work.members.values())
+        study.version += 1  # workers forget what they know of items and annotators
+        session.flush()
+
+
+def members_of(session: Session, study: StudyRow, annotators: Iterable[int]) -> dict[int, int]:
+    """The annotators' places in a study, made where there are none: by annotator, the member's number."""
+    query = select(MemberRow.annotator_id, MemberRow.id).where(MemberRow.study_id == study.id)
+    known = dict(session.execute(query).all())
+    for annotator in sorted(set(annotators) - known.keys()):
+        row = MemberRow(study_id=study.id, annotator_id=annotator)
+        session.add(row)
+        session.flush()
+        known[annotator] = row.id
+    return {annotator: known[annotator] for annotator in annotators}
+
+
+class _Work:
+    """What is to be written of assignments and submissions."""
+
+    def __init__(self, session: Session, study: StudyRow, annotators: Collection[int]) -> None:
+        self.session, self.study = session, study
+        self.members = members_of(session, study, annotators)
+        self.criteria = {row.id: row.name for row in study.criteria}
+        self.given = self._given()
+        self.new: list[dict[str, Any]] = []
+        self.changes: list[dict[str, Any]] = []
+        self.sent: dict[tuple[int, int], dict[str, Any]] = {}
+        self.corrected: list[tuple[int, Mapping[int, Standing], bool]] = []
+
+    def take(self, place: Place, answers: Mapping[int, Standing], *, is_news: bool) -> None:
+        annotator, item = place
+        member = self.members[annotator]
+        before = self.given.get((member, item))
+        if before is not None and before.state == COMPLETED:
+            if is_news:
+                self._change(before, COMPLETED, before.position, before.completed_at)
+                self.corrected.append((before.id, answers, before.swapped))
+        elif answers.keys() >= self.criteria.keys():
+            self._complete(member, item, before, answers)
+        elif before is not None and is_news:
+            self._change(before, EXPIRED, before.position, None)
+
+    def write(self) -> bool:
+        """Whether there was anything."""
+        if self.new:
+            self.session.execute(insert(AssignmentRow), self.new)
+        if self.changes:
+            self.session.connection().execute(
+                update(_assignments)
+                .where(_assignments.c.id == bindparam("assignment"))
+                .values({name: bindparam(name) for name in ("token", "state", "position", "completed_at")}),
+                self.changes,
+            )
+        rows = [*self._first_submissions(), *self._corrections()]
+        if rows:
+            self.session.execute(insert(SubmissionRow), rows)
+        return bool(self.new or self.changes)
+
+    def _given(self) -> dict[tuple[int, int], Any]:
+        query = select(
+            AssignmentRow.id,
+            AssignmentRow.member_id,
+            AssignmentRow.item_id,
+            AssignmentRow.state,
+            AssignmentRow.swapped,
+            AssignmentRow.position,
+            AssignmentRow.completed_at,
+        ).where(AssignmentRow.study_id == self.study.id, AssignmentRow.occasion == 0)
+        ours = set(self.members.values())
+        if len(ours) <= MOST_NAMED:
+            query = query.where(AssignmentRow.member_id.in_(ours))
+        return {
+            (row.member_id, row.item_id): row for row in self.session.execute(query) if row.member_id in ours
+        }
+
+    def _complete(self, member: int, item: int, before: Any, answers: Mapping[int, Standing]) -> None:
+        at = max(one.created_at for one in answers.values())
+        if before is None:
+            # Sides as they stood by the first criterion; what stood otherwise is turned.
+            swapped = answers[next(iter(self.criteria))].swapped
+            self.new.append(
+                {
+                    "token": secrets.token_urlsafe(16),
+                    "study_id": self.study.id,
+                    "member_id": member,
+                    "item_id": item,
+                    "occasion": 0,
+                    "state": COMPLETED,
+                    "swapped": swapped,
+                    "position": 0,
+                    "assigned_at": at,
+                    "expires_at": at,
+                    "completed_at": at,
+                }
+            )
+        else:
+            swapped = before.swapped
+            self._change(before, COMPLETED, 0, at)
+        self.sent[member, item] = self._submission(answers, swapped)
+
+    def _change(self, before: Any, state: str, position: int, completed_at: datetime | None) -> None:
+        """With another token: what is on its way with the old one was given without seeing what stands."""
+        change = {"state": state, "position": position, "completed_at": completed_at}
+        self.changes.append({"assignment": before.id, "token": secrets.token_urlsafe(16), **change})
+
+    def _submission(self, answers: Mapping[int, Standing], swapped: bool) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        reasons: dict[str, str] = {}
+        for number, name in self.criteria.items():
+            one = answers.get(number)
+            if one is not None and one.reason is not None:
+                reasons[name] = one.reason
+            elif one is not None:
+                values[name] = as_seen(one.answer, one.swapped != swapped)
+        times = [one.duration_ms for one in answers.values() if one.duration_ms is not None]
+        return {
+            "client_token": f"elsewhere {secrets.token_urlsafe(16)}",
+            "answers": {"values": values, "reasons": reasons},
+            "flag": False,
+            "comment": "",
+            "duration_ms": max(times, default=None),
+            "created_at": max(one.created_at for one in answers.values()),
+        }
+
+    def _first_submissions(self) -> Iterable[dict[str, Any]]:
+        if not self.sent:
+            return
+        given = self._given()
+        for (member, item), sent in self.sent.items():
+            assignment = given[member, item].id
+            yield {**sent, "assignment_id": assignment, "member_id": member, "revision": 0}
+
+    def _corrections(self) -> Iterable[dict[str, Any]]:
+        if not self.corrected:
+            return
+        query = select(
+            SubmissionRow.assignment_id,
+            SubmissionRow.member_id,
+            SubmissionRow.revision,
+            SubmissionRow.flag,
+            SubmissionRow.comment,
+        ).where(SubmissionRow.member_id.in_(self.members.values()), in_force(SubmissionRow))
+        last = {row.assignment_id: row for row in self.session.execute(query)}
+        for assignment, answers, swapped in self.corrected:
+            before = last[assignment]
+            yield {
+                **self._submission(answers, swapped),
+                "assignment_id": assignment,
+                "member_id": before.member_id,
+                "revision": before.revision + 1,
+                "flag": before.flag,
+                "comment": before.comment,
+            }

@@ -1,0 +1,208 @@
+"""Judgements made elsewhere: all of them recorded, or none, and never silently in the place of others."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import insert, literal, null, select
+from sqlalchemy.orm import Session
+
+from nami_bench.domain import SIMULATED_PREFIX, Annotator, Comparison, Mode, Rating, Role, person_name
+from nami_bench.errors import InputError
+from nami_bench.store.accounts import add_annotator_row
+from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRow
+from nami_bench.store.elsewhere import MOST_NAMED, Place, Standing, count_as_work
+from nami_bench.store.finding import match_annotator
+from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyRow
+
+_READ_AT_ONCE = 10_000
+_CALLED = "what annotators are called in this transaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of judgements: `added` are new, `replaced` stand where others stood, as corrections."""
+
+    added: int = 0
+    replaced: int = 0
+
+    def __add__(self, other: "Recorded") -> "Recorded":
+        return Recorded(self.added + other.added, self.replaced + other.replaced)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One judgement, its names looked up: the annotator's number, the criterion's, and what was judged.
+
+    `made` is the value that it came from.
+    """
+
+    annotator_id: int
+    criterion_id: int
+    image_id: int
+    item_id: int
+    answer: float | str | None
+    reason: str | None
+    made: Rating | Comparison
+    swapped: bool = False
+    position: int | None = None
+
+    @property
+    def place(self) -> Place:
+        """Whose judgement of what."""
+        return self.annotator_id, self.item_id
+
+
+def check_mode(study: StudyRow, mode: Mode) -> None:
+    """Raise InputError for ratings of pairs, and for comparisons of single images."""
+    if study.mode != mode:
+        what = "comparisons" if study.mode == Mode.PAIRWISE else "ratings"
+        raise InputError(f"study {study.name!r} takes {what}: nothing was imported")
+
+
+def find_or_add_annotator(session: Session, name: str) -> AnnotatorRow:
+    """The annotator's row, as `match_annotator`; one who is not known is added, without a token.
+
+    Raises InputError where a transaction calls one annotator by names of different case: they could be two.
+    """
+    row = match_annotator(session, name)
+    if row is None:
+        role = Role.SIMULATED if name.startswith(SIMULATED_PREFIX) else Role.ANNOTATOR
+        row = add_annotator_row(session, Annotator(name, role))
+    before = session.info.setdefault(_CALLED, {}).setdefault(row.id, name)
+    if before != name and person_name("annotator", before) != person_name("annotator", name):
+        raise InputError(
+            f"annotators {before!r} and {name!r} would be one person, for upper and lower case make no "
+            "difference: write the name in one way, or give one of the two another name"
+        )
+    return row
+
+
+def record(
+    session: Session,
+    study: StudyRow,
+    judgements: Iterable[Judgement],
+    about: Callable[[Judgement], str],
+    *,
+    replace: bool,
+) -> Recorded:
+    """Record a study's judgements, and count the items that they complete as their annotators' work.
+
+    What is recorded already is passed over. Another answer where one stands raises InputError, with how many
+    there are (`about` names the first), and with `replace` it is recorded as a correction.
+    """
+    made = list(judgements)
+    standing = standing_answers(session, study, {one.annotator_id for one in made})
+    rows: list[dict[str, Any]] = []
+    seen: set[tuple[Place, int]] = set()
+    changed: set[Place] = set()
+    clashes: list[Judgement] = []
+    for one in made:
+        before = standing[one.place].get(one.criterion_id)
+        key = (one.place, one.criterion_id)
+        if before is not None and before.says(one.answer, one.reason, one.swapped):
+            seen.add(key)
+            continue
+        if key in seen:
+            raise InputError(f"two answers are given for one thing, {about(one)}: nothing was imported")
+        seen.add(key)
+        changed.add(one.place)
+        if before is not None:
+            clashes.append(one)
+        stands = Standing.after(before, one)
+        standing[one.place][one.criterion_id] = stands
+        rows.append(answer_row(study, one.place, one.criterion_id, one.image_id, stands, one.position))
+    if clashes and not replace:
+        what = "outcome" if study.mode == Mode.PAIRWISE else "value"
+        raise InputError(
+            f"{len(clashes)} of {len(made)} judgements are recorded with another {what} or reason, the first "
+            f"is {about(clashes[0])}: nothing was imported; --replace records these as corrections"
+        )
+    write_answers(session, study, rows)
+    touched = {one.place: standing[one.place] for one in made}
+    count_as_work(session, study, touched, changed)
+    return Recorded(len(rows) - len(clashes), len(clashes))
+
+
+def standing_answers(
+    session: Session, study: StudyRow, annotators: Iterable[int]
+) -> dict[Place, dict[int, Standing]]:
+    """What stands of these annotators' judgements: by annotator and item, by criterion."""
+    found: dict[Place, dict[int, Standing]] = defaultdict(dict)
+    for place, criterion, said, _ in revisions(session, study, set(annotators)):
+        found[place][criterion] = said  # the last revision stays
+    return found
+
+
+def revisions(
+    session: Session, study: StudyRow, annotators: set[int] | None = None
+) -> Iterator[tuple[Place, int, Standing, int | None]]:
+    """Whose judgement of what, by which criterion, what was said, and at which place in the work.
+
+    Corrected ones are among them, and each comes before its correction. None: of all annotators.
+    """
+    table = _table(study)
+    if table is RatingRow:
+        swapped: Any = literal(False)
+        position: Any = null()
+        item: Any = (ItemRow.image_id == RatingRow.image_id) & ItemRow.other_image_id.is_(None)
+        answer: Any = RatingRow.value
+    else:
+        swapped, position = ComparisonRow.swapped, ComparisonRow.position
+        item, answer = ItemRow.id == ComparisonRow.item_id, ComparisonRow.outcome
+    query = (
+        select(
+            table.annotator_id,
+            ItemRow.id,
+            table.criterion_id,
+            position,
+            table.revision,
+            answer,
+            table.reason,
+            swapped,
+            table.duration_ms,
+            table.created_at,
+        )
+        .join(ItemRow, item & (ItemRow.study_id == study.id) & (ItemRow.kind == STUDY_KIND))
+        .join(CriterionRow, CriterionRow.id == table.criterion_id)
+        .where(CriterionRow.study_id == study.id)
+        .order_by(table.revision, table.id)
+    )
+    if annotators is not None and len(annotators) <= MOST_NAMED:
+        query = query.where(table.annotator_id.in_(annotators))
+    session.flush()
+    # The connection's own rows: the session would look at each for objects.
+    for rows in session.connection().execute(query).partitions(_READ_AT_ONCE):
+        for annotator, item_id, criterion, place, *said in rows:
+            if annotators is None or annotator in annotators:
+                yield (annotator, item_id), criterion, Standing(*said), place
+
+
+def write_answers(session: Session, study: StudyRow, rows: list[dict[str, Any]]) -> None:
+    """Insert rows of `answer_row`."""
+    if rows:
+        session.execute(insert(_table(study)), rows)
+
+
+def answer_row(
+    study: StudyRow, place: Place, criterion_id: int, image_id: int, said: Standing, position: int | None
+) -> dict[str, Any]:
+    """A row of the study's judgements; `image_id` of single images, `position` of pairs."""
+    annotator, item = place
+    common = {
+        "criterion_id": criterion_id,
+        "annotator_id": annotator,
+        "revision": said.revision,
+        "reason": said.reason,
+        "duration_ms": said.duration_ms,
+        "created_at": said.created_at,
+    }
+    if study.mode != Mode.PAIRWISE:
+        return {**common, "image_id": image_id, "value": said.answer}
+    pair = {"item_id": item, "swapped": said.swapped, "position": position}
+    return {**common, **pair, "outcome": said.answer}
+
+
+def _table(study: StudyRow) -> type[RatingRow] | type[ComparisonRow]:
+    return ComparisonRow if study.mode == Mode.PAIRWISE else RatingRow
