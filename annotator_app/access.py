@@ -33,7 +33,7 @@ REMEMBERED_SECONDS = 2.0
 _FILE = r"(?!.*\.\.)[\w./-]+"
 _WORK = r"(?:/study/[^/]+)?"
 _ROUTES = re.compile(
-    rf"(?P<public>(GET|HEAD) /(login/?|favicon\.ico|healthz|app/{_FILE})"
+    rf"(?P<public>(GET|HEAD) /(login/?|favicon\.ico|healthz(/live)?|app/{_FILE})"
     r"|POST /(login|logout))"
     r"|(?P<annotator>(GET|HEAD) (/?|/study/[^/]+/?)|GET /studies"
     rf"|GET {_WORK}/(session|item/[\w-]+/before|image/[\w.-]+|leaderboard)"
@@ -75,6 +75,9 @@ _HEADERS = [
 _OURS = {name for name, _ in _HEADERS} | {b"content-security-policy", b"cache-control", b"server"}
 _NOT_OURS = b"access-control-"
 """Gradio invites any other origin to read its answers; nothing here is for another one's scripts."""
+
+_HEALTH = ("/healthz", "/healthz/live")
+"""Asked by whatever name a container's or a proxy's settings have for us."""
 
 _STUDY = re.compile(r"/study/[^/]+")
 _WITH_SLASH = re.compile(r"/admin")
@@ -140,7 +143,7 @@ class Gate:
 
     def _refusal(self, method: str, path: str, level: str | None, headers: Headers) -> Response | None:
         """Why a request is not looked at any further, whoever sent it; None: it may be."""
-        if path != "/healthz" and not self._hosts.know(headers.get("host", "")):
+        if path not in _HEALTH and not self._hosts.know(headers.get("host", "")):
             return _refusal(421, "unknown_host", unknown_host(headers.get("host", "")))
         if level is None:
             return _refusal(404, "not_found", "there is nothing here")
@@ -257,7 +260,7 @@ def _cache_control(path: str, level: str | None, given: list[tuple[bytes, bytes]
     """Data is kept nowhere, unless its route lets the one browser keep it; files are asked for again."""
     if path.startswith(("/admin/assets/", "/admin/static/")):
         return b"private, max-age=604800"  # Gradio names them by their content
-    if level == "public" and path not in ("/login", "/healthz"):
+    if level == "public" and path not in ("/login", *_HEALTH):
         return b"no-cache"
     chosen = next((value for name, value in given if name == b"cache-control"), b"")
     return chosen if chosen.startswith(b"private") else b"private, no-store"

@@ -13,7 +13,10 @@ PATIENCE_S = 3.0
 
 
 def health_router(store: Store) -> APIRouter:
-    """GET /healthz: 200 where all is well, else 503 with a word that says what is not."""
+    """GET /healthz: 200 where all is well, else 503 with a word that says what is not.
+
+    GET /healthz/live is 200 even then: a new process would find the same database.
+    """
     router = APIRouter()
     asking: asyncio.Future[str | None] | None = None
 
@@ -26,6 +29,10 @@ def health_router(store: Store) -> APIRouter:
             return await asyncio.wait_for(asyncio.shield(asking), PATIENCE_S)
         except TimeoutError:
             return "database_busy"
+
+    @router.api_route("/healthz/live", methods=["GET", "HEAD"])
+    async def live() -> JSONResponse:
+        return JSONResponse({"live": True})
 
     @router.api_route("/healthz", methods=["GET", "HEAD"])
     async def health() -> JSONResponse:

@@ -112,8 +112,11 @@ def at_the_root(store: Store, studies: Studies) -> StudyOf:
     So a page goes on that was opened at the root before the server served all studies.
     """
 
-    async def only(request: Request) -> str:
-        return await asyncio.to_thread(of_its_item, request) if studies.only is None else studies.only
+    async def meant(request: Request) -> str:
+        lone = await studies.lone()
+        if lone is not None:
+            return lone
+        return await asyncio.to_thread(of_its_item, request)
 
     def of_its_item(request: Request) -> str:
         found = request.path_params
@@ -122,7 +125,7 @@ def at_the_root(store: Store, studies: Studies) -> StudyOf:
             return studies.newest()
         return store.assignment(token, request.state.annotator).study
 
-    return only
+    return meant
 
 
 def study_json(study: Study) -> dict[str, Any]:

@@ -43,10 +43,21 @@ class Studies:
 
     async def has(self, name: str) -> bool:
         """Whether a study of this name is served."""
-        if self.only is None and (name not in self._names or time.monotonic() >= self._until):
+        if name in await self._current():
+            return True
+        self._until = 0.0  # it may be new
+        return name in await self._current()
+
+    async def lone(self) -> str | None:
+        """The name of the only study there is; None where there are more, or none."""
+        names = await self._current()
+        return next(iter(names)) if len(names) == 1 else None
+
+    async def _current(self) -> frozenset[str]:
+        if self.only is None and time.monotonic() >= self._until:
             self._names = frozenset(await asyncio.to_thread(self._store.study_names))
             self._until = time.monotonic() + REMEMBERED_SECONDS
-        return name in self._names
+        return self._names
 
     def newest(self) -> str:
         """The study that is meant where none is named; raises InputError where there is none."""
@@ -59,12 +70,15 @@ class Studies:
 
     def seen_by(self, annotator: str, role: str) -> list[dict[str, Any]]:
         """What somebody may choose from, oldest first: administrators from all, others from what is open."""
-        found = [one for one in self._store.studies_at_hand(annotator) if self.only in (None, one.study.name)]
+        found = self._at_hand(annotator)
         if sum(self._look_for_images(one) for one in found):
-            found = self._store.studies_at_hand(annotator)
+            found = self._at_hand(annotator)
         now = self._store.clock()
         rows = [_row(one, now) for one in found]
         return [row for row in rows if role == Role.ADMINISTRATOR or row["state"] in _TO_ANNOTATORS]
+
+    def _at_hand(self, annotator: str) -> list[StudyAtHand]:
+        return [one for one in self._store.studies_at_hand(annotator) if self.only in (None, one.study.name)]
 
     def _look_for_images(self, one: StudyAtHand) -> bool:
         """Whether a study that had no images may have some now: they may be finished after it was made."""

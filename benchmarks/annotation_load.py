@@ -181,7 +181,18 @@ def make_study(
 def server(root: Path, workers: int) -> Iterator[tuple[psutil.Process, tuple[str, int]]]:
     """`nami-bench annotate`, running."""
     log = root / "server.log"
-    command = [sys.executable, "-m", "nami_bench", "--workspace", str(root), "annotate", "--port", "0"]
+    command = [
+        sys.executable,
+        "-m",
+        "nami_bench",
+        "--workspace",
+        str(root),
+        "annotate",
+        "--study",
+        "load",
+        "--port",
+        "0",
+    ]
     with log.open("w") as output:
         process = subprocess.Popen([*command, "--workers", str(workers)], stderr=output)
     try:

@@ -73,9 +73,7 @@ export class Work {
   }
 
   /** Send what is unsent. */
-  send() {
-    this.#outbox.flush();
-  }
+  send() { this.#outbox.flush(); }
 
   focus() {
     if (this.#isRating) this.#form.focus();

@@ -179,6 +179,10 @@ def test_health_is_503_with_a_word_where_the_database_does_not_answer(
     answer = annotator.get("/healthz")
     assert answer.status_code == 503
     assert answer.json() == {"live": True, "ready": False, "reason": "database"}
+    assert (annotator.get("/healthz/live").status_code, annotator.get("/healthz/live").json()) == (
+        200,
+        {"live": True},
+    )
 
 
 def test_health_does_not_wait_for_a_database_that_hangs(

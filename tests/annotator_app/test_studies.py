@@ -1,5 +1,6 @@
 """One server for all studies of a workspace, and several servers on one host."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -109,8 +110,12 @@ def test_studies_come_and_go_without_a_restart(
     bench.store.resume_member("trial", "ada")
     assert listed(ada) == {"trial": "open", "second": "open"}
 
+    assert ada.get("/study/soon/").status_code == 200
     bench.store.delete_study("soon")
     assert "soon" not in listed(root)
+    deadline = time.monotonic() + 30
+    while ada.get("/study/soon/session").json()["code"] != "no_study":  # within REMEMBERED_SECONDS
+        assert time.monotonic() < deadline
 
 
 def test_a_study_appears_once_its_first_image_is_there(
