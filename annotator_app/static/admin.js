@@ -1,6 +1,7 @@
 // The administrator's page: one look at the whole study, refreshed by itself.
 
 import { call, Refusal } from "./api.js";
+import { keepBarInOneRow } from "./bar.js";
 import { askPause } from "./dialogs.js";
 import { make, part, setText } from "./dom.js";
 import { endNotice, hideNotice, showNotice, wordsFor } from "./header.js";
@@ -21,6 +22,7 @@ let study = load("admin/study", "");
 export async function start() {
   await loadTexts();
   translate();
+  keepBarInOneRow();
   part("language").value = currentLanguage();
   part("language").addEventListener("change", async (event) => {
     await useLanguage(event.target.value);

@@ -78,7 +78,11 @@ export class CriterionRow {
 
   focus() {
     this.#control.focus();
-    this.element.scrollIntoView({ block: "nearest" }); // where the page scrolls
+  }
+
+  /** Scroll to it where it is out of the window. */
+  reveal() {
+    this.element.scrollIntoView({ block: "nearest" });
   }
 }
 

@@ -1,7 +1,7 @@
 // Windows over the screen: keys, instructions, reasons, comment. Escape closes each.
 
 import { placed } from "./arrangement.js";
-import { make } from "./dom.js";
+import { make, part } from "./dom.js";
 import { KEYS } from "./keys.js";
 import { leaderboardIn } from "./leaderboard.js";
 import { known, pick, t } from "./texts.js";
@@ -55,6 +55,7 @@ export function askReason(reasons, criterion) {
     event.preventDefault();
     event.stopPropagation(); // the window may be gone already: the key must not reach the screen
   });
+  makeRoom();
   return openWindow(dialog, "reasons", t("excuse.why", { criterion }), make("div", { className: "reasons" }, ...buttons, label));
 }
 
@@ -69,10 +70,17 @@ export function askComment(comment) {
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
+  makeRoom();
   const answered = openWindow(dialog, "comment", t("comment"), form);
   field.focus();
   field.setSelectionRange(comment.length, comment.length);
   return answered;
+}
+
+/** On a phone, where the image stays above the scores: scroll it up to the top, that a window fits below it. */
+function makeRoom() {
+  const stage = part("stage");
+  if (getComputedStyle(stage).position === "sticky") window.scrollBy(0, stage.getBoundingClientRect().top);
 }
 
 /** Ask the administrator why somebody is paused; resolves to the reason, or null. */

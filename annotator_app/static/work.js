@@ -82,7 +82,10 @@ export class Work {
   /** Do what a key means; false where it means nothing now. */
   handle(key) {
     if (this.#left) return false;
-    if (this.#isRating && this.#form.handle(key)) return true;
+    if (this.#isRating && this.#form.handle(key)) {
+      this.#form.active.reveal(); // a key may have gone on to one that is out of the window
+      return true;
+    }
     if (key.action === "back") {
       this.#back();
       return true;
@@ -334,6 +337,7 @@ export class Work {
     if (missing.length > 0) {
       this.#say(t("missing", { names: missing.map((row) => row.label).join(t("list.comma")) }), "missing");
       this.#form.goTo(missing[0]);
+      missing[0].reveal();
       return;
     }
     const given = this.#given();

@@ -195,6 +195,22 @@ def test_words_for_sides_follow_how_the_images_stand(
         screen.press("Escape")
 
 
+def test_keys_bring_their_criterion_into_the_window(studio: Any, visit: Callable[..., Any]) -> None:
+    screen = visit(studio, viewport={"width": 640, "height": 360})
+    for number in ("7 5", "6 5", "5 5", "4 5"):
+        [[share, _, _]] = in_window(screen, ".criterion.active")
+        assert share > 0.95, number
+        assert screen.page.locator(".criterion.active .name").evaluate(_IS_ON_TOP), number
+        screen.press(*number.split())
+    for share, _, height in in_window(screen, ".frame img"):
+        assert share > 0.95  # and the image stays
+        assert height > 150
+    screen.page.evaluate("scrollTo(0, 0)")
+    screen.page.mouse.move(100, 100)
+    screen.page.click("[data-part=zoomIn]")  # a press of a button elsewhere moves nothing
+    assert screen.page.evaluate("scrollY") == 0
+
+
 def test_submit_follows_the_sliders_and_sliders_fill_their_cards(
     studio: Any, visit: Callable[..., Any]
 ) -> None:
@@ -213,7 +229,8 @@ def test_windows_for_comments_and_reasons_leave_the_images_in_sight(
     new_studio: Callable[..., Any], visit: Callable[..., Any], mode: str
 ) -> None:
     screen = visit(new_studio(**(PAIRS if mode == "pairwise" else {})))
-    for size in ((667, 375), (1280, 720), (1920, 1080), (820, 1180)):
+    phone = ((320, 568),) if mode == "rating" else ()  # two images, one above the other, leave no room
+    for size in ((667, 375), (1280, 720), (1920, 1080), (820, 1180), *phone):
         resize(screen, size)
         for key in ("x", "c"):
             screen.press(key)
