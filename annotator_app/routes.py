@@ -137,6 +137,7 @@ def study_json(study: Study) -> dict[str, Any]:
         "languages": study.languages,
         "instructions": {language: safe_html(text) for language, text in study.instructions.items()},
         "break_every": study.break_every,
+        "choice_submits": study.submits_on_choice,
         "live_leaderboard": study.live_leaderboard,
         "reasons": CANNOT_JUDGE,
         "criteria": [_criterion_json(criterion, study.languages) for criterion in study.criteria],

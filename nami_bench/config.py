@@ -288,6 +288,7 @@ class _StudySection:
     sizes_may_differ: bool = False
     contact: str = ""
     time_zone: str = ""
+    choice_submits: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -248,7 +248,8 @@ class Study:
     a square of so many pixels, so that their size tells nothing (0: as they are). `sizes_may_differ`: it is
     accepted that models are told apart by the sizes of their images. `contact`: to whom annotators turn with
     questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
-    `total`: how the criteria are taken together, which `criteria` then say too.
+    `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs the last
+    choice of an item submits it (None: where there is one criterion).
     """
 
     name: str
@@ -278,6 +279,7 @@ class Study:
     sizes_may_differ: bool = False
     contact: str = ""
     time_zone: str = ""
+    choice_submits: bool | None = None
 
     def __post_init__(self) -> None:
         checked_name("study", self.name)
@@ -288,6 +290,10 @@ class Study:
                 f"study {self.name!r}: total {str(self.total)!r} is of ratings; a pairwise study has none"
             )
         _one_of(self, "mode", tuple(Mode))
+        if self.choice_submits and self.mode != Mode.PAIRWISE:
+            raise InputError(
+                f"study {self.name!r}: choice_submits is of pairs; ratings are submitted with Enter"
+            )
         _one_of(self, "panel", tuple(Panel))
         _one_of(self, "control", ("slider", "buttons"))
         _one_of(self, "live_leaderboard", ("administrators", "annotators"))
@@ -384,6 +390,13 @@ class Study:
     def is_adaptive(self) -> bool:
         """Whether what was judged decides on the next pair."""
         return self.mode == Mode.PAIRWISE and self.pairs.choice == "adaptive"
+
+    @property
+    def submits_on_choice(self) -> bool:
+        """Whether the choice that completes an item submits it: of itself only where one choice is all."""
+        if self.choice_submits is None:
+            return self.mode == Mode.PAIRWISE and len(self.criteria) == 1
+        return self.choice_submits
 
     def checks_of(self, kind: CheckKind) -> tuple[CheckItem, ...]:
         """The items with known answers of one kind, in the file's order."""

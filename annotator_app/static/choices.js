@@ -5,34 +5,33 @@ import { make } from "./dom.js";
 /** `options` are {value, text, words}; `kind` names the style. `rename()` reads the texts anew. */
 export function choices(options, change, kind) {
   const buttons = options.map(({ value, words }) => {
-    const button = make("button", { type: "button", role: "radio" }, make("b"));
+    const button = make("button", { type: "button", role: "radio", tabIndex: -1 }, make("b"));
     if (words !== "") button.append(make("span", { textContent: words }));
     button.dataset.value = value;
     button.addEventListener("click", () => change(value));
     return button;
   });
-  const element = make("div", { className: `choices ${kind}`, role: "radiogroup" }, ...buttons);
+  // The whole row has the focus, never one of its buttons: nothing is chosen, nor seems to be, by the focus alone.
+  const element = make("div", { className: `choices ${kind}`, role: "radiogroup", tabIndex: 0 }, ...buttons);
   element.style.setProperty("--count", buttons.length);
   const rename = () => buttons.forEach((button, i) => { button.firstChild.textContent = options[i].text; });
   rename();
-  let chosen = -1;
+  // Where a screen reader puts the focus on a button, Space is not to press it: it has a meaning of its own.
+  element.addEventListener("keyup", (event) => { if (event.key === " ") event.preventDefault(); });
 
   return {
     element,
     rename,
-    labelledBy: (id) => element.setAttribute("aria-labelledby", id),
-    focus: () => buttons[Math.max(chosen, 0)].focus({ preventScroll: true }),
-    show(value) {
-      chosen = options.findIndex((option) => option.value === value);
-      buttons.forEach((button, i) => {
-        button.ariaChecked = String(i === chosen);
-        button.tabIndex = i === Math.max(chosen, 0) ? 0 : -1;
-      });
+    labelledBy(id) {
+      element.setAttribute("aria-labelledby", id);
+      buttons.forEach((button, i) => { button.id = `${id}-${i}`; });
     },
-    stepped(value, steps) {
-      const at = options.findIndex((option) => option.value === value);
-      const middle = Math.floor((options.length - 1) / 2);
-      return options[at < 0 ? middle : Math.min(Math.max(at + steps, 0), options.length - 1)].value;
+    focus: () => element.focus({ preventScroll: true }),
+    show(value) {
+      const chosen = options.findIndex((option) => option.value === value);
+      buttons.forEach((button, i) => { button.ariaChecked = String(i === chosen); });
+      if (chosen < 0) element.removeAttribute("aria-activedescendant");
+      else element.setAttribute("aria-activedescendant", buttons[chosen].id);
     },
   };
 }

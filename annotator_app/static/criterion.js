@@ -9,71 +9,49 @@ import { make, setText } from "./dom.js";
 import { slider } from "./slider.js";
 import { known, pick, t } from "./texts.js";
 
-/** The score of a criterion: {value} (a number or a side), {reason} for having none, or null while unrated. */
+/** A score is {value} (a number or a side), {reason} for having none, or null while unrated. */
 export class CriterionRow {
   #score = null;
   #control;
   #value = make("output", { className: "value" });
   #excuse = make("button", { type: "button", className: "quiet excuse" });
 
-  /** `on` has change(row, score), activate(row) and excuse(row), the wish to say "can't judge". */
+  /**
+   * `on` has change(row, value), pick(row) for a press on it, focus(row) for the focus in it, and excuse(row),
+   * the wish to say "can't judge".
+   */
   constructor(criterion, study, on) {
     this.criterion = criterion;
     this.name = criterion.name;
     this.label = pick(criterion.label) ?? criterion.name;
     const id = `criterion-${criterion.name}`;
     const anchors = pick(criterion.anchors) ?? [];
-    this.#control = controlOf(study, criterion, anchors, (value) => on.change(this, { value }));
+    this.#control = controlOf(study, criterion, anchors, (value) => on.change(this, value));
     this.#excuse.addEventListener("click", () => on.excuse(this));
     this.element = make("div", { className: "criterion", role: "group", "aria-labelledby": id },
       make("div", { className: "head" }, make("span", { className: "name", id, textContent: this.label }), this.#value, this.#excuse),
       this.#control.element);
     this.#control.labelledBy(id);
-    this.element.addEventListener("focusin", () => on.activate(this));
-    this.element.addEventListener("pointerdown", () => on.activate(this));
-    if (study.mode === "pairwise") onRearranged(() => { this.#control.rename(); this.draw(); });
-    this.score = null;
+    this.element.addEventListener("focusin", () => on.focus(this));
+    this.element.addEventListener("pointerdown", () => on.pick(this));
+    if (study.mode === "pairwise") onRearranged(() => { this.#control.rename(); this.show(this.#score); });
+    this.show(null);
   }
 
-  get score() {
-    return this.#score;
-  }
-
-  set score(score) {
+  /** Show a score; `typing` is what is typed of a number so far. */
+  show(score, typing = "") {
     this.#score = score;
-    this.draw();
-  }
-
-  /** Show the score; `typing` is what is typed of a number so far. */
-  draw(typing = "") {
-    const score = this.#score;
     this.element.dataset.state = score === null ? "unrated" : "reason" in score ? "excused" : "rated";
     this.element.classList.toggle("typing", typing !== "");
     const value = score !== null && "value" in score ? score.value : null;
     this.#control.show(value, score === null ? t("unrated") : "");
-    setText(this.#value, typing || this.#words());
+    setText(this.#value, typing || wordsFor(score));
     setText(this.#excuse, score !== null && "reason" in score ? known("reason", score.reason, score.reason) : t("excuse"));
     this.#excuse.ariaLabel = t("excuse.label", { criterion: this.label, words: this.#excuse.textContent });
   }
 
-  #words() {
-    if (this.#score === null) return t("unrated");
-    if ("reason" in this.#score) return t("excused");
-    return typeof this.#score.value === "string" ? placed(`side.${this.#score.value}`) : String(this.#score.value);
-  }
-
   set isActive(active) {
     this.element.classList.toggle("active", active);
-  }
-
-  /** Whether its values are numbers, not the sides of a pair. */
-  get isNumeric() {
-    return this.#control.stepped !== undefined;
-  }
-
-  /** Move by a number of steps of the scale; from nowhere to its middle. */
-  stepBy(steps) {
-    return this.#control.stepped(this.#score?.value ?? null, steps);
   }
 
   focus() {
@@ -84,6 +62,12 @@ export class CriterionRow {
   reveal() {
     this.element.scrollIntoView({ block: "nearest" });
   }
+}
+
+function wordsFor(score) {
+  if (score === null) return t("unrated");
+  if ("reason" in score) return t("excused");
+  return typeof score.value === "string" ? placed(`side.${score.value}`) : String(score.value);
 }
 
 function controlOf(study, criterion, anchors, change) {

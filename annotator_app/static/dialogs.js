@@ -2,7 +2,7 @@
 
 import { placed } from "./arrangement.js";
 import { make, part } from "./dom.js";
-import { KEYS } from "./keys.js";
+import { keysOf, kindsOf } from "./keys.js";
 import { leaderboardIn } from "./leaderboard.js";
 import { known, pick, t } from "./texts.js";
 
@@ -10,13 +10,23 @@ export function isOpen() {
   return document.querySelector("dialog[open]") !== null;
 }
 
-export function showHelp(mode) {
-  const rows = KEYS.filter((key) => key.in === undefined || key.in === mode).map(({ action, keys }) =>
+/** What each key does: keys.js has the table, docs/keyboard.md the same in full. */
+export function showHelp(study) {
+  const rows = keysOf(kindsOf(study)).map(({ keys, does }) =>
     make("tr", {}, make("th", { scope: "row" }, ...keys.flatMap((key) => [make("kbd", { textContent: key }), " "])),
-      make("td", { textContent: placed(`key.${action}`) })));
+      make("td", {}, ...wordsFor(does))));
   const half = Math.ceil(rows.length / 2);
   const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
-  return openWindow(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables), make("p", { className: "quiet-text", textContent: t("help.typing") }));
+  const rules = study.mode === "pairwise" ? ["help.pairs"] : ["help.typing", "help.hundred", "help.done"];
+  return openWindow(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables),
+    ...rules.map((key) => make("p", { className: "quiet-text", textContent: t(key) })));
+}
+
+/** What a key does while a score is waited for; beneath it, where that differs, while a number is typed. */
+function wordsFor({ waiting, typing }) {
+  if (waiting === null) return [t("help.while_typing", { does: placed(`key.${typing}`) })];
+  if (typing === null || typing === waiting) return [placed(`key.${waiting}`)];
+  return [placed(`key.${waiting}`), make("br"), t("help.while_typing", { does: placed(`key.${typing}`) })];
 }
 
 /** The study's instructions: HTML that the server made from Markdown and cleaned. */

@@ -1,63 +1,70 @@
-// The scores of one item: the criteria's rows, which of them is active, typing, undo.
+// The scores of one item on the screen: the criteria's rows, and the state of their scores (scoring.js).
 
 import { CriterionRow } from "./criterion.js";
-import { typed } from "./entry.js";
-
-const ONE_MOVE_MS = 600; // a slider that is dragged is undone at once, not pixel by pixel
-const BIG_STEP = 10;
-const SIDES = { left: "left", tie: "tie", right: "right", bothBad: "both_bad" };
+import { after, begun, CHOICES, chosen, conditionOf, excused, finished, picked, settled, slid } from "./scoring.js";
 
 export class Form {
   #rows;
-  #active = 0;
-  #typing = "";
-  #undo = [];
+  #scales;
+  #state;
   #on;
 
-  /** `on` has changed() and excuse(row), the wish to say "can't judge" of a criterion. */
+  /**
+   * `on` has changed(), say(note) with what the annotator is to be told quietly, excuse(row), the wish to say
+   * "can't judge" of a criterion, and complete(), when a side was chosen for the last criterion that waited.
+   */
   constructor(element, study, on) {
     this.#on = on;
+    const sides = study.mode === "pairwise";
     const row = {
-      change: (changed, score) => this.#set(changed, score),
-      activate: (active) => this.#activate(this.#rows.indexOf(active)),
+      change: (changed, value) => {
+        if (sides) this.#choose(chosen(this.#state, value, "", this.#at(changed)));
+        else this.#take(slid(this.#state, this.#at(changed), value));
+      },
+      pick: (pressed) => this.#take(picked(this.#state, this.#at(pressed))),
+      focus: (entered) => { if (entered !== this.active) this.#take(picked(this.#state, this.#at(entered))); },
       excuse: on.excuse,
     };
+    this.#scales = study.criteria.map((criterion) => (sides ? null : criterion));
     this.#rows = study.criteria.map((criterion) => new CriterionRow(criterion, study, row));
     element.replaceChildren(...this.#rows.map((one) => one.element));
-    this.#activate(0);
+    this.#state = begun(this.#scales, this.#rows.map(() => null), false);
   }
 
   /** Begin an item, with what was given to it before, if anything: {values, reasons}. */
-  begin(given) {
-    for (const row of this.#rows) {
-      if (given?.values?.[row.name] !== undefined) row.score = { value: given.values[row.name] };
-      else if (given?.reasons?.[row.name] !== undefined) row.score = { reason: given.reasons[row.name] };
-      else row.score = null;
-    }
-    this.#undo = [];
-    this.#typing = "";
-    this.#activate(0);
+  begin(given, isCorrection) {
+    const scores = this.#rows.map(({ name }) => {
+      if (given?.values?.[name] !== undefined) return { value: given.values[name] };
+      return given?.reasons?.[name] === undefined ? null : { reason: given.reasons[name] };
+    });
+    this.#state = begun(this.#scales, scores, isCorrection);
+    this.#draw();
     this.focus();
   }
 
-  /** {values, reasons} by criterion; what is not rated is in neither. */
+  /** {values, reasons} by criterion; what is not rated, or not typed to its end, is in neither. */
   get scores() {
     const scores = { values: {}, reasons: {} };
-    for (const { name, score } of this.#rows) {
-      if (score === null) continue;
-      if ("reason" in score) scores.reasons[name] = score.reason;
-      else scores.values[name] = score.value;
-    }
+    finished(this.#state).forEach((score, i) => {
+      if (score === null) return;
+      if ("reason" in score) scores.reasons[this.#rows[i].name] = score.reason;
+      else scores.values[this.#rows[i].name] = score.value;
+    });
     return scores;
   }
 
   /** The rows that have neither a value nor a reason. */
   get missing() {
-    return this.#rows.filter((row) => row.score === null);
+    return this.#rows.filter((_, i) => this.#state.scores[i] === null);
+  }
+
+  /** "waiting", "typing" or "done": see scoring.js. */
+  get condition() {
+    return conditionOf(this.#state);
   }
 
   get active() {
-    return this.#rows[this.#active];
+    return this.#rows[this.#state.active];
   }
 
   focus() {
@@ -65,139 +72,70 @@ export class Form {
   }
 
   goTo(row) {
-    this.#activate(this.#rows.indexOf(row));
+    this.#take(picked(this.#state, this.#at(row)));
     this.focus();
+  }
+
+  /** The number that is typed is whole: something else was done. */
+  settle() {
+    this.#take(settled(this.#state));
   }
 
   /** "Can't judge": one criterion, or all that have no value. */
   excuse(row, reason, all) {
-    const excused = all ? this.#rows.filter((one) => one === row || one.score === null) : [row];
-    this.#remember(excused);
-    for (const one of excused) one.score = { reason };
-    this.#changed();
-    this.#advance();
+    this.#take(excused(this.#state, this.#at(row), reason, all));
+    this.focus();
+  }
+
+  /** Choose a side of a pair for the criterion that waits for one; `name` is what was pressed. */
+  choose(side, name) {
+    this.#choose(chosen(this.#state, side, name));
   }
 
   /** Do what a key means; false where it means nothing here. */
-  handle({ action, character }) {
-    const row = this.active;
-    if (action in SIDES) return this.#choose(SIDES[action]);
-    switch (action) {
-      case "digit": return this.#type(character);
-      case "less": return this.#step(-1);
-      case "more": return this.#step(1);
-      case "muchLess": return this.#step(-BIG_STEP);
-      case "muchMore": return this.#step(BIG_STEP);
-      case "least": return this.#step(-Infinity);
-      case "most": return this.#step(Infinity);
-      case "previous": return this.#move(-1);
-      case "next": return this.#move(1);
-      case "nextUnrated": return this.#advance();
-      case "clear": return this.#set(row, null);
-      case "undo": return this.#takeBack();
-      case "excuse": this.#on.excuse(row); return true;
-      case "back": return this.#erase();
-      default: return false;
+  handle({ effect, character, isShared }) {
+    if (effect === "excuse") {
+      this.settle();
+      this.#on.excuse(this.active);
+      return true;
     }
-  }
-
-  #set(row, score, typing = "") {
-    this.#typing = typing;
-    this.#remember([row]);
-    row.score = score;
-    row.draw(typing);
-    this.#changed();
-    return true;
-  }
-
-  #changed() {
-    this.#on.changed();
-  }
-
-  #remember(rows) {
-    const last = this.#undo.at(-1);
-    const goesOn = last !== undefined && rows.length === 1 && last.scores.length === 1
-      && last.scores[0].row === rows[0] && performance.now() - last.at < ONE_MOVE_MS;
-    if (goesOn) last.at = performance.now();
-    else this.#undo.push({ at: performance.now(), scores: rows.map((row) => ({ row, score: row.score })) });
-  }
-
-  #takeBack() {
-    const last = this.#undo.pop();
-    if (last === undefined) return true;
-    this.#typing = "";
-    for (const { row, score } of last.scores) row.score = score;
-    this.goTo(last.scores[0].row);
-    this.#changed();
-    return true;
-  }
-
-  #activate(index) {
-    if (index !== this.#active) this.#endTyping();
-    this.#active = index;
-    this.#rows?.forEach((row, i) => { row.isActive = i === index; });
-  }
-
-  #move(by) {
-    this.#endTyping();
-    const count = this.#rows.length;
-    this.#activate((this.#active + by + count) % count);
+    if (effect in CHOICES) {
+      this.choose(CHOICES[effect], character);
+      return true;
+    }
+    const next = after(this.#state, effect, character);
+    if (next === null) return false;
+    this.#take(next);
+    if (isShared) return false;
     this.focus();
     return true;
   }
 
-  /** To the next criterion that is not rated; stays where all are. */
-  #advance() {
-    this.#endTyping();
-    const count = this.#rows.length;
-    for (let by = 1; by <= count; by++) {
-      const index = (this.#active + by) % count;
-      if (this.#rows[index].score === null) {
-        this.#activate(index);
-        break;
-      }
-    }
+  #choose(next) {
+    const isNew = next.scores !== this.#state.scores;
+    this.#take(next);
     this.focus();
-    return true;
+    if (isNew && this.condition === "done") this.#on.complete();
   }
 
-  #step(steps) {
-    if (!this.active.isNumeric) return false;
-    return this.#set(this.active, { value: this.active.stepBy(steps) });
+  #take(next) {
+    const last = this.#state;
+    this.#state = next;
+    this.#draw();
+    if (next.scores !== last.scores) this.#on.changed();
+    if (next.note !== last.note) this.#on.say(next.note);
   }
 
-  #choose(side) {
-    this.#set(this.active, { value: side });
-    return this.#advance();
+  #draw() {
+    const { scores, active, text } = this.#state;
+    const isDone = this.condition === "done";
+    this.#rows.forEach((row, i) => {
+      row.show(scores[i], i === active ? text : "");
+      row.isActive = i === active && !isDone;
+    });
   }
 
-  #type(character) {
-    const row = this.active;
-    let next = typed(this.#typing, character, row.criterion);
-    if (next === null && this.#typing !== "" && row.score !== null) {
-      // Not a longer number of this scale: the number was done, this begins the next criterion's.
-      this.#advance();
-      if (this.active !== row) return this.#type(character);
-      next = typed("", character, row.criterion);
-    }
-    if (next === null) return true;
-    this.#set(row, next.value === null ? null : { value: next.value }, next.text);
-    if (next.complete) this.#advance();
-    return true;
-  }
-
-  /** Backspace while a number is typed takes its last digit back. */
-  #erase() {
-    if (this.#typing === "") return false;
-    const row = this.active;
-    const text = this.#typing.slice(0, -1);
-    const shorter = text === "" ? null : typed(text.slice(0, -1), text.at(-1), row.criterion);
-    return this.#set(row, shorter === null || shorter.value === null ? null : { value: shorter.value }, text);
-  }
-
-  #endTyping() {
-    if (this.#typing === "") return;
-    this.#typing = "";
-    this.active.draw();
+  #at(row) {
+    return this.#rows.indexOf(row);
   }
 }

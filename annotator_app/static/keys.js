@@ -1,89 +1,105 @@
-// Which key does what. One table for the screen and for its help, so that they cannot differ.
+// What each key does in each state: one table for the screen, its help, and docs/keyboard.md.
 //
 // Digits and letters are found by what the key types, and by its place on the keyboard where it
 // types nothing of ours: on a French keyboard the digits need Shift, and an input method for
 // Chinese or Russian types no Latin letters at all.
 
-/** Every action: the keys as the help shows them, and the screens that have it. */
+import { hasDecimals } from "./entry.js";
+
+const always = (effect) => ({ waiting: effect, typing: effect, done: effect });
+const typed = { waiting: "begin", typing: "extend", done: "unused" };
+const choosing = (side) => ({ waiting: side, typing: null, done: "unused" });
+const move = (effect) => ({ does: always(effect), repeats: true });
+
+/**
+ * Every key: `keys` as the help shows them; `on`, what the browser calls them, in lower case; `does`, its
+ * effect while a score is waited for, while a number is typed, and when all scores are done (null: none); `in`
+ * and `notIn`, the kinds of study that have it (see `kindsOf`); `repeats`: held, it acts again and again.
+ */
 export const KEYS = [
-  { action: "digit", keys: ["0–9"], in: "rating" },
-  { action: "less", keys: ["←"], in: "rating" },
-  { action: "more", keys: ["→"], in: "rating" },
-  { action: "muchLess", keys: ["PageDown"], in: "rating" },
-  { action: "muchMore", keys: ["PageUp"], in: "rating" },
-  { action: "least", keys: ["Home"], in: "rating" },
-  { action: "most", keys: ["End"], in: "rating" },
-  { action: "left", keys: ["←", "1"], in: "pairwise" },
-  { action: "tie", keys: ["T", "2"], in: "pairwise" },
-  { action: "right", keys: ["→", "3"], in: "pairwise" },
-  { action: "bothBad", keys: ["B", "4"], in: "pairwise" },
-  { action: "previous", keys: ["↑"] },
-  { action: "next", keys: ["↓"] },
-  { action: "nextUnrated", keys: ["Space"] },
-  { action: "clear", keys: ["Delete"] },
-  { action: "undo", keys: ["Ctrl+Z"] },
-  { action: "excuse", keys: ["X"] },
-  { action: "flag", keys: ["F"] },
-  { action: "comment", keys: ["C"] },
-  { action: "submit", keys: ["Enter"] },
-  { action: "back", keys: ["Backspace"] },
-  { action: "forward", keys: ["Esc"] },
-  { action: "actualSize", keys: ["Z"] },
-  { action: "zoomIn", keys: ["+"] },
-  { action: "zoomOut", keys: ["−"] },
-  { action: "pan", keys: ["Shift+←↑↓→"] },
-  { action: "instructions", keys: ["I"] },
-  { action: "help", keys: ["?", "H"] },
+  { keys: ["0–9"], on: [..."0123456789"], does: typed, in: "rating" },
+  { keys: [".", ","], on: [".", ","], does: typed, in: "decimals" },
+  { keys: ["−"], on: ["-", "−"], does: typed, in: "signed" },
+  { keys: ["←", "1"], on: ["arrowleft", "1"], does: choosing("left"), in: "pairwise" },
+  { keys: ["T", "2"], on: ["t", "2"], does: choosing("tie"), in: "pairwise" },
+  { keys: ["→", "3"], on: ["arrowright", "3"], does: choosing("right"), in: "pairwise" },
+  { keys: ["B", "4"], on: ["b", "4"], does: choosing("bothBad"), in: "pairwise" },
+  { keys: ["Space"], on: [" "], does: { waiting: "toUnrated", typing: "end", done: null } },
+  { keys: ["Tab"], on: ["tab"], does: { waiting: null, typing: "end", done: null }, in: "rating", repeats: true, isShared: true },
+  { keys: ["Enter"], on: ["enter"], does: always("submit") },
+  { keys: ["Backspace"], on: ["backspace"], does: { waiting: "back", typing: "erase", done: "back" } },
+  { keys: ["Delete"], on: ["delete"], does: always("clear") },
+  { keys: ["Ctrl+Z"], on: ["ctrl+z"], does: always("undo") },
+  { keys: ["↑"], on: ["arrowup"], ...move("above") },
+  { keys: ["↓"], on: ["arrowdown"], ...move("below") },
+  { keys: ["←"], on: ["arrowleft"], ...move("less"), in: "rating" },
+  { keys: ["→"], on: ["arrowright"], ...move("more"), in: "rating" },
+  { keys: ["PageDown"], on: ["pagedown"], ...move("muchLess"), in: "rating" },
+  { keys: ["PageUp"], on: ["pageup"], ...move("muchMore"), in: "rating" },
+  { keys: ["Home"], on: ["home"], ...move("least"), in: "rating" },
+  { keys: ["End"], on: ["end"], ...move("most"), in: "rating" },
+  { keys: ["X"], on: ["x"], does: always("excuse") },
+  { keys: ["F"], on: ["f"], does: always("flag") },
+  { keys: ["C"], on: ["c"], does: always("comment") },
+  { keys: ["Esc"], on: ["escape"], does: always("forward") },
+  { keys: ["Z"], on: ["z"], does: always("actualSize") },
+  { keys: ["+"], on: ["+", "="], ...move("zoomIn") },
+  { keys: ["−"], on: ["-", "−"], ...move("zoomOut"), notIn: "signed" },
+  { keys: ["Shift+←↑↓→"], on: ["shift+arrowleft", "shift+arrowup", "shift+arrowdown", "shift+arrowright"], ...move("pan") },
+  { keys: ["I"], on: ["i"], does: always("instructions") },
+  { keys: ["?", "H"], on: ["?", "？", "h"], does: always("help") },
 ];
 
-const NAMED = {
-  ArrowLeft: "less", ArrowRight: "more", ArrowUp: "previous", ArrowDown: "next",
-  PageDown: "muchLess", PageUp: "muchMore", Home: "least", End: "most",
-  Delete: "clear", Enter: "submit", Backspace: "back", Escape: "forward", " ": "nextUnrated",
-  "+": "zoomIn", "=": "zoomIn", "-": "zoomOut", "−": "zoomOut", "?": "help", "？": "help",
-};
-const LETTERS = {
-  x: "excuse", f: "flag", c: "comment", z: "actualSize", i: "instructions", h: "help", t: "tie", b: "bothBad",
-};
+const NAMES = new Set(KEYS.flatMap(({ on }) => on));
 const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-const IN_PAIRS = { less: "left", more: "right", 1: "left", 2: "tie", 3: "right", 4: "bothBad" };
 const TYPING = "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox], [type=button])";
 const PRESSABLE = "button:not([role=radio]), a[href], summary";
 const SCROLLING = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"]);
 
+/** What a study is, for its keys: its mode, and whether its numbers have decimals or a minus sign. */
+export function kindsOf({ mode, criteria }) {
+  if (mode === "pairwise") return new Set([mode]);
+  const kinds = { decimals: criteria.some(hasDecimals), signed: criteria.some(({ minimum }) => minimum < 0) };
+  return new Set([mode, ...Object.keys(kinds).filter((kind) => kinds[kind])]);
+}
+
+/** The rows of the table that a study has. */
+export function keysOf(kinds) {
+  return KEYS.filter((key) => (key.in === undefined || kinds.has(key.in)) && !kinds.has(key.notIn));
+}
+
 /**
- * What a key press means: {action, character?, direction?}, or null where it is not for us: keys
- * typed into a field, composed by an input method, or held with Ctrl, Alt or the like.
+ * What a key press means in a state of the scores ("waiting", "typing", "done"): {effect, character, direction,
+ * isShared}, `isShared` where the browser is to see the key too. null where it is not for us: keys typed into a
+ * field, composed by an input method, or held with Ctrl, Alt or the like. "held": a held key, which acts once.
  */
-export function meaning(event, mode) {
+export function meaning(event, kinds, condition) {
   if (event.isComposing || event.target.closest?.(TYPING)) return null;
-  const letter = letterOf(event);
-  if (event.ctrlKey || event.metaKey) {
-    return letter === "z" && !event.altKey && !event.shiftKey ? { action: "undo" } : null;
-  }
-  if (event.altKey) return null;
+  const name = nameOf(event, kinds);
+  const key = keysOf(kinds).find(({ on }) => on.includes(name));
+  if (key === undefined) return null;
+  if (event.repeat && key.repeats !== true) return { effect: "held" };
   if (isForTheFocus(event)) return null;
-  if (event.shiftKey && event.key in PANS) return { action: "pan", direction: PANS[event.key] };
-  const digit = digitOf(event);
-  if (digit !== null) {
-    return mode === "pairwise" ? actionOf(IN_PAIRS[digit]) : { action: "digit", character: digit };
-  }
-  if ((event.key === "." || event.key === ",") && mode === "rating") return { action: "digit", character: "." };
-  const action = NAMED[event.key] ?? LETTERS[letter];
-  return actionOf(mode === "pairwise" ? IN_PAIRS[action] ?? action : action);
+  const effect = key.does[condition];
+  if (effect === null) return name === " " ? { effect: "nothing" } : null; // a space would scroll the page
+  const character = key.does === typed ? name.replace(",", ".").replace("−", "-") : key.keys[0];
+  return { effect, character, direction: PANS[event.key], isShared: key.isShared === true };
 }
 
 /** Pressing the button that has the focus; scrolling a long prompt. */
 function isForTheFocus({ key, target }) {
-  if (key === "Enter" || key === " ") {
-    if (target.closest?.(PRESSABLE)) return true;
-    return key === " " && target.matches?.("[role=radio][aria-checked=false]");
-  }
+  if (key === "Enter" || key === " ") return Boolean(target.closest?.(PRESSABLE));
   return SCROLLING.has(key) && target.matches?.(".prompt") && target.scrollHeight > target.clientHeight;
 }
 
-function actionOf(action) {
-  return action === undefined ? null : { action };
+/** A key as the table has it: what it types where the table knows that, else what stands there on other keyboards. */
+function nameOf(event, kinds) {
+  const key = event.key.toLowerCase();
+  if (event.ctrlKey || event.metaKey) return isLetter(event, "z") && !event.altKey && !event.shiftKey ? "ctrl+z" : null;
+  if (event.altKey) return null;
+  if (event.shiftKey && event.key in PANS) return `shift+${key}`;
+  if (key === "-" && kinds.has("signed")) return key; // on a French keyboard it stands in the place of a digit
+  return digitOf(event) ?? (NAMES.has(key) ? key : letterAt(event) ?? key);
 }
 
 function digitOf(event) {
@@ -93,8 +109,10 @@ function digitOf(event) {
   return place !== null && !event.shiftKey ? place[1] : null;
 }
 
-function letterOf(event) {
-  if (/^[a-z]$/i.test(event.key)) return event.key.toLowerCase();
-  const place = /^Key([A-Z])$/.exec(event.code);
-  return place === null ? null : place[1].toLowerCase();
+function isLetter(event, letter) {
+  return (/^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : letterAt(event)) === letter;
+}
+
+function letterAt({ code }) {
+  return /^Key([A-Z])$/.exec(code)?.[1].toLowerCase() ?? null;
 }

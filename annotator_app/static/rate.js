@@ -6,7 +6,7 @@ import { isOpen, showHelp, showInstructions, showLeaderboard } from "./dialogs.j
 import { part } from "./dom.js";
 import { endNotice, showNotice, wordsFor } from "./header.js";
 import { logInAddress } from "./home.js";
-import { meaning } from "./keys.js";
+import { kindsOf, meaning } from "./keys.js";
 import { takeOverOlder } from "./older.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
@@ -89,23 +89,24 @@ function listen() {
   });
   part("instructions").addEventListener("click", openInstructions);
   part("leaderboard").addEventListener("click", openLeaderboard);
-  part("help").addEventListener("click", () => showHelp(session?.study.mode));
+  part("help").addEventListener("click", () => showHelp(session?.study));
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", giveFocusBack, { capture: true });
 }
 
 function onKey(event) {
   if (isOpen() || session === null) return;
-  const key = meaning(event, session.study.mode);
+  const key = meaning(event, kindsOf(session.study), work?.condition ?? "waiting");
   if (key === null || !act(key)) return;
   event.preventDefault();
 }
 
 /** Do what a key means; false where it means nothing now. */
 function act(key) {
-  if (key.action === "help") showHelp(session.study.mode);
-  else if (key.action === "instructions") openInstructions();
-  else if (key.action === "submit" && screens.isShown) screens.press();
+  if (key.effect === "held" || key.effect === "nothing") return true;
+  if (key.effect === "help") showHelp(session.study);
+  else if (key.effect === "instructions") openInstructions();
+  else if (key.effect === "submit" && screens.isShown) screens.press();
   else return work?.handle(key) ?? false;
   return true;
 }

@@ -1,4 +1,4 @@
-// A slider without a default position, the words of its scale beneath it.
+// A slider without a default position; the words of its scale beneath it can be pressed, too.
 
 import { make } from "./dom.js";
 import { toStep } from "./entry.js";
@@ -7,8 +7,10 @@ import { t } from "./texts.js";
 export function slider(scale, anchors, change) {
   const { minimum, maximum, step } = scale;
   const input = make("input", { type: "range", min: minimum, max: maximum, step, value: (minimum + maximum) / 2 });
-  const list = make("ol", { className: "anchors" }, ...anchors.map(([at, words]) =>
-    make("li", {}, make("b", { textContent: at }), ` ${words}`)));
+  const list = make("ol", { className: "anchors" }, ...anchors.map(([at, words]) => anchor(at, words, () => {
+    change(toStep(at, scale));
+    input.focus({ preventScroll: true });
+  })));
   const element = make("div", { className: "slider" }, input, list);
   list.style.setProperty("--columns", columnsOf(anchors, scale));
   input.addEventListener("input", () => change(input.valueAsNumber));
@@ -25,10 +27,6 @@ export function slider(scale, anchors, change) {
       element.style.setProperty("--fill", `${share}%`);
       input.setAttribute("aria-valuetext", value === null ? unrated || t("excused") : inWords(value, anchors));
     },
-    stepped(value, steps) {
-      if (!Number.isFinite(steps)) return steps < 0 ? minimum : maximum;
-      return toStep(value === null ? (minimum + maximum) / 2 : value + steps * step, scale);
-    },
   };
 }
 
@@ -38,6 +36,13 @@ function columnsOf(anchors, { minimum, maximum }) {
   const between = places.slice(1).map((place, i) => 0.5 + 0.8 * ((places[i] + place) / 2 - 0.5));
   const bounds = [0, ...between, 1];
   return bounds.slice(1).map((bound, i) => `minmax(0, ${(bound - bounds[i]).toFixed(4)}fr)`).join(" ");
+}
+
+/** The words at a point of the scale: a press on them gives it. The keyboard has every point without them. */
+function anchor(at, words, choose) {
+  const item = make("li", {}, make("b", { textContent: at }), ` ${words}`);
+  item.addEventListener("click", choose);
+  return item;
 }
 
 /** "72, near 75: small faults that a closer look finds": the number with its nearest anchor. */

@@ -3,6 +3,7 @@
 import { onRearranged, placed } from "./arrangement.js";
 import { make, part } from "./dom.js";
 import { Pictures } from "./pictures.js";
+import { choosesWhenPressed } from "./pointing.js";
 import { Sight } from "./sight.js";
 import { t } from "./texts.js";
 import { Zoom } from "./zoom.js";
@@ -18,7 +19,7 @@ export class Viewer {
   #on;
   zoom;
 
-  /** `on` has ready() when all images of the item are there, and broken() when one does not load. */
+  /** `on` has ready() when all images of the item are there, broken() when one does not load, and chosen(side). */
   constructor(root, study, on) {
     this.#root = root;
     this.#on = on;
@@ -29,6 +30,7 @@ export class Viewer {
     const shown = part("scale", root);
     this.zoom = new Zoom(this.#frames, (percent) => { shown.textContent = percent === null ? "" : `${Math.round(percent)} %`; });
     onRearranged(() => this.#frames.forEach(nameImage));
+    if (sides.length === 2) this.#frames.forEach((frame, i) => choosesWhenPressed(frame, () => on.chosen(sides[i])));
     this.#button("zoomIn", () => this.zoom.zoomIn());
     this.#button("zoomOut", () => this.zoom.zoomOut());
     this.#button("actualSize", () => this.zoom.toggleActualSize());

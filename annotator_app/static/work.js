@@ -5,6 +5,7 @@
 // to show (training and qualification) does the screen wait for it.
 
 import { call } from "./api.js";
+import { placed } from "./arrangement.js";
 import { countForBreak, dueBreak } from "./breaks.js";
 import { Clock } from "./clock.js";
 import { askReason } from "./dialogs.js";
@@ -46,11 +47,14 @@ export class Work {
     this.#screens = screens;
     this.#form = new Form(part("criteria"), session.study, {
       changed: () => this.#changed(),
+      say: (note) => this.#tell(note),
       excuse: (row) => this.#excuse(row),
+      complete: () => { if (session.study.choice_submits) this.#submit(); },
     });
     this.#viewer = new Viewer(part("work"), session.study, {
       ready: () => this.#onReady(),
       broken: () => this.#onBroken(),
+      chosen: (side) => { if (this.#isRating) this.#form.choose(side, placed(`side.${side}`)); },
     });
     this.#outbox = new Outbox(`${session.annotator}/${session.study.name}`, {
       sent: (entry, answer) => this.#onSent(entry, answer),
@@ -79,6 +83,11 @@ export class Work {
     if (this.#isRating) this.#form.focus();
   }
 
+  /** "waiting", "typing" or "done": the state of the scores on the screen (scoring.js). */
+  get condition() {
+    return this.#isRating ? this.#form.condition : "waiting";
+  }
+
   /** Do what a key means; false where it means nothing now. */
   handle(key) {
     if (this.#left) return false;
@@ -86,16 +95,16 @@ export class Work {
       this.#form.active.reveal(); // a key may have gone on to one that is out of the window
       return true;
     }
-    if (key.action === "back") {
+    if (key.effect === "back") {
       this.#back();
       return true;
     }
     if (!this.#isRating) {
-      if (key.action !== "submit" || !this.#feedback.isShown) return false;
+      if (key.effect !== "submit" || !this.#feedback.isShown) return false;
       this.#feedback.press();
       return true;
     }
-    switch (key.action) {
+    switch (key.effect) {
       case "submit": this.#submit(); return true;
       case "forward": return this.#forward();
       case "flag": this.#extras.toggleFlag(); return true;
@@ -272,7 +281,7 @@ export class Work {
     setText(part("submitText"), t(this.#isCorrecting ? "submit.correction" : "submit"));
     this.#say("");
     this.#viewer.show(item);
-    this.#form.begin(given);
+    this.#form.begin(given, this.#isCorrecting);
     this.#viewer.scrollToStart();
     this.#drawSubmit();
     this.#preload();
@@ -300,6 +309,12 @@ export class Work {
   #say(text, kind = "") {
     setText(part("message"), text);
     part("message").dataset.kind = kind;
+  }
+
+  /** What the scores have to say of a key; null where there is nothing. */
+  #tell(note) {
+    if (note !== null) this.#say(t(note.key, note.values), "typing");
+    else if (part("message").dataset.kind === "typing") this.#say("");
   }
 
   #drawSubmit() {
@@ -333,6 +348,7 @@ export class Work {
 
   #submit() {
     if (!this.#isRating || this.#awaited !== null) return;
+    this.#form.settle();
     const missing = this.#form.missing;
     if (missing.length > 0) {
       this.#say(t("missing", { names: missing.map((row) => row.label).join(t("list.comma")) }), "missing");
@@ -371,6 +387,7 @@ export class Work {
   /** To the item that was completed before the one on the screen. */
   async #back() {
     if (this.#left || this.#awaited !== null) return;
+    if (this.#isRating) this.#form.settle();
     this.#keepDraft();
     await this.#outbox.flush();
     if (this.#outbox.entries.length > 0) return;

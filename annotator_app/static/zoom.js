@@ -132,7 +132,9 @@ export class Zoom {
       event.preventDefault();
       this.zoomBy(Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.002)), frame, fromMiddle(event));
     }, { passive: false });
-    frame.addEventListener("dblclick", (event) => this.toggleActualSize(frame, fromMiddle(event)));
+    if (this.#frames.length === 1) { // of two, a press chooses one
+      frame.addEventListener("dblclick", (event) => this.toggleActualSize(frame, fromMiddle(event)));
+    }
     frame.addEventListener("pointerdown", (event) => {
       if (event.target.closest("button")) return;
       pointers.set(event.pointerId, event);

@@ -299,6 +299,7 @@ def study_protocol(value: Study) -> dict[str, Any]:
         "sizes_may_differ": value.sizes_may_differ,
         "contact": value.contact,
         "time_zone": value.time_zone,
+        "choice_submits": value.choice_submits,
         "checks": asdict(value.checks),
         "pairs": asdict(value.pairs),
         "check_items": [asdict(item) for item in value.check_items],

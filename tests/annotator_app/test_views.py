@@ -1,6 +1,5 @@
 """The pages as they are served: escaped, self-contained, and fit for a strict Content-Security-Policy."""
 
-import json
 import re
 from pathlib import Path
 
@@ -45,16 +44,3 @@ def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html() -> None:
         f.name for f in STATIC.glob("*.js") for _ in re.findall(r"innerHTML", f.read_text(encoding="utf-8"))
     ]
     assert uses == ["dialogs.js"]
-
-
-def test_the_guide_lists_the_keys_of_the_screen() -> None:
-    guide = (Path(__file__).parents[2] / "docs" / "annotators.md").read_text(encoding="utf-8")
-    english = json.loads((STATIC / "texts" / "en.json").read_text(encoding="utf-8"))
-    keys = (STATIC / "keys.js").read_text(encoding="utf-8")
-    actions = re.findall(r'\{ action: "(\w+)", keys: \[([^\]]+)\](?:, in: "(\w+)")? \}', keys)
-    assert len(actions) > 25
-    for action, names, _ in actions:
-        assert f"key.{action}" in english
-        for name in re.findall(r'"([^"]+)"', names):
-            for part in name.replace("Shift+←↑↓→", "Shift").replace("0–9", "0").split("+"):
-                assert not part or f"`{part}`" in guide or f"`{name}`" in guide, name

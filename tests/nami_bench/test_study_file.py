@@ -47,6 +47,7 @@ sizes_may_differ = true
 contact = "lab@uni.example"
 time_zone = "Asia/Tokyo"
 total = "geometric"
+choice_submits = false
 instructions = { en = "Look **closely**.", zh = "请仔细看。" }
 
 [checks]
@@ -110,7 +111,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     )
     assert (study.items_per_annotator, study.break_every, study.lease_minutes) == (300, 40, 15)
     assert (study.live_leaderboard, study.canvas, study.sizes_may_differ) == ("annotators", 1024, True)
-    assert (study.contact, study.time_zone) == ("lab@uni.example", "Asia/Tokyo")
+    assert (study.contact, study.time_zone, study.choice_submits) == ("lab@uni.example", "Asia/Tokyo", False)
     assert study.total == Criteria.of(study.criteria).total == "geometric"
     assert study.instructions == {"en": "Look **closely**.", "zh": "请仔细看。"}
     assert study.checks == Checks(20, 25, 30, 0.75, 8, 0.7, 1500, 25, 15)
@@ -129,6 +130,17 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     )
 
 
+def test_a_choice_submits_of_itself_only_where_it_is_the_only_one(tmp_path: Path) -> None:
+    pairs = '[study]\nname = "s"\nprompts = "p"\nmodels = ["a", "b"]\nmode = "pairwise"\n'
+    one, two = CRITERION, CRITERION + CRITERION.replace('"q"', '"r"')
+    assert load_study(write(tmp_path, pairs + one)).submits_on_choice
+    assert not load_study(write(tmp_path, pairs + two)).submits_on_choice
+    assert load_study(write(tmp_path, f"{pairs}choice_submits = true\n{two}")).submits_on_choice
+    assert not load_study(write(tmp_path, f"{pairs}choice_submits = false\n{one}")).submits_on_choice
+    rating = '[study]\nname = "s"\nprompts = "p"\nmodels = ["a"]\n'
+    assert not load_study(write(tmp_path, rating + one)).submits_on_choice
+
+
 def test_strata_may_be_a_list(tmp_path: Path) -> None:
     text = f'[study]\nname = "s"\nprompts = "p"\nmodels = ["a"]\nstrata = ["long"]\n{CRITERION}'
     assert load_study(write(tmp_path, text)).strata == {"long": 0}
@@ -141,6 +153,7 @@ def test_strata_may_be_a_list(tmp_path: Path) -> None:
         ("panel = 'all'", "", r"use 'crossed' or 'spread'"),
         ("control = 'dial'", "", r"use 'slider' or 'buttons'"),
         ("mode = 'pairwise'", "", r"needs at least two models"),
+        ("choice_submits = true", "", r"choice_submits is of pairs; ratings are submitted with Enter"),
         ("overlap = 0", "", r"at least 1"),
         ("overlap = 'many'", "", r"study\.overlap: input should be a valid integer"),
         ("colour = 'red'", "", r"study\.colour: unknown key"),

@@ -53,7 +53,7 @@ def test_logging_in_by_the_form(studio: Any, browser: Any) -> None:
 def test_numbers_are_typed_and_every_key_does_what_the_help_says(screen: Any) -> None:
     screen.press("7", "5")
     assert screen.values[0] == "75"
-    screen.press("1", "0", "0")  # three digits, then on to the next
+    screen.press("1", "0", "0", "Space")  # 100, where another number follows
     screen.press("5", "Backspace", "6", "Enter")  # a digit taken back; Enter names what is missing
     assert screen.values == ["75", "100", "6", "not rated yet"]
     screen.wait_for("Not rated yet: authenticity.")
@@ -70,11 +70,12 @@ def test_numbers_are_typed_and_every_key_does_what_the_help_says(screen: Any) ->
     screen.press("ArrowDown", "ArrowDown", "3", "3")  # round to the first
     assert screen.values == ["33", "100", "6", "0"]
     screen.press("Delete", "ArrowDown", "Space", "1", "0", "8", "0")
-    assert screen.values == ["80", "100", "6", "0"]  # all are rated: the 80 is no other criterion's
+    assert screen.values == ["10", "100", "6", "0"]  # all are rated: the 80 is nobody's
+    screen.wait_for("“0” was not used")
     screen.press("?")
     screen.wait_for("type the score; the next criterion follows")
     screen.press("9", "Escape")  # keys rest while a window is open
-    assert screen.values == ["80", "100", "6", "0"]
+    assert screen.values == ["10", "100", "6", "0"]
 
 
 def test_a_number_ends_where_the_scale_does(screen: Any) -> None:
