@@ -25,8 +25,10 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
     """
     router = APIRouter()
 
-    def login_page(to: str, status: int = 200, problem: str = "", code: str = "") -> HTMLResponse:
-        page = render("login.html", title=title, to=to, problem=problem, problem_code=code)
+    def login_page(
+        to: str, status: int = 200, problem: str = "", code: str = "", name: str = ""
+    ) -> HTMLResponse:
+        page = render("login.html", title=title, to=to, problem=problem, problem_code=code, name=name)
         return HTMLResponse(page, status)
 
     @router.get("/login")
@@ -47,11 +49,11 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
             if annotator is None and token != token.strip():
                 annotator = store.authenticate(name, token, address)
         except RateLimitError as error:
-            return login_page(to, 429, f"{str(error).capitalize()}.", "rate_limited")
+            return login_page(to, 429, f"{str(error).capitalize()}.", "rate_limited", name)
         except InputError:  # no name or password that the database could hold
             annotator = None
         if annotator is None:
-            return login_page(to, 401, WRONG, "wrong_login")
+            return login_page(to, 401, WRONG, "wrong_login", name)
         response = RedirectResponse(to if _STUDY_PAGE.fullmatch(to) else "./", 303)
         # Gone when the browser is closed; scripts cannot read it, other sites' requests do not carry it.
         response.set_cookie(

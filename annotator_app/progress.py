@@ -30,7 +30,7 @@ def of(
 ) -> Progress:
     """The member's progress in the work, or in what comes before it."""
     pace = _pace(desk, member)
-    today = member.done_on(desk.now.date().isoformat())
+    today = member.done_on(study.day(desk.now))
     if phase in (CheckKind.TRAINING, CheckKind.QUALIFICATION):
         answered = desk.answered(member, phase).keys()
         asked = desk.asked([item.id for item in index.checks[phase]])

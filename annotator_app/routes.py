@@ -18,6 +18,7 @@ from annotator_app.admin import leaderboard_page
 from annotator_app.answers import CANNOT_JUDGE, MAX_CLIENT_TOKEN, MAX_COMMENT, MAX_DURATION_MS, Answers
 from annotator_app.markdown import safe_html
 from annotator_app.pictures import Pictures
+from annotator_app.rules import reason_code
 from annotator_app.sessions import LAST, AnnotationSession, Item, View
 from annotator_app.studies import Studies
 from nami_bench.domain import Criterion, Role, Study
@@ -139,6 +140,7 @@ def study_json(study: Study) -> dict[str, Any]:
         "break_every": study.break_every,
         "choice_submits": study.submits_on_choice,
         "live_leaderboard": study.live_leaderboard,
+        "contact": study.contact,
         "reasons": CANNOT_JUDGE,
         "criteria": [_criterion_json(criterion, study.languages) for criterion in study.criteria],
     }
@@ -151,6 +153,7 @@ def view_json(view: View) -> dict[str, Any]:
         "phase": view.phase,
         "code": view.code,
         "message": view.message,
+        "reason": view.reason and {"code": reason_code(view.reason), "text": view.reason},
         "progress": {
             "done": view.progress.done,
             "total": view.progress.total,

@@ -1,5 +1,6 @@
 """The rules that pause an annotator. They look at what was sent and change nothing that was."""
 
+import re
 from collections.abc import Sequence
 
 from nami_bench.domain import Checks
@@ -13,6 +14,25 @@ def reason_to_pause(checks: Checks, recent: Sequence[Sent], golds: Sequence[bool
     first. Both begin after the last time the annotator was resumed.
     """
     return _failed_golds(checks, golds) or _too_fast(checks, recent) or _constant(checks, recent)
+
+
+def failed_qualification(passed: int, asked: int, mark: float) -> str:
+    """Why an annotator is paused who passed so few qualification items."""
+    return f"passed {passed} of {asked} qualification items, {mark:.0%} are asked for"
+
+
+_CODES = {
+    "gold": r"passed \d+ of the last \d+ gold items, .*",
+    "qualification": r"passed \d+ of \d+ qualification items, .*",
+    "fast": r"took less than \d+ ms for \d+ of the last \d+ items",
+    "constant": r"gave the same answers to the last \d+ items",
+    "organizer": r"by the administrator|excluded",
+}
+
+
+def reason_code(reason: str) -> str | None:
+    """A stable key for a reason that these rules gave, or nobody gave; None for a person's own words."""
+    return next((code for code, words in _CODES.items() if re.fullmatch(words, reason)), None)
 
 
 def evidence_needed(checks: Checks) -> int:

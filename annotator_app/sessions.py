@@ -64,7 +64,7 @@ class View:
     """Where an annotator is in a study: `items` has the one in hand first, then those ahead.
 
     `phase` is training, qualification, work, paused, closed, waiting or finished; `code` is a stable key
-    for `message`.
+    for `message`. `reason`: why somebody is paused, as it was written down.
     """
 
     phase: str
@@ -73,6 +73,7 @@ class View:
     progress: Progress
     items: tuple[Item, ...]
     feedback: Feedback | None = None
+    reason: str | None = None
 
 
 class AnnotationSession:
@@ -165,6 +166,7 @@ class AnnotationSession:
             state.progress,
             tuple(self._item(lease, _stands(state.standing.get(lease.id))) for lease in state.items),
             state.feedback,
+            state.reason,
         )
 
     def _item(self, lease: Lease, given: GivenAnswers | None) -> Item:

@@ -12,6 +12,7 @@ from annotator_app import order, pairing, planting, progress, rules
 from annotator_app.answers import NOTHING_STANDS, Answers, Verdict, check_answers, judge, kept_answers
 from nami_bench.domain import CheckKind
 from nami_bench.errors import RefusedError, UnknownNameError
+from nami_bench.local_time import local
 from nami_bench.store import (
     COMPLETED,
     EXPIRED,
@@ -45,7 +46,8 @@ class Feedback:
 class State:
     """Where an annotator is: `items` has the one in hand first.
 
-    `standing`: by the lease's number, what stands of an item that is judged by some criteria only.
+    `standing`: by the lease's number, what stands of an item that is judged by some criteria only. `reason`:
+    why one is paused.
     """
 
     phase: str
@@ -55,6 +57,7 @@ class State:
     items: tuple[Lease, ...]
     feedback: Feedback | None = None
     standing: Mapping[int, Answered] = field(default_factory=dict)
+    reason: str | None = None
 
 
 class Turn:
@@ -83,7 +86,7 @@ class Turn:
         self._keep_member()
         shown = progress.of(self.desk, self.study_id, self.study, self.member, self.index, self.given, phase)
         standing = {one.id: self._standing(one) for one in items if self._is_in_part(one)}
-        return State(phase, code, message, shown, tuple(items), feedback, standing)
+        return State(phase, code, message, shown, tuple(items), feedback, standing, self.member.paused)
 
     def submit(self, token: str, answers: Answers) -> State:
         """Record answers and go on.
@@ -192,7 +195,7 @@ class Turn:
         return not lease.counts or self.desk.is_free(lease.item_id, self.study.overlap)
 
     def _count_done(self) -> None:
-        day = self.desk.now.date().isoformat()
+        day = self.study.day(self.desk.now)
         member = self.member
         if member.day != day:
             member = replace(member, day=day, done_before_day=member.done)
@@ -220,10 +223,7 @@ class Turn:
         if share >= self.study.checks.pass_mark:
             self._set_qualified()
         else:
-            self._pause(
-                f"passed {sum(passed)} of {len(passed)} qualification items, "
-                f"{self.study.checks.pass_mark:.0%} are asked for"
-            )
+            self._pause(rules.failed_qualification(sum(passed), len(passed), self.study.checks.pass_mark))
 
     def _set_qualified(self) -> None:
         self.member = replace(self.member, qualified=True)
@@ -343,8 +343,9 @@ class Turn:
 
     def _closed(self) -> tuple[str, str, str] | None:
         why = self.study.shut(self.desk.now)
-        if why == "not_open":
-            return "closed", why, f"this study opens at {self.study.opens:%Y-%m-%d %H:%M %Z}"
+        if why == "not_open" and self.study.opens is not None:
+            opens = local(self.study.opens, self.study.time_zone)
+            return "closed", why, f"this study opens at {opens:%Y-%m-%d %H:%M %Z}"
         return None if why is None else ("closed", why, "this study is closed: thank you")
 
     def _others_hold_some(self) -> bool:

@@ -44,6 +44,7 @@ function choose(name) {
   study = name;
   save("admin/study", name);
   part("leaderboard").replaceChildren();
+  hideNotice(); // it was about something done in the other study
   refresh();
 }
 
@@ -63,7 +64,8 @@ async function refresh() {
 async function attempt(action, asked = true) {
   try {
     await action();
-    endNotice();
+    if (asked) hideNotice(); // what failed before was done now
+    else endNotice();
     return true;
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;

@@ -13,6 +13,8 @@ language.addEventListener("change", async () => {
 });
 await loadTexts();
 show();
+// Who is asked again has the name in its field already.
+if (part("name").value !== "") part("token").focus();
 
 function show() {
   language.value = currentLanguage();

@@ -8,6 +8,7 @@ import { endNotice, showNotice, wordsFor } from "./header.js";
 import { logInAddress } from "./home.js";
 import { kindsOf, meaning } from "./keys.js";
 import { takeOverOlder } from "./older.js";
+import { isAtWork } from "./phases.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
 import { joinTabs, workHere } from "./tabs.js";
@@ -61,8 +62,9 @@ async function firstAnswer() {
   }
 }
 
-/** Newcomers find the instructions open. */
+/** Newcomers find the instructions open, once there is something to do. */
 function welcome() {
+  if (!isAtWork(session.phase)) return;
   const key = `welcomed/${session.annotator}/${session.study.name}`;
   if (load(key, false) || part("instructions").hidden) return;
   save(key, true);

@@ -64,16 +64,16 @@ export class Screens {
     this.show("moment", t("moment.title"), [t("moment.text")]);
   }
 
-  /** A phase without items: paused, closed, waiting, finished. */
-  phase({ phase, message, code, progress }, go) {
+  /** A phase without items: paused, closed, waiting, finished. `contact`: whom to ask, if anybody is named. */
+  phase({ phase, message, code, progress, reason }, contact, go) {
     const why = known("error", code, message);
     const lines = {
       finished: code === "empty" ? [why] : [t("finished.text", { done: number(progress.done) }), t("finished.back")],
       waiting: [t("waiting.text"), t("checks")],
-      paused: [why ?? t("paused.text"), t("paused.safe"), t("checks")],
+      paused: [pausedBecause(reason), why ?? t("paused.text"), t("paused.safe"), t("checks")],
       closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];
-    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go });
+    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go }, contactLine(contact));
     const further = part("propose").hidden ? [] : [make("a", { className: "quiet", href: at("propose"), textContent: t("propose.title") })];
     return this.show(phase, t(`${phase}.title`), lines, null, further);
   }
@@ -94,6 +94,19 @@ export class Screens {
     const words = pick(feedback.text);
     this.show("feedback", t(feedback.passed ? "feedback.passed" : "feedback.failed"), [words], { text: t("feedback.go"), go }, [table]);
   }
+}
+
+/** Why somebody is paused: in words of the page for what the server's rules found, else as the organizer wrote it. */
+function pausedBecause(reason) {
+  if (reason === null || reason === undefined || reason.code === "organizer") return "";
+  return known("pause", reason.code, null) ?? t("paused.reason", { reason: reason.text });
+}
+
+/** Whom to ask, as a list of one paragraph, or of none. */
+function contactLine(contact) {
+  if (!contact) return [];
+  const whom = /^\S+@\S+$/.test(contact) ? make("a", { href: `mailto:${contact}`, textContent: contact }) : contact;
+  return [make("p", { className: "contact" }, t("contact"), " ", whom)];
 }
 
 function isExpected(given, expected) {

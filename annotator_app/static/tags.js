@@ -11,9 +11,7 @@ export class TagFields {
   /** `vocabulary`: {categories, challenges, languages}; `tags` as a prompt has them. */
   constructor({ categories, challenges, languages }, tags = {}) {
     const chosen = tags.challenge?.split(", ") ?? [];
-    // Browsers know the names of most languages; a bare code in the list would help nobody.
-    const named = languages.filter((code) => languageName(code) !== code || code === tags.language);
-    const names = named.map((code) => [languageName(code), code]).sort(([a], [b]) => a.localeCompare(b, currentLanguage()));
+    const names = namedOnce(languages, tags.language).map((code) => [languageName(code), code]).sort(([a], [b]) => a.localeCompare(b, currentLanguage()));
     this.#category = select(categories.map((name) => [t(`category.${name}`), name]), tags.category);
     this.#language = select(names, tags.language);
     this.#boxes = challenges.map((name) => make("input", { type: "checkbox", value: name, checked: chosen.includes(name) }));
@@ -44,6 +42,19 @@ export class TagFields {
 export function tagWords({ category, challenge, language }) {
   const words = (challenge?.split(", ") ?? []).map((name) => known("challenge", name, name));
   return [category && known("category", category, category), words.join(", "), language && languageName(language)].filter(Boolean).join(" · ");
+}
+
+/**
+ * The codes of languages that browsers have a name for (a bare code in the list would help nobody), of those with
+ * one name the first ("ak" and "tw" are both Akan); the one that was `chosen` in any case.
+ */
+function namedOnce(codes, chosen) {
+  const byName = new Map();
+  for (const code of codes) {
+    const name = languageName(code);
+    if (code === chosen || (name !== code && !byName.has(name))) byName.set(name, code);
+  }
+  return [...byName.values()];
 }
 
 function select(options, value = "") {

@@ -216,7 +216,7 @@ export class Work {
     } else if (!refusal.isPassing) {
       this.#refresh();
     } else if (count > 0) {
-      showNotice(t("unsent", { count, why: wordsFor(refusal) }));
+      showNotice(t(this.#item === null ? "unsent" : "unsent.go_on", { count, why: wordsFor(refusal) }));
       if (this.#awaited !== null) this.#say(t("sending.again", { why: wordsFor(refusal) }));
       if (this.#item === null) this.#screens.waitForConnection(() => this.#outbox.flush());
     } else {
@@ -244,7 +244,7 @@ export class Work {
     this.#inHand = null;
     this.#cover();
     if (this.#outbox.entries.length > 0 && mayCorrect(this.#state.phase)) this.#screens.moment();
-    else this.#screens.phase(this.#state, () => this.#refresh());
+    else this.#screens.phase(this.#state, this.#study.contact, () => this.#refresh());
   }
 
   #cover() {

@@ -65,6 +65,7 @@ class MemberRow(Base):
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"), index=True)
     shown: Mapped[int] = mapped_column(default=0, comment="items of the work itself that were given out")
     done: Mapped[int] = mapped_column(default=0, comment="items of the work itself that were completed")
+    # By the study's clock; by UTC in the databases of before, of which the comment still speaks.
     day: Mapped[str] = mapped_column(default="", comment="of the last completion, UTC")
     done_before_day: Mapped[int] = mapped_column(default=0)
     qualified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

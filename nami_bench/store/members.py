@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import CheckKind
+from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
     COMPLETED,
     STUDY_KIND,
@@ -14,6 +15,7 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
+from nami_bench.store.tables import StudyRow
 
 
 def recount_members(session: Session, members: Iterable[int]) -> None:
@@ -21,7 +23,10 @@ def recount_members(session: Session, members: Iterable[int]) -> None:
 
     `shown` stays: it numbers the places in a member's work, which are not given twice.
     """
-    for member in session.scalars(select(MemberRow).where(MemberRow.id.in_(list(members)))):
+    found = session.scalars(select(MemberRow).where(MemberRow.id.in_(list(members)))).all()
+    studies = session.scalars(select(StudyRow).where(StudyRow.id.in_({one.study_id for one in found})))
+    days = {study.id: convert.study(study).day for study in studies}
+    for member in found:
         completed = session.scalars(
             select(AssignmentRow.completed_at)
             .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
@@ -32,7 +37,7 @@ def recount_members(session: Session, members: Iterable[int]) -> None:
             )
         ).all()
         member.done = len(completed)
-        member.done_before_day = sum(at is None or at.date().isoformat() < member.day for at in completed)
+        member.done_before_day = sum(at is None or days[member.study_id](at) < member.day for at in completed)
     forget_future_submissions(session)
 
 

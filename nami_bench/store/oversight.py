@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from nami_bench.domain import CheckKind, Event, Flag
 from nami_bench.errors import InputError
+from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
     COMPLETED,
     AssignmentRow,
@@ -34,9 +35,9 @@ from nami_bench.store.writer import Writer
 class MemberReport:
     """How an annotator does in a study.
 
-    `done` and `today` (UTC) count items of the work, planted ones included; `withheld` counts criteria that
-    could not be judged; `paused` is the reason, None for one who is not. No judgement of an `excluded` one
-    counts.
+    `done` and `today` (by the study's clock) count items of the work, planted ones included; `withheld`
+    counts criteria that could not be judged; `paused` is the reason, None for one who is not. No judgement of
+    an `excluded` one counts.
     """
 
     name: str
@@ -62,8 +63,8 @@ class Oversight:
     def member_reports(self, study: str) -> list[MemberReport]:
         """How everybody does who works on a study, in the order in which they joined."""
         with self._database.reading() as session:
-            study_id = find_study(session, study).id
-            today = datetime.now(UTC).date().isoformat()
+            row = find_study(session, study)
+            study_id, today = row.id, convert.study(row).day(datetime.now(UTC))
             golds, passed = _golds(session, study_id)
             durations = _durations(session, study_id)
             withheld, flags = _withheld(session, study_id), _flag_counts(session, study_id)

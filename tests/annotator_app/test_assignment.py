@@ -354,3 +354,24 @@ def test_an_answer_costs_the_same_whatever_the_study_holds(panel: str) -> None:
                 made.submit("ada")
             counts.append(len(statements))
     assert counts[0] == counts[1] <= 3 * 18
+
+
+def test_a_day_ends_at_midnight_where_the_study_is(tmp_path: Path) -> None:
+    world = World(tmp_path, ["short"] * 6, 1, overlap=1, time_zone="Asia/Tokyo")
+    world.join("ada")
+    found = []
+    for world.now in (
+        datetime(2026, 1, 1, 14, 58, tzinfo=UTC),
+        datetime(2026, 1, 1, 14, 59, tzinfo=UTC),  # 23:59 in Tokyo
+        datetime(2026, 1, 1, 15, 1, tzinfo=UTC),
+        datetime(2026, 1, 2, 0, 1, tzinfo=UTC),  # the next day in UTC
+    ):
+        world.submit("ada")
+        found.append(world.views["ada"].progress.today)
+    assert found == [1, 2, 1, 2]
+    assert [one.today for one in world.store.member_reports("study")] == [0]  # that was long ago
+    opens = replace(world.study, opens=datetime(2026, 2, 1, tzinfo=UTC))
+    world.store.change_study(opens)
+    world.join("ada")
+    assert world.views["ada"].message == "this study opens at 2026-02-01 09:00 JST"
+    world.store.close()

@@ -11,7 +11,7 @@ import pytest
 
 from annotator_app.answers import Answers, judge
 from annotator_app.planting import planted_at, with_planted
-from annotator_app.rules import reason_to_pause
+from annotator_app.rules import failed_qualification, reason_code, reason_to_pause
 from annotator_app.sessions import AnnotationSession, View
 from nami_bench.domain import Annotator, CheckItem, CheckKind, Checks, ModelCard
 from nami_bench.errors import InputError, RefusedError
@@ -258,6 +258,20 @@ def test_the_rules_name_their_reasons() -> None:
         reason_to_pause(checks, [sent(1, 1), sent(2, 2)], [])
     )
     assert "the same answers to the last 3" in str(reason_to_pause(checks, [sent(5000, 1)] * 3, [True, True]))
+
+
+def test_what_the_rules_found_has_a_key_by_which_a_page_says_it() -> None:
+    sent = Sent(1, 1, "t", 0, {}, False, "", 5, datetime.now(UTC))
+    for checks, code in (
+        (Checks(gold_pass=0.7, gold_window=2), "gold"),
+        (Checks(fastest_ms=1000, window=2), "fast"),
+        (Checks(constant=2), "constant"),
+    ):
+        reason = reason_to_pause(checks, [sent, sent], [False, True])
+        assert reason is not None and reason_code(reason) == code
+    assert reason_code(failed_qualification(1, 4, 0.8)) == "qualification"
+    assert reason_code("by the administrator") == reason_code("excluded") == "organizer"
+    assert reason_code("passed by, but nobody was in") is None
 
 
 def test_a_missing_value_fails_and_sides_are_minded() -> None:

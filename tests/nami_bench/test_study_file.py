@@ -160,6 +160,9 @@ def test_strata_may_be_a_list(tmp_path: Path) -> None:
         ("opens = 2026-01-01T08:00:00", "", r"need a time zone"),
         ("opens = 2026-02-01T08:00:00Z\ncloses = 2026-01-01T08:00:00Z", "", r"closes before it opens"),
         ("strata = { short = -1 }", "", r"strata must count prompts"),
+        ("time_zone = 'Mars/Olympus'", "", r"unknown time_zone 'Mars/Olympus': write it as"),
+        ("time_zone = '../etc'", "", r"unknown time_zone"),
+        ('contact = "a\\nb"', "", r"contact is one line"),
         ("lease_minutes = 0", "", r"lease_minutes must lie"),
         (
             "instructions = { fr = 'Regardez.' }",

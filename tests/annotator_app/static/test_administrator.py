@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from nami_bench.domain import Role
 @pytest.fixture
 def desk(new_studio: Callable[..., Any], visit: Callable[..., Any]) -> tuple[Any, Any]:
     """A study, and the page of its administrator."""
-    studio = new_studio(overlap=2, live_leaderboard="annotators")
+    studio = new_studio(overlap=2, live_leaderboard="annotators", contact="lab@uni.example")
     name = studio.newcomer(Role.ADMINISTRATOR)
     boss = visit(studio, name, settled=False, path="/admin", viewport={"width": 1280, "height": 900})
     boss.page.wait_for_selector("[data-tile=progress] b", timeout=30_000)
@@ -92,6 +93,10 @@ def test_pause_resume_and_a_new_annotator(desk: tuple[Any, Any], visit: Callable
     row(boss, ada.name).get_by_text("paused: see me first").wait_for()
     ada.rate(20, 20, 20, 20)
     ada.wait_for("Your work is paused")
+    ada.wait_for("The organizer wrote: see me first")
+    assert (
+        ada.page.get_by_role("link", name="lab@uni.example").get_attribute("href") == "mailto:lab@uni.example"
+    )
     assert len(studio.ratings(ada.name)) == 4
     row(boss, ada.name).get_by_role("button", name="Resume").click()
     row(boss, ada.name).get_by_text("active").wait_for()
@@ -112,9 +117,36 @@ def test_pause_resume_and_a_new_annotator(desk: tuple[Any, Any], visit: Callable
     boss.part("add").locator("input").fill("zoe")
     boss.press("Enter")
     boss.wait_for("annotator 'zoe' exists already")
+    boss.part("add").locator("input").fill("Jörg Müller <b>")
+    boss.press("Enter")
+    boss.part("token").get_by_text("Jörg Müller <b>").wait_for()
+    boss.part("notice").wait_for(state="hidden")  # it worked now
+    boss.part("add").locator("input").fill("ZOE")
+    boss.press("Enter")
+    boss.wait_for("annotator 'ZOE' exists already, as 'zoe'")
+    studio.store.add_study(replace(studio.study, name="second"))
+    refresh(boss)
+    boss.page.wait_for_selector("[data-part=study] option:text-is('second')", state="attached")
+    assert boss.part("notice").is_visible()
+    boss.part("study").select_option("second")
+    boss.part("notice").wait_for(state="hidden")
     boss.page.reload()
     boss.page.wait_for_selector("[data-tile=progress] b", timeout=30_000)
     assert token not in boss.page.content()
+
+
+def test_who_comes_to_a_pause_finds_no_instructions_over_it(
+    new_studio: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    studio = new_studio(instructions={"en": "Look *well*."})
+    name = studio.newcomer()
+    studio.store.pause_member("shown", name, "took less than 900 ms for 20 of the last 20 items")
+    ada = visit(studio, name, settled=False)
+    ada.wait_for("Your work is paused")
+    ada.wait_for("Many of your answers came very quickly")
+    assert ada.page.locator("dialog[open]").count() == 0
+    ada.page.get_by_role("button", name="Instructions").click()
+    ada.page.locator("dialog[open]").get_by_text("Look well.").wait_for()
 
 
 def test_the_page_is_refreshed_without_flicker(desk: tuple[Any, Any], visit: Callable[..., Any]) -> None:

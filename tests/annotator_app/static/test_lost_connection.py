@@ -58,10 +58,16 @@ def test_a_lost_connection_is_said_calmly_and_everything_is_sent_once_in_order(
     screen.wait_until_sent()
     screen.page.wait_for_load_state("networkidle")  # the next two images are there
     screen.page.context.set_offline(True)
-    for number in (20, 30, 40):
+    screen.rate(20, 20, 20, 20)
+    screen.wait_for("Kept in this browser, not sent yet: 1. The server does not answer.")
+    assert screen.part("notice").inner_text().endswith("sent again by itself; you can go on.")
+    for number in (30, 40):
         screen.rate(*[number] * 4)
     screen.wait_for("Kept in this browser, not sent yet: 3. The server does not answer.")
     screen.wait_for("Waiting for the connection")
+    assert (
+        screen.part("notice").inner_text().endswith("It is sent again by itself.")
+    )  # there is nothing to go on with
     screen.wait_for_count("4 of 8")
     assert len(submissions(studio, screen.name)) == 1
     screen.page.context.set_offline(False)

@@ -66,6 +66,8 @@ def test_from_the_first_key_to_a_prompt_set(desk: tuple[Any, Callable[..., Any]]
     ada.page.locator("#text").fill(HERON)
     ada.until(lambda: ada.page.locator(".finding").count() == 0)
     assert ada.part("count").inner_text() == f"15 of at most 120 words · {len(HERON)} characters"
+    languages = ada.page.get_by_label("Language").last.locator("option").all_inner_texts()
+    assert "Akan" in languages and len(set(languages)) == len(languages) > 100
     ada.page.get_by_label("Category").select_option("animals")
     ada.page.get_by_label("count", exact=True).check()
     assert "CC0 1.0 Universal" in ada.part("licence_text").inner_text()

@@ -41,8 +41,9 @@ def test_logging_in_by_the_form(studio: Any, browser: Any) -> None:
     page.keyboard.type("wrong")
     page.keyboard.press("Enter")
     page.wait_for_selector("[role=alert]:has-text('do not match')")
-    page.fill("input[name=name]", name)
-    page.fill("input[name=token]", studio.tokens[name])
+    assert page.input_value("input[name=name]") == name
+    page.wait_for_function("document.activeElement.name === 'token'")
+    page.keyboard.type(studio.tokens[name])
     page.keyboard.press("Enter")
     page.wait_for_selector(".frame img")
     page.click("text=Log out")
