@@ -1,6 +1,5 @@
 """CLIP models of the open_clip library: which weights, what identifies them, and how they are loaded."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ from PIL.Image import Image
 
 from evaluation.model_files import short_sha256
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.foreign_text import parse_json
 
 CONFIG = "open_clip_config.json"
 _WEIGHTS = (".safetensors", ".bin", ".pth")
@@ -119,7 +119,7 @@ class ClipModel:
 def _folder_files(folder: Path) -> ClipFiles:
     config = folder / CONFIG
     try:
-        _refuse_foreign_text(str(folder), json.loads(config.read_bytes())["model_cfg"])
+        _refuse_foreign_text(str(folder), parse_json(config.read_bytes())["model_cfg"])
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{folder} holds no open_clip model: {CONFIG} is missing or unreadable") from error
     found = sorted(path for path in folder.iterdir() if path.suffix in _WEIGHTS)

@@ -1,7 +1,6 @@
 """Where a model's files are, and what identifies them: a hash, or a commit of the Hugging Face hub."""
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from huggingface_hub.errors import (
 
 from nami_bench.errors import InputError, one_line
 from nami_bench.file_hashes import file_sha256
+from nami_bench.foreign_text import parse_json
 
 INDEX = "model_index.json"
 _HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
@@ -109,7 +109,7 @@ def pipeline_sha256(folder: Path) -> str:
 
 def _content(folder: Path) -> Iterator[Path]:
     try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        index = parse_json((folder / INDEX).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{folder / INDEX} is not readable JSON: {error}") from error
     yield folder / INDEX

@@ -1,6 +1,7 @@
 """A part of a set that holds every kind of thing in equal numbers, and that grows without being redrawn."""
 
 import hashlib
+import heapq
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -10,9 +11,15 @@ T = TypeVar("T")
 
 
 def balanced_order(
-    things: Sequence[T], kinds: Callable[[T], tuple[str, ...]], name: Callable[[T], str], seed: int
+    things: Sequence[T],
+    kinds: Callable[[T], tuple[str, ...]],
+    name: Callable[[T], str],
+    seed: int,
+    limit: int | None = None,
 ) -> list[T]:
     """`things` in an order whose first N, for any N, are balanced; the first N are among the first N + 1.
+
+    `limit`: only so many of them are given.
 
     `kinds` says of each thing what tells it from others, the coarsest first, always as many. Each next thing
     is of the coarse kind that has had the fewest turns so far; within it of the finer kind that has had the
@@ -22,15 +29,14 @@ def balanced_order(
 
     @cache
     def lot(text: str) -> bytes:
-        return hashlib.sha256(f"{seed}/{text}".encode()).digest()
+        return _lot(seed, text)
 
-    waiting: dict[tuple[str, ...], list[T]] = {}
-    for thing in sorted(things, key=lambda thing: lot(name(thing)), reverse=True):
-        waiting.setdefault(kinds(thing), []).append(thing)
+    numbers = _first_numbers(things, kinds, lambda thing: _lot(seed, name(thing)), limit)
+    waiting = {kind: [things[number] for number in reversed(found)] for kind, found in numbers.items()}
     within: Counter[tuple[str, ...]] = Counter()
     in_all: Counter[tuple[int, str]] = Counter()
     order: list[T] = []
-    while waiting:
+    while waiting and len(order) != limit:
         chosen = min(waiting, key=lambda kind: _turns(kind, within, in_all, lot))
         order.append(waiting[chosen].pop())
         for level, kind in enumerate(chosen):
@@ -39,6 +45,27 @@ def balanced_order(
         if not waiting[chosen]:
             del waiting[chosen]
     return order
+
+
+def _first_numbers(
+    things: Sequence[T],
+    kinds: Callable[[T], tuple[str, ...]],
+    lot: Callable[[T], bytes],
+    limit: int | None,
+) -> dict[tuple[str, ...], list[int]]:
+    """Of each kind the numbers of its first `limit` things by their lots; of equal lots the last is first."""
+    numbers: dict[tuple[str, ...], list[int]] = {}
+    for number, thing in enumerate(things):
+        numbers.setdefault(kinds(thing), []).append(number)
+    most = len(things) if limit is None else limit
+    return {
+        kind: heapq.nsmallest(most, found, key=lambda number: (lot(things[number]), -number))
+        for kind, found in numbers.items()
+    }
+
+
+def _lot(seed: int, text: str) -> bytes:
+    return hashlib.sha256(f"{seed}/{text}".encode()).digest()
 
 
 def _turns(

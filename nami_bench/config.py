@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -25,6 +24,7 @@ from nami_bench.domain import (
     Total,
 )
 from nami_bench.errors import InputError, StorageError, VersionError
+from nami_bench.foreign_text import parse_toml
 from nami_bench.locations import is_remote, location
 
 WORKSPACE_FORMAT = 1
@@ -221,10 +221,10 @@ def cache_dir() -> Path:
 def load_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file; raises InputError that names the file and the line."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path} is not valid TOML: {error}") from error
 
 

@@ -6,7 +6,7 @@ at the edges; there is one type for each thing.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -151,7 +151,7 @@ class PromptSet:
 
     def to_jsonl(self) -> bytes:
         """The set's file: one JSON object a line, UTF-8, keys in a fixed order."""
-        return _json_lines(prompt.to_json() for prompt in self.prompts)
+        return b"".join(_json_line(prompt.to_json()) for prompt in self.prompts)
 
     @cached_property
     def sha256(self) -> str:
@@ -160,7 +160,10 @@ class PromptSet:
         The same prompts have it in whatever file they stand. It is `sha256sum` of `to_jsonl()` where no
         prompt has anything beside what it is known by.
         """
-        return hashlib.sha256(_json_lines(prompt.canonical() for prompt in self.prompts)).hexdigest()
+        found = hashlib.sha256()
+        for prompt in self.prompts:
+            found.update(_json_line(prompt.canonical()))
+        return found.hexdigest()
 
     @property
     def rewritten(self) -> int:
@@ -176,8 +179,11 @@ class PromptSet:
         return len(self.prompts)
 
 
-def _json_lines(rows: Iterable[Mapping[str, Any]]) -> bytes:
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+_encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: a set may have a million lines
+
+
+def _json_line(row: Mapping[str, Any]) -> bytes:
+    return (_encode(row) + "\n").encode()
 
 
 def prompt_id(index: int) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nami_bench.config import cache_dir
 from nami_bench.errors import StorageError
+from nami_bench.foreign_text import parse_json
 from nami_bench.images import write_bytes
 
 SMALL = 1 << 24
@@ -59,7 +60,7 @@ def _cache_file(path: Path) -> Path:
 
 def _remembered(file: Path, state: list[int]) -> str | None:
     try:
-        found = json.loads(file.read_bytes())
+        found = parse_json(file.read_bytes())
         return str(found["sha256"]) if found["state"] == state else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -25,6 +25,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from nami_bench import locations
 from nami_bench.errors import ImageError, InputError, StorageError
 from nami_bench.foreign_files import is_hidden, kind_of
+from nami_bench.foreign_text import parse_json
 
 PROVENANCE_KEY = "nami-bench"
 MAX_PIXELS = 200_000_000
@@ -162,7 +163,7 @@ def read_provenance(path: Path) -> dict[str, Any] | None:
     try:
         with path.open("rb") as file, Image.open(file) as image:
             text = image.info.get(PROVENANCE_KEY)
-        return None if text is None else dict(json.loads(text))
+        return None if text is None else dict(parse_json(text))
     except (OSError, ValueError, UnidentifiedImageError):
         return None
 
@@ -368,7 +369,7 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     try:
         data = locations.get(path) if locations.is_remote(path) else path.read_bytes()
         text = data.decode(json.detect_encoding(data))  # with a byte order mark or without
-        value, _ = json.JSONDecoder().raw_decode(text.strip())
+        value = _first_object(text.strip())
     except FileNotFoundError as error:
         raise InputError(f"{folder} has no metadata.jsonl") from error
     except (OSError, ValueError) as error:
@@ -376,3 +377,11 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     if not isinstance(value, dict) or not isinstance(value.get("prompt"), str):
         raise InputError(f"{path} holds no prompt")
     return value
+
+
+def _first_object(text: str) -> Any:
+    try:
+        _, end = json.JSONDecoder().raw_decode(text)
+    except RecursionError:
+        end = len(text)
+    return parse_json(text[:end])

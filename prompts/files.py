@@ -20,6 +20,7 @@ from typing import Any
 from nami_bench.clauses import CLAUSE_KEYS, clause_fields, has_clauses, parse_clauses
 from nami_bench.domain import Prompt, PromptFile, PromptSet, prompt_id
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_json
 from prompts.geneval import geneval_prompt, metadata_lines
 from prompts.protocol import Candidate, SourceContent
 from prompts.rewrites import KEY as REWRITTEN_FROM
@@ -41,10 +42,8 @@ def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
         rows = json_lines(data, str(path))
         prompts = tuple(_prompt(row, where) for where, row in rows)
     else:
-        prompts = tuple(
-            prompt_of(index, candidate)
-            for index, candidate in enumerate(parse_candidates(data, path.suffix, str(path)))
-        )
+        candidates = _candidates(data, path.suffix, str(path), ())
+        prompts = tuple(prompt_of(index, candidate) for index, candidate in enumerate(candidates))
     if not prompts:
         raise InputError(f"{path} holds no prompts")
     found = PromptSet(chosen_name, prompts, file=PromptFile(path.name, digest(data)))
@@ -94,9 +93,13 @@ def parse_candidates(
     Values of `tag_columns` (columns or JSON keys) become tags under their lower-case names; empty lines are
     passed over. Raises InputError for an unknown form, bad encoding, or a line without a prompt.
     """
+    return tuple(_candidates(data, suffix, where, tag_columns))
+
+
+def _candidates(data: bytes, suffix: str, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
     if suffix.lower() not in _PARSERS:
         raise InputError(f"{where}: prompt files end in {', '.join(_PARSERS)}, not {suffix or 'nothing'!r}")
-    return tuple(_PARSERS[suffix.lower()](data, where, tag_columns))
+    return _PARSERS[suffix.lower()](data, where, tag_columns)
 
 
 def _parse_txt(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
@@ -190,8 +193,8 @@ def _decode(data: bytes, where: str) -> str:
 
 def _lines(data: bytes, where: str) -> Iterator[tuple[str, str]]:
     """('FILE line N', stripped line) of every line that holds something."""
-    # Not splitlines: a JSON string may hold U+2028, which is no line end here.
-    for number, line in enumerate(_decode(data, where).split("\n"), start=1):
+    # Not splitlines: a JSON string may hold U+2028, which is no line end here. Nor all at once.
+    for number, line in enumerate(io.StringIO(_decode(data, where), newline="\n"), start=1):
         if text := line.strip():
             yield f"{where} line {number}", text
 
@@ -200,15 +203,21 @@ def json_lines(data: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """('FILE line N', object) of every line that holds something; raises InputError for what is none."""
     for line, text in _lines(data, where):
         try:
-            row = json.loads(text)
-            # An escaped half of a surrogate pair is JSON, but no text.
-            json.dumps(row, ensure_ascii=False).encode()
+            row = _parsed(text)
         except ValueError as error:
             raise InputError(f"{line} is not JSON: {error}") from error
         if not isinstance(row, dict):
             raise InputError(f"{line} is not a JSON object")
         _check_numbers(row, line)
         yield line, row
+
+
+def _parsed(text: str) -> Any:
+    value = parse_json(text)
+    if "\\u" in text:
+        # An escaped half of a surrogate pair is JSON, but no text.
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def _text(row: Mapping[str, Any], where: str) -> str:
@@ -237,7 +246,7 @@ def _json_clauses(cells: Mapping[str, str], where: str) -> dict[str, Any]:
     for key, opening in (("include", "["), ("exclude", "["), ("geneval", "{")):
         if cells.get(key, "").startswith(opening):
             try:
-                found[key] = json.loads(cells[key])
+                found[key] = _parsed(cells[key])
             except ValueError as error:
                 raise InputError(f"{where}: {key!r} is not JSON: {error}") from error
     return found
@@ -268,7 +277,7 @@ def _check_numbers(value: Any, where: str, field: str = "") -> None:
 def _is_prompt_set(data: bytes) -> bool:
     """Whether the first line has the keys of our own files; any other JSON lines are candidates."""
     try:
-        first = json.loads(data.lstrip().split(b"\n", 1)[0])
+        first = parse_json(data.lstrip().split(b"\n", 1)[0])
     except ValueError:
         return False
     return isinstance(first, dict) and first.keys() >= _SET_KEYS
@@ -296,14 +305,21 @@ def prompt_of(index: int, candidate: Candidate, source: str = "file") -> Prompt:
     if candidate.geneval is not None:
         prompt = geneval_prompt(index, {**candidate.geneval, "prompt": candidate.text})
     else:
-        prompt = Prompt(prompt_id(index), candidate.text, source=source, tags=candidate.tags)
+        return Prompt(
+            prompt_id(index),
+            candidate.text,
+            source=source,
+            tags=candidate.tags,
+            rewritten_from=candidate.rewritten_from,
+            extra=candidate.extra,
+        )
     return replace(prompt, rewritten_from=candidate.rewritten_from, extra=candidate.extra)
 
 
 def _manifest_beside(path: Path, sha256: str) -> dict[str, Any]:
     """The manifest in FILE.manifest.json; {} where there is none, or it is of other prompts than these."""
     try:
-        manifest = json.loads(path.with_suffix(".manifest.json").read_bytes())
+        manifest = parse_json(path.with_suffix(".manifest.json").read_bytes())
     except (OSError, ValueError):
         return {}
     return manifest if isinstance(manifest, dict) and manifest.get("sha256") == sha256 else {}

@@ -3,7 +3,6 @@
 Prompts are told apart by prompt, tag, include and exclude; whatever else their lines say counts for nothing.
 """
 
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from evaluation.geneval.results import ImageResult
 from nami_bench.clauses import demand_key, has_clauses, line_key
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_json
 
 PromptKey = tuple[str, str]
 """`nami_bench.clauses.line_key` of a prompt."""
@@ -97,7 +97,7 @@ def _says_so(line: Mapping[str, Any]) -> bool:
 
 def _parsed(row: ImageResult) -> Mapping[str, Any]:
     try:
-        line = json.loads(row.metadata)
+        line = parse_json(row.metadata)
     except ValueError as error:
         raise InputError(f"the result of {row.filename} has metadata that are not JSON: {error}") from error
     if not isinstance(line, dict):

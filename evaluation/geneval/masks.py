@@ -14,6 +14,7 @@ from PIL import Image
 
 from evaluation.geneval.protocol import Box, Detection
 from nami_bench.errors import StorageError
+from nami_bench.foreign_text import parse_json
 from nami_bench.images import write_bytes
 
 MAX_SIDE = 128
@@ -86,7 +87,7 @@ def read_masks(results: Path) -> dict[str, Masks]:
     found: dict[str, Masks] = {}
     for line in lines:
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             found[row["place"]] = {str(name): list(masks) for name, masks in row["masks"].items()}
         except (ValueError, KeyError, TypeError, AttributeError):
             continue

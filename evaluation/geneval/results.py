@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any, Self
 
 from nami_bench.errors import InputError, StorageError
+from nami_bench.foreign_text import parse_json
 from nami_bench.images import write_bytes
 
 _ROW_START = b'{"filename"'
@@ -130,7 +131,7 @@ def _whole_lines(data: bytes) -> bytes:
     if not last:
         return data
     try:
-        json.loads(last)
+        parse_json(last)
     except ValueError:
         ours = last.startswith(_ROW_START[: len(last)])
         return data[: -len(last)] if ours else data
@@ -144,7 +145,7 @@ def _parse(data: bytes, path: Path) -> list[ImageResult]:
         if not line.strip():
             continue
         try:
-            row = ImageResult.from_json(json.loads(line))
+            row = ImageResult.from_json(parse_json(line))
         except ValueError as error:
             raise InputError(f"{path}, line {number} is not a GenEval result: {error}") from error
         if row.filename in seen:

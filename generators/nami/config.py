@@ -1,6 +1,5 @@
 """The shape of a NAMI transformer, as plain values that need no torch."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 from nami_bench.config import validated
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.foreign_text import parse_json
 
 PIXELS_PER_LATENT = 8
 """Side of a latent in pixels, as NAMI's VAE has it."""
@@ -116,7 +116,7 @@ def find_config(name: str) -> NamiConfig:
 def load_config(path: Path) -> NamiConfig:
     """Read a transformer's config.json; keys that start with an underscore are diffusers' own."""
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = parse_json(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

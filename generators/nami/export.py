@@ -12,6 +12,7 @@ from generators.nami.folder import Sampling, overridden, own_sampling, pipeline_
 from generators.nami.loading import load_pipeline, without_bars
 from generators.torch_runtime import DtypeName, choose_dtype
 from nami_bench.errors import InputError, StorageError
+from nami_bench.foreign_text import parse_json
 
 
 def export(
@@ -65,7 +66,7 @@ def _forget_places(folder: Path) -> None:
         if path.is_file():
             path.chmod(0o644)
         if path.suffix == ".json":
-            raw: Any = json.loads(path.read_text(encoding="utf-8"))
+            raw: Any = parse_json(path.read_text(encoding="utf-8"))
             for key in ("_name_or_path", "name_or_path"):
                 raw.pop(key, None)
             path.write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")

@@ -1,6 +1,5 @@
 """A pipeline's folder, the user's or one in the package, and how the model in it asks to be sampled."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from generators.nami.config import RELEASE_NEGATIVE_PROMPT, RELEASE_PROMPT_SUFFI
 from generators.nami.schedule import TimestepSpacing
 from nami_bench.config import validated
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_json
 
 INDEX = "model_index.json"
 _SHIPPED = Path(__file__).parent / "shipped"
@@ -54,7 +54,7 @@ def own_sampling(folder: Path) -> Sampling:
     """How the pipeline in `folder` asks to be sampled. Raises InputError for an unreadable index."""
     index = folder / INDEX
     try:
-        raw: Any = json.loads(index.read_text(encoding="utf-8"))
+        raw: Any = parse_json(index.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{index} is not readable JSON: {error}") from error
     given = raw.get("sampling") if isinstance(raw, Mapping) else None

@@ -3,7 +3,6 @@
 Safetensors files and PyTorch's zip files are mapped; pickles are loaded with `weights_only=True` alone.
 """
 
-import json
 import mmap
 import pickle
 import pickletools
@@ -18,6 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_json
 from nami_bench.neural.pretrained import read_pickled
 
 WEIGHT_FILES = (
@@ -84,7 +84,7 @@ def checked(
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
     try:
-        weight_map: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        weight_map: dict[str, str] = parse_json(index.read_text(encoding="utf-8"))["weight_map"]
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{index} is not an index of weight files") from error
     tensors: dict[str, Tensor] = {}
@@ -126,7 +126,7 @@ def _lost_in_safetensors(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
             (length,) = struct.unpack("<Q", file.read(8))
-            header = json.loads(file.read(length))
+            header = parse_json(file.read(length))
         available = path.stat().st_size - 8 - length
         ends = {name: entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"}
     except (struct.error, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError):

@@ -7,6 +7,7 @@ import click
 
 from nami_bench.cli.common import (
     MEASUREMENT_LEVELS,
+    echo,
     json_option,
     open_bench,
     print_json,
@@ -101,11 +102,11 @@ def agreement(
     if as_json:
         print_json(found.to_json())
         return
-    click.echo(f"Agreement: study {found.study}\n")
+    echo(f"Agreement: study {found.study}\n")
     for shown in agreement_tables(found):
         print_table(shown.columns, shown.rows, shown.title, shown.numeric, shown.whole)
     for note in agreement_notes(found):
-        click.echo(f"- {note}")
+        echo(f"- {note}")
 
 
 def _left_out(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
+from nami_bench.cli.common import echo, json_option, open_bench, print_json, print_table, say
 from nami_bench.cli.consent import counted, dry_run_option, with_consent, yes_option
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def add(names: tuple[str, ...], role: str) -> None:
     with open_bench() as bench:
         tokens = bench.store.add_annotators(people)
     for person, token in zip(people, tokens, strict=True):
-        click.echo(f"{person.name}\t{token}")
+        echo(f"{person.name}\t{token}")
     say("the second column is the log-in token: hand it over now, it cannot be shown again")
 
 
@@ -58,7 +58,7 @@ def add(names: tuple[str, ...], role: str) -> None:
 def reset(name: str) -> None:
     """Give an annotator a new token; the old one ends, and a password, and every log-in."""
     with open_bench() as bench:
-        click.echo(f"{bench.store.annotator(name).name}\t{bench.store.reset_token(name)}")
+        echo(f"{bench.store.annotator(name).name}\t{bench.store.reset_token(name)}")
 
 
 @annotators.command("password", epilog="Example: nami-bench annotators password lena")

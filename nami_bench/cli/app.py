@@ -1,6 +1,8 @@
 """The program `nami-bench`: its groups, and the one place where errors become exit codes."""
 
 import importlib
+import io
+import logging
 import os
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import NoReturn
 import click
 
 from nami_bench import __version__
+from nami_bench.cli.terminal import VisibleFormatter, visible
 from nami_bench.errors import NamiBenchError
 
 # Command -> (module with a click command of that name, one line of help). Listed here so that
@@ -84,13 +87,17 @@ def cli(ctx: click.Context, workspace: Path | None) -> None:
 
 def main() -> NoReturn:
     """Run the program; exit 0 done, 1 the work failed, 2 wrong use or bad input."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(VisibleFormatter())
     try:
         code = cli(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except NamiBenchError as error:
         _fail(str(error), error.exit_code)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        click.echo(visible(said.getvalue(), lines=True), nl=False, err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         _fail("interrupted; what was finished is kept", 1)
@@ -103,5 +110,5 @@ def main() -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"error: {message}", err=True)
+    click.echo(f"error: {visible(message)}", err=True)
     sys.exit(code)

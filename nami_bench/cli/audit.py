@@ -4,9 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
-from nami_bench.cli.common import Bench, print_json, print_table, say, write_or_print
+from nami_bench.cli.common import Bench, echo, print_json, print_table, say, write_or_print
 
 if TYPE_CHECKING:
     from evaluation.audit.results import Audit, Estimate, JudgeAudit
@@ -47,17 +45,17 @@ def show_audit(
 
 def print_audit(audit: "Audit") -> None:
     """The audit as tables on stdout, with what must be said about it."""
-    click.echo(
+    echo(
         f"Audit of study {audit.study}: {audit.ratings} ratings of {audit.criterion} by {audit.annotators} "
         f"annotators on {audit.images} images of {audit.prompts} prompts. People call an image right where "
         f"its mean rating reaches {audit.threshold:g} of 100. 95 % intervals, prompts are a sample of many."
     )
     for note in audit.notes:
-        click.echo(f"- {note}")
+        echo(f"- {note}")
     for judge in audit.judges:
-        click.echo(f"\nGenEval on {judge.prompt_set} by {judge.instrument}")
+        echo(f"\nGenEval on {judge.prompt_set} by {judge.instrument}")
         _print_judge(judge)
-    click.echo("")
+    echo("")
     rows = [
         (
             c.metric,
@@ -111,8 +109,8 @@ def _print_notes(notes: Iterable[tuple[str, Sequence[str]]]) -> None:
         for text in texts:
             about.setdefault(text, []).append(name)
     for text, names in about.items():
-        click.echo(f"- {', '.join(names)}: {text}")
-    click.echo("")
+        echo(f"- {', '.join(names)}: {text}")
+    echo("")
 
 
 def _shown(estimate: "Estimate", decimals: int, factor: float = 1.0, sign: str = "") -> str | None:

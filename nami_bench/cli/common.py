@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from nami_bench.cli.terminal import visible, visible_json
+
 if TYPE_CHECKING:
     from nami_bench.config import Workspace
     from nami_bench.store import Store
@@ -76,7 +78,7 @@ def parse_pairs(pairs: Sequence[str], option: str) -> dict[str, str]:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+    click.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=False, default=str)))
 
 
 def print_table(
@@ -96,21 +98,27 @@ def print_table(
     from rich.text import Text
 
     rows = [tuple(row) for row in rows]
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    heading = None if title is None else Text(visible(title), style="bold")
+    table = Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
         right = column in numeric or any(isinstance(row[position], int | float) for row in rows)
         justify: Literal["left", "right"] = "right" if right else "left"
-        table.add_column(column, justify=justify, overflow="fold", no_wrap=column in whole)
+        table.add_column(Text(visible(column)), justify=justify, overflow="fold", no_wrap=column in whole)
     for row in rows:
         # Text, not markup: a prompt may hold [brackets].
-        table.add_row(*(Text("–" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("–" if cell is None else visible(str(cell))) for cell in row))
     width = None if sys.stdout.isatty() else 200
     Console(width=width).print(table)
 
 
 def say(message: str) -> None:
     """A line for people, on stderr: stdout belongs to results."""
-    click.echo(message, err=True)
+    click.echo(visible(message, lines=True), err=True)
+
+
+def echo(text: str) -> None:
+    """Results for people, on stdout."""
+    click.echo(visible(text, lines=True))
 
 
 @contextmanager
@@ -120,9 +128,10 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        description = TextColumn("{task.description}", markup=False)
+        columns = (description, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         with Progress(*columns, console=Console(stderr=True)) as bar:
-            task = bar.add_task(title, total=total)
+            task = bar.add_task(visible(title), total=total)
             yield partial(bar.advance, task)
     else:
         yield _PlainProgress(title, total)
@@ -143,7 +152,9 @@ class _PlainProgress:
 def write_or_print(output: Path | None, data: bytes) -> None:
     """Write `data` to a file atomically, or to stdout where no file was named."""
     if output is None:
-        click.echo(data, nl=False)
+        # Another program gets the very bytes; a person sees what they would do to the terminal.
+        shown = visible(data.decode(errors="replace"), lines=True) if sys.stdout.isatty() else data
+        click.echo(shown, nl=False)
         return
     from nami_bench.images import write_bytes
 

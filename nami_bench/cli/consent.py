@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from nami_bench.cli.common import say
+from nami_bench.cli.common import echo, say
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -34,7 +34,7 @@ def with_consent(
 
     if dry_run or not yes:
         for line in tell(act(True)):
-            click.echo(line)
+            echo(line)
     if dry_run:
         say("nothing was changed (--dry-run)")
         return None
@@ -47,7 +47,7 @@ def with_consent(
         return act(False)
     done = act(False)
     for line in tell(done):
-        click.echo(line)
+        echo(line)
     return done
 
 

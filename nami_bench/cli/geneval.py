@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli import geneval_pictures
-from nami_bench.cli.common import folder_location, json_option, parse_pairs, print_json, progress, say
+from nami_bench.cli.common import echo, folder_location, json_option, parse_pairs, print_json, progress, say
 from nami_bench.cli.engine import EngineChoice, engine_options
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def summary(results: Path, prompts: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(figures.to_json())
     else:
-        click.echo(figures.to_text())
+        echo(figures.to_text())
 
 
 geneval.add_command(geneval_pictures.plot)
@@ -170,13 +170,13 @@ def _print_run(
         )
         return
     if summary:
-        click.echo(summary.to_text())
+        echo(summary.to_text())
     if completeness.problems:
-        click.echo(f"Note: incomplete: {_counts(completeness)}")
+        echo(f"Note: incomplete: {_counts(completeness)}")
     if run.failures:
-        click.echo(f"Note: {len(run.failures)} images have no verdict")
+        echo(f"Note: {len(run.failures)} images have no verdict")
     if run.passed_over:
-        click.echo(f"Note: {run.passed_over} images were passed over: their prompts have no GenEval clauses")
+        echo(f"Note: {run.passed_over} images were passed over: their prompts have no GenEval clauses")
     say(f"{len(run.results)} results in {results}")
 
 

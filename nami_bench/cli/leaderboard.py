@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_table, write_or_print
+from nami_bench.cli.common import echo, json_option, open_bench, print_table, write_or_print
 from nami_bench.cli.precision import precision_of, precision_options
 from nami_bench.cli.scale import scale_of, scale_option
 from nami_bench.cli.without import without_option
@@ -123,16 +123,16 @@ def print_leaderboard(board: "Leaderboard") -> None:
     from nami_bench.leaderboard.sections import gap_notes, notes, simulation_notice, title
     from nami_bench.leaderboard.text import INCOMPLETE, model_tables, text_tables
 
-    click.echo(f"Leaderboard: {title(board)}\n")
+    echo(f"Leaderboard: {title(board)}\n")
     notice = simulation_notice(board)
     if notice:
-        click.echo(f"SIMULATED: {notice}\n")
+        echo(f"SIMULATED: {notice}\n")
     for table in [*text_tables(board), *model_tables(board)]:
         print_table(table.columns, table.rows, table.title, table.numeric, table.whole)
     for gap in gap_notes(board):
-        click.echo(f"{INCOMPLETE} {gap}")
+        echo(f"{INCOMPLETE} {gap}")
     for note in notes(board):
-        click.echo(f"- {note}")
+        echo(f"- {note}")
 
 
 def _choose_format(format_: str | None, output: Path | None, as_json: bool) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, parse_pairs, print_json, print_table, say
+from nami_bench.cli.common import echo, json_option, open_bench, parse_pairs, print_json, print_table, say
 from nami_bench.cli.consent import dry_run_option, yes_option
 from nami_bench.cli.removal import finish_earlier, show_removal
 
@@ -63,9 +63,9 @@ def rename(old: str, new: str, dry_run: bool) -> None:
             raise
         folder = bench.workspace.images_dir
         studies = pipeline.rename_model(bench.store, folder, old, new, dry_run=dry_run)
-    click.echo(f"{count} images of {old} become those of {new}")
+    echo(f"{count} images of {old} become those of {new}")
     for study in studies:
-        click.echo(f"study {study} judges {new}")
+        echo(f"study {study} judges {new}")
     say("nothing was changed (--dry-run)" if dry_run else f"model {old} is called {new}")
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from nami_bench.cli.common import json_option, print_json, print_table, say
+from nami_bench.cli.common import echo, json_option, print_json, print_table, say
 from nami_bench.cli.nami_arguments import latent_size_of, models_extra, whole_numbers
 from nami_bench.cli.nami_speed import bench
 from nami_bench.cli.nami_train import export, pretrain_bridge, sample, train
@@ -106,10 +106,10 @@ def info(
     ]
     columns = ("stage", "pixels", "image tokens", "layers", "parameters touched", "TFLOPs a step")
     print_table(columns, rows, title=f"{config}, text {text_tokens} tokens{', guided' if guided else ''}")
-    click.echo(f"parameters: transformer {stages[-1].parameters:,}, released BridgeFlow {bridge:,}")
+    echo(f"parameters: transformer {stages[-1].parameters:,}, released BridgeFlow {bridge:,}")
     figures = (
         f"NAMI {run.nami / 1e12:.1f} (-{run.saved:.1%})",
         f"segmentation alone {run.segmentation_only / 1e12:.1f} (-{run.saved_by_segmentation:.1%})",
         f"uniform {run.uniform / 1e12:.1f}",
     )
-    click.echo(f"TFLOPs of {'+'.join(map(str, step_counts))} steps: {', '.join(figures)}")
+    echo(f"TFLOPs of {'+'.join(map(str, step_counts))} steps: {', '.join(figures)}")

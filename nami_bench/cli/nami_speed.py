@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from nami_bench.cli.common import print_table, progress, write_or_print
+from nami_bench.cli.common import echo, print_table, progress, write_or_print
 from nami_bench.cli.nami_arguments import latent_size_of, models_extra, whole_numbers
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _bench_speed(
         report.SPEED_COLUMNS, report.speed_rows(settings, result), title, numeric=report.SPEED_COLUMNS[2:]
     )
     for line in report.speed_lines(settings, result):
-        click.echo(line)
+        echo(line)
     document = report.speed_document(settings, result, dtype_name(dtype), machine, describe_versions())
     _write(output / "speed", document, speed_picture(settings, result, title))
 

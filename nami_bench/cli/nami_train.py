@@ -172,9 +172,8 @@ def _bar(run: "TrainingRun", what: str, steps: int) -> AbstractContextManager[Ca
 
 def _values(settings: tuple[str, ...]) -> dict[str, Any]:
     """{"train.steps": 2000} from "train.steps=2000"; the value may be any of TOML, or a bare word."""
-    import tomllib
-
     from nami_bench.errors import InputError
+    from nami_bench.foreign_text import parse_toml
 
     values = {}
     for setting in settings:
@@ -182,8 +181,8 @@ def _values(settings: tuple[str, ...]) -> dict[str, Any]:
         if not key or not equals:
             raise InputError(f"--set {setting}: write KEY=VALUE, such as train.steps=2000")
         try:
-            values[key] = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
+            values[key] = parse_toml(f"value = {text}")["value"]
+        except ValueError:
             # A word without quotation marks, which a shell takes away.
             values[key] = text
     return values

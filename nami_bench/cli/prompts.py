@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli.common import (
+    echo,
     json_option,
     open_bench,
     parse_pairs,
@@ -151,7 +152,7 @@ def show(
     if as_json:
         print_json({**identity(prompt_set), "prompts": [prompt.to_json() for prompt in chosen]})
     else:
-        click.echo(_identity_line(prompt_set))
+        echo(_identity_line(prompt_set))
         columns: tuple[str, ...] = ("id", "stratum", "source", "task", "words", "prompt")
         rows: list[tuple[Any, ...]] = [(p.id, p.stratum, p.source, p.task, p.words, p.text) for p in chosen]
         originals = [original_of(prompt) for prompt in chosen]
@@ -175,7 +176,7 @@ def stats(reference: str, as_json: bool) -> None:
     if as_json:
         print_json({**identity(prompt_set), **summary, "beside": beside})
     else:
-        click.echo(_identity_line(prompt_set))
+        echo(_identity_line(prompt_set))
         print_stats(prompt_set.name, summary, beside)
 
 

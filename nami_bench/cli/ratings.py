@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import open_bench, say, write_or_print
+from nami_bench.cli.common import echo, open_bench, say, write_or_print
 from nami_bench.cli.consent import dry_run_option
 from nami_bench.cli.scale import scale_of, scale_option
 from nami_bench.cli.without import without_option
@@ -91,7 +91,7 @@ def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
         change = bench.store.include_annotator if counted else bench.store.exclude_annotator
         values = change(annotator, dry_run=dry_run)
     for study, count in values.items():
-        click.echo(f"study {study}: {count} values of {annotator} {'count' if counted else 'do not count'}")
+        echo(f"study {study}: {count} values of {annotator} {'count' if counted else 'do not count'}")
     if dry_run:
         say("nothing was changed (--dry-run)")
     elif counted:

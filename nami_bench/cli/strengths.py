@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.common import echo, json_option, open_bench, print_json, print_table, write_or_print
 from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
@@ -82,15 +82,15 @@ def strengths(
     if as_json:
         print_json(found.to_json())
         return
-    click.echo(f"Strengths: study {found.study}\n")
+    echo(f"Strengths: study {found.study}\n")
     for shown in strength_tables(found):
         print_table(shown.columns, shown.rows, shown.title, shown.numeric, shown.whole)
-    click.echo(
+    echo(
         f"- {found.annotators} annotators made {found.comparisons} comparisons and could not judge "
         f"{found.withheld}; 'both bad' are among the ties."
     )
     for note in (*found.left_out, *found.notes):
-        click.echo(f"- {note}")
+        echo(f"- {note}")
 
 
 def _comparisons(

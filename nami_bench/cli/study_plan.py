@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
+from nami_bench.cli.common import echo, json_option, open_bench, print_json, print_table, say
 from nami_bench.cli.scale import scale_option
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def study_plan(
     for table in plan_tables(found):
         print_table(table.columns, table.rows, table.title, table.numeric, table.whole)
     for note in plan_notes(found):
-        click.echo(f"- {note}")
+        echo(f"- {note}")
 
 
 def _plan(

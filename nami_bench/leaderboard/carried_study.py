@@ -13,6 +13,7 @@ from typing import Any
 from nami_bench.config import validated
 from nami_bench.domain import Criteria, Criterion, ModelCard, PromptFile, Study, Total
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_json
 
 _ENDING = ".study.json"
 
@@ -147,7 +148,7 @@ def _document(path: Path) -> dict[str, Any]:
     if not beside.is_file():
         return {}
     try:
-        document = json.loads(beside.read_text(encoding="utf-8-sig"))
+        document = parse_json(beside.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
         raise InputError(f"{beside} is not readable as JSON: {error}") from error
     return document if isinstance(document, dict) else {}

@@ -4,7 +4,7 @@ import csv
 import re
 import unicodedata
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -79,16 +79,14 @@ def refuse_line(path: Path, row: int, problem: str) -> NoReturn:
 
 def line_of(path: Path, row: int) -> int:
     """The line on which data row `row` (from 0) begins; a quoted cell may span lines."""
-    with path.open(encoding=_ENCODING, newline="") as file:
-        reader = csv.reader(file)
-        records = -1
-        begins = 1
-        for record in reader:
-            blank = not any(cell.strip() for cell in record) and len(record) < 2
-            records += not blank
-            if records > row:
-                return begins
-            begins = reader.line_num + 1
+    records = -1
+    begins = 1
+    for ends, record in _records(path):
+        blank = not any(cell.strip() for cell in record) and len(record) < 2
+        records += not blank
+        if records > row:
+            return begins
+        begins = ends + 1
     return begins
 
 
@@ -181,12 +179,22 @@ def _read_texts(path: Path, columns: Columns) -> pd.DataFrame:
 
 def _check_lengths(path: Path) -> None:
     """Refuse a record that ends before the last column, as that of a torn file: pandas fills it up."""
+    records = (record for _, record in _records(path) if any(cell.strip() for cell in record))
+    width = len(next(records))
+    for row, record in enumerate(records):
+        if len(record) < width:
+            refuse_line(path, row, "there are not as many cells as columns")
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each record ends, and its cells; raises InputError where pandas reads and csv not."""
     with path.open(encoding=_ENCODING, newline="") as file:
-        records = (record for record in csv.reader(file) if any(cell.strip() for cell in record))
-        width = len(next(records))
-        for row, record in enumerate(records):
-            if len(record) < width:
-                refuse_line(path, row, "there are not as many cells as columns")
+        reader = csv.reader(file)
+        try:
+            for record in reader:
+                yield reader.line_num, record
+        except csv.Error as error:
+            raise InputError(f"{path}, line {reader.line_num}: {error}") from error
 
 
 def _parsed(path: Path, texts: "pd.Series[str]", parse: Parse) -> "pd.Series[Any]":

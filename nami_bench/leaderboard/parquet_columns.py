@@ -1,7 +1,8 @@
 """Tables in Parquet files, column by column; what a file says of its study, in its metadata."""
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.foreign_text import parse_json
 from nami_bench.leaderboard.csv_columns import is_name
 
 METADATA_KEY = b"nami_bench"
@@ -37,20 +39,16 @@ def parquet_bytes(table: pa.Table, about: Mapping[str, Any]) -> bytes:
 
 def parquet_metadata(path: Path) -> dict[str, Any]:
     """What `parquet_bytes` put into a file's metadata; empty for any other file."""
-    try:
+    with reading_parquet(path):
         raw = (pq.read_schema(path).metadata or {}).get(METADATA_KEY)
-        document = {} if raw is None else json.loads(raw)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"cannot read {path} as Parquet: {_first_line(error)}") from error
+        document = {} if raw is None else parse_json(raw)
     return document if isinstance(document, dict) else {}
 
 
 def parquet_header(path: Path) -> tuple[str, ...]:
     """The names of a Parquet file's columns; raises InputError for what cannot be read."""
-    try:
+    with reading_parquet(path):
         return tuple(pq.read_schema(path).names)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise InputError(f"cannot read {path} as Parquet: {_first_line(error)}") from error
 
 
 def read_parquet_columns(path: Path, columns: ParquetColumns) -> pd.DataFrame:
@@ -59,10 +57,20 @@ def read_parquet_columns(path: Path, columns: ParquetColumns) -> pd.DataFrame:
     They may have any type that converts without loss; blanks around names are taken off, and empty texts
     are none. Raises InputError, which names the row (from 1).
     """
+    with reading_parquet(path):
+        return _frame(path, pq.read_table(path), columns)
+
+
+@contextmanager
+def reading_parquet(path: Path) -> Iterator[None]:
+    """What a damaged file makes Arrow raise, there and wherever its bytes are no text, as InputError."""
     try:
-        found = pq.read_table(path)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"cannot read {path} as Parquet: {_first_line(error)}") from error
+
+
+def _frame(path: Path, found: pa.Table, columns: ParquetColumns) -> pd.DataFrame:
     known = columns.schema.names
     for name in found.column_names:
         if name not in known:

@@ -8,12 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from nami_bench.domain import ImageRecord, ImageState, PromptSet, checked_name
 from nami_bench.errors import ImageError, InputError
 from nami_bench.images import GenEvalFolder, hash_file, write_bytes
+from nami_bench.leaderboard.parquet_columns import reading_parquet
 
 if TYPE_CHECKING:
     from nami_bench.store import Store
@@ -129,9 +129,6 @@ def _named(record: ImageRecord) -> str:
 def _rows(data: Path) -> Iterator[dict[str, Any]]:
     """The rows of the folder's images, a few at a time: they may hold the images' bytes."""
     for path in sorted(data.glob("images-*.parquet")):
-        try:
-            with pq.ParquetFile(path) as file:
-                for batch in file.iter_batches(batch_size=64):
-                    yield from batch.to_pylist()
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(f"cannot read {path} as Parquet: {error}") from error
+        with reading_parquet(path), pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=64):
+                yield from batch.to_pylist()

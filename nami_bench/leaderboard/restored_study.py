@@ -1,6 +1,5 @@
 """A study that a file of judgements brings along, recorded in a workspace that does not have it."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import pyarrow.parquet as pq
 
 from nami_bench.domain import ModelCard, Prompt, PromptSet, Study
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_json
 from nami_bench.leaderboard.carried_study import CarriedStudy, carried_models
 from nami_bench.leaderboard.restored_images import RestoredImages
 
@@ -111,10 +111,10 @@ def _prompt(row: Mapping[str, Any]) -> Prompt:
         row["prompt"],
         row["stratum"],
         row["source"],
-        json.loads(row["tags"]),
-        None if geneval is None else json.loads(geneval),
+        parse_json(row["tags"]),
+        None if geneval is None else parse_json(geneval),
         row.get("rewritten_from"),
-        {} if extra is None else json.loads(extra),
+        {} if extra is None else parse_json(extra),
     )
 
 

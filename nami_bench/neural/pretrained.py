@@ -6,7 +6,6 @@ from whatever is piped in. Here nothing is asked. `pretrained_with_its_code` is 
 adapter whose user said so.
 """
 
-import json
 import re
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from transformers import dynamic_module_utils
 from transformers.utils import logging as transformers_logging
 
 from nami_bench.errors import InputError, one_line
+from nami_bench.foreign_text import parse_json
 
 # Libraries load parts of a model without handing down what they were told of its code: with no time to ask
 # in, transformers refuses where it would ask.
@@ -129,7 +129,7 @@ def _recompute_buffers(network: Any, lost: Set[str]) -> set[str]:
 def _refuse_code_elsewhere(path: Path) -> None:
     """Raise InputError where `auto_map` names a repository: whoever read the folder did not read that."""
     try:
-        named = json.loads(path.read_bytes()).get("auto_map") or {}
+        named = parse_json(path.read_bytes()).get("auto_map") or {}
         references = [*named.values()] if isinstance(named, dict) else [named]
     except (OSError, ValueError, AttributeError, RecursionError):
         return  # whoever loads it says what is wrong

@@ -42,7 +42,7 @@ def select_prompts(
         return Selection(tuple(prompts))
     if first is not None:
         return Selection(tuple(prompts[:first]), FIRST)
-    chosen = {p.id for p in balanced_order(prompts, _kinds, lambda prompt: prompt.id, seed)[:limit]}
+    chosen = {p.id for p in balanced_order(prompts, _kinds, lambda prompt: prompt.id, seed, limit)}
     return Selection(tuple(p for p in prompts if p.id in chosen), _balance(prompts))
 
 

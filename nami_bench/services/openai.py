@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from typing import Any, Protocol, TypeVar
 
 from nami_bench.errors import InputError, WorkError, one_line
+from nami_bench.foreign_text import parse_json
 from nami_bench.services.bounded_client import Answer, NoAnswerError, UnreachableError
 from nami_bench.services.retrying_client import LONGEST_RETRY_AFTER, RetryingClient
 
@@ -222,7 +223,7 @@ def _parsed(answer: Answer) -> Mapping[str, Any]:
     if sum(map(answer.body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         return {}
     try:
-        payload = json.loads(answer.body)
+        payload = parse_json(answer.body)
     except (ValueError, RecursionError):
         return {}
     return payload if isinstance(payload, dict) else {}

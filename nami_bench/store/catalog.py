@@ -1,15 +1,19 @@
 """Prompt sets and models: what a workspace is about."""
 
 from dataclasses import replace
+from itertools import islice
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
 
 from nami_bench.domain import ModelCard, PromptSet
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.database import Database
-from nami_bench.store.tables import ModelRow, PromptSetRow
+from nami_bench.store.tables import ModelRow, PromptRow, PromptSetRow
+
+# A set may have a million prompts: their rows are never all in memory, nor objects of the session.
+_ROWS_AT_ONCE = 5000
 
 
 class Catalog:
@@ -25,7 +29,12 @@ class Catalog:
         with self._database.writing() as session:
             known = session.scalar(select(PromptSetRow).where(PromptSetRow.name == prompt_set.name))
             if known is None:
-                session.add(convert.prompt_set_row(prompt_set))
+                row = convert.prompt_set_row(prompt_set)
+                session.add(row)
+                session.flush()
+                rows = (convert.prompt_columns(prompt, row.id) for prompt in prompt_set.prompts)
+                while part := list(islice(rows, _ROWS_AT_ONCE)):
+                    session.execute(insert(PromptRow), part)
             elif known.sha256 != prompt_set.sha256:
                 raise InputError(
                     f"prompt set {prompt_set.name!r} exists with other prompts "
@@ -37,13 +46,13 @@ class Catalog:
     def prompt_set(self, name: str) -> PromptSet:
         """The prompt set called `name`; raises UnknownNameError."""
         with self._database.reading() as session:
-            return convert.prompt_set(find_prompt_set(session, name))
+            return _with_prompts(session, find_prompt_set(session, name))
 
     def prompt_sets(self) -> list[PromptSet]:
         """All prompt sets, oldest first."""
         with self._database.reading() as session:
-            query = select(PromptSetRow).options(selectinload(PromptSetRow.prompts)).order_by(PromptSetRow.id)
-            return [convert.prompt_set(row) for row in session.scalars(query)]
+            rows = session.scalars(select(PromptSetRow).order_by(PromptSetRow.id)).all()
+            return [_with_prompts(session, row) for row in rows]
 
     def prompt_set_hashes(self) -> dict[str, str]:
         """SHA-256 of each prompt set by name: what changes when one is added."""
@@ -76,6 +85,11 @@ class Catalog:
         """All models, oldest first."""
         with self._database.reading() as session:
             return [convert.model(row) for row in session.scalars(select(ModelRow).order_by(ModelRow.id))]
+
+
+def _with_prompts(session: Session, row: PromptSetRow) -> PromptSet:
+    query = select(*convert.PROMPT_COLUMNS).where(PromptRow.set_id == row.id).order_by(PromptRow.id)
+    return convert.prompt_set(row, session.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)))
 
 
 def find_prompt_set(session: Session, name: str) -> PromptSetRow:

@@ -1,9 +1,11 @@
 """Between rows and domain values: the one place that knows both."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
+
+from sqlalchemy import Row
 
 from nami_bench.domain import (
     Annotator,
@@ -41,7 +43,8 @@ from nami_bench.store.tables import (
 _FILE = "file"
 
 
-def prompt(row: PromptRow) -> Prompt:
+def prompt(row: PromptRow | Row[Any]) -> Prompt:
+    """Of a row, or of the columns of one that `PROMPT_COLUMNS` names."""
     return Prompt(
         id=row.prompt_id,
         text=row.text,
@@ -54,43 +57,56 @@ def prompt(row: PromptRow) -> Prompt:
     )
 
 
-def prompt_row(value: Prompt) -> PromptRow:
-    return PromptRow(
-        prompt_id=value.id,
-        text=value.text,
-        stratum=value.stratum,
-        source=value.source,
-        tags=dict(value.tags),
-        geneval=None if value.geneval is None else dict(value.geneval),
-        rewritten_from=value.rewritten_from,
-        extra=dict(value.extra) or None,
-    )
+def prompt_columns(value: Prompt, set_id: int) -> dict[str, Any]:
+    """What a prompt's row holds."""
+    return {
+        "set_id": set_id,
+        "prompt_id": value.id,
+        "text": value.text,
+        "stratum": value.stratum,
+        "source": value.source,
+        "tags": dict(value.tags),
+        "geneval": None if value.geneval is None else dict(value.geneval),
+        "rewritten_from": value.rewritten_from,
+        "extra": dict(value.extra) or None,
+    }
 
 
-def prompt_set(row: PromptSetRow) -> PromptSet:
+PROMPT_COLUMNS = (
+    PromptRow.prompt_id,
+    PromptRow.text,
+    PromptRow.stratum,
+    PromptRow.source,
+    PromptRow.tags,
+    PromptRow.geneval,
+    PromptRow.rewritten_from,
+    PromptRow.extra,
+)
+
+
+def prompt_set(row: PromptSetRow, prompts: Iterable[Row[Any]]) -> PromptSet:
+    """`prompts`: their `PROMPT_COLUMNS`, in order."""
     manifest = dict(row.manifest)
     file = manifest.pop(_FILE, None)
     return PromptSet(
         name=row.name,
-        prompts=tuple(map(prompt, row.prompts)),
+        prompts=tuple(map(prompt, prompts)),
         manifest=manifest,
         file=None if file is None else PromptFile(**file),
     )
 
 
 def prompt_set_row(value: PromptSet) -> PromptSetRow:
-    return PromptSetRow(
-        name=value.name,
-        sha256=value.sha256,
-        manifest=manifest_column(value),
-        prompts=[prompt_row(p) for p in value.prompts],
-    )
+    """Without its prompts: see `prompt_columns`."""
+    return PromptSetRow(name=value.name, sha256=value.sha256, manifest=manifest_column(value))
 
 
 def complete_prompt_set_row(row: PromptSetRow, value: PromptSet) -> None:
     """Add what the record of these very prompts lacks of what they are not known by."""
     if _FILE not in row.manifest and value.file is not None:
         row.manifest = row.manifest | {_FILE: asdict(value.file)}
+    if not any(found.rewritten_from or found.extra for found in value.prompts):
+        return
     for known, found in zip(row.prompts, value.prompts, strict=True):
         known.rewritten_from = known.rewritten_from or found.rewritten_from
         known.extra = known.extra or dict(found.extra) or None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nami_bench.errors import InputError, StorageError
+from nami_bench.foreign_text import parse_json
 from nami_bench.images import make_folder, write_bytes
 
 _FORMAT = 1
@@ -86,7 +87,7 @@ class Journal:
             whole = b""  # nothing was answered yet, whatever the question
         for number, line in enumerate(whole.splitlines(), start=1):
             try:
-                row = json.loads(line)
+                row = parse_json(line)
                 if number == 1:
                     self._check(row["asked"])
                 else:

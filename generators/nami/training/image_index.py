@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import tarfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_json
 from nami_bench.images import as_rgb
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -122,7 +122,7 @@ def _metadata(path: Path, caption_key: str) -> dict[str, str] | None:
     try:
         if lines.is_file():
             text = lines.read_text(encoding="utf-8")
-            rows = [json.loads(line) for line in text.splitlines() if line.strip()]
+            rows = [parse_json(line) for line in text.splitlines() if line.strip()]
         elif table.is_file():
             with table.open(encoding="utf-8", newline="") as stream:
                 rows = list(csv.DictReader(stream))
@@ -189,7 +189,7 @@ def _caption_in(shard: Path, parts: Mapping[str, tarfile.TarInfo], caption_key: 
 
 def _from_json(data: bytes, caption_key: str) -> str | None:
     try:
-        value = json.loads(data)
+        value = parse_json(data)
     except ValueError:
         return None
     return str(value[caption_key]) if isinstance(value, dict) and value.get(caption_key) else None
