@@ -1,6 +1,7 @@
 // The start page: the studies that are open to who is logged in, as they come and go.
 
 import { call } from "./api.js";
+import { keepBarInOneRow } from "./bar.js";
 import { make, part, setText } from "./dom.js";
 import { hideNotice, showNotice, wordsFor } from "./header.js";
 import { at, logInAddress } from "./home.js";
@@ -15,6 +16,7 @@ start();
 async function start() {
   await loadTexts();
   translate();
+  keepBarInOneRow();
   part("missing").hidden = part("main").dataset.missing === "";
   part("language").value = currentLanguage();
   part("language").addEventListener("change", async (event) => {

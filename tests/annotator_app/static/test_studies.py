@@ -39,6 +39,20 @@ def entry(token: str, study: Any, number: int) -> dict[str, Any]:
     return {"token": token, "body": {"client_token": f"older-{number}", **body}}
 
 
+def test_nothing_hinders_people_with_a_screen_reader_or_weak_eyes(
+    visit: Visit, two: Any, complaints: Callable[..., list[str]]
+) -> None:
+    screen = visit(two, settled=False)
+    screen.page.locator(".studies a").nth(1).wait_for()
+    for theme, width in (("light", 1280), ("dark", 320)):
+        screen.page.emulate_media(color_scheme=theme)
+        screen.page.set_viewport_size({"width": width, "height": 700})
+        screen.until(lambda width=width: screen.page.evaluate("innerWidth") == width)
+        assert complaints(screen.page) == [], theme
+        assert screen.page.locator(".bar").bounding_box()["height"] < 60
+        assert screen.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
 def test_studies_are_chosen_from_and_come_and_go_under_the_eyes(visit: Visit, two: Any) -> None:
     screen = visit(two, settled=False)
     entries = screen.page.locator(".studies a")
