@@ -248,8 +248,8 @@ class Study:
     a square of so many pixels, so that their size tells nothing (0: as they are). `sizes_may_differ`: it is
     accepted that models are told apart by the sizes of their images. `contact`: to whom annotators turn with
     questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
-    `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs the last
-    choice of an item submits it (None: where there is one criterion).
+    `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs
+    the last choice of an item submits it (None: where there is one criterion).
     """
 
     name: str
