@@ -17,9 +17,11 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from annotator_app.faults import unavailable
 from annotator_app.origin import Hosts, is_from_our_page, is_opened, unknown_host
 from annotator_app.subpath import path_below, with_slash, without_slash
 from nami_bench.domain import Annotator, Role
+from nami_bench.errors import NamiBenchError
 
 COOKIE = "nami-session"
 """The cookie of a log-in, without what `LoginCookie` adds; older versions had no more than this."""
@@ -162,7 +164,10 @@ class Gate:
             if path == "/logout":
                 self._sessions.forget(identifier)
             return _moved(scope, path) or self._app
-        annotator = identifier and await self._sessions.annotator(identifier)
+        try:
+            annotator = identifier and await self._sessions.annotator(identifier)
+        except NamiBenchError as error:
+            return unavailable(error)
         state = scope.setdefault("state", {})
         if not annotator and level == "proposer" and self._proposers == "everybody":
             state["annotator"] = state["role"] = None

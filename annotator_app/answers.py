@@ -65,7 +65,7 @@ def _check(study: Study, answers: Answers, standing: Mapping[str, Mapping[str, A
         if reason not in CANNOT_JUDGE and reason != standing["reasons"].get(name):
             raise InputError(f"{name}: unknown reason {reason!r}; known: {', '.join(CANNOT_JUDGE)}")
     for name, value in answers.values.items():
-        _check_value(study, name, value)
+        _check_value(study, name, value, standing["values"].get(name))
     if not 0 < len(answers.client_token) <= MAX_CLIENT_TOKEN:
         raise InputError(f"client_token must have 1 to {MAX_CLIENT_TOKEN} characters")
     if len(answers.comment) > MAX_COMMENT:
@@ -76,14 +76,16 @@ def _check(study: Study, answers: Answers, standing: Mapping[str, Mapping[str, A
         raise InputError("duration_ms must lie between 0 and a day")
 
 
-def _check_value(study: Study, name: str, value: Value) -> None:
+def _check_value(study: Study, name: str, value: Value, stands: Value | None) -> None:
     if study.mode == Mode.PAIRWISE:
         if value not in tuple(Outcome):
             raise InputError(f"{name}: {value!r} is none of {', '.join(Outcome)}")
     elif isinstance(value, str) or not _is_finite(value):
         raise InputError(f"{name}: {str(value)[:20]!r} is not a number")
-    else:
+    elif value == stands:  # an imported one need not be a step of the screen's
         study.criterion(name).check(value)
+    else:
+        study.criterion(name).check_step(value)
 
 
 def _is_finite(value: float) -> bool:
@@ -96,6 +98,11 @@ def _is_finite(value: float) -> bool:
 def kept_answers(answers: Answers) -> dict[str, dict[str, Any]]:
     """The answers as they are stored with a submission."""
     return {"values": dict(answers.values), "reasons": dict(answers.reasons)}
+
+
+def is_same(answers: Answers, kept: Mapping[str, Any], flag: bool, comment: str) -> bool:
+    """Whether answers are those that are kept already, sent once more."""
+    return (kept_answers(answers), answers.flag, answers.comment) == (kept, flag, comment)
 
 
 @dataclass(frozen=True, slots=True)

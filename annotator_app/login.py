@@ -7,9 +7,10 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from annotator_app.access import COOKIE, LoginCookie
+from annotator_app.faults import words_for
 from annotator_app.subpath import cookie_path
 from annotator_app.views import render
-from nami_bench.errors import InputError, RateLimitError
+from nami_bench.errors import InputError, RateLimitError, StorageError
 from nami_bench.store import Store
 
 WRONG = "This name and token or password do not match, or the account is disabled."
@@ -48,17 +49,21 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
             annotator = store.authenticate(name, token.strip(), address)
             if annotator is None and token != token.strip():
                 annotator = store.authenticate(name, token, address)
+            session = None if annotator is None else store.open_session(annotator.name)
         except RateLimitError as error:
             return login_page(to, 429, f"{str(error).capitalize()}.", "rate_limited", name)
         except InputError:  # no name or password that the database could hold
-            annotator = None
-        if annotator is None:
+            session = None
+        except StorageError as error:
+            code, words = words_for(error)
+            return login_page(to, 503, f"{words.capitalize()}.", code, name)
+        if session is None:
             return login_page(to, 401, WRONG, "wrong_login", name)
         response = RedirectResponse(to if _STUDY_PAGE.fullmatch(to) else "./", 303)
         # Gone when the browser is closed; scripts cannot read it, other sites' requests do not carry it.
         response.set_cookie(
             cookie.name(request.headers),
-            store.open_session(annotator.name),
+            session,
             httponly=True,
             samesite="lax",
             path=cookie_path(request.scope),

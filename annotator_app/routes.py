@@ -75,7 +75,8 @@ def work_router(
         )
         session = session_of(study, request.state.annotator)
         view = await asyncio.wrap_future(session.submit_later(token, answers))
-        return JSONResponse(view_json(view))
+        # The sender goes by the token: an answer without it is somebody else's, and acknowledges nothing.
+        return JSONResponse({"received": sent.client_token, **view_json(view)})
 
     @router.get("/item/{token}/before")
     def before(request: Request, study: Here, token: str) -> dict[str, Any]:

@@ -9,7 +9,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
@@ -19,13 +20,15 @@ from annotator_app.sessions import open_study
 from annotator_app.terms import read_terms
 from nami_bench.config import Workspace
 from nami_bench.domain import Study
-from nami_bench.errors import InputError, NamiBenchError, WorkError
+from nami_bench.errors import DatabaseLostError, InputError, NamiBenchError, WorkError
 from nami_bench.store import Store
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-START_SECONDS = 60.0
+START_SECONDS = 300.0
+PATIENCE_S = 10.0
+"""So long a request waits for a locked database; browsers wait for 20 s."""
 
 Ready = Callable[[str, Sequence[Study]], object]
 
@@ -47,7 +50,8 @@ def serve(
     What is not given comes from the workspace's settings; `host_names` are known beside those there. Several
     workers share the port; one that dies is started again. `on_ready(address, studies)` is called once the
     address takes connections. Raises InputError where there is nothing to annotate or the address cannot be
-    had, WorkError where the server fails to start.
+    had, WorkError where the server fails to start, DatabaseLostError at the end where the database is not
+    there any more.
     """
     given = {"host": host, "port": port, "workers": workers, "root_path": root_path}
     settings = replace(
@@ -79,9 +83,10 @@ def serve(
             from annotator_app.app import build_app  # heavy: not for the parent of workers
 
             only = None if study_name is None else one
-            config.app = build_app(store, workspace.images_dir, only, terms, settings)
-            config.factory = False
+            app = build_app(store, workspace.images_dir, only, terms, settings)
+            config.app = partial(_answering_at_the_end, app, store)
             _run(config, listener, lambda: on_ready(address, studies))
+    _check_that_all_is_saved(store)
 
 
 def _run(config: uvicorn.Config, listener: socket.socket, on_ready: Callable[[], object]) -> None:
@@ -118,12 +123,39 @@ def _worker_app(workspace: Workspace, study_name: str | None) -> "FastAPI":
 
     _end_with_parent()
     try:
-        store = Store.open(workspace.database_url)
+        store = Store.open(workspace.database_url, patience_s=PATIENCE_S, create=False)
         study = None if study_name is None else store.study(study_name)
-        return build_app(store, workspace.images_dir, study, read_terms(workspace), workspace.annotate)
+        app = build_app(store, workspace.images_dir, study, read_terms(workspace), workspace.annotate)
+        return _answering_at_the_end(app, store)
     except NamiBenchError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is nobody to raise it to
         sys.exit(STARTUP_FAILURE)
+
+
+def _answering_at_the_end(app: "FastAPI", store: Store) -> "FastAPI":
+    """Let the signals that end the server also end its waits for the database: whoever waits is answered.
+
+    To be called where uvicorn loads the application, after it has set its own handlers.
+    """
+    for kind in (signal.SIGINT, signal.SIGTERM):
+        before = signal.getsignal(kind)
+
+        def stop(number: int, frame: FrameType | None, before: Any = before) -> None:
+            store.stop_waiting()
+            if callable(before):
+                before(number, frame)
+
+        signal.signal(kind, stop)
+    return app
+
+
+def _check_that_all_is_saved(store: Store) -> None:
+    try:
+        store.check()
+    except DatabaseLostError as error:
+        raise DatabaseLostError(
+            f"stopped, and not everything that was submitted is saved: {error}"
+        ) from error
 
 
 def _end_with_parent() -> None:

@@ -123,7 +123,7 @@ class _Worker:
         temper = self._temper
         points = 50 + temper.spread * (truth - 50) - temper.severity + temper.noise * error
         share = round(min(max(points, 0.0), 100.0)) / 100
-        return criterion.minimum + share * (criterion.maximum - criterion.minimum)
+        return criterion.nearest_step(criterion.minimum + share * (criterion.maximum - criterion.minimum))
 
 
 def _random(*identity: object) -> np.random.Generator:

@@ -9,7 +9,15 @@ from datetime import timedelta
 from typing import Any
 
 from annotator_app import order, pairing, planting, progress, rules
-from annotator_app.answers import NOTHING_STANDS, Answers, Verdict, check_answers, judge, kept_answers
+from annotator_app.answers import (
+    NOTHING_STANDS,
+    Answers,
+    Verdict,
+    check_answers,
+    is_same,
+    judge,
+    kept_answers,
+)
 from nami_bench.domain import CheckKind
 from nami_bench.errors import RefusedError, UnknownNameError
 from nami_bench.local_time import local
@@ -97,6 +105,8 @@ class Turn:
         lease = self.lease(token)
         sent = self.desk.sent(answers.client_token) if lease.state == COMPLETED else None
         if sent is not None and sent.assignment_id == lease.id:
+            if not is_same(answers, sent.answers, sent.flag, sent.comment):
+                raise RefusedError("reused_client_token", "this client_token was used for other answers")
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
         check_answers(self.study, answers, self._standing(lease))
         if self.member.paused is not None:

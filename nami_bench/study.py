@@ -87,6 +87,23 @@ class Criterion:
             )
         return value
 
+    def check_step(self, value: float) -> float:
+        """Return `value` if the screen can give it (a step, or the maximum), else raise InputError."""
+        steps = (self.check(value) - self.minimum) / self.screen_step
+        on_step = math.isclose(steps, round(steps), rel_tol=0, abs_tol=1e-6) or value == self.maximum
+        is_minus_zero = value == 0 and math.copysign(1, value) < 0
+        if is_minus_zero or not on_step:
+            raise InputError(
+                f"{self.name} rating {value:.12g} is no step of its scale: "
+                f"{self.minimum:g} to {self.maximum:g} in steps of {self.screen_step:g}"
+            )
+        return value
+
+    def nearest_step(self, value: float) -> float:
+        """The value nearest to `value` that the screen gives."""
+        steps = round((min(max(value, self.minimum), self.maximum) - self.minimum) / self.screen_step)
+        return min(self.minimum + steps * self.screen_step, self.maximum)
+
     def rescale(self, value: float) -> float:
         """Map the scale linearly onto 0-100."""
         return 100.0 * (value - self.minimum) / (self.maximum - self.minimum)

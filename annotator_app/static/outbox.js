@@ -1,13 +1,13 @@
 // Ratings on their way: kept in the browser until the server has acknowledged them, sent in order.
 //
 // Every entry carries a client_token, by which the server recognizes a repetition: an entry that
-// is sent twice because an answer was lost is stored once.
+// is sent twice because an answer was lost is stored once. An entry leaves the outbox only when an
+// answer names its token, or says that it is refused for good; then it is kept as a refused one.
 
-import { call } from "./api.js";
+import { call, Refusal } from "./api.js";
 import { load, save } from "./storage.js";
 
 const RETRY_MS = [500, 1000, 2000, 5000, 10_000];
-const HELD = new Set(["paused", "closed"]); // not now, but not refused for good either
 
 export class Outbox {
   #key;
@@ -21,19 +21,31 @@ export class Outbox {
    * refusal) for what the server will never take, and held(refusal) when sending has to wait.
    */
   constructor(key, listener) {
-    this.#key = `outbox/${key}`;
+    this.#key = key;
     this.#listener = listener;
     window.addEventListener("online", () => this.flush());
   }
 
-  /** What is not acknowledged yet, oldest first: [{token, body}]. */
+  /** What is not acknowledged yet, oldest first: [{token, body, about}]. */
   get entries() {
-    return load(this.#key, []);
+    return load(`outbox/${this.#key}`, []);
   }
 
-  add(token, body) {
-    const entry = { token, body: { client_token: crypto.randomUUID?.() ?? randomId(), ...body } };
-    save(this.#key, [...this.entries, entry]);
+  /** What the server refused for good, oldest first: entries with `refused` {at, status, code, message}. */
+  get refused() {
+    return load(`refused/${this.#key}`, []);
+  }
+
+  /** Forget the refused entries that were there when `shown` was read. */
+  forgetRefused(shown) {
+    const known = new Set(shown.map(clientToken));
+    save(`refused/${this.#key}`, this.refused.filter((entry) => !known.has(clientToken(entry))));
+  }
+
+  /** `about` is kept beside what is sent, for whoever reads it should it be refused. */
+  add(token, body, about = {}) {
+    const entry = { token, body: { client_token: crypto.randomUUID?.() ?? randomId(), ...body }, about };
+    save(`outbox/${this.#key}`, [...this.entries, entry]);
     this.flush();
     return entry;
   }
@@ -50,8 +62,10 @@ export class Outbox {
       let answer;
       try {
         answer = await call(`item/${entry.token}`, entry.body);
+        if (answer?.received !== clientToken(entry)) throw new Refusal(0, "no_connection", "another program answered");
       } catch (refusal) {
-        if (!(refusal.isPassing || refusal.isSignedOut || HELD.has(refusal.code))) {
+        if (refusal.isFinal) {
+          this.#keepRefused(entry, refusal);
           this.#remove(entry);
           this.#listener.refused(entry, refusal);
           continue;
@@ -66,14 +80,24 @@ export class Outbox {
     }
   }
 
+  #keepRefused(entry, { status, code, message }) {
+    const others = this.refused.filter((kept) => clientToken(kept) !== clientToken(entry));
+    const refused = { at: new Date().toISOString(), status, code, message };
+    save(`refused/${this.#key}`, [...others, { ...entry, refused }]);
+  }
+
   #remove(entry) {
-    save(this.#key, this.entries.filter((kept) => kept.body.client_token !== entry.body.client_token));
+    save(`outbox/${this.#key}`, this.entries.filter((kept) => clientToken(kept) !== clientToken(entry)));
   }
 
   #sendLater() {
     const wait = RETRY_MS[Math.min(this.#failures++, RETRY_MS.length - 1)];
     this.#timer = setTimeout(() => this.flush(), wait);
   }
+}
+
+function clientToken(entry) {
+  return entry.body.client_token;
 }
 
 /** crypto.randomUUID exists on secure pages only; a study in a lab's network may be plain HTTP. */

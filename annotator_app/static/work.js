@@ -17,6 +17,7 @@ import { endNotice, hideNotice, showNotice, showProgress, speak, wordsFor } from
 import { logInAddress } from "./home.js";
 import { Outbox } from "./outbox.js";
 import { isAtWork, isPractice, mayCorrect } from "./phases.js";
+import { RefusedScores } from "./refused.js";
 import { Screens } from "./screens.js";
 import { number, t } from "./texts.js";
 import { Viewer } from "./viewer.js";
@@ -31,6 +32,7 @@ export class Work {
   #form;
   #viewer;
   #outbox;
+  #refused;
   #clock = new Clock();
   #state;
   #item = null; // on the screen
@@ -61,6 +63,7 @@ export class Work {
       refused: (entry, refusal) => this.#onRefused(entry, refusal),
       held: (refusal) => this.#onHeld(refusal),
     });
+    this.#refused = new RefusedScores(part("refused"), this.#outbox, session);
     this.#listen();
     tidyDrafts();
     this.#take(session);
@@ -197,8 +200,9 @@ export class Work {
   }
 
   #onRefused(entry, refusal) {
-    const close = { text: t("understood"), go: hideNotice };
-    showNotice(t("refused", { reason: wordsFor(refusal) }), close);
+    this.#refused.draw();
+    const look = { text: t("refused.show"), go: () => { hideNotice(); this.#refused.show(); } };
+    showNotice(t("refused", { reason: wordsFor(refusal) }), look);
     saveDraft(entry.token, { ...entry.body, elapsed_ms: entry.body.duration_ms }); // if it comes again
     if (isSame(entry, this.#awaited)) {
       this.#awaited = null;
@@ -370,7 +374,8 @@ export class Work {
     performance.mark("submitted");
     const { token } = this.#item;
     const correction = this.#isCorrecting;
-    const entry = this.#outbox.add(token, { ...given, duration_ms: this.#clock.elapsed });
+    const about = { prompt: this.#item.prompt, at: new Date().toISOString() };
+    const entry = this.#outbox.add(token, { ...given, duration_ms: this.#clock.elapsed }, about);
     dropDraft(token);
     this.#clock.pause();
     if (correction) this.#resume();

@@ -43,9 +43,9 @@ def annotate(
     speaks plain HTTP: where they sit at other machines than this one, put a proxy with HTTPS in front of it,
     and name it with --host-name (docs/security.md).
     """
-    with open_bench() as bench:
-        from annotator_app.server import serve
+    from annotator_app.server import PATIENCE_S, serve
 
+    with open_bench(PATIENCE_S) as bench:
         serve(
             bench.workspace,
             bench.store,
@@ -57,7 +57,7 @@ def annotate(
             root_path=root_path,
             on_ready=lambda address, studies: _announce(bench.store, address, studies),
         )
-    say("stopped; every submitted score is saved")
+    say("stopped; every score that was acknowledged is saved")
 
 
 def _announce(store: "Store", address: str, studies: "Sequence[Study]") -> None:

@@ -46,13 +46,17 @@ class Bench:
 
 
 @contextmanager
-def open_bench() -> Iterator[Bench]:
-    """Open the workspace that --workspace, or the current folder, names; close its store at the end."""
+def open_bench(patience_s: float | None = None) -> Iterator[Bench]:
+    """Open the workspace that --workspace, or the current folder, names; close its store at the end.
+
+    `patience_s`: so long a write waits for a locked database; None: the store's default.
+    """
     from nami_bench.config import find_workspace, open_workspace
     from nami_bench.store import Store
+    from nami_bench.store.database import PATIENCE_S
 
     workspace = open_workspace(find_workspace(click.get_current_context().find_root().obj))
-    with Store.open(workspace.database_url) as store:
+    with Store.open(workspace.database_url, patience_s=patience_s or PATIENCE_S) as store:
         yield Bench(workspace, store)
 
 

@@ -53,8 +53,8 @@ def demo(serve: bool, port: int) -> None:
         _simulated_ratings(workspace, store, prompt_set, models)
         _leaderboard(workspace, store)
         _report(workspace, store)
-        if serve:
-            _serve(workspace, store, prompt_set, models, port)
+    if serve:
+        _serve(workspace, prompt_set, models, port)
 
 
 def _prompts(workspace: "Workspace", store: "Store") -> "PromptSet":
@@ -213,22 +213,22 @@ def _report(workspace: "Workspace", store: "Store") -> None:
     say(f"   {folder / 'index.html'}")
 
 
-def _serve(
-    workspace: "Workspace", store: "Store", prompt_set: "PromptSet", models: tuple[str, ...], port: int
-) -> None:
-    from annotator_app.server import serve
+def _serve(workspace: "Workspace", prompt_set: "PromptSet", models: tuple[str, ...], port: int) -> None:
+    from annotator_app.server import PATIENCE_S, serve
     from nami_bench.domain import Annotator
+    from nami_bench.store import Store
 
-    _study(store, prompt_set, OWN_STUDY, models)
-    token = (
-        store.reset_token(GUEST)
-        if GUEST in {annotator.name for annotator in store.annotators()}
-        else store.add_annotator(Annotator(GUEST))
-    )
+    with Store.open(workspace.database_url, patience_s=PATIENCE_S) as store:
+        _study(store, prompt_set, OWN_STUDY, models)
+        token = (
+            store.reset_token(GUEST)
+            if GUEST in {annotator.name for annotator in store.annotators()}
+            else store.add_annotator(Annotator(GUEST))
+        )
 
-    def announce(address: str, studies: "Sequence[Study]") -> None:
-        say(f"7. score the same images yourself: open {address}")
-        say(f"   name {GUEST}, token {token}; Ctrl-C stops")
-        say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {studies[0].name}")
+        def announce(address: str, studies: "Sequence[Study]") -> None:
+            say(f"7. score the same images yourself: open {address}")
+            say(f"   name {GUEST}, token {token}; Ctrl-C stops")
+            say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {studies[0].name}")
 
-    serve(workspace, store, OWN_STUDY, port=port, on_ready=announce)
+        serve(workspace, store, OWN_STUDY, port=port, on_ready=announce)

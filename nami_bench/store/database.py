@@ -18,7 +18,14 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.orm import Session
 
-from nami_bench.errors import DatabaseDamagedError, InputError, LockedError, StorageError, VersionError
+from nami_bench.errors import (
+    DatabaseDamagedError,
+    DatabaseLostError,
+    InputError,
+    LockedError,
+    StorageError,
+    VersionError,
+)
 from nami_bench.store.database_file import DatabaseFile
 from nami_bench.store.engines import FOUND, WRITE, file_of, make_engine, read_url, shown
 from nami_bench.store.refusals import translated
@@ -54,7 +61,7 @@ class Database:
         self._damage: DatabaseDamagedError | None = None
 
     @classmethod
-    def open(cls, url: str, *, patience_s: float = PATIENCE_S) -> "Database":
+    def open(cls, url: str, *, patience_s: float = PATIENCE_S, create: bool = True) -> "Database":
         """Connect and bring the schema up to date.
 
         Raises InputError for a URL or file that is no database, VersionError for a newer schema,
@@ -62,6 +69,10 @@ class Database:
         """
         read = read_url(url)
         file = DatabaseFile(file_of(read))
+        if not (create or file.exists()):
+            raise DatabaseLostError(
+                f"the database {shown(read)} is not there: put it back, or check the path"
+            )
         database = cls(make_engine(read, file, patience_s, min(SLICE_S, patience_s)), file, patience_s)
         try:
             database._migrate()

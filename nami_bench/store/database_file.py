@@ -23,6 +23,10 @@ class DatabaseFile:
         self.path = None if path is None else path.absolute()
         self._first: _Identity = None
 
+    def exists(self) -> bool:
+        """Whether there is one; that in memory always is."""
+        return self.path is None or self.path.exists()
+
     def check(self, found: Found | None = None) -> None:
         """Raise DatabaseLostError unless database, and journal with `found`, are those that were opened."""
         if self.path is None or self._first is None:

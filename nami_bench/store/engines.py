@@ -99,11 +99,12 @@ def _configure_sqlite(engine: Engine, file: DatabaseFile, patience_ms: int, slic
         if not connection.get_execution_options().get("nami_write"):
             connection.exec_driver_sql("BEGIN")
             return
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {slice_ms}")
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA busy_timeout = {slice_ms}")
         try:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+            driver.execute(f"PRAGMA busy_timeout = {patience_ms}")
 
 
 def _configure_postgresql(engine: Engine, patience_ms: int, slice_ms: int) -> None:

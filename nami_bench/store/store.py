@@ -63,12 +63,13 @@ class Store(
         self._writer = Writer(database, lambda: self.clock())
 
     @classmethod
-    def open(cls, url: str, *, patience_s: float = PATIENCE_S) -> "Store":
+    def open(cls, url: str, *, patience_s: float = PATIENCE_S, create: bool = True) -> "Store":
         """Open the database at an SQLAlchemy URL, creating or migrating its schema as needed.
 
+        `create`: a file that is not there is made; else StorageError.
         `patience_s`: so long a write, and a job of annotation work, waits while somebody else writes.
         """
-        return cls(Database.open(url, patience_s=patience_s))
+        return cls(Database.open(url, patience_s=patience_s, create=create))
 
     def together(self, *, dry_run: bool = False) -> AbstractContextManager[None]:
         """A block in which this thread's calls are all done, or none of them; keep it short.

@@ -154,7 +154,7 @@ def test_of_many_who_wait_for_a_lock_each_waits_no_longer_than_its_own_limit(has
     for future in futures:
         with pytest.raises(LockedError, match=r"nami\.db is locked.*nothing was lost"):
             future.result(30)
-    assert time.monotonic() - began < 100 * 0.5 / 4  # one after the other they would take 50 s
+    assert time.monotonic() - began < 100 * 0.5 / 2  # one after the other they would take 50 s
     assert texts(hasty) == []
     lock.release()
     assert hasty.work(note("later")) == "later"

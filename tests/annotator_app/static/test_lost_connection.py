@@ -1,8 +1,10 @@
 """Nothing is lost and nothing is doubled: drafts, lost connections, restarts, log-outs, two tabs."""
 
+import json
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from nami_bench.domain import Role
@@ -139,19 +141,95 @@ def test_a_killed_server_loses_nothing(
     assert submissions(studio, name) == [[10, 11, 12, 13], [20, 20, 20, 20]]
 
 
-def test_refused_scores_are_said_and_work_goes_on(studio: Any, screen: Any) -> None:
-    refusal = '{"error": "gone to somebody else", "code": "taken_over"}'
-    screen.page.route("**/item/*", lambda route: route.fulfill(status=409, body=refusal), times=1)
+ANSWERS_OF_OTHERS: list[dict[str, Any]] = [
+    *({"status": status, "body": "<h1>no</h1>"} for status in (400, 401, 403, 404, 413, 422, 502)),
+    *({"status": status, "json": {"error": "no", "code": "bad_answers"}} for status in (400, 404, 409)),
+    {"status": 200, "body": "<h1>Log in to this network</h1>"},
+    {"status": 200, "json": {}},
+    {"status": 200, "body": "null"},
+    {"status": 200, "json": {"received": "another", "items": []}},
+]
+
+
+def test_only_the_servers_own_answer_takes_an_unsent_rating_out_of_the_browser(
+    studio: Any, screen: Any
+) -> None:
+    answers = iter(ANSWERS_OF_OTHERS)
+    given = 0
+
+    def answer(route: Any) -> None:
+        nonlocal given
+        found = next(answers, None)
+        if found is None:
+            route.abort()
+        else:
+            route.fulfill(**found)
+        given += 1
+
+    screen.page.route("**/item/*", answer)
     screen.rate(10, 11, 12, 13)
-    screen.wait_for("The scores of an item were not taken: It took so long that the item")
+    for number in range(1, len(ANSWERS_OF_OTHERS) + 1):
+        screen.until(lambda number=number: given == number)
+        screen.wait_for("Kept in this browser, not sent yet: 1.")
+        assert screen.unsent == 1
+        screen.page.evaluate("window.dispatchEvent(new Event('online'))")  # sooner than by itself
+    screen.page.unroute("**/item/*")
+    screen.page.reload()
+    screen.wait_until_sent()
+    assert submissions(studio, screen.name) == [[10, 11, 12, 13]]
+    assert screen.part("refused").is_hidden()
+
+
+def test_refused_scores_are_shown_kept_for_download_and_work_goes_on(studio: Any, screen: Any) -> None:
+    refusal = {"error": "gone to somebody else", "code": "taken_over", "final": True}
+    screen.page.route("**/item/*", lambda route: route.fulfill(status=409, json=refusal), times=1)
+    prompt = screen.prompt
+    screen.rate(10, 11, 12, 13)
+    screen.wait_for("The scores of an item were not taken, and are kept in this browser: It took so long")
     screen.wait_for_image()
     assert studio.ratings(screen.name) == []
     screen.rate(20, 20, 20, 20)
     screen.wait_until_sent()
     screen.until(lambda: screen.values == ["10", "11", "12", "13"])  # still in hand: comes again as given
-    screen.page.get_by_role("button", name="OK").click()  # it stays until it was read
+    screen.page.get_by_role("button", name="Show them").click()  # it stays until it was read
     screen.part("notice").wait_for(state="hidden")
+    window = screen.page.locator("dialog.window-refused")
+    assert prompt in window.inner_text() and "It took so long that the item" in window.inner_text()
+    screen.press("Escape")
     screen.until(lambda: len(submissions(studio, screen.name)) == 1)
+
+    screen.page.reload()
+    screen.wait_for_image()
+    screen.page.get_by_role("button", name="Not taken: 1").click()
+    with screen.page.expect_download() as download:
+        screen.page.get_by_role("button", name="Download").click()
+    assert download.value.suggested_filename == f"refused-shown-{screen.name}.json"
+    kept = json.loads(Path(download.value.path()).read_text())
+    (entry,) = kept["refused"]
+    assert (kept["study"], kept["annotator"]) == ("shown", screen.name)
+    assert sorted(entry["body"]["values"].values()) == [10, 11, 12, 13]
+    assert (entry["about"]["prompt"], entry["refused"]["code"]) == (prompt, "taken_over")
+    screen.page.get_by_role("button", name="Remove from this browser").click()
+    assert window.is_visible()  # asked once more
+    screen.page.get_by_role("button", name="Remove for good: 1").click()
+    assert screen.part("refused").is_hidden()
+    assert screen.page.evaluate("Object.values(localStorage).join()").count("taken_over") == 0
+
+
+def test_a_database_that_is_gone_is_said_on_the_screen_and_nothing_is_lost_when_it_is_back(
+    new_studio: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    studio = new_studio()
+    screen = visit(studio)
+    root = studio.workspace.root
+    (root / "nami.db").rename(root / "elsewhere.db")
+    screen.rate(10, 11, 12, 13)
+    screen.wait_for("The server’s database is gone or damaged, and nothing can be saved")
+    assert screen.unsent == 1
+    (root / "elsewhere.db").rename(root / "nami.db")
+    screen.page.evaluate("window.dispatchEvent(new Event('online'))")
+    screen.wait_until_sent()
+    assert submissions(studio, screen.name) == [[10, 11, 12, 13]]
 
 
 def test_of_two_tabs_one_works_and_the_other_can_take_over(studio: Any, screen: Any) -> None:
