@@ -10,7 +10,7 @@ from skimage import data
 from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench import images, pipeline, registry
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
-from nami_bench.errors import InputError, UnknownNameError, WorkError
+from nami_bench.errors import DatabaseLostError, InputError, UnknownNameError, WorkError
 from nami_bench.store import Store
 
 PROMPTS = PromptSet("set", tuple(Prompt(f"{i:05d}", f"prompt {i}") for i in range(5)))
@@ -145,6 +145,19 @@ def test_an_image_written_but_not_recorded_is_adopted(store: Store, noise: Noise
         other.add_prompt_set(PROMPTS)
         other.add_model(ModelCard("m", "noise"))
         assert run(other, tmp_path, seed=1).counts == {"made": 10}  # files of another seed are not ours
+
+
+def test_a_run_ends_where_its_database_is_deleted(store: Store, noise: Noise, tmp_path: Path) -> None:
+    draw = noise.generate
+
+    def delete_and_draw(requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
+        (tmp_path / "nami.db").unlink(missing_ok=True)
+        return draw(requests)
+
+    noise.generate = delete_and_draw  # type: ignore[method-assign]
+    with pytest.raises(DatabaseLostError, match=r"nami\.db was deleted"):
+        run(store, tmp_path)
+    assert len(noise.asked) <= Noise.batch_size, "it went on for nothing"
 
 
 def test_another_seed_is_refused(store: Store, noise: Noise, tmp_path: Path) -> None:
