@@ -26,7 +26,7 @@ TITLE = "NAMI-Bench"
 def page_router(studies: Studies, *, may_propose: bool) -> APIRouter:
     """The start page or the one study's at "/", each study's below "/study", and "/propose"."""
     router = APIRouter()
-    proposing = HTMLResponse(render("propose.html", title=TITLE, place=studies.workspace))
+    proposing = HTMLResponse(render("propose.html", title=studies.only or TITLE, place=studies.workspace))
     router.get("/propose", response_class=HTMLResponse)(lambda: proposing)
 
     @router.api_route("/", methods=["GET", "HEAD"])
