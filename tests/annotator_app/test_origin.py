@@ -85,7 +85,7 @@ def test_only_our_own_names_are_answered_to(root: httpx.Client) -> None:
         socket.gethostname(),
     ):
         for given in (host, f"{host}:{port}"):
-            assert root.get("/session", headers={"Host": given}).status_code == 200, given
+            assert root.get("/login", headers={"Host": given}).status_code == 200, given
     for host in (
         "evil.example",
         "127.0.0.1.evil.example",
