@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
+from nami_bench.cli.study_merge import merge
 from nami_bench.cli.study_plan import study_plan
 
 if TYPE_CHECKING:
@@ -322,4 +323,5 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+study.add_command(merge)
 study.add_command(study_plan)

@@ -7,10 +7,13 @@ from nami_bench.store.erasure import Erasure
 from nami_bench.store.imports import Recorded
 from nami_bench.store.items import ItemProgress, progress_of
 from nami_bench.store.judgements import count_answers, judged_so_far
+from nami_bench.store.merging import Merged
 from nami_bench.store.oversight import MemberReport
 from nami_bench.store.removals import ImageChoice, Removal
 from nami_bench.store.store import Store
 from nami_bench.store.studies import StudyAtHand
+from nami_bench.store.study_work import StudyWork
+from nami_bench.store.work_names import Naming
 
 __all__ = [
     "COMPLETED",
@@ -25,11 +28,14 @@ __all__ = [
     "ListedItem",
     "Member",
     "MemberReport",
+    "Merged",
+    "Naming",
     "Recorded",
     "Removal",
     "Sent",
     "Store",
     "StudyAtHand",
+    "StudyWork",
     "count_answers",
     "judged_so_far",
     "progress_of",

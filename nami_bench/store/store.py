@@ -18,6 +18,7 @@ from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
+from nami_bench.store.merging import Merging
 from nami_bench.store.oversight import Oversight
 from nami_bench.store.prompt_submissions import PromptSubmissions
 from nami_bench.store.ratings import Ratings
@@ -27,6 +28,7 @@ from nami_bench.store.results import Results
 from nami_bench.store.shown_images import ShownImages
 from nami_bench.store.studies import Studies
 from nami_bench.store.study_changes import StudyChanges
+from nami_bench.store.study_work import StudyWorks
 from nami_bench.store.writer import Writer
 
 
@@ -43,6 +45,8 @@ class Store(
     Ratings,
     RatingsTable,
     Comparisons,
+    StudyWorks,
+    Merging,
     Oversight,
     Exclusions,
     Removals,

@@ -82,7 +82,7 @@ CHECKED: dict[str, Callable[[list[str]], None]] = {
     "python3": check_python,
     "accelerate": check_accelerate,
 }
-UNCHECKED = {".", "cat", "cd", "export", "git", "openssl", "ray"}
+UNCHECKED = {".", "cat", "cd", "cp", "export", "git", "openssl", "ray"}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=named)

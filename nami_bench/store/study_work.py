@@ -1,0 +1,203 @@
+"""All work on a study, in names instead of numbers: what another database can take over."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from nami_bench.domain import Study
+from nami_bench.store import convert
+from nami_bench.store.annotation_tables import COMPLETED, AssignmentRow, MemberRow, SubmissionRow
+from nami_bench.store.database import Database
+from nami_bench.store.elsewhere import Standing
+from nami_bench.store.finding import find_study
+from nami_bench.store.imports import revisions
+from nami_bench.store.tables import AnnotatorRow, StudyRow
+from nami_bench.store.work_items import ItemHere, ItemName, items_by_name
+
+
+@dataclass(frozen=True, slots=True)
+class SentAnswer:
+    """One submission."""
+
+    client_token: str
+    answers: Mapping[str, Any]
+    flag: bool
+    comment: str
+    duration_ms: int | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DoneItem:
+    """An item that an annotator answered, with all that was sent, corrections last."""
+
+    token: str
+    annotator: str
+    item: ItemName
+    occasion: int
+    left: str
+    position: int
+    passed: bool | None
+    choice: Mapping[str, Any] | None
+    assigned_at: datetime
+    completed_at: datetime
+    sent: tuple[SentAnswer, ...]
+
+    @property
+    def tokens(self) -> set[str]:
+        """What its submissions are called, in every database."""
+        return {one.client_token for one in self.sent}
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A judgement that counts, or did until it was corrected; `left` is the model that stood there."""
+
+    standing: Standing
+    left: str
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Somebody who worked on a study, and where they are in it; `unchecked` submissions are not looked at
+    any more by the rules that pause."""
+
+    name: str
+    role: str
+    excluded_at: datetime | None = None
+    shown: int = 0
+    qualified_at: datetime | None = None
+    paused_at: datetime | None = None
+    pause_reason: str | None = None
+    unchecked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StudyWork:
+    """A study's work. `said`: by annotator and item, by criterion, revisions in their order; `hashes`: of the
+    images that were shown."""
+
+    study: Study
+    prompt_set_sha256: str
+    workers: tuple[Worker, ...]
+    done: tuple[DoneItem, ...]
+    said: Mapping[tuple[str, ItemName], Mapping[str, list[Said]]]
+    hashes: Mapping[ItemName, tuple[str | None, ...]] = field(default_factory=dict)
+
+
+class StudyWorks:
+    """Store methods on the work of a study as a whole."""
+
+    _database: Database
+
+    def study_work(self, study: str) -> StudyWork:
+        """All that was done in a study; raises UnknownNameError."""
+        with self._database.reading() as session:
+            row = find_study(session, study)
+            items = items_by_name(session, row.id)
+            names = {here.id: name for name, here in items.items()}
+            done = tuple(_done(session, row, items, names))
+            said = _said(session, row, items, names)
+            used = {one.item for one in done} | {item for _, item in said}
+            workers = _workers(session, row)
+            for name in {name for name, _ in said} - {worker.name for worker in workers}:
+                annotator = session.scalars(select(AnnotatorRow).where(AnnotatorRow.name == name)).one()
+                workers.append(Worker(name, annotator.role, annotator.excluded_at))
+            return StudyWork(
+                convert.study(row),
+                row.prompt_set.sha256,
+                tuple(workers),
+                done,
+                said,
+                {item: items[item].hashes for item in used},
+            )
+
+
+def _done(
+    session: Session, row: StudyRow, items: Mapping[ItemName, ItemHere], names: Mapping[int, ItemName]
+) -> list[DoneItem]:
+    sent = defaultdict(list)
+    query = (
+        select(
+            SubmissionRow.assignment_id,
+            SubmissionRow.client_token,
+            SubmissionRow.answers,
+            SubmissionRow.flag,
+            SubmissionRow.comment,
+            SubmissionRow.duration_ms,
+            SubmissionRow.created_at,
+        )
+        .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+        .where(AssignmentRow.study_id == row.id)
+        .order_by(SubmissionRow.assignment_id, SubmissionRow.revision)
+    )
+    for row_of in session.execute(query):
+        sent[row_of[0]].append(SentAnswer(*row_of[1:]))
+    assignments = (
+        select(AssignmentRow, AnnotatorRow.name)
+        .join(MemberRow, MemberRow.id == AssignmentRow.member_id)
+        .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+        .where(AssignmentRow.study_id == row.id, AssignmentRow.state == COMPLETED)
+        .order_by(AssignmentRow.id)
+    )
+    return [
+        DoneItem(
+            one.token,
+            annotator,
+            name := names[one.item_id],
+            one.occasion,
+            items[name].left(name, one.swapped),
+            one.position,
+            one.passed,
+            one.choice,
+            one.assigned_at,
+            one.completed_at or one.assigned_at,
+            tuple(sent[one.id]),
+        )
+        for one, annotator in session.execute(assignments)
+        if sent[one.id]
+    ]
+
+
+def _said(
+    session: Session, row: StudyRow, items: Mapping[ItemName, ItemHere], names: Mapping[int, ItemName]
+) -> dict[tuple[str, ItemName], dict[str, list[Said]]]:
+    annotators = dict(session.execute(select(AnnotatorRow.id, AnnotatorRow.name)).all())
+    criteria = {criterion.id: criterion.name for criterion in row.criteria}
+    found: dict[tuple[str, ItemName], dict[str, list[Said]]] = defaultdict(lambda: defaultdict(list))
+    for (annotator, item), criterion, said, position in revisions(session, row):
+        name = names[item]
+        left = items[name].left(name, said.swapped)
+        found[annotators[annotator], name][criteria[criterion]].append(Said(said, left, position))
+    return found
+
+
+def _workers(session: Session, row: StudyRow) -> list[Worker]:
+    unchecked = (
+        select(func.count())
+        .select_from(SubmissionRow)
+        .where(SubmissionRow.member_id == MemberRow.id, SubmissionRow.id <= MemberRow.checked_from)
+        .correlate(MemberRow)
+    )
+    query = (
+        select(
+            AnnotatorRow.name,
+            AnnotatorRow.role,
+            AnnotatorRow.excluded_at,
+            MemberRow.shown,
+            MemberRow.qualified_at,
+            MemberRow.paused_at,
+            MemberRow.pause_reason,
+            unchecked.scalar_subquery(),
+        )
+        .join(MemberRow, MemberRow.annotator_id == AnnotatorRow.id)
+        .where(MemberRow.study_id == row.id)
+        .order_by(MemberRow.id)
+    )
+    return [Worker(*values) for values in session.execute(query)]

@@ -1,0 +1,107 @@
+"""Items by what they show instead of by number: the same in every database that holds the study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
+
+from nami_bench.domain import Mode
+from nami_bench.errors import InputError
+from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
+from nami_bench.store.items import add_pairs
+from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
+
+
+@dataclass(frozen=True, slots=True)
+class ItemName:
+    """An item of a study: its kind, its models in alphabetical order, prompt and sample."""
+
+    kind: str
+    models: tuple[str, ...]
+    prompt_id: str
+    sample: int
+
+    def __str__(self) -> str:
+        return f"{' : '.join(self.models)}/{self.prompt_id}/{self.sample}"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemHere:
+    """An item in this database: `first` is the model that stands on the left where nothing is swapped.
+
+    `hashes` are those of the images, in the order of the item's name.
+    """
+
+    id: int
+    image_id: int
+    first: str
+    hashes: tuple[str | None, ...]
+
+    def left(self, name: ItemName, swapped: bool) -> str:
+        """The model that stands on the left; `name` is the item's."""
+        return next(model for model in name.models if model != self.first) if swapped else self.first
+
+    def is_swapped(self, left: str) -> bool:
+        """Whether the sides are changed where that model stands on the left."""
+        return left != self.first
+
+
+def items_by_name(session: Session, study_id: int) -> dict[ItemName, ItemHere]:
+    """The items of a study."""
+    other, other_model = aliased(ImageRow), aliased(ModelRow)
+    query = (
+        select(
+            ItemRow.id,
+            ItemRow.kind,
+            ItemRow.image_id,
+            ModelRow.name,
+            ImageRow.sha256,
+            other_model.name,
+            other.sha256,
+            PromptRow.prompt_id,
+            ImageRow.sample,
+        )
+        .join(ImageRow, ImageRow.id == ItemRow.image_id)
+        .join(ModelRow, ModelRow.id == ImageRow.model_id)
+        .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
+        .outerjoin(other, other.id == ItemRow.other_image_id)
+        .outerjoin(other_model, other_model.id == other.model_id)
+        .where(ItemRow.study_id == study_id)
+    )
+    found = {}
+    for item, kind, image, first, sha256, second, other_sha256, prompt_id, sample in session.execute(query):
+        shown = [(first, sha256)] if second is None else sorted([(first, sha256), (second, other_sha256)])
+        name = ItemName(kind, tuple(model for model, _ in shown), prompt_id, sample)
+        found[name] = ItemHere(item, image, first, tuple(hashed for _, hashed in shown))
+    return found
+
+
+def same_items(
+    session: Session, study: StudyRow, there: Mapping[ItemName, tuple[str | None, ...]]
+) -> dict[ItemName, ItemHere]:
+    """Our items by name, among which are all of those `there`, with the same images (their hashes).
+
+    Pairs that were shown there alone are asked about here, too. Raises InputError for anything else.
+    """
+    items = items_by_name(session, study.id)
+    missing = [name for name in there if name not in items]
+    pairs = [name for name in missing if name.kind == STUDY_KIND and study.mode == Mode.PAIRWISE]
+    if pairs and len(pairs) == len(missing):
+        add_pairs(session, study, [(*name.models, name.prompt_id, name.sample) for name in pairs])  # type: ignore[misc]
+        session.flush()
+        items = items_by_name(session, study.id)
+        missing = [name for name in missing if name not in items]
+    if missing:
+        raise InputError(
+            f"study {study.name!r} here does not ask about {missing[0]} ({missing[0].kind}), nor about "
+            f"{len(missing) - 1} other items that were answered there: give it the same models, images and "
+            "known answers first; nothing was merged"
+        )
+    other = [name for name, hashes in there.items() if items[name].hashes != hashes]
+    if other:
+        raise InputError(
+            f"{len(other)} items show other images there than here, the first is {other[0]}: nothing was "
+            "merged"
+        )
+    return items
