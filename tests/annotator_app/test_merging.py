@@ -34,7 +34,7 @@ from nami_bench.domain import (
     Study,
     prompt_id,
 )
-from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.errors import InputError, RefusedError, UnknownNameError
 from nami_bench.leaderboard.merged_study import merge_study
 from nami_bench.store import Naming, Store, progress_of
 
@@ -48,9 +48,13 @@ class Server:
     """A workspace with a study of pictures that nobody looks at."""
 
     def __init__(
-        self, root: Path, models: tuple[str, ...] = MODELS, prompts: int = 3, **protocol: Any
+        self, root: Path, models: tuple[str, ...] = MODELS, prompts: int = 3, url: str = "", **protocol: Any
     ) -> None:
         self.workspace = init_workspace(root)
+        if url:
+            file = root / "nami.toml"
+            file.write_text(file.read_text().replace("[database]", f'[database]\nurl = "{url}"'))
+            self.workspace = open_workspace(root)
         self.store = Store.open(self.workspace.database_url)
         those = tuple(Prompt(prompt_id(i), f"prompt {i}", "short") for i in range(prompts))
         self.store.add_prompt_set(PromptSet("set", those))
@@ -60,7 +64,7 @@ class Server:
                 path, done = f"{model}/{prompt.id}", ImageState.DONE
                 self.store.put_image(ImageRecord(model, "set", prompt.id, 0, done, path=path, sha256=path))
         settled = {"overlap": 2} | protocol
-        self.store.add_study(Study("study", "set", protocol.pop("order", MODELS), CRITERIA, **settled))
+        self.store.add_study(Study("study", "set", MODELS, CRITERIA, **settled))
 
     @classmethod
     def opened(cls, root: Path) -> "Server":
@@ -311,6 +315,30 @@ def test_pairs_keep_their_sides_though_models_have_other_numbers(servers: Callab
     assert not ours.take(theirs).is_news
     theirs.take(ours)
     assert len(told(theirs)) == 6
+
+
+def test_postgresql_takes_over_from_sqlite_and_back_what_is_in_hands_too(
+    tmp_path: Path, new_postgresql: Callable[[], str]
+) -> None:
+    ours, theirs = Server(tmp_path / "a", url=new_postgresql()), Server(tmp_path / "b", models=MODELS[::-1])
+    theirs.rate("lena", 4)
+    held = ours.session("lena").state().items
+    same = Naming(same=("lena",))
+    assert ours.take(theirs, same).items == 4
+    assert not ours.take(theirs).is_news
+    assert ours.values("lena") == theirs.values("lena")
+    inside = {item.token for item in ours.session("lena").state().items}
+    for item in held:
+        if item.token not in inside:
+            with pytest.raises(RefusedError, match="not assigned to you"):  # what stands was not seen
+                ours.session("lena").submit(item.token, Answers(item.token, {"fit": 1.0, "looks": 1.0}))
+    ours.rate("lena")
+    ours.correct("lena", 5, 77.0)
+    done = theirs.take(ours)
+    assert (done.items, done.replaced) == (2, 2)
+    assert ours.values("lena") == theirs.values("lena") and ours.so_far() == theirs.so_far() == (6, 12)
+    for server in (ours, theirs):
+        server.store.close()
 
 
 def test_what_is_not_the_same_study_is_refused(servers: Callable[..., Any], tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from nami_bench.domain import Rating
+
 
 def test_two_annotators_rate_a_whole_study_by_keyboard(
     new_studio: Callable[..., Any], browser: Any, visit: Callable[..., Any]
@@ -304,3 +306,21 @@ def test_an_image_gone_from_disk_is_passed_over(
         screen.wait_for_count(f"{done} of 3")
     screen.wait_for("Thank you!")
     assert len(studio.ratings()) == 3 * 4
+
+
+def test_an_item_that_was_judged_in_part_elsewhere_shows_what_stands(
+    new_studio: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    studio = new_studio(("a cat",))
+    name = studio.newcomer()
+    studio.store.add_ratings(
+        Rating("shown", name, image.model, image.prompt_id, 0, criterion, value)
+        for image in studio.store.images()
+        for criterion, value in (("relevance", 42.0), ("aesthetics", 7.0))
+    )
+    screen = visit(studio, name)
+    assert [screen.values[0], screen.values[2]] == ["42", "7"]
+    screen.press("1", "1", "2", "2", "Enter")  # the two that are missing
+    screen.wait_for_count("1 of 2")
+    screen.wait_until_sent()
+    assert [studio.stored(name, c) for c in ("relevance", "aesthetics")] == [["42", "42"], ["7", "7"]]
