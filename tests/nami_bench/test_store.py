@@ -299,7 +299,7 @@ def test_an_import_is_all_or_nothing_and_repeatable(studied: Store) -> None:
 
 def test_an_import_takes_no_two_names_for_one_person(studied: Store) -> None:
     studied.add_annotator(Annotator("Zoe"))
-    assert studied.add_ratings([rating("relevance", 7.0, "zoe"), rating("beauty", 3.0, " zoe")]) == 2
+    assert studied.add_ratings([rating("relevance", 7.0, "zoe"), rating("beauty", 3.0, " zoe")]).added == 2
     assert {one.annotator for one in studied.ratings("study")} == {"Zoe"}
     with pytest.raises(InputError, match="'Yuki' and 'yuki' would be one person"):
         studied.add_ratings([rating("relevance", 7.0, "Yuki"), rating("relevance", 9.0, "yuki")])
