@@ -127,37 +127,43 @@ def log_in(page: Any, address: str, token: str) -> None:
     page.wait_for_selector(".frame img")
 
 
-def make_workspace(root: Path, prompts: int) -> str:
-    """A study of one model on so many prompts; the token of its annotator."""
+def make_workspace(root: Path, prompts: int, mode: str = "rating") -> str:
+    """A study on so many prompts, of one model or of one pair; the token of its annotator."""
+    models = ("m",) if mode == "rating" else ("m", "n")
     workspace = init_workspace(root)
     rng = np.random.default_rng(0)
     with Store.open(workspace.database_url) as store:
         shown = tuple(Prompt(prompt_id(i), f"prompt {i}", "short") for i in range(prompts))
         store.add_prompt_set(PromptSet("p", shown))
-        store.add_model(ModelCard("m", "folder"))
-        for prompt in shown:
-            path = f"m/p/{prompt.id}/samples/0000.png"
-            coarse = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
-            smooth = np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-            noise = rng.integers(0, 8, smooth.shape, dtype=np.uint8)
-            stored = write_png(workspace.images_dir / path, Image.fromarray(smooth // 2 + noise), {})
-            store.put_image(
-                ImageRecord(
-                    model="m",
-                    prompt_set="p",
-                    prompt_id=prompt.id,
-                    sample=0,
-                    state=ImageState.DONE,
-                    path=path,
-                    sha256=stored.sha256,
-                    width=stored.width,
-                    height=stored.height,
-                )
-            )
+        for model in models:
+            store.add_model(ModelCard(model, "folder"))
+            for prompt in shown:
+                store.put_image(_image(workspace.images_dir, model, prompt.id, rng))
         criteria = load_criteria(nami_1k_study_file())
-        study = Study("s", "p", ("m",), criteria, overlap=1, break_every=0, languages=("en", "zh"))
+        if mode != "rating":
+            criteria = criteria[:1]
+        study = Study("s", "p", models, criteria, mode, overlap=1, break_every=0, languages=("en", "zh"))
         store.add_study(study)
         return store.add_annotator(Annotator("ada")) or ""
+
+
+def _image(images_dir: Path, model: str, prompt: str, rng: np.random.Generator) -> ImageRecord:
+    path = f"{model}/p/{prompt}/samples/0000.png"
+    coarse = rng.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    smooth = np.asarray(Image.fromarray(coarse).resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    noise = rng.integers(0, 8, smooth.shape, dtype=np.uint8)
+    stored = write_png(images_dir / path, Image.fromarray(smooth // 2 + noise), {})
+    return ImageRecord(
+        model=model,
+        prompt_set="p",
+        prompt_id=prompt,
+        sample=0,
+        state=ImageState.DONE,
+        path=path,
+        sha256=stored.sha256,
+        width=stored.width,
+        height=stored.height,
+    )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ export function isOpen() {
 export function showHelp(study) {
   const rows = keysOf(kindsOf(study)).map(({ keys, does }) =>
     make("tr", {}, make("th", { scope: "row" }, ...keys.flatMap((key) => [make("kbd", { textContent: key }), " "])),
-      make("td", {}, ...wordsFor(does))));
+      make("td", {}, ...wordsFor(does, study.mode))));
   const half = Math.ceil(rows.length / 2);
   const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
   const rules = study.mode === "pairwise" ? ["help.pairs"] : ["help.typing", "help.hundred", "help.done"];
@@ -22,11 +22,12 @@ export function showHelp(study) {
     ...rules.map((key) => make("p", { className: "quiet-text", textContent: t(key) })));
 }
 
-/** What a key does while a score is waited for; beneath it, where that differs, while a number is typed. */
-function wordsFor({ waiting, typing }) {
-  if (waiting === null) return [t("help.while_typing", { does: placed(`key.${typing}`) })];
-  if (typing === null || typing === waiting) return [placed(`key.${waiting}`)];
-  return [placed(`key.${waiting}`), make("br"), t("help.while_typing", { does: placed(`key.${typing}`) })];
+/** What a key does while a score is waited for, and, where that is another thing, while a number is typed. */
+function wordsFor({ waiting, typing }, mode) {
+  const within = t("help.while_typing", { does: t(`key.${typing}`) });
+  if (waiting === null) return [within];
+  const isSame = typing === null || typing === waiting || typing === "extend" || mode === "pairwise";
+  return isSame ? [placed(`key.${waiting}`)] : [placed(`key.${waiting}`), make("br"), within];
 }
 
 /** The study's instructions: HTML that the server made from Markdown and cleaned. */

@@ -91,7 +91,7 @@ function listen() {
   });
   part("instructions").addEventListener("click", openInstructions);
   part("leaderboard").addEventListener("click", openLeaderboard);
-  part("help").addEventListener("click", () => showHelp(session?.study));
+  part("help").addEventListener("click", () => { if (session !== null) showHelp(session.study); });
   document.addEventListener("keydown", onKey);
   document.addEventListener("click", giveFocusBack, { capture: true });
 }
