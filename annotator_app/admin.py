@@ -1,14 +1,23 @@
 """What the administrator's page shows: progress, agreement, time, checks, flags, events."""
 
 import json
+import tempfile
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nami_bench.domain import CheckAnswer, Mode, Study
+from nami_bench.errors import StorageError
 from nami_bench.leaderboard.spreadsheet import csv_table
-from nami_bench.store import ItemProgress, Store, progress_of
+from nami_bench.store import ItemProgress, StandingRatings, Store, progress_of
+
+if TYPE_CHECKING:
+    from evaluation.human.agreement import Level
+
+T = TypeVar("T")
 
 SHOWN = 200
 """So many of the latest flags and events are shown."""
@@ -16,16 +25,23 @@ SHOWN = 200
 REPLICATES = 200
 """Of the bootstrap for agreement: the page must not wait."""
 
+_REMEMBERED = 4
+"""So many studies."""
 
-def overview(store: Store, study_name: str | None) -> dict[str, Any]:
-    """Everything on the administrator's page about one study (None: the newest), as JSON values."""
-    from nami_bench.leaderboard.checks import annotator_checks
+
+def overview(store: Store, study_name: str | None, ratings: StandingRatings | None = None) -> dict[str, Any]:
+    """Everything on the administrator's page about one study (None: the newest), as JSON values.
+
+    `ratings`: those in force, where they were read already.
+    """
+    from nami_bench.leaderboard.checks import repeat_differences
 
     studies = store.studies()
     study = store.study(study_name) if study_name else studies[-1]
     cells = store.item_progress(study.name)
     done, total = progress_of(study, cells)
-    checks = {check.annotator: check for check in annotator_checks(store, study.name, study.criteria)}
+    members = store.member_reports(study.name)
+    differences = repeat_differences(store, study.name, study.criteria)
     return {
         "studies": [one.name for one in studies],
         "study": {
@@ -40,10 +56,9 @@ def overview(store: Store, study_name: str | None) -> dict[str, Any]:
         "by_stratum": _sums(cells, "stratum", lambda cell: (cell.stratum,)),
         "by_model": _sums(cells, "model", lambda cell: cell.models),
         "annotators": [
-            {**asdict(member), "repeat_difference": checks[member.name].repeat_difference}
-            for member in store.member_reports(study.name)
+            {**asdict(member), "repeat_difference": differences.get(member.name)} for member in members
         ],
-        "agreement": agreement_so_far(store, study),
+        "agreement": agreement_so_far(store, study, ratings),
         "flags": [_flag(flag) for flag in store.flags(study.name, SHOWN)],
         "events": [
             {"at": e.at.isoformat(), "kind": e.kind, "annotator": e.annotator, "text": e.text}
@@ -52,51 +67,26 @@ def overview(store: Store, study_name: str | None) -> dict[str, Any]:
     }
 
 
-def judgements_csv(store: Store, study_name: str) -> bytes:
-    """A study's ratings or comparisons in force, as `nami-bench ratings export` writes them."""
-    from nami_bench.leaderboard.dataset_folder import csv_of, study_content
+def agreement_so_far(
+    store: Store, study: Study, ratings: StandingRatings | None = None
+) -> list[dict[str, Any]]:
+    """Krippendorff's alpha of each criterion: interval for ratings, nominal for verdicts on pairs.
 
-    return csv_of(study_content(store, store.study(study_name)))
-
-
-def leaderboard_page(store: Store, study_name: str) -> str:
-    """A study's leaderboard as it stands, a complete HTML document."""
-    from nami_bench.leaderboard.from_store import leaderboard_from_store
-    from nami_bench.leaderboard.html import leaderboard_html
-
-    return leaderboard_html(leaderboard_from_store(store, study=study_name)).decode()
-
-
-def agreement_so_far(store: Store, study: Study) -> list[dict[str, Any]]:
-    """Krippendorff's alpha of each criterion: interval for ratings, nominal for verdicts on pairs."""
-    import numpy as np
-    import pandas as pd
-
+    `ratings`: those in force, where they were read already.
+    """
     from evaluation.human.agreement import krippendorff_alpha
 
-    rows: list[tuple[str, str, Any]]
     if study.mode == Mode.PAIRWISE:
-        rows = [
-            # Two ways round are one unit, and one verdict: who won, not on which side.
-            (f"{min(c.left, c.right)} {max(c.left, c.right)} {c.prompt_id} {c.sample}", c.criterion,
-             c.winner or c.outcome)
-            for c in store.comparisons(study.name)
-        ]  # fmt: skip
+        level: Level = "nominal"
+        verdicts = store.standing_verdicts(study.name)
+        judged = [verdicts[criterion.name] for criterion in study.criteria]
     else:
-        rows = [
-            (f"{r.model} {r.prompt_id} {r.sample}", r.criterion, r.value) for r in store.ratings(study.name)
-        ]
-    table = pd.DataFrame(rows, columns=["unit", "criterion", "value"]).dropna()
+        level = "interval"
+        ratings = ratings or store.standing_ratings(study.name)
+        judged = [ratings.values(criterion.name) for criterion in study.criteria]
     found = []
-    for criterion in study.criteria:
-        own = table[table["criterion"] == criterion.name]
-        values = pd.factorize(own["value"])[0] if study.mode == Mode.PAIRWISE else own["value"]
-        alpha = krippendorff_alpha(
-            pd.factorize(own["unit"])[0],
-            np.asarray(values, dtype=float),
-            "nominal" if study.mode == Mode.PAIRWISE else "interval",
-            replicates=REPLICATES,
-        )
+    for criterion, (unit, value) in zip(study.criteria, judged, strict=True):
+        alpha = krippendorff_alpha(unit, value, level, replicates=REPLICATES)
         found.append(
             {
                 "criterion": criterion.name,
@@ -108,6 +98,62 @@ def agreement_so_far(store: Store, study: Study) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+class StudyLooks:
+    """What administrators ask of whole studies, as bytes; equal states of the store are computed once.
+
+    It remembers the last overview of each study, and the ratings that it rests on: those are read once.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[str, tuple[Hashable, bytes]] = {}
+        self._ratings: dict[str, StandingRatings] = {}
+
+    def overview(self, study: str) -> bytes:
+        """`overview` as JSON."""
+        # Days end with the clock of the study, and clocks differ by quarters of an hour.
+        quarter = int(datetime.now(UTC).timestamp() // 900)
+        state = (quarter, self._store.study_state(study))
+        known = self._known.get(study)
+        if known is not None and known[0] == state:
+            return known[1]
+        ratings = None
+        if self._store.study(study).mode != Mode.PAIRWISE:
+            ratings = self._store.standing_ratings(study, self._ratings.pop(study, None))
+            self._remember(self._ratings, study, ratings)
+        found = json.dumps(overview(self._store, study, ratings), ensure_ascii=False, allow_nan=False)
+        self._remember(self._known, study, (state, found.encode()))
+        return self._known[study][1]
+
+    def ratings_csv(self, study: str) -> bytes:
+        """The path of a new file with a study's judgements in force, as `nami-bench ratings export` writes
+        them; whoever asked deletes it."""
+        from nami_bench.leaderboard.dataset_folder import csv_parts, study_content
+
+        content = study_content(self._store, self._store.study(study))
+        handle, name = tempfile.mkstemp(prefix="nami-", suffix=".csv")
+        try:
+            with open(handle, "wb") as file:  # noqa: PTH123 - it is a descriptor
+                file.writelines(csv_parts(content))
+        except OSError as error:
+            Path(name).unlink()
+            raise StorageError(f"cannot write {name}: {error.strerror or error}") from error
+        return name.encode()
+
+    def leaderboard(self, study: str) -> bytes:
+        """A study's leaderboard as it stands, a complete HTML document."""
+        from nami_bench.leaderboard.from_store import leaderboard_from_store
+        from nami_bench.leaderboard.html import leaderboard_html
+
+        return leaderboard_html(leaderboard_from_store(self._store, study=study))
+
+    @staticmethod
+    def _remember(memory: dict[str, T], study: str, value: T) -> None:
+        while len(memory) >= _REMEMBERED:
+            memory.pop(next(iter(memory)))
+        memory[study] = value
 
 
 CHECK_COLUMNS = (

@@ -1,16 +1,20 @@
 """The administrator's routes. The gate lets nobody else through to /admin."""
 
+import asyncio
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from annotator_app.admin import judgements_csv, leaderboard_page, overview
+from annotator_app.onlooker import Onlooker
 from annotator_app.studies import Studies
 from nami_bench.domain import Annotator, Role
 from nami_bench.store import Store
+
+_PART_BYTES = 2**18
 
 
 class Pause(BaseModel):
@@ -41,12 +45,17 @@ class NewAnnotator(BaseModel):
     role: Role = Role.ANNOTATOR
 
 
-def add_admin_routes(app: FastAPI, store: Store, studies: Studies) -> None:
+def add_admin_routes(app: FastAPI, store: Store, studies: Studies, onlooker: Onlooker) -> None:
     """Add what lies below /admin; of the study that a request names, else the newest."""
 
+    async def named(study: str | None = None) -> str:
+        return study or await asyncio.to_thread(studies.newest)
+
+    Named = Annotated[str, Depends(named)]
+
     @app.get("/admin/overview")
-    def show(study: str | None = None) -> dict[str, Any]:
-        return overview(store, study or studies.newest())
+    async def show(study: Named) -> Response:
+        return Response(await onlooker.ask("overview", study), media_type="application/json")
 
     @app.post("/admin/pause")
     def pause(request: Request, body: Pause) -> dict[str, Any]:
@@ -64,11 +73,23 @@ def add_admin_routes(app: FastAPI, store: Store, studies: Studies) -> None:
         return {"name": person.name, "token": store.add_annotator(person)}
 
     @app.get("/admin/ratings.csv")
-    def ratings(study: str | None = None) -> Response:
-        study = study or studies.newest()
-        headers = {"Content-Disposition": f'attachment; filename="{Path(study).name}.csv"'}
-        return Response(judgements_csv(store, study), media_type="text/csv; charset=utf-8", headers=headers)
+    async def ratings(study: Named) -> Response:
+        path = Path((await onlooker.ask("ratings_csv", study)).decode())
+        headers = {
+            "Content-Disposition": f'attachment; filename="{Path(study).name}.csv"',
+            "Content-Length": str(path.stat().st_size),
+        }
+        parts = _parts_of(path)
+        return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
 
     @app.get("/admin/leaderboard")
-    def board(study: str | None = None) -> dict[str, Any]:
-        return {"html": leaderboard_page(store, study or studies.newest())}
+    async def board(study: Named) -> dict[str, Any]:
+        return {"html": (await onlooker.ask("leaderboard", study)).decode()}
+
+
+def _parts_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file that is gone when they were read, or when whoever reads them goes."""
+    with path.open("rb") as file:
+        path.unlink()
+        while part := file.read(_PART_BYTES):
+            yield part

@@ -12,6 +12,7 @@ from annotator_app.admin_routes import add_admin_routes
 from annotator_app.faults import answer_errors
 from annotator_app.health import health_router
 from annotator_app.login import login_router
+from annotator_app.onlooker import Onlooker
 from annotator_app.origin import Hosts
 from annotator_app.routes import at_the_root, named_in_path, work_router
 from annotator_app.studies import Studies
@@ -41,15 +42,16 @@ def build_app(
     cookie = LoginCookie(studies.place)
     may_propose = terms.open_to != "nobody"
     title = TITLE if study is None else study.name
+    onlooker = Onlooker(store.url)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     answer_errors(app)
     app.include_router(health_router(store))
     app.include_router(login_router(store, cookie, title))
     app.include_router(page_router(studies, may_propose=may_propose))
     for prefix, study_of in (("", at_the_root(store, studies)), ("/study/{study}", named_in_path(studies))):
-        work = work_router(store, images_dir, studies, study_of, may_propose=may_propose)
+        work = work_router(store, images_dir, studies, study_of, onlooker, may_propose=may_propose)
         app.include_router(work, prefix=prefix)
-    add_admin_routes(app, store, studies)
+    add_admin_routes(app, store, studies, onlooker)
     known = KnownPrompts(store)
     add_submission_routes(app, store, known, terms)
     add_queue_routes(app, store, known, terms)

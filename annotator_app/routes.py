@@ -14,9 +14,9 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
-from annotator_app.admin import leaderboard_page
 from annotator_app.answers import CANNOT_JUDGE, MAX_CLIENT_TOKEN, MAX_COMMENT, MAX_DURATION_MS, Answers
 from annotator_app.markdown import safe_html
+from annotator_app.onlooker import Onlooker
 from annotator_app.pictures import Pictures
 from annotator_app.rules import reason_code
 from annotator_app.sessions import LAST, AnnotationSession, Item, View
@@ -44,7 +44,13 @@ class Submission(BaseModel):
 
 
 def work_router(
-    store: Store, images_dir: Path, studies: Studies, study_of: StudyOf, *, may_propose: bool
+    store: Store,
+    images_dir: Path,
+    studies: Studies,
+    study_of: StudyOf,
+    onlooker: Onlooker,
+    *,
+    may_propose: bool,
 ) -> APIRouter:
     """The work on one study, which `study_of` finds for each request; the gate has put in who asks.
 
@@ -89,12 +95,12 @@ def work_router(
         return Response(png, media_type="image/png")
 
     @router.get("/leaderboard")
-    def live_board(request: Request, study: Here) -> Response:
-        live = store.study(study).live_leaderboard == "annotators"
+    async def live_board(request: Request, study: Here) -> Response:
+        live = (await asyncio.to_thread(store.study, study)).live_leaderboard == "annotators"
         if not live and request.state.role != Role.ADMINISTRATOR:
             message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
             return JSONResponse(message, 403)
-        return JSONResponse({"html": leaderboard_page(store, study)})
+        return JSONResponse({"html": (await onlooker.ask("leaderboard", study)).decode()})
 
     return router
 

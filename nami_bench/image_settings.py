@@ -36,10 +36,13 @@ def settings_sha256(settings: Settings) -> str:
 def used_settings(records: Iterable[ImageRecord]) -> list[UsedSettings]:
     """Every settings that the records name, the most used first; failures are no images and do not count."""
     counts: Counter[str] = Counter()
+    texts: dict[int, tuple[Settings, str]] = {}  # the store gives images that share them one object
     for record in records:
         settings = record.provenance.get("settings")
         if record.state is not ImageState.FAILED and isinstance(settings, Mapping):
-            counts[_canonical(settings)] += 1
+            if id(settings) not in texts:
+                texts[id(settings)] = settings, _canonical(settings)
+            counts[texts[id(settings)][1]] += 1
     return [UsedSettings(json.loads(text), count) for text, count in counts.most_common()]
 
 

@@ -7,15 +7,18 @@ import { make, part, setText } from "./dom.js";
 import { endNotice, hideNotice, showNotice, wordsFor } from "./header.js";
 import { leaderboardIn } from "./leaderboard.js";
 import { overviewTables } from "./overview.js";
+import { Poll } from "./poll.js";
 import { Queue } from "./queue.js";
 import { load, save } from "./storage.js";
 import { currentLanguage, duration, loadTexts, number, t, translate, useLanguage } from "./texts.js";
 
 const REFRESH_MS = 5000;
+const PATIENCE_MS = 120_000; // a million ratings take their time on a busy machine
 const ROLES = ["annotator", "administrator"];
 
 let tables = null;
 let queue = null;
+let poll = null;
 let study = load("admin/study", "");
 
 /** Run the page inside the element that holds admin.html. */
@@ -35,9 +38,8 @@ export async function start() {
   part("load_leaderboard").addEventListener("click", showLeaderboard);
   tables = overviewTables({ pause, resume });
   queue = new Queue(attempt);
-  refresh();
-  setInterval(() => { if (!document.hidden) refresh(); }, REFRESH_MS);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) refresh(); });
+  poll = new Poll(refresh, REFRESH_MS);
+  poll.now();
 }
 
 function choose(name) {
@@ -45,12 +47,14 @@ function choose(name) {
   save("admin/study", name);
   part("leaderboard").replaceChildren();
   hideNotice(); // it was about something done in the other study
-  refresh();
+  poll.now();
 }
 
 async function refresh() {
   await attempt(async () => {
-    const overview = await call(study === "" ? "overview" : `overview?study=${encodeURIComponent(study)}`);
+    const asked = study;
+    const overview = await call(asked === "" ? "overview" : `overview?study=${encodeURIComponent(asked)}`, undefined, PATIENCE_MS);
+    if (study !== asked) return; // another one was chosen meanwhile
     study = overview.study.name;
     showStudies(overview.studies);
     showTiles(overview);
@@ -121,7 +125,7 @@ async function resume(annotator) {
 
 async function change(what, body) {
   await attempt(() => call(what, body));
-  refresh();
+  poll.now();
 }
 
 async function add(form) {
@@ -129,7 +133,7 @@ async function add(form) {
     const { name, token } = await call("annotators", { name: form.elements.name.value.trim(), role: form.elements.role.value });
     form.reset();
     showToken(name, token);
-    refresh();
+    poll.now();
   });
 }
 
@@ -150,7 +154,7 @@ function showToken(name, token) {
 
 async function showLeaderboard() {
   await attempt(async () => {
-    const { html } = await call(`leaderboard?study=${encodeURIComponent(study)}`);
+    const { html } = await call(`leaderboard?study=${encodeURIComponent(study)}`, undefined, PATIENCE_MS);
     part("leaderboard").replaceChildren(...leaderboardIn(html));
   });
 }

@@ -25,9 +25,12 @@ export class Refusal extends Error {
   }
 }
 
-/** GET, or POST where there is a body; the answer's JSON. Throws Refusal, with isFinal where the server says so. */
-export async function call(path, body) {
-  const options = { signal: AbortSignal.timeout(PATIENCE_MS) };
+/**
+ * GET, or POST where there is a body; the answer's JSON. Throws Refusal, with isFinal where the server says so,
+ * after `patience` milliseconds at the latest.
+ */
+export async function call(path, body, patience = PATIENCE_MS) {
+  const options = { signal: AbortSignal.timeout(patience) };
   if (body !== undefined) {
     options.method = "POST";
     options.headers = { "Content-Type": "application/json" };

@@ -41,7 +41,7 @@ def annotator_checks(
     store: "Store", study: str, criteria: Iterable[Criterion]
 ) -> tuple[AnnotatorChecks, ...]:
     """Of every annotator who took part in a study; raises UnknownNameError for the study."""
-    repeats = {found.annotator: found for found in _repeats(store.check_answers(study), criteria)}
+    repeats = _by_annotator(store, study, criteria)
     return tuple(
         AnnotatorChecks(
             member.name,
@@ -55,10 +55,20 @@ def annotator_checks(
     )
 
 
+def repeat_differences(store: "Store", study: str, criteria: Iterable[Criterion]) -> dict[str, float | None]:
+    """`AnnotatorChecks.repeat_difference` of those who answered an item again."""
+    found = _by_annotator(store, study, criteria)
+    return {name: round(repeats.difference, 2) for name, repeats in found.items()}
+
+
 def renamed(checks: Iterable[AnnotatorChecks], names: Mapping[str, str]) -> Iterator[AnnotatorChecks]:
     """The checks under other names of the annotators."""
     for check in checks:
         yield replace(check, annotator=names[check.annotator])
+
+
+def _by_annotator(store: "Store", study: str, criteria: Iterable[Criterion]) -> dict[str, RepeatConsistency]:
+    return {found.annotator: found for found in _repeats(store.check_answers(study), criteria)}
 
 
 def _repeats(answers: Iterable[CheckAnswer], criteria: Iterable[Criterion]) -> Iterator[RepeatConsistency]:

@@ -30,7 +30,7 @@ from nami_bench.leaderboard.left_out import left_out
 from nami_bench.leaderboard.markup import markdown_text
 from nami_bench.leaderboard.paths import without_folders
 from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
-from nami_bench.leaderboard.ratings_file import ratings_csv
+from nami_bench.leaderboard.ratings_file import ratings_csv_parts
 from nami_bench.leaderboard.ratings_parquet import ratings_parquet
 from nami_bench.leaderboard.ratings_source import COMPARISONS_FILE, RATINGS_FILE
 from nami_bench.study import Mode, Study
@@ -140,9 +140,14 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
 
 def csv_of(content: DatasetContent) -> bytes:
     """The ratings, or comparisons, as CSV; what `parquet_of` has in its metadata is in `side_file_of`."""
+    return b"".join(csv_parts(content))
+
+
+def csv_parts(content: DatasetContent) -> Iterator[bytes]:
+    """`csv_of` in parts, which need not all be there at once."""
     if content.study.mode == Mode.PAIRWISE:
-        return comparisons_csv(content.comparisons)
-    return ratings_csv(content.ratings)
+        return iter([comparisons_csv(content.comparisons)])
+    return ratings_csv_parts(content.ratings)
 
 
 def side_file_of(content: DatasetContent) -> bytes:

@@ -126,7 +126,7 @@ def _served(records: Iterable[ImageRecord]) -> Iterator[str]:
 
 
 def _made_with(provenances: Iterable[Provenance], dates: Iterable[datetime | None]) -> MadeWith:
-    found = list(provenances)
+    found = list({id(one): one for one in provenances}.values())  # the store gives equal ones once
     known = sorted(date for date in dates if date is not None)
     return MadeWith(
         software=_software(found),

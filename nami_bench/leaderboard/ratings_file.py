@@ -6,7 +6,7 @@ own scale; it is empty, and `reason` says why, where the annotator could not jud
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -31,6 +31,7 @@ from nami_bench.leaderboard.ratings_checks import check_ratings
 from nami_bench.leaderboard.spreadsheet import LINE_END, neutralized
 
 OPTIONAL = ("reason", "duration_ms", "created_at")
+_ROWS_AT_ONCE = 50_000
 _NAMES = ("study", "annotator", "model", "prompt_id", "criterion")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -52,11 +53,18 @@ def ratings_csv(table: pd.DataFrame) -> bytes:
 
     Texts that a spreadsheet program would run as formulas are neutralized.
     """
-    cells = {name: written(table[name], neutralized) for name in (*_NAMES, "reason")}
-    cells["value"] = written(table["value"], _number_text)
-    cells["created_at"] = written(table["created_at"], datetime.isoformat)
-    text: str = table.assign(**cells)[list(COLUMNS)].to_csv(index=False, lineterminator=LINE_END)
-    return text.encode()
+    return b"".join(ratings_csv_parts(table))
+
+
+def ratings_csv_parts(table: pd.DataFrame) -> Iterator[bytes]:
+    """`ratings_csv` in parts, so that the texts of a million rows need not be there at once."""
+    for start in range(0, max(len(table), 1), _ROWS_AT_ONCE):
+        part = table.iloc[start : start + _ROWS_AT_ONCE]
+        cells = {name: written(part[name], neutralized) for name in (*_NAMES, "reason")}
+        cells["value"] = written(part["value"], _number_text)
+        cells["created_at"] = written(part["created_at"], datetime.isoformat)
+        rows = part.assign(**cells)[list(COLUMNS)]
+        yield rows.to_csv(index=False, header=not start, lineterminator=LINE_END).encode()
 
 
 def _value(text: str) -> float:

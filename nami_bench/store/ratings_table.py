@@ -1,9 +1,9 @@
 """A study's ratings as columns, for statistics over millions of values: one object a row is too slow."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, select, type_coerce
+from sqlalchemy import String, func, select, type_coerce
 
 from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
@@ -13,9 +13,15 @@ from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelR
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
-_ROWS_AT_ONCE = 100_000
+    Pack = Callable[[Sequence[Any]], np.ndarray]
+
+_ROWS_AT_ONCE = 20_000
+_MUCH = 4
+"""A study that has one of so many neighbouring rows makes up much of the table."""
+
 _counted = is_counted(RatingRow.annotator_id)
 
 
@@ -44,11 +50,16 @@ class RatingsTable:
             criteria = _criteria(session, study_id)
             annotators = _annotators(session)
             images = _images(session, study_id)
-            columns = _revisions(session, list(criteria["id"]))
-        criterion = pd.Index(criteria["id"]).get_indexer(columns["criterion_id"])
-        annotator = pd.Index(annotators["id"]).get_indexer(columns["annotator_id"])
-        image = pd.Index(images["id"]).get_indexer(columns["image_id"])
-        keep = _in_force(image, annotator, criterion, columns["revision"])
+            columns = read_revisions(session, list(criteria["id"]), _PACKED)
+        criterion, annotator, image = (
+            pd.Index(known["id"]).get_indexer(columns[f"{name}_id"]).astype(np.int32)
+            for name, known in (("criterion", criteria), ("annotator", annotators), ("image", images))
+        )
+        keep = last_revisions((image, annotator, criterion), columns["revision"])
+        columns = {name: array[keep] for name, array in columns.items()}
+        duration = columns["duration_ms"]
+        unknown = np.isnan(duration)
+        created_at = columns["created_at"].view("M8[us]")
         return pd.DataFrame(
             {
                 "study": _named(pd.Series([study]), np.zeros(len(keep), dtype=np.int64)),
@@ -57,14 +68,112 @@ class RatingsTable:
                 "prompt_id": _named(images["prompt_id"], image[keep]),
                 "sample": images["sample"].to_numpy(dtype="int64")[image[keep]],
                 "criterion": _named(criteria["name"], criterion[keep]),
-                "value": columns["value"][keep].astype("float64"),
-                "reason": pd.Categorical(columns["reason"][keep]),
-                "duration_ms": pd.array(columns["duration_ms"][keep], dtype="Int64"),
-                "created_at": pd.to_datetime(columns["created_at"][keep], utc=True, format="ISO8601").as_unit(
-                    "us"
+                "value": columns["value"],
+                "reason": pd.Categorical(columns["reason"]),
+                "duration_ms": pd.arrays.IntegerArray(
+                    np.where(unknown, 1, duration).astype(np.int64), unknown
                 ),
+                "created_at": pd.DatetimeIndex(created_at).tz_localize("UTC"),
             }
         )
+
+
+def read_revisions(
+    session: "Session", criteria: Sequence[int], packed: "Mapping[str, Pack]", after: int = 0
+) -> "dict[str, np.ndarray]":
+    """Every revision of the criteria's ratings that count, in no order: one array for each name in `packed`.
+
+    `packed` says what becomes of a column's values, so that no more than a part of them is ever objects.
+    Rows up to `after` are passed over.
+    """
+    import numpy as np
+
+    selected = [_COLUMNS[name] for name in packed]
+    parts: dict[str, list[np.ndarray]] = {name: [pack([])] for name, pack in packed.items()}
+    # The connection's own rows: the session would look at each for objects.
+    connection = session.connection().execution_options(stream_results=True)
+    query = select(*selected).where(of_criteria(session, criteria, after), _counted)
+    for rows in connection.execute(query).partitions(_ROWS_AT_ONCE):
+        for (name, pack), values in zip(packed.items(), zip(*rows, strict=True), strict=True):
+            parts[name].append(pack(values))
+    return {name: np.concatenate(parts.pop(name)) for name in packed}
+
+
+def last_revisions(key: "Sequence[np.ndarray]", revision: "np.ndarray") -> "np.ndarray":
+    """The rows of the last revisions, sorted by `key`: arrays of codes from 0, the first one foremost."""
+    import numpy as np
+
+    combined = np.zeros(len(revision), dtype=np.int64)
+    for codes in key:
+        combined = combined * (int(codes.max(initial=0)) + 1) + codes
+    order = np.lexsort((-revision, combined))
+    combined = combined[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = combined[1:] != combined[:-1]
+    return order[first]
+
+
+def of_criteria(session: "Session", criteria: Sequence[int], after: int = 0) -> "ColumnElement[bool]":
+    """Condition: the rating is of one of the criteria, and recorded after row `after`.
+
+    Where these make up much of the table, it is read from one end to the other, between their first and last
+    row: by the index that SQLite would take, each row is a search of its own and takes three times as long.
+    """
+    those = RatingRow.criterion_id.in_(criteria)
+    scanned = (RatingRow.criterion_id + 0).in_(criteria)
+    if after:
+        return (RatingRow.id > after) & scanned
+    query = select(func.count(), func.min(RatingRow.id), func.max(RatingRow.id)).where(those)
+    count, first, last = session.execute(query).one()
+    if not count or count * _MUCH < last - first:
+        return those
+    return RatingRow.id.between(first, last) & scanned
+
+
+def _codes(values: Sequence[int]) -> "np.ndarray":
+    import numpy as np
+
+    return np.array(values, dtype=np.int32)
+
+
+def _floats(values: Sequence[float | None]) -> "np.ndarray":
+    import numpy as np
+
+    return np.array(values, dtype=np.float64)  # None becomes NaN
+
+
+def _objects(values: Sequence[str | None]) -> "np.ndarray":
+    import numpy as np
+
+    return np.array(values, dtype=object)
+
+
+def _instants(values: Sequence[Any]) -> "np.ndarray":
+    """Microseconds since 1970; pandas parses a column of times faster than Python each of them."""
+    import pandas as pd
+
+    return pd.to_datetime(values, utc=True, format="ISO8601").as_unit("us").asi8
+
+
+_COLUMNS: dict[str, Any] = {
+    "criterion_id": RatingRow.criterion_id,
+    "annotator_id": RatingRow.annotator_id,
+    "image_id": RatingRow.image_id,
+    "revision": RatingRow.revision,
+    "value": RatingRow.value,
+    "reason": RatingRow.reason,
+    "duration_ms": RatingRow.duration_ms,
+    "created_at": type_coerce(RatingRow.created_at, String),  # as the driver gives it
+}
+KEY_AND_VALUE: "dict[str, Pack]" = {
+    **dict.fromkeys(("criterion_id", "annotator_id", "image_id", "revision"), _codes),
+    "value": _floats,
+}
+"""For `read_revisions`: whose value it is, and the value."""
+
+_PACKED: "dict[str, Pack]" = {
+    **KEY_AND_VALUE, "reason": _objects, "duration_ms": _floats, "created_at": _instants
+}  # fmt: skip
 
 
 def _criteria(session: "Session", study_id: int) -> "pd.DataFrame":
@@ -89,47 +198,6 @@ def _images(session: "Session", study_id: int) -> "pd.DataFrame":
         .order_by(ImageRow.model_id, PromptRow.id, ImageRow.sample)
     )
     return _frame(session, query, ("id", "model", "prompt_id", "sample"))
-
-
-def _revisions(session: "Session", criteria: Sequence[int]) -> "dict[str, np.ndarray]":
-    """Every revision of the criteria's ratings, one array for each column."""
-    import numpy as np
-
-    selected: dict[str, tuple[Any, type]] = {
-        "criterion_id": (RatingRow.criterion_id, np.int64),
-        "annotator_id": (RatingRow.annotator_id, np.int64),
-        "image_id": (RatingRow.image_id, np.int64),
-        "revision": (RatingRow.revision, np.int64),
-        "value": (RatingRow.value, object),
-        "reason": (RatingRow.reason, object),
-        "duration_ms": (RatingRow.duration_ms, object),
-        # As the driver gives it: pandas parses a column of times faster than Python each of them.
-        "created_at": (type_coerce(RatingRow.created_at, String), object),
-    }
-    query = select(*(column for column, _ in selected.values()))
-    query = query.where(RatingRow.criterion_id.in_(criteria), _counted)
-    parts: dict[str, list[np.ndarray]] = {
-        name: [np.array([], dtype=kind)] for name, (_, kind) in selected.items()
-    }
-    # The connection's own rows: the session would look at each for objects.
-    connection = session.connection().execution_options(stream_results=True)
-    for rows in connection.execute(query).partitions(_ROWS_AT_ONCE):
-        for (name, (_, kind)), values in zip(selected.items(), zip(*rows, strict=True), strict=True):
-            parts[name].append(np.array(values, dtype=kind))
-    return {name: np.concatenate(arrays) for name, arrays in parts.items()}
-
-
-def _in_force(
-    image: "np.ndarray", annotator: "np.ndarray", criterion: "np.ndarray", revision: "np.ndarray"
-) -> "np.ndarray":
-    """The rows of the last revisions, by image, annotator and criterion."""
-    import numpy as np
-
-    order = np.lexsort((-revision, criterion, annotator, image))
-    key = np.stack([image, annotator, criterion])[:, order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = (key[:, 1:] != key[:, :-1]).any(axis=0)
-    return order[first]
 
 
 def _named(names: "pd.Series", positions: "np.ndarray") -> "pd.Categorical[str]":

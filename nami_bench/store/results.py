@@ -1,8 +1,10 @@
 """Images and the automatic scores they got."""
 
+import json
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, Text, cast, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from nami_bench.domain import ImageRecord, ImageState, Score, SetScore
@@ -58,10 +60,10 @@ class Results:
     ) -> list[ImageRecord]:
         """Recorded images by model, prompt and sample; raises UnknownNameError for an unknown filter."""
         with self._database.reading() as session:
-            query = _image_query(session, models, prompt_set)
+            wanted = _image_filter(session, models, prompt_set)
             if state is not None:
-                query = query.where(ImageRow.state == state.value)
-            return [convert.image(row) for row in session.scalars(query)]
+                wanted.append(ImageRow.state == state.value)
+            return _image_records(session, wanted)
 
     def put_scores(self, scores: Iterable[Score]) -> None:
         """Record scores in one transaction; a score of the same metric and instrument is replaced."""
@@ -153,7 +155,7 @@ class Results:
 
 
 def _image_query(session: Session, models: Iterable[str] | None, prompt_set: str | None) -> Select[ImageRow]:
-    query = (
+    return (
         select(ImageRow)
         .join(ImageRow.prompt)
         .join(PromptRow.prompt_set)
@@ -161,13 +163,58 @@ def _image_query(session: Session, models: Iterable[str] | None, prompt_set: str
             joinedload(ImageRow.model),
             contains_eager(ImageRow.prompt).contains_eager(PromptRow.prompt_set),
         )
+        .where(*_image_filter(session, models, prompt_set))
         .order_by(ImageRow.model_id, PromptRow.id, ImageRow.sample)
     )
+
+
+def _image_filter(
+    session: Session, models: Iterable[str] | None, prompt_set: str | None
+) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
     if models is not None:
-        query = query.where(ImageRow.model_id.in_([find_model(session, name).id for name in models]))
+        found.append(ImageRow.model_id.in_([find_model(session, name).id for name in models]))
     if prompt_set is not None:
-        query = query.where(PromptRow.set_id == find_prompt_set(session, prompt_set).id)
-    return query
+        found.append(PromptRow.set_id == find_prompt_set(session, prompt_set).id)
+    return found
+
+
+def _image_records(session: Session, wanted: Iterable[ColumnElement[bool]]) -> list[ImageRecord]:
+    """By columns, for there may be hundreds of thousands; what many have in common is one object."""
+    models = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
+    sets = dict(session.execute(select(PromptSetRow.id, PromptSetRow.name)).all())
+    of_prompts = select(PromptRow.id, PromptRow.set_id, PromptRow.prompt_id)
+    prompts = {number: (sets[of], prompt_id) for number, of, prompt_id in session.execute(of_prompts)}
+    states = {state.value: state for state in ImageState}
+    parsed: dict[str, dict[str, Any]] = {}
+    query = (
+        select(
+            ImageRow.model_id,
+            ImageRow.prompt_row_id,
+            ImageRow.sample,
+            ImageRow.state,
+            ImageRow.seed,
+            ImageRow.reason,
+            ImageRow.path,
+            ImageRow.sha256,
+            ImageRow.width,
+            ImageRow.height,
+            ImageRow.seconds,
+            cast(ImageRow.provenance, Text),
+            ImageRow.created_at,
+        )
+        .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
+        .where(*wanted)
+        .order_by(ImageRow.model_id, PromptRow.id, ImageRow.sample)
+    )
+    records = []
+    connection = session.connection().execution_options(stream_results=True)
+    for model, prompt, sample, state, *rest, provenance, created_at in connection.execute(query):
+        if provenance not in parsed:
+            parsed[provenance] = json.loads(provenance)
+        made = (*rest, parsed[provenance], created_at)
+        records.append(ImageRecord(models[model], *prompts[prompt], sample, states[state], *made))
+    return records
 
 
 def _find_prompt(session: Session, record: ImageRecord) -> PromptRow:

@@ -26,6 +26,7 @@ from nami_bench.store.ratings_table import RatingsTable
 from nami_bench.store.removals import Removals
 from nami_bench.store.results import Results
 from nami_bench.store.shown_images import ShownImages
+from nami_bench.store.standing import Standing
 from nami_bench.store.studies import Studies
 from nami_bench.store.study_changes import StudyChanges
 from nami_bench.store.study_work import StudyWorks
@@ -44,6 +45,7 @@ class Store(
     Assignments,
     Ratings,
     RatingsTable,
+    Standing,
     Comparisons,
     StudyWorks,
     Merging,
@@ -61,6 +63,9 @@ class Store(
     is the time that annotation work goes by.
     """
 
+    url: str
+    """Where the database is, as `open` took it."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -73,7 +78,9 @@ class Store(
         `create`: a file that is not there is made; else StorageError.
         `patience_s`: so long a write, and a job of annotation work, waits while somebody else writes.
         """
-        return cls(Database.open(url, patience_s=patience_s, create=create))
+        store = cls(Database.open(url, patience_s=patience_s, create=create))
+        store.url = url
+        return store
 
     def together(self, *, dry_run: bool = False) -> AbstractContextManager[None]:
         """A block in which this thread's calls are all done, or none of them; keep it short.

@@ -1,0 +1,172 @@
+"""Whole studies are looked at beside the server: once for all who ask, with bounded memory."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.orm import Mapper
+
+from annotator_app import onlooker as module
+from annotator_app.admin import StudyLooks, agreement_so_far, overview
+from annotator_app.onlooker import Onlooker
+from evaluation.human.agreement import krippendorff_alpha
+from nami_bench.errors import InputError
+from nami_bench.store import Store
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def made_rows() -> Iterator[list[int]]:
+    """How many objects SQLAlchemy makes of rows."""
+    made = [0]
+
+    def count(*_: Any) -> None:
+        made[0] += 1
+
+    event.listen(Mapper, "load", count)
+    event.listen(Mapper, "refresh", count)
+    yield made
+    event.remove(Mapper, "load", count)
+    event.remove(Mapper, "refresh", count)
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store with 50,000 ratings of 2,500 images, by bulk inserts."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT)
+        from benchmarks.large_study import Size, fill
+
+        url = f"sqlite:///{tmp_path_factory.mktemp('large') / 'nami.db'}"
+        fill(url, Size(prompts=500, models=5, people=5))
+    return url
+
+
+def test_no_reader_makes_an_object_of_a_rating_or_an_image(large: str, made_rows: list[int]) -> None:
+    from nami_bench.leaderboard.dataset_folder import csv_of, study_content
+    from nami_bench.leaderboard.from_store import leaderboard_from_store
+
+    with Store.open(large) as store:
+        study = store.study("large")
+        for look in (
+            lambda: overview(store, "large"),
+            lambda: csv_of(study_content(store, study)),
+            lambda: leaderboard_from_store(store, study="large", precision=None),
+        ):
+            made_rows[0] = 0
+            look()
+            assert made_rows[0] < 2500, "prompts and settings alone are objects"
+
+
+def test_what_is_known_is_not_read_again(large: str) -> None:
+    with Store.open(large) as store:
+        looks = StudyLooks(store)
+        first = looks.overview("large")
+        read: list[str] = []
+        event.listen(
+            store._database.engine,
+            "after_cursor_execute",
+            lambda *told: read.append(" ".join(told[2].split())),
+        )
+        assert looks.overview("large") == first
+        assert not any("FROM rating" in statement and "rating.value" in statement for statement in read)
+        with store._database.writing() as session:
+            session.execute(
+                text(
+                    "INSERT INTO rating (criterion_id, annotator_id, image_id, revision, value, created_at) "
+                    "SELECT criterion_id, annotator_id, image_id, 9, 100 - value, created_at FROM rating "
+                    "WHERE value IS NOT NULL AND id < 1000 GROUP BY criterion_id, annotator_id, image_id"
+                )
+            )
+        again = looks.overview("large")
+        assert again != first
+        assert again == StudyLooks(store).overview("large")
+
+
+def test_the_agreement_is_that_of_the_ratings_in_force(large: str) -> None:
+    """Against a reference that takes them one by one, in their order."""
+    with Store.open(large) as store:
+        study = store.study("large")
+        with store._database.writing() as session:
+            session.execute(text("UPDATE annotator SET excluded_at = '2026-01-01' WHERE name LIKE '%-004'"))
+            session.execute(text("UPDATE study SET version = version + 1"))
+        found = agreement_so_far(store, study)
+        units: dict[tuple[str, str, int], int] = {}
+        ratings = store.ratings("large")
+        assert {rating.annotator for rating in ratings} == {f"annotator-{n:03}" for n in range(4)}
+        for rating in ratings:
+            units.setdefault((rating.model, rating.prompt_id, rating.sample), len(units))
+        for one in found:
+            own = [r for r in ratings if r.criterion == one["criterion"] and r.value is not None]
+            unit = np.array([units[r.model, r.prompt_id, r.sample] for r in own])
+            alpha = krippendorff_alpha(unit, np.array([r.value for r in own]), replicates=200)
+            assert (one["alpha"], one["low"], one["high"]) == (alpha.alpha, alpha.low, alpha.high)
+        with store._database.writing() as session:
+            session.execute(text("UPDATE annotator SET excluded_at = NULL"))
+            session.execute(text("UPDATE study SET version = version + 1"))
+
+
+class Counting:
+    """In the place of the process: answers when it is told to, and counts."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.most = self.now = 0
+        self.go = asyncio.Event()
+        self.is_alive = True
+
+    async def answer(self, what: str, study: str) -> bytes:
+        self.asked.append((what, study))
+        self.now += 1
+        self.most = max(self.most, self.now)
+        await self.go.wait()
+        self.now -= 1
+        return f"{study} {len(self.asked)}".encode()
+
+
+def test_many_askers_cost_one_computation_and_at_most_one_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> None:
+        counting = Counting()
+        onlooker = Onlooker("sqlite://")
+        monkeypatch.setattr(onlooker, "_look", counting.answer)
+        first = [asyncio.ensure_future(onlooker.ask("overview", "s")) for _ in range(20)]
+        while not counting.asked:
+            await asyncio.sleep(0)
+        later = [asyncio.ensure_future(onlooker.ask("overview", "s")) for _ in range(20)]
+        await asyncio.sleep(0)
+        later[0].cancel()  # whoever leaves takes nothing from the others
+        counting.go.set()
+        assert set(await asyncio.gather(*first)) == {b"s 1"}
+        assert set(await asyncio.gather(*later[1:])) == {b"s 2"}, "what was recorded meanwhile counts"
+        assert (len(counting.asked), counting.most) == (2, 1)
+
+    asyncio.run(ask())
+
+
+def test_the_process_answers_tells_what_is_wrong_is_replaced_and_rests(
+    large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE_SECONDS", 0.0)
+
+    async def ask() -> None:
+        onlooker = Onlooker(large)
+        with pytest.raises(InputError, match="unknown study 'nix'"):
+            await onlooker.ask("overview", "nix")
+        while onlooker._helper is not None:  # nobody asks: its memory is given back
+            await asyncio.sleep(0)
+        monkeypatch.setattr(module, "IDLE_SECONDS", 1e6)
+        found = json.loads(await onlooker.ask("overview", "large"))
+        assert found["progress"]["total"] == 500 * 5 * 5
+        assert onlooker._helper is not None
+        onlooker._helper._process.kill()
+        onlooker._helper._process.join()
+        assert json.loads(await onlooker.ask("overview", "large")) == found
+        onlooker._rest()
+
+    asyncio.run(ask())
