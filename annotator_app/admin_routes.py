@@ -49,7 +49,7 @@ def add_admin_routes(app: FastAPI, store: Store, studies: Studies, onlooker: Onl
     """Add what lies below /admin; of the study that a request names, else the newest."""
 
     async def named(study: str | None = None) -> str:
-        return study or await asyncio.to_thread(studies.newest)
+        return study if study is not None else await asyncio.to_thread(studies.newest)
 
     Named = Annotated[str, Depends(named)]
 

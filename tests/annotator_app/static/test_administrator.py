@@ -165,6 +165,21 @@ def test_the_page_is_refreshed_without_flicker(desk: tuple[Any, Any], visit: Cal
     assert boss.page.evaluate("window.changes") == 0
 
 
+def test_the_page_asks_again_only_after_the_answer_came(desk: tuple[Any, Any]) -> None:
+    _, boss = desk
+    held: list[Any] = []
+    boss.page.route("**/admin/overview*", lambda route: held.append(route))
+    look = "document.dispatchEvent(new Event('visibilitychange'))"
+    boss.page.evaluate(look)
+    boss.until(lambda: len(held) == 1)
+    with boss.page.expect_response("**/admin/submissions"):  # requests go out in the order of their making
+        boss.page.evaluate(f"() => {{ {look}; {look}; fetch('submissions'); }}")
+    assert len(held) == 1
+    held[0].continue_()
+    boss.until(lambda: len(held) == 2)  # once, for both that asked meanwhile
+    held[1].continue_()
+
+
 def test_administration_is_not_for_annotators(screen: Any) -> None:
     assert screen.part("admin").is_hidden()
     answer = screen.page.goto(screen.address + "/admin")
