@@ -45,6 +45,12 @@ def resize(screen: Any, size: tuple[int, int]) -> None:
     screen.until(lambda: screen.page.evaluate("[innerWidth, innerHeight]") == list(size))
 
 
+def wait_for_images(screen: Any) -> None:
+    """Until each frame holds its image, be it in sight or not."""
+    frames, images = (screen.page.locator(f".frame{what}") for what in ("", " img"))
+    screen.until(lambda: images.count() == frames.count() > 0)
+
+
 def in_window(screen: Any, what: str) -> list[list[float]]:
     found: list[list[float]] = screen.page.locator(what).evaluate_all(_IN_WINDOW)
     return found
@@ -58,7 +64,7 @@ def test_prompt_and_images_are_in_sight_and_all_is_in_reach(
     screen = visit(new_studio(prompts, **(PAIRS if mode == "pairwise" else {})))
     for done, size in enumerate(SIZES, start=1):
         resize(screen, size)
-        screen.wait_for_image()
+        wait_for_images(screen)
         for part in ("[data-part=submit]", "[data-part=comment]", ".criterion >> nth=-1", ".bar", ".prompt"):
             element = screen.page.locator(part)
             element.scroll_into_view_if_needed()
@@ -66,9 +72,10 @@ def test_prompt_and_images_are_in_sight_and_all_is_in_reach(
             assert element.evaluate(_IS_ON_TOP) or part == ".bar", (size, part)
         assert screen.page.evaluate("document.documentElement.scrollWidth") <= size[0], size
         screen.page.evaluate("scrollTo(0, document.body.scrollHeight)")  # where Submit was pressed
+        wait_for_images(screen)
         screen.press(*ANSWERS[mode], "Enter")
         screen.wait_for_count(f"{done} of 12")
-        screen.wait_for_image()
+        wait_for_images(screen)
         for share, width, height in in_window(screen, ".frame img"):
             assert share > 0.5, size
             assert width > 100, size
@@ -93,8 +100,10 @@ def test_an_image_that_was_never_on_the_screen_cannot_be_submitted(
     done = 0
     for hidden in OUT_OF_SIGHT:
         style.evaluate("(e, css) => { e.style.cssText = css; }", hidden)
+        wait_for_images(screen)
         screen.press(*ANSWERS[mode], "Enter")  # this item was seen before
         screen.wait_for_count(f"{(done := done + 1)} of 6")
+        wait_for_images(screen)
         screen.press(*ANSWERS[mode], "Enter")
         screen.wait_for(NOT_SEEN)
         screen.press("Enter")
@@ -114,9 +123,11 @@ def test_an_image_out_of_the_window_is_brought_into_it_on_submit(
     screen = visit(studio, viewport={"width": 320, "height": 256})
     frames = screen.part("frames")
     frames.evaluate("e => { e.style.marginTop = '3000px'; }")
+    wait_for_images(screen)
     screen.press(*ANSWERS["rating"], "Enter")  # the first was on the screen before it went
     screen.wait_for_count("1 of 8")
     assert in_window(screen, ".frame img")[0][0] == 0
+    wait_for_images(screen)
     screen.press(*ANSWERS["rating"], "Enter")
     screen.part("overlooked").wait_for()
     assert in_window(screen, ".frame img")[0][0] > 0.9
@@ -133,7 +144,7 @@ def test_a_page_that_nobody_looks_at_shows_nothing(studio: Any, visit: Callable[
     )
     screen.page.reload()
     screen.settle()
-    screen.wait_for_image()
+    wait_for_images(screen)
     screen.press(*ANSWERS["rating"], "Enter")
     screen.wait_for(NOT_SEEN)
     screen.page.evaluate("delete document.visibilityState")
@@ -145,12 +156,14 @@ def test_a_window_that_grows_shows_its_image(studio: Any, visit: Callable[..., A
     """By itself, without a scroll or a key: an image that only grows crosses no edge of the window."""
     screen = visit(studio)
     screen.part("frames").evaluate("e => { e.style.cssText = 'height: 30px; min-height: 0; flex: none'; }")
+    wait_for_images(screen)
     screen.press(*ANSWERS["rating"], "Enter")
     screen.wait_for_count("1 of 8")
     screen.part("frames").evaluate("e => { e.style.cssText = ''; }")
     screen.until(lambda: in_window(screen, ".frame img")[0][1] > 300)
     screen.page.evaluate(_THREE_FRAMES)
     screen.part("frames").evaluate("e => { e.style.display = 'none'; }")
+    wait_for_images(screen)
     screen.press(*ANSWERS["rating"], "Enter")
     screen.wait_for_count("2 of 8")
 
@@ -282,6 +295,7 @@ def test_one_to_one_is_reached_by_images_much_larger_than_the_window(
 
 def test_what_is_left_is_said_and_not_how_fast(studio: Any, screen: Any) -> None:
     for done in range(1, 7):
+        wait_for_images(screen)
         screen.rate(10, 20, 30, 40)
         screen.wait_for_count(f"{done} of 8")
     screen.wait_until_sent()
