@@ -110,12 +110,12 @@ class Criterion:
 
     @property
     def screen_step(self) -> float:
-        """The distance between two values on the screen."""
+        """The distance between two values on the screen, one that people count in: 2 is a value of 0 to 3."""
         if self.step is not None:
             return self.step
         span = self.maximum - self.minimum
         whole = span >= 4 and float(self.minimum).is_integer() and float(self.maximum).is_integer()
-        return 1.0 if whole else span / 100
+        return 1.0 if whole else 10.0 ** math.floor(math.log10(span / 100) + 1e-9)
 
 
 class Total(StrEnum):

@@ -89,3 +89,14 @@ def test_unknown_names_list_near_matches_or_everything() -> None:
     assert "did you mean 'shapes-good'" in str(UnknownNameError("model", "shapes-god", ["shapes-good", "x"]))
     assert "known: a, b" in str(UnknownNameError("model", "zzz", ["b", "a"]))
     assert "none exist yet" in str(UnknownNameError("model", "zzz"))
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "step"),
+    [(0, 100, 1), (1, 5, 1), (0, 3, 0.01), (-1, 1, 0.01), (0, 2.5, 0.01), (0, 0.5, 0.001)],
+)
+def test_a_scale_has_steps_that_people_count_in(minimum: float, maximum: float, step: float) -> None:
+    criterion = Criterion("realism", 1, minimum=minimum, maximum=maximum)
+    assert criterion.screen_step == pytest.approx(step)
+    for value in (minimum, (minimum + maximum) / 2, min(2, maximum), maximum):
+        assert criterion.check_step(value) == value
