@@ -153,6 +153,7 @@ def _visit(
     page.wait_for_selector(".frame img, dialog[open], #admin [data-tile], .proposal")
     if page.locator("dialog[open]").count():
         page.keyboard.press("Escape")
+        page.wait_for_selector(".frame img")  # what has no image yet cannot be submitted
     return page
 
 
@@ -255,11 +256,13 @@ def _served(workspace: Workspace, study: str) -> Iterator[str]:
         [*command, "--study", study, "--port", "0"], stderr=subprocess.PIPE, text=True
     ) as server:
         assert server.stderr is not None
-        for line in server.stderr:
-            if found := re.search(r"at (http://\S+)", line):
-                yield found[1]
-                break
-        server.terminate()
+        try:
+            for line in server.stderr:
+                if found := re.search(r"at (http://\S+)", line):
+                    yield found[1]
+                    break
+        finally:
+            server.terminate()
 
 
 if __name__ == "__main__":
