@@ -12,12 +12,16 @@ _NAMED = 4
 
 @dataclass(frozen=True, slots=True)
 class ShownSize:
-    """So many `images` that a study shows of a `model` have `width` x `height` pixels."""
+    """So many `images` that a study shows of a `model` have `width` x `height` pixels.
+
+    `apart` of them stand, for the same prompt and sample, beside another model's image of another size.
+    """
 
     model: str
     width: int
     height: int
     images: int
+    apart: int
 
 
 def check_sizes(study: Study, shown: Sequence[ShownSize]) -> tuple[str, ...]:
@@ -54,8 +58,12 @@ def check_change(study: Study, before: Sequence[ShownSize], shown: Sequence[Show
 
 
 def sizes_tell(shown: Sequence[ShownSize]) -> bool:
-    """Whether an image's size says something about which of several models made it."""
-    return len({one.model for one in shown}) > 1 and len({(one.width, one.height) for one in shown}) > 1
+    """Whether an image's size says something about which of several models made it.
+
+    Sizes that differ between prompts but not between the models' images of one, as photographs' do, say
+    nothing.
+    """
+    return any(one.apart for one in shown)
 
 
 def proposed_canvas(shown: Sequence[ShownSize]) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, parse_pairs, print_json, say
+from nami_bench.cli.common import echo, json_option, open_bench, parse_pairs, print_json, say
 from nami_bench.cli.consent import counted, dry_run_option
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def merge(
         print_json({"dry_run": dry_run, **asdict(done)})
         return
     for line in _lines(name, done):
-        click.echo(line)
+        echo(line)
     if dry_run:
         say("nothing was changed (--dry-run)")
 

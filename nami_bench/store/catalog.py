@@ -3,17 +3,18 @@
 from dataclasses import replace
 from itertools import islice
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import ModelCard, PromptSet
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.database import Database
-from nami_bench.store.tables import ModelRow, PromptRow, PromptSetRow
+from nami_bench.store.tables import Base, ModelRow, PromptRow, PromptSetRow
 
 # A set may have a million prompts: their rows are never all in memory, nor objects of the session.
 _ROWS_AT_ONCE = 5000
+_PROMPTS = Base.metadata.tables[PromptRow.__tablename__]
 
 
 class Catalog:
@@ -34,14 +35,14 @@ class Catalog:
                 session.flush()
                 rows = (convert.prompt_columns(prompt, row.id) for prompt in prompt_set.prompts)
                 while part := list(islice(rows, _ROWS_AT_ONCE)):
-                    session.execute(insert(PromptRow), part)
+                    session.connection().execute(insert(_PROMPTS), part)
             elif known.sha256 != prompt_set.sha256:
                 raise InputError(
                     f"prompt set {prompt_set.name!r} exists with other prompts "
                     f"({known.sha256[:12]}, not {prompt_set.sha256[:12]}): give the new one another name"
                 )
             else:
-                convert.complete_prompt_set_row(known, prompt_set)
+                _complete(session, known, prompt_set)
 
     def prompt_set(self, name: str) -> PromptSet:
         """The prompt set called `name`; raises UnknownNameError."""
@@ -85,6 +86,26 @@ class Catalog:
         """All models, oldest first."""
         with self._database.reading() as session:
             return [convert.model(row) for row in session.scalars(select(ModelRow).order_by(ModelRow.id))]
+
+
+def _complete(session: Session, row: PromptSetRow, value: PromptSet) -> None:
+    """Add what the record of these very prompts lacks of what they are not known by."""
+    convert.complete_manifest(row, value)
+    for column in ("rewritten_from", "extra"):
+        given = {prompt.id: found for prompt in value.prompts if (found := getattr(prompt, column))}
+        lacking = select(PromptRow.id, PromptRow.prompt_id).where(
+            PromptRow.set_id == row.id, _PROMPTS.c[column].is_(None)
+        )
+        news = [
+            {"row": number, "found": given[prompt_id]}
+            for number, prompt_id in (session.execute(lacking) if given else ())
+            if prompt_id in given
+        ]
+        if news:
+            change = update(_PROMPTS).where(_PROMPTS.c.id == bindparam("row"))
+            session.connection().execute(
+                change.values({column: bindparam("found", type_=_PROMPTS.c[column].type)}), news
+            )
 
 
 def _with_prompts(session: Session, row: PromptSetRow) -> PromptSet:

@@ -101,15 +101,10 @@ def prompt_set_row(value: PromptSet) -> PromptSetRow:
     return PromptSetRow(name=value.name, sha256=value.sha256, manifest=manifest_column(value))
 
 
-def complete_prompt_set_row(row: PromptSetRow, value: PromptSet) -> None:
-    """Add what the record of these very prompts lacks of what they are not known by."""
+def complete_manifest(row: PromptSetRow, value: PromptSet) -> None:
+    """Add the file that the set was read from, where the row does not know it."""
     if _FILE not in row.manifest and value.file is not None:
         row.manifest = row.manifest | {_FILE: asdict(value.file)}
-    if not any(found.rewritten_from or found.extra for found in value.prompts):
-        return
-    for known, found in zip(row.prompts, value.prompts, strict=True):
-        known.rewritten_from = known.rewritten_from or found.rewritten_from
-        known.extra = known.extra or dict(found.extra) or None
 
 
 def manifest_column(value: PromptSet) -> dict[str, Any]:

@@ -183,14 +183,14 @@ def _image_records(session: Session, wanted: Iterable[ColumnElement[bool]]) -> l
     """By columns, for there may be hundreds of thousands; what many have in common is one object."""
     models = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
     sets = dict(session.execute(select(PromptSetRow.id, PromptSetRow.name)).all())
-    of_prompts = select(PromptRow.id, PromptRow.set_id, PromptRow.prompt_id)
-    prompts = {number: (sets[of], prompt_id) for number, of, prompt_id in session.execute(of_prompts)}
     states = {state.value: state for state in ImageState}
     parsed: dict[str, dict[str, Any]] = {}
+    prompt_ids: dict[str, str] = {}
     query = (
         select(
             ImageRow.model_id,
-            ImageRow.prompt_row_id,
+            PromptRow.set_id,
+            PromptRow.prompt_id,
             ImageRow.sample,
             ImageRow.state,
             ImageRow.seed,
@@ -209,11 +209,12 @@ def _image_records(session: Session, wanted: Iterable[ColumnElement[bool]]) -> l
     )
     records = []
     connection = session.connection().execution_options(stream_results=True)
-    for model, prompt, sample, state, *rest, provenance, created_at in connection.execute(query):
+    for model, of, prompt, sample, state, *rest, provenance, created_at in connection.execute(query):
         if provenance not in parsed:
             parsed[provenance] = json.loads(provenance)
         made = (*rest, parsed[provenance], created_at)
-        records.append(ImageRecord(models[model], *prompts[prompt], sample, states[state], *made))
+        prompt_id = prompt_ids.setdefault(prompt, prompt)
+        records.append(ImageRecord(models[model], sets[of], prompt_id, sample, states[state], *made))
     return records
 
 

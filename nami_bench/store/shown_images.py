@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CompoundSelect, func, select
+from sqlalchemy import CompoundSelect, case, func, or_, select
 
 from nami_bench.blinding import ShownSize
 from nami_bench.store.annotation_tables import ItemRow
@@ -19,19 +19,33 @@ class ShownImages:
     def shown_sizes(self, study: str) -> list[ShownSize]:
         """The sizes of all of them, by model and size; images whose size was never recorded are left out."""
         with self._database.reading() as session:
-            shown = _shown_images(find_study(session, study).id)
-            query = (
-                select(ModelRow.name, ImageRow.width, ImageRow.height, func.count())
-                .join(ImageRow, ImageRow.model_id == ModelRow.id)
-                .where(ImageRow.id.in_(shown))
-                .group_by(ModelRow.id, ModelRow.name, ImageRow.width, ImageRow.height)
-                .order_by(ModelRow.id, func.count().desc(), ImageRow.width, ImageRow.height)
+            one_place = (ImageRow.prompt_row_id, ImageRow.sample)
+            width, height = ImageRow.width, ImageRow.height
+            differs = or_(
+                *(
+                    func.min(side).over(partition_by=one_place) != func.max(side).over(partition_by=one_place)
+                    for side in (width, height)
+                )
             )
-            return [
-                ShownSize(model, width, height, count)
-                for model, width, height, count in session.execute(query)
-                if width is not None and height is not None
-            ]
+            shown = (
+                select(
+                    ImageRow.model_id,
+                    ImageRow.width,
+                    ImageRow.height,
+                    case((differs, 1), else_=0).label("apart"),
+                )
+                .where(ImageRow.id.in_(_shown_images(find_study(session, study).id)))
+                .subquery()
+            )
+            size = (shown.c.width, shown.c.height)
+            query = (
+                select(ModelRow.name, *size, func.count(), func.sum(shown.c.apart))
+                .join(shown, shown.c.model_id == ModelRow.id)
+                .where(shown.c.width.is_not(None), shown.c.height.is_not(None))
+                .group_by(ModelRow.id, ModelRow.name, *size)
+                .order_by(ModelRow.id, func.count().desc(), *size)
+            )
+            return [ShownSize(*row) for row in session.execute(query)]
 
     def shown_files(self, study: str, per_model: int) -> list[tuple[str, str]]:
         """(path, SHA-256) of at most so many images of each model, drawn at random, always the same."""

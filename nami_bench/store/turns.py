@@ -74,3 +74,5 @@ def _lock(file: IO[bytes], deadline: float) -> None:
             if time.monotonic() > deadline:
                 raise TimeoutError from None
             time.sleep(_POLL_SECONDS)
+        except ValueError:  # closed meanwhile: nobody writes any more
+            raise TimeoutError from None

@@ -151,7 +151,7 @@ SQUARE, HALF, WIDE = (512, 512), (256, 256), (512, 256)
     [
         ({"a": [SQUARE], "b": [HALF]}, 256, False),
         ({"a": [SQUARE], "b": [WIDE]}, 512, True),
-        ({"a": [SQUARE, HALF], "b": [SQUARE, HALF]}, 256, False),
+        ({"a": [SQUARE, HALF], "b": [HALF, SQUARE]}, 256, False),
         ({"a": [SQUARE], "b": [(512, 510)]}, 512, True),
     ],
 )

@@ -99,7 +99,7 @@ def test_metrics_and_geneval_read_from_a_bucket(workspace: Path, bucket: Path) -
 
 def test_annotators_are_shown_images_from_a_bucket(workspace: Path, bucket: Path) -> None:
     first = samples(bucket)[0].path
-    shown = Pictures().png(first, images.hash_file(first))
+    shown = Pictures().png("photos", first, images.hash_file(first))
     assert images.decode_image(shown, "shown").tobytes() == images.read_image(first).tobytes()
 
 

@@ -186,7 +186,7 @@ def at_work(draw: Callable[[st.SearchStrategy[Any]], Any], store: Store, study: 
     def answers(number: int) -> Answers:
         values = {c.name: draw(st.none() | st.floats(c.minimum, c.maximum)) for c in study.criteria}
         reasons = {name: CANNOT_JUDGE[0] for name, value in values.items() if value is None}
-        given = {name: value for name, value in values.items() if value is not None}
+        given = {c.name: c.nearest_step(x) for c in study.criteria if (x := values[c.name]) is not None}
         return Answers(f"{study.name} {number}", given, reasons, duration_ms=4000)
 
     view = own.state()
