@@ -74,7 +74,7 @@ def agreement_so_far(
 
     `ratings`: those in force, where they were read already.
     """
-    from evaluation.human.agreement import krippendorff_alpha
+    from evaluation.human.agreement import krippendorff_alphas
 
     if study.mode == Mode.PAIRWISE:
         level: Level = "nominal"
@@ -84,20 +84,18 @@ def agreement_so_far(
         level = "interval"
         ratings = ratings or store.standing_ratings(study.name)
         judged = [ratings.values(criterion.name) for criterion in study.criteria]
-    found = []
-    for criterion, (unit, value) in zip(study.criteria, judged, strict=True):
-        alpha = krippendorff_alpha(unit, value, level, replicates=REPLICATES)
-        found.append(
-            {
-                "criterion": criterion.name,
-                "alpha": alpha.alpha,
-                "low": alpha.low,
-                "high": alpha.high,
-                "items": alpha.units,
-                "note": "; ".join(alpha.notes),
-            }
-        )
-    return found
+    alphas = krippendorff_alphas(judged, level, replicates=REPLICATES)
+    return [
+        {
+            "criterion": criterion.name,
+            "alpha": alpha.alpha,
+            "low": alpha.low,
+            "high": alpha.high,
+            "items": alpha.units,
+            "note": "; ".join(alpha.notes),
+        }
+        for criterion, alpha in zip(study.criteria, alphas, strict=True)
+    ]
 
 
 class StudyLooks:

@@ -16,13 +16,13 @@ None of them needs a matrix of values by values:
   exponentially, so the trapezoidal rule with some hundred frequencies gives it to rounding.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 
-from evaluation.human.disagreement import DISAGREEMENTS
+from evaluation.human.disagreement import DISAGREEMENTS, Disagreement
 from evaluation.human.icc import NO_SPREAD
 from evaluation.human.ratings_array import Floats, Integers, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
@@ -65,39 +65,73 @@ def krippendorff_alpha(
 
     Raises InputError for values below zero at level "ratio", and for infinite ones.
     """
+    judged = [(unit, value)]
+    (alpha,) = krippendorff_alphas(judged, level, confidence=confidence, replicates=replicates, seed=seed)
+    return alpha
+
+
+def krippendorff_alphas(
+    judged: Iterable[tuple[Integers, Floats]],
+    level: Level = "interval",
+    *,
+    confidence: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> tuple[Alpha, ...]:
+    """`krippendorff_alpha` of each (unit, value), such as those of several criteria.
+
+    The draws rest on the number of units and the seed alone: where that number is the same they are drawn
+    once for all, which is most of the work.
+    """
     if level not in get_args(Level):
         raise UnknownNameError("level of measurement", level, get_args(Level))
-    unit, value = _pairable(np.asarray(unit), np.asarray(value, dtype=float))
-    units = int(unit[-1]) + 1 if len(unit) else 0
-    if np.isinf(value).any():
-        raise InputError("alpha needs finite values")
-    if not units:
-        return _undefined(level, units, value, confidence, "no unit has two values")
-    if value.min() == value.max():
-        return _undefined(level, units, value, confidence, "all values are equal, so chance would agree too")
-    disagreement = DISAGREEMENTS[level](unit, value)
-    alpha = float(disagreement.alphas(np.ones((1, units)))[0])
-    low: float | None = None
-    high: float | None = None
-    notes: tuple[str, ...] = ()
-    if replicates and units > 1:
-        rng = np.random.default_rng(seed)
-        drawn = np.concatenate(
-            [disagreement.alphas(weights) for weights in _resampled(units, replicates, rng)]
-        )
-        low, high, notes = _interval(drawn, confidence)
-    elif replicates:
-        notes = ("alpha has no interval: one unit cannot be resampled",)
-    return Alpha(alpha, low, high, level, units, len(value), confidence, notes)
+    paired = [_pairable(np.asarray(unit), np.asarray(value, dtype=float)) for unit, value in judged]
+    defined: dict[int, Disagreement] = {}
+    places: dict[int, list[int]] = {}
+    for place, (unit, value) in enumerate(paired):
+        if np.isinf(value).any():
+            raise InputError("alpha needs finite values")
+        if len(value) and value.min() < value.max():
+            defined[place] = DISAGREEMENTS[level](unit, value)
+            places.setdefault(int(unit[-1]) + 1, []).append(place)
+    drawn = dict.fromkeys(defined, np.empty(0))
+    for units, those in places.items():
+        if units > 1 and replicates:
+            several = _replicates([defined[place] for place in those], units, replicates, seed)
+            drawn.update(zip(those, several, strict=True))
+    found = []
+    for place, (unit, value) in enumerate(paired):
+        units = int(unit[-1]) + 1 if len(unit) else 0
+        if place in defined:
+            alpha = float(defined[place].alphas(np.ones((1, units)))[0])
+            limits = _interval(drawn[place], units, replicates, confidence)
+        else:
+            why = "all values are equal, so chance would agree too" if units else "no unit has two values"
+            alpha, limits = None, (None, None, (f"alpha is not defined: {why}",))
+        low, high, notes = limits
+        found.append(Alpha(alpha, low, high, level, units, len(value), confidence, notes))
+    return tuple(found)
 
 
-def ratings_alpha(
-    ratings: RatingsArray, criterion: str, level: Level = "interval", *, replicates: int = 1000, seed: int = 0
-) -> Alpha:
-    """Alpha of one criterion's ratings; units are images.
+def ratings_alphas(
+    ratings: RatingsArray,
+    criteria: Sequence[str],
+    level: Level = "interval",
+    *,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> tuple[Alpha, ...]:
+    """Alpha of each criterion's ratings; units are images.
 
     Level "ratio" takes values as they stand on the criterion's own scale, whose zero it rests on.
     """
+    image = ratings.image()
+    judged = [(image, _measured(ratings, criterion, level)) for criterion in criteria]
+    return krippendorff_alphas(judged, level, replicates=replicates, seed=seed)
+
+
+def _measured(ratings: RatingsArray, criterion: str, level: Level) -> Floats:
+    """A criterion's values by row, as `level` needs them."""
     names = [c.name for c in ratings.criteria]
     if criterion not in names:
         raise UnknownNameError("criterion", criterion, names)
@@ -111,19 +145,33 @@ def ratings_alpha(
                 "take 'interval'"
             )
         value = scale.minimum + (scale.maximum - scale.minimum) * value / 100
-    return krippendorff_alpha(ratings.image(), value, level, replicates=replicates, seed=seed)
+    return value
 
 
 def _pairable(unit: Integers, value: Floats) -> tuple[Integers, Floats]:
     """Values of units that have two at least, sorted by unit, units numbered from 0."""
     known = ~np.isnan(value)
     unit, value = unit[known], value[known]
-    _, code, counts = np.unique(unit, return_inverse=True, return_counts=True)
-    several = counts[code] > 1
-    code, value = code[several], value[several]
-    order = np.argsort(code, kind="stable")
-    _, code = np.unique(code[order], return_inverse=True)
-    return code, value[order]
+    if (unit[1:] < unit[:-1]).any():
+        order = np.argsort(unit, kind="stable")
+        unit, value = unit[order], value[order]
+    first = np.ones(len(unit), dtype=bool)
+    first[1:] = unit[1:] != unit[:-1]
+    counts = np.diff(np.flatnonzero(first), append=len(unit))
+    several = counts > 1
+    return np.repeat(np.arange(several.sum()), counts[several]), value[np.repeat(several, counts)]
+
+
+def _replicates(
+    disagreements: Sequence[Disagreement], units: int, replicates: int, seed: int
+) -> list[Floats]:
+    """Alphas of each, shape (replicates,), for the same draws of `units` units."""
+    rng = np.random.default_rng(seed)
+    parts = [
+        [disagreement.alphas(weights) for disagreement in disagreements]
+        for weights in _resampled(units, replicates, rng)
+    ]
+    return [np.concatenate(of_one) for of_one in zip(*parts, strict=True)]
 
 
 def _resampled(units: int, replicates: int, rng: np.random.Generator) -> Iterator[Floats]:
@@ -134,7 +182,14 @@ def _resampled(units: int, replicates: int, rng: np.random.Generator) -> Iterato
         yield np.bincount(drawn.ravel(), minlength=count * units).reshape(count, units).astype(float)
 
 
-def _interval(drawn: Floats, confidence: float) -> tuple[float | None, float | None, tuple[str, ...]]:
+def _interval(
+    drawn: Floats, units: int, replicates: int, confidence: float
+) -> tuple[float | None, float | None, tuple[str, ...]]:
+    """(low, high, notes) from alphas of so many draws; none are wanted of 0 `replicates`."""
+    if not replicates:
+        return None, None, ()
+    if units == 1:
+        return None, None, ("alpha has no interval: one unit cannot be resampled",)
     defined = drawn[~np.isnan(drawn)]
     notes: tuple[str, ...] = ()
     if len(defined) < len(drawn):
@@ -147,7 +202,3 @@ def _interval(drawn: Floats, confidence: float) -> tuple[float | None, float | N
     if high - low < _ROUNDING:
         return None, None, (*notes, f"alpha {NO_SPREAD}")
     return float(low), float(high), notes
-
-
-def _undefined(level: Level, units: int, value: Floats, confidence: float, why: str) -> Alpha:
-    return Alpha(None, None, None, level, units, len(value), confidence, (f"alpha is not defined: {why}",))

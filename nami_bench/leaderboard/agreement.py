@@ -15,7 +15,7 @@ from evaluation.human.sensitivity import Reversal, WithoutAnnotator, drop_few, l
 from nami_bench.domain import SIMULATED_PREFIX, Criterion
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.checks import AnnotatorChecks
-from nami_bench.leaderboard.coefficients import CriterionAgreement, criterion_agreement, criterion_notes
+from nami_bench.leaderboard.coefficients import CriterionAgreement, criteria_agreement, criterion_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +126,7 @@ def measure_agreement(
     asked = len(ratings.asked)
 
     def coefficients(part: RatingsArray) -> tuple[CriterionAgreement, ...]:
-        return tuple(
-            criterion_agreement(part, name, level, replicates=replicates, seed=seed) for name in names
-        )
+        return criteria_agreement(part, names, level, replicates=replicates, seed=seed)
 
     found = coefficients(ratings)
     reversal, notes = _reversal(ratings)

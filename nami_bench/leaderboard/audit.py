@@ -13,6 +13,8 @@ from nami_bench.leaderboard.spreadsheet import csv_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pandas as pd
+
     from nami_bench.store import Store
 
 CRITERION = "relevance"
@@ -27,9 +29,11 @@ def audit_from_store(
     criterion: str = CRITERION,
     threshold: float = THRESHOLD,
     without: "Sequence[str]" = (),
+    table: "pd.DataFrame | None" = None,
 ) -> Audit:
     """Audit every metric on a study's images (see `audit_metrics`); `models` limits it to some of them,
-    `without` names annotators whose ratings do not count.
+    `without` names annotators whose ratings do not count. `table`: the study's (see `Store.ratings_table`),
+    where it was read already.
 
     Which study: see `choose_study`. Raises UnknownNameError for an unknown study, set, model or criterion,
     InputError where there are no ratings or no scores.
@@ -38,7 +42,9 @@ def audit_from_store(
     if chosen is None:
         raise InputError("there is no study: an audit compares metrics with human ratings")
     asked = chosen.criterion(criterion)
-    table, said = left_out(store, chosen.name, without).ratings(store.ratings_table(chosen.name))
+    if table is None:
+        table = store.ratings_table(chosen.name)
+    table, said = left_out(store, chosen.name, without).ratings(table)
     names = models or chosen.models
     table = table[table["model"].isin(list(names))]
     audit = audit_metrics(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluation.human.agreement import Alpha, Level, ratings_alpha
+from evaluation.human.agreement import Alpha, Level, ratings_alphas
 from evaluation.human.icc import Coefficient, fleiss_kappa, intraclass_correlations
 from evaluation.human.ratings_array import RatingsArray
 
@@ -29,13 +29,16 @@ class CriterionAgreement:
     icc: Mapping[str, Coefficient]
 
 
-def criterion_agreement(
-    ratings: RatingsArray, name: str, level: Level, *, replicates: int = 1000, seed: int = 0
-) -> CriterionAgreement:
-    """The coefficients of the criterion `name`; units are images."""
-    column = ratings.column(name)
-    alpha = ratings_alpha(ratings, name, level, replicates=replicates, seed=seed)
-    return CriterionAgreement(name, alpha, _kappa(ratings, column, replicates, seed), _icc(ratings, column))
+def criteria_agreement(
+    ratings: RatingsArray, names: Sequence[str], level: Level, *, replicates: int = 1000, seed: int = 0
+) -> tuple[CriterionAgreement, ...]:
+    """The coefficients of the criteria `names`; units are images."""
+    alphas = ratings_alphas(ratings, names, level, replicates=replicates, seed=seed)
+    return tuple(
+        CriterionAgreement(name, alpha, _kappa(ratings, column, replicates, seed), _icc(ratings, column))
+        for name, alpha in zip(names, alphas, strict=True)
+        for column in [ratings.column(name)]
+    )
 
 
 def _kappa(ratings: RatingsArray, column: int, replicates: int, seed: int) -> Coefficient:

@@ -43,6 +43,8 @@ from nami_bench.leaderboard.uncertainty import with_uncertainty
 from nami_bench.study import Mode, Study
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nami_bench.store import Store
 
 
@@ -57,6 +59,7 @@ def leaderboard_from_store(
     by: Sequence[str] = (),
     without: Sequence[str] = (),
     samples: int | None = None,
+    table: "pd.DataFrame | None" = None,
 ) -> Leaderboard:
     """The leaderboard of a study: human scores, and the automatic ones of its models, ranked by `sort`.
 
@@ -66,13 +69,15 @@ def leaderboard_from_store(
     `by` divides the prompts: see `with_uncertainty`.
     `without` names annotators whose ratings do not count, beside those whom the store excludes. Only the
     first `samples` of each prompt count (None: all), and no score of a whole set of images that has more.
+    `table`: the study's (see `Store.ratings_table`), where it was read already.
 
     Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
     another prompt set, or where there is nothing to show.
     """
     chosen = choose_study(store, study, prompt_set)
     found = _collect(store, chosen, prompt_set, stratum, samples)
-    table = ratings_table([]) if chosen is None else store.ratings_table(chosen.name)
+    if table is None:
+        table = ratings_table([]) if chosen is None else store.ratings_table(chosen.name)
     gone = LeftOut(tuple(without)) if chosen is None else left_out(store, chosen.name, without)
     table, cautions = gone.ratings(table)
     most = max(found.samples.values(), default=0)

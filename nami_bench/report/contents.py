@@ -79,8 +79,9 @@ def collect(
     Raises UnknownNameError for an unknown study or annotator, InputError where there is nothing to report on.
     """
     chosen = choose_study(store, study)
+    read = store.ratings_table(chosen.name) if chosen else None  # once: there may be a million
     board = leaderboard_from_store(
-        store, study=chosen.name if chosen else None, precision=precision, without=without
+        store, study=chosen.name if chosen else None, precision=precision, without=without, table=read
     )
     models = [row.model for row in board.measured]
     sets = [store.prompt_set(name) for name in board.prompt_sets]
@@ -88,10 +89,10 @@ def collect(
     images = [record for name in board.prompt_sets for record in store.images(models=models, prompt_set=name)]
     scores = store.scores(models=models, prompt_set=shown.name)
     contents = ReportContents(board, sets, images, _gallery(models, shown, images, scores, chosen, {}, {}))
-    if chosen is None:
+    if chosen is None or read is None:
         return contents
     gone = left_out(store, chosen.name, without)
-    table, said = gone.ratings(store.ratings_table(chosen.name))
+    table, said = gone.ratings(read)
     if not len(table):
         lacks = (
             "compares pairs: its verdicts are not in this report"
@@ -106,7 +107,7 @@ def collect(
         everybody = {*map(str, table["annotator"].unique()), *(check.annotator for check in checks)}
         names = pseudonyms(sorted(everybody), chosen.name)
         table, checks = pseudonymized(table, names), tuple(renamed(checks, names))
-    audit, remarks = _audit(store, chosen, without)
+    audit, remarks = _audit(store, chosen, without, read)
     return replace(
         contents,
         gallery=_gallery(models, shown, images, scores, chosen, means, totals),
@@ -140,11 +141,14 @@ def image_means(table: pd.DataFrame, criteria: Sequence[Criterion]) -> dict[Imag
     return found
 
 
-def _audit(store: "Store", study: Study, without: Sequence[str]) -> tuple[Audit | None, tuple[str, ...]]:
+def _audit(
+    store: "Store", study: Study, without: Sequence[str], table: pd.DataFrame
+) -> tuple[Audit | None, tuple[str, ...]]:
     names = [c.name for c in study.criteria]
     criterion = CRITERION if CRITERION in names else names[0]
     try:
-        return audit_from_store(store, study=study.name, criterion=criterion, without=without), ()
+        found = audit_from_store(store, study=study.name, criterion=criterion, without=without, table=table)
+        return found, ()
     except InputError as error:
         return None, (f"No comparison of metrics with people: {error}.",)
 

@@ -24,6 +24,13 @@ class CheckedAnswers:
         with self._database.reading() as session:
             study_id = find_study(session, study).id
             other, other_model = aliased(ImageRow), aliased(ModelRow)
+            mine = ItemRow.study_id == study_id
+            # Among the many answers of the work itself these are few, and found by their assignments.
+            planted = select(AssignmentRow.id).join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+            known = planted.where(mine, ItemRow.kind != STUDY_KIND)
+            again = select(AssignmentRow.id).where(
+                AssignmentRow.study_id == study_id, AssignmentRow.occasion > 0
+            )
             query = (
                 select(
                     SubmissionRow,
@@ -45,10 +52,7 @@ class CheckedAnswers:
                 .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
                 .outerjoin(other, other.id == ItemRow.other_image_id)
                 .outerjoin(other_model, other_model.id == other.model_id)
-                .where(
-                    MemberRow.study_id == study_id,
-                    (ItemRow.kind != STUDY_KIND) | (AssignmentRow.occasion > 0),
-                )
+                .where(SubmissionRow.assignment_id.in_(known.union(again)))
                 .order_by(SubmissionRow.id)
             )
             first = _first_answers(session, study_id)
@@ -67,7 +71,7 @@ def _first_answers(session: Session, study_id: int) -> dict[tuple[int, int], tup
             & (again.member_id == AssignmentRow.member_id)
             & (again.occasion > 0),
         )
-        .where(AssignmentRow.study_id == study_id, AssignmentRow.occasion == 0, in_force(SubmissionRow))
+        .where(again.study_id == study_id, AssignmentRow.occasion == 0, in_force(SubmissionRow))
     )
     return {(item, member): (answers, swapped) for item, member, answers, swapped in session.execute(query)}
 

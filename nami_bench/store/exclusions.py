@@ -23,7 +23,7 @@ from nami_bench.store.annotation_tables import (
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import in_force, in_force_by_study
-from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyRow
+from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
 
 _EXCLUDED = select(AnnotatorRow.id).where(AnnotatorRow.excluded_at.is_not(None))
 
@@ -54,17 +54,15 @@ class Exclusions:
     def excluded_values(self, study: str) -> dict[str, int]:
         """By excluded annotator, how many judgements of theirs in force a study does not count."""
         with self._database.reading() as session:
-            study_id = find_study(session, study).id
+            criteria = [criterion.id for criterion in find_study(session, study).criteria]
+            excluded = session.scalars(_EXCLUDED).all()
             found: dict[str, int] = {}
             for table in (RatingRow, ComparisonRow):
                 query = (
                     select(AnnotatorRow.name, func.count())
                     .join(table, table.annotator_id == AnnotatorRow.id)
-                    .join(CriterionRow, CriterionRow.id == table.criterion_id)
                     .where(
-                        CriterionRow.study_id == study_id,
-                        AnnotatorRow.excluded_at.is_not(None),
-                        in_force(table),
+                        table.criterion_id.in_(criteria), table.annotator_id.in_(excluded), in_force(table)
                     )
                     .group_by(AnnotatorRow.id, AnnotatorRow.name)
                     .order_by(AnnotatorRow.id)

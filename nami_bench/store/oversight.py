@@ -26,7 +26,7 @@ from nami_bench.store.database import Database
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import in_force
-from nami_bench.store.ratings_table import of_criteria
+from nami_bench.store.ratings_table import of_criteria, plain_rows
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 from nami_bench.store.writer import Writer
 
@@ -201,9 +201,9 @@ def _golds(session: Session, study_id: int) -> tuple[Counter[int], Counter[int]]
         select(AssignmentRow.member_id, AssignmentRow.passed, func.count())
         .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
         .where(
-            AssignmentRow.study_id == study_id,
-            AssignmentRow.state == COMPLETED,
+            ItemRow.study_id == study_id,  # and not the assignment's: of these there are far fewer
             ItemRow.kind == CheckKind.GOLD.value,
+            AssignmentRow.state == COMPLETED,
         )
         .group_by(AssignmentRow.member_id, AssignmentRow.passed)
     )
@@ -216,25 +216,23 @@ def _golds(session: Session, study_id: int) -> tuple[Counter[int], Counter[int]]
 
 
 def _durations(session: Session, study_id: int) -> dict[int, int]:
-    """The median time of first answers, by member; in SQL, for there may be a million."""
-    member = SubmissionRow.member_id
-    timed = (
-        select(
-            member.label("member"),
-            SubmissionRow.duration_ms.label("duration"),
-            func.row_number().over(partition_by=member, order_by=SubmissionRow.duration_ms).label("place"),
-            func.count().over(partition_by=member).label("count"),
-        )
+    """The median time of first answers, by member."""
+    import numpy as np
+    import pandas as pd
+
+    query = (
+        select(SubmissionRow.member_id, SubmissionRow.duration_ms)
+        .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
         .where(
-            member.in_(select(MemberRow.id).where(MemberRow.study_id == study_id)),
+            MemberRow.study_id == study_id,
             SubmissionRow.revision == 0,
             SubmissionRow.duration_ms.is_not(None),
         )
-        .subquery()
     )
-    in_the_middle = timed.c.place.in_(((timed.c.count + 1) // 2, (timed.c.count + 2) // 2))
-    query = select(timed.c.member, func.avg(timed.c.duration)).where(in_the_middle).group_by(timed.c.member)
-    return {number: int(duration) for number, duration in session.execute(query)}
+    parts = [np.array(rows, dtype=np.int64) for rows in plain_rows(session, query)]
+    members, durations = np.concatenate([np.zeros((0, 2), dtype=np.int64), *parts]).T
+    medians = pd.Series(durations).groupby(members).median()
+    return dict(zip(medians.index.tolist(), medians.astype(int).tolist(), strict=True))
 
 
 def _withheld(session: Session, study_id: int) -> Counter[int]:

@@ -14,7 +14,7 @@ from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.in_force import in_force
 from nami_bench.store.items import is_asked
-from nami_bench.store.ratings_table import KEY_AND_VALUE, last_revisions, read_revisions
+from nami_bench.store.ratings_table import KEY_AND_VALUE, last_revisions, plain_rows, read_revisions
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, RatingRow, StudyRow
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _SHIFT = 2**31
 """More than there are annotators, or images: two numbers make one."""
 
-_ROWS_AT_ONCE = 20_000
 _other = aliased(ImageRow)
 
 
@@ -143,10 +142,9 @@ class Standing:
                 )
                 .order_by(ComparisonRow.id)
             )
-            connection = session.connection().execution_options(stream_results=True)
             parts = [
-                np.array([(*row, _OUTCOMES[str(outcome)]) for *row, outcome in rows], dtype=np.int64)
-                for rows in connection.execute(query).partitions(_ROWS_AT_ONCE)
+                np.array([(*row, _OUTCOMES[outcome]) for *row, outcome in rows], dtype=np.int64)
+                for rows in plain_rows(session, query)
             ]
         none = np.zeros((0, 7), dtype=np.int64)
         criterion, image, other, model, other_model, swapped, outcome = np.concatenate([none, *parts]).T

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Mapper
 from annotator_app import onlooker as module
 from annotator_app.admin import StudyLooks, agreement_so_far, overview
 from annotator_app.onlooker import Onlooker
+from evaluation.human import agreement
 from evaluation.human.agreement import krippendorff_alpha
 from nami_bench.errors import InputError
 from nami_bench.store import Store
@@ -110,6 +111,20 @@ def test_the_agreement_is_that_of_the_ratings_in_force(large: str) -> None:
         with store._database.writing() as session:
             session.execute(text("UPDATE annotator SET excluded_at = NULL"))
             session.execute(text("UPDATE study SET version = version + 1"))
+
+
+def test_criteria_of_the_same_images_share_the_draws_of_the_bootstrap(
+    large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    draws = agreement._resampled
+    monkeypatch.setattr(
+        agreement, "_resampled", lambda units, *rest: drawn.append(units) or draws(units, *rest)
+    )
+    with Store.open(large) as store:
+        found = agreement_so_far(store, store.study("large"))
+    assert len(found) == 4
+    assert drawn == [2500]
 
 
 class Counting:

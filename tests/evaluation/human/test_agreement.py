@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.human.agreement import krippendorff_alpha, ratings_alpha
+from evaluation.human.agreement import krippendorff_alpha, ratings_alphas
 from evaluation.human.icc import fleiss_kappa, intraclass_correlations, ratings_icc
 from nami_bench.errors import InputError, UnknownNameError
 
@@ -100,11 +100,11 @@ def test_bad_input_to_alpha_is_refused() -> None:
 
 def test_units_of_ratings_are_images(study: Any, ratings_of: Any) -> None:
     values = study(2, 10, 4)
-    found = ratings_alpha(ratings_of(values), "quality", replicates=0)
+    (found,) = ratings_alphas(ratings_of(values), ["quality"], replicates=0)
     expected = krippendorff.alpha(values.reshape(20, 4).T, level_of_measurement="interval")
     assert found.alpha == pytest.approx(expected, abs=1e-9)
     with pytest.raises(UnknownNameError, match="quality"):
-        ratings_alpha(ratings_of(values), "qualitty")
+        ratings_alphas(ratings_of(values), ["qualitty"])
 
 
 def test_shrout_and_fleiss_table() -> None:

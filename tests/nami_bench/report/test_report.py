@@ -57,6 +57,16 @@ def gallery(folder: Path) -> dict[str, Any]:
     return dict(json.loads(text.removeprefix("window.GALLERY = ")[:-2]))
 
 
+def test_the_ratings_are_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    table = Store.ratings_table
+    monkeypatch.setattr(Store, "ratings_table", lambda own, study: read.append(study) or table(own, study))
+    contents = collect(store, Precision())
+    assert read == ["pilot"]
+    assert contents.audit is not None and contents.audit.ratings == 21
+    assert contents.board.rows[0].ratings == 36
+
+
 def test_the_folder_stands_alone(store: Store, images_dir: Path, tmp_path: Path) -> None:
     folder = tmp_path / "report"
     assert written(store, folder, images_dir) == ()
