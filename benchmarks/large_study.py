@@ -1,17 +1,36 @@
-"""A finished study of any size, written into an empty SQLite store by bulk inserts.
+"""A finished study of any size, written into an empty SQLite store by bulk inserts, and what it costs to look
+at it.
 
-from benchmarks.large_study import Size, fill
-fill("sqlite:////tmp/large.db", Size(prompts=10_000, models=5, people=5))  # 1,000,000 ratings
+    python -m benchmarks.large_study -o docs/results/large-study  # 1,000,000 ratings
+
+Every look runs in a process of its own; `--part NAME --store FILE` runs one and prints JSON. The store alone:
+
+    from benchmarks.large_study import Size, fill
+    fill("sqlite:////tmp/large.db", Size(prompts=10_000, models=5, people=5))
 """
 
+import argparse
 import json
-from dataclasses import dataclass, replace
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sqlalchemy import create_engine, text
 
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("numpy", "scipy", "pandas", "sqlalchemy")
+STUDY = "large"
 CRITERIA = ("relevance", "coherence", "aesthetics", "authenticity")
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _AT_ONCE = 20_000
@@ -37,7 +56,7 @@ class Size:
         return self.prompts * self.models * self.people * len(CRITERIA)
 
 
-def fill(database_url: str, size: Size, study: str = "large", seed: int = 0) -> None:
+def fill(database_url: str, size: Size, study: str = STUDY, seed: int = 0) -> None:
     """A store with a study of this size, every image rated by everybody, as the app would have left it."""
     from nami_bench.config import load_study, nami_1k_study_file
     from nami_bench.domain import Annotator, ModelCard, Prompt, PromptSet, Role, prompt_id
@@ -185,3 +204,128 @@ def _insert(connection: Any, table: str, rows: Any) -> None:
 def _text(at: datetime) -> str:
     """As the store writes times into SQLite."""
     return at.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def overview(database_url: str) -> Iterator[str]:
+    """The administrator's page: in a new process, with nothing changed, and after a correction."""
+    from annotator_app.admin import StudyLooks
+    from nami_bench.store import Store
+
+    with Store.open(database_url) as store:
+        looks = StudyLooks(store)
+        looks.overview(STUDY)
+        yield "overview, new process"
+        looks.overview(STUDY)
+        yield "overview, unchanged"
+        engine = create_engine(database_url)
+        with engine.begin() as connection:
+            connection.execute(text(_CORRECTION))
+        engine.dispose()
+        looks.overview(STUDY)
+        yield "overview, after a correction"
+
+
+_CORRECTION = """
+INSERT INTO rating (criterion_id, annotator_id, image_id, revision, value, created_at)
+SELECT criterion_id, annotator_id, image_id, revision + 1, COALESCE(100 - value, 50), created_at
+FROM rating ORDER BY id DESC LIMIT 1
+"""
+
+
+def export(database_url: str) -> Iterator[str]:
+    """The ratings as CSV, as the administrator downloads them."""
+    from annotator_app.admin import StudyLooks
+    from nami_bench.store import Store
+
+    with Store.open(database_url) as store:
+        Path(StudyLooks(store).ratings_csv(STUDY).decode()).unlink()
+    yield "export"
+
+
+def leaderboard(database_url: str) -> Iterator[str]:
+    """With intervals, tests, places and groups, as JSON and CSV."""
+    from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
+    from nami_bench.leaderboard.from_store import leaderboard_from_store
+    from nami_bench.store import Store
+
+    with Store.open(database_url) as store:
+        board = leaderboard_from_store(store, study=STUDY)
+    leaderboard_csv(board)
+    leaderboard_json(board)
+    yield "leaderboard"
+
+
+def report(database_url: str) -> Iterator[str]:
+    """The whole folder but the image grids: there are no images."""
+    from nami_bench.leaderboard.rows import Precision
+    from nami_bench.report.contents import collect
+    from nami_bench.report.write import write_report
+    from nami_bench.store import Store
+
+    with Store.open(database_url) as store, tempfile.TemporaryDirectory() as folder:
+        write_report(Path(folder), collect(store, Precision(), study=STUDY), store.models(), None)
+    yield "report"
+
+
+PARTS = {part.__name__: part for part in (overview, export, leaderboard, report)}
+
+
+def measure(part: str, database_url: str) -> list[dict[str, Any]]:
+    """A line for each step of a part: CPU seconds of this process, seconds by the clock, and the most memory
+    so far in MB. The first step pays for the imports; its CPU seconds are also those of Python's start."""
+    lines = []
+    used, started = 0.0, time.perf_counter()
+    for step in PARTS[part](database_url):
+        cpu, now = time.process_time(), time.perf_counter()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+        lines.append({"what": step, "cpu_seconds": round(cpu - used, 2),
+                      "seconds": round(now - started, 2), "peak_mb": round(peak)})  # fmt: skip
+        used, started = time.process_time(), time.perf_counter()
+    return lines
+
+
+def main() -> None:
+    """Print the figures as JSON and as a table; write the first to `-o`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("-o", "--output", type=Path, help="folder for large-study.json")
+    parser.add_argument("--prompts", type=int, default=Size.prompts, help="of 5 models, rated by 5 people")
+    parser.add_argument("--store", type=Path, help="with --part: a store that `fill` has made")
+    parser.add_argument("--part", choices=PARTS)
+    chosen = parser.parse_args()
+    if chosen.part:
+        if chosen.store is None:
+            parser.error("--part needs --store FILE")
+        print(json.dumps(measure(chosen.part, f"sqlite:///{chosen.store.resolve()}")))
+        return
+    size = Size(prompts=chosen.prompts)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Path(folder) / "large.db"
+        fill(f"sqlite:///{store}", size)
+        before = os.getloadavg()[0]
+        lines = [line for part in PARTS for line in _alone(part, store)]
+    found = {
+        "command": "python -m benchmarks.large_study" + f" --prompts {size.prompts}",
+        "size": {**asdict(size), "ratings": size.ratings},
+        "machine": {"platform": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(),
+                    "load_before": round(before, 1), "load_after": round(os.getloadavg()[0], 1)},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "looks": lines,
+    }  # fmt: skip
+    for line in lines:
+        print(f"| {line['what']} | {line['cpu_seconds']} | {line['seconds']} | {line['peak_mb']} |")
+    written = json.dumps(found, indent=2) + "\n"
+    if chosen.output is None:
+        print(written, end="")
+    else:
+        chosen.output.mkdir(parents=True, exist_ok=True)
+        (chosen.output / "large-study.json").write_text(written)
+
+
+def _alone(part: str, store: Path) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "benchmarks.large_study", "--part", part, "--store", str(store)]
+    lines: list[dict[str, Any]] = json.loads(subprocess.check_output(command, text=True, cwd=ROOT))
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     Pack = Callable[[Sequence[Any]], np.ndarray]
 
-_ROWS_AT_ONCE = 20_000
+_ROWS_AT_ONCE = 2000
+"""Few enough that they are gone before Python's collector of garbage moves them among what is old."""
+
 _MUCH = 4
 """A study that has one of so many neighbouring rows makes up much of the table."""
 
