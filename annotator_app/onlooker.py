@@ -10,6 +10,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,9 +19,18 @@ from nami_bench.errors import NamiBenchError, StorageError
 from nami_bench.store import Store
 
 IDLE_SECONDS = 60.0
-"""The process gives its memory back when nobody asked for so long."""
+"""The process gives its memory back when nobody asked for so long, or for longer (see `patience`)."""
 
 _NICENESS = 10
+
+
+def patience(took: float) -> float:
+    """Seconds to wait for the next question after an answer that took as many as `took`.
+
+    An open page asks again after three times as long as it waited (see static/poll.js). Where that is long,
+    a process that had rested would have to read everything again, and take as long each time.
+    """
+    return max(IDLE_SECONDS, 4 * took)
 
 
 class Onlooker:
@@ -46,19 +56,21 @@ class Onlooker:
         return await asyncio.shield(waiting)
 
     async def _answer(self, what: str, study: str) -> bytes:
+        began = time.monotonic()
         async with self._turn:
             del self._waiting[what, study]
-            return await self._look(what, study)
+            try:
+                return await self._look(what, study)
+            finally:
+                took = time.monotonic() - began
+                self._idle = asyncio.get_running_loop().call_later(patience(took), self._rest)
 
     async def _look(self, what: str, study: str) -> bytes:
         if self._idle is not None:
             self._idle.cancel()
         if self._helper is None or not self._helper.is_alive:
             self._helper = await asyncio.to_thread(_Helper, self._url)
-        try:
-            return await asyncio.wrap_future(self._helper.ask_later(what, study))
-        finally:
-            self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self._rest)
+        return await asyncio.wrap_future(self._helper.ask_later(what, study))
 
     def _rest(self) -> None:
         if self._helper is not None and not self._turn.locked():

@@ -2,23 +2,22 @@
 
     python benchmarks/annotation_load.py                                  # 50 annotators, 25,000 items
     python benchmarks/annotation_load.py --annotators 100 --each 50
+    python benchmarks/annotation_load.py --rated-by 5 --watched           # beside 100,000 ratings
     python benchmarks/annotation_load.py --database-url postgresql://... --workers 2
 
 A study of NAMI-1K's size (1000 prompts, 5 models, 4 criteria) is made in a temporary workspace and served by
 the real command in a process of its own. Annotators log in, submit four values, get their next item in the
-answer, and go on. Afterwards the database is read: every acknowledged item must be there once, with the
-values that were sent, and nothing else. Exit code 1 where that, or a promise on speed, does not hold.
+answer, and go on. With `--watched`, the overview is asked for meanwhile, as often as an administrator's open
+page does. Afterwards the database is read: every acknowledged item must be there once, with the values that
+were sent, and nothing else. Exit code 1 where that, or a promise on speed or memory, does not hold.
 """
 
 import argparse
-import asyncio
 import json
 import multiprocessing
 import os
 import platform
-import random
 import re
-import secrets
 import shutil
 import signal
 import statistics
@@ -28,153 +27,56 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import numpy as np
 import psutil
+from large_study import Size, fill
+from load_clients import CRITERIA, Log, Watch, run_crowd
 from PIL import Image
 from sqlalchemy import create_engine, text
 
 from nami_bench import __version__
-from nami_bench.config import load_study, nami_1k_study_file, open_workspace
-from nami_bench.domain import (
-    Annotator,
-    ImageRecord,
-    ImageState,
-    ModelCard,
-    Prompt,
-    PromptSet,
-    prompt_id,
-)
+from nami_bench.config import open_workspace
+from nami_bench.domain import Annotator, Role
 from nami_bench.images import write_png
 from nami_bench.store import Store
 
 PROMPTS, MODELS = 1000, 5
-ITEMS_PER_SECOND, P95_SECONDS = 150.0, 0.5
-CRITERIA = ("relevance", "coherence", "aesthetics", "authenticity")
+STUDY, ADMINISTRATOR = "load", "administrator"
+ITEMS_PER_SECOND, P95_SECONDS = 300.0, 0.4
+MEMORY_GROWTH = 1.15
+"""Of a process, from a tenth of the run to its end."""
 
 
-@dataclass(frozen=True)
-class Log:
-    """What one process of annotators saw: seconds of each round trip, and what was acknowledged."""
-
-    submits: list[float]
-    images: list[float]
-    acknowledged: dict[str, dict[str, int]]
-    problems: list[str]
-
-
-class Browser:
-    """One annotator's connection: as little as speaks HTTP, so that the server has the cores."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.port, self.cookie = host, port, ""
-
-    async def ask(self, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> bytes:
-        """Send a request on the one connection; the body of its answer."""
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nCookie: {self.cookie}\r\n"
-        if method == "POST":
-            head += f"Sec-Fetch-Site: same-origin\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
-        self.writer.write(head.encode() + b"\r\n" + body)
-        answer = await self.reader.readuntil(b"\r\n\r\n")
-        length = re.search(rb"\r\ncontent-length: (\d+)", answer)
-        content = await self.reader.readexactly(int(length[1]) if length else 0)
-        if found := re.search(rb"\r\nset-cookie: ([^;]+)", answer):
-            self.cookie = found[1].decode()
-        status = int(answer[9:12])
-        if status not in (200, 303):
-            raise RuntimeError(f"{method} {path}: {status} {content[:200]!r}")
-        return content
-
-    async def log_in(self, name: str, token: str) -> None:
-        self.reader, self.writer = await asyncio.open_connection(self.host, self.port)
-        form = urlencode({"name": name, "token": token}).encode()
-        await self.ask("POST", "/login", form, "application/x-www-form-urlencoded")
-
-
-async def annotate(browser: Browser, items: int, rng: random.Random, log: Log, with_images: bool) -> None:
-    """Rate `items` items, one after the other."""
-    state = json.loads(await browser.ask("GET", "/session"))
-    for _ in range(items):
-        item = state["items"][0]
-        if with_images:
-            began = time.perf_counter()
-            await browser.ask("GET", "/" + item["images"][0])
-            log.images.append(time.perf_counter() - began)
-        values = {criterion: rng.randrange(101) for criterion in CRITERIA}
-        body = {"client_token": secrets.token_hex(16), "values": values, "duration_ms": 5000}
-        began = time.perf_counter()
-        state = json.loads(await browser.ask("POST", f"/item/{item['token']}", json.dumps(body).encode()))
-        log.submits.append(time.perf_counter() - began)
-        log.acknowledged[body["client_token"]] = values
-
-
-async def crowd(
-    address: tuple[str, int], people: dict[str, str], each: int, pictures: bool, gate: Any
-) -> Log:
-    """Log everybody in, wait until all processes have, and let them work."""
-    log = Log([], [], {}, [])
-    browsers = {name: Browser(*address) for name in people}
-    for name, browser in browsers.items():
-        await browser.log_in(name, people[name])
-    await asyncio.to_thread(gate.wait)
-    done = await asyncio.gather(
-        *(annotate(browser, each, random.Random(name), log, pictures) for name, browser in browsers.items()),
-        return_exceptions=True,
-    )
-    log.problems.extend(f"{type(problem).__name__}: {problem}" for problem in done if problem)
-    return log
-
-
-def run_crowd(answer: Any, *arguments: Any) -> None:
-    """A process of annotators."""
-    answer.put(asyncio.run(crowd(*arguments)))
-
-
-def make_study(
-    root: Path, database_url: str | None, annotators: int, capacity: int, size: int
-) -> dict[str, str]:
-    """A workspace with a study for `capacity` items; the annotators' tokens."""
+def make_study(root: Path, options: argparse.Namespace) -> dict[str, str]:
+    """A workspace with a study that has room for what will be asked; tokens by the annotators' names, and the
+    administrator's."""
     subprocess.run([sys.executable, "-m", "nami_bench", "init", str(root)], check=True, capture_output=True)
-    if database_url:
+    if options.database_url:
         settings = root / "nami.toml"
-        settings.write_text(settings.read_text().replace("[database]", f'[database]\nurl = "{database_url}"'))
+        url = f'[database]\nurl = "{options.database_url}"'
+        settings.write_text(settings.read_text().replace("[database]", url))
     workspace = open_workspace(root)
-    prompts = tuple(Prompt(prompt_id(i), f"picture number {i}", f"stratum {i % 3}") for i in range(PROMPTS))
-    ramp = np.linspace(0, 255, size, dtype=np.uint8)
-    picture = Image.fromarray(
-        np.stack([np.tile(ramp, (size, 1)), np.tile(ramp[:, None], size)] * 2, -1)[..., :3]
-    )
+    ramp = np.linspace(0, 255, options.image_size, dtype=np.uint8)
+    channels = [np.tile(ramp, (len(ramp), 1)), np.tile(ramp[:, None], len(ramp))] * 2
+    picture = write_png(root / "picture.png", Image.fromarray(np.stack(channels, -1)[..., :3]), {})
+    asked = options.annotators * options.each
+    overlap = options.rated_by + max(-(-asked * 6 // (5 * PROMPTS * MODELS)), 1)  # a fifth more than is asked
+    size = Size(PROMPTS, MODELS, options.rated_by, sha256=picture.sha256, side=options.image_size)
+    fill(workspace.database_url, size, STUDY, panel="spread", overlap=overlap)
+    engine = create_engine(workspace.database_url)
+    with engine.connect() as connection:
+        for (path,) in connection.execute(text("SELECT path FROM image")):
+            (workspace.images_dir / path).parent.mkdir(parents=True)
+            shutil.copyfile(root / "picture.png", workspace.images_dir / path)
+    engine.dispose()
     with Store.open(workspace.database_url) as store:
-        store.add_prompt_set(PromptSet("load", prompts))
-        for model in (f"model-{i}" for i in range(MODELS)):
-            store.add_model(ModelCard(model, "folder"))
-            for prompt in prompts:
-                path = f"{model}/load/{prompt.id}/samples/0000.png"
-                stored = write_png(workspace.images_dir / path, picture, {})
-                store.put_image(
-                    ImageRecord(
-                        model=model,
-                        prompt_set="load",
-                        prompt_id=prompt.id,
-                        sample=0,
-                        state=ImageState.DONE,
-                        path=path,
-                        sha256=stored.sha256,
-                        width=size,
-                        height=size,
-                    )
-                )
-        overlap = max(-(-capacity * 6 // (5 * PROMPTS * MODELS)), 1)  # a fifth more than will be asked for
-        models = tuple(f"model-{i}" for i in range(MODELS))
-        study = load_study(nami_1k_study_file(), name="load", prompt_set="load", models=models)
-        store.add_study(replace(study, panel="spread", overlap=overlap))
-        names = [f"annotator-{i:03}" for i in range(annotators)]
-        return {name: store.add_annotator(Annotator(name)) or "" for name in names}
+        people = {f"newcomer-{i:03}": Role.ANNOTATOR for i in range(options.annotators)}
+        people[ADMINISTRATOR] = Role.ADMINISTRATOR
+        return {name: store.add_annotator(Annotator(name, role)) or "" for name, role in people.items()}
 
 
 @contextmanager
@@ -189,7 +91,7 @@ def server(root: Path, workers: int) -> Iterator[tuple[psutil.Process, tuple[str
         str(root),
         "annotate",
         "--study",
-        "load",
+        STUDY,
         "--port",
         "0",
     ]
@@ -208,17 +110,73 @@ def server(root: Path, workers: int) -> Iterator[tuple[psutil.Process, tuple[str
         raise SystemExit(log.read_text())
 
 
-class Memory(threading.Thread):
-    """Resident megabytes of the server's processes, once a second."""
+class Use(threading.Thread):
+    """What the run takes of the machine, once a second.
 
-    def __init__(self, process: psutil.Process) -> None:
+    `server` and `onlooker`: resident megabytes of the server's processes, and of the one that looks at whole
+    studies, 0 while there is none (see `annotator_app.onlooker`). `seconds`: those of the clock, and on
+    the processor of all programs, of this one and what it started, and of the server.
+    """
+
+    def __init__(self, server: psutil.Process) -> None:
         super().__init__(daemon=True)
-        self.process, self.samples, self.ended = process, list[float](), threading.Event()
+        self.process, self.ended = server, threading.Event()
+        self.server, self.onlooker = list[float](), list[float]()
+        self.seconds = list[tuple[float, float, float, float]]()
 
     def run(self) -> None:
+        self._look()
         while not self.ended.wait(1.0):
-            family = [self.process, *self.process.children(recursive=True)]
-            self.samples.append(sum(p.memory_info().rss for p in family) / 2**20)
+            self._look()
+        self._look()
+
+    def _look(self) -> None:
+        family = (self.process, *self.process.children(recursive=True))
+        urgency = self.process.nice()
+        megabytes, seconds = {True: 0.0, False: 0.0}, {True: 0.0, False: 0.0}
+        for process in family:
+            with suppress(psutil.NoSuchProcess):  # the onlooker may rest
+                is_onlooker = process.nice() > urgency
+                megabytes[is_onlooker] += process.memory_info().rss / 2**20
+                seconds[is_onlooker] += sum(process.cpu_times()[:2])
+        self.server.append(megabytes[False])
+        self.onlooker.append(megabytes[True])
+        self.seconds.append((time.perf_counter(), _all_seconds(), _own_seconds(), seconds[False]))
+
+    @property
+    def cores(self) -> dict[str, float]:
+        """How many cores were kept busy on average, and by whom."""
+        first, last = self.seconds[0], self.seconds[-1]
+        clock, everything, own, server = (then - now for now, then in zip(first, last, strict=True))
+        found = {"by other programs": everything - own, "by the benchmark": own, "the server of that": server}
+        return {name: round(value / clock, 2) for name, value in found.items()}
+
+
+def _all_seconds() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
+
+
+def _own_seconds() -> float:
+    this = psutil.Process()
+    found = 0.0
+    for process in (this, *this.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):
+            found += sum(process.cpu_times()[:2])
+    return found
+
+
+def course(samples: list[float]) -> dict[str, float] | None:
+    """Where samples began, after what a start needs; and where they went."""
+    if not samples:
+        return None
+    found = {
+        "after a tenth": samples[len(samples) // 10],
+        "at half": samples[len(samples) // 2],
+        "at the end": samples[-1],
+        "most": max(samples),
+    }
+    return {name: round(value, 1) for name, value in found.items()}
 
 
 def percentiles(seconds: list[float]) -> dict[str, float]:
@@ -228,21 +186,34 @@ def percentiles(seconds: list[float]) -> dict[str, float]:
     return {name: round(1000 * value, 1) for name, value in found.items()}
 
 
-def check(database_url: str, acknowledged: dict[str, dict[str, int]]) -> dict[str, int]:
-    """Compare the database with what was acknowledged: counts that must be 0, but `rows`."""
+def last_rows(database_url: str) -> dict[str, int]:
+    """The last submission's and the last rating's number."""
     engine = create_engine(database_url)
     with engine.connect() as connection:
+        found = {
+            table: connection.execute(text(f"SELECT max(id) FROM {table}")).scalar_one() or 0
+            for table in ("submission", "rating")
+        }
+    engine.dispose()
+    return found
+
+
+def check(
+    database_url: str, acknowledged: dict[str, dict[str, int]], before: dict[str, int]
+) -> dict[str, int]:
+    """Compare what follows the rows `before` with what was acknowledged: counts that must be 0."""
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        query = text("SELECT client_token, answers FROM submission WHERE id > :submission")
         kept = {
             token: json.loads(answers) if isinstance(answers, str) else answers
-            for token, answers in connection.execute(text("SELECT client_token, answers FROM submission"))
+            for token, answers in connection.execute(query, before)
         }
-        count = "SELECT count(*) FROM rating"
-        rows = connection.execute(text(count)).scalar_one()
-        cells = connection.execute(
-            text(
-                "SELECT count(*) FROM (SELECT DISTINCT criterion_id, annotator_id, image_id FROM rating) AS c"
-            )
-        ).scalar_one()
+        cells = "SELECT DISTINCT criterion_id, annotator_id, image_id FROM rating WHERE id > :rating"
+        rows, distinct = (
+            connection.execute(text(f"SELECT count(*) FROM ({rows}) AS c"), before).scalar_one()
+            for rows in ("SELECT id FROM rating WHERE id > :rating", cells)
+        )
     engine.dispose()
     return {
         "rating rows": rows,
@@ -251,7 +222,7 @@ def check(database_url: str, acknowledged: dict[str, dict[str, int]]) -> dict[st
         "with other values": sum(
             kept[token]["values"] != values for token, values in acknowledged.items() if token in kept
         ),
-        "doubled": rows - cells,
+        "doubled": rows - distinct,
         "ratings too many or too few": rows - len(CRITERIA) * len(acknowledged),
     }
 
@@ -287,14 +258,15 @@ def machine(folder: Path, database_url: str) -> dict[str, Any]:
 
 
 def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
-    people = make_study(
-        root, options.database_url, options.annotators, options.annotators * options.each, options.image_size
-    )
+    people = make_study(root, options)
     database_url = open_workspace(root).database_url
+    before = last_rows(database_url)
     report = {"options": vars(options) | {"database_url": None}, "machine": machine(root, database_url)}
+    administrator = people.pop(ADMINISTRATOR)
     names = list(people)
     with server(root, options.workers) as (process, address):
-        memory = Memory(process)
+        use = Use(process)
+        watch = Watch(address, ADMINISTRATOR, administrator)
         answers: Any = multiprocessing.Queue()
         gate = multiprocessing.Barrier(options.clients + 1)
         for first in range(options.clients):
@@ -302,38 +274,56 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
             arguments = (answers, address, mine, options.each, options.images, gate)
             multiprocessing.Process(target=run_crowd, args=arguments, daemon=True).start()
         gate.wait()
-        memory.start()
+        use.start()
+        if options.watched:
+            watch.start()
         began = time.perf_counter()
         logs: list[Log] = [answers.get() for _ in range(options.clients)]
         seconds = time.perf_counter() - began
-        memory.ended.set()
+        use.ended.set()
+        watch.ended.set()
+        use.join()
+        if options.watched:
+            watch.join()
     acknowledged = {token: values for log in logs for token, values in log.acknowledged.items()}
-    tenth = len(memory.samples) // 10
+    # Until its first answer, the onlooker starts.
+    answered = [mb for mb in use.onlooker[int(watch.seconds[0]) + 1 :] if mb] if watch.seconds else []
+    report["machine"]["cores_busy"] = use.cores
     report["result"] = {
+        "ratings_before": before["rating"],
         "rated_items": len(acknowledged),
         "seconds": round(seconds, 1),
         "items_per_second": round(len(acknowledged) / seconds, 1),
         "submit_ms": percentiles([s for log in logs for s in log.submits]),
         "image_ms": percentiles([s for log in logs for s in log.images]) if options.images else None,
-        "problems": [problem for log in logs for problem in log.problems],
-        "memory_mb": {
-            "after a tenth": round(memory.samples[tenth], 1),
-            "at half": round(memory.samples[len(memory.samples) // 2], 1),
-            "at the end": round(memory.samples[-1], 1),
-            "most": round(max(memory.samples), 1),
-        },
-        "database": check(database_url, acknowledged),
+        "overview_seconds": [round(s, 2) for s in watch.seconds] if options.watched else None,
+        "problems": [problem for log in logs for problem in log.problems] + watch.problems,
+        "memory_mb": course(use.server),
+        "onlooker_memory_mb": course(answered),
+        "database": check(database_url, acknowledged, before),
     }
+    if watch.last:
+        expected = PROMPTS * MODELS * options.rated_by + len(acknowledged)
+        report["result"]["database"]["items that the overview misses"] = (
+            expected - watch.last["progress"]["done"]
+        )
     return report
 
 
 def broken_promises(result: dict[str, Any], *, slow_is_wrong: bool) -> list[str]:
+    """Sentences on what does not hold of a report's `result`."""
     counted = {name: count for name, count in result["database"].items() if name != "rating rows" and count}
     broken = [f"{name}: {count}" for name, count in counted.items()] + result["problems"]
-    if slow_is_wrong and result["items_per_second"] < ITEMS_PER_SECOND:
+    if not slow_is_wrong:
+        return broken
+    if result["items_per_second"] < ITEMS_PER_SECOND:
         broken.append(f"fewer than {ITEMS_PER_SECOND:g} items a second")
-    if slow_is_wrong and result["submit_ms"]["p95"] > 1000 * P95_SECONDS:
+    if result["submit_ms"]["p95"] > 1000 * P95_SECONDS:
         broken.append(f"p95 over {P95_SECONDS:g} s")
+    for whose in ("memory_mb", "onlooker_memory_mb"):
+        memory = result[whose]
+        if memory and memory["at the end"] > MEMORY_GROWTH * memory["after a tenth"]:
+            broken.append(f"{whose} grew by more than {MEMORY_GROWTH - 1:.0%}")
     return broken
 
 
@@ -345,6 +335,8 @@ def main() -> None:
     parser.add_argument("--each", type=int, default=500, help="items that each annotator rates")
     parser.add_argument("--workers", type=int, default=1, help="server processes")
     parser.add_argument("--clients", type=int, default=2, help="processes that play the annotators")
+    parser.add_argument("--rated-by", type=int, default=0, help="how many rated every image before (SQLite)")
+    parser.add_argument("--watched", action="store_true", help="an administrator's page is open meanwhile")
     parser.add_argument("--images", action="store_true", help="fetch each item's image before rating it")
     parser.add_argument("--image-size", type=int, default=64, help="pixels; images matter with --images only")
     parser.add_argument("--database-url", help="an empty PostgreSQL database; default: SQLite")
@@ -352,6 +344,8 @@ def main() -> None:
     parser.add_argument("--any-speed", action="store_true", help="judge correctness alone")
     parser.add_argument("-o", "--output", type=Path, help="write the report as JSON")
     options = parser.parse_args()
+    if options.rated_by and options.database_url:
+        parser.error("--rated-by writes into SQLite only: leave out --database-url")
     root = Path(tempfile.mkdtemp(prefix="nami-load-", dir=options.folder))
     try:
         report = measure(options, root / "workspace")

@@ -41,7 +41,8 @@ class Size:
     """How much was rated: `people` annotators rated every image of `prompts` prompts by `models` models.
 
     Beside that, of every thousand values `corrected` were revised once and `withheld` were refused with a
-    reason, and of every thousand answers `flagged` carry a flag and a comment.
+    reason, and of every thousand answers `flagged` carry a flag and a comment. All images have `side` pixels
+    a side, and the hash `sha256` where they are one file's copies.
     """
 
     prompts: int = 10_000
@@ -50,14 +51,20 @@ class Size:
     corrected: int = 10
     withheld: int = 5
     flagged: int = 3
+    sha256: str | None = None
+    side: int = 64
 
     @property
     def ratings(self) -> int:
         return self.prompts * self.models * self.people * len(CRITERIA)
 
 
-def fill(database_url: str, size: Size, study: str = STUDY, seed: int = 0) -> None:
-    """A store with a study of this size, every image rated by everybody, as the app would have left it."""
+def fill(database_url: str, size: Size, study: str = STUDY, seed: int = 0, **settings: Any) -> None:
+    """A store with a study of this size, every image rated by everybody, as the app would have left it.
+
+    `settings` are those of the study that are not NAMI-1K's; more overlap leaves room for other annotators.
+    PostgreSQL's own numbering begins at 1: there, only a study that nobody has rated can be gone on with.
+    """
     from nami_bench.config import load_study, nami_1k_study_file
     from nami_bench.domain import Annotator, ModelCard, Prompt, PromptSet, Role, prompt_id
     from nami_bench.store import Store
@@ -76,17 +83,17 @@ def fill(database_url: str, size: Size, study: str = STUDY, seed: int = 0) -> No
         store.add_annotator(Annotator("root", Role.ADMINISTRATOR))
     engine = create_engine(database_url)
     with engine.begin() as connection:
-        _insert_images(connection, size)
+        _insert_images(connection, size, study)
     with Store.open(database_url) as store:
         made = load_study(nami_1k_study_file(), name=study, prompt_set=study, models=models)
-        store.add_study(replace(made, overlap=size.people))
+        store.add_study(replace(made, **{"overlap": size.people, **settings}))
         store.study_size(study)
     with engine.begin() as connection:
         _insert_work(connection, size, np.random.default_rng(seed))
     engine.dispose()
 
 
-def _insert_images(connection: Any, size: Size) -> None:
+def _insert_images(connection: Any, size: Size, study: str) -> None:
     prompts = connection.execute(text("SELECT id, prompt_id FROM prompt ORDER BY id")).all()
     models = connection.execute(text("SELECT id, name FROM model ORDER BY id")).all()
     _insert(
@@ -95,8 +102,9 @@ def _insert_images(connection: Any, size: Size) -> None:
         (
             {
                 "model_id": model, "prompt_row_id": prompt, "sample": 0, "state": "done", "seed": 1,
-                "path": f"{name}/large/{number}/samples/0000.png", "sha256": f"{model:032x}{prompt:032x}",
-                "width": 64, "height": 64, "seconds": 1.5, "provenance": _PROVENANCE,
+                "path": f"{name}/{study}/{number}/samples/0000.png",
+                "sha256": size.sha256 or f"{model:032x}{prompt:032x}",
+                "width": size.side, "height": size.side, "seconds": 1.5, "provenance": _PROVENANCE,
                 "created_at": _text(START),
             }
             for model, name in models

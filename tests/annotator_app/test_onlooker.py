@@ -185,3 +185,10 @@ def test_the_process_answers_tells_what_is_wrong_is_replaced_and_rests(
         onlooker._rest()
 
     asyncio.run(ask())
+
+
+def test_a_page_that_waits_long_for_its_answer_finds_the_process_again() -> None:
+    """It asks again after three times as long (poll.js); a new process would read everything anew."""
+    assert module.patience(0.1) == module.IDLE_SECONDS
+    for took in (19.0, 21.0, 120.0):
+        assert module.patience(took) > 3 * took
