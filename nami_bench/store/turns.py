@@ -54,7 +54,7 @@ class Turns:
                 for file, stack in zip(self._files, (queue, turn), strict=False):
                     if file is not None and fcntl is not None:
                         _lock(file, deadline)
-                        stack.callback(fcntl.flock, file, fcntl.LOCK_UN)
+                        stack.callback(_unlock, file)
             yield
 
 
@@ -63,6 +63,11 @@ def _open(path: Path) -> IO[bytes] | None:
         return path.open("ab")
     except OSError:  # a read-only folder: the database will say so in its own words
         return None
+
+
+def _unlock(file: IO[bytes]) -> None:
+    if not file.closed:  # closing gives up the lock, too
+        fcntl.flock(file, fcntl.LOCK_UN)
 
 
 def _lock(file: IO[bytes], deadline: float) -> None:

@@ -38,7 +38,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 MODELS = ("zebrafish-xl", "quokka-9b")
 PROMPTS = ("a circle and a star", "a quiet harbor at dawn", "two cats", "a red bicycle")
 EVERYBODY = 99  # an overlap that is never met: each annotator rates every image
-PATIENCE_MS = 15_000
+PATIENCE_MS = 60_000
 
 
 @pytest.fixture(scope="module")

@@ -112,7 +112,9 @@ def test_an_image_that_was_never_on_the_screen_cannot_be_submitted(
         given = studio.ratings(screen.name) if mode == "rating" else studio.store.comparisons("shown")
         assert len(given) == done * len(screen.values), hidden
         style.evaluate("e => { e.style.cssText = ''; }")
-        screen.until(lambda: all(share > 0.5 for share, _, _ in in_window(screen, ".frame img")))
+        screen.until(
+            lambda: all(share > 0.5 and width > 64 for share, width, _ in in_window(screen, ".frame img"))
+        )
         screen.press("Enter")
         screen.wait_for_count(f"{(done := done + 1)} of 6")
 
