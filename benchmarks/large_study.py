@@ -6,7 +6,7 @@ at it.
 Every look runs in a process of its own; `--part NAME --store FILE` runs one and prints JSON. The store alone:
 
     from benchmarks.large_study import Size, fill
-    fill("sqlite:////tmp/large.db", Size(prompts=10_000, models=5, people=5))
+    fill("sqlite:///large.db", Size(prompts=10_000, models=5, people=5))
 """
 
 import argparse
