@@ -13,8 +13,9 @@ language.addEventListener("change", async () => {
 });
 await loadTexts();
 show();
-// Who is asked again has the name in its field already.
-if (part("name").value !== "") part("token").focus();
+// Who is asked again has the name in its field already; who types it just now is not interrupted.
+const { value, defaultValue } = part("name");
+if (defaultValue !== "" && value === defaultValue) part("token").focus();
 
 function show() {
   language.value = currentLanguage();
