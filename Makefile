@@ -43,10 +43,10 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench-geneval: $(VENV)/.dev
-	$(BIN)/python benchmarks/geneval.py
+	$(BIN)/python -m benchmarks.geneval
 
 bench-nami-tiny: $(VENV)/.dev
-	$(BIN)/python benchmarks/nami_tiny.py nami-tiny --images 60 --at-least 0.8 --each-at-least 0.5
+	$(BIN)/python -m benchmarks.nami_tiny nami-tiny --images 60 --at-least 0.8 --each-at-least 0.5
 
 ablations: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.nami_ablations run --out ablations

@@ -17,9 +17,9 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from annotator_app.faults import unavailable
-from annotator_app.origin import Hosts, is_from_our_page, is_opened, unknown_host
-from annotator_app.subpath import path_below, with_slash, without_slash
+from nami_bench.annotator_app.faults import unavailable
+from nami_bench.annotator_app.origin import Hosts, is_from_our_page, is_opened, unknown_host
+from nami_bench.annotator_app.subpath import path_below, with_slash, without_slash
 from nami_bench.domain import Annotator, Role
 from nami_bench.errors import NamiBenchError
 

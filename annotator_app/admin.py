@@ -15,7 +15,7 @@ from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.store import ItemProgress, StandingRatings, Store, progress_of
 
 if TYPE_CHECKING:
-    from evaluation.human.agreement import Level
+    from nami_bench.evaluation.human.agreement import Level
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ def agreement_so_far(
 
     `ratings`: those in force, where they were read already.
     """
-    from evaluation.human.agreement import krippendorff_alphas
+    from nami_bench.evaluation.human.agreement import krippendorff_alphas
 
     if study.mode == Mode.PAIRWISE:
         level: Level = "nominal"

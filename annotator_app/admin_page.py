@@ -1,21 +1,19 @@
 """The administrator's page: drawn by Gradio, with every address relative to the page's own."""
 
+import asyncio
+import importlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-import gradio
 from fastapi import FastAPI
+from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from annotator_app.subpath import path_below
-from annotator_app.views import render
+from nami_bench.annotator_app.subpath import path_below
+from nami_bench.annotator_app.views import render
 
-# Fonts by plain name are the machine's own: nothing is fetched from elsewhere.
-_THEME = gradio.themes.Default(
-    primary_hue="blue",
-    font=["system-ui", "sans-serif"],
-    font_mono=["ui-monospace", "monospace"],
-)
 _ADMIN_HEAD = """
 <meta name="referrer" content="same-origin">
 <script src="../app/theme.js"></script>
@@ -25,14 +23,48 @@ _ADMIN_HEAD = """
 _START_ADMIN = 'import(new URL("../app/admin.js", document.baseURI)).then((screen) => screen.start(element));'
 
 
-def add_admin_page(app: FastAPI, title: str, place: str) -> None:
-    """Mount Gradio at "/admin".
+class AdminPage:
+    """ASGI application: Gradio's, loaded and built when somebody first asks for it.
 
-    To be called last: Gradio answers everything below "/admin" that has no route yet.
+    Loading Gradio takes seconds and a hundred megabytes, which annotators' pages never need.
     """
+
+    def __init__(self, title: str, place: str) -> None:
+        self._title, self._place = title, place
+        self._gradio: ASGIApp | None = None
+        self._loading = asyncio.Lock()
+        self._lifespan = AsyncExitStack()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (await self.load())(scope, receive, send)
+
+    async def load(self) -> ASGIApp:
+        """Gradio's application, which answers everything below the path where this is mounted."""
+        async with self._loading:
+            if self._gradio is None:
+                await asyncio.to_thread(importlib.import_module, "gradio")
+                holder = FastAPI()
+                mounted = _mount(holder, self._title, self._place)
+                await self._lifespan.enter_async_context(holder.router.lifespan_context(holder))
+                self._gradio = mounted.app
+            return self._gradio
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        """For the application that this is a part of: what was begun ends with it."""
+        async with self._lifespan:
+            yield
+
+
+def _mount(app: FastAPI, title: str, place: str) -> Mount:
+    """Mount Gradio in `app`, as it wants to be."""
+    import gradio
+
+    with gradio.Blocks(title=title, analytics_enabled=False, fill_width=True) as page:
+        gradio.HTML(render("admin.html", place=place), js_on_load=_START_ADMIN, apply_default_css=False)
     gradio.mount_gradio_app(
         app,
-        _admin_page(title, place),
+        page,
         path="/admin",
         auth_dependency=lambda request: getattr(request.state, "annotator", None),
         footer_links=[],
@@ -42,17 +74,17 @@ def add_admin_page(app: FastAPI, title: str, place: str) -> None:
         pwa=False,
         ssr_mode=False,
         show_error=False,
-        theme=_THEME,
+        # Fonts by plain name are the machine's own: nothing is fetched from elsewhere.
+        theme=gradio.themes.Default(
+            primary_hue="blue",
+            font=["system-ui", "sans-serif"],
+            font_mono=["ui-monospace", "monospace"],
+        ),
         head=_ADMIN_HEAD,
     )
-    app.add_middleware(_RelativePage)
-
-
-def _admin_page(title: str, place: str) -> gradio.Blocks:
-    page = gradio.Blocks(title=title, analytics_enabled=False, fill_width=True)
-    with page:
-        gradio.HTML(render("admin.html", place=place), js_on_load=_START_ADMIN, apply_default_css=False)
-    return page
+    mounted = app.routes[-1]
+    assert isinstance(mounted, Mount)
+    return mounted
 
 
 # The page's own address as the server sees it: wrong where a proxy has taken a part of the path off.
@@ -61,7 +93,7 @@ _ROOT = re.compile(rb'("root":\s*|const root = )"[^"]*"')
 _MANIFEST = re.compile(rb'<link rel="manifest"[^>]*>')
 
 
-class _RelativePage:
+class RelativePage:
     """ASGI middleware: takes absolute addresses out of Gradio's page."""
 
     def __init__(self, app: ASGIApp) -> None:

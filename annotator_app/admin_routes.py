@@ -9,8 +9,8 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from annotator_app.onlooker import Onlooker
-from annotator_app.studies import Studies
+from nami_bench.annotator_app.onlooker import Onlooker
+from nami_bench.annotator_app.studies import Studies
 from nami_bench.domain import Annotator, Role
 from nami_bench.store import Store
 

@@ -6,20 +6,20 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from annotator_app.access import Gate, LoginCookie
-from annotator_app.admin_page import add_admin_page
-from annotator_app.admin_routes import add_admin_routes
-from annotator_app.faults import answer_errors
-from annotator_app.health import health_router
-from annotator_app.login import login_router
-from annotator_app.onlooker import Onlooker
-from annotator_app.origin import Hosts
-from annotator_app.routes import at_the_root, named_in_path, work_router
-from annotator_app.studies import Studies
-from annotator_app.submission_routes import add_queue_routes, add_submission_routes
-from annotator_app.subpath import Prefix
-from annotator_app.terms import Terms
-from annotator_app.views import STATIC, TITLE, page_router
+from nami_bench.annotator_app.access import Gate, LoginCookie
+from nami_bench.annotator_app.admin_page import AdminPage, RelativePage
+from nami_bench.annotator_app.admin_routes import add_admin_routes
+from nami_bench.annotator_app.faults import answer_errors
+from nami_bench.annotator_app.health import health_router
+from nami_bench.annotator_app.login import login_router
+from nami_bench.annotator_app.onlooker import Onlooker
+from nami_bench.annotator_app.origin import Hosts
+from nami_bench.annotator_app.routes import at_the_root, named_in_path, work_router
+from nami_bench.annotator_app.studies import Studies
+from nami_bench.annotator_app.submission_routes import add_queue_routes, add_submission_routes
+from nami_bench.annotator_app.subpath import Prefix
+from nami_bench.annotator_app.terms import Terms
+from nami_bench.annotator_app.views import STATIC, TITLE, page_router
 from nami_bench.config import AnnotateConfig
 from nami_bench.domain import Study
 from nami_bench.pipeline.known_prompts import KnownPrompts
@@ -43,7 +43,8 @@ def build_app(
     may_propose = terms.open_to != "nobody"
     title = TITLE if study is None else study.name
     onlooker = Onlooker(store.url)
-    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    admin_page = AdminPage(f"{title}: administration", studies.workspace)
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=admin_page.lifespan)
     answer_errors(app)
     app.include_router(health_router(store))
     app.include_router(login_router(store, cookie, title))
@@ -57,7 +58,8 @@ def build_app(
     add_queue_routes(app, store, known, terms)
     app.get("/favicon.ico")(lambda: FileResponse(STATIC / "icon.svg"))
     app.mount("/app", StaticFiles(directory=STATIC))
-    add_admin_page(app, f"{title}: administration", studies.workspace)
+    app.mount("/admin", admin_page)  # last: it answers everything below that has no route yet
+    app.add_middleware(RelativePage)
     app.add_middleware(
         Gate,
         find=store.session_annotator,

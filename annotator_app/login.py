@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from annotator_app.access import COOKIE, LoginCookie
-from annotator_app.faults import words_for
-from annotator_app.subpath import cookie_path
-from annotator_app.views import render
+from nami_bench.annotator_app.access import COOKIE, LoginCookie
+from nami_bench.annotator_app.faults import words_for
+from nami_bench.annotator_app.subpath import cookie_path
+from nami_bench.annotator_app.views import render
 from nami_bench.errors import InputError, RateLimitError, StorageError
 from nami_bench.store import Store
 

@@ -117,7 +117,7 @@ class _Helper:
 def _serve(connection: Connection, url: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, with which this ends
     os.nice(_NICENESS)
-    from annotator_app.admin import StudyLooks
+    from nami_bench.annotator_app.admin import StudyLooks
 
     looks: StudyLooks | None = None
     while True:

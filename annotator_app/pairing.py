@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from annotator_app.order import Given, StudyIndex, least_taken, rank, stratum_of
+from nami_bench.annotator_app.order import Given, StudyIndex, least_taken, rank, stratum_of
 from nami_bench.domain import Outcome, Study
 from nami_bench.store import Desk, ListedItem
 

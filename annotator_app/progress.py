@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from statistics import median
 
-from annotator_app.order import Given, StudyIndex
-from annotator_app.planting import with_planted
+from nami_bench.annotator_app.order import Given, StudyIndex
+from nami_bench.annotator_app.planting import with_planted
 from nami_bench.domain import CheckKind, Panel, Study
 from nami_bench.store import Desk, Member
 

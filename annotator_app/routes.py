@@ -14,13 +14,19 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
-from annotator_app.answers import CANNOT_JUDGE, MAX_CLIENT_TOKEN, MAX_COMMENT, MAX_DURATION_MS, Answers
-from annotator_app.markdown import safe_html
-from annotator_app.onlooker import Onlooker
-from annotator_app.pictures import Pictures
-from annotator_app.rules import reason_code
-from annotator_app.sessions import LAST, AnnotationSession, Item, View
-from annotator_app.studies import Studies
+from nami_bench.annotator_app.answers import (
+    CANNOT_JUDGE,
+    MAX_CLIENT_TOKEN,
+    MAX_COMMENT,
+    MAX_DURATION_MS,
+    Answers,
+)
+from nami_bench.annotator_app.markdown import safe_html
+from nami_bench.annotator_app.onlooker import Onlooker
+from nami_bench.annotator_app.pictures import Pictures
+from nami_bench.annotator_app.rules import reason_code
+from nami_bench.annotator_app.sessions import LAST, AnnotationSession, Item, View
+from nami_bench.annotator_app.studies import Studies
 from nami_bench.domain import Criterion, Role, Study
 from nami_bench.store import Store
 

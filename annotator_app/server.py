@@ -16,8 +16,8 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from annotator_app.sessions import open_study
-from annotator_app.terms import read_terms
+from nami_bench.annotator_app.sessions import open_study
+from nami_bench.annotator_app.terms import read_terms
 from nami_bench.config import Workspace
 from nami_bench.domain import Study
 from nami_bench.errors import DatabaseLostError, InputError, NamiBenchError, WorkError
@@ -80,7 +80,7 @@ def serve(
         if config.workers > 1:
             _supervise(config, listener, lambda: on_ready(address, studies))
         else:
-            from annotator_app.app import build_app  # heavy: not for the parent of workers
+            from nami_bench.annotator_app.app import build_app  # heavy: not for the parent of workers
 
             only = None if study_name is None else one
             app = build_app(store, workspace.images_dir, only, terms, settings)
@@ -119,7 +119,7 @@ def _supervise(config: uvicorn.Config, listener: socket.socket, on_ready: Callab
 
 def _worker_app(workspace: Workspace, study_name: str | None) -> "FastAPI":
     """What one of several worker processes serves."""
-    from annotator_app.app import build_app
+    from nami_bench.annotator_app.app import build_app
 
     _end_with_parent()
     try:

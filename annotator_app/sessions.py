@@ -13,11 +13,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from annotator_app.addresses import Addresses
-from annotator_app.answers import Answers, Value
-from annotator_app.pictures import Pictures
-from annotator_app.progress import Progress
-from annotator_app.work import Feedback, State, Turn
+from nami_bench.annotator_app.addresses import Addresses
+from nami_bench.annotator_app.answers import Answers, Value
+from nami_bench.annotator_app.pictures import Pictures
+from nami_bench.annotator_app.progress import Progress
+from nami_bench.annotator_app.work import Feedback, State, Turn
 from nami_bench.domain import ImageRecord, Role, Study
 from nami_bench.errors import ImageError, InputError, RefusedError, StorageError
 from nami_bench.store import COMPLETED, Desk, Lease, Sent, Store

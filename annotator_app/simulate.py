@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from annotator_app.answers import CANNOT_JUDGE, Answers
-from annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.answers import CANNOT_JUDGE, Answers
+from nami_bench.annotator_app.sessions import AnnotationSession, View
 from nami_bench.domain import (
     SIMULATED_PREFIX,
     Annotator,

@@ -11,17 +11,17 @@ from typing import Annotated, Any
 from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from annotator_app.pace import Pace
-from annotator_app.terms import Terms
 from nami_bench import pipeline
+from nami_bench.annotator_app.pace import Pace
+from nami_bench.annotator_app.terms import Terms
 from nami_bench.domain import PromptSubmission, Role, SubmissionState
 from nami_bench.errors import RefusedError
 from nami_bench.pipeline.known_prompts import KnownPrompts, Neighbour, Origin
+from nami_bench.prompts.assembly import clean_text
+from nami_bench.prompts.proposing import LONGEST, SHORTEST
+from nami_bench.prompts.vocabulary import CATEGORIES, CHALLENGES, LANGUAGES, checked_tags
 from nami_bench.store import Store
 from nami_bench.store.logins import network
-from prompts.assembly import clean_text
-from prompts.proposing import LONGEST, SHORTEST
-from prompts.vocabulary import CATEGORIES, CHALLENGES, LANGUAGES, checked_tags
 
 MAX_SENT = 10_000
 """Characters of a text that is refused in words of its own; anything longer no person has typed."""
@@ -45,7 +45,7 @@ class Draft(BaseModel):
 
 
 class Tagged(BaseModel):
-    """A prompt with tags of `prompts.vocabulary`."""
+    """A prompt with tags of `nami_bench.prompts.vocabulary`."""
 
     model_config = ConfigDict(extra="forbid")
 

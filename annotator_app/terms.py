@@ -36,7 +36,7 @@ def read_terms(workspace: Workspace) -> Terms:
 
 def _licence_text(workspace: Workspace, settings: SubmissionsConfig) -> str:
     if settings.licence_file is None and settings.licence == CC0:
-        return (files("annotator_app") / "data" / f"{CC0}.txt").read_text(encoding="utf-8")
+        return (files("nami_bench.annotator_app") / "data" / f"{CC0}.txt").read_text(encoding="utf-8")
     if settings.licence_file is None:
         raise InputError(
             f"{workspace.root / 'nami.toml'}: submissions.licence is {settings.licence!r}: "

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from annotator_app.studies import Studies
+from nami_bench.annotator_app.studies import Studies
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "NAMI-Bench"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from annotator_app import order, pairing, planting, progress, rules
-from annotator_app.answers import (
+from nami_bench.annotator_app import order, pairing, planting, progress, rules
+from nami_bench.annotator_app.answers import (
     NOTHING_STANDS,
     Answers,
     Verdict,

@@ -1,6 +1,6 @@
 """What one item costs the hands: keys, clicks and the pointer's way on the screen of `nami-bench annotate`.
 
-    python benchmarks/annotation_effort.py --items 5 -o docs/results/annotation-screen/effort-after.json
+    python -m benchmarks.annotation_effort --items 5 -o docs/results/annotation-screen/effort-after.json
 
 Each way of rating is done in Chromium as a practised annotator would: straight from one thing to the next.
 Nothing is timed: the figures are the same on any machine. The pointer's way is in CSS pixels, in a window of
@@ -164,7 +164,7 @@ def main() -> None:
         version = browser.version
         browser.close()
     result = {
-        "command": f"python benchmarks/annotation_effort.py --items {arguments.items}",
+        "command": f"python -m benchmarks.annotation_effort --items {arguments.items}",
         "window": f"{WINDOW['width']}x{WINDOW['height']}",
         "effort_per_item": effort,
         "versions": {"nami-bench": __version__, "chromium": version},

@@ -1,9 +1,9 @@
 """Many annotators at once against `nami-bench annotate`, over HTTP, without thinking between items.
 
-    python benchmarks/annotation_load.py                                  # 50 annotators, 25,000 items
-    python benchmarks/annotation_load.py --annotators 100 --each 50
-    python benchmarks/annotation_load.py --rated-by 5 --watched           # beside 100,000 ratings
-    python benchmarks/annotation_load.py --database-url postgresql://... --workers 2
+    python -m benchmarks.annotation_load                                  # 50 annotators, 25,000 items
+    python -m benchmarks.annotation_load --annotators 100 --each 50
+    python -m benchmarks.annotation_load --rated-by 5 --watched           # beside 100,000 ratings
+    python -m benchmarks.annotation_load --database-url postgresql://... --workers 2
 
 A study of NAMI-1K's size (1000 prompts, 5 models, 4 criteria) is made in a temporary workspace and served by
 the real command in a process of its own. Annotators log in, submit four values, get their next item in the
@@ -114,8 +114,8 @@ class Use(threading.Thread):
     """What the run takes of the machine, once a second.
 
     `server` and `onlooker`: resident megabytes of the server's processes, and of the one that looks at whole
-    studies, 0 while there is none (see `annotator_app.onlooker`). `seconds`: those of the clock, and on
-    the processor of all programs, of this one and what it started, and of the server.
+    studies, 0 while there is none (see `nami_bench.annotator_app.onlooker`). `seconds`: those of the clock,
+    and on the processor of all programs, of this one and what it started, and of the server.
     """
 
     def __init__(self, server: psutil.Process) -> None:

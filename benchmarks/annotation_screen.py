@@ -1,6 +1,6 @@
 """From pressing Enter to seeing the next image, in Chromium against `nami-bench annotate` on this machine.
 
-    python benchmarks/annotation_screen.py --items 40 -o docs/results/annotation-screen/result.json
+    python -m benchmarks.annotation_screen --items 40 -o docs/results/annotation-screen/result.json
 
 The screen loads images ahead and does not wait for the server. It is compared, in the same page and run, with
 what a screen without that would do: ask the server for the next item, then load its image. Exit code 1 where
@@ -72,7 +72,7 @@ def main() -> None:
             version = browser.version
             browser.close()
     result = {
-        "command": f"python benchmarks/annotation_screen.py --items {arguments.items}",
+        "command": f"python -m benchmarks.annotation_screen --items {arguments.items}",
         "items": arguments.items,
         "image": f"{SIDE}x{SIDE} noise and shapes",
         "ahead_ms": summary(times["ahead"]),

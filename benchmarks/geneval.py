@@ -1,8 +1,8 @@
 """GenEval's engine against a faithful loop over one image at a time: same model, same machine, same run.
 
-    python benchmarks/geneval.py                              small real networks on a CPU
-    python benchmarks/geneval.py --device cuda --full-size    the published architectures' sizes on a GPU
-    python benchmarks/geneval.py --memory 200 5000            peak memory for so many tiny images instead
+    python -m benchmarks.geneval                              small real networks on a CPU
+    python -m benchmarks.geneval --device cuda --full-size    the published architectures' sizes on a GPU
+    python -m benchmarks.geneval --memory 200 5000            peak memory for so many tiny images instead
 
 The networks have random weights, which take as long as trained ones. Prompts are made to fit what the
 detector finds, in GenEval's proportions of tasks, so that every rule and the color classifier have work.
@@ -86,8 +86,8 @@ def _write(output: Path | None, report: dict[str, Any]) -> None:
 def measure(settings: Settings, work: Path) -> dict[str, Any]:
     """Build networks, images and prompts in `work`; time both ways and compare their verdicts."""
     from benchmarks import geneval_models, geneval_pictures
-    from evaluation.geneval.metric import GenEvalMetric
-    from generators.nami.bench.machine import describe_machine, describe_versions
+    from nami_bench.evaluation.geneval.metric import GenEvalMetric
+    from nami_bench.generators.nami.bench.machine import describe_machine, describe_versions
 
     root = geneval_pictures.draw(work / "images", settings.images, settings.size)
     detector = geneval_models.build(work, settings.full_size, settings.device, settings.dtype)
@@ -158,7 +158,7 @@ def one_at_a_time(root: Path, metric: Any, output: Path) -> list[tuple[str, bool
     It reads every file once and keeps the colors' text embeddings, as the reference does; starting four
     processes for each group of crops, as the reference does too, is left out.
     """
-    from evaluation.geneval.rules import judge
+    from nami_bench.evaluation.geneval.rules import judge
     from nami_bench.images import GenEvalFolder, read_image, read_metadata
 
     rows = []
@@ -186,7 +186,7 @@ class _OneCrop:
 
 def engine(root: Path, metric: Any, output: Path) -> list[tuple[str, bool, str]]:
     """`nami-bench geneval`'s own way, its processes' start and the masks' file included."""
-    from evaluation.geneval.folder_run import score_folder
+    from nami_bench.evaluation.geneval.folder_run import score_folder
 
     output.unlink(missing_ok=True)
     run = score_folder(root, metric, output)
@@ -197,8 +197,8 @@ def engine(root: Path, metric: Any, output: Path) -> list[tuple[str, bool, str]]
 MEMORY = """
 import sys
 from pathlib import Path
-from evaluation.geneval.folder_run import score_folder
-from evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.folder_run import score_folder
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
 metric = GenEvalMetric(GenEvalMetric.Options(detector="shapes", workers=1))
 run = score_folder(Path(sys.argv[1]), metric, Path(sys.argv[2]))
 assert not run.failures

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from evaluation.geneval.rules import GenEvalParams, select
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS
+from nami_bench.evaluation.geneval.rules import GenEvalParams, select
 from nami_bench.images import GenEvalFolder, read_image, read_metadata, write_png
 
 _SAMPLES = 4
@@ -88,10 +88,10 @@ def count_crops(root: Path) -> int:
 
 def draw_shapes(root: Path, images: int) -> Path:
     """`images` drawings of 64 pixels for the shapes detector."""
-    from generators.protocol import GenerationRequest
-    from generators.shapes import ShapesGenerator
+    from nami_bench.generators.protocol import GenerationRequest
+    from nami_bench.generators.shapes import ShapesGenerator
+    from nami_bench.prompts.geneval import Grammar, geneval_prompt_set
     from nami_bench.shapes import SHAPES
-    from prompts.geneval import Grammar, geneval_prompt_set
 
     generator = ShapesGenerator(ShapesGenerator.Options(size=64))
     set_ = geneval_prompt_set("shapes", Grammar(SHAPES, None), per_task=20).prompts

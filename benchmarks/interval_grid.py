@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.simulated_studies import KINDS, Design, simulate
-from evaluation.human.comparisons import compare_models
-from evaluation.human.intervals import score_intervals
+from nami_bench.evaluation.human.comparisons import compare_models
+from nami_bench.evaluation.human.intervals import score_intervals
 
 _MODELS = 3
 _UPPER = np.triu_indices(_MODELS, 1)

@@ -216,7 +216,7 @@ def _text(at: datetime) -> str:
 
 def overview(database_url: str) -> Iterator[str]:
     """The administrator's page: in a new process, with nothing changed, and after a correction."""
-    from annotator_app.admin import StudyLooks
+    from nami_bench.annotator_app.admin import StudyLooks
     from nami_bench.store import Store
 
     with Store.open(database_url) as store:
@@ -242,7 +242,7 @@ FROM rating ORDER BY id DESC LIMIT 1
 
 def export(database_url: str) -> Iterator[str]:
     """The ratings as CSV, as the administrator downloads them."""
-    from annotator_app.admin import StudyLooks
+    from nami_bench.annotator_app.admin import StudyLooks
     from nami_bench.store import Store
 
     with Store.open(database_url) as store:

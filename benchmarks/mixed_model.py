@@ -19,8 +19,8 @@ import pandas as pd
 
 from benchmarks.ratings_statistics import machine, versions
 from benchmarks.simulated_studies import Design, simulate
-from evaluation.human.comparisons import compare_models
-from evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.comparisons import compare_models
+from nami_bench.evaluation.human.ratings_array import RatingsArray
 
 DESIGNS = (
     Design("normal", 5, 60),

@@ -1,8 +1,8 @@
 """GenEval over held-out shapes, and seconds per image, of a NAMI that was trained on the shapes world.
 
-    python benchmarks/nami_tiny.py nami-tiny                     the shipped one, every held-out prompt
-    python benchmarks/nami_tiny.py RUN/pipeline --prompts 4      one's own, a few of each task
-    python benchmarks/nami_tiny.py nami-tiny --images 60         sixty images, at least, of each task
+    python -m benchmarks.nami_tiny nami-tiny                     the shipped one, every held-out prompt
+    python -m benchmarks.nami_tiny RUN/pipeline --prompts 4      one's own, a few of each task
+    python -m benchmarks.nami_tiny nami-tiny --images 60         sixty images, at least, of each task
 
 Held-out prompts are combinations of shapes, colors, count and relation that training never saw. The judge is
 GenEval's rules with the analytic detector. Time is one core's, for one image after another, from prompt to
@@ -21,13 +21,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from evaluation.geneval.rules import judge
-from evaluation.geneval.shapes_detector import ShapesDetector
-from generators.nami.folder import pipeline_folder
-from generators.nami.generator import NamiGenerator
-from generators.nami.training.shapes_data import held_out_prompts
-from generators.protocol import GenerationRequest
 from nami_bench.domain import Prompt
+from nami_bench.evaluation.geneval.rules import judge
+from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
+from nami_bench.generators.nami.folder import pipeline_folder
+from nami_bench.generators.nami.generator import NamiGenerator
+from nami_bench.generators.nami.training.shapes_data import held_out_prompts
+from nami_bench.generators.protocol import GenerationRequest
 
 ALL = 10_000
 

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.simulated_studies import Design, Effects, Kind, Panel, simulate
-from evaluation.human.comparisons import compare_models
-from evaluation.human.components import VarianceComponents
-from evaluation.human.design import Layout, power, prompts_needed
+from nami_bench.evaluation.human.comparisons import compare_models
+from nami_bench.evaluation.human.components import VarianceComponents
+from nami_bench.evaluation.human.design import Layout, power, prompts_needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
     python -m venv .venv-statistics
     .venv-statistics/bin/pip install -e . -r benchmarks/ratings-statistics-requirements.txt
-    .venv-statistics/bin/python benchmarks/ratings_statistics.py -o docs/results/statistics
+    .venv-statistics/bin/python -m benchmarks.ratings_statistics -o docs/results/statistics
 
 Every part runs in a process of its own, so that its memory is its own too, on the same data for all sides;
 times are the best of several runs after one that warms up (compilation in JAX). JAX is why the
@@ -49,12 +49,12 @@ def seconds(work: Callable[[], Any], runs: int = 3, warm: bool = True) -> tuple[
 
 def leaderboard() -> Result:
     """1,000,000 values: read, score, 1,000 two-way replicates, all pairs, ranks."""
-    from evaluation.human.bootstrap import bootstrap_scores
-    from evaluation.human.comparisons import compare_models
-    from evaluation.human.intervals import score_intervals
-    from evaluation.human.ranking import rank_models
-    from evaluation.human.ratings_array import RatingsArray
     from nami_bench.config import load_criteria, nami_1k_study_file
+    from nami_bench.evaluation.human.bootstrap import bootstrap_scores
+    from nami_bench.evaluation.human.comparisons import compare_models
+    from nami_bench.evaluation.human.intervals import score_intervals
+    from nami_bench.evaluation.human.ranking import rank_models
+    from nami_bench.evaluation.human.ratings_array import RatingsArray
     from nami_bench.leaderboard.ratings_file import read_ratings
 
     criteria = load_criteria(nami_1k_study_file())
@@ -115,7 +115,7 @@ def alpha() -> Result:
     import evalica
     import krippendorff
 
-    from evaluation.human.agreement import krippendorff_alpha
+    from nami_bench.evaluation.human.agreement import krippendorff_alpha
 
     rng = np.random.default_rng(0)
     found: Result = {}
@@ -165,8 +165,8 @@ def bradley_terry() -> Result:
     from arena_rank.models.bradley_terry import BradleyTerry
     from arena_rank.utils.data_utils import PairDataset
 
-    from evaluation.human.bradley_terry import fit_bradley_terry
-    from evaluation.human.comparison_table import Comparisons
+    from nami_bench.evaluation.human.bradley_terry import fit_bradley_terry
+    from nami_bench.evaluation.human.comparison_table import Comparisons
 
     found: Result = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -219,10 +219,10 @@ def equalities() -> Result:
     from statsmodels.stats.inter_rater import fleiss_kappa as other_kappa
     from statsmodels.stats.multitest import multipletests
 
-    from evaluation.human.agreement import krippendorff_alpha
-    from evaluation.human.categorical import fit_dawid_skene
-    from evaluation.human.comparisons import adjusted_p_values
-    from evaluation.human.icc import fleiss_kappa, intraclass_correlations
+    from nami_bench.evaluation.human.agreement import krippendorff_alpha
+    from nami_bench.evaluation.human.categorical import fit_dawid_skene
+    from nami_bench.evaluation.human.comparisons import adjusted_p_values
+    from nami_bench.evaluation.human.icc import fleiss_kappa, intraclass_correlations
 
     rng = np.random.default_rng(0)
     found: Result = {}

@@ -1,6 +1,6 @@
 """How much faster more Ray workers are than one process: efficiency = local seconds / (workers x seconds).
 
-    python benchmarks/scaling.py -o scaling.json
+    python -m benchmarks.scaling -o scaling.json
 
 Two kinds of work over the same code (`nami_bench.engines`), each a number of shards of 4 images:
 

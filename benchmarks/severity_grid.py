@@ -1,6 +1,6 @@
 """Adjusted scores beside raw ones, against the truth, over a grid of simulated studies.
 
-    python benchmarks/severity_grid.py -o docs/results/statistics/severity.json
+    python -m benchmarks.severity_grid -o docs/results/statistics/severity.json
 
 The grid: annotators x images x overlap x panel x deviation of severity x deviation of spread x what one
 annotator is like x scale, every combination that can be. Five models between 45 and 78, images with a
@@ -23,10 +23,10 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.human.estimates import estimate_scores
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.severity import adjust_severity
 from nami_bench.domain import Criterion
+from nami_bench.evaluation.human.estimates import estimate_scores
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.severity import adjust_severity
 
 MEANS = np.array([45.0, 53.0, 60.0, 70.0, 78.0])
 IMAGE, NOISE = 12.0, 10.0

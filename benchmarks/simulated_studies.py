@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from evaluation.human.ratings_array import RatingsArray
 from nami_bench.domain import Criterion
+from nami_bench.evaluation.human.ratings_array import RatingsArray
 
 Kind = Literal[
     "normal", "noise", "severity", "taste", "likert", "heavy", "ceiling", "samples", "half", "disjoint"

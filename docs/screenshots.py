@@ -20,9 +20,9 @@ import skimage.data
 from PIL import Image, ImageFilter
 from playwright.sync_api import sync_playwright
 
-from annotator_app.access import COOKIE
-from annotator_app.answers import Answers
-from annotator_app.sessions import AnnotationSession
+from nami_bench.annotator_app.access import COOKIE
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.config import Workspace, init_workspace, load_criteria, nami_1k_study_file
 from nami_bench.domain import (
     Annotator,

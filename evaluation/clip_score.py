@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
-from evaluation.windowed import DualEncoderMetric
 from nami_bench.devices import choose_device
+from nami_bench.evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
+from nami_bench.evaluation.windowed import DualEncoderMetric
 
 SCALE = 100.0
 """The scale of text-to-image papers and of torchmetrics. Hessel et al. report 2.5 max(cos, 0) instead."""
@@ -26,8 +26,9 @@ class ClipScore(DualEncoderMetric):
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        """`model`, `pretrained` and `weights`: see `evaluation.open_clip_model.clip_files`. The default is
-        OpenAI's ViT-L/14, as in torchmetrics. `batch_size` is in images. `device`: auto, cpu, cuda ..."""
+        """`model`, `pretrained` and `weights`: see `nami_bench.evaluation.open_clip_model.clip_files`. The
+        default is OpenAI's ViT-L/14, as in torchmetrics. `batch_size` is in images. `device`: auto, cpu, cuda
+        ..."""
 
         model: str = "ViT-L-14"
         pretrained: str = "openai"

@@ -1,7 +1,7 @@
 """FID and KID: how far the features of a model's images lie from those of real ones. Lower is better.
 
 Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule ..." (FID); Binkowski et al. 2018,
-"Demystifying MMD GANs" (KID). Features and resizing: `evaluation.inception`.
+"Demystifying MMD GANs" (KID). Features and resizing: `nami_bench.evaluation.inception`.
 """
 
 from abc import ABC, abstractmethod
@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, eigvalsh
 
-from evaluation.features import FeatureExtractor, Features, Reference, extract_features, moments
-from evaluation.inception import InceptionFeatures
-from evaluation.protocol import ScoringItem, SetResult
 from nami_bench.devices import choose_device, device_name
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.features import FeatureExtractor, Features, Reference, extract_features, moments
+from nami_bench.evaluation.inception import InceptionFeatures
+from nami_bench.evaluation.protocol import ScoringItem, SetResult
 
 Float64 = NDArray[np.float64]
 KID_SUBSETS = 100
@@ -65,9 +65,9 @@ def kernel_distances(
 
 @dataclass(frozen=True, slots=True)
 class DistanceOptions:
-    """`reference`: a folder of images or a .npz file (see `evaluation.features.Reference`). `weights`: of
-    Inception-V3, in a file; by default fetched. `batch_size` is in images. `allow_few` computes the value
-    of fewer images than it needs, and says so in the instrument. `device`: auto, cpu, cuda ..."""
+    """`reference`: a folder of images or a .npz file (see `nami_bench.evaluation.features.Reference`).
+    `weights`: of Inception-V3, in a file; by default fetched. `batch_size` is in images. `allow_few` computes
+    the value of fewer images than it needs, and says so in the instrument. `device`: auto, cpu, cuda ..."""
 
     reference: Path | None = None
     weights: Path | None = None

@@ -8,8 +8,8 @@ from typing import NoReturn
 
 from huggingface_hub import hf_hub_download, snapshot_download
 
-from evaluation.model_files import short_sha256
 from nami_bench.errors import InputError, one_line
+from nami_bench.evaluation.model_files import short_sha256
 
 _TEXTS = ("*.json", "*.txt", "*.jinja", "*.model")
 _SAFETENSORS = ("model.safetensors", "model-*-of-*.safetensors")

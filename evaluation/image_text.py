@@ -12,10 +12,10 @@ from typing import Any
 
 from PIL.Image import Image
 
-from evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.devices import choose_device, device_name
 from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError
+from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.images import read_image
 
 Pair = tuple[Image, str]

@@ -13,8 +13,8 @@ from open_clip.tokenizer import SimpleTokenizer
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL.Image import Image
 
-from evaluation.model_files import short_sha256
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.model_files import short_sha256
 from nami_bench.foreign_text import parse_json
 
 CONFIG = "open_clip_config.json"

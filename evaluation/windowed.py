@@ -7,8 +7,8 @@ from typing import Protocol
 import torch
 from PIL.Image import Image
 
-from evaluation.image_text import ImageTextMetric, Measurement, Pair
-from evaluation.token_windows import token_windows
+from nami_bench.evaluation.image_text import ImageTextMetric, Measurement, Pair
+from nami_bench.evaluation.token_windows import token_windows
 
 Window = Sequence[int]
 """Token ids, without special ones."""
@@ -17,8 +17,9 @@ Window = Sequence[int]
 class WindowedMetric(ImageTextMetric):
     """A pair's value is the mean over its prompt's windows, weighted by their tokens.
 
-    Windows are cut as `evaluation.token_windows` says. `details` of a result: "tokens", "windows", and
-    "over_long" (whether there is more than one window). A prompt without a token has no value and a reason.
+    Windows are cut as `nami_bench.evaluation.token_windows` says. `details` of a result: "tokens", "windows",
+    and "over_long" (whether there is more than one window). A prompt without a token has no value and a
+    reason.
     """
 
     @property

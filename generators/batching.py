@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from PIL.Image import Image
 
-from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.devices import free_memory, is_out_of_memory
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, NamiBenchError, one_line
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from generators.command_files import command_files
-from generators.folder import FolderGenerator
-from generators.process_group import run_group
-from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.domain import ImageState, Prompt, prompt_id
 from nami_bench.errors import GenerationError, InputError, one_line
+from nami_bench.generators.command_files import command_files
+from nami_bench.generators.folder import FolderGenerator
+from nami_bench.generators.process_group import run_group
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 
 _PLACEHOLDER = re.compile(r"\{(prompts|output|samples|seed)\}")
 _TAIL_BYTES = 4000
@@ -78,7 +78,7 @@ class CommandGenerator:
     def describe(self) -> Mapping[str, Any]:
         """Adapter, command, format, and the files that the command names, by their hashes.
 
-        See `generators.command_files`. The folder it runs in is in each image's provenance.
+        See `nami_bench.generators.command_files`. The folder it runs in is in each image's provenance.
         """
         asked = self.options
         files = command_files(self._template, self._workdir)

@@ -10,18 +10,21 @@ from PIL.Image import Image
 from pydantic import Json
 from transformers import PreTrainedTokenizerBase
 
-from generators.batching import BatchRunner, NoImage
-from generators.diffusers_loading import Offload, add_lora, check_call, load_pipeline, place
-from generators.model_files import (
+from nami_bench.devices import choose_device, device_name
+from nami_bench.domain import ImageState
+from nami_bench.errors import GenerationError, InputError, UnknownNameError
+from nami_bench.generators.batching import BatchRunner, NoImage
+from nami_bench.generators.diffusers_loading import Offload, add_lora, check_call, load_pipeline, place
+from nami_bench.generators.model_files import (
     ModelFiles,
     check_model_name,
     check_untouched,
     lora_file,
     pipeline_files,
 )
-from generators.presets import PRESETS, Preset
-from generators.protocol import GenerationRequest, GenerationResult
-from generators.torch_runtime import (
+from nami_bench.generators.presets import PRESETS, Preset
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.torch_runtime import (
     DtypeName,
     choose_dtype,
     dtype_name,
@@ -29,9 +32,6 @@ from generators.torch_runtime import (
     noise_generators,
     pictures,
 )
-from nami_bench.devices import choose_device, device_name
-from nami_bench.domain import ImageState
-from nami_bench.errors import GenerationError, InputError, UnknownNameError
 
 WHERE = "generator 'diffusers'"
 _OWN_ARGUMENTS = {
@@ -73,7 +73,7 @@ class DiffusersGenerator:
         """What to load and how to run it. What is not given here the preset gives, and else the pipeline.
 
         model: a hub name ("owner/name") or a folder that save_pretrained wrote; may be left to the preset.
-        preset: a published system, one of `generators.presets.PRESETS`.
+        preset: a published system, one of `nami_bench.generators.presets.PRESETS`.
         revision: commit, tag or branch of a hub model. variant: its files' variant, such as "fp16".
         dtype: float32, bfloat16 or float16; on a CPU float32 unless given.
         device: "auto", "cuda", "cuda:1", "mps" or "cpu".

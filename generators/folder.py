@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.domain import ImageState
 from nami_bench.errors import ImageError, InputError
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.images import GenEvalFolder, hash_file, inspect_image, read_metadata, what_it_is
 
 _FLAT = re.compile(r"(\d{5})(?:[_-](\d+))?\.(?:png|jpg|jpeg|webp)", re.IGNORECASE)

@@ -4,9 +4,9 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, ImageError, WorkError
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.images import decode_image
 from nami_bench.services.bounded_client import Answer, NoAnswerError
 from nami_bench.services.openai import OpenAIServer, RequestFailedError, excerpt

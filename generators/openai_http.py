@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import Json
 
-from generators.openai_endpoint import ImagesEndpoint
-from generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.openai_endpoint import ImagesEndpoint
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.services.openai import check_options, in_order, read_key
 from nami_bench.services.retrying_client import RetryingClient
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from generators.torch_runtime import DtypeName
+from nami_bench.generators.torch_runtime import DtypeName
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from generators.clauses import RELATIONS, Group, choose, plant_error, scene_contents
 from nami_bench.errors import InputError
+from nami_bench.generators.clauses import RELATIONS, Group, choose, plant_error, scene_contents
 from nami_bench.shapes import BACKGROUND, COLORS, extent, outline
 
 # All lengths are shares of the image's side. The gap and the margin keep shapes apart at 64 pixels,

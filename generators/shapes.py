@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from generators.protocol import GenerationRequest, GenerationResult
-from generators.scenes import plan_scene, render
 from nami_bench.domain import GENEVAL_TASKS, ImageState
 from nami_bench.errors import InputError
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.scenes import plan_scene, render
 
 RENDERER_VERSION = 1
 """Raised whenever the same request would give other pixels."""

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from PIL.Image import Image, fromarray
 
-from generators.batching import NoImage
-from generators.protocol import GenerationRequest
 from nami_bench.domain import ImageState
+from nami_bench.generators.batching import NoImage
+from nami_bench.generators.protocol import GenerationRequest
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy")

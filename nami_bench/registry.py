@@ -6,6 +6,7 @@ there is one mechanism. Listing names loads nothing.
 
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any
 
 from nami_bench.errors import InputError, UnknownNameError
@@ -43,10 +44,7 @@ def load(group: str, name: str) -> Any:
     try:
         return known[name].load()
     except ModuleNotFoundError as error:
-        raise InputError(
-            f"{GROUPS[group]} {name!r} needs the package {error.name!r}: "
-            f"pip install 'nami-bench[{_extra(known[name])}]'"
-        ) from error
+        raise InputError(f"{GROUPS[group]} {name!r} {_advice(error, known[name])}") from error
 
 
 def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> Any:
@@ -66,7 +64,16 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
     return target(validated(target.Options, dict(options or {}), where))
 
 
-def _extra(point: EntryPoint) -> str:
-    """The plugin's own extra where it has one, else the one that has everything."""
+def _advice(error: ModuleNotFoundError, point: EntryPoint) -> str:
+    """What to install; or, where the package is there without the module, which package that is."""
+    missing = error.name or str(error)
+    package = find_spec(missing.partition(".")[0])
+    if package is not None:
+        where = package.origin or ", ".join(package.submodule_search_locations or ())
+        return (
+            f"needs {missing!r}, which the package at {where} does not have: is it another one, or too old?"
+        )
+    # The plugin's own extra where it has one, else the one that has everything.
     extras = point.dist.metadata.get_all("Provides-Extra") if point.dist else None
-    return point.name if point.name in (extras or ()) else "models"
+    extra = point.name if point.name in (extras or ()) else "models"
+    return f"needs the package {missing!r}: pip install 'nami-bench[{extra}]'"

@@ -18,12 +18,12 @@ from nami_bench import __version__
 from nami_bench.clauses import parse_clauses
 from nami_bench.domain import Prompt, PromptSet, prompt_id
 from nami_bench.errors import InputError
-from prompts.duplicates import EXACT_RULE, NEAR_RULE, DuplicateIndex
-from prompts.filters import FILTERS
-from prompts.protocol import Availability, Candidate, PromptSource, SourceContent
-from prompts.recipe import Recipe, Share, Stratum, load_recipe
-from prompts.sources import resolve_sources
-from prompts.summary import summarize
+from nami_bench.prompts.duplicates import EXACT_RULE, NEAR_RULE, DuplicateIndex
+from nami_bench.prompts.filters import FILTERS
+from nami_bench.prompts.protocol import Availability, Candidate, PromptSource, SourceContent
+from nami_bench.prompts.recipe import Recipe, Share, Stratum, load_recipe
+from nami_bench.prompts.sources import resolve_sources
+from nami_bench.prompts.summary import summarize
 
 MANIFEST_FORMAT = 1
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from nami_bench.config import cache_dir
 from nami_bench.errors import WorkError
 from nami_bench.images import write_bytes
-from prompts.files import digest
+from nami_bench.prompts.files import digest
 
 # Prompt files are a few hundred kilobytes to a few megabytes: enough for a slow line.
 _TIMEOUT_SECONDS = 300.0

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 
-from prompts.protocol import Candidate
+from nami_bench.prompts.protocol import Candidate
 
 EXACT_RULE = "texts are equal after NFKC, case folding, and with only letters and digits kept"
 NEAR_RULE = (

@@ -21,10 +21,10 @@ from nami_bench.clauses import CLAUSE_KEYS, clause_fields, has_clauses, parse_cl
 from nami_bench.domain import Prompt, PromptFile, PromptSet, prompt_id
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
-from prompts.geneval import geneval_prompt, metadata_lines
-from prompts.protocol import Candidate, SourceContent
-from prompts.rewrites import KEY as REWRITTEN_FROM
-from prompts.rewrites import original_text
+from nami_bench.prompts.geneval import geneval_prompt, metadata_lines
+from nami_bench.prompts.protocol import Candidate, SourceContent
+from nami_bench.prompts.rewrites import KEY as REWRITTEN_FROM
+from nami_bench.prompts.rewrites import original_text
 
 _SET_KEYS = {"id", "prompt", "stratum", "source", "tags"}
 

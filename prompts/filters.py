@@ -33,7 +33,7 @@ def _safety_words() -> dict[str, re.Pattern[str]]:
 
 
 def _word_lists(file: str) -> dict[str, list[str]]:
-    return tomllib.loads((files("prompts") / "data" / file).read_text(encoding="utf-8"))
+    return tomllib.loads((files("nami_bench.prompts") / "data" / file).read_text(encoding="utf-8"))
 
 
 def _pattern(entries: Iterable[str]) -> re.Pattern[str]:

@@ -1,9 +1,9 @@
-"""What may be proposed as a prompt: length, characters, and the filters of `prompts.filters`."""
+"""What may be proposed as a prompt: length, characters, and the filters of `nami_bench.prompts.filters`."""
 
 import unicodedata
 from itertools import groupby
 
-from prompts.filters import FILTERS
+from nami_bench.prompts.filters import FILTERS
 
 SHORTEST = 6
 LONGEST = 1500

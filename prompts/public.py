@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from nami_bench.errors import InputError
-from prompts.cache import cached_file, read_cached, read_or_download
-from prompts.files import digest, parse_candidates, read_bytes, read_content
-from prompts.protocol import Availability, Candidate, SourceContent
+from nami_bench.prompts.cache import cached_file, read_cached, read_or_download
+from nami_bench.prompts.files import digest, parse_candidates, read_bytes, read_content
+from nami_bench.prompts.protocol import Availability, Candidate, SourceContent
 
 
 class PublicSource:

@@ -26,9 +26,9 @@ from typing import Any
 from nami_bench.config import load_toml, validated
 from nami_bench.domain import checked_name
 from nami_bench.errors import InputError, UnknownNameError
-from prompts.duplicates import NEAR_DUPLICATES
-from prompts.files import digest
-from prompts.filters import FILTERS
+from nami_bench.prompts.duplicates import NEAR_DUPLICATES
+from nami_bench.prompts.files import digest
+from nami_bench.prompts.filters import FILTERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Recipe:
 
 def builtin_recipes() -> dict[str, Path]:
     """The recipes that ship with the package, by name."""
-    folder = Path(str(files("prompts") / "data" / "recipes"))
+    folder = Path(str(files("nami_bench.prompts") / "data" / "recipes"))
     return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from nami_bench.clauses import demand_key, has_clauses
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
-from prompts.geneval import geneval_metadata
+from nami_bench.prompts.geneval import geneval_metadata
 
 KEY = "rewritten_from"
 OTHER_KEYS = ("original_prompt", "prompt_original", "original", "raw_prompt", "old_prompt", "prompt_old")

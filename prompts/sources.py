@@ -9,11 +9,11 @@ from typing import ClassVar
 from nami_bench import registry
 from nami_bench.clauses import clause_fields
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.prompts.files import digest, parse_candidates, read_content
+from nami_bench.prompts.geneval import OFFICIAL_SHA256, Grammar, geneval_metadata, metadata_lines
+from nami_bench.prompts.protocol import Availability, Candidate, PromptSource, SourceContent
+from nami_bench.prompts.recipe import builtin_recipes, load_recipe
 from nami_bench.shapes import SHAPES
-from prompts.files import digest, parse_candidates, read_content
-from prompts.geneval import OFFICIAL_SHA256, Grammar, geneval_metadata, metadata_lines
-from prompts.protocol import Availability, Candidate, PromptSource, SourceContent
-from prompts.recipe import builtin_recipes, load_recipe
 
 SHAPES_GRAMMAR = Grammar(class_names=SHAPES, uncolored=None)
 
@@ -92,7 +92,7 @@ class EmbeddedSource:
 
     def load(self) -> SourceContent:
         """Read the package's file."""
-        data = (files("prompts") / "data" / self.file).read_bytes()
+        data = (files("nami_bench.prompts") / "data" / self.file).read_bytes()
         candidates = parse_candidates(data, Path(self.file).suffix, self.file, self.tag_columns)
         return SourceContent(candidates, digest(data), self.file)
 

@@ -8,7 +8,7 @@ from statistics import mean, median
 from typing import Any
 
 from nami_bench.domain import Prompt, PromptSet
-from prompts.geneval import geneval_metadata, geneval_prompt
+from nami_bench.prompts.geneval import geneval_metadata, geneval_prompt
 
 _BIN = 10
 _DPG_STATS = "dpg_bench_stats.json"
@@ -29,7 +29,7 @@ def yardsticks() -> dict[str, dict[str, Any]]:
     GenEval's prompts are generated and counted; DPG-Bench's were counted once, and only the counts are kept.
     """
     geneval = [geneval_prompt(index, row) for index, row in enumerate(geneval_metadata())]
-    dpg_bench = json.loads((files("prompts") / "data" / _DPG_STATS).read_bytes())
+    dpg_bench = json.loads((files("nami_bench.prompts") / "data" / _DPG_STATS).read_bytes())
     return {"geneval": _described(geneval), "dpg-bench": dpg_bench}
 
 

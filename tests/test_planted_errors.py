@@ -6,15 +6,15 @@ The drawings know which of them are wrong; the scoring sees only their pixels.
 import pytest
 from scipy.stats import binomtest
 
-from evaluation.geneval.folder_run import score_folder
-from evaluation.geneval.metric import GenEvalMetric
-from evaluation.geneval.summary import summarize
-from generators.protocol import GenerationRequest
-from generators.shapes import ShapesGenerator
 from nami_bench.domain import GENEVAL_TASKS, Prompt, prompt_id
+from nami_bench.evaluation.geneval.folder_run import score_folder
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.summary import summarize
+from nami_bench.generators.protocol import GenerationRequest
+from nami_bench.generators.shapes import ShapesGenerator
 from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.prompts.geneval import Grammar, geneval_prompt_set
 from nami_bench.shapes import SHAPES
-from prompts.geneval import Grammar, geneval_prompt_set
 
 RATES = dict(zip(GENEVAL_TASKS, (0.02, 0.1, 0.25, 0.5, 0.75, 0.35), strict=True))
 

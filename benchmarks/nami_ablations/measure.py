@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.nami_ablations.world import SIZE, TASK_SHARES, draw, is_trained, world_captions
-from evaluation.features import moments
-from evaluation.fid import frechet_distance
-from evaluation.geneval.rules import judge
-from evaluation.geneval.shapes_detector import ShapesDetector
-from generators.nami.loading import load_pipeline
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.training.shapes_data import Caption
+from nami_bench.evaluation.features import moments
+from nami_bench.evaluation.fid import frechet_distance
+from nami_bench.evaluation.geneval.rules import judge
+from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
+from nami_bench.generators.nami.loading import load_pipeline
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.training.shapes_data import Caption
 
 BLOCKS = 8
 FEATURES = f"mean colors of {BLOCKS}x{BLOCKS} blocks, in 0..1: {3 * BLOCKS * BLOCKS} values"

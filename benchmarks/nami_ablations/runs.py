@@ -14,9 +14,9 @@ import transformers
 from benchmarks.nami_ablations.measure import FEATURES, Effort, best_possible, measure, reference_moments
 from benchmarks.nami_ablations.variants import step_flops, variant_config
 from benchmarks.nami_ablations.world import write_shard
-from generators.nami.training.config import TrainConfig
-from generators.nami.training.run import TrainingRun
-from generators.nami.training.trainer import Trainer
+from nami_bench.generators.nami.training.config import TrainConfig
+from nami_bench.generators.nami.training.run import TrainingRun
+from nami_bench.generators.nami.training.trainer import Trainer
 from nami_bench.report.provenance import software
 
 SNAPSHOTS = 4

@@ -1,7 +1,7 @@
 """The miniature's data: four shapes in four colors, drawn once, so that every run sees the same pictures.
 
 One object in the middle of each picture. Some combinations of shape and color are never drawn for training:
-those that `generators.nami.training.shapes_data` holds out.
+those that `nami_bench.generators.nami.training.shapes_data` holds out.
 """
 
 import io
@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from generators.nami.training.shapes_data import Caption, captions, is_held_out
-from generators.scenes import PlacedShape, Scene, render
+from nami_bench.generators.nami.training.shapes_data import Caption, captions, is_held_out
+from nami_bench.generators.scenes import PlacedShape, Scene, render
 
 SHAPES = ("circle", "square", "triangle", "cross")
 COLORS = ("red", "green", "blue", "yellow")

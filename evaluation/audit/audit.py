@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pandas as pd
 
-from evaluation.audit.judge import audit_judge
-from evaluation.audit.people import people_table
-from evaluation.audit.ranks import audit_ranks, audit_set_ranks
-from evaluation.audit.results import Audit, JudgeAudit, RankCorrelation
-from evaluation.human.table import IMAGE
 from nami_bench.domain import SIMULATED_PREFIX, Criterion, Prompt, Score, SetScore
 from nami_bench.errors import InputError
+from nami_bench.evaluation.audit.judge import audit_judge
+from nami_bench.evaluation.audit.people import people_table
+from nami_bench.evaluation.audit.ranks import audit_ranks, audit_set_ranks
+from nami_bench.evaluation.audit.results import Audit, JudgeAudit, RankCorrelation
+from nami_bench.evaluation.human.table import IMAGE
 
 GENEVAL = "geneval"
 THRESHOLD = 50.0
@@ -26,9 +26,9 @@ def audit_metrics(
 ) -> Audit:
     """Audit the metrics of one study.
 
-    `ratings` is the study's tidy table (see `evaluation.human.table`). `scores`, `set_scores` and `prompts`
-    (by id) are those of the study's prompt set. `threshold`, above 0 and up to 100: what an image's mean
-    rating must reach for people to call it right.
+    `ratings` is the study's tidy table (see `nami_bench.evaluation.human.table`). `scores`, `set_scores` and
+    `prompts` (by id) are those of the study's prompt set. `threshold`, above 0 and up to 100: what an image's
+    mean rating must reach for people to call it right.
 
     Intervals: 95 %, from 1000 draws of whole prompts, since images of a prompt resemble each other.
 

@@ -5,10 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from evaluation.audit.results import ALL_TASKS, Drift, Estimate, JudgeAudit, VerdictAgreement
-from evaluation.audit.statistics import Bools, Floats, Rows, area_under_curve, cohen_kappa, estimates
-from evaluation.shares import share_interval, share_of_images
 from nami_bench.domain import GENEVAL_TASKS
+from nami_bench.evaluation.audit.results import ALL_TASKS, Drift, Estimate, JudgeAudit, VerdictAgreement
+from nami_bench.evaluation.audit.statistics import (
+    Bools,
+    Floats,
+    Rows,
+    area_under_curve,
+    cohen_kappa,
+    estimates,
+)
+from nami_bench.evaluation.shares import share_interval, share_of_images
 
 FEW_PROMPTS = 20
 """With fewer, intervals from resampled prompts are too narrow by much."""

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from evaluation.audit.judge import few_prompts
-from evaluation.audit.results import Estimate, RankCorrelation
-from evaluation.audit.statistics import Rows, estimates, rank_correlations
+from nami_bench.evaluation.audit.judge import few_prompts
+from nami_bench.evaluation.audit.results import Estimate, RankCorrelation
+from nami_bench.evaluation.audit.statistics import Rows, estimates, rank_correlations
 
 LEAST_MODELS = 3
 """Two models are in one order or the other: their correlation is 1 or -1 and says nothing."""

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 
-from evaluation.audit.results import Estimate
+from nami_bench.evaluation.audit.results import Estimate
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

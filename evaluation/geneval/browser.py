@@ -10,10 +10,10 @@ from typing import Any
 
 from PIL import Image
 
-from evaluation.geneval.masks import Masks, read_masks
-from evaluation.geneval.results import ImageResult
 from nami_bench.clauses import clause_fields
 from nami_bench.errors import ImageError, InputError
+from nami_bench.evaluation.geneval.masks import Masks, read_masks
+from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.images import make_folder, read_hashed_image, write_bytes
 
 SIDE = 512
@@ -154,7 +154,7 @@ def _webp(image: Image.Image) -> bytes:
 def _page(rows: Sequence[Mapping[str, Any]], title: str, detector: str | None) -> str:
     from jinja2 import Environment
 
-    text = files("evaluation.geneval").joinpath("browser.html").read_text(encoding="utf-8")
+    text = files("nami_bench.evaluation.geneval").joinpath("browser.html").read_text(encoding="utf-8")
     page = Environment(autoescape=True).from_string(text)
     rewritten = sum(row["original"] is not None for row in rows)
     about = [detector or "detector not recorded"]

@@ -8,13 +8,13 @@ from itertools import islice, tee
 
 from PIL.Image import Image
 
-from evaluation.batches import OutOfMemory, ShrinkingBatches
-from evaluation.geneval.protocol import ColorClassifier, ColorQuestion, Detection, Detector
-from evaluation.geneval.rules import GenEvalParams, Verdict, color_questions, decide, select
-from evaluation.image_reading import ReadImage, read_ahead
-from evaluation.protocol import ScoringItem
 from nami_bench.clauses import Clauses, parse_clauses
 from nami_bench.errors import WorkError
+from nami_bench.evaluation.batches import OutOfMemory, ShrinkingBatches
+from nami_bench.evaluation.geneval.protocol import ColorClassifier, ColorQuestion, Detection, Detector
+from nami_bench.evaluation.geneval.rules import GenEvalParams, Verdict, color_questions, decide, select
+from nami_bench.evaluation.image_reading import ReadImage, read_ahead
+from nami_bench.evaluation.protocol import ScoringItem
 
 _BATCHES_LOOKED_AHEAD = 4
 

@@ -9,16 +9,16 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from evaluation.geneval.coverage import result_metadata
-from evaluation.geneval.engine import JudgedImage
-from evaluation.geneval.masks import MasksFile
-from evaluation.geneval.metric import GenEvalMetric, boxes
-from evaluation.geneval.results import ImageResult, ResultsFile, place_of
-from evaluation.protocol import ScoringItem
 from nami_bench.clauses import clause_fields, has_clauses, line_key, parse_clauses
 from nami_bench.domain import Prompt, prompt_id
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.coverage import result_metadata
+from nami_bench.evaluation.geneval.engine import JudgedImage
+from nami_bench.evaluation.geneval.masks import MasksFile
+from nami_bench.evaluation.geneval.metric import GenEvalMetric, boxes
+from nami_bench.evaluation.geneval.results import ImageResult, ResultsFile, place_of
+from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.images import GenEvalFolder, hash_file, read_metadata
 
 
@@ -63,7 +63,7 @@ def score_folder(
     engine: Engine = LOCAL,
 ) -> FolderRun:
     """Score every image of `root` that `output` has no result of, and append the results there; masks go to
-    the file beside it (see `evaluation.geneval.masks`).
+    the file beside it (see `nami_bench.evaluation.geneval.masks`).
 
     Images that cannot be read, whose metadata.jsonl is missing or malformed, or that a link fetches from
     outside `root` (unless `follow_links`), are failures: they are in no result and are tried again by the

@@ -12,20 +12,20 @@ import torch
 from PIL.Image import Image
 from transformers import Mask2FormerForUniversalSegmentation
 
-from evaluation.batches import run_alike
-from evaluation.geneval.clip_color import ClipColorClassifier
-from evaluation.geneval.mask2former_pixels import Scaled, find_instances, normalize, scale
-from evaluation.geneval.mask2former_weights import load_checkpoint
-from evaluation.geneval.precision import GPU_BATCH_SIZE, Dtype, NetworkOptions, Precision
-from evaluation.geneval.protocol import Detection
-from evaluation.geneval.transformers_loading import (
+from nami_bench.domain import GENEVAL_CLASSES
+from nami_bench.errors import InputError
+from nami_bench.evaluation.batches import run_alike
+from nami_bench.evaluation.geneval.clip_color import ClipColorClassifier
+from nami_bench.evaluation.geneval.mask2former_pixels import Scaled, find_instances, normalize, scale
+from nami_bench.evaluation.geneval.mask2former_weights import load_checkpoint
+from nami_bench.evaluation.geneval.precision import GPU_BATCH_SIZE, Dtype, NetworkOptions, Precision
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.transformers_loading import (
     DetectorFiles,
     detector_files,
     geneval_labels,
 )
-from evaluation.model_files import short_sha256
-from nami_bench.domain import GENEVAL_CLASSES
-from nami_bench.errors import InputError
+from nami_bench.evaluation.model_files import short_sha256
 from nami_bench.neural.pretrained import load_network
 
 PUBLISHED = (

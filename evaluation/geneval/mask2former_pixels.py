@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torch.nn.functional import interpolate
 
-from evaluation.geneval.protocol import Box, Detection
+from nami_bench.evaluation.geneval.protocol import Box, Detection
 
 LONG_SIDE, SHORT_SIDE = 1333, 800
 """The largest size that an image is scaled to, keeping its proportions."""

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from transformers import Mask2FormerConfig, Mask2FormerForUniversalSegmentation, SwinConfig
 
-from evaluation.geneval.mask2former_names import (
+from nami_bench.errors import InputError, one_line
+from nami_bench.evaluation.geneval.mask2former_names import (
     HEAD,
     POINTS,
     Architecture,
@@ -17,7 +18,6 @@ from evaluation.geneval.mask2former_names import (
     is_recomputed,
     tensor_names,
 )
-from nami_bench.errors import InputError, one_line
 from nami_bench.neural.pretrained import load_network, read_pickled
 
 State = Mapping[str, torch.Tensor]

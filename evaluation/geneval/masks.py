@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from evaluation.geneval.protocol import Box, Detection
 from nami_bench.errors import StorageError
+from nami_bench.evaluation.geneval.protocol import Box, Detection
 from nami_bench.foreign_text import parse_json
 from nami_bench.images import write_bytes
 

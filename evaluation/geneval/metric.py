@@ -5,15 +5,15 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from evaluation.geneval.engine import GenEvalEngine, JudgedImage
-from evaluation.geneval.protocol import Detector
-from evaluation.geneval.rules import GenEvalParams, Verdict
-from evaluation.image_reading import default_workers
-from evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench import registry
 from nami_bench.clauses import parse_clauses
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.engine import GenEvalEngine, JudgedImage
+from nami_bench.evaluation.geneval.protocol import Detector
+from nami_bench.evaluation.geneval.rules import GenEvalParams, Verdict
+from nami_bench.evaluation.image_reading import default_workers
+from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 
 DEFAULT_BATCH_SIZE = 8
 

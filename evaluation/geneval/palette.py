@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from scipy import ndimage
 
-from evaluation.geneval.protocol import Detection
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.shapes import COLORS
 
 _NAMES = tuple(COLORS)

@@ -8,10 +8,10 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from evaluation.geneval.side_by_side import OVERALL, Bar, Kind, Run, notes, overall_name, runs
-from evaluation.geneval.summary import GenEvalSummary
 from nami_bench.clauses import GENEVAL_TASKS
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.side_by_side import OVERALL, Bar, Kind, Run, notes, overall_name, runs
+from nami_bench.evaluation.geneval.summary import GenEvalSummary
 
 FORMATS = ("png", "svg", "pdf")
 # Okabe and Ito's colors, which color-blind people tell apart too.

@@ -32,7 +32,7 @@ class Detector(Protocol):
     Implementations are classes with an inner frozen dataclass `Options`, registered in the entry-point
     group `nami_bench.detectors`. An attribute `batch_size`, if there is one, says how many images `detect`
     likes to get at once, and attributes `runs_on` and
-    `libraries` what it computes with (see `evaluation.protocol.Metric`).
+    `libraries` what it computes with (see `nami_bench.evaluation.protocol.Metric`).
     """
 
     class_names: tuple[str, ...]

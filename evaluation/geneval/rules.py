@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from evaluation.geneval.protocol import Box, ColorClassifier, Detection
 from nami_bench.clauses import GENEVAL_COLORS, GENEVAL_RELATIONS, Clause, Clauses, parse_clauses
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.protocol import Box, ColorClassifier, Detection
 
 Colors = Callable[[Sequence[Detection]], Sequence[str]]
 """The color of each detection of a group, which are all of one class."""

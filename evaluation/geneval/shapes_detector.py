@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from evaluation.geneval.palette import PaletteColorClassifier, interior_color
-from evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.palette import PaletteColorClassifier, interior_color
+from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.shapes import SHAPES, outline
 
 # Euclidean RGB distance from the background: below half of the palette's least, above JPEG's ringing.

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evaluation.geneval.summary import GenEvalSummary
-from evaluation.shares import Interval
 from nami_bench.clauses import GENEVAL_TASKS
+from nami_bench.evaluation.geneval.summary import GenEvalSummary
+from nami_bench.evaluation.shares import Interval
 
 OVERALL = "overall"
 _SIX = frozenset(GENEVAL_TASKS)

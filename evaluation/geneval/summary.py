@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.geneval.coverage import Coverage, PromptKey, coverage, result_metadata
-from evaluation.geneval.results import ImageResult
-from evaluation.shares import Interval, mean_interval, share_interval, share_of_images
 from nami_bench.clauses import GENEVAL_TASKS, line_key
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.coverage import Coverage, PromptKey, coverage, result_metadata
+from nami_bench.evaluation.geneval.results import ImageResult
+from nami_bench.evaluation.shares import Interval, mean_interval, share_interval, share_of_images
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ def summarize(
 
     `expected` are the metadata of the whole prompt set: those with clauses and without results are noted.
 
-    Intervals hold for other prompts of the same kind: those of `evaluation.shares`, in which prompts and not
-    images are what was drawn, and in which 0 % and 100 % have a width too.
+    Intervals hold for other prompts of the same kind: those of `nami_bench.evaluation.shares`, in which
+    prompts and not images are what was drawn, and in which 0 % and 100 % have a width too.
 
     Raises InputError for no results, or results of more than one detector.
     """

@@ -8,10 +8,10 @@ from typing import Any
 from huggingface_hub import snapshot_download
 from transformers import AutoConfig
 
-from evaluation.hub_files import settings_sha256
-from evaluation.model_files import short_sha256
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError, one_line
+from nami_bench.evaluation.hub_files import settings_sha256
+from nami_bench.evaluation.model_files import short_sha256
 from nami_bench.neural.pretrained import pretrained
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 from torchvision.ops import batched_nms
 
-from evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions
-from evaluation.geneval.protocol import Detection
-from evaluation.model_files import short_sha256
-from evaluation.processor_cores import Cores
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.model_files import short_sha256
+from nami_bench.evaluation.processor_cores import Cores
 
 PUBLISHED = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx"
 PADDING = 114

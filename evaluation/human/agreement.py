@@ -22,10 +22,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from evaluation.human.disagreement import DISAGREEMENTS, Disagreement
-from evaluation.human.icc import NO_SPREAD
-from evaluation.human.ratings_array import Floats, Integers, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.disagreement import DISAGREEMENTS, Disagreement
+from nami_bench.evaluation.human.icc import NO_SPREAD
+from nami_bench.evaluation.human.ratings_array import Floats, Integers, RatingsArray
 
 Level = Literal["nominal", "ordinal", "interval", "ratio"]
 _CHUNK = 2**22

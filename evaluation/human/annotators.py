@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from evaluation.human.estimates import sums
-from evaluation.human.ratings_array import Floats, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.estimates import sums
+from nami_bench.evaluation.human.ratings_array import Floats, RatingsArray
 
 
 @dataclass(frozen=True, slots=True)

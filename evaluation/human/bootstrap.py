@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse, stats
 
-from evaluation.human.crossed import Over
-from evaluation.human.estimates import estimate_scores, sums
-from evaluation.human.ratings_array import Floats, RatingsArray
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.crossed import Over
+from nami_bench.evaluation.human.estimates import estimate_scores, sums
+from nami_bench.evaluation.human.ratings_array import Floats, RatingsArray
 
 _LARGEST = 2**27
 """Numbers in a result: a gigabyte."""

@@ -15,15 +15,15 @@ from typing import Literal, get_args
 import numpy as np
 from scipy import stats
 
-from evaluation.human.comparison_table import Comparisons
-from evaluation.human.connectivity import Connectivity, connectivity
-from evaluation.human.elo import elo_scale
-from evaluation.human.newton import Counts, Fit, count_outcomes, fit_counts, ties_run_away
-from evaluation.human.one_sided import BoundOptions, add_bounds
-from evaluation.human.ratings_array import Floats, Integers
-from evaluation.human.strength_errors import Errors, covariance_of
-from evaluation.human.strength_notes import strength_notes
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.comparison_table import Comparisons
+from nami_bench.evaluation.human.connectivity import Connectivity, connectivity
+from nami_bench.evaluation.human.elo import elo_scale
+from nami_bench.evaluation.human.newton import Counts, Fit, count_outcomes, fit_counts, ties_run_away
+from nami_bench.evaluation.human.one_sided import BoundOptions, add_bounds
+from nami_bench.evaluation.human.ratings_array import Floats, Integers
+from nami_bench.evaluation.human.strength_errors import Errors, covariance_of
+from nami_bench.evaluation.human.strength_notes import strength_notes
 
 Ties = Literal["davidson", "half"]
 
@@ -109,11 +109,11 @@ def fit_bradley_terry(
 
     A finite estimate exists only within a group of models in which everyone is reached from everyone by
     wins or ties (Ford 1957). Every such group is fitted, with one tie parameter and one side effect for all;
-    a model above or below its island's core gets a one-sided bound (see `evaluation.human.one_sided`). With
-    `prior` above zero there are so many virtual ties, half won and half lost, between every two models of an
-    island, which pulls its strengths together and makes all of them finite. A bound leaves out as much as
-    each end of an interval, half of 1 - `level`; with clustered or bootstrap errors a model's comparisons of
-    one prompt count as one in it.
+    a model above or below its island's core gets a one-sided bound (see
+    `nami_bench.evaluation.human.one_sided`). With `prior` above zero there are so many virtual ties, half won
+    and half lost, between every two models of an island, which pulls its strengths together and makes all of
+    them finite. A bound leaves out as much as each end of an interval, half of 1 - `level`; with clustered or
+    bootstrap errors a model's comparisons of one prompt count as one in it.
 
     Raises InputError where there is nothing to compare, or for more than `MOST_MODELS` models.
     """

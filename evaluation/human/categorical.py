@@ -12,8 +12,8 @@ import numpy as np
 from scipy import sparse
 from scipy.special import digamma, logsumexp
 
-from evaluation.human.ratings_array import Floats, Integers
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.ratings_array import Floats, Integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from evaluation.human.ratings_array import Booleans, Floats, Integers
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers
 
 OUTCOMES = ("left", "tie", "right", "both_bad")
 

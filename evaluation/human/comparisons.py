@@ -8,13 +8,13 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.human.crossed import NO_RATING, NO_VARIATION, ONE_ANNOTATOR, ONE_PROMPT, Over
-from evaluation.human.estimates import estimate_scores
-from evaluation.human.intervals import listed, usable_kinds
-from evaluation.human.paired import PairedDifferences, paired_differences, shared_items
-from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
-from evaluation.human.spread import SCARCE
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.crossed import NO_RATING, NO_VARIATION, ONE_ANNOTATOR, ONE_PROMPT, Over
+from nami_bench.evaluation.human.estimates import estimate_scores
+from nami_bench.evaluation.human.intervals import listed, usable_kinds
+from nami_bench.evaluation.human.paired import PairedDifferences, paired_differences, shared_items
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
+from nami_bench.evaluation.human.spread import SCARCE
 
 Correction = Literal["holm", "benjamini-hochberg", "none"]
 
@@ -132,11 +132,11 @@ def compare_models(
     """Test every pair of models for a difference in `column`, a criterion or the total.
 
     A pair is compared on the images (prompt and sample) that both have ratings of, by the crossed
-    random-effects model (see `evaluation.human.crossed`; Westfall, Kenny & Judd 2014, their fully crossed
-    design): what both models share drops out, and the standard error is how much prompts and annotators
-    disagree about the difference. Where different annotators rated the two images, prompts' difficulty is
-    taken out as far as the other models tell it (see `evaluation.human.difficulty`). `over` as for
-    `score_intervals`.
+    random-effects model (see `nami_bench.evaluation.human.crossed`; Westfall, Kenny & Judd 2014, their fully
+    crossed design): what both models share drops out, and the standard error is how much prompts and
+    annotators disagree about the difference. Where different annotators rated the two images, prompts'
+    difficulty is taken out as far as the other models tell it (see `nami_bench.evaluation.human.difficulty`).
+    `over` as for `score_intervals`.
 
     `correction`: "holm" bounds the chance of any false claim (Holm 1979), "benjamini-hochberg" the
     expected share of false ones among the claims (1995; holds here up to the pairs' positive dependence).

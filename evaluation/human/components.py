@@ -6,11 +6,11 @@ from itertools import combinations
 
 import numpy as np
 
-from evaluation.human.crossed import Clusters, variance_shares
-from evaluation.human.estimates import estimate_scores
-from evaluation.human.paired import pair_components
-from evaluation.human.ratings_array import TOTAL, Floats, RatingsArray
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.crossed import Clusters, variance_shares
+from nami_bench.evaluation.human.estimates import estimate_scores
+from nami_bench.evaluation.human.paired import pair_components
+from nami_bench.evaluation.human.ratings_array import TOTAL, Floats, RatingsArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ def variance_components(ratings: RatingsArray, column: str = TOTAL) -> VarianceC
     """Unbiased moment estimates, averaged over models and over pairs, whatever cells are missing.
 
     The components of single models' scores hold prompt + model:prompt, and so on; those of differences
-    between models hold twice model:prompt, and so on (see `evaluation.human.crossed`). Raises InputError
-    for fewer than two models, prompts or annotators.
+    between models hold twice model:prompt, and so on (see `nami_bench.evaluation.human.crossed`). Raises
+    InputError for fewer than two models, prompts or annotators.
     """
     single, pairs = _averages(ratings, column)
     prompt, annotator, rest = single

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from evaluation.human.bradley_terry import Strengths
-from evaluation.human.comparison_table import Comparisons
-from evaluation.human.estimates import estimate_scores
-from evaluation.human.ratings_array import TOTAL, Floats, Integers, RatingsArray
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.bradley_terry import Strengths
+from nami_bench.evaluation.human.comparison_table import Comparisons
+from nami_bench.evaluation.human.estimates import estimate_scores
+from nami_bench.evaluation.human.ratings_array import TOTAL, Floats, Integers, RatingsArray
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse.csgraph import connected_components
 
-from evaluation.human.ratings_array import Booleans, Integers
+from nami_bench.evaluation.human.ratings_array import Booleans, Integers
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -32,8 +32,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.human.ratings_array import Booleans, Floats, Integers
-from evaluation.human.spread import Spread
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers
+from nami_bench.evaluation.human.spread import Spread
 
 Over = Literal["both", "prompts", "annotators"]
 """What is taken for a sample of many: prompts, annotators, or both."""

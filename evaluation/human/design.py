@@ -1,7 +1,7 @@
 """How large a study must be, and what a study of a given size can tell apart.
 
-The test is that of `evaluation.human.comparisons`. Of a study of P prompts and A annotators, o of whom rate
-each image, with nothing missing, the variance of the difference of two scores is
+The test is that of `nami_bench.evaluation.human.comparisons`. Of a study of P prompts and A annotators, o of
+whom rate each image, with nothing missing, the variance of the difference of two scores is
 
     V = 2 model:annotator / A + 2 model:prompt / P + 2 (rest + x (annotator + prompt:annotator)) / (P o),
 
@@ -21,11 +21,11 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, stats
 
-from evaluation.human.comparisons import FULL_SCALE
-from evaluation.human.components import VarianceComponents
-from evaluation.human.ratings_array import Floats
-from evaluation.human.spread import Spread
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.comparisons import FULL_SCALE
+from nami_bench.evaluation.human.components import VarianceComponents
+from nami_bench.evaluation.human.ratings_array import Floats
+from nami_bench.evaluation.human.spread import Spread
 from nami_bench.study import Panel
 
 _MOST_PROMPTS = 1_000_000

@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evaluation.human.estimates import sums
-from evaluation.human.model_ratings import Influence, ModelRatings
-from evaluation.human.ratings_array import Floats, Integers
+from nami_bench.evaluation.human.estimates import sums
+from nami_bench.evaluation.human.model_ratings import Influence, ModelRatings
+from nami_bench.evaluation.human.ratings_array import Floats, Integers
 
 _NOTHING = 1e-9
 """Images, or shares of them: less is rounding."""

@@ -11,8 +11,8 @@ from typing import Protocol
 import numpy as np
 from scipy import sparse
 
-from evaluation.human.ratings_array import Booleans, Floats, Integers
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers
 
 AnyFloats = Floats | np.float64
 
@@ -84,7 +84,8 @@ class Nominal:
 
 
 class Ratio:
-    """By Fourier series (see `evaluation.human.agreement`); pairs of a zero and another value differ by 1."""
+    """By Fourier series (see `nami_bench.evaluation.human.agreement`); pairs of a zero and another value
+    differ by 1."""
 
     def __init__(self, unit: Integers, value: Floats) -> None:
         if value.min() < 0:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from evaluation.human.ratings_array import Floats
+from nami_bench.evaluation.human.ratings_array import Floats
 
 _ELO = 400 / np.log(10)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
 
 ROUNDING = 1e-9
 """On the scale 0-100: less is no variation."""

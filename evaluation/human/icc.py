@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from evaluation.human.ratings_array import Floats, Integers, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.ratings_array import Floats, Integers, RatingsArray
 
 _ROUNDING = 1e-12
 NO_SPREAD = "has no interval: it comes out the same whatever is drawn, which is not certainty"

@@ -6,8 +6,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from evaluation.human.bootstrap import bootstrap_scores
-from evaluation.human.crossed import (
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.bootstrap import bootstrap_scores
+from nami_bench.evaluation.human.crossed import (
     NO_VARIATION,
     ONE_ANNOTATOR,
     ONE_PROMPT,
@@ -16,10 +17,9 @@ from evaluation.human.crossed import (
     crossed_spread,
     without_rounding,
 )
-from evaluation.human.estimates import Estimates, estimate_scores
-from evaluation.human.ratings_array import Floats, Integers, RatingsArray
-from evaluation.human.spread import Spread
-from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.estimates import Estimates, estimate_scores
+from nami_bench.evaluation.human.ratings_array import Floats, Integers, RatingsArray
+from nami_bench.evaluation.human.spread import Spread
 
 Method = Literal["crossed", "percentile", "bca"]
 
@@ -84,9 +84,9 @@ def score_intervals(
     `method`:
 
     - "crossed": estimate +- t * standard error from the crossed random-effects model (see
-      `evaluation.human.crossed`). The one that holds its level with few annotators.
-    - "percentile": quantiles of the bootstrap (see `evaluation.human.bootstrap`). Too narrow with few
-      annotators: a resample of five has less variance than five, and its quantiles are those of a normal
+      `nami_bench.evaluation.human.crossed`). The one that holds its level with few annotators.
+    - "percentile": quantiles of the bootstrap (see `nami_bench.evaluation.human.bootstrap`). Too narrow with
+      few annotators: a resample of five has less variance than five, and its quantiles are those of a normal
       distribution.
     - "bca": the same corrected for bias and skewness (Efron 1987), the acceleration from the pulls of
       prompts and annotators.

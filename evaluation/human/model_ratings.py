@@ -6,14 +6,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from evaluation.human.crossed import Clusters
-from evaluation.human.estimates import ROUNDING, rating_weights, sums
-from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
+from nami_bench.evaluation.human.crossed import Clusters
+from nami_bench.evaluation.human.estimates import ROUNDING, rating_weights, sums
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Influence:
-    """A score, the weights c in it, and the pulls u (see `evaluation.human.estimates`).
+    """A score, the weights c in it, and the pulls u (see `nami_bench.evaluation.human.estimates`).
 
     `weight`, `pull`: shape (rows,), or (cells,).
     """

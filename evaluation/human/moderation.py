@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import optimize, special
 
-from evaluation.human.ratings_array import Floats
+from nami_bench.evaluation.human.ratings_array import Floats
 
 FEWEST = 3
 """Estimates: of two nobody can say how far the truths behind them differ."""

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse.csgraph import NegativeCycleError, bellman_ford
 from scipy.special import expit
 
-from evaluation.human.comparison_table import Comparisons
-from evaluation.human.ratings_array import Floats, Integers
+from nami_bench.evaluation.human.comparison_table import Comparisons
+from nami_bench.evaluation.human.ratings_array import Floats, Integers
 
 _MOST_STEPS = 100
 _TOLERANCE = 1e-10

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import linalg, optimize
 
-from evaluation.human.comparison_table import Comparisons
-from evaluation.human.connectivity import Connectivity
-from evaluation.human.newton import Counts, Fit, count_outcomes, derivatives, log_likelihood
-from evaluation.human.ratings_array import Booleans, Floats, Integers
+from nami_bench.evaluation.human.comparison_table import Comparisons
+from nami_bench.evaluation.human.connectivity import Connectivity
+from nami_bench.evaluation.human.newton import Counts, Fit, count_outcomes, derivatives, log_likelihood
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers
 
 _FAR = 30.0
 """Odds of e^30 are certain."""

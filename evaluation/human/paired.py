@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from scipy import sparse
 
-from evaluation.human.crossed import (
+from nami_bench.evaluation.human.crossed import (
     NO_RATING,
     NO_VARIATION,
     Clusters,
@@ -17,11 +17,11 @@ from evaluation.human.crossed import (
     variance_shares,
     without_rounding,
 )
-from evaluation.human.difficulty import Difficulty
-from evaluation.human.estimates import ROUNDING, estimate_scores, without_remainders
-from evaluation.human.model_ratings import Influence, ModelRatings, split_by_model
-from evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
-from evaluation.human.spread import Spread
+from nami_bench.evaluation.human.difficulty import Difficulty
+from nami_bench.evaluation.human.estimates import ROUNDING, estimate_scores, without_remainders
+from nami_bench.evaluation.human.model_ratings import Influence, ModelRatings, split_by_model
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers, RatingsArray
+from nami_bench.evaluation.human.spread import Spread
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +29,8 @@ class PairedDifferences:
     """Of all pairs of models: what the first is better by, and how sure that is.
 
     Arrays begin with the axes (models, models). `reason`: why the spread is not known (see
-    `evaluation.human.crossed`), 0 where it is and on the diagonal. `strangers`: whether no annotator rated
-    both.
+    `nami_bench.evaluation.human.crossed`), 0 where it is and on the diagonal. `strangers`: whether no
+    annotator rated both.
     """
 
     difference: Floats

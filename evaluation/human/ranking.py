@@ -6,9 +6,9 @@ from string import ascii_lowercase
 
 import numpy as np
 
-from evaluation.human.bootstrap import BootstrapScores
-from evaluation.human.comparisons import Differences
-from evaluation.human.ratings_array import Booleans
+from nami_bench.evaluation.human.bootstrap import BootstrapScores
+from nami_bench.evaluation.human.comparisons import Differences
+from nami_bench.evaluation.human.ratings_array import Booleans
 
 
 @dataclass(frozen=True, slots=True)

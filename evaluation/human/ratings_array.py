@@ -48,7 +48,8 @@ class RatingsArray:
     def from_table(
         cls, table: pd.DataFrame, criteria: Sequence[Criterion], models: Sequence[str] | None = None
     ) -> "RatingsArray":
-        """From a tidy table (see `evaluation.human.table`) of one study, or of a part of its prompts.
+        """From a tidy table (see `nami_bench.evaluation.human.table`) of one study, or of a part of its
+        prompts.
 
         `models` sets their order and may name unrated ones; default: those in the table, by name.
 

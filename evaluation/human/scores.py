@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from evaluation.human.estimates import estimate_scores, sums
-from evaluation.human.ratings_array import Integers, RatingsArray
 from nami_bench.domain import Criterion, Prompt
+from nami_bench.evaluation.human.estimates import estimate_scores, sums
+from nami_bench.evaluation.human.ratings_array import Integers, RatingsArray
 
 
 @dataclass(frozen=True, slots=True)

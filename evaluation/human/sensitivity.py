@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from evaluation.human.estimates import Estimates, estimate_scores
-from evaluation.human.ratings_array import TOTAL, Booleans, Floats, Integers, RatingsArray
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.estimates import Estimates, estimate_scores
+from nami_bench.evaluation.human.ratings_array import TOTAL, Booleans, Floats, Integers, RatingsArray
 
 Unit = Literal["prompts", "ratings"]
 

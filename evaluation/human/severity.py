@@ -1,8 +1,8 @@
 """Scores adjusted for annotators: strict or lenient, using little or much of the scale, more or less steady.
 
 An adjusted score is what the average annotator of the panel would have given, had that annotator rated
-everything (the model: see `evaluation.human.severity_fit`). It stands beside the raw score, never in its
-place: what looks like severity can be a real difference in taste. In a complete crossed design where
+everything (the model: see `nami_bench.evaluation.human.severity_fit`). It stands beside the raw score, never
+in its place: what looks like severity can be a real difference in taste. In a complete crossed design where
 annotators differ in severity only it is the raw score; it matters where annotators rated different images,
 or where some follow the images and others hardly do.
 """
@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from evaluation.human.estimates import estimate_scores
-from evaluation.human.intervals import Interval
-from evaluation.human.ratings_array import Floats, Integers, RatingsArray
-from evaluation.human.severity_fit import SeverityFit, fit_severity
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.estimates import estimate_scores
+from nami_bench.evaluation.human.intervals import Interval
+from nami_bench.evaluation.human.ratings_array import Floats, Integers, RatingsArray
+from nami_bench.evaluation.human.severity_fit import SeverityFit, fit_severity
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import optimize, sparse
 from scipy.sparse.linalg import cg
 
-from evaluation.human.ratings_array import Floats, Integers
+from nami_bench.evaluation.human.ratings_array import Floats, Integers
 
 MOST_DENSE = 1500
 """Annotators whose equations are solved by eigenvectors; beyond, by conjugate gradients."""

@@ -5,7 +5,7 @@
 
 in rounds, each part given the others, on values of one criterion about their mean:
 
-- severity: see `evaluation.human.severity_equations`;
+- severity: see `nami_bench.evaluation.human.severity_equations`;
 - inconsistency, the root of v: restricted likelihood with images integrated out, so that only what annotators
   differ by on one image counts and nobody's ratings can become the quality, which a likelihood with free
   qualities rewards without bound (Neyman & Scott 1948); for three annotators it is Grubbs' (1948) estimator.
@@ -23,9 +23,9 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from evaluation.human.moderation import variance_between, variance_prior
-from evaluation.human.ratings_array import Booleans, Floats, Integers
-from evaluation.human.severity_equations import RatedImages, Severities, predict_severity
+from nami_bench.evaluation.human.moderation import variance_between, variance_prior
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats, Integers
+from nami_bench.evaluation.human.severity_equations import RatedImages, Severities, predict_severity
 
 FEWEST_ANNOTATORS, FEWEST_SHARED = 3, 10
 """So many annotators must have so many ratings of images that others rated too."""

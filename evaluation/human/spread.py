@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
-from evaluation.human.ratings_array import Booleans, Floats
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats
 
 SCARCE = 1.5
 """Degrees of freedom; below them there are two members, or as good as two."""

@@ -5,9 +5,9 @@ from typing import Any, Literal
 import numpy as np
 from scipy import sparse
 
-from evaluation.human.comparison_table import Comparisons
-from evaluation.human.newton import Counts, Fit, fit_counts, outcome_scores, outer_products
-from evaluation.human.ratings_array import Floats, Integers
+from nami_bench.evaluation.human.comparison_table import Comparisons
+from nami_bench.evaluation.human.newton import Counts, Fit, fit_counts, outcome_scores, outer_products
+from nami_bench.evaluation.human.ratings_array import Floats, Integers
 
 Errors = Literal["sandwich", "clustered", "bootstrap", "model"]
 

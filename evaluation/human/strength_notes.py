@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from evaluation.human.connectivity import Connectivity
-from evaluation.human.elo import elo_scale
-from evaluation.human.newton import Counts, Fit
-from evaluation.human.ratings_array import Booleans, Floats
+from nami_bench.evaluation.human.connectivity import Connectivity
+from nami_bench.evaluation.human.elo import elo_scale
+from nami_bench.evaluation.human.newton import Counts, Fit
+from nami_bench.evaluation.human.ratings_array import Booleans, Floats
 
 
 def strength_notes(

@@ -13,12 +13,12 @@ import torch
 from PIL.Image import Image
 from transformers import AutoTokenizer
 
-from evaluation.hub_files import combined_sha256, hub_file, hub_folder
-from evaluation.model_files import short_sha256
-from evaluation.preference.image_reward_network import RewardNetwork, load_reward_network
-from evaluation.windowed import Window, WindowedMetric
 from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
+from nami_bench.evaluation.hub_files import combined_sha256, hub_file, hub_folder
+from nami_bench.evaluation.model_files import short_sha256
+from nami_bench.evaluation.preference.image_reward_network import RewardNetwork, load_reward_network
+from nami_bench.evaluation.windowed import Window, WindowedMetric
 from nami_bench.neural.pretrained import pretrained
 
 REPOSITORY = "THUDM/ImageReward"

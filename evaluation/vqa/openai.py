@@ -17,11 +17,11 @@ from typing import Any
 from PIL.Image import Image
 from pydantic import Json
 
-from evaluation.image_text import Measurement
-from evaluation.protocol import ScoringItem, ScoringResult
-from evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
 from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError, WorkError
+from nami_bench.evaluation.image_text import Measurement
+from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
+from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
 from nami_bench.images import read_image
 from nami_bench.services.bounded_client import Answer
 from nami_bench.services.openai import (
@@ -43,7 +43,8 @@ _YES_OR_NO = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 
 class OpenAIVqaScore:
-    """P("Yes") after the question whether the image shows the prompt, 0..1: see `evaluation.vqa.question`.
+    """P("Yes") after the question whether the image shows the prompt, 0..1: see
+    `nami_bench.evaluation.vqa.question`.
 
     The server must give log probabilities of its first token; what is not among the likeliest counts as 0.
     With `logprobs=false` the answer itself is read instead: 1 for yes, 0 for no, which is another instrument.

@@ -5,7 +5,7 @@ Lin et al. 2024, "Evaluating Text-to-Visual Generation with Image-to-Text Genera
 
 from collections.abc import Iterable, Sequence
 
-from evaluation.image_text import Measurement
+from nami_bench.evaluation.image_text import Measurement
 
 TEMPLATE = "vqascore-question-1"
 """Names `question`'s words in instruments."""

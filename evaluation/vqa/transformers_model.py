@@ -11,16 +11,17 @@ import torch
 from PIL.Image import Image
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from evaluation.hub_files import HubModel, hub_model, settings_sha256
-from evaluation.image_text import ImageTextMetric, Measurement, Pair
-from evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
 from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
+from nami_bench.evaluation.hub_files import HubModel, hub_model, settings_sha256
+from nami_bench.evaluation.image_text import ImageTextMetric, Measurement, Pair
+from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
 from nami_bench.neural.pretrained import load_network, pretrained
 
 
 class VqaScore(ImageTextMetric):
-    """P("Yes") after the question whether the image shows the prompt, 0..1: see `evaluation.vqa.question`.
+    """P("Yes") after the question whether the image shows the prompt, 0..1: see
+    `nami_bench.evaluation.vqa.question`.
 
     Any decoder that transformers loads as an image-text-to-text model and that has a chat template. A prompt
     is never cut: where the question is longer than what the model reads, the image has no value, a reason,

@@ -16,8 +16,8 @@ from diffusers.models.modeling_utils import ModelMixin
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor, nn
 
-from generators.nami.schedule import jumps
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.schedule import jumps
 
 Generators = torch.Generator | list[torch.Generator] | None
 

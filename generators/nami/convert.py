@@ -23,14 +23,14 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import BertConfig, BertTokenizer, MT5Config, MT5EncoderModel, T5Tokenizer
 
-from generators.nami.bridge import BridgeFlow
-from generators.nami.config import NAMI_2B, NamiConfig
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.text import BertTextEncoder
-from generators.nami.transformer import NamiTransformer2DModel
-from generators.nami.weights import checked, read_file, read_folder
 from nami_bench.errors import InputError, StorageError
+from nami_bench.generators.nami.bridge import BridgeFlow
+from nami_bench.generators.nami.config import NAMI_2B, NamiConfig
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.nami.text import BertTextEncoder
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel
+from nami_bench.generators.nami.weights import checked, read_file, read_folder
 from nami_bench.neural.pretrained import pretrained
 
 TRANSFORMER_FILE = "transformer/pytorch_model_fsdp.bin"

@@ -7,8 +7,8 @@ them for one forward pass of the transformer; bridges, VAE and text encoders are
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from generators.nami.config import NamiConfig
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.config import NamiConfig
 
 TIME_CHANNELS = 256
 """Width of the sinusoidal timestep embedding."""

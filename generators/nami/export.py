@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from generators.nami.folder import Sampling, overridden, own_sampling, pipeline_folder
-from generators.nami.loading import load_pipeline, without_bars
-from generators.torch_runtime import DtypeName, choose_dtype
 from nami_bench.errors import InputError, StorageError
 from nami_bench.foreign_text import parse_json
+from nami_bench.generators.nami.folder import Sampling, overridden, own_sampling, pipeline_folder
+from nami_bench.generators.nami.loading import load_pipeline, without_bars
+from nami_bench.generators.torch_runtime import DtypeName, choose_dtype
 
 
 def export(

@@ -10,16 +10,18 @@ import torch
 from PIL.Image import Image
 from pydantic import BeforeValidator
 
-from generators.batching import BatchRunner, NoImage
-from generators.diffusers_loading import Offload, place
-from generators.model_files import check_untouched, pipeline_sha256
-from generators.nami.folder import overridden, own_sampling, pipeline_folder
-from generators.nami.loading import load_pipeline
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.schedule import TimestepSpacing
-from generators.nami.scheduler import NamiEulerScheduler
-from generators.protocol import GenerationRequest, GenerationResult
-from generators.torch_runtime import (
+from nami_bench.devices import choose_device, device_name
+from nami_bench.errors import InputError
+from nami_bench.generators.batching import BatchRunner, NoImage
+from nami_bench.generators.diffusers_loading import Offload, place
+from nami_bench.generators.model_files import check_untouched, pipeline_sha256
+from nami_bench.generators.nami.folder import overridden, own_sampling, pipeline_folder
+from nami_bench.generators.nami.loading import load_pipeline
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.schedule import TimestepSpacing
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.torch_runtime import (
     DtypeName,
     choose_dtype,
     dtype_name,
@@ -27,8 +29,6 @@ from generators.torch_runtime import (
     noise_generators,
     pictures,
 )
-from nami_bench.devices import choose_device, device_name
-from nami_bench.errors import InputError
 
 WHERE = "generator 'nami'"
 

@@ -13,21 +13,21 @@ from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor
 from transformers import BertTokenizer, MT5EncoderModel, T5Tokenizer
 
-from generators.nami.autoencoder import PixelUnshuffleAutoencoder, downscale_factor
-from generators.nami.bridge import Bridge, Generators, fine_part
-from generators.nami.cost import stage_size
-from generators.nami.latents import pack, shrink_noise, unpack
-from generators.nami.sampling import StagePlan, denoise_step, plan_stages
-from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.text import (
+from nami_bench.errors import InputError
+from nami_bench.generators.nami.autoencoder import PixelUnshuffleAutoencoder, downscale_factor
+from nami_bench.generators.nami.bridge import Bridge, Generators, fine_part
+from nami_bench.generators.nami.cost import stage_size
+from nami_bench.generators.nami.latents import pack, shrink_noise, unpack
+from nami_bench.generators.nami.sampling import StagePlan, denoise_step, plan_stages
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.nami.text import (
     POOLED_TOKENS,
     SEQUENCE_TOKENS,
     BertTextEncoder,
     encode_pooled,
     encode_sequence,
 )
-from generators.nami.transformer import NamiTransformer2DModel, TextConditioning
-from nami_bench.errors import InputError
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel, TextConditioning
 
 Prompts = str | Sequence[str]
 Embeddings = tuple[Tensor, Tensor | None]
@@ -63,8 +63,9 @@ class NamiPipeline(DiffusionPipeline):
     ) -> None:
         """`text_tokens`: length of both text sequences; None for the release's, 77 and 256. `start_noise`:
         fresh fine noise that latents get after each bridge, as a share of the flow's own there; none in
-        the release (see `generators.nami.training.windows`). `sampling`: what the generator `nami` takes
-        unless told otherwise (`generators.nami.folder.Sampling`); the pipeline itself does not look at it.
+        the release (see `nami_bench.generators.nami.training.windows`). `sampling`: what the generator `nami`
+        takes unless told otherwise (`nami_bench.generators.nami.folder.Sampling`); the pipeline itself does
+        not look at it.
 
         Raises InputError where transformer, bridge and scheduler differ in their number of stages.
         """

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from generators.nami.cost import stage_size
-from generators.nami.latents import image_ids, text_ids
-from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.transformer import NamiTransformer2DModel, TextConditioning
+from nami_bench.generators.nami.cost import stage_size
+from nami_bench.generators.nami.latents import image_ids, text_ids
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel, TextConditioning
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.schedulers.scheduling_utils import SchedulerMixin
 from torch import Tensor
 
-from generators.nami.schedule import StageWindow, TimestepSpacing, stage_steps, stage_windows
+from nami_bench.generators.nami.schedule import StageWindow, TimestepSpacing, stage_steps, stage_windows
 
 
 class StageSteps(NamedTuple):
@@ -21,8 +21,8 @@ class StageSteps(NamedTuple):
 class NamiEulerScheduler(SchedulerMixin, ConfigMixin):
     """Euler's method through each stage's window of flow time; the defaults are the release's.
 
-    See `generators.nami.schedule` for `stage_range`, `gamma` and the two kinds of `timestep_spacing`:
-    "linspace" as released, "trailing" for n steps that all do the same work.
+    See `nami_bench.generators.nami.schedule` for `stage_range`, `gamma` and the two kinds of
+    `timestep_spacing`: "linspace" as released, "trailing" for n steps that all do the same work.
     """
 
     @register_to_config

@@ -15,8 +15,8 @@ from diffusers.utils.accelerate_utils import apply_forward_hook
 from diffusers.utils.torch_utils import maybe_adjust_dtype_for_device
 from torch import Tensor, nn
 
-from generators.nami.config import NamiConfig
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.config import NamiConfig
 
 ROPE_THETA = 10000.0
 

@@ -20,8 +20,8 @@ from nami_bench.cli.without import without_option
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from evaluation.human.agreement import Level
     from nami_bench.domain import Criterion
+    from nami_bench.evaluation.human.agreement import Level
     from nami_bench.leaderboard.checks import AnnotatorChecks
     from nami_bench.leaderboard.left_out import LeftOut
 

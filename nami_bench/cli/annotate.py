@@ -43,7 +43,7 @@ def annotate(
     speaks plain HTTP: where they sit at other machines than this one, put a proxy with HTTPS in front of it,
     and name it with --host-name (docs/security.md).
     """
-    from annotator_app.server import PATIENCE_S, serve
+    from nami_bench.annotator_app.server import PATIENCE_S, serve
 
     with open_bench(PATIENCE_S) as bench:
         serve(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nami_bench.cli.common import Bench, echo, print_json, print_table, say, write_or_print
 
 if TYPE_CHECKING:
-    from evaluation.audit.results import Audit, Estimate, JudgeAudit
+    from nami_bench.evaluation.audit.results import Audit, Estimate, JudgeAudit
 
 
 def show_audit(
@@ -22,7 +22,7 @@ def show_audit(
     as_json: bool,
 ) -> None:
     """Audit the workspace's metrics; print tables or JSON, and write the CSV where one is asked for."""
-    from evaluation.audit.audit import THRESHOLD
+    from nami_bench.evaluation.audit.audit import THRESHOLD
     from nami_bench.leaderboard.audit import CRITERION, audit_csv, audit_from_store
 
     say("auditing: prompts are resampled a thousand times, which may take half a minute")

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 SECONDS_BETWEEN_LINES = 10.0
 MEASUREMENT_LEVELS = click.Choice(("nominal", "ordinal", "interval", "ratio"))
-"""Of Krippendorff's alpha: `evaluation.human.agreement.Level`, without an import of it for --help."""
+"""Of Krippendorff's alpha: `nami_bench.evaluation.human.agreement.Level`, without an import of it for
+--help."""
 
 F = TypeVar("F", bound=Callable[..., Any])
 

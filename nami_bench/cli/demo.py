@@ -59,7 +59,7 @@ def demo(serve: bool, port: int) -> None:
 
 def _prompts(workspace: "Workspace", store: "Store") -> "PromptSet":
     from nami_bench import pipeline
-    from prompts.assembly import build_prompt_set
+    from nami_bench.prompts.assembly import build_prompt_set
 
     prompt_set = build_prompt_set("shapes-demo")
     path = pipeline.save_prompt_set(workspace, store, prompt_set)
@@ -77,7 +77,7 @@ def _models() -> "list[ModelCard]":
     if find_spec("torch") is None or find_spec("diffusers") is None:
         say("   the NAMI models are left out: they need pip install 'nami-bench[models]'")
         return cards
-    from generators.nami.folder import shipped_names
+    from nami_bench.generators.nami.folder import shipped_names
 
     return cards + [
         ModelCard(name, "nami", {"path": name, "batch_size": BATCH_SIZE}) for name in shipped_names()
@@ -141,7 +141,7 @@ def _study(store: "Store", prompt_set: "PromptSet", name: str, models: tuple[str
 def _simulated_ratings(
     workspace: "Workspace", store: "Store", prompt_set: "PromptSet", models: tuple[str, ...]
 ) -> None:
-    from annotator_app.simulate import simulate_ratings
+    from nami_bench.annotator_app.simulate import simulate_ratings
 
     say("4. ratings: five SIMULATED annotators score every image (nobody's opinion: they show the way)")
     study = _study(store, prompt_set, SIMULATED_STUDY, models)
@@ -214,7 +214,7 @@ def _report(workspace: "Workspace", store: "Store") -> None:
 
 
 def _serve(workspace: "Workspace", prompt_set: "PromptSet", models: tuple[str, ...], port: int) -> None:
-    from annotator_app.server import PATIENCE_S, serve
+    from nami_bench.annotator_app.server import PATIENCE_S, serve
     from nami_bench.domain import Annotator
     from nami_bench.store import Store
 

@@ -10,9 +10,9 @@ from nami_bench.cli.common import echo, folder_location, json_option, parse_pair
 from nami_bench.cli.engine import EngineChoice, engine_options
 
 if TYPE_CHECKING:
-    from evaluation.geneval.completeness import Completeness
-    from evaluation.geneval.folder_run import FolderRun
-    from evaluation.geneval.summary import GenEvalSummary
+    from nami_bench.evaluation.geneval.completeness import Completeness
+    from nami_bench.evaluation.geneval.folder_run import FolderRun
+    from nami_bench.evaluation.geneval.summary import GenEvalSummary
 
 _SHOWN = 5
 """How many problems of each kind are listed for people; --json has all."""
@@ -89,11 +89,11 @@ def _score(
     The folder is compared with its prompt file first: missing, duplicate, damaged or mislabelled images are
     listed and refused. Needs no workspace.
     """
-    from evaluation.geneval.completeness import check_folder
-    from evaluation.geneval.folder_run import score_folder
-    from evaluation.geneval.metric import GenEvalMetric
-    from evaluation.geneval.summary import summarize
     from nami_bench.errors import IncompleteError, InputError
+    from nami_bench.evaluation.geneval.completeness import check_folder
+    from nami_bench.evaluation.geneval.folder_run import score_folder
+    from nami_bench.evaluation.geneval.metric import GenEvalMetric
+    from nami_bench.evaluation.geneval.summary import summarize
     from nami_bench.images import GenEvalFolder
     from nami_bench.locations import is_remote
 
@@ -136,8 +136,8 @@ def _score(
 @json_option
 def summary(results: Path, prompts: Path | None, as_json: bool) -> None:
     """GenEval's figures for a results file, ours or the reference implementation's."""
-    from evaluation.geneval.results import read_results
-    from evaluation.geneval.summary import summarize
+    from nami_bench.evaluation.geneval.results import read_results
+    from nami_bench.evaluation.geneval.summary import summarize
 
     figures = summarize(read_results(results), geneval_pictures.expected_metadata(prompts))
     if as_json:

@@ -47,11 +47,11 @@ def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...], promp
     if len(set(names)) < len(names):
         raise InputError(f"two results files are called {_doubled(names)!r}: tell them apart with --label")
     try:
-        from evaluation.geneval.plot import FORMATS, plot_scores
+        from nami_bench.evaluation.geneval.plot import FORMATS, plot_scores
     except ModuleNotFoundError as error:
         raise InputError(f"pictures need the package {error.name!r}: pip install {error.name}") from error
-    from evaluation.geneval.results import read_results
-    from evaluation.geneval.summary import summarize
+    from nami_bench.evaluation.geneval.results import read_results
+    from nami_bench.evaluation.geneval.summary import summarize
 
     file_format = output.suffix.lower().lstrip(".")
     if file_format not in FORMATS:
@@ -86,11 +86,11 @@ def browse(results: Path, output: Path | None, images: Path | None) -> None:
     The folder holds everything the page needs, and may be moved or packed. Works for the reference
     implementation's results too; they have no masks.
     """
-    from evaluation.geneval.browser import write_browser
-    from evaluation.geneval.results import read_results
+    from nami_bench.evaluation.geneval.browser import write_browser
+    from nami_bench.evaluation.geneval.results import read_results
 
     folder = output or results.with_name(f"{results.stem}-browser")
-    from prompts.rewrites import original_text
+    from nami_bench.prompts.rewrites import original_text
 
     rows = read_results(results)
     with progress("drawing", len(rows)) as advance:
@@ -110,10 +110,10 @@ def browse(results: Path, output: Path | None, images: Path | None) -> None:
 def expected_metadata(prompts: Path | None) -> list[dict[str, Any]]:
     """The metadata of the prompts in a file, GenEval's own where none is named."""
     if prompts is None:
-        from prompts.geneval import geneval_metadata
+        from nami_bench.prompts.geneval import geneval_metadata
 
         return geneval_metadata()
-    from prompts.files import load_prompt_set
+    from nami_bench.prompts.files import load_prompt_set
 
     return [prompt.metadata() for prompt in load_prompt_set(prompts).prompts]
 

@@ -37,8 +37,8 @@ def import_(folder: Path, model: str, prompts: str | None, samples: int | None, 
     PNG files are copied byte for byte, other formats are converted. Missing or damaged images are recorded
     as failed; run it again when they are there.
     """
-    from generators.folder import FolderGenerator
     from nami_bench import pipeline
+    from nami_bench.generators.folder import FolderGenerator
 
     source = FolderGenerator(FolderGenerator.Options(path=folder))
     with open_bench() as bench:

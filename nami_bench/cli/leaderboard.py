@@ -163,7 +163,7 @@ def _of_file(
 ) -> "Leaderboard":
     from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
     from nami_bench.leaderboard.ratings_source import load_ratings
-    from prompts.files import load_prompt_set
+    from nami_bench.prompts.files import load_prompt_set
 
     table, chosen = load_ratings(ratings, criteria, scale_of(scale), wanted["study"])
     prompt_set = load_prompt_set(Path(prompts)) if prompts else None

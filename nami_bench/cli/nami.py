@@ -35,11 +35,11 @@ def convert(weights_dir: Path, out: Path, config: str | None) -> None:
     Reads vae/, transformer/pytorch_model_fsdp.bin, bridge_flow.bin, mclip/ and mt5/ as they are; writes
     safetensors. Nothing in a pickle file is run.
     """
-    from generators.nami.config import find_config
+    from nami_bench.generators.nami.config import find_config
 
     shape = None if config is None else find_config(config)
     with models_extra():
-        from generators.nami.convert import convert as convert_release
+        from nami_bench.generators.nami.convert import convert as convert_release
 
         convert_release(weights_dir, out, shape, say)
     say(f"wrote {out}: record it with `nami-bench models add nami --adapter nami -o path={out}`")
@@ -68,8 +68,8 @@ def info(
     """
     from dataclasses import asdict
 
-    from generators.nami.config import PIXELS_PER_LATENT, find_config
-    from generators.nami.cost import run_flops, shift_map_parameters, stage_costs
+    from nami_bench.generators.nami.config import PIXELS_PER_LATENT, find_config
+    from nami_bench.generators.nami.cost import run_flops, shift_map_parameters, stage_costs
 
     shape = find_config(config)
     latent_size = latent_size_of(size, shape)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from generators.nami.config import NamiConfig
+    from nami_bench.generators.nami.config import NamiConfig
 
 
 @contextmanager
@@ -25,8 +25,8 @@ def latent_size_of(size: str | None, shape: "NamiConfig") -> tuple[int, int]:
     """Latents' (height, width) for a size in pixels, N or WxH; the model's own for None."""
     if size is None:
         return shape.sample_size, shape.sample_size
-    from generators.nami.config import PIXELS_PER_LATENT
     from nami_bench.errors import InputError
+    from nami_bench.generators.nami.config import PIXELS_PER_LATENT
 
     sides = whole_numbers(size.replace("x", ","))
     if len(sides) > 2 or any(side % PIXELS_PER_LATENT for side in sides):

@@ -13,8 +13,8 @@ from nami_bench.cli.nami_arguments import latent_size_of, models_extra, whole_nu
 if TYPE_CHECKING:
     import torch
 
-    from generators.nami.bench.settings import SpeedSettings
-    from generators.torch_runtime import DtypeName
+    from nami_bench.generators.nami.bench.settings import SpeedSettings
+    from nami_bench.generators.torch_runtime import DtypeName
 
 _TEXT_TOKENS = 256
 _TINY_TEXT_TOKENS = 36
@@ -95,10 +95,10 @@ def bench(
         _bench_schedules(output)
         return
     with models_extra():
-        from generators.nami.bench.settings import SpeedSettings
-        from generators.nami.config import find_config
-        from generators.torch_runtime import choose_dtype
         from nami_bench.devices import choose_device
+        from nami_bench.generators.nami.bench.settings import SpeedSettings
+        from nami_bench.generators.nami.config import find_config
+        from nami_bench.generators.torch_runtime import choose_dtype
 
         torch_device = choose_device(device)
         name = config or ("tiny" if torch_device.type == "cpu" else "nami-2b")
@@ -120,11 +120,11 @@ def bench(
 def _bench_speed(
     settings: "SpeedSettings", device: "torch.device", dtype: "torch.dtype", output: Path
 ) -> None:
-    from generators.nami.bench import report
-    from generators.nami.bench.machine import describe_machine, describe_versions
-    from generators.nami.bench.plot import speed_picture
-    from generators.nami.bench.speed import measure_speed, measured_runs
-    from generators.torch_runtime import dtype_name
+    from nami_bench.generators.nami.bench import report
+    from nami_bench.generators.nami.bench.machine import describe_machine, describe_versions
+    from nami_bench.generators.nami.bench.plot import speed_picture
+    from nami_bench.generators.nami.bench.speed import measure_speed, measured_runs
+    from nami_bench.generators.torch_runtime import dtype_name
     from nami_bench.images import make_folder
 
     make_folder(output)
@@ -143,10 +143,10 @@ def _bench_speed(
 
 def _bench_schedules(output: Path) -> None:
     with models_extra():
-        from generators.nami.bench import report
-        from generators.nami.bench.machine import describe_versions
-        from generators.nami.bench.plot import schedule_picture
-        from generators.nami.bench.schedules import measure_schedules
+        from nami_bench.generators.nami.bench import report
+        from nami_bench.generators.nami.bench.machine import describe_versions
+        from nami_bench.generators.nami.bench.plot import schedule_picture
+        from nami_bench.generators.nami.bench.schedules import measure_schedules
 
         found = measure_schedules()
         columns = report.SCHEDULE_COLUMNS

@@ -12,8 +12,8 @@ from nami_bench.cli.common import progress, say
 from nami_bench.cli.nami_arguments import models_extra, whole_numbers
 
 if TYPE_CHECKING:
-    from generators.nami.training.run import TrainingRun
-    from generators.torch_runtime import DtypeName
+    from nami_bench.generators.nami.training.run import TrainingRun
+    from nami_bench.generators.torch_runtime import DtypeName
 
 run_option = click.option(
     "-o",
@@ -107,7 +107,7 @@ def export(
     """
     counts = None if steps is None else tuple(whole_numbers(steps))
     with models_extra():
-        from generators.nami.export import export as export_pipeline
+        from nami_bench.generators.nami.export import export as export_pipeline
 
         sampling = export_pipeline(pipeline, out, dtype, counts, guidance_scale, start_noise)
     megabytes = sum(path.stat().st_size for path in out.rglob("*") if path.is_file()) / 1e6
@@ -141,9 +141,9 @@ def sample(
     """
     counts = None if steps is None else whole_numbers(steps)
     with models_extra():
-        from generators.nami.folder import overridden, own_sampling, pipeline_folder
-        from generators.nami.loading import load_pipeline
-        from generators.nami.training.validation import draw_samples
+        from nami_bench.generators.nami.folder import overridden, own_sampling, pipeline_folder
+        from nami_bench.generators.nami.loading import load_pipeline
+        from nami_bench.generators.nami.training.validation import draw_samples
 
         folder = pipeline_folder(pipeline)
         sampling = overridden(own_sampling(folder), guidance_scale=guidance_scale, steps=counts)
@@ -155,8 +155,8 @@ def _open(config: Path, output: Path, settings: tuple[str, ...]) -> "TrainingRun
     with models_extra():
         from transformers.utils import logging as transformers_logging
 
-        from generators.nami.training.config import load_train_config
-        from generators.nami.training.run import TrainingRun
+        from nami_bench.generators.nami.training.config import load_train_config
+        from nami_bench.generators.nami.training.run import TrainingRun
 
         # A bar for every file written would tear ours apart, and tied weights are saved once, as is right.
         silence: Any = transformers_logging  # mostly untyped

@@ -11,7 +11,7 @@ _NARROW_BAR = 6
 
 
 def print_stats(name: str, summary: Mapping[str, Any], beside: Mapping[str, Any]) -> None:
-    """`summary` and `beside` are those of `prompts.summary`."""
+    """`summary` and `beside` are those of `nami_bench.prompts.summary`."""
     parts = {**summary["strata"], **beside}
     title = f"{name}: {summary['count']} prompts; below, lengths in words beside {' and '.join(beside)}"
     rows = [row for part in parts for row in _counted(part, parts[part], with_sources=part not in beside)]

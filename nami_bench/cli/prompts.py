@@ -23,7 +23,7 @@ from nami_bench.cli.write_long import write_long
 
 if TYPE_CHECKING:
     from nami_bench.domain import PromptSet
-    from prompts.protocol import PromptSource
+    from nami_bench.prompts.protocol import PromptSource
 
 _output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: stdout."
@@ -54,8 +54,8 @@ prompts.add_command(submissions)
 )
 def geneval(output: Path | None, seed: int, per_task: int, classes: str) -> None:
     """GenEval's prompts as its own JSON lines; by default the official 553, byte for byte."""
-    from prompts.geneval import Grammar, geneval_metadata, metadata_lines
-    from prompts.sources import SHAPES_GRAMMAR
+    from nami_bench.prompts.geneval import Grammar, geneval_metadata, metadata_lines
+    from nami_bench.prompts.sources import SHAPES_GRAMMAR
 
     grammar = SHAPES_GRAMMAR if classes == "shapes" else Grammar()
     write_or_print(output, metadata_lines(geneval_metadata(grammar, seed=seed, per_task=per_task)))
@@ -87,7 +87,7 @@ def build(
     """
     from nami_bench import pipeline
     from nami_bench.errors import InputError
-    from prompts.assembly import build_prompt_set
+    from nami_bench.prompts.assembly import build_prompt_set
 
     if output is None and not _has_workspace():
         raise InputError(
@@ -141,7 +141,7 @@ def show(
     from nami_bench import pipeline
     from nami_bench.errors import UnknownNameError
     from nami_bench.leaderboard.prompt_origins import identity
-    from prompts.rewrites import original_of
+    from nami_bench.prompts.rewrites import original_of
 
     prompt_set = _prompt_set(reference)
     strata = {prompt.stratum for prompt in prompt_set.prompts}
@@ -169,7 +169,7 @@ def stats(reference: str, as_json: bool) -> None:
     """Counts by stratum, source and tag, and lengths in words, beside GenEval's and DPG-Bench's."""
     from nami_bench.cli.prompt_stats import print_stats
     from nami_bench.leaderboard.prompt_origins import identity
-    from prompts.summary import summarize, yardsticks
+    from nami_bench.prompts.summary import summarize, yardsticks
 
     prompt_set = _prompt_set(reference)
     summary, beside = summarize(prompt_set), yardsticks()
@@ -195,7 +195,7 @@ def stats(reference: str, as_json: bool) -> None:
 @_output_option
 def export(reference: str, form: str, output: Path | None) -> None:
     """Write a set for use elsewhere; line N is prompt N in every format."""
-    from prompts.files import FORMATS
+    from nami_bench.prompts.files import FORMATS
 
     prompt_set = _prompt_set(reference)
     bare = sum(prompt.geneval is None for prompt in prompt_set.prompts)
@@ -208,7 +208,7 @@ def export(reference: str, form: str, output: Path | None) -> None:
 @json_option
 def sources(as_json: bool) -> None:
     """Every source: licence, number of prompts, hash, where it comes from, whether it is on this machine."""
-    from prompts.sources import all_sources
+    from nami_bench.prompts.sources import all_sources
 
     rows = [_source_row(source) for source in all_sources()]
     if as_json:
@@ -227,7 +227,7 @@ def _has_workspace() -> bool:
 def _prompt_set(reference: str) -> "PromptSet":
     """A recorded set by name, else a file, which is read but not recorded."""
     from nami_bench.errors import InputError
-    from prompts.files import load_prompt_set
+    from nami_bench.prompts.files import load_prompt_set
 
     path = Path(reference)
     if _has_workspace():
@@ -254,7 +254,7 @@ def _identity_line(prompt_set: "PromptSet") -> str:
 
 
 def _source_row(source: "PromptSource") -> dict[str, Any]:
-    from prompts.protocol import Availability
+    from nami_bench.prompts.protocol import Availability
 
     content = source.load() if source.availability is Availability.HERE else None
     return {

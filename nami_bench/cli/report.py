@@ -10,7 +10,7 @@ from nami_bench.cli.precision import precision_of, precision_options
 from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
-    from evaluation.human.agreement import Level
+    from nami_bench.evaluation.human.agreement import Level
 
 
 @click.command(epilog="Example: nami-bench report --study pilot -o pilot-report")

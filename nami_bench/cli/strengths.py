@@ -9,8 +9,8 @@ from nami_bench.cli.common import echo, json_option, open_bench, print_json, pri
 from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
-    from evaluation.human.ratings_array import RatingsArray
     from nami_bench.domain import Comparison
+    from nami_bench.evaluation.human.ratings_array import RatingsArray
 
 
 @click.command(
@@ -123,8 +123,8 @@ def _comparisons(
 
 
 def _ratings(study: str, without: tuple[str, ...]) -> "RatingsArray":
-    from evaluation.human.ratings_array import RatingsArray
     from nami_bench.cli.agreement import ratings_of
+    from nami_bench.evaluation.human.ratings_array import RatingsArray
 
     table, criteria = ratings_of(study, None, None)
     # Who only compared pairs rated nothing here.

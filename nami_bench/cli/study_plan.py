@@ -147,10 +147,10 @@ def _plan(
     column: str,
     options: "PlanOptions",
 ) -> "Plan":
-    from evaluation.human.components import AssumedShares
-    from evaluation.human.ratings_array import RatingsArray
     from nami_bench.cli.agreement import ratings_of
     from nami_bench.errors import InputError
+    from nami_bench.evaluation.human.components import AssumedShares
+    from nami_bench.evaluation.human.ratings_array import RatingsArray
     from nami_bench.leaderboard.plan import plan_from_assumption, plan_from_pilot
 
     named = {name: share for name, share in shares.items() if share is not None}

@@ -11,7 +11,7 @@ from nami_bench.cli.limits import limit_options
 
 if TYPE_CHECKING:
     from nami_bench.domain import PromptSet
-    from prompts.writers.run import LongPromptRun
+    from nami_bench.prompts.writers.run import LongPromptRun
 
 _SHOWN = 5
 """How many failures are listed for people; the manifest has all."""
@@ -90,11 +90,11 @@ def write_long(
     from nami_bench import registry
     from nami_bench.domain import checked_name
     from nami_bench.errors import InputError, WorkError
-    from prompts.writers.folder import read_folder
-    from prompts.writers.instruction import load_instruction
-    from prompts.writers.journal import Journal
-    from prompts.writers.review import Limits
-    from prompts.writers.run import LongPromptRun, Question
+    from nami_bench.prompts.writers.folder import read_folder
+    from nami_bench.prompts.writers.instruction import load_instruction
+    from nami_bench.prompts.writers.journal import Journal
+    from nami_bench.prompts.writers.review import Limits
+    from nami_bench.prompts.writers.run import LongPromptRun, Question
 
     if output.suffix != ".jsonl":
         raise InputError(f"-o {output}: a prompt set's file ends in .jsonl")

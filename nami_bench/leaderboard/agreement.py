@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from evaluation.human.agreement import Level
-from evaluation.human.annotators import AnnotatorSummary, summarize_annotators
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.sensitivity import Reversal, WithoutAnnotator, drop_few, leave_one_annotator_out
 from nami_bench.domain import SIMULATED_PREFIX, Criterion
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.agreement import Level
+from nami_bench.evaluation.human.annotators import AnnotatorSummary, summarize_annotators
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.sensitivity import (
+    Reversal,
+    WithoutAnnotator,
+    drop_few,
+    leave_one_annotator_out,
+)
 from nami_bench.leaderboard.checks import AnnotatorChecks
 from nami_bench.leaderboard.coefficients import CriterionAgreement, criteria_agreement, criterion_notes
 
@@ -110,7 +115,7 @@ def measure_agreement(
     checks: Iterable[AnnotatorChecks] = (),
     left_out: Iterable[str] = (),
 ) -> Agreement:
-    """The agreement in a tidy table (see `evaluation.human.table`) of one study.
+    """The agreement in a tidy table (see `nami_bench.evaluation.human.table`) of one study.
 
     `level` of measurement is that of alpha; `by_model`: also on each model's images alone.
 

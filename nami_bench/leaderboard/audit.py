@@ -3,9 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from evaluation.audit.audit import THRESHOLD, audit_metrics
-from evaluation.audit.results import Audit
 from nami_bench.errors import InputError
+from nami_bench.evaluation.audit.audit import THRESHOLD, audit_metrics
+from nami_bench.evaluation.audit.results import Audit
 from nami_bench.leaderboard.from_store import choose_study
 from nami_bench.leaderboard.left_out import left_out
 from nami_bench.leaderboard.spreadsheet import csv_table

@@ -7,10 +7,10 @@ from dataclasses import replace
 from math import sqrt
 from statistics import fmean
 
-from evaluation.geneval.results import ImageResult
-from evaluation.geneval.summary import summarize
-from evaluation.shares import bounded_mean_interval, spread_interval
 from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
+from nami_bench.evaluation.geneval.results import ImageResult
+from nami_bench.evaluation.geneval.summary import summarize
+from nami_bench.evaluation.shares import bounded_mean_interval, spread_interval
 from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval, PromptOrigin
 
 GENEVAL = "geneval"

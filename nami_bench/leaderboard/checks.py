@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evaluation.human.annotators import RepeatConsistency, repeat_consistency
 from nami_bench.domain import CheckAnswer, Criterion
+from nami_bench.evaluation.human.annotators import RepeatConsistency, repeat_consistency
 
 if TYPE_CHECKING:
     from nami_bench.store import Store

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from evaluation.human.agreement import Alpha, Level, ratings_alphas
-from evaluation.human.icc import Coefficient, fleiss_kappa, intraclass_correlations
-from evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.agreement import Alpha, Level, ratings_alphas
+from nami_bench.evaluation.human.icc import Coefficient, fleiss_kappa, intraclass_correlations
+from nami_bench.evaluation.human.ratings_array import RatingsArray
 
 ICC_FORMS = ("ICC(1,1)", "ICC(2,1)", "ICC(2,k)")
 _LARGEST = 2**25

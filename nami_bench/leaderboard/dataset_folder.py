@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from evaluation.human.table import in_order
 from nami_bench import __version__
 from nami_bench.domain import SIMULATED_PREFIX, Comparison, ImageRecord, ImageState, ModelCard, PromptSet
 from nami_bench.errors import InputError, StorageError
+from nami_bench.evaluation.human.table import in_order
 from nami_bench.images import make_folder, read_recorded, write_bytes
 from nami_bench.leaderboard.carried_study import side_file_json
 from nami_bench.leaderboard.comparisons_file import comparisons_csv

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.scores import model_scores
 from nami_bench.domain import Criteria, Criterion, Prompt, PromptSet
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.scores import model_scores
 from nami_bench.leaderboard.human import (
     finished,
     human_row,
@@ -36,7 +36,7 @@ def leaderboard_from_ratings(
     without: Sequence[str] = (),
     samples: int | None = None,
 ) -> Leaderboard:
-    """The leaderboard of a tidy table of ratings (see `evaluation.human.table`), ranked by `sort`.
+    """The leaderboard of a tidy table of ratings (see `nami_bench.evaluation.human.table`), ranked by `sort`.
 
     `study` chooses among the table's studies. With `prompt_set` every prompt of it is expected to be
     rated, and `stratum` can choose among them; without, every image that any model was rated on.

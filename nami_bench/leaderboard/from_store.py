@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.scores import model_scores
-from evaluation.human.table import ratings_table
 from nami_bench.domain import SELECTION, ImageRecord, ImageState, Prompt, Score, SetScore
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.scores import model_scores
+from nami_bench.evaluation.human.table import ratings_table
 from nami_bench.leaderboard.automatic import automatic_columns, automatic_score, automatic_set_score
 from nami_bench.leaderboard.human import (
     finished,

@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.scores import ModelScores
 from nami_bench.domain import SIMULATED_PREFIX, Criterion, Prompt, PromptSet, Total
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.scores import ModelScores
 from nami_bench.leaderboard.columns import find_column
 from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status, ranked
 

@@ -6,9 +6,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.human.table import table_ratings
 from nami_bench.domain import Criterion, Study
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.table import table_ratings
 from nami_bench.leaderboard.carried_study import (
     CarriedStudy,
     carried_criteria,

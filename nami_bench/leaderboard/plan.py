@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from evaluation.human.components import (
+from nami_bench.errors import InputError
+from nami_bench.evaluation.human.components import (
     DEFAULT_SHARES,
     AssumedShares,
     VarianceComponents,
@@ -14,9 +15,14 @@ from evaluation.human.components import (
     lone_annotator_deviation,
     variance_components,
 )
-from evaluation.human.design import Layout, StudySize, detectable_difference, plan_study, prompts_needed
-from evaluation.human.ratings_array import TOTAL, RatingsArray
-from nami_bench.errors import InputError
+from nami_bench.evaluation.human.design import (
+    Layout,
+    StudySize,
+    detectable_difference,
+    plan_study,
+    prompts_needed,
+)
+from nami_bench.evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.leaderboard.sections import percent
 from nami_bench.leaderboard.text import TextTable
 from nami_bench.study import Panel

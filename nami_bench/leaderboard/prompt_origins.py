@@ -5,7 +5,7 @@ from typing import Any
 
 from nami_bench.domain import PromptSet
 from nami_bench.leaderboard.rows import PromptOrigin
-from prompts.rewrites import original_of
+from nami_bench.prompts.rewrites import original_of
 
 
 def prompt_origin(prompt_set: PromptSet) -> PromptOrigin:

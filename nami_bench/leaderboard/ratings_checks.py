@@ -6,9 +6,9 @@ from typing import NoReturn
 import numpy as np
 import pandas as pd
 
-from evaluation.human.table import KEY
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.table import KEY
 
 Refuse = Callable[[int, str], NoReturn]
 """Raises InputError for a row (from 0) with a problem, in the terms of the file that the row came from."""
@@ -19,7 +19,8 @@ def check_ratings(
 ) -> None:
     """Refuse values off their scale, unknown criteria, missing values without a reason, values given twice.
 
-    `table` is a tidy table (see `evaluation.human.table`); `criteria_of` gives a study's criteria by name.
+    `table` is a tidy table (see `nami_bench.evaluation.human.table`); `criteria_of` gives a study's criteria
+    by name.
     """
     _check_reasons(table, refuse)
     _check_criteria(table, criteria_of, refuse)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evaluation.human.table import COLUMNS, typed
 from nami_bench.domain import Criterion
+from nami_bench.evaluation.human.table import COLUMNS, typed
 from nami_bench.leaderboard.csv_columns import (
     Columns,
     count_parser,
@@ -37,7 +37,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def read_ratings(path: Path, criteria_of: Callable[[str], Sequence[Criterion]]) -> pd.DataFrame:
-    """The tidy table (see `evaluation.human.table`) of a ratings file.
+    """The tidy table (see `nami_bench.evaluation.human.table`) of a ratings file.
 
     `criteria_of` gives the criteria of a study by its name. Raises InputError, which names the line,
     for a missing, empty or malformed file, unknown or missing columns, values that are no number or off

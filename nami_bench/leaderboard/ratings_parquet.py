@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from evaluation.human.table import COLUMNS, typed
 from nami_bench.domain import Criterion
+from nami_bench.evaluation.human.table import COLUMNS, typed
 from nami_bench.leaderboard.carried_study import about_criteria
 from nami_bench.leaderboard.parquet_columns import (
     ParquetColumns,

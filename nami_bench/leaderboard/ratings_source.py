@@ -43,8 +43,8 @@ def load_ratings(
     scales: Scales = NO_SCALES,
     study: str | None = None,
 ) -> "tuple[pd.DataFrame, tuple[Criterion, ...]]":
-    """The tidy table (see `evaluation.human.table`) and the criteria of a CSV file, a Parquet file, or a
-    folder that `nami-bench ratings export --format huggingface` wrote.
+    """The tidy table (see `nami_bench.evaluation.human.table`) and the criteria of a CSV file, a Parquet
+    file, or a folder that `nami-bench ratings export --format huggingface` wrote.
 
     The criteria are those of `criteria_file` (a study's TOML), else those that the file carries, else
     NAMI-1K's; `scales` are those of the values, if not the criteria's. `study` chooses among the file's.

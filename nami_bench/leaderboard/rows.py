@@ -109,7 +109,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """How intervals and comparisons are made; the words are those of `evaluation.human.intervals`.
+    """How intervals and comparisons are made; the words are those of `nami_bench.evaluation.human.intervals`.
 
     `method`: crossed, percentile or bca. `over`: what is taken for a sample of many: both, prompts or
     annotators. `replicates` and `seed` are the bootstrap's. `correction`: of the tests of all pairs.
@@ -156,8 +156,8 @@ class LeaderboardRow:
     `gaps` say in words what is missing.
 
     `intervals` and `adjusted` are by criterion; adjusted scores are those that the average annotator of the
-    panel would have given (see `evaluation.human.severity`). `rank_low` to `rank_high` are the places that
-    the model may have, `ties` the groups of models not told apart that it belongs to,
+    panel would have given (see `nami_bench.evaluation.human.severity`). `rank_low` to `rank_high` are the
+    places that the model may have, `ties` the groups of models not told apart that it belongs to,
     `first_probability` (0-1) the share of bootstrap replicates that it leads; None or empty where it has no
     human rank.
     """

@@ -92,7 +92,8 @@ class LowValues:
 
 
 def low_values(table: pd.DataFrame, assumed: Mapping[str, Sequence[Criterion]]) -> LowValues | None:
-    """What in `table` (see `evaluation.human.table`) uses no more than a tenth of its scale; None: nothing.
+    """What in `table` (see `nami_bench.evaluation.human.table`) uses no more than a tenth of its scale; None:
+    nothing.
 
     `assumed`: by study, the criteria on whose scales values were read though nobody said so. Scales of less
     than ten points are passed over: what lies in their lowest tenth is the lowest value, and no other scale.

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from evaluation.human.bradley_terry import Strengths, fit_bradley_terry
-from evaluation.human.comparison_table import Comparisons
-from evaluation.human.concordance import concordance
-from evaluation.human.elo import elo_scale
-from evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.domain import Comparison, Outcome
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.bradley_terry import Strengths, fit_bradley_terry
+from nami_bench.evaluation.human.comparison_table import Comparisons
+from nami_bench.evaluation.human.concordance import concordance
+from nami_bench.evaluation.human.elo import elo_scale
+from nami_bench.evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.leaderboard.sections import percent
 from nami_bench.leaderboard.spreadsheet import csv_table
 from nami_bench.leaderboard.text import TextTable
@@ -80,8 +80,8 @@ def strength_table(
     """Strengths of all models by each criterion that was compared.
 
     Davidson's model with ties; intervals from the sandwich with prompts as clusters (see
-    `evaluation.human.bradley_terry`). `side` estimates how much the left place helps; `prior` as there.
-    With `ratings` of the same models the notes say how far the two agree.
+    `nami_bench.evaluation.human.bradley_terry`). `side` estimates how much the left place helps; `prior` as
+    there. With `ratings` of the same models the notes say how far the two agree.
 
     Raises InputError where there is nothing to compare.
     """

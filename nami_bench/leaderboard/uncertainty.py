@@ -4,17 +4,23 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
-from evaluation.human.bootstrap import bootstrap_scores
-from evaluation.human.comparisons import MOST_MODELS, Correction, Difference, Differences, compare_models
-from evaluation.human.crossed import Over
-from evaluation.human.intervals import Interval as ScoreInterval
-from evaluation.human.intervals import Method, ScoreIntervals, score_intervals
-from evaluation.human.ranking import Rank, rank_models
-from evaluation.human.ratings_array import TOTAL, RatingsArray
-from evaluation.human.scores import prompt_groups
-from evaluation.human.severity import SeverityAdjustment, adjust_severity
 from nami_bench.domain import GENEVAL_TASKS, STRATA, Prompt
 from nami_bench.errors import UnknownNameError
+from nami_bench.evaluation.human.bootstrap import bootstrap_scores
+from nami_bench.evaluation.human.comparisons import (
+    MOST_MODELS,
+    Correction,
+    Difference,
+    Differences,
+    compare_models,
+)
+from nami_bench.evaluation.human.crossed import Over
+from nami_bench.evaluation.human.intervals import Interval as ScoreInterval
+from nami_bench.evaluation.human.intervals import Method, ScoreIntervals, score_intervals
+from nami_bench.evaluation.human.ranking import Rank, rank_models
+from nami_bench.evaluation.human.ratings_array import TOTAL, RatingsArray
+from nami_bench.evaluation.human.scores import prompt_groups
+from nami_bench.evaluation.human.severity import SeverityAdjustment, adjust_severity
 from nami_bench.leaderboard.rows import (
     Group,
     GroupScore,
@@ -39,9 +45,9 @@ def with_uncertainty(
     """`board`, which is ranked, with intervals at `precision`, places, tests of all pairs, and groups.
 
     `ratings` are those of the board's models. `by`: kinds of groups of `prompts` (see
-    `evaluation.human.scores.prompt_groups`); by default those of `DEFAULT_KINDS` that tell prompts apart.
-    Places and tests are of the column that the board is ranked by, where that is one of human scores and
-    there are at most `MOST_MODELS` models; `cautions` say what was left out.
+    `nami_bench.evaluation.human.scores.prompt_groups`); by default those of `DEFAULT_KINDS` that tell prompts
+    apart. Places and tests are of the column that the board is ranked by, where that is one of human scores
+    and there are at most `MOST_MODELS` models; `cautions` say what was left out.
 
     Raises InputError for a precision that cannot be had, UnknownNameError for a kind that divides nothing.
     """

@@ -12,7 +12,7 @@ from nami_bench.pipeline.progress import batches
 from nami_bench.software import used_here
 
 if TYPE_CHECKING:
-    from generators.protocol import GenerationRequest, GenerationResult, Generator
+    from nami_bench.generators.protocol import GenerationRequest, GenerationResult, Generator
 
 
 @dataclass(frozen=True, slots=True)

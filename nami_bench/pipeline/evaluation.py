@@ -17,7 +17,7 @@ from nami_bench.pipeline.set_evaluation import evaluate_set, measured_with
 from nami_bench.pipeline.verification import file_problem, untouched
 
 if TYPE_CHECKING:
-    from evaluation.protocol import Metric, SetMetric
+    from nami_bench.evaluation.protocol import Metric, SetMetric
     from nami_bench.store import Store
 
 _SCORES_PER_COMMIT = 64
@@ -136,7 +136,7 @@ class _Picture:
 
 def _score(metric: "Metric", pictures: Iterable[_Picture]) -> Iterator[Score]:
     """One score for each picture; first of those whose files are not as recorded."""
-    from evaluation.protocol import ScoringItem
+    from nami_bench.evaluation.protocol import ScoringItem
 
     sound: dict[Path, _Picture] = {}
     for picture in pictures:

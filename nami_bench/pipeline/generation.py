@@ -28,7 +28,7 @@ from nami_bench.pipeline.same_settings import (
 from nami_bench.pipeline.selection import Selection, select_prompts
 
 if TYPE_CHECKING:
-    from generators.protocol import GenerationRequest, Generator
+    from nami_bench.generators.protocol import GenerationRequest, Generator
     from nami_bench.store import Store
 
 
@@ -207,7 +207,7 @@ class _GenerationRun:
         self.served = ServedModel.of_images(name, of_model)
 
     def _request(self, prompt: Prompt, sample: int) -> "GenerationRequest":
-        from generators.protocol import GenerationRequest
+        from nami_bench.generators.protocol import GenerationRequest
 
         return GenerationRequest(prompt, sample, image_seed(self.seed, prompt.id, sample))
 

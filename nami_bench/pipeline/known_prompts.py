@@ -35,7 +35,8 @@ class KnownPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """The known prompt most like a text; `similarity` is that of `prompts.duplicates`, 1 for equal texts."""
+    """The known prompt most like a text; `similarity` is that of `nami_bench.prompts.duplicates`, 1 for equal
+    texts."""
 
     prompt: KnownPrompt
     similarity: float
@@ -43,8 +44,8 @@ class Neighbour:
 
 class _Shelf:
     def __init__(self, prompts: Iterable[KnownPrompt]) -> None:
-        from prompts.duplicates import NEAR_DUPLICATES, DuplicateIndex
-        from prompts.protocol import Candidate
+        from nami_bench.prompts.duplicates import NEAR_DUPLICATES, DuplicateIndex
+        from nami_bench.prompts.protocol import Candidate
 
         self.prompts = tuple(prompts)
         self._places = {prompt.name: at for at, prompt in enumerate(self.prompts)}
@@ -96,8 +97,8 @@ class KnownPrompts:
 
 def _published(store: "Store") -> list[KnownPrompt]:
     """The prompts of every source that needs nothing, and of every recorded set; each text once."""
-    from prompts.protocol import Availability
-    from prompts.sources import all_sources
+    from nami_bench.prompts.protocol import Availability
+    from nami_bench.prompts.sources import all_sources
 
     found: dict[str, KnownPrompt] = {}
     for source in all_sources():

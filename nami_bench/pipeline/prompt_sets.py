@@ -23,7 +23,7 @@ def resolve_prompt_set(store: "Store", ref: str) -> PromptSet:
     path = Path(ref)
     if store.has_prompt_set(ref) or not path.is_file():
         return store.prompt_set(ref)
-    from prompts.files import load_prompt_set
+    from nami_bench.prompts.files import load_prompt_set
 
     prompt_set = load_prompt_set(path)
     store.add_prompt_set(prompt_set)
@@ -52,7 +52,7 @@ def folder_prompt_set(source: Path, name: str) -> PromptSet:
 
     Raises InputError where the numbered folders have gaps or a file is not as it should be.
     """
-    from prompts.files import candidate_of, prompt_of
+    from nami_bench.prompts.files import candidate_of, prompt_of
 
     prompts = []
     for position, (index, folder) in enumerate(images.GenEvalFolder(source).prompt_folders()):

@@ -9,7 +9,7 @@ from nami_bench.errors import InputError
 from nami_bench.image_settings import described_change, differing, settings_sha256, used_settings
 
 if TYPE_CHECKING:
-    from generators.protocol import GenerationRequest, Generator
+    from nami_bench.generators.protocol import GenerationRequest, Generator
     from nami_bench.store import Store
 
 

@@ -12,7 +12,7 @@ from nami_bench.pipeline.verification import file_problem, untouched
 from nami_bench.software import used_here
 
 if TYPE_CHECKING:
-    from evaluation.protocol import ScoringItem, SetMetric, SetResult
+    from nami_bench.evaluation.protocol import ScoringItem, SetMetric, SetResult
     from nami_bench.store import Store
 
 _REASONS_KEPT = 20
@@ -71,7 +71,7 @@ def _sound(
     images_dir: Path, records: Sequence[ImageRecord], prompts: Mapping[str, Prompt]
 ) -> tuple[list["ScoringItem"], list[str]]:
     """The images whose files are as recorded, and what is wrong with each other one."""
-    from evaluation.protocol import ScoringItem
+    from nami_bench.evaluation.protocol import ScoringItem
 
     items, problems = [], []
     for record in records:

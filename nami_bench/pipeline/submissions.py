@@ -33,9 +33,9 @@ class Findings:
 
 
 def examine_text(known: KnownPrompts, text: str, max_words: int, *, with_pending: bool = True) -> Findings:
-    """Check a cleaned text (`prompts.assembly.clean_text`); what is too long is not looked up."""
-    from prompts.duplicates import NEAR_DUPLICATES
-    from prompts.proposing import proposal_problems
+    """Check a cleaned text (`nami_bench.prompts.assembly.clean_text`); what is too long is not looked up."""
+    from nami_bench.prompts.duplicates import NEAR_DUPLICATES
+    from nami_bench.prompts.proposing import proposal_problems
 
     problems = proposal_problems(text, max_words)
     if "too_long" in problems:
@@ -49,7 +49,7 @@ def examine_text(known: KnownPrompts, text: str, max_words: int, *, with_pending
 def propose_prompt(
     store: "Store", known: KnownPrompts, submission: PromptSubmission, max_words: int, address: str = ""
 ) -> None:
-    """Check a prompt, whose text must be clean (`prompts.assembly.clean_text`), and take it in.
+    """Check a prompt, whose text must be clean (`nami_bench.prompts.assembly.clean_text`), and take it in.
 
     Raises RefusedError with the first key of `examine_text`, or `too_many`.
     """
@@ -72,7 +72,7 @@ def accept_submission(
     It is checked like a new one, but that others wait which are like it does not matter. Raises RefusedError
     with the first key of `examine_text`, or `decided`.
     """
-    from prompts.assembly import clean_text
+    from nami_bench.prompts.assembly import clean_text
 
     pending = store.prompt_submission(submission_id)
     chosen = pending.text if text is None else clean_text(text)
@@ -91,7 +91,7 @@ def export_submissions(store: "Store") -> tuple[bytes, int]:
 
     Raises InputError where none is accepted.
     """
-    from prompts.submissions import submissions_jsonl
+    from nami_bench.prompts.submissions import submissions_jsonl
 
     accepted = store.prompt_submissions(SubmissionState.ACCEPTED)
     if not accepted:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from evaluation.audit.results import Audit
-from evaluation.human.agreement import Level
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.scores import image_totals
-from evaluation.human.table import IMAGE
 from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score
 from nami_bench.errors import InputError
+from nami_bench.evaluation.audit.results import Audit
+from nami_bench.evaluation.human.agreement import Level
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.scores import image_totals
+from nami_bench.evaluation.human.table import IMAGE
 from nami_bench.leaderboard.agreement import Agreement, measure_agreement
 from nami_bench.leaderboard.audit import CRITERION, audit_from_store
 from nami_bench.leaderboard.checks import annotator_checks, renamed

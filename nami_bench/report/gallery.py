@@ -18,7 +18,7 @@ from nami_bench.domain import ImageRecord, ImageState, Prompt
 from nami_bench.errors import ImageError
 from nami_bench.images import read_image, write_bytes
 from nami_bench.leaderboard.paths import without_folders
-from prompts.rewrites import original_of
+from nami_bench.prompts.rewrites import original_of
 
 THUMBNAIL_PIXELS = 320
 _THREADS = 8  # most of the time is waiting for the disk

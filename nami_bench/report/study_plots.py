@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from evaluation.audit.results import JudgeAudit
+from nami_bench.evaluation.audit.results import JudgeAudit
 from nami_bench.leaderboard.agreement import Agreement
 from nami_bench.leaderboard.plan import Plan
 from nami_bench.leaderboard.rows import Interval

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from evaluation.audit.results import Audit, Estimate
+from nami_bench.evaluation.audit.results import Audit, Estimate
 from nami_bench.leaderboard.text import TextTable
 from nami_bench.study import Study
 

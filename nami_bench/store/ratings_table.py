@@ -40,7 +40,8 @@ class RatingsTable:
             return session.scalar(query) is not None
 
     def ratings_table(self, study: str) -> "pd.DataFrame":
-        """The rows of `ratings`, in their order, as the tidy table that `evaluation.human.table` describes.
+        """The rows of `ratings`, in their order, as the tidy table that `nami_bench.evaluation.human.table`
+        describes.
 
         Raises UnknownNameError for an unknown study.
         """

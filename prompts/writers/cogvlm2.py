@@ -24,9 +24,9 @@ from nami_bench.neural.pretrained import (
     pretrained_with_its_code,
     quiet_transformers,
 )
-from prompts.writers.local import LocalWriter
-from prompts.writers.protocol import Sampling, WritingRequest
-from prompts.writers.weights import DtypeName
+from nami_bench.prompts.writers.local import LocalWriter
+from nami_bench.prompts.writers.protocol import Sampling, WritingRequest
+from nami_bench.prompts.writers.weights import DtypeName
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nami_bench.errors import InputError
-from prompts.files import read_bytes
+from nami_bench.prompts.files import read_bytes
 
 
 @dataclass(frozen=True, slots=True)

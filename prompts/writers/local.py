@@ -9,8 +9,8 @@ import torch
 from PIL.Image import Image
 
 from nami_bench.errors import NamiBenchError, WorkError, one_line
-from prompts.writers.protocol import Answer, AnswerState, WritingRequest
-from prompts.writers.weights import DtypeName, ModelFiles, model_files, placed, surroundings
+from nami_bench.prompts.writers.protocol import Answer, AnswerState, WritingRequest
+from nami_bench.prompts.writers.weights import DtypeName, ModelFiles, model_files, placed, surroundings
 
 
 class LocalWriter(ABC):

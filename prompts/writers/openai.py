@@ -16,6 +16,7 @@ from PIL.Image import Image
 from pydantic import Json
 
 from nami_bench.errors import InputError, WorkError
+from nami_bench.prompts.writers.protocol import Answer, AnswerState, WritingRequest
 from nami_bench.services.openai import (
     CHAT_BYTES,
     OpenAIServer,
@@ -26,7 +27,6 @@ from nami_bench.services.openai import (
     read_key,
 )
 from nami_bench.services.retrying_client import RetryingClient
-from prompts.writers.protocol import Answer, AnswerState, WritingRequest
 
 _WHERE = "prompt writer 'openai'"
 _OWN_FIELDS = frozenset({"model", "messages", "n", "stream"})

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nami_bench.errors import InputError
-from prompts.writers.sentences import cut_to_words, split_sentences
+from nami_bench.prompts.writers.sentences import cut_to_words, split_sentences
 
 RULES = {
     "unreadable": "holds characters that no text has",

@@ -15,13 +15,13 @@ from nami_bench import __version__
 from nami_bench.domain import Prompt, PromptSet, prompt_id
 from nami_bench.errors import ImageError, InputError
 from nami_bench.images import read_image
-from prompts.duplicates import EXACT_RULE, NEAR_DUPLICATES, NEAR_RULE, DuplicateIndex
-from prompts.protocol import Candidate
-from prompts.writers.folder import SourceImage
-from prompts.writers.instruction import Instruction
-from prompts.writers.journal import Attempt, Journal
-from prompts.writers.protocol import Answer, AnswerState, PromptWriter, Sampling, WritingRequest
-from prompts.writers.review import RULES, Draft, Limits, review
+from nami_bench.prompts.duplicates import EXACT_RULE, NEAR_DUPLICATES, NEAR_RULE, DuplicateIndex
+from nami_bench.prompts.protocol import Candidate
+from nami_bench.prompts.writers.folder import SourceImage
+from nami_bench.prompts.writers.instruction import Instruction
+from nami_bench.prompts.writers.journal import Attempt, Journal
+from nami_bench.prompts.writers.protocol import Answer, AnswerState, PromptWriter, Sampling, WritingRequest
+from nami_bench.prompts.writers.review import RULES, Draft, Limits, review
 
 RETRY_TEMPERATURE = 0.7
 """An answer to the same question with temperature 0 would be the same; retries are drawn at least at this."""

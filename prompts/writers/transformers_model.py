@@ -11,9 +11,9 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from nami_bench.errors import InputError
 from nami_bench.neural.pretrained import explained, load_network, pretrained, quiet_transformers
-from prompts.writers.local import LocalWriter
-from prompts.writers.protocol import Sampling, WritingRequest
-from prompts.writers.weights import DtypeName
+from nami_bench.prompts.writers.local import LocalWriter
+from nami_bench.prompts.writers.protocol import Sampling, WritingRequest
+from nami_bench.prompts.writers.weights import DtypeName
 
 
 class TransformersWriter(LocalWriter):

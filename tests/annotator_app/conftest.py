@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from PIL import Image
 from sqlalchemy import text
 from starlette.types import ASGIApp
 
+from nami_bench.annotator_app import onlooker
+from nami_bench.annotator_app.admin import StudyLooks
 from nami_bench.config import AnnotateConfig, Workspace, init_workspace, open_workspace
 from nami_bench.domain import (
     Annotator,
@@ -35,6 +38,7 @@ from nami_bench.domain import (
 )
 from nami_bench.images import write_png
 from nami_bench.store import Store
+from tests.support.databases import new_sqlite
 
 DEFAULTS = AnnotateConfig()
 MODELS = ("zebrafish-xl", "quokka-9b")
@@ -86,6 +90,8 @@ def make_bench(
         settings = root / "nami.toml"
         settings.write_text(settings.read_text().replace("[database]", f'[database]\nurl = "{database_url}"'))
         workspace = open_workspace(root)
+    else:
+        new_sqlite(root / "nami.db")
     store = Store.open(workspace.database_url)
     prompts = tuple(
         Prompt(prompt_id(i), f"picture <i>{i}</i> & more", stratum) for i, stratum in enumerate(strata)
@@ -169,6 +175,37 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Bench, ht
     made.store.close()
 
 
+class _NoProcess:
+    """Answers the onlooker's questions in a thread: to start a process for each test takes seconds."""
+
+    is_alive = True
+
+    def __init__(self, url: str) -> None:
+        self._store = Store.open(url, create=False)
+        self._looks = StudyLooks(self._store)
+
+    def ask_later(self, what: str, study: str) -> "Future[bytes]":
+        future: Future[bytes] = Future()
+
+        def answer() -> None:
+            try:
+                future.set_result(getattr(self._looks, what)(study))
+            except Exception as error:
+                future.set_exception(error)
+
+        threading.Thread(target=answer, daemon=True).start()
+        return future
+
+    def end(self) -> None:
+        self._store.close()
+
+
+@pytest.fixture(autouse=True)
+def onlooker_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None; a module of tests that are about the process has a fixture of this name of its own."""
+    monkeypatch.setattr(onlooker, "_Helper", _NoProcess)
+
+
 @contextmanager
 def _listening(
     bench: Bench,
@@ -178,8 +215,8 @@ def _listening(
 ) -> Iterator[str]:
     import uvicorn
 
-    from annotator_app.app import build_app
-    from annotator_app.terms import read_terms
+    from nami_bench.annotator_app.app import build_app
+    from nami_bench.annotator_app.terms import read_terms
 
     running: queue.Queue[uvicorn.Server] = queue.Queue()
 

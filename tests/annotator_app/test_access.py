@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from annotator_app.access import COOKIE, MAX_BODY, REMEMBERED_SECONDS
+from nami_bench.annotator_app.access import COOKIE, MAX_BODY, REMEMBERED_SECONDS
 from nami_bench.domain import Annotator, Role
 from nami_bench.store.logins import GUESSES_PER_ADDRESS, GUESSES_PER_NAME
 
@@ -142,14 +142,20 @@ def test_every_route_of_the_application_is_known_to_the_gate(
     """A route that a new Gradio brings along is closed until somebody lets it through."""
     import asyncio
 
-    from annotator_app.app import build_app
-    from annotator_app.terms import read_terms
+    from nami_bench.annotator_app.admin_page import AdminPage
+    from nami_bench.annotator_app.app import build_app
+    from nami_bench.annotator_app.terms import read_terms
 
     bench, _ = shared
 
     async def routes() -> set[tuple[str, str]]:
         app = build_app(bench.store, bench.images_dir, bench.study, read_terms(bench.workspace))
-        return set(_walk(app.routes))
+        async with app.router.lifespan_context(app):
+            (admin,) = (
+                mount.app for mount in app.routes if isinstance(getattr(mount, "app", None), AdminPage)
+            )
+            gradio = await admin.load()
+            return {*_walk(app.routes), *_walk(gradio.routes, "/admin")}
 
     found = asyncio.run(routes())
     assert len(found) > 60

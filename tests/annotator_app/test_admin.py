@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from annotator_app.admin import check_answers_csv
+from nami_bench.annotator_app.admin import check_answers_csv
 from nami_bench.domain import Annotator, CheckAnswer, Checks, Role
 
 _numbers = count()

@@ -17,7 +17,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from annotator_app.access import MAX_BODY
+from nami_bench.annotator_app.access import MAX_BODY
 from nami_bench.domain import Annotator
 from nami_bench.errors import InputError
 from nami_bench.store import Store

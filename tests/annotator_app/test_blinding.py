@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from annotator_app.answers import Answers
-from annotator_app.pictures import Pictures
-from annotator_app.sessions import AnnotationSession
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.pictures import Pictures
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.config import Workspace, init_workspace
 from nami_bench.domain import (
     Annotator,

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from annotator_app.admin import check_answers_csv, overview
-from annotator_app.answers import Answers
-from annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.admin import check_answers_csv, overview
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.sessions import AnnotationSession, View
 from nami_bench.cli.app import cli
 from nami_bench.domain import CheckItem, CheckKind, Checks, ModelCard, Study
 from nami_bench.leaderboard.agreement import measure_agreement

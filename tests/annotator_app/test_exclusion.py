@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from annotator_app.answers import Answers
-from annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.sessions import AnnotationSession, View
 from nami_bench.errors import InputError, RefusedError
 
 _numbers = count()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from annotator_app.answers import Answers
-from annotator_app.sessions import AnnotationSession, Item
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.sessions import AnnotationSession, Item
 from nami_bench.cli.app import cli
 from nami_bench.domain import Checks, Comparison, ImageRecord, Outcome, Pairs, Panel, Rating
 from nami_bench.errors import InputError, RefusedError

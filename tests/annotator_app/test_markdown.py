@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from annotator_app.markdown import safe_html
+from nami_bench.annotator_app.markdown import safe_html
 
 
 def test_common_markdown_is_rendered() -> None:

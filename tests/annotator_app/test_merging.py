@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from annotator_app.answers import Answers
-from annotator_app.sessions import AnnotationSession
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace, open_workspace
 from nami_bench.domain import (

@@ -11,15 +11,20 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Mapper
 
-from annotator_app import onlooker as module
-from annotator_app.admin import StudyLooks, agreement_so_far, overview
-from annotator_app.onlooker import Onlooker
-from evaluation.human import agreement
-from evaluation.human.agreement import krippendorff_alpha
+from nami_bench.annotator_app import onlooker as module
+from nami_bench.annotator_app.admin import StudyLooks, agreement_so_far, overview
+from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human import agreement
+from nami_bench.evaluation.human.agreement import krippendorff_alpha
 from nami_bench.store import Store
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def onlooker_process() -> None:
+    """The real one."""
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from annotator_app import health
-from annotator_app.origin import Hosts
+from nami_bench.annotator_app import health
+from nami_bench.annotator_app.origin import Hosts
 from nami_bench.config import AnnotateConfig
 from nami_bench.domain import Annotator, Role
 from nami_bench.errors import InputError, StorageError

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from annotator_app.answers import Answers
-from annotator_app.pairing import information
-from annotator_app.sessions import AnnotationSession
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.pairing import information
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import (
     Annotator,
     CheckItem,

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from annotator_app.access import REMEMBERED_SECONDS
-from annotator_app.server import serve
+from nami_bench.annotator_app.access import REMEMBERED_SECONDS
+from nami_bench.annotator_app.server import serve
 from nami_bench.errors import InputError
 
 _numbers = count()

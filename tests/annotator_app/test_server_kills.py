@@ -26,8 +26,8 @@ ANNOTATORS, OVERLAP = 8, 6
 NURSERY = """
 import os, sys
 from pathlib import Path
-import annotator_app.app
-from annotator_app.server import serve
+import nami_bench.annotator_app.app
+from nami_bench.annotator_app.server import serve
 from nami_bench.config import open_workspace
 from nami_bench.store import Store
 

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from annotator_app.answers import Answers
-from annotator_app.pictures import Pictures
-from annotator_app.sessions import AnnotationSession, open_study
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.pictures import Pictures
+from nami_bench.annotator_app.sessions import AnnotationSession, open_study
 from nami_bench.domain import Annotator, ImageState, ModelCard
 from nami_bench.errors import ImageError, InputError, RefusedError, StorageError
 
@@ -349,7 +349,7 @@ def test_an_address_expires(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None
     own = session(bench, "ada")
     address = own.state().items[0].images[0]
     own.image_png(address)
-    monkeypatch.setattr("annotator_app.addresses.LIFETIME_S", -1)
+    monkeypatch.setattr("nami_bench.annotator_app.addresses.LIFETIME_S", -1)
     with pytest.raises(RefusedError, match="expired") as caught:
         own.image_png(own.state().items[0].images[0])
     assert caught.value.code == "address_expired"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from annotator_app.simulate import Temper, simulate_ratings
+from nami_bench.annotator_app.simulate import Temper, simulate_ratings
 from nami_bench.domain import ImageRecord, Prompt, Role
 
 

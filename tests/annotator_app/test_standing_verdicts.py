@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from annotator_app.admin import StudyLooks, agreement_so_far, overview
+from nami_bench.annotator_app.admin import StudyLooks, agreement_so_far, overview
 from nami_bench.domain import Annotator, Checks, Comparison, Outcome, Rating
 
 A, B = "zebrafish-xl", "quokka-9b"
@@ -162,8 +162,8 @@ def test_each_criterion_has_its_own_images_and_values(new_bench: Callable[..., A
 
 def test_a_repeat_is_counted_beside_the_work(new_bench: Callable[..., Any]) -> None:
     """Second answers are compared with the first ones as last corrected, and are no ratings."""
-    from annotator_app.answers import Answers
-    from annotator_app.sessions import AnnotationSession
+    from nami_bench.annotator_app.answers import Answers
+    from nami_bench.annotator_app.sessions import AnnotationSession
 
     bench = new_bench("repeats", strata=("short",) * 3, overlap=1)
     study = replace(bench.study, name="checked", checks=Checks(repeat_every=2, repeat_distance=1))

@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from annotator_app.access import COOKIE
+from nami_bench.annotator_app.access import COOKIE
 from nami_bench.domain import Annotator, ModelCard, Role
 
 Listening = Callable[..., AbstractContextManager[str]]
@@ -121,7 +121,7 @@ def test_studies_come_and_go_without_a_restart(
 def test_a_study_appears_once_its_first_image_is_there(
     house: tuple[Any, str], enter: Callable[..., httpx.Client], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from annotator_app import studies
+    from nami_bench.annotator_app import studies
 
     monkeypatch.setattr(studies, "REMEMBERED_SECONDS", 0.0)
     bench, address = house

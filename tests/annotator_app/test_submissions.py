@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from annotator_app.access import MAX_BODY
-from annotator_app.pace import Pace
-from annotator_app.submission_routes import MAX_SENT
-from annotator_app.terms import read_terms
+from nami_bench.annotator_app.access import MAX_BODY
+from nami_bench.annotator_app.pace import Pace
+from nami_bench.annotator_app.submission_routes import MAX_SENT
+from nami_bench.annotator_app.terms import read_terms
 from nami_bench.config import SubmissionsConfig, open_workspace
 from nami_bench.domain import Annotator, PromptSubmission, Role, SubmissionState
 from nami_bench.errors import InputError

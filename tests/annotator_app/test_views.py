@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from annotator_app.views import STATIC, render
+from nami_bench.annotator_app.views import STATIC, render
 
 PAGES = sorted(STATIC.glob("*.html"))
 

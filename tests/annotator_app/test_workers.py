@@ -24,7 +24,7 @@ Start = Callable[..., Any]
 VANISHING_STUDY = """
 import functools, sys
 from pathlib import Path
-from annotator_app import server
+from nami_bench.annotator_app import server
 from nami_bench.config import open_workspace
 from nami_bench.store import Store
 

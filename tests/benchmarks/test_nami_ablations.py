@@ -46,7 +46,7 @@ def test_variants_differ_in_what_they_are_about_and_cost_what_the_base_costs() -
 
 def test_a_training_steps_flops_are_those_of_three_forward_passes() -> None:
     from benchmarks.nami_ablations.variants import step_flops
-    from generators.nami.cost import stage_costs
+    from nami_bench.generators.nami.cost import stage_costs
 
     uniform = _config("uniform")
     (cost,) = stage_costs(
@@ -59,7 +59,7 @@ def test_a_training_steps_flops_are_those_of_three_forward_passes() -> None:
 
 
 def test_sequential_training_gives_each_stage_the_bases_images_one_stage_at_a_time() -> None:
-    from generators.nami.training.shares import shares_at
+    from nami_bench.generators.nami.training.shares import shares_at
 
     moments = np.linspace(0, 1, 501)
     plans = [_config(name).train.shares for name in ("base", "sequential")]

@@ -29,7 +29,7 @@ def test_the_shipped_model_is_the_one_that_was_measured_and_draws_what_it_never_
 
 
 def test_the_recipe_of_the_second_part_fits_the_first() -> None:
-    from generators.nami.training.config import load_train_config
+    from nami_bench.generators.nami.training.config import load_train_config
 
     first, second = (
         load_train_config(ROOT / "benchmarks" / f"nami_tiny{part}.toml") for part in ("", "_counts")

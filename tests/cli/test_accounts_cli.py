@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,15 +12,15 @@ from nami_bench.cli.app import cli
 from nami_bench.domain import Annotator, Role
 from nami_bench.errors import InputError
 from nami_bench.store import Store
+from tests.support.program import nami_bench
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """`run(*arguments)` is a command in an empty workspace."""
 
-    def command(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
-        line = [sys.executable, "-m", "nami_bench", *arguments]
-        return subprocess.run(line, capture_output=True, text=True, cwd=tmp_path, check=False, **more)  # type: ignore[call-overload, no-any-return]
+    def command(*arguments: str, input: str | None = None) -> subprocess.CompletedProcess[str]:
+        return nami_bench(*arguments, cwd=tmp_path, input=input)
 
     command("init", ".").check_returncode()
     return command

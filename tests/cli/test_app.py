@@ -1,7 +1,5 @@
 """The program as a whole: help, exit codes, one sentence for an error."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import click
@@ -9,11 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from nami_bench.cli.app import COMMANDS, cli
-
-
-def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nami_bench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
+from tests.support.program import nami_bench
 
 
 def _commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -51,7 +45,7 @@ def test_the_list_of_commands_is_complete() -> None:
     ],
 )
 def test_exit_codes(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
-    done = run(*arguments, cwd=tmp_path)
+    done = nami_bench(*arguments, cwd=tmp_path)
     assert (done.returncode, words in done.stderr) == (code, True)
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from evaluation.audit import statistics
 from nami_bench import pipeline
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace
 from nami_bench.domain import Annotator, Criterion, ModelCard, Rating, Role, Study
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.audit import statistics
+from nami_bench.prompts.assembly import build_prompt_set
 from nami_bench.store import Store
-from prompts.assembly import build_prompt_set
 
 MODELS = {"good": 0.05, "fair": 0.3, "poor": 0.6}
 HARD = "counting"

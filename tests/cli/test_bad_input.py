@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from nami_bench.store import Store
+from tests.support.program import nami_bench
 
 PROMPTS = (
     '{"tag": "single_object", "include": [{"class": "star", "count": 1}], "prompt": "a photo of a star"}\n'
@@ -49,6 +50,8 @@ def workspace(made: Path, tmp_path: Path) -> Path:
 
 
 def _run(arguments: list[str], cwd: Path, prefix: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    if not prefix:
+        return nami_bench(*arguments, cwd=cwd)
     command = [*prefix, sys.executable, "-m", "nami_bench", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, check=False)
 

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from generators.protocol import GenerationRequest
-from generators.shapes import ShapesGenerator
 from nami_bench.cli.app import main
+from nami_bench.generators.protocol import GenerationRequest
+from nami_bench.generators.shapes import ShapesGenerator
 from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.prompts.geneval import Grammar, geneval_metadata, geneval_prompt_set, metadata_lines
 from nami_bench.shapes import SHAPES
-from prompts.geneval import Grammar, geneval_metadata, geneval_prompt_set, metadata_lines
 
 GRAMMAR = Grammar(SHAPES, None)
 SAMPLES = 2

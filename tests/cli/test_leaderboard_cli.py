@@ -1,11 +1,11 @@
 import csv
 import io
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests.support.program import nami_bench
 
 FILE = Path("ratings.csv")
 STUDY = """
@@ -20,13 +20,8 @@ maximum = 5
 PROMPTS = '{"prompt": "a star", "tag": "counting", "include": [{"class": "star", "count": 1}]}\n' * 2
 
 
-def nami_bench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "nami_bench", "leaderboard", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
-
-
 def leaderboard(*arguments: str, cwd: Path) -> str:
-    done = nami_bench(*arguments, cwd=cwd)
+    done = nami_bench("leaderboard", *arguments, cwd=cwd)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -130,7 +125,7 @@ def test_a_prompt_file_gives_the_strata(folder: Path) -> None:
 def test_bad_input_is_one_sentence_and_exit_code_2(
     folder: Path, arguments: tuple[str, ...], words: str
 ) -> None:
-    done = nami_bench(*arguments, cwd=folder)
+    done = nami_bench("leaderboard", *arguments, cwd=folder)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("error: ") and words in done.stderr
     assert len(done.stderr.splitlines()) == 1
@@ -140,7 +135,7 @@ def test_a_workspaces_leaderboard_shows_images_ratings_and_geneval(folder: Path)
     """The whole way through the command line: images, GenEval, imported ratings, leaderboard."""
 
     def run(*arguments: str) -> None:
-        subprocess.run([sys.executable, "-m", "nami_bench", *arguments], cwd=folder, check=True)
+        nami_bench(*arguments, cwd=folder).check_returncode()
 
     run("init", ".")
     for model, error_rate in (("better", 0), ("worse", 1)):

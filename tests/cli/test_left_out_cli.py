@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
-from evaluation.audit import statistics
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace
 from nami_bench.domain import (
@@ -31,6 +30,7 @@ from nami_bench.domain import (
     prompt_id,
 )
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.audit import statistics
 from nami_bench.images import write_png
 from nami_bench.store import Store
 

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from annotator_app.answers import Answers
-from annotator_app.sessions import AnnotationSession
 from nami_bench import pipeline
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.config import Workspace, init_workspace, open_workspace
 from nami_bench.domain import (
@@ -29,8 +29,8 @@ from nami_bench.errors import InputError, StorageError, UnknownNameError
 from nami_bench.leaderboard.from_store import leaderboard_from_store
 from nami_bench.pipeline import removal
 from nami_bench.pipeline.run_lock import alone_in
+from nami_bench.prompts.assembly import build_prompt_set
 from nami_bench.store import ImageChoice, Store
-from prompts.assembly import build_prompt_set
 
 FIRST, SAMPLES = 3, 2
 GOLD = CheckItem(CheckKind.GOLD, "00000", ("broken",), {"relevance": (0, 30)})

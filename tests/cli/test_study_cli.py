@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
-from annotator_app.answers import Answers
-from annotator_app.sessions import AnnotationSession
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace, open_workspace
 from nami_bench.domain import Annotator, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, prompt_id

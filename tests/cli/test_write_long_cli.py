@@ -13,7 +13,7 @@ from PIL import Image
 
 from nami_bench.cli.app import cli
 from nami_bench.errors import InputError, UnknownNameError, WorkError
-from prompts.files import load_prompt_set
+from nami_bench.prompts.files import load_prompt_set
 
 ANIMALS = ("heron", "mole", "otter", "lynx", "newt")
 SENTENCES = (

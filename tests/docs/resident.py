@@ -17,8 +17,8 @@ import socket
 import sys
 
 PRELOADED = (
-    "annotator_app.app",
-    "evaluation.audit.audit",
+    "nami_bench.annotator_app.app",
+    "nami_bench.evaluation.audit.audit",
     "matplotlib.pyplot",
     "nami_bench.cli.app",
     "nami_bench.leaderboard.from_store",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
-from generators.nami.folder import shipped_names
+from nami_bench.generators.nami.folder import shipped_names
 
 
 def test_the_demo_finds_the_planted_ranking_and_goes_on_where_it_was(

@@ -13,14 +13,14 @@ import pytest
 from cli_reference import cli_reference
 from cli_reference import commands as command_tree
 
-from evaluation.geneval.results import ImageResult
-from evaluation.human.table import COLUMNS, ratings_table
 from nami_bench import config
 from nami_bench.cli.app import cli
 from nami_bench.domain import Criterion, Prompt, PromptSet, Study
+from nami_bench.evaluation.geneval.results import ImageResult
+from nami_bench.evaluation.human.table import COLUMNS, ratings_table
 from nami_bench.leaderboard import comparisons_file
 from nami_bench.leaderboard.dataset_folder import DatasetContent, side_file_of
-from prompts.recipe import Recipe, Share, Stratum
+from nami_bench.prompts.recipe import Recipe, Share, Stratum
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")

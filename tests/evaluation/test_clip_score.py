@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.protocol import ScoringItem
-from evaluation.token_windows import token_windows
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.protocol import ScoringItem
+from nami_bench.evaluation.token_windows import token_windows
 from nami_bench.images import hash_file
 
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
 
-from evaluation.clip_score import ClipScore  # noqa: E402
-from evaluation.open_clip_model import clip_files  # noqa: E402
+from nami_bench.evaluation.clip_score import ClipScore  # noqa: E402
+from nami_bench.evaluation.open_clip_model import clip_files  # noqa: E402
 
 SENTENCE = "A small dog with a blue collar sleeps on the old red chair beside the window. "
 

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.linalg import sqrtm
 
-from evaluation.protocol import ScoringItem
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.protocol import ScoringItem
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_fidelity")
 
-from evaluation.features import Reference, moments  # noqa: E402
-from evaluation.fid import (  # noqa: E402
+from nami_bench.evaluation.features import Reference, moments  # noqa: E402
+from nami_bench.evaluation.fid import (  # noqa: E402
     DistanceOptions,
     FrechetInceptionDistance,
     KernelInceptionDistance,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.image_reading import FEW, read_ahead
 from nami_bench.errors import WorkError
+from nami_bench.evaluation.image_reading import FEW, read_ahead
 from nami_bench.images import hash_file, write_png
 
 
@@ -114,7 +114,7 @@ ENDLESS = """
 import sys, time
 from itertools import cycle
 from pathlib import Path
-from evaluation.image_reading import read_ahead
+from nami_bench.evaluation.image_reading import read_ahead
 for number, _ in enumerate(read_ahead(cycle([Path(sys.argv[1])]), 2, ahead=8)):
     if number == 0:
         print("reading", flush=True)

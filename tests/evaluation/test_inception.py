@@ -15,7 +15,7 @@ pytest.importorskip("torch_fidelity")
 
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3  # noqa: E402
 
-from evaluation.inception import InceptionFeatures, clean_resize  # noqa: E402
+from nami_bench.evaluation.inception import InceptionFeatures, clean_resize  # noqa: E402
 
 
 @pytest.fixture(scope="module")

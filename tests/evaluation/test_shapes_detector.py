@@ -5,12 +5,12 @@ import pytest
 import skimage.data
 from PIL import Image, ImageDraw, ImageFilter
 
-from evaluation.geneval.palette import PaletteColorClassifier
-from evaluation.geneval.protocol import Detection
-from evaluation.geneval.shapes_detector import ShapesDetector
-from generators.scenes import PlacedShape, Scene, render
 from nami_bench import registry
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.palette import PaletteColorClassifier
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
+from nami_bench.generators.scenes import PlacedShape, Scene, render
 from nami_bench.shapes import BACKGROUND, COLORS, SHAPES, extent
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.shares import (
+from nami_bench.evaluation.shares import (
     Share,
     bounded_mean_interval,
     mean_interval,

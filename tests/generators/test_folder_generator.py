@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from generators.folder import FolderGenerator
-from generators.protocol import GenerationRequest
 from nami_bench import registry
 from nami_bench.domain import ImageState, Prompt
 from nami_bench.errors import InputError
+from nami_bench.generators.folder import FolderGenerator
+from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.images import GenEvalFolder
 
 PROMPT = Prompt("00007", "a red fox")

@@ -47,7 +47,7 @@ def test_the_table_of_options_is_the_adapters(name: str) -> None:
 
 def test_the_presets_are_the_adapters() -> None:
     pytest.importorskip("diffusers", reason="needs the extra nami-bench[models]")
-    from generators.presets import PRESETS
+    from nami_bench.generators.presets import PRESETS
 
     line = next(line for line in SECTIONS["diffusers"].splitlines() if line.startswith("Presets: "))
     assert re.findall(r"`([^`]+)`", line.partition(". ")[0]) == list(PRESETS)

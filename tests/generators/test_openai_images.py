@@ -21,12 +21,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from generators.openai_http import OpenAIImagesGenerator
-from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench import pipeline, registry
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import GenerationError, InputError
+from nami_bench.generators.openai_http import OpenAIImagesGenerator
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.services import bounded_client, retrying_client
 from nami_bench.services.bounded_client import Answer, NoAnswerError
 from nami_bench.store import Store

@@ -3,10 +3,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from generators.clauses import MAX_OBJECTS
-from generators.scenes import PlacedShape, Scene, plan_scene, render
 from nami_bench.domain import GENEVAL_TASKS
 from nami_bench.errors import InputError
+from nami_bench.generators.clauses import MAX_OBJECTS
+from nami_bench.generators.scenes import PlacedShape, Scene, plan_scene, render
 from nami_bench.shapes import BACKGROUND, COLORS, SHAPES, extent
 
 CLAUSES = {

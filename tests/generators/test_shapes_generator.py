@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from evaluation.geneval.rules import judge
-from evaluation.geneval.shapes_detector import ShapesDetector
-from generators.protocol import GenerationRequest
-from generators.shapes import ShapesGenerator
 from nami_bench import registry
 from nami_bench.domain import GENEVAL_TASKS, ImageState, Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.rules import judge
+from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
+from nami_bench.generators.protocol import GenerationRequest
+from nami_bench.generators.shapes import ShapesGenerator
+from nami_bench.prompts.geneval import Grammar, geneval_prompt_set
 from nami_bench.shapes import COLORS, SHAPES
-from prompts.geneval import Grammar, geneval_prompt_set
 
 RELATIONS = ("left of", "right of", "above", "below")
 

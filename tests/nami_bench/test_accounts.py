@@ -20,12 +20,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 @pytest.fixture
-def store(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
-    """Lena, and passwords hashed cheaply."""
-    from argon2 import PasswordHasher
-
-    quick = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    monkeypatch.setattr("nami_bench.store.logins._hasher", lambda: quick)
+def store(database_url: str) -> Iterator[Store]:
     with Store.open(database_url) as opened:
         yield opened
 
@@ -169,6 +164,7 @@ def test_text_that_no_database_holds_is_no_login(store: Store, token: str) -> No
         store.authenticate("\ud800", "x")
 
 
+@pytest.mark.usefixtures("passwords_as_in_production")
 def test_no_secret_is_kept_in_the_clear(tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
         secrets = [str(store.add_annotator(LENA)), PASSWORD, PASSWORD + " typed as a name"]

@@ -10,7 +10,7 @@ from nami_bench.balance import balanced_order
 from nami_bench.domain import GENEVAL_TASKS, Prompt
 from nami_bench.errors import InputError
 from nami_bench.pipeline.selection import FIRST, select_prompts
-from prompts.geneval import geneval_prompt_set
+from nami_bench.prompts.geneval import geneval_prompt_set
 
 GENEVAL = geneval_prompt_set().prompts
 

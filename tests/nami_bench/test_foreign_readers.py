@@ -18,8 +18,8 @@ from nami_bench.config import load_criteria, load_study, nami_1k_study_file, ope
 from nami_bench.errors import InputError, NamiBenchError
 from nami_bench.foreign_text import parse_json, parse_toml
 from nami_bench.images import read_image, read_metadata, read_provenance
-from prompts.files import load_prompt_set, read_content
-from prompts.recipe import load_recipe
+from nami_bench.prompts.files import load_prompt_set, read_content
+from nami_bench.prompts.recipe import load_recipe
 
 DRAWS = int(os.environ.get("NAMI_FUZZ", "120"))
 DEEP = b"[" * 200_000 + b"]" * 200_000
@@ -100,7 +100,7 @@ def _parquet_ratings(path: Path) -> object:
 
 
 def _results(path: Path) -> object:
-    from evaluation.geneval.results import read_results
+    from nami_bench.evaluation.geneval.results import read_results
 
     return list(read_results(path))
 
@@ -116,7 +116,7 @@ def _parquet() -> bytes:
 def _recipe() -> bytes:
     from importlib.resources import files
 
-    return (files("prompts") / "data" / "recipes" / "shapes-demo.toml").read_bytes()
+    return (files("nami_bench.prompts") / "data" / "recipes" / "shapes-demo.toml").read_bytes()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ IMAGES = 80
 RUN = """
 import os, sys
 from pathlib import Path
-from generators.shapes import ShapesGenerator
+from nami_bench.generators.shapes import ShapesGenerator
 from nami_bench import pipeline
 from nami_bench.domain import ModelCard, Prompt, PromptSet
 from nami_bench.store import Store

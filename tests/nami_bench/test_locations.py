@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from annotator_app.pictures import Pictures
 from nami_bench import images
+from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace, open_workspace
 from nami_bench.errors import ImageError, InputError, WorkError
@@ -131,9 +131,9 @@ def test_a_folder_of_images_may_be_elsewhere(tmp_path: Path) -> None:
 
 
 def test_a_process_that_does_not_see_the_folder_hands_over_the_bytes(tmp_path: Path) -> None:
-    from generators.protocol import GenerationRequest
-    from generators.shapes import ShapesGenerator
     from nami_bench.domain import Prompt
+    from nami_bench.generators.protocol import GenerationRequest
+    from nami_bench.generators.shapes import ShapesGenerator
 
     clauses = {"tag": "single_object", "include": [{"class": "star", "count": 1}]}
     request = GenerationRequest(Prompt("00000", "a star", geneval=clauses), 0, 1)

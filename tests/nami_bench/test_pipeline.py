@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench import images, pipeline, registry
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import DatabaseLostError, InputError, UnknownNameError, WorkError
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.store import Store
 
 PROMPTS = PromptSet("set", tuple(Prompt(f"{i:05d}", f"prompt {i}") for i in range(5)))

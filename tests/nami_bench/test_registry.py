@@ -1,5 +1,6 @@
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,20 @@ def test_a_missing_package_names_the_install_command(monkeypatch: pytest.MonkeyP
     _declare(monkeypatch, ("pen", "a_package_that_is_not_there:Pen"))
     with pytest.raises(InputError, match=r"pip install 'nami-bench\[models\]'"):
         registry.load("generators", "pen")
+
+
+def test_a_package_without_the_module_is_named_and_not_to_be_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "somebodys_pens").mkdir()
+    (tmp_path / "somebodys_pens" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    _declare(monkeypatch, ("pen", "somebodys_pens.fountain:Pen"))
+    with pytest.raises(
+        InputError, match=r"needs 'somebodys_pens.fountain', which the package at .*"
+    ) as caught:
+        registry.load("generators", "pen")
+    assert str(tmp_path) in str(caught.value) and "pip install" not in str(caught.value)
 
 
 def test_a_metric_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from evaluation.protocol import ScoringItem, ScoringResult
-from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench import pipeline, registry
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import InputError
+from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.images import GenEvalFolder
 from nami_bench.store import ImageChoice, Store
 

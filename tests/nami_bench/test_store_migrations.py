@@ -15,8 +15,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 import nami_bench.store
-from annotator_app.answers import Answers
-from annotator_app.sessions import AnnotationSession
+from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.leaderboard.from_store import leaderboard_from_store
 from nami_bench.store import Store
 from nami_bench.store.database import HEAD_REVISION, Database

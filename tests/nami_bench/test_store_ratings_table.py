@@ -9,9 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluation.human.table import ratings_table
 from nami_bench.domain import Criterion, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Rating, Study
 from nami_bench.errors import UnknownNameError
+from nami_bench.evaluation.human.table import ratings_table
 from nami_bench.store import Store
 
 STUDY = Study("s", "set", ("m", "n"), (Criterion("beauty", 1), Criterion("appeal", 1)), overlap=2)

@@ -6,11 +6,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from generators.scenes import plan_scene
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS, GENEVAL_TASKS
+from nami_bench.generators.scenes import plan_scene
+from nami_bench.prompts.files import digest
+from nami_bench.prompts.sources import ShapesCommunitySource, ShapesLongSource
 from nami_bench.shapes import SHAPES
-from prompts.files import digest
-from prompts.sources import ShapesCommunitySource, ShapesLongSource
 
 NUMBERS = {
     1: ("a", "an", "one", "single"),
@@ -90,4 +90,4 @@ def test_the_content_hash_is_that_of_the_packages_file():
     from importlib.resources import files
 
     content = ShapesLongSource().load()
-    assert content.sha256 == digest((files("prompts") / "data" / "shapes_long.jsonl").read_bytes())
+    assert content.sha256 == digest((files("nami_bench.prompts") / "data" / "shapes_long.jsonl").read_bytes())

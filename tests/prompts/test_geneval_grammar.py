@@ -7,7 +7,7 @@ import pytest
 from nami_bench import shapes
 from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS
 from nami_bench.errors import InputError
-from prompts.geneval import (
+from nami_bench.prompts.geneval import (
     OFFICIAL_SHA256,
     Grammar,
     geneval_metadata,

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from nami_bench import pipeline
-from prompts.assembly import build_prompt_set
-from prompts.duplicates import DuplicateIndex
-from prompts.filters import FILTERS
-from prompts.sources import NamiCommunitySource, NamiLongSource, NamiShortSource
+from nami_bench.prompts.assembly import build_prompt_set
+from nami_bench.prompts.duplicates import DuplicateIndex
+from nami_bench.prompts.filters import FILTERS
+from nami_bench.prompts.sources import NamiCommunitySource, NamiLongSource, NamiShortSource
 
 NAMI_1K = "afdc3f86a8c3265f90f6f0ab56673250704b8fd385791df8838e77696f6cd5d5"
 ROOT = Path(__file__).resolve().parents[2]

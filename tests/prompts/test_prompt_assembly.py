@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from nami_bench.domain import PromptSet
 from nami_bench.errors import InputError
-from prompts.assembly import assemble, build_prompt_set
-from prompts.files import digest, load_prompt_set
-from prompts.protocol import Availability, Candidate, SourceContent
-from prompts.recipe import Recipe, Share, Stratum
-from prompts.summary import summarize, yardsticks
+from nami_bench.prompts.assembly import assemble, build_prompt_set
+from nami_bench.prompts.files import digest, load_prompt_set
+from nami_bench.prompts.protocol import Availability, Candidate, SourceContent
+from nami_bench.prompts.recipe import Recipe, Share, Stratum
+from nami_bench.prompts.summary import summarize, yardsticks
 
 ANIMALS = (
     "cat", "dog", "cow", "fox", "owl", "bee", "ant", "elk",

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.geneval.rules import judge
 from nami_bench.clauses import demand_key, line_key, parse_clauses
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.rules import judge
 from nami_bench.pipeline import folder_prompt_set
-from prompts.assembly import build_prompt_set
-from prompts.files import load_prompt_set
-from prompts.geneval import geneval_metadata
+from nami_bench.prompts.assembly import build_prompt_set
+from nami_bench.prompts.files import load_prompt_set
+from nami_bench.prompts.geneval import geneval_metadata
 
 DOG = {"class": "dog", "count": 1}
 GOOD = {"tag": "single_object", "include": [DOG], "prompt": "a photo of a dog"}

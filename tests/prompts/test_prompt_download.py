@@ -4,11 +4,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from nami_bench.errors import WorkError
+from nami_bench.prompts.cache import cached_file, read_or_download
+from nami_bench.prompts.files import digest
+from nami_bench.prompts.protocol import Availability
+from nami_bench.prompts.public import PublicSource
 from nami_bench.services import bounded_client
-from prompts.cache import cached_file, read_or_download
-from prompts.files import digest
-from prompts.protocol import Availability
-from prompts.public import PublicSource
 
 DATA = b"a cat\na dog on a mat\n"
 SHA256 = digest(DATA)

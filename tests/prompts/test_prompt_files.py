@@ -6,8 +6,8 @@ import pytest
 from nami_bench import pipeline
 from nami_bench.domain import Prompt, PromptSet
 from nami_bench.errors import InputError
-from prompts.files import FORMATS, digest, load_prompt_set, parse_candidates
-from prompts.geneval import geneval_prompt_set
+from nami_bench.prompts.files import FORMATS, digest, load_prompt_set, parse_candidates
+from nami_bench.prompts.geneval import geneval_prompt_set
 
 BENCH = {"tag": "single_object", "include": [{"class": "bench", "count": 1}], "prompt": "a photo of a bench"}
 

@@ -1,8 +1,8 @@
 import pytest
 
-from prompts.duplicates import DuplicateIndex
-from prompts.filters import FILTERS
-from prompts.protocol import Candidate
+from nami_bench.prompts.duplicates import DuplicateIndex
+from nami_bench.prompts.filters import FILTERS
+from nami_bench.prompts.protocol import Candidate
 
 CLAUSES = {"tag": "colors", "include": [{"class": "car", "count": 1, "color": "red"}]}
 

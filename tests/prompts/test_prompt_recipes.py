@@ -1,7 +1,7 @@
 import pytest
 
 from nami_bench.errors import InputError, UnknownNameError
-from prompts.recipe import builtin_recipes, load_recipe
+from nami_bench.prompts.recipe import builtin_recipes, load_recipe
 
 GOOD = """\
 name = "mine"

@@ -2,10 +2,10 @@ import pytest
 
 from nami_bench import registry
 from nami_bench.errors import InputError, UnknownNameError
-from prompts.geneval import OFFICIAL_SHA256
-from prompts.protocol import Availability
-from prompts.public import DPGBench, DSGDiffusionDB, DSGMidjourney
-from prompts.sources import all_sources, resolve_sources
+from nami_bench.prompts.geneval import OFFICIAL_SHA256
+from nami_bench.prompts.protocol import Availability
+from nami_bench.prompts.public import DPGBench, DSGDiffusionDB, DSGMidjourney
+from nami_bench.prompts.sources import all_sources, resolve_sources
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,9 @@ from click.testing import CliRunner
 
 from nami_bench.cli.app import cli
 from nami_bench.errors import InputError, UnknownNameError
-from prompts.files import load_prompt_set
-from prompts.geneval import OFFICIAL_SHA256
+from nami_bench.prompts.files import load_prompt_set
+from nami_bench.prompts.geneval import OFFICIAL_SHA256
+from tests.support.program import nami_bench
 
 
 @pytest.fixture
@@ -225,9 +226,7 @@ def test_sources_tell_licence_hash_address_and_availability(run):
     ],
 )
 def test_exit_codes(tmp_path, args, code):
-    done = subprocess.run(
-        [sys.executable, "-m", "nami_bench", *args], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = nami_bench(*args, cwd=tmp_path)
     assert done.returncode == code
     assert done.stderr.count("error: ") == (code != 0)
 

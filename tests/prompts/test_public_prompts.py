@@ -11,9 +11,9 @@ import pytest
 
 from nami_bench import pipeline
 from nami_bench.domain import Prompt, PromptSet, prompt_id
-from prompts.assembly import build_prompt_set
-from prompts.sources import all_sources, resolve_sources
-from prompts.summary import summarize, yardsticks
+from nami_bench.prompts.assembly import build_prompt_set
+from nami_bench.prompts.sources import all_sources, resolve_sources
+from nami_bench.prompts.summary import summarize, yardsticks
 
 DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "prompts"
 FILES = {

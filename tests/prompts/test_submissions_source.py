@@ -10,13 +10,19 @@ import pytest
 
 from nami_bench.domain import PromptSubmission, SubmissionState
 from nami_bench.errors import InputError
-from prompts.assembly import build_prompt_set, clean_text
-from prompts.duplicates import DuplicateIndex
-from prompts.proposing import LONGEST, proposal_problems
-from prompts.protocol import Availability, Candidate
-from prompts.sources import NamiCommunitySource, NamiLongSource, NamiShortSource, all_sources, resolve_sources
-from prompts.submissions import submissions_jsonl
-from prompts.vocabulary import CATEGORIES, CHALLENGES, LANGUAGES, checked_tags
+from nami_bench.prompts.assembly import build_prompt_set, clean_text
+from nami_bench.prompts.duplicates import DuplicateIndex
+from nami_bench.prompts.proposing import LONGEST, proposal_problems
+from nami_bench.prompts.protocol import Availability, Candidate
+from nami_bench.prompts.sources import (
+    NamiCommunitySource,
+    NamiLongSource,
+    NamiShortSource,
+    all_sources,
+    resolve_sources,
+)
+from nami_bench.prompts.submissions import submissions_jsonl
+from nami_bench.prompts.vocabulary import CATEGORIES, CHALLENGES, LANGUAGES, checked_tags
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
 WHEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

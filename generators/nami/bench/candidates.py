@@ -9,14 +9,14 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 from torch import Tensor, nn
 
-from generators.nami.bench.plain import plain_loop
-from generators.nami.bench.results import PLAIN
-from generators.nami.bench.settings import Arm, SpeedSettings
-from generators.nami.bridge import BridgeFlow
-from generators.nami.config import NamiConfig
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.transformer import NamiTransformer2DModel
+from nami_bench.generators.nami.bench.plain import plain_loop
+from nami_bench.generators.nami.bench.results import PLAIN
+from nami_bench.generators.nami.bench.settings import Arm, SpeedSettings
+from nami_bench.generators.nami.bridge import BridgeFlow
+from nami_bench.generators.nami.config import NamiConfig
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.pipeline import NamiPipeline
 
 
 class PartClock:

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from generators.torch_runtime import library_versions
 from nami_bench import __version__
 from nami_bench.devices import device_name
+from nami_bench.generators.torch_runtime import library_versions
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from generators.nami.latents import image_ids, pack, shrink_noise, text_ids, unpack
-from generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.latents import image_ids, pack, shrink_noise, text_ids, unpack
+from nami_bench.generators.nami.pipeline import NamiPipeline
 
 
 @torch.no_grad()

@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from generators.nami.bench import published
-from generators.nami.bench.report import grouped
-from generators.nami.bench.results import SpeedResult
-from generators.nami.bench.schedules import SPACINGS, ScheduleErrors
-from generators.nami.bench.settings import Arm, SpeedSettings
+from nami_bench.generators.nami.bench import published
+from nami_bench.generators.nami.bench.report import grouped
+from nami_bench.generators.nami.bench.results import SpeedResult
+from nami_bench.generators.nami.bench.schedules import SPACINGS, ScheduleErrors
+from nami_bench.generators.nami.bench.settings import Arm, SpeedSettings
 
 BAR_LABELS = {"uniform": "uniform", "segmentation": "segmentation\nonly", "nami": "NAMI"}
 SPACING_LABELS = {"linspace": "linspace: as released", "trailing": "trailing: n steps, n equal moves"}

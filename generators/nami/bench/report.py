@@ -4,18 +4,18 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from generators.nami.bench import published
-from generators.nami.bench.results import RunTime, SpeedResult, Spread
-from generators.nami.bench.schedules import (
+from nami_bench.generators.nami.bench import published
+from nami_bench.generators.nami.bench.results import RunTime, SpeedResult, Spread
+from nami_bench.generators.nami.bench.schedules import (
     COMPONENTS,
     DIMENSIONS,
     POINTS,
     SPACINGS,
     ScheduleErrors,
 )
-from generators.nami.bench.settings import Arm, SpeedSettings
-from generators.nami.config import PIXELS_PER_LATENT
-from generators.nami.cost import stage_size
+from nami_bench.generators.nami.bench.settings import Arm, SpeedSettings
+from nami_bench.generators.nami.config import PIXELS_PER_LATENT
+from nami_bench.generators.nami.cost import stage_size
 
 SPEED_COLUMNS = (
     "run",

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from generators.nami.schedule import TimestepSpacing
-from generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.nami.schedule import TimestepSpacing
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
 
 SPACINGS: tuple[TimestepSpacing, ...] = get_args(TimestepSpacing)
 STEP_COUNTS = tuple(range(4, 21))

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from generators.nami.config import PIXELS_PER_LATENT, NamiConfig
-from generators.nami.cost import stage_size
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.config import PIXELS_PER_LATENT, NamiConfig
+from nami_bench.generators.nami.cost import stage_size
 
 GUIDANCE_SCALE = 3.0
 """The release's. Its value costs nothing, but above 1 every step runs twice the batch."""

@@ -7,16 +7,16 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from generators.nami.bench.candidates import candidates
-from generators.nami.bench.clock import PartClock, marking
-from generators.nami.bench.results import PLAIN, PartTime, RunTime, SpeedResult, Spread
-from generators.nami.bench.settings import Arm, SpeedSettings
-from generators.nami.cost import stage_size
-from generators.nami.latents import image_ids, text_ids
-from generators.nami.transformer import NamiTransformer2DModel
-from generators.torch_runtime import dtype_name
 from nami_bench.devices import is_out_of_memory
 from nami_bench.errors import WorkError, one_line
+from nami_bench.generators.nami.bench.candidates import candidates
+from nami_bench.generators.nami.bench.clock import PartClock, marking
+from nami_bench.generators.nami.bench.results import PLAIN, PartTime, RunTime, SpeedResult, Spread
+from nami_bench.generators.nami.bench.settings import Arm, SpeedSettings
+from nami_bench.generators.nami.cost import stage_size
+from nami_bench.generators.nami.latents import image_ids, text_ids
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel
+from nami_bench.generators.torch_runtime import dtype_name
 
 
 def measure_speed(

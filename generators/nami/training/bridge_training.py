@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generators.nami.bridge import Bridge
-from generators.nami.training.windows import flow_state
 from nami_bench.errors import InputError, WorkError
+from nami_bench.generators.nami.bridge import Bridge
+from nami_bench.generators.nami.training.windows import flow_state
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from generators.nami.autoencoder import PixelUnshuffleAutoencoder
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.text import POOLED_TOKENS, SEQUENCE_TOKENS, tokenize
-from generators.nami.training.data import ImageBatch
-from generators.nami.training.model import TextEmbeddings, TextTokens
+from nami_bench.generators.nami.autoencoder import PixelUnshuffleAutoencoder
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.text import POOLED_TOKENS, SEQUENCE_TOKENS, tokenize
+from nami_bench.generators.nami.training.data import ImageBatch
+from nami_bench.generators.nami.training.model import TextEmbeddings, TextTokens
 
 
 class Encoder:

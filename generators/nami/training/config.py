@@ -7,11 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from generators.nami.config import NamiConfig
-from generators.nami.training.shapes_data import CAPTION_TASKS, TASK_SHARES
-from generators.scenes import Layout
 from nami_bench.config import validated
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.config import NamiConfig
+from nami_bench.generators.nami.training.shapes_data import CAPTION_TASKS, TASK_SHARES
+from nami_bench.generators.scenes import Layout
 
 BridgeKind = Literal["scale-shift", "channel-linear", "mlp", "pixel-shuffle", "renoise", "none"]
 Ratio = tuple[float, ...]
@@ -80,11 +80,11 @@ class DataSection:
     """`[data]`: where images and captions come from.
 
     `kind`: "shapes" (the procedural world, drawn as needed in `layout` "free" or "grid", see
-    `generators.scenes.plan_scene`, its captions divided among the tasks by `task_shares`), "folder" (an
-    image beside a .txt or .json of the same name, or metadata.jsonl / metadata.csv with file_name and a
-    caption), or "webdataset" (.tar shards). `size` is the last stage's side in pixels; with `buckets`
-    above 1, images are cropped to that many aspect ratios of about the same area. `cache`: a folder for
-    latents and text embeddings of frozen encoders. Images smaller than their crop are skipped and
+    `nami_bench.generators.scenes.plan_scene`, its captions divided among the tasks by `task_shares`),
+    "folder" (an image beside a .txt or .json of the same name, or metadata.jsonl / metadata.csv with
+    file_name and a caption), or "webdataset" (.tar shards). `size` is the last stage's side in pixels; with
+    `buckets` above 1, images are cropped to that many aspect ratios of about the same area. `cache`: a folder
+    for latents and text embeddings of frozen encoders. Images smaller than their crop are skipped and
     counted, unless `upscale`.
     """
 
@@ -120,7 +120,7 @@ class TrainSection:
     `batch_size` is one process's images a step, all stages together; `shares` their ratios by stage over
     the run. `stage_weight_power`: see `StageWeights`. `guidance_dropout`: share of prompts replaced by
     the empty one. `start_noise`: share of the flow's own fine noise at the start of every window but the
-    first, in training and in sampling (`generators.nami.training.windows`). `save_every`,
+    first, in training and in sampling (`nami_bench.generators.nami.training.windows`). `save_every`,
     `validate_every`, `sample_every`: steps; `keep`: checkpoints kept. `explode_factor`: training stops
     where a step's loss exceeds that many times the moving average.
     """

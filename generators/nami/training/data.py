@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from generators.nami.training.buckets import Size, bucket_sizes, covers, crop, nearest_bucket
-from generators.nami.training.config import DataSection
-from generators.nami.training.image_index import CaptionedImage, index_folder, index_shards
-from generators.nami.training.shapes_data import TASK_SHARES, Split, draw_captions, draw_images
-from generators.scenes import Layout
 from nami_bench.errors import InputError, WorkError
+from nami_bench.generators.nami.training.buckets import Size, bucket_sizes, covers, crop, nearest_bucket
+from nami_bench.generators.nami.training.config import DataSection
+from nami_bench.generators.nami.training.image_index import CaptionedImage, index_folder, index_shards
+from nami_bench.generators.nami.training.shapes_data import TASK_SHARES, Split, draw_captions, draw_images
+from nami_bench.generators.scenes import Layout
 
 _MOST_BROKEN_IN_A_ROW = 100
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from generators.nami.bridge import Bridge
-from generators.nami.latents import image_ids, pack, text_ids
-from generators.nami.schedule import StageWindow
-from generators.nami.training.windows import point_in_window, window_ends
-from generators.nami.transformer import NamiTransformer2DModel, TextConditioning
+from nami_bench.generators.nami.bridge import Bridge
+from nami_bench.generators.nami.latents import image_ids, pack, text_ids
+from nami_bench.generators.nami.schedule import StageWindow
+from nami_bench.generators.nami.training.windows import point_in_window, window_ends
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel, TextConditioning
 
 TIMESTEPS = 1000
 

@@ -21,17 +21,17 @@ from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.utils import DistributedType
 from diffusers.utils import SAFETENSORS_WEIGHTS_NAME
 
-from generators.nami.autoencoder import PatchPCAAutoencoder
-from generators.nami.folder import pipeline_folder
-from generators.nami.loading import load_pipeline
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.training.bridge_training import train_bridge
-from generators.nami.training.conditioning import Encoder
-from generators.nami.training.config import TrainConfig
-from generators.nami.training.data import TrainingData, open_data
-from generators.nami.training.tiny import new_pipeline
-from generators.nami.training.trainer import Trainer
 from nami_bench.errors import InputError, StorageError
+from nami_bench.generators.nami.autoencoder import PatchPCAAutoencoder
+from nami_bench.generators.nami.folder import pipeline_folder
+from nami_bench.generators.nami.loading import load_pipeline
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.training.bridge_training import train_bridge
+from nami_bench.generators.nami.training.conditioning import Encoder
+from nami_bench.generators.nami.training.config import TrainConfig
+from nami_bench.generators.nami.training.data import TrainingData, open_data
+from nami_bench.generators.nami.training.tiny import new_pipeline
+from nami_bench.generators.nami.training.trainer import Trainer
 from nami_bench.neural.pretrained import pretrained
 
 Say = Callable[[str], object]

@@ -18,8 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from generators.scenes import Layout, plan_scene, render
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS, GENEVAL_TASKS
+from nami_bench.generators.scenes import Layout, plan_scene, render
 from nami_bench.shapes import SHAPES
 
 Split = Literal["train", "held-out"]

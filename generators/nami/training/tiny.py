@@ -7,16 +7,16 @@ import torch
 from torch import nn
 from transformers import BertConfig, BertTokenizer, MT5Config, MT5EncoderModel, T5Tokenizer
 
-from generators.nami.autoencoder import PatchPCAAutoencoder, PixelUnshuffleAutoencoder
-from generators.nami.bridge import BRIDGES, Bridge, BridgeFlow, RenoiseBridge
-from generators.nami.config import NamiConfig
-from generators.nami.folder import PLAIN_SAMPLING
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.text import BertTextEncoder
-from generators.nami.training.config import BridgeKind, ModelSection, TinyText
-from generators.nami.transformer import NamiTransformer2DModel
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.autoencoder import PatchPCAAutoencoder, PixelUnshuffleAutoencoder
+from nami_bench.generators.nami.bridge import BRIDGES, Bridge, BridgeFlow, RenoiseBridge
+from nami_bench.generators.nami.config import NamiConfig
+from nami_bench.generators.nami.folder import PLAIN_SAMPLING
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.nami.text import BertTextEncoder
+from nami_bench.generators.nami.training.config import BridgeKind, ModelSection, TinyText
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel
 
 _BERT_SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _T5_SPECIALS = ("<pad>", "</s>", "<unk>")

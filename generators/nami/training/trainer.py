@@ -17,16 +17,25 @@ from torch import Tensor
 from torch.distributed.tensor import DTensor
 from torch.utils.data import DataLoader, Dataset
 
-from generators.nami.training.checkpoints import checkpoint_path, checkpoint_steps, write_checkpoint
-from generators.nami.training.data import ImageBatch, TrainingData
-from generators.nami.training.model import NamiTrainingModel, StepInputs, stage_means, weighted_loss
-from generators.nami.training.shares import StageWeights, shares_at, stage_counts
-from generators.nami.training.validation import VALIDATION_SIGMAS, draw_samples, validation_losses
-from generators.nami.training.windows import logit_normal_sigma
 from nami_bench.errors import WorkError
+from nami_bench.generators.nami.training.checkpoints import (
+    checkpoint_path,
+    checkpoint_steps,
+    write_checkpoint,
+)
+from nami_bench.generators.nami.training.data import ImageBatch, TrainingData
+from nami_bench.generators.nami.training.model import (
+    NamiTrainingModel,
+    StepInputs,
+    stage_means,
+    weighted_loss,
+)
+from nami_bench.generators.nami.training.shares import StageWeights, shares_at, stage_counts
+from nami_bench.generators.nami.training.validation import VALIDATION_SIGMAS, draw_samples, validation_losses
+from nami_bench.generators.nami.training.windows import logit_normal_sigma
 
 if TYPE_CHECKING:
-    from generators.nami.training.run import TrainingRun
+    from nami_bench.generators.nami.training.run import TrainingRun
 
 LOG_EVERY = 50
 

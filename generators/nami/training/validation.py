@@ -6,11 +6,11 @@ from pathlib import Path
 import torch
 from PIL import Image
 
-from generators.nami.folder import PLAIN_SAMPLING, Sampling
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.training.conditioning import Encoder
-from generators.nami.training.data import TrainingData
-from generators.nami.training.model import NamiTrainingModel, StepInputs
+from nami_bench.generators.nami.folder import PLAIN_SAMPLING, Sampling
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.training.conditioning import Encoder
+from nami_bench.generators.nami.training.data import TrainingData
+from nami_bench.generators.nami.training.model import NamiTrainingModel, StepInputs
 
 VALIDATION_SIGMAS = (0.1, 0.3, 0.5, 0.7, 0.9)
 _BATCH = 32

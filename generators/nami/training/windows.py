@@ -19,8 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from generators.nami.bridge import Bridge, fine_part
-from generators.nami.latents import shrink_noise
+from nami_bench.generators.nami.bridge import Bridge, fine_part
+from nami_bench.generators.nami.latents import shrink_noise
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ Most tests share one server and one study, of which each annotator rates every i
 brings an annotator of its own.
 """
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from PIL import Image, ImageDraw
 
-from annotator_app.access import COOKIE
+from nami_bench.annotator_app.access import COOKIE
 from nami_bench.config import Workspace, init_workspace, load_criteria, nami_1k_study_file
 from nami_bench.domain import (
     Annotator,
@@ -33,32 +32,12 @@ from nami_bench.domain import (
 )
 from nami_bench.images import write_png
 from nami_bench.store import Store
+from tests.support.databases import new_sqlite
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 MODELS = ("zebrafish-xl", "quokka-9b")
 PROMPTS = ("a circle and a star", "a quiet harbor at dawn", "two cats", "a red bicycle")
 EVERYBODY = 99  # an overlap that is never met: each annotator rates every image
 PATIENCE_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if CHROMIUM is None:
-        pytest.skip("NO BROWSER: the annotation app was NOT tested on screen; install Debian's `chromium`")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                "--no-sandbox",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--host-resolver-rules=MAP *.example 127.0.0.1",  # a name that is not this machine's own
-            ],
-        )
-        yield chromium
-        chromium.close()
 
 
 @dataclass
@@ -96,7 +75,7 @@ class Studio:
 def make_studio(root: Path, prompts: tuple[str, ...], size: tuple[int, int], facts: dict[str, Any]) -> Studio:
     """A workspace with an image by each of two models for each prompt."""
     workspace = init_workspace(root)
-    store = Store.open(workspace.database_url)
+    store = Store.open(new_sqlite(root / "nami.db"))
     shown = tuple(Prompt(prompt_id(i), text, "short") for i, text in enumerate(prompts))
     store.add_prompt_set(PromptSet("shown", shown))
     for m, model in enumerate(MODELS):

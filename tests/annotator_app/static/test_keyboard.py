@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from annotator_app.views import STATIC
+from nami_bench.annotator_app.views import STATIC
 from tests.annotator_app.static.keyboard_model import Item, Scale
 
 HUNDRED = Scale("0", "100", "1")

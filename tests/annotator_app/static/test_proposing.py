@@ -11,8 +11,8 @@ from click.testing import CliRunner
 
 from nami_bench.cli.app import cli
 from nami_bench.domain import PromptSubmission, Role
-from prompts.files import load_prompt_set
-from prompts.vocabulary import CATEGORIES, CHALLENGES, LANGUAGES
+from nami_bench.prompts.files import load_prompt_set
+from nami_bench.prompts.vocabulary import CATEGORIES, CHALLENGES, LANGUAGES
 
 HERON = "a heron that waits for the tram with a folded newspaper, rain on the rails"
 SCRIPT = "<img src=x onerror=\"document.title='x'\"> lettered in chalk on a school wall"

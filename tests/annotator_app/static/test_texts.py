@@ -2,13 +2,12 @@
 
 import json
 import re
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
-import annotator_app
-
-STATIC = Path(annotator_app.__file__).parent / "static"
+STATIC = Path(str(files("nami_bench.annotator_app"))) / "static"
 FILES = sorted((STATIC / "texts").glob("*.json"))
 ENGLISH = json.loads((STATIC / "texts" / "en.json").read_text(encoding="utf-8"))
 # Keys that are put together from a beginning and something that the server or the code names.

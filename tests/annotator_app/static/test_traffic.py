@@ -163,7 +163,7 @@ def decoded(everything: bytes) -> list[bytes]:
 def test_order_and_sides_tell_nothing(new_studio: Callable[..., Any], visit: Callable[..., Any]) -> None:
     """Which model comes first, or stands on the left, differs by annotator and by item."""
     studio = new_studio(tuple(f"prompt {i}" for i in range(6)), served=False)
-    from annotator_app.sessions import AnnotationSession
+    from nami_bench.annotator_app.sessions import AnnotationSession
 
     orders = []
     for _ in range(6):

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from evaluation.geneval.shapes_detector import ShapesDetector
-from generators.shapes import ShapesGenerator
+from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
+from nami_bench.generators.shapes import ShapesGenerator
 
 
 def die_once(flag):

@@ -8,12 +8,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from evaluation.geneval.folder_run import score_folder
-from evaluation.geneval.metric import GenEvalMetric
 from nami_bench import pipeline
 from nami_bench.domain import ModelCard, Prompt, PromptSet
 from nami_bench.engines.ray_cluster import ray_engine
 from nami_bench.errors import NamiBenchError
+from nami_bench.evaluation.geneval.folder_run import score_folder
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.store import Store
 
 CLAUSES = {"tag": "single_object", "include": [{"class": "star", "count": 1}]}

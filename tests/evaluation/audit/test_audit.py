@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.audit import statistics
-from evaluation.audit.audit import audit_metrics
-from evaluation.audit.results import ALL_TASKS, Audit
-from evaluation.human.table import ratings_table
 from nami_bench.domain import Criterion, Prompt, Rating, Score, SetScore
 from nami_bench.errors import InputError
+from nami_bench.evaluation.audit import statistics
+from nami_bench.evaluation.audit.audit import audit_metrics
+from nami_bench.evaluation.audit.results import ALL_TASKS, Audit
+from nami_bench.evaluation.human.table import ratings_table
 
 RELEVANCE = Criterion("relevance", 1.0)
 MODELS = ("ant", "bee", "cow")

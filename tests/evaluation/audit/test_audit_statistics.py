@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau, mannwhitneyu, spearmanr
 
-from evaluation.audit import statistics
-from evaluation.audit.statistics import area_under_curve, cohen_kappa, estimates, rank_correlations
+from nami_bench.evaluation.audit import statistics
+from nami_bench.evaluation.audit.statistics import area_under_curve, cohen_kappa, estimates, rank_correlations
 
 
 @pytest.fixture(autouse=True)

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.geneval.completeness import check_folder
-from evaluation.geneval.folder_run import score_folder
-from evaluation.geneval.metric import GenEvalMetric
-from evaluation.geneval.protocol import Detection
-from generators.protocol import GenerationRequest
-from generators.shapes import ShapesGenerator
 from nami_bench.cli.app import main
+from nami_bench.evaluation.geneval.completeness import check_folder
+from nami_bench.evaluation.geneval.folder_run import score_folder
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.generators.protocol import GenerationRequest
+from nami_bench.generators.shapes import ShapesGenerator
 from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.prompts.geneval import Grammar, geneval_metadata, geneval_prompt_set, metadata_lines
 from nami_bench.shapes import SHAPES
-from prompts.geneval import Grammar, geneval_metadata, geneval_prompt_set, metadata_lines
 
 GRAMMAR = Grammar(SHAPES, None)
 SAMPLES = 2

@@ -4,23 +4,21 @@ import base64
 import io
 import json
 import re
-import shutil
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.geneval.browser import expectations, reason_kinds, write_browser
-from evaluation.geneval.folder_run import score_folder
-from evaluation.geneval.masks import MAX_SIDE, encode_mask, masks_path, read_masks
-from evaluation.geneval.metric import GenEvalMetric
-from evaluation.geneval.protocol import Detection
-from evaluation.geneval.results import read_results
 from nami_bench.cli.app import main
+from nami_bench.evaluation.geneval.browser import expectations, reason_kinds, write_browser
+from nami_bench.evaluation.geneval.folder_run import score_folder
+from nami_bench.evaluation.geneval.masks import MAX_SIDE, encode_mask, masks_path, read_masks
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.results import read_results
 from nami_bench.images import GenEvalFolder, write_png
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ATTACK = "</script><script>window.attacked = 1</script><img src=x onerror='window.attacked = 2'>"
 
 
@@ -207,25 +205,18 @@ def test_from_the_command_line(results, tmp_path, monkeypatch, capsys):
 
 
 @pytest.fixture
-def page(results, tmp_path):
-    from playwright.sync_api import sync_playwright
-
+def page(browser, results, tmp_path):
     write_browser(read_results(results), results, tmp_path / "page")
     moved = (tmp_path / "page").rename(tmp_path / "moved")
-    with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        page = chromium.new_page()
+    with browser.new_page() as page:
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))
         page.on("console", lambda message: page.problems.append(message.text))
         page.goto((moved / "index.html").as_uri())
         yield page
         assert page.problems == []
-        chromium.close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="NO BROWSER: the page of verdicts was NOT tested on screen")
 def test_on_screen(page):
     cards = page.locator("article")
     assert cards.count() == 4

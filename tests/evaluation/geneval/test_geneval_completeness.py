@@ -6,8 +6,8 @@ import shutil
 import pytest
 from PIL import Image
 
-from evaluation.geneval.completeness import KINDS, check_folder
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.completeness import KINDS, check_folder
 from nami_bench.images import GenEvalFolder, write_png
 
 SAMPLES = 2

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.geneval.folder_run import score_folder
-from evaluation.geneval.metric import GenEvalMetric
-from evaluation.geneval.protocol import Detection
-from evaluation.protocol import ScoringItem
 from nami_bench.domain import GENEVAL_COLORS, Prompt
+from nami_bench.evaluation.geneval.folder_run import score_folder
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.images import GenEvalFolder, write_png
 
 
@@ -184,7 +184,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from test_geneval_engine import Brightness, metric
-from evaluation.geneval.folder_run import score_folder
+from nami_bench.evaluation.geneval.folder_run import score_folder
 class Slow(Brightness):
     def detect(self, images):
         import time; time.sleep(0.05)

@@ -5,11 +5,11 @@ import json
 import pytest
 from PIL import Image
 
-from evaluation.geneval.folder_run import score_folder
-from evaluation.geneval.metric import GenEvalMetric
-from evaluation.geneval.protocol import Detection
-from evaluation.geneval.results import read_results
 from nami_bench.errors import InputError, StorageError
+from nami_bench.evaluation.geneval.folder_run import score_folder
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.results import read_results
 from nami_bench.images import GenEvalFolder, hash_file, write_png
 
 METADATA = [

@@ -5,13 +5,13 @@ import itertools
 import pytest
 from PIL import Image
 
-from evaluation.geneval.metric import GenEvalMetric
-from evaluation.geneval.protocol import Detection
-from evaluation.geneval.rules import GenEvalParams
-from evaluation.protocol import ScoringItem
 from nami_bench import registry
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.rules import GenEvalParams
+from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.images import write_png
 
 BOX = (1.0, 2.0, 5.0, 7.0)

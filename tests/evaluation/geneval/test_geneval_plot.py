@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from evaluation.geneval.plot import FORMATS, plot_scores
-from evaluation.geneval.results import ImageResult
-from evaluation.geneval.summary import summarize
 from nami_bench.cli.app import main
 from nami_bench.domain import GENEVAL_TASKS
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.plot import FORMATS, plot_scores
+from nami_bench.evaluation.geneval.results import ImageResult
+from nami_bench.evaluation.geneval.summary import summarize
 
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 

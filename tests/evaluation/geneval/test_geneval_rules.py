@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from evaluation.geneval.protocol import Detection
-from evaluation.geneval.rules import (
+from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.rules import (
     GenEvalParams,
     inclusive_iou,
     judge,
     relative_position,
     select,
 )
-from nami_bench.errors import InputError
 
 IMAGE = Image.new("RGB", (64, 64))
 LEFT, RIGHT = (0, 20, 10, 30), (40, 20, 50, 30)

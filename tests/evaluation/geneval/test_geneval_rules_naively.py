@@ -6,9 +6,9 @@ from fractions import Fraction
 import numpy as np
 from PIL import Image
 
-from evaluation.geneval.protocol import Detection
-from evaluation.geneval.rules import GenEvalParams, judge
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.rules import GenEvalParams, judge
 
 IMAGE = Image.new("RGB", (64, 64))
 

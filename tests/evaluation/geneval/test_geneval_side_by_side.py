@@ -6,14 +6,14 @@ import sys
 
 import pytest
 
-from evaluation.geneval.browser import write_browser
-from evaluation.geneval.plot import plot_scores
-from evaluation.geneval.results import ImageResult
-from evaluation.geneval.side_by_side import runs
-from evaluation.geneval.summary import summarize
 from nami_bench.cli.app import main
 from nami_bench.domain import GENEVAL_TASKS
-from prompts.geneval import geneval_metadata
+from nami_bench.evaluation.geneval.browser import write_browser
+from nami_bench.evaluation.geneval.plot import plot_scores
+from nami_bench.evaluation.geneval.results import ImageResult
+from nami_bench.evaluation.geneval.side_by_side import runs
+from nami_bench.evaluation.geneval.summary import summarize
+from nami_bench.prompts.geneval import geneval_metadata
 
 OFFICIAL = geneval_metadata()
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.geneval.results import ImageResult, read_results
-from evaluation.geneval.summary import summarize
 from nami_bench.domain import GENEVAL_TASKS
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.results import ImageResult, read_results
+from nami_bench.evaluation.geneval.summary import summarize
 
 
 def metadata(task, number):

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.human.ratings_array import RatingsArray
 from nami_bench.domain import Criterion
+from nami_bench.evaluation.human.ratings_array import RatingsArray
 
 QUALITY = Criterion("quality", 1.0)
 

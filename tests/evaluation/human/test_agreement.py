@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.human.agreement import krippendorff_alpha, ratings_alphas
-from evaluation.human.icc import fleiss_kappa, intraclass_correlations, ratings_icc
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.agreement import krippendorff_alpha, ratings_alphas
+from nami_bench.evaluation.human.icc import fleiss_kappa, intraclass_correlations, ratings_icc
 
 LEVELS = ("nominal", "ordinal", "interval", "ratio")
 _ = np.nan

@@ -3,11 +3,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.human import bootstrap
-from evaluation.human.bootstrap import bootstrap_scores
-from evaluation.human.intervals import score_intervals
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human import bootstrap
+from nami_bench.evaluation.human.bootstrap import bootstrap_scores
+from nami_bench.evaluation.human.intervals import score_intervals
 
 TWO = (Criterion("a", 1.0), Criterion("b", 0.0))
 

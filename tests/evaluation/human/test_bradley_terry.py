@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import optimize, special, stats
 
-from evaluation.human import one_sided
-from evaluation.human.bradley_terry import fit_bradley_terry
-from evaluation.human.comparison_table import Comparisons
-from evaluation.human.concordance import concordance
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human import one_sided
+from nami_bench.evaluation.human.bradley_terry import fit_bradley_terry
+from nami_bench.evaluation.human.comparison_table import Comparisons
+from nami_bench.evaluation.human.concordance import concordance
 
 # Agresti, Categorical Data Analysis, table of the American League's 1987 season: wins of row over column.
 TEAMS = ("Milwaukee", "Detroit", "Toronto", "New York", "Boston", "Cleveland", "Baltimore")

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from evaluation.human.categorical import fit_dawid_skene, fit_mace
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.categorical import fit_dawid_skene, fit_mace
 
 # Dawid & Skene (1979), table 1: 45 patients, five anaesthetists, the first of whom judged each three times.
 ANAESTHETISTS = """

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.human.comparisons import MOST_MODELS, adjusted_p_values, compare_models
-from evaluation.human.intervals import score_intervals
-from evaluation.human.ratings_array import RatingsArray
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.comparisons import MOST_MODELS, adjusted_p_values, compare_models
+from nami_bench.evaluation.human.intervals import score_intervals
+from nami_bench.evaluation.human.ratings_array import RatingsArray
 
 
 def test_over_prompts_it_is_the_paired_t_test(study: Any, ratings_of: Any) -> None:

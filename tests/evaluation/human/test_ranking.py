@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.human.bootstrap import bootstrap_scores
-from evaluation.human.comparisons import Differences, compare_models
-from evaluation.human.ranking import rank_models, tie_groups
+from nami_bench.evaluation.human.bootstrap import bootstrap_scores
+from nami_bench.evaluation.human.comparisons import Differences, compare_models
+from nami_bench.evaluation.human.ranking import rank_models, tie_groups
 
 
 def differences(scores: list[float], apart: set[tuple[int, int]]) -> Differences:

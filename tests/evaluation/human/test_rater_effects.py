@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from evaluation.human.annotators import gold_accuracy, repeat_consistency, summarize_annotators
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.annotators import gold_accuracy, repeat_consistency, summarize_annotators
 
 
 def test_an_annotator_is_summarized_beside_the_others(study: Any, ratings_of: Any) -> None:

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.scores import model_scores, prompt_groups, score_models
 from nami_bench.domain import Criterion, Prompt
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.scores import model_scores, prompt_groups, score_models
 
 QUALITY = (Criterion("quality", 1.0),)
 
@@ -87,7 +87,7 @@ def test_an_empty_table_has_no_scores(study: Any, table_of: Any) -> None:
 
 
 def test_samples_of_a_prompt_are_cells_together_in_intervals(study: Any, table_of: Any) -> None:
-    from evaluation.human.intervals import score_intervals
+    from nami_bench.evaluation.human.intervals import score_intervals
 
     first, second = study(2, 10, 4), study(2, 10, 4, 1)
     both = pd.concat([table_of(first), table_of(second).assign(sample=1)])

@@ -3,9 +3,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.human.scores import model_scores
-from evaluation.human.sensitivity import drop_few, leave_one_annotator_out
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.scores import model_scores
+from nami_bench.evaluation.human.sensitivity import drop_few, leave_one_annotator_out
 
 
 def test_without_an_annotator_the_scores_are_those_of_the_others(study: Any, ratings_of: Any) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.human import severity_equations
-from evaluation.human.estimates import estimate_scores
-from evaluation.human.moderation import variance_between, variance_prior
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.severity import SeverityAdjustment, adjust_severity
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human import severity_equations
+from nami_bench.evaluation.human.estimates import estimate_scores
+from nami_bench.evaluation.human.moderation import variance_between, variance_prior
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.severity import SeverityAdjustment, adjust_severity
 
 
 def rated(

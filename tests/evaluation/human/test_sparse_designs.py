@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from benchmarks.simulated_studies import Design, simulate
-from evaluation.human.comparisons import Differences, compare_models
-from evaluation.human.intervals import score_intervals
-from evaluation.human.paired import paired_differences
-from evaluation.human.ratings_array import RatingsArray
 from nami_bench.domain import Criterion
+from nami_bench.evaluation.human.comparisons import Differences, compare_models
+from nami_bench.evaluation.human.intervals import score_intervals
+from nami_bench.evaluation.human.paired import paired_differences
+from nami_bench.evaluation.human.ratings_array import RatingsArray
 
 LEVELS = (0.5, 0.9, 0.95, 0.999)
 SHAPES = ("sparse", "disjoint annotators", "one dominant annotator", "nearly all of one prompt", "complete")

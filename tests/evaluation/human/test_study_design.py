@@ -6,16 +6,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evaluation.human.comparisons import compare_models
-from evaluation.human.components import (
+from nami_bench.errors import InputError
+from nami_bench.evaluation.human.comparisons import compare_models
+from nami_bench.evaluation.human.components import (
     AssumedShares,
     VarianceComponents,
     assumed_components,
     lone_annotator_deviation,
     variance_components,
 )
-from evaluation.human.design import Layout, detectable_difference, plan_study, power, prompts_needed
-from nami_bench.errors import InputError
+from nami_bench.evaluation.human.design import (
+    Layout,
+    detectable_difference,
+    plan_study,
+    power,
+    prompts_needed,
+)
 from nami_bench.leaderboard.plan import PlanOptions, plan_from_pilot
 
 PILOT = VarianceComponents(64.0, 25.0, 64.0, 4.0, 16.0, 81.0)  # what `World` has by default

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from evaluation.human.bradley_terry import Errors, fit_bradley_terry
-from evaluation.human.comparison_table import Comparisons
-from evaluation.human.icc import ICC_FORMS, intraclass_correlations
+from nami_bench.evaluation.human.bradley_terry import Errors, fit_bradley_terry
+from nami_bench.evaluation.human.comparison_table import Comparisons
+from nami_bench.evaluation.human.icc import ICC_FORMS, intraclass_correlations
 
 MODELS = tuple("abcdef")
 

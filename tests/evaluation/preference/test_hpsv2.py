@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.protocol import ScoringItem
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.images import hash_file
 
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
 
-from evaluation.preference.hpsv2 import HPSv2  # noqa: E402
+from nami_bench.evaluation.preference.hpsv2 import HPSv2  # noqa: E402
 
 TEXTS = ("a cat", "An astronaut in ORANGE, smiling!", "a cup of coffee & a spoon")
 LONG = "A small dog with a blue collar sleeps on the old red chair beside the window. " * 6

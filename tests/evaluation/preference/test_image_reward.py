@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from evaluation.protocol import ScoringItem
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.images import hash_file
 
 torch = pytest.importorskip("torch")
@@ -18,7 +18,7 @@ transformers = pytest.importorskip("transformers")
 
 from torchvision import transforms as tv  # noqa: E402
 
-from evaluation.preference.image_reward import ImageReward  # noqa: E402
+from nami_bench.evaluation.preference.image_reward import ImageReward  # noqa: E402
 
 TEXTS = ("a cat", "the old dog sleeps", "a red chair in the rain, on the window", "zebra")
 SENTENCE = "the old dog sleeps on a red chair in the rain. "

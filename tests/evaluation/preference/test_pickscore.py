@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.protocol import ScoringItem
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.images import hash_file
 
 torch = pytest.importorskip("torch")
@@ -17,7 +17,7 @@ transformers = pytest.importorskip("transformers")
 
 from torchvision import transforms as tv  # noqa: E402
 
-from evaluation.preference.pickscore import PickScore  # noqa: E402
+from nami_bench.evaluation.preference.pickscore import PickScore  # noqa: E402
 
 TEXTS = ("a cat", "An astronaut in ORANGE, smiling!", "a cup of coffee & a spoon", "ein Hund")
 LONG = "A small dog with a blue collar sleeps on the old red chair beside the window. " * 6

@@ -16,12 +16,12 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from evaluation.protocol import ScoringItem, ScoringResult
-from evaluation.vqa.openai import OpenAIVqaScore
 from nami_bench import registry
 from nami_bench.cli.app import cli
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError, WorkError
+from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
+from nami_bench.evaluation.vqa.openai import OpenAIVqaScore
 from nami_bench.images import GenEvalFolder
 from nami_bench.services import retrying_client
 from nami_bench.store import Store

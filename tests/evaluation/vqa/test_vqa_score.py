@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from evaluation.protocol import ScoringItem
-from evaluation.vqa.question import measurement, question
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.protocol import ScoringItem
+from nami_bench.evaluation.vqa.question import measurement, question
 from nami_bench.images import hash_file
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-from evaluation.vqa.transformers_model import VqaScore  # noqa: E402
+from nami_bench.evaluation.vqa.transformers_model import VqaScore  # noqa: E402
 
 TEXTS = ("a cat", "a red dog", "old rain")
 PAPER = 'Does this figure show "{}"? Please answer yes or no.'

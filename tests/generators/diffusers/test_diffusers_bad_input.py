@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 import torch
 
-from generators.diffusers_loading import place
-from generators.diffusers_pipeline import DiffusersGenerator
-from generators.model_files import pipeline_sha256
-from generators.presets import PRESETS
-from generators.protocol import GenerationRequest
 from nami_bench import registry
 from nami_bench.domain import Prompt
 from nami_bench.errors import GenerationError, InputError
+from nami_bench.generators.diffusers_loading import place
+from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
+from nami_bench.generators.model_files import pipeline_sha256
+from nami_bench.generators.presets import PRESETS
+from nami_bench.generators.protocol import GenerationRequest
 
 Folder = Callable[[str], Path]
 REQUEST = GenerationRequest(Prompt("00000", "a cat"), 0, 1)

@@ -11,12 +11,12 @@ import torch
 from click.testing import CliRunner
 from numpy.typing import NDArray
 
-from generators.diffusers_pipeline import DiffusersGenerator
-from generators.protocol import GenerationRequest, GenerationResult
 from nami_bench import images, pipeline
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import GenerationError
+from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.store import Store
 
 # diffusers' schedulers hand torch tensors to numpy in a way that numpy 2 frowns upon.
@@ -116,7 +116,7 @@ def test_results_keep_the_order_of_requests_where_lengths_keep_batches_apart(
     pipeline_folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As for a pipeline that pads to the longest prompt of a batch.
-    monkeypatch.setattr("generators.diffusers_pipeline.PADS_TO_FIXED_LENGTH", frozenset())
+    monkeypatch.setattr("nami_bench.generators.diffusers_pipeline.PADS_TO_FIXED_LENGTH", frozenset())
     mixed = [REQUESTS[i] for i in (0, 2, 1, 4, 3, 5)]
     results = draw(generator(pipeline_folder("sd3"), batch_size=6), mixed)
     assert [r.request for r in results] == mixed

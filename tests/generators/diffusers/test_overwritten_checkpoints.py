@@ -11,13 +11,13 @@ import pytest
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file, save_file
 
-from generators import diffusers_pipeline
-from generators.diffusers_pipeline import DiffusersGenerator
-from generators.protocol import GenerationRequest
 from nami_bench.cli.app import cli
 from nami_bench.config import open_workspace
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.generators import diffusers_pipeline
+from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
+from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.images import hash_file
 from nami_bench.store import Store
 

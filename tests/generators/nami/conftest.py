@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from generators.nami.config import NamiConfig
+from nami_bench.generators.nami.config import NamiConfig
 
 DATA = Path(__file__).parents[2] / "data" / "nami"
 LETTERS = string.ascii_lowercase
@@ -75,8 +75,8 @@ class Golden:
     def __init__(self) -> None:
         from safetensors.torch import load_file
 
-        from generators.nami.bridge import BridgeFlow
-        from generators.nami.transformer import NamiTransformer2DModel
+        from nami_bench.generators.nami.bridge import BridgeFlow
+        from nami_bench.generators.nami.transformer import NamiTransformer2DModel
 
         self.facts = json.loads((DATA / "golden_a.json").read_text())
         self.tensors = load_file(DATA / "golden_a.safetensors")
@@ -109,10 +109,10 @@ def make_pipeline(shape: NamiConfig) -> Any:
     import torch
     from transformers import BertTokenizer, T5Tokenizer
 
-    from generators.nami.bridge import BridgeFlow
-    from generators.nami.pipeline import NamiPipeline
-    from generators.nami.scheduler import NamiEulerScheduler
-    from generators.nami.transformer import NamiTransformer2DModel
+    from nami_bench.generators.nami.bridge import BridgeFlow
+    from nami_bench.generators.nami.pipeline import NamiPipeline
+    from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+    from nami_bench.generators.nami.transformer import NamiTransformer2DModel
 
     torch.manual_seed(0)
     bridge = BridgeFlow(shape.num_stages, shape.in_channels // 4, (shape.sample_size, shape.sample_size))
@@ -156,7 +156,7 @@ def _vae(latent_channels: int) -> Any:
 def _mclip(width: int) -> Any:
     from transformers import BertConfig
 
-    from generators.nami.text import BertTextEncoder
+    from nami_bench.generators.nami.text import BertTextEncoder
 
     config = BertConfig(
         vocab_size=64,
@@ -192,7 +192,7 @@ def release(_release: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def converted(_release: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny release, converted; for reading only."""
-    from generators.nami.convert import convert
+    from nami_bench.generators.nami.convert import convert
 
     folder = tmp_path_factory.mktemp("converted") / "tiny"
     convert(_release, folder, TINY)

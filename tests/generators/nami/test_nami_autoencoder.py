@@ -7,10 +7,10 @@ import pytest
 import torch
 from PIL import Image
 
-from evaluation.geneval.rules import judge
-from evaluation.geneval.shapes_detector import ShapesDetector
-from generators.nami.autoencoder import PatchPCAAutoencoder
-from generators.nami.training.shapes_data import draw_captions, draw_images
+from nami_bench.evaluation.geneval.rules import judge
+from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
+from nami_bench.generators.nami.autoencoder import PatchPCAAutoencoder
+from nami_bench.generators.nami.training.shapes_data import draw_captions, draw_images
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """`nami-bench nami bench`: what it counts, what it times, what it writes."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -16,17 +15,18 @@ from click.testing import CliRunner
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from generators.nami.bench import candidates as candidates_module
-from generators.nami.bench import speed
-from generators.nami.bench.candidates import candidates, random_transformer
-from generators.nami.bench.clock import PartClock
-from generators.nami.bench.results import PLAIN, PartTime, RunTime, SpeedResult, Spread
-from generators.nami.bench.settings import SpeedSettings
-from generators.nami.bench.speed import forward_flops, measure_speed, measured_runs
-from generators.nami.config import NAMI_2B, NAMI_TINY
-from generators.nami.cost import run_flops
 from nami_bench.cli.app import cli
 from nami_bench.errors import InputError, WorkError
+from nami_bench.generators.nami.bench import candidates as candidates_module
+from nami_bench.generators.nami.bench import speed
+from nami_bench.generators.nami.bench.candidates import candidates, random_transformer
+from nami_bench.generators.nami.bench.clock import PartClock
+from nami_bench.generators.nami.bench.results import PLAIN, PartTime, RunTime, SpeedResult, Spread
+from nami_bench.generators.nami.bench.settings import SpeedSettings
+from nami_bench.generators.nami.bench.speed import forward_flops, measure_speed, measured_runs
+from nami_bench.generators.nami.config import NAMI_2B, NAMI_TINY
+from nami_bench.generators.nami.cost import run_flops
+from tests.support.program import nami_bench
 
 from .conftest import TINY
 
@@ -245,7 +245,7 @@ def test_bench_prints_a_table_and_writes_json_and_picture(config: str, tmp_path:
 
 def test_the_small_configuration_has_nami_2bs_layers_and_share_of_attention() -> None:
     def share(shape: Any, size: int, text: int) -> float:
-        from generators.nami.cost import stage_costs
+        from nami_bench.generators.nami.cost import stage_costs
 
         flops = stage_costs(shape, (size, size), text_tokens=text)[-1].flops
         return flops.attention / flops.total
@@ -279,8 +279,7 @@ def test_bad_input_is_one_sentence_and_writes_nothing(
 
 
 def test_bad_input_ends_with_exit_code_2() -> None:
-    command = [sys.executable, "-m", "nami_bench", "nami", "bench", "--config", "nami-3b"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = nami_bench("nami", "bench", "--config", "nami-3b")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
         "error: unknown configuration 'nami-3b': did you mean 'nami-2b' or 'nami-0.6b'? "
@@ -299,7 +298,7 @@ def test_a_folder_that_cannot_be_made_is_found_before_the_work(config: str, tmp_
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
     config: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("matplotlib.axes", "generators.nami.bench.plot"):
+    for name in ("matplotlib.axes", "nami_bench.generators.nami.bench.plot"):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(InputError, match=r"pip install 'nami-bench\[models\]'"):
         CliRunner().invoke(cli, ["nami", "bench", "--config", config], catch_exceptions=False)

@@ -8,7 +8,8 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from generators.nami.bench.schedules import (
+from nami_bench.cli.app import cli
+from nami_bench.generators.nami.bench.schedules import (
     DIMENSIONS,
     MixtureFlow,
     euler,
@@ -16,9 +17,8 @@ from generators.nami.bench.schedules import (
     measure_schedules,
     targets,
 )
-from generators.nami.schedule import TimestepSpacing
-from generators.nami.scheduler import NamiEulerScheduler
-from nami_bench.cli.app import cli
+from nami_bench.generators.nami.schedule import TimestepSpacing
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
 
 
 def noise(points: int, dimensions: int) -> torch.Tensor:

@@ -6,10 +6,17 @@ from typing import Any
 import pytest
 import torch
 
-from generators.nami.bridge import BRIDGES, Bridge, BridgeFlow, RenoiseBridge, block_noise, upsample
-from generators.nami.config import NAMI_2B
-from generators.nami.cost import shift_map_parameters
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.bridge import (
+    BRIDGES,
+    Bridge,
+    BridgeFlow,
+    RenoiseBridge,
+    block_noise,
+    upsample,
+)
+from nami_bench.generators.nami.config import NAMI_2B
+from nami_bench.generators.nami.cost import shift_map_parameters
 
 CHANNELS = 4
 LEARNED = sorted(set(BRIDGES) - {"renoise", "none"})

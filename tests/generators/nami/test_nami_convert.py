@@ -13,13 +13,13 @@ from huggingface_hub import save_torch_state_dict
 from safetensors import SafetensorError
 from transformers import T5Tokenizer
 
-from generators.nami.config import NAMI_2B, load_config
-from generators.nami.convert import convert, infer_shape
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.transformer import NamiTransformer2DModel
-from generators.nami.weights import read_folder
 from nami_bench.cli.app import cli
 from nami_bench.errors import InputError, StorageError
+from nami_bench.generators.nami.config import NAMI_2B, load_config
+from nami_bench.generators.nami.convert import convert, infer_shape
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel
+from nami_bench.generators.nami.weights import read_folder
 
 from .conftest import TINY, make_pipeline
 
@@ -55,7 +55,7 @@ def test_nothing_in_the_converted_folder_is_a_pickle(converted: Path) -> None:
 def test_large_models_are_written_in_shards_that_load(
     release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("generators.nami.convert.SHARD_SIZE", 20_000)
+    monkeypatch.setattr("nami_bench.generators.nami.convert.SHARD_SIZE", 20_000)
     convert(release, tmp_path / "out", TINY)
     for name in ("transformer", "text_encoder_2"):
         assert len(list((tmp_path / "out" / name).glob("*.safetensors"))) > 1
@@ -189,7 +189,7 @@ def test_a_conversion_that_breaks_off_leaves_nothing(
         written.append(folder)
         whole(tensors, folder, **kwargs)
 
-    monkeypatch.setattr("generators.nami.convert.save_torch_state_dict", full)
+    monkeypatch.setattr("nami_bench.generators.nami.convert.save_torch_state_dict", full)
     with pytest.raises(StorageError, match=r"cannot write .*out: .*No space left"):
         convert(release, tmp_path / "out", TINY)
     assert len(written) == 2

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from generators.nami.config import CONFIGS, NAMI_0_6B, NAMI_2B, NamiConfig, find_config
-from generators.nami.cost import run_flops, shift_map_parameters, stage_costs, stage_size
 from nami_bench.cli.app import cli
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.generators.nami.config import CONFIGS, NAMI_0_6B, NAMI_2B, NamiConfig, find_config
+from nami_bench.generators.nami.cost import run_flops, shift_map_parameters, stage_costs, stage_size
 
 FULL_SIZE = (128, 128)
 BATCHES = {"nocfg_b1": 1, "cfg_b2": 2}

@@ -9,14 +9,14 @@ import torch
 from click.testing import CliRunner, Result
 from safetensors.torch import load_file
 
-from generators.nami.folder import PLAIN_SAMPLING, own_sampling, pipeline_folder, shipped_names
-from generators.nami.generator import NamiGenerator
-from generators.nami.loading import load_pipeline
-from generators.nami.pipeline import NamiPipeline
-from generators.protocol import GenerationRequest
 from nami_bench.cli.app import cli
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.folder import PLAIN_SAMPLING, own_sampling, pipeline_folder, shipped_names
+from nami_bench.generators.nami.generator import NamiGenerator
+from nami_bench.generators.nami.loading import load_pipeline
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.protocol import GenerationRequest
 
 
 def export(*arguments: object) -> Result:

@@ -11,14 +11,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from generators.nami.config import RELEASE_NEGATIVE_PROMPT, RELEASE_PROMPT_SUFFIX
-from generators.nami.generator import NamiGenerator
-from generators.nami.pipeline import NamiPipeline
-from generators.protocol import GenerationRequest
 from nami_bench import pipeline, registry
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.config import RELEASE_NEGATIVE_PROMPT, RELEASE_PROMPT_SUFFIX
+from nami_bench.generators.nami.generator import NamiGenerator
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.store import Store
 
 TEXTS = ("a red apple", "two blue dogs", "one cat on the moon")

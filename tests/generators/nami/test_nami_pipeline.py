@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from accelerate import cpu_offload_with_hook
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from generators.nami.bridge import BRIDGES
-from generators.nami.latents import pack, shrink_noise, unpack
-from generators.nami.pipeline import NamiPipeline
-from generators.nami.scheduler import NamiEulerScheduler
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.bridge import BRIDGES
+from nami_bench.generators.nami.latents import pack, shrink_noise, unpack
+from nami_bench.generators.nami.pipeline import NamiPipeline
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
 
 from .conftest import DATA, TINY, Golden, make_pipeline
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from generators.nami.schedule import StageWindow, jumps, stage_steps, stage_windows
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.schedule import StageWindow, jumps, stage_steps, stage_windows
 
 RELEASE = ((0, 1 / 3, 2 / 3, 1), 1 / 3)
 

@@ -10,12 +10,12 @@ import torch
 from diffusers import FluxTransformer2DModel
 from torch.utils.flop_counter import FlopCounterMode
 
-from generators.nami.config import NAMI_0_6B, NAMI_2B
-from generators.nami.cost import stage_costs
-from generators.nami.latents import image_ids, text_ids
-from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.transformer import NamiTransformer2DModel
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.config import NAMI_0_6B, NAMI_2B
+from nami_bench.generators.nami.cost import stage_costs
+from nami_bench.generators.nami.latents import image_ids, text_ids
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel
 
 from .conftest import TINY, Golden
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from generators.nami.weights import checked, read_file, read_folder
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.weights import checked, read_file, read_folder
 
 
 def tensors() -> dict[str, torch.Tensor]:

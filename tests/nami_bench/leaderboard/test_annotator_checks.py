@@ -3,8 +3,8 @@ from typing import Any, cast
 
 import pytest
 
-from evaluation.human.table import ratings_table
 from nami_bench.domain import CheckAnswer, Criterion, Rating
+from nami_bench.evaluation.human.table import ratings_table
 from nami_bench.leaderboard.agreement import measure_agreement
 from nami_bench.leaderboard.agreement_text import agreement_notes, agreement_tables
 from nami_bench.leaderboard.checks import annotator_checks, renamed

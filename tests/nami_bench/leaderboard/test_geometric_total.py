@@ -15,15 +15,15 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
-from evaluation.human.bootstrap import bootstrap_scores
-from evaluation.human.comparisons import compare_models
-from evaluation.human.intervals import score_intervals
-from evaluation.human.ratings_array import RatingsArray
-from evaluation.human.scores import image_totals, score_models
 from nami_bench.cli.app import cli
 from nami_bench.config import load_criteria
 from nami_bench.domain import Criteria, Criterion, Total
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.bootstrap import bootstrap_scores
+from nami_bench.evaluation.human.comparisons import compare_models
+from nami_bench.evaluation.human.intervals import score_intervals
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.scores import image_totals, score_models
 from nami_bench.leaderboard.carried_study import carried_criteria
 from nami_bench.leaderboard.files import leaderboard_json
 from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings

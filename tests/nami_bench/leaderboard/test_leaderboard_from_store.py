@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.human.table import ratings_table
 from nami_bench.domain import (
     ImageRecord,
     ImageState,
@@ -17,6 +16,7 @@ from nami_bench.domain import (
     Study,
 )
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.table import ratings_table
 from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
 from nami_bench.leaderboard.from_store import leaderboard_from_store
 from nami_bench.leaderboard.html import leaderboard_html

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from evaluation.human.table import ratings_table
 from nami_bench.domain import Comparison, Criteria, Criterion, Outcome, Rating, Total
 from nami_bench.errors import NamiBenchError
+from nami_bench.evaluation.human.table import ratings_table
 from nami_bench.leaderboard.carried_study import side_file, side_file_json
 from nami_bench.leaderboard.comparisons_file import comparisons_csv
 from nami_bench.leaderboard.comparisons_parquet import comparisons_parquet

@@ -19,8 +19,8 @@ from nami_bench.leaderboard.prompt_origins import identity
 from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.leaderboard.rows import Leaderboard
 from nami_bench.leaderboard.sections import notes
+from nami_bench.prompts.geneval import OFFICIAL_SHA256, geneval_metadata, metadata_lines
 from nami_bench.store import Store
-from prompts.geneval import OFFICIAL_SHA256, geneval_metadata, metadata_lines
 
 CANONICAL = "251b4a3d"
 

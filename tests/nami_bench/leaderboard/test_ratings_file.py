@@ -7,9 +7,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evaluation.human.table import ratings_table, table_ratings
 from nami_bench.domain import Criterion, Rating
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.table import ratings_table, table_ratings
 from nami_bench.leaderboard.ratings_file import ratings_csv, read_ratings
 
 CRITERIA = (Criterion("beauty", 1, minimum=-5, maximum=5), Criterion("fit", 1))

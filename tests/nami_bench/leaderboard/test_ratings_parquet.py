@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evaluation.human.table import ratings_table, table_ratings
 from nami_bench.domain import Criterion, Rating
 from nami_bench.errors import InputError
+from nami_bench.evaluation.human.table import ratings_table, table_ratings
 from nami_bench.leaderboard.carried_study import carried_criteria
 from nami_bench.leaderboard.ratings_parquet import ratings_parquet, read_ratings_parquet
 from nami_bench.leaderboard.ratings_source import load_ratings

@@ -139,7 +139,7 @@ def test_a_known_model_s_processor_with_code_beside_it_is_not_run(trap: Trap) ->
     ids=["pipeline", "component", "tokenizer", "network"],
 )
 def test_a_pipeline_neither_runs_a_folders_code_nor_asks(trap: Trap, index: dict[str, Any]) -> None:
-    from generators.diffusers_loading import load_pipeline
+    from nami_bench.generators.diffusers_loading import load_pipeline
 
     for name in index:
         if not name.startswith("_"):
@@ -159,7 +159,7 @@ def test_a_pipeline_neither_runs_a_folders_code_nor_asks(trap: Trap, index: dict
 )
 def test_open_clip_runs_no_code_of_a_folder_either(trap: Trap, text: dict[str, Any]) -> None:
     pytest.importorskip("open_clip")
-    from evaluation.open_clip_model import clip_files
+    from nami_bench.evaluation.open_clip_model import clip_files
 
     text = json.loads(json.dumps(text).replace("FOLDER", str(trap.folder)))
     vision = {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16}

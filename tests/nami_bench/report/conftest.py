@@ -1,6 +1,8 @@
 """A small study with real image files: two models, four prompts of two strata, three annotators."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,12 @@ from PIL import Image
 
 from nami_bench.domain import Criterion, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Rating, Score
 from nami_bench.images import write_png
+from nami_bench.leaderboard.rows import Precision
+from nami_bench.report.contents import collect
+from nami_bench.report.write import write_report
 from nami_bench.store import Store
 from nami_bench.study import Study
+from tests.support.databases import new_sqlite
 
 EVIL = '<img src=x onerror="alert(1)"> $x^2$ & "two" </script>'
 MODELS = ("alpha", "beta")
@@ -26,17 +32,54 @@ PROMPTS = PromptSet(
 CRITERIA = tuple(Criterion(name, 1) for name in ("relevance", "beauty", "truth"))
 
 
+QUICK = Precision(replicates=100)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_resamples() -> Iterator[None]:
+    """Of the audit's intervals: their widths are no subject of a report's tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("nami_bench.evaluation.audit.statistics.RESAMPLES", 100)
+        yield
+
+
 @pytest.fixture
 def images_dir(tmp_path: Path) -> Path:
     return tmp_path / "images"
 
 
 @pytest.fixture
-def store(tmp_path: Path, images_dir: Path) -> Iterator[Store]:
-    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
+def store(tmp_path: Path) -> Iterator[Store]:
+    """The study, its images in `images_dir`."""
+    with a_study(tmp_path) as made:
+        yield made
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The study, and its report in `folder`, for tests that change nothing."""
+
+    store: Store
+    images_dir: Path
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory, few_resamples: None) -> Iterator[Reported]:
+    root = tmp_path_factory.mktemp("reported")
+    with a_study(root) as store:
+        contents = collect(store, QUICK)
+        assert write_report(root / "r", contents, store.models(), root / "images") == ()
+        yield Reported(store, root / "images", root / "r")
+
+
+@contextmanager
+def a_study(root: Path) -> Iterator[Store]:
+    images_dir = root / "images"
+    with Store.open(new_sqlite(root / "nami.db")) as store:
         store.add_prompt_set(PROMPTS)
         for number, model in enumerate(MODELS):
-            store.add_model(ModelCard(model, "folder", {"path": str(tmp_path / "secret" / "weights")}))
+            store.add_model(ModelCard(model, "folder", {"path": str(root / "secret" / "weights")}))
             for prompt in range(4):
                 store.put_image(_image(images_dir, model, number, prompt))
             store.put_scores(

@@ -4,6 +4,7 @@ import csv
 import hashlib
 import json
 import re
+import shutil
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -18,6 +19,9 @@ from nami_bench.leaderboard.rows import Precision
 from nami_bench.report.contents import collect
 from nami_bench.report.write import write_report
 from nami_bench.store import Store
+
+Reported = Any  # of conftest.py
+QUICK = Precision(replicates=100)
 
 EVIL = '<img src=x onerror="alert(1)"> $x^2$ & "two" </script>'
 """The first prompt of the study in conftest.py."""
@@ -44,7 +48,7 @@ class Page(HTMLParser):
 
 
 def written(store: Store, folder: Path, images_dir: Path | None, **options: Any) -> tuple[str, ...]:
-    return write_report(folder, collect(store, Precision(), **options), store.models(), images_dir)
+    return write_report(folder, collect(store, QUICK, **options), store.models(), images_dir)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -61,15 +65,14 @@ def test_the_ratings_are_read_once(store: Store, monkeypatch: pytest.MonkeyPatch
     read: list[str] = []
     table = Store.ratings_table
     monkeypatch.setattr(Store, "ratings_table", lambda own, study: read.append(study) or table(own, study))
-    contents = collect(store, Precision())
+    contents = collect(store, QUICK)
     assert read == ["pilot"]
     assert contents.audit is not None and contents.audit.ratings == 21
     assert contents.board.rows[0].ratings == 36
 
 
-def test_the_folder_stands_alone(store: Store, images_dir: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "report"
-    assert written(store, folder, images_dir) == ()
+def test_the_folder_stands_alone(reported: Reported) -> None:
+    folder = reported.folder
     page = Page((folder / "index.html").read_text())
     for address in page.addresses:
         assert not re.match(r"\w+:|/", address) or address == "data:,", address
@@ -80,30 +83,26 @@ def test_the_folder_stands_alone(store: Store, images_dir: Path, tmp_path: Path)
     assert page.handlers == []
 
 
-def test_what_strangers_wrote_is_text(store: Store, images_dir: Path, tmp_path: Path) -> None:
-    written(store, tmp_path / "r", images_dir)
-    html = (tmp_path / "r" / "index.html").read_text()
+def test_what_strangers_wrote_is_text(reported: Reported) -> None:
+    html = (reported.folder / "index.html").read_text()
     assert "onerror" not in html  # prompts are in the script's data only
-    assert "innerHTML" not in (tmp_path / "r" / "report.js").read_text()
-    assert gallery(tmp_path / "r")["prompts"][0]["text"] == EVIL
+    assert "innerHTML" not in (reported.folder / "report.js").read_text()
+    assert gallery(reported.folder)["prompts"][0]["text"] == EVIL
 
 
-def test_plots_are_there_as_svg_for_light_and_dark_and_as_png(
-    store: Store, images_dir: Path, tmp_path: Path
-) -> None:
-    written(store, tmp_path / "r", images_dir)
-    names = sorted(path.stem for path in (tmp_path / "r" / "plots").glob("*.svg"))
+def test_plots_are_there_as_svg_for_light_and_dark_and_as_png(reported: Reported) -> None:
+    names = sorted(path.stem for path in (reported.folder / "plots").glob("*.svg"))
     assert names == [
         "agreement", "by-stratum", "criteria", "geneval-audit-1", "leaderboard", "scatter-1-pickscore",
         "severity",
     ]  # fmt: skip
     for name in names:
-        svg = (tmp_path / "r" / "plots" / f"{name}.svg").read_text()
+        svg = (reported.folder / "plots" / f"{name}.svg").read_text()
         assert ElementTree.fromstring(svg).tag.endswith("svg")
         assert "prefers-color-scheme: dark" in svg and "fill: #1b2330" in svg
-        with Image.open(tmp_path / "r" / "plots" / f"{name}.png") as image:
+        with Image.open(reported.folder / "plots" / f"{name}.png") as image:
             assert image.width > 600
-    html = (tmp_path / "r" / "index.html").read_text()
+    html = (reported.folder / "index.html").read_text()
     assert 'alt="Total of each model with its interval: alpha' in html
 
 
@@ -118,11 +117,8 @@ def test_agreement_is_told_by_model_at_the_level_asked_for(
     assert {row["level"] for row in alphas} == {"ordinal"}
 
 
-def test_the_gallery_holds_every_image_by_hash_with_its_scores(
-    store: Store, images_dir: Path, tmp_path: Path
-) -> None:
-    written(store, tmp_path / "r", images_dir)
-    data = gallery(tmp_path / "r")
+def test_the_gallery_holds_every_image_by_hash_with_its_scores(reported: Reported) -> None:
+    data = gallery(reported.folder)
     assert data["models"] == ["alpha", "beta"]
     first, last = data["prompts"][0], data["prompts"][3]
     assert (first["groups"], first["spread"]) == (["short", "counting"], 20.0)
@@ -131,9 +127,11 @@ def test_the_gallery_holds_every_image_by_hash_with_its_scores(
         ["total", "69.0"], ["relevance", "69"], ["beauty", "69"], ["truth", "69"],
         ["geneval", "0"], ["pickscore", "20"],
     ]  # fmt: skip
-    with Image.open(tmp_path / "r" / alpha["file"]) as image:
+    with Image.open(reported.folder / alpha["file"]) as image:
         assert (image.format, image.size) == ("JPEG", (320, 160))
-    assert alpha["sha256"] == hashlib.sha256((images_dir / "alpha" / "0.png").read_bytes()).hexdigest()
+    assert (
+        alpha["sha256"] == hashlib.sha256((reported.images_dir / "alpha" / "0.png").read_bytes()).hexdigest()
+    )
     assert "alpha" not in alpha["file"] and alpha["file"] != beta["file"]
     assert (last["images"][1]["missing"], last["spread"]) == ("content policy", None)
 
@@ -149,14 +147,13 @@ def test_an_unreadable_image_is_named_and_the_rest_is_there(
 
 
 def test_hashes_versions_and_configuration_are_there_but_no_folders_of_the_machine(
-    store: Store, images_dir: Path, tmp_path: Path
+    reported: Reported,
 ) -> None:
-    written(store, tmp_path / "r", images_dir)
-    about = json.loads((tmp_path / "r" / "data" / "provenance.json").read_text())
-    assert about["prompt_sets"][0]["sha256"] == store.prompt_set("stars").sha256
+    about = json.loads((reported.folder / "data" / "provenance.json").read_text())
+    assert about["prompt_sets"][0]["sha256"] == reported.store.prompt_set("stars").sha256
     assert (
-        hashlib.sha256((tmp_path / "r" / "data" / "stars.jsonl").read_bytes()).hexdigest()
-        == store.prompt_set("stars").sha256
+        hashlib.sha256((reported.folder / "data" / "stars.jsonl").read_bytes()).hexdigest()
+        == reported.store.prompt_set("stars").sha256
     )
     assert about["study"]["overlap"] == 3 and about["intervals"]["method"] == "crossed"
     assert {"nami-bench", "python", "numpy", "scipy"} <= about["software"].keys()
@@ -164,44 +161,41 @@ def test_hashes_versions_and_configuration_are_there_but_no_folders_of_the_machi
     beta = about["models"][1]
     assert beta["images"] == {"done": 3, "failed": 0, "refused": 1}
     assert beta["options"] == {"path": "…/weights"}
-    rows = rows_of(tmp_path / "r" / "data" / "images.csv")
+    rows = rows_of(reported.folder / "data" / "images.csv")
     assert len(rows) == 8 and rows[-1]["reason"] == "content policy"
     everything = "".join(
         path.read_text()
-        for path in (tmp_path / "r").rglob("*")
+        for path in (reported.folder).rglob("*")
         if path.suffix in (".html", ".json", ".js", ".csv")
     )
-    assert str(tmp_path) not in everything
+    assert str(reported.folder.parent) not in everything
 
 
-def test_the_data_files_say_what_the_page_says(store: Store, images_dir: Path, tmp_path: Path) -> None:
-    written(store, tmp_path / "r", images_dir)
-    rows = rows_of(tmp_path / "r" / "data" / "leaderboard.csv")
+def test_the_data_files_say_what_the_page_says(reported: Reported) -> None:
+    rows = rows_of(reported.folder / "data" / "leaderboard.csv")
     assert [(row["model"], row["rank"]) for row in rows] == [("alpha", "1"), ("beta", "2")]
-    (pair,) = rows_of(tmp_path / "r" / "data" / "pairs.csv")
+    (pair,) = rows_of(reported.folder / "data" / "pairs.csv")
     assert (pair["first"], pair["difference"], pair["images"]) == ("alpha", "20.0", "3")
-    texts = " ".join(Page((tmp_path / "r" / "index.html").read_text()).texts)
+    texts = " ".join(Page((reported.folder / "index.html").read_text()).texts)
     assert f"{float(rows[0]['total']):.2f}" in texts
 
 
 def test_people_are_pseudonyms_unless_names_are_wanted(
     store: Store, images_dir: Path, tmp_path: Path
 ) -> None:
-    hidden = collect(store, Precision())
+    hidden = collect(store, QUICK)
     assert hidden.ratings is not None and set(hidden.ratings["annotator"]) == {
         "annotator-01", "annotator-02", "annotator-03",
     }  # fmt: skip
-    named = collect(store, Precision(), with_names=True)
+    named = collect(store, QUICK, with_names=True)
     assert named.ratings is not None and "ann" in set(named.ratings["annotator"])
 
 
-def test_a_second_report_replaces_the_first_and_keeps_thumbnails(
-    store: Store, images_dir: Path, tmp_path: Path
-) -> None:
-    written(store, tmp_path / "r", images_dir)
+def test_a_second_report_replaces_the_first_and_keeps_thumbnails(reported: Reported, tmp_path: Path) -> None:
+    shutil.copytree(reported.folder, tmp_path / "r")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "r" / "thumbnails").rglob("*.jpg")}
     page = (tmp_path / "r" / "index.html").read_bytes()
-    written(store, tmp_path / "r", images_dir)
+    written(reported.store, tmp_path / "r", reported.images_dir)
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert (tmp_path / "r" / "index.html").read_bytes() == page
 

@@ -1,40 +1,30 @@
 """The report as a reader has it: opened from disk, in Chromium."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from nami_bench.leaderboard.html import leaderboard_html
 from nami_bench.leaderboard.rows import Precision
 from nami_bench.report.contents import collect
-from nami_bench.report.write import write_report
-from nami_bench.store import Store
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="NO BROWSER: the report was NOT tested on screen; install Debian's `chromium`"
-)
+QUICK = Precision(replicates=100)
 
 
 @pytest.fixture
-def page(store: Store, images_dir: Path, tmp_path: Path) -> Iterator[Page]:
+def page(browser: Browser, reported: Any) -> Iterator[Page]:
     """The report's page; every problem that the browser reports fails the test."""
-    write_report(tmp_path / "r", collect(store, Precision()), store.models(), images_dir)
     problems: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1280, "height": 900})
+    with browser.new_page(viewport={"width": 1280, "height": 900}) as page:
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("requestfailed", lambda request: problems.append(request.url))
         page.on("dialog", lambda dialog: problems.append(dialog.message))
         page.on("request", lambda r: None if r.url.startswith(("file:", "data:")) else problems.append(r.url))
-        page.goto((tmp_path / "r" / "index.html").as_uri())
+        page.goto((reported.folder / "index.html").as_uri())
         yield page
-        browser.close()
     assert problems == []
 
 
@@ -77,10 +67,10 @@ def test_nothing_is_wider_than_the_screen(page: Page, width: int) -> None:
 
 
 def test_nothing_hinders_people_with_a_screen_reader_or_weak_eyes(
-    page: Page, store: Store, tmp_path: Path, complaints: Callable[..., list[str]]
+    page: Page, reported: Any, tmp_path: Path, complaints: Callable[..., list[str]]
 ) -> None:
     board = tmp_path / "leaderboard.html"
-    board.write_bytes(leaderboard_html(collect(store, Precision()).board))
+    board.write_bytes(leaderboard_html(collect(reported.store, QUICK).board))
     for address in (page.url, board.as_uri()):
         page.goto(address)
         for theme in ("light", "dark"):

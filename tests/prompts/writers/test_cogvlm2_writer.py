@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from nami_bench import registry
 from nami_bench.cli.app import cli
 from nami_bench.errors import InputError
-from prompts.files import load_prompt_set
-from prompts.writers.cogvlm2 import CogVLM2, CogVLM2Writer, choose
-from prompts.writers.protocol import AnswerState, Sampling, WritingRequest
+from nami_bench.prompts.files import load_prompt_set
+from nami_bench.prompts.writers.cogvlm2 import CogVLM2, CogVLM2Writer, choose
+from nami_bench.prompts.writers.protocol import AnswerState, Sampling, WritingRequest
 
 GREEDY = Sampling(0.0, 1, max_tokens=24)
 RED = Image.new("RGB", (40, 20), (220, 30, 30))

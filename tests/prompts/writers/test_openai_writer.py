@@ -10,8 +10,8 @@ from PIL import Image
 
 from nami_bench import registry
 from nami_bench.errors import InputError, WorkError
-from prompts.writers.openai import OpenAIWriter
-from prompts.writers.protocol import Answer, AnswerState, Sampling, WritingRequest
+from nami_bench.prompts.writers.openai import OpenAIWriter
+from nami_bench.prompts.writers.protocol import Answer, AnswerState, Sampling, WritingRequest
 
 KEY = "sk-test-0123456789abcdefghij"
 IMAGES = [Image.new("RGB", (200, 100), (40 * n, 0, 0)) for n in range(5)]

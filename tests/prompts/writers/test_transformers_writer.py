@@ -12,8 +12,8 @@ import transformers
 from PIL import Image
 
 from nami_bench.errors import InputError
-from prompts.writers.protocol import Answer, AnswerState, Sampling, WritingRequest
-from prompts.writers.transformers_model import TransformersWriter
+from nami_bench.prompts.writers.protocol import Answer, AnswerState, Sampling, WritingRequest
+from nami_bench.prompts.writers.transformers_model import TransformersWriter
 
 IMAGE_MARK = "<image>"
 TEMPLATE = (

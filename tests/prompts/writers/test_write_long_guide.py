@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nami_bench import registry
-from prompts.writers.instruction import LONG_PROMPT
+from nami_bench.prompts.writers.instruction import LONG_PROMPT
 
 GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "prompts.md").read_text(encoding="utf-8")
 SECTION = GUIDE.partition("## Long prompts by a model")[2].partition("\n## ")[0]

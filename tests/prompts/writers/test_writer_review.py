@@ -6,7 +6,7 @@ from importlib.resources import files
 import pytest
 
 from nami_bench.errors import InputError
-from prompts.writers.review import RULES, Limits, review
+from nami_bench.prompts.writers.review import RULES, Limits, review
 
 ANY = Limits(1, 120)
 TAIL = " Rain falls on the roof."
@@ -111,7 +111,7 @@ def test_length_is_counted_after_the_cut() -> None:
 
 
 def test_no_prompt_of_our_own_is_rejected() -> None:
-    data = (files("prompts") / "data" / "nami_long.jsonl").read_text(encoding="utf-8")
+    data = (files("nami_bench.prompts") / "data" / "nami_long.jsonl").read_text(encoding="utf-8")
     texts = [json.loads(line)["prompt"] for line in data.splitlines()]
     drafts = {text: review(text, True, Limits()) for text in texts}
     assert {text: d.rejected for text, d in drafts.items() if d.rejected} == {}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prompts.writers.sentences import cut_to_words, split_sentences
+from nami_bench.prompts.writers.sentences import cut_to_words, split_sentences
 
 
 @pytest.mark.parametrize(

@@ -18,12 +18,12 @@ from PIL import Image
 
 from nami_bench.domain import PromptSet
 from nami_bench.errors import InputError, WorkError
-from prompts.writers.folder import read_folder
-from prompts.writers.instruction import LONG_PROMPT, load_instruction
-from prompts.writers.journal import Journal
-from prompts.writers.protocol import Answer, AnswerState, WritingRequest
-from prompts.writers.review import Limits
-from prompts.writers.run import RETRY_TEMPERATURE, LongPromptRun, Question
+from nami_bench.prompts.writers.folder import read_folder
+from nami_bench.prompts.writers.instruction import LONG_PROMPT, load_instruction
+from nami_bench.prompts.writers.journal import Journal
+from nami_bench.prompts.writers.protocol import Answer, AnswerState, WritingRequest
+from nami_bench.prompts.writers.review import Limits
+from nami_bench.prompts.writers.run import RETRY_TEMPERATURE, LongPromptRun, Question
 
 COLORS = ("red", "green", "blue", "yellow", "black", "white")
 GOOD = "{0} bricks form a wall of {0} stone. Beside the {0} tower stands one {0} cart with {0} wheels."
@@ -249,12 +249,12 @@ def test_instructions(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys, threading, time
 from pathlib import Path
-from prompts.writers.folder import read_folder
-from prompts.writers.instruction import LONG_PROMPT
-from prompts.writers.journal import Journal
-from prompts.writers.protocol import Answer
-from prompts.writers.review import Limits
-from prompts.writers.run import LongPromptRun, Question
+from nami_bench.prompts.writers.folder import read_folder
+from nami_bench.prompts.writers.instruction import LONG_PROMPT
+from nami_bench.prompts.writers.journal import Journal
+from nami_bench.prompts.writers.protocol import Answer
+from nami_bench.prompts.writers.review import Limits
+from nami_bench.prompts.writers.run import LongPromptRun, Question
 
 class Slow:
     def describe(self):

@@ -8,11 +8,11 @@ from skimage import data
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
 
-from evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions, crop  # noqa: E402
-from evaluation.geneval.protocol import Detection  # noqa: E402
-from evaluation.open_clip_model import clip_files  # noqa: E402
 from nami_bench.domain import GENEVAL_COLORS  # noqa: E402
 from nami_bench.errors import InputError, WorkError  # noqa: E402
+from nami_bench.evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions, crop  # noqa: E402
+from nami_bench.evaluation.geneval.protocol import Detection  # noqa: E402
+from nami_bench.evaluation.open_clip_model import clip_files  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ pytest.importorskip("transformers")
 pytest.importorskip("cv2")
 pytest.importorskip("open_clip")
 
-from evaluation.geneval.mask2former import Mask2FormerDetector
-from evaluation.geneval.rules import select
 from nami_bench.cli.app import main
 from nami_bench.config import open_workspace
 from nami_bench.domain import GENEVAL_COLORS
+from nami_bench.evaluation.geneval.mask2former import Mask2FormerDetector
+from nami_bench.evaluation.geneval.rules import select
 from nami_bench.images import GenEvalFolder, read_image
 from nami_bench.store import Store
 

@@ -14,16 +14,23 @@ pytest.importorskip("cv2")
 import torch
 from PIL import Image
 
-from evaluation.geneval.mask2former import Mask2FormerDetector
-from evaluation.geneval.mask2former_names import Architecture, is_recomputed, tensor_names
-from evaluation.geneval.mask2former_pixels import Sizes, find_instances, mask_box, normalize, resize, scale
-from evaluation.geneval.mask2former_weights import load_checkpoint
-from evaluation.geneval.metric import GenEvalMetric
-from evaluation.geneval.rules import select
-from evaluation.protocol import ScoringItem
 from nami_bench import registry
 from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS, Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.mask2former import Mask2FormerDetector
+from nami_bench.evaluation.geneval.mask2former_names import Architecture, is_recomputed, tensor_names
+from nami_bench.evaluation.geneval.mask2former_pixels import (
+    Sizes,
+    find_instances,
+    mask_box,
+    normalize,
+    resize,
+    scale,
+)
+from nami_bench.evaluation.geneval.mask2former_weights import load_checkpoint
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.rules import select
+from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.images import read_image
 
 DATA = Path(__file__).resolve().parents[3] / "data" / "mask2former"

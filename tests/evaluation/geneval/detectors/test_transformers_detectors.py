@@ -14,13 +14,13 @@ transformers = pytest.importorskip("transformers")
 pytest.importorskip("cv2")
 pytest.importorskip("open_clip")
 
-from evaluation.geneval.mask2former import HubMask2FormerDetector, Mask2FormerDetector  # noqa: E402
-from evaluation.geneval.mask2former_weights import load_checkpoint  # noqa: E402
-from evaluation.geneval.transformers_detector import TransformersDetector  # noqa: E402
-from evaluation.geneval.transformers_loading import geneval_labels  # noqa: E402
 from nami_bench import registry  # noqa: E402
 from nami_bench.domain import GENEVAL_CLASSES  # noqa: E402
 from nami_bench.errors import InputError  # noqa: E402
+from nami_bench.evaluation.geneval.mask2former import HubMask2FormerDetector, Mask2FormerDetector  # noqa: E402
+from nami_bench.evaluation.geneval.mask2former_weights import load_checkpoint  # noqa: E402
+from nami_bench.evaluation.geneval.transformers_detector import TransformersDetector  # noqa: E402
+from nami_bench.evaluation.geneval.transformers_loading import geneval_labels  # noqa: E402
 from nami_bench.images import read_image  # noqa: E402
 
 DATA = Path(__file__).resolve().parents[3] / "data" / "mask2former"

@@ -12,12 +12,12 @@ pytest.importorskip("torchvision")
 pytest.importorskip("cv2")
 pytest.importorskip("open_clip")
 
-from evaluation.geneval.metric import GenEvalMetric
-from evaluation.geneval.yolox import YoloxDetector, best_boxes, decode, letterbox
-from evaluation.protocol import ScoringItem
 from nami_bench import registry
 from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS, Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval.metric import GenEvalMetric
+from nami_bench.evaluation.geneval.yolox import YoloxDetector, best_boxes, decode, letterbox
+from nami_bench.evaluation.protocol import ScoringItem
 
 NANO = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "detectors" / "yolox_nano.onnx"
 SIZE = (64, 96)

@@ -58,7 +58,7 @@ def toy_config(toy_file: Path) -> Callable[..., Any]:
     """`toy_config(steps=3)`: the toy's configuration with other values in [train]."""
 
     def make(**train: Any) -> Any:
-        from generators.nami.training.config import load_train_config
+        from nami_bench.generators.nami.training.config import load_train_config
 
         config = load_train_config(toy_file)
         return replace(config, train=replace(config.train, **train))

@@ -10,13 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
-from evaluation.geneval.rules import judge
-from evaluation.geneval.shapes_detector import ShapesDetector
-from generators.nami.training.buckets import bucket_sizes, crop, nearest_bucket
-from generators.nami.training.config import DataSection
-from generators.nami.training.data import open_data
-from generators.nami.training.image_index import index_folder, index_shards
-from generators.nami.training.shapes_data import (
+from nami_bench.domain import GENEVAL_TASKS
+from nami_bench.errors import InputError, WorkError
+from nami_bench.evaluation.geneval.rules import judge
+from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
+from nami_bench.generators.nami.training.buckets import bucket_sizes, crop, nearest_bucket
+from nami_bench.generators.nami.training.config import DataSection
+from nami_bench.generators.nami.training.data import open_data
+from nami_bench.generators.nami.training.image_index import index_folder, index_shards
+from nami_bench.generators.nami.training.shapes_data import (
     captions,
     draw_captions,
     draw_images,
@@ -24,9 +26,7 @@ from generators.nami.training.shapes_data import (
     is_held_out,
     vocabulary,
 )
-from generators.scenes import Layout
-from nami_bench.domain import GENEVAL_TASKS
-from nami_bench.errors import InputError, WorkError
+from nami_bench.generators.scenes import Layout
 
 
 def _png(width: int, height: int, level: int = 200) -> bytes:
@@ -244,7 +244,7 @@ def test_pictures_satisfy_their_captions(layout: Layout) -> None:
     rows = held_out_prompts(4)
     detector = ShapesDetector()
     rng = np.random.default_rng(0)
-    from generators.nami.training.shapes_data import Caption
+    from nami_bench.generators.nami.training.shapes_data import Caption
 
     rows += [{**caption.clauses, "prompt": caption.text} for caption in captions("two_counts", "train")[::20]]
     chosen = [Caption(row["prompt"], {k: v for k, v in row.items() if k != "prompt"}) for row in rows]

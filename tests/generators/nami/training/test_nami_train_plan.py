@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from generators.nami.training.config import load_train_config
-from generators.nami.training.shares import StageWeights, shares_at, stage_counts
 from nami_bench.errors import InputError
+from nami_bench.generators.nami.training.config import load_train_config
+from nami_bench.generators.nami.training.shares import StageWeights, shares_at, stage_counts
 
 PLAN = ((4, 2, 1), (2, 4, 1), (1, 2, 4))
 

@@ -11,13 +11,17 @@ import torch
 from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
-from generators.nami.generator import NamiGenerator
-from generators.nami.loading import load_pipeline
-from generators.nami.training import trainer as trainer_module
-from generators.nami.training.checkpoints import checkpoint_path, checkpoint_steps, write_checkpoint
-from generators.nami.training.config import BridgeSection, ModelSection
-from generators.nami.training.run import TrainingRun
 from nami_bench.errors import InputError, StorageError, WorkError
+from nami_bench.generators.nami.generator import NamiGenerator
+from nami_bench.generators.nami.loading import load_pipeline
+from nami_bench.generators.nami.training import trainer as trainer_module
+from nami_bench.generators.nami.training.checkpoints import (
+    checkpoint_path,
+    checkpoint_steps,
+    write_checkpoint,
+)
+from nami_bench.generators.nami.training.config import BridgeSection, ModelSection
+from nami_bench.generators.nami.training.run import TrainingRun
 
 Config = Callable[..., Any]
 
@@ -82,8 +86,8 @@ def test_a_fitted_autoencoder_belongs_to_its_run(toy_config: Config, tmp_path: P
 
 
 def test_a_finished_run_draws(toy_config: Config, tmp_path: Path) -> None:
-    from generators.protocol import GenerationRequest
     from nami_bench.domain import Prompt
+    from nami_bench.generators.protocol import GenerationRequest
 
     finished = TrainingRun(toy_config(steps=2), tmp_path / "run").train()
     generator = NamiGenerator(

@@ -6,13 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from generators.nami.bridge import BridgeFlow, RenoiseBridge
-from generators.nami.config import NamiConfig
-from generators.nami.latents import image_ids, text_ids
-from generators.nami.scheduler import NamiEulerScheduler
-from generators.nami.training.model import NamiTrainingModel, StepInputs, TextEmbeddings, weighted_loss
-from generators.nami.training.windows import flow_state, logit_normal_sigma, window_ends
-from generators.nami.transformer import NamiTransformer2DModel
+from nami_bench.generators.nami.bridge import BridgeFlow, RenoiseBridge
+from nami_bench.generators.nami.config import NamiConfig
+from nami_bench.generators.nami.latents import image_ids, text_ids
+from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.nami.training.model import (
+    NamiTrainingModel,
+    StepInputs,
+    TextEmbeddings,
+    weighted_loss,
+)
+from nami_bench.generators.nami.training.windows import flow_state, logit_normal_sigma, window_ends
+from nami_bench.generators.nami.transformer import NamiTransformer2DModel
 
 SHAPE = NamiConfig(
     in_channels=8,

@@ -1,0 +1,33 @@
+"""Chromium, for tests that look at a screen."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A test opens a page or a context of its own, and closes it.
+
+    Not for the whole session: while Playwright runs, `asyncio.run` is refused in its thread.
+    """
+    if CHROMIUM is None:
+        pytest.skip("NO BROWSER: nothing was tested on a screen; install Debian's `chromium`")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-dev-shm-usage",
+                "--host-resolver-rules=MAP *.example 127.0.0.1",  # a name that is not this machine's own
+            ],
+        )
+        yield chromium
+        chromium.close()
