@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 SERVE ?= 1
+MODELS ?= 0
 PORT ?= 7860
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
@@ -9,7 +10,8 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c const
 .PHONY: help demo test test-slow lint format docs bench-geneval bench-nami-tiny ablations browser screenshots clean
 
 help:
-	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860)"
+	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860;"
+	@echo "               MODELS=1: with models that draw, for which torch is installed)"
 	@echo "make test      the test suite, with everything it needs"
 	@echo "make test-slow the tests that take minutes"
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
@@ -18,8 +20,8 @@ help:
 	@echo "make lint      formatting, ruff, mypy, import layers"
 	@echo "make docs      the documentation as a site, in build/site"
 
-demo: $(VENV)/.models
-	$(BIN)/nami-bench demo $(if $(filter 0,$(SERVE)),--no-serve,--port $(PORT))
+demo: $(VENV)/$(if $(filter 1,$(MODELS)),.models,.core)
+	$(BIN)/nami-bench demo $(if $(filter 1,$(MODELS)),--models) $(if $(filter 0,$(SERVE)),--no-serve,--port $(PORT))
 
 # One thread each: two test processes with a thread pool on every core get in each other's way.
 test: $(VENV)/.dev browser

@@ -1,5 +1,6 @@
 """What every test may rely on; what must be started for it stands in `tests/support`."""
 
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,6 +17,17 @@ def interruptible() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def frozen_garbage() -> None:
+    """What is loaded by now is never garbage: else every full collection looks through all libraries, and
+    code asks for one whenever memory runs out."""
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # so that libraries find everything freed when the process ends
 
 
 @pytest.fixture(scope="session")

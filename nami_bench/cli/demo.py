@@ -20,41 +20,47 @@ ERROR_RATES = {"shapes-good": 0.05, "shapes-fair": 0.25, "shapes-poor": 0.5}
 SAMPLES = 2
 # As many at once as pay on a CPU.
 BATCH_SIZE = 8
-SIMULATED_STUDY = "demo-simulated"
-OWN_STUDY = "demo"
+# Of the renderers alone; with the NAMI models, whose images are of another size, they are other studies.
+OWN_STUDY, WITH_MODELS, SIMULATED = "demo", "-nami", "-simulated"
 GUEST = "guest"
 NAMI_PIXELS = 64
 """The side of the NAMI models' images: on a canvas of that size the renderers' look no larger."""
 
 
-@click.command(epilog="Example: nami-bench demo --no-serve")
+@click.command(epilog="Example: nami-bench demo --no-serve. With models that draw: nami-bench demo --models")
+@click.option(
+    "--models",
+    "with_models",
+    is_flag=True,
+    help="Beside the renderers, the small NAMI models that come with the package; needs nami-bench[models].",
+)
 @click.option("--serve/--no-serve", default=True, help="Serve the annotation app at the end.")
 @click.option("--port", default=7860, show_default=True, help="Where the app listens.")
-def demo(serve: bool, port: int) -> None:
+def demo(with_models: bool, serve: bool, port: int) -> None:
     """The whole job once: prompts, images, GenEval, human ratings, leaderboard, report; then the app.
 
-    Works offline in the workspace (./nami-workspace by default). The models are a procedural renderer with
-    planted errors, a test instrument, and the small NAMI models that come with the package, which really
-    draw; they need nami-bench[models] and are left out where it is not installed. The first ratings come
-    from simulated annotators, and are named so. Run it again to go on where it was.
+    Works offline in the workspace (./nami-workspace by default). The models are a procedural renderer at
+    three rates of planted errors, a test instrument; with --models also four small NAMIs, which really draw.
+    The first ratings come from simulated annotators, and are named so. Run it again to go on where it was.
     """
     from nami_bench.config import init_workspace, open_workspace
     from nami_bench.store import Store
 
+    cards, own = _models(with_models), OWN_STUDY + (WITH_MODELS if with_models else "")
     root = workspace_root()
     workspace = open_workspace(root) if (root / "nami.toml").exists() else init_workspace(root)
     say(f"workspace: {root}")
     with Store.open(workspace.database_url) as store:
         prompt_set = _prompts(workspace, store)
-        cards = _models()
         models = tuple(card.name for card in cards)
         _images(workspace, store, prompt_set, cards)
         _geneval(workspace, store, prompt_set, models)
-        _simulated_ratings(workspace, store, prompt_set, models)
-        _leaderboard(workspace, store)
-        _report(workspace, store)
+        simulated = _study(store, prompt_set, own + SIMULATED, models)
+        _simulated_ratings(workspace, store, prompt_set, simulated)
+        _leaderboard(workspace, store, simulated)
+        _report(workspace, store, simulated)
     if serve:
-        _serve(workspace, prompt_set, models, port)
+        _serve(workspace, prompt_set, own, models, port)
 
 
 def _prompts(workspace: "Workspace", store: "Store") -> "PromptSet":
@@ -67,16 +73,18 @@ def _prompts(workspace: "Workspace", store: "Store") -> "PromptSet":
     return prompt_set
 
 
-def _models() -> "list[ModelCard]":
-    """The renderers, and the shipped models where what they need is installed."""
+def _models(with_models: bool) -> "list[ModelCard]":
+    """The renderers, and where they are wanted the shipped models; InputError where these cannot run."""
     from importlib.util import find_spec
 
     from nami_bench.domain import ModelCard
+    from nami_bench.errors import InputError
 
     cards = [ModelCard(name, "shapes", {"error_rate": rate}) for name, rate in ERROR_RATES.items()]
-    if find_spec("torch") is None or find_spec("diffusers") is None:
-        say("   the NAMI models are left out: they need pip install 'nami-bench[models]'")
+    if not with_models:
         return cards
+    if find_spec("torch") is None or find_spec("diffusers") is None:
+        raise InputError("the NAMI models need torch and diffusers: pip install 'nami-bench[models]'")
     from nami_bench.generators.nami.folder import shipped_names
 
     return cards + [
@@ -89,7 +97,8 @@ def _images(
 ) -> None:
     from nami_bench import pipeline
 
-    say("2. images: a procedural renderer (a test instrument) at three error rates, and small NAMI models")
+    nami = ", and small NAMI models" if len(cards) > len(ERROR_RATES) else ""
+    say(f"2. images: a procedural renderer (a test instrument) at three error rates{nami}")
     # A seed for each model: with one seed the renderers would share every picture that is drawn right.
     for seed, card in enumerate(cards):
         store.add_model(card)
@@ -139,12 +148,11 @@ def _study(store: "Store", prompt_set: "PromptSet", name: str, models: tuple[str
 
 
 def _simulated_ratings(
-    workspace: "Workspace", store: "Store", prompt_set: "PromptSet", models: tuple[str, ...]
+    workspace: "Workspace", store: "Store", prompt_set: "PromptSet", study: "Study"
 ) -> None:
     from nami_bench.annotator_app.simulate import simulate_ratings
 
     say("4. ratings: five SIMULATED annotators score every image (nobody's opinion: they show the way)")
-    study = _study(store, prompt_set, SIMULATED_STUDY, models)
     wanted = store.study_size(study.name) * study.overlap
     left = wanted - sum(store.completed(study.name).values())
     with progress("   simulated", left) as advance:
@@ -183,7 +191,7 @@ def _truth(store: "Store", prompt_set: "PromptSet") -> "Callable[[ImageRecord, P
     return truth
 
 
-def _leaderboard(workspace: "Workspace", store: "Store") -> None:
+def _leaderboard(workspace: "Workspace", store: "Store", study: "Study") -> None:
     from nami_bench.cli.leaderboard import print_leaderboard
     from nami_bench.images import write_bytes
     from nami_bench.leaderboard.files import leaderboard_csv
@@ -191,7 +199,7 @@ def _leaderboard(workspace: "Workspace", store: "Store") -> None:
     from nami_bench.leaderboard.html import leaderboard_html
 
     say("5. leaderboard")
-    board = leaderboard_from_store(store, study=SIMULATED_STUDY)
+    board = leaderboard_from_store(store, study=study.name)
     print_leaderboard(board)
     for name, data in (("csv", leaderboard_csv(board)), ("html", leaderboard_html(board))):
         path = workspace.reports_dir / f"leaderboard.{name}"
@@ -199,27 +207,29 @@ def _leaderboard(workspace: "Workspace", store: "Store") -> None:
         say(f"   {path}")
 
 
-def _report(workspace: "Workspace", store: "Store") -> None:
+def _report(workspace: "Workspace", store: "Store", study: "Study") -> None:
     from nami_bench.leaderboard.rows import DEFAULT_PRECISION
     from nami_bench.report.contents import collect
     from nami_bench.report.write import write_report
 
     say("6. report: intervals, plots, agreement, image grids")
-    contents = collect(store, DEFAULT_PRECISION, study=SIMULATED_STUDY)
-    cards = [store.model(name) for name in store.study(SIMULATED_STUDY).models]
-    folder = workspace.reports_dir / SIMULATED_STUDY
+    contents = collect(store, DEFAULT_PRECISION, study=study.name)
+    cards = [store.model(name) for name in study.models]
+    folder = workspace.reports_dir / study.name
     with progress("   thumbnails", len(contents.gallery.records)) as advance:
         write_report(folder, contents, cards, workspace.images_dir, advance)
     say(f"   {folder / 'index.html'}")
 
 
-def _serve(workspace: "Workspace", prompt_set: "PromptSet", models: tuple[str, ...], port: int) -> None:
+def _serve(
+    workspace: "Workspace", prompt_set: "PromptSet", own: str, models: tuple[str, ...], port: int
+) -> None:
     from nami_bench.annotator_app.server import PATIENCE_S, serve
     from nami_bench.domain import Annotator
     from nami_bench.store import Store
 
     with Store.open(workspace.database_url, patience_s=PATIENCE_S) as store:
-        _study(store, prompt_set, OWN_STUDY, models)
+        _study(store, prompt_set, own, models)
         token = (
             store.reset_token(GUEST)
             if GUEST in {annotator.name for annotator in store.annotators()}
@@ -231,4 +241,4 @@ def _serve(workspace: "Workspace", prompt_set: "PromptSet", models: tuple[str, .
             say(f"   name {GUEST}, token {token}; Ctrl-C stops")
             say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {studies[0].name}")
 
-        serve(workspace, store, OWN_STUDY, port=port, on_ready=announce)
+        serve(workspace, store, own, port=port, on_ready=announce)

@@ -257,6 +257,7 @@ def test_a_plan_from_too_little_is_refused(folder: Path, name: str) -> None:
     assert isinstance(error, InputError)
 
 
+@pytest.mark.slow
 def test_ten_thousand_models_get_scores_without_places(folder: Path) -> None:
     models = [f"m{number}" for number in range(10_000)]
     lines = (f"s,a,{m},00000,0,beauty,{number % 100}\n" for number, m in enumerate(models))

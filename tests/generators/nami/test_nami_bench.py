@@ -48,7 +48,11 @@ def flops_of(measured: SpeedSettings) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(
-    ("guided", "case"), [(False, "nocfg_b1"), pytest.param(True, "cfg_b2", marks=pytest.mark.slow)]
+    ("guided", "case"),
+    [
+        pytest.param(False, "nocfg_b1", marks=pytest.mark.slow),
+        pytest.param(True, "cfg_b2", marks=pytest.mark.slow),
+    ],
 )
 def test_counted_flops_of_nami_2b_equal_the_originals(
     guided: bool, case: str, read_json: Callable[[str], Any]

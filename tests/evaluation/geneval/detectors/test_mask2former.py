@@ -351,10 +351,10 @@ def test_verdicts_are_the_same_alone_and_in_batches(detector, alone, tiny_clip):
     options = {"weights": str(CHECKPOINT), "device": "cpu", "clip_model": str(tiny_clip)}
     judge = registry.create("detectors", "mask2former", options)
     items = []
-    for name in ("square128", "wide160x120"):
+    for name in ("square128",):
         class_name, found = max(select(alone[name], 0.3).items(), key=lambda pair: len(pair[1]))
         clause = {"class": class_name, "count": len(found)}
-        clauses = [{**clause, "count": 1, "color": color} for color in GENEVAL_COLORS[::3]]
+        clauses = [{**clause, "count": 1, "color": color} for color in GENEVAL_COLORS[::5]]
         for asked in [clause, {**clause, "count": len(found) + 1}, *clauses]:
             prompt = Prompt("00000", name, geneval={"tag": "t", "include": [asked]})
             items.append(ScoringItem(DATA / IMAGES[name]["file"], prompt))

@@ -103,7 +103,7 @@ def test_loss_falls_when_one_batch_is_seen_again_and_again(
 ) -> None:
     run = TrainingRun(
         toy_config(
-            steps=150, batch_size=12, learning_rate=5e-3, final_learning_rate=5e-3, stage_weight_power=0.0,
+            steps=60, batch_size=12, learning_rate=1e-2, final_learning_rate=1e-2, stage_weight_power=0.0,
             save_every=1000, validate_every=1000, sample_every=1000,
         ),
         tmp_path / "run",
