@@ -5,6 +5,7 @@ SERVE ?= 1
 MODELS ?= 0
 PORT ?= 7860
 BIN := $(VENV)/bin
+NODE := $(BIN)/node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test test-slow lint format docs bench-geneval bench-nami-tiny ablations browser screenshots clean
@@ -17,7 +18,7 @@ help:
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
 	@echo "make bench-nami-tiny  the shipped model on every held-out prompt (a quarter of an hour on one core)"
 	@echo "make ablations NAMI's ablations in miniature, into ablations/ (hours on one core; goes on where it was stopped)"
-	@echo "make lint      formatting, ruff, mypy, import layers"
+	@echo "make lint      formatting, ruff, mypy, import layers, eslint, tsc"
 	@echo "make docs      the documentation as a site, in build/site"
 
 demo: $(VENV)/$(if $(filter 1,$(MODELS)),.models,.core)
@@ -30,11 +31,14 @@ test: $(VENV)/.dev browser
 test-slow: $(VENV)/.dev
 	$(BIN)/pytest -q -m slow
 
-lint: $(VENV)/.dev
+lint: $(VENV)/.dev node_modules/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@if [ -f node_modules/.ready ]; then set -x; \
+	  $(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 . && $(NODE) node_modules/typescript/bin/tsc; \
+	else echo "NO NPM: the JavaScript was NOT checked"; fi
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
@@ -79,6 +83,10 @@ $(VENV)/.docs: $(VENV)/.core
 	@$(PIP) -e '.[docs]'
 	@touch $@
 
+# The linters of JavaScript, in the versions of package-lock.json. Node comes with the Python environment.
+node_modules/.ready: package.json package-lock.json $(VENV)/.dev
+	@if PATH="$(abspath $(BIN)):$$PATH" npm ci --silent --no-audit --no-fund; then touch $@; fi
+
 # The browser tests drive Chromium; where it cannot be had they are skipped, and say so.
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || \
@@ -92,4 +100,4 @@ screenshots: $(VENV)/.dev browser
 	$(BIN)/python docs/screenshots.py
 
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

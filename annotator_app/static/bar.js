@@ -18,7 +18,9 @@ export function keepBarInOneRow() {
     if (!isFull) open(false);
   };
   fold.addEventListener("click", () => open(!bar.classList.contains("open")));
-  document.addEventListener("click", (event) => { if (!event.target.closest?.("[data-part=fold], #menu select")) open(false); });
+  document.addEventListener("click", ({ target }) => {
+    if (!(target instanceof Element && target.closest("[data-part=fold], #menu select"))) open(false);
+  });
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !bar.classList.contains("open")) return;
     event.stopPropagation(); // it means this menu alone

@@ -1,6 +1,12 @@
 // Elements, made and found. Texts always go in as text, never as HTML.
 
-/** An element with properties and children; a key with a dash is set as an attribute. */
+/**
+ * An element with properties and children; a key with a dash is set as an attribute.
+ * @param {string} tag
+ * @param {Record<string, any>} properties
+ * @param {(Node | string)[]} children
+ * @returns {any} an element of that tag's type
+ */
 export function make(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [key, value] of Object.entries(properties)) {
@@ -11,12 +17,21 @@ export function make(tag, properties = {}, ...children) {
   return element;
 }
 
-/** The element of `root` that its HTML names `data-part="name"`. */
+/**
+ * The element of `root` that its HTML names `data-part="name"`.
+ * @param {string} name
+ * @param {ParentNode} root
+ * @returns {any} of whatever type it is in the HTML; a page's own code knows
+ */
 export function part(name, root = document) {
   return root.querySelector(`[data-part="${name}"]`);
 }
 
-/** Change a text only where it differs, so that nothing flickers and no selection is lost. */
+/**
+ * Change a text only where it differs, so that nothing flickers and no selection is lost.
+ * @param {Node} element
+ * @param {string} text
+ */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

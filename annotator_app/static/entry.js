@@ -53,16 +53,16 @@ function begins(text, scale) {
   if (whole === "") return fraction === undefined && text !== "";
   if (fraction !== undefined) {
     const open = places(scale) - (fraction.length - 1);
-    return open >= 0 && places(scale) > 0 && fits(whole, scale, reach) && hasBetween(whole + fraction, open, 0, sign, scale);
+    return open >= 0 && places(scale) > 0 && fits(whole, reach) && hasBetween(whole + fraction, open, 0, sign, scale);
   }
-  for (let more = 0; fits(whole + "0".repeat(more), scale, reach); more++) {
+  for (let more = 0; fits(whole + "0".repeat(more), reach); more++) {
     if (hasBetween(whole, places(scale), more, sign, scale)) return true;
   }
   return false;
 }
 
 /** Whether a whole part has no more digits than values of the scale, and zeros before it only up to the usual. */
-function fits(whole, scale, reach) {
+function fits(whole, reach) {
   if (/^0./.test(whole)) return reach >= PADDED_FROM && whole.length <= usualDigits(reach);
   return whole.length <= digits(reach);
 }

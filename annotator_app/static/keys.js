@@ -6,6 +6,10 @@
 
 import { hasDecimals } from "./entry.js";
 
+/** @typedef {{ waiting: string | null, typing: string | null, done: string | null }} Effects */
+/** @typedef {{ keys: string[], on: string[], does: Effects, in?: string, notIn?: string, repeats?: boolean, isShared?: boolean }} Key */
+
+/** @param {string} effect */
 const always = (effect) => ({ waiting: effect, typing: effect, done: effect });
 const typed = { waiting: "begin", typing: "extend", done: "unused" };
 const choosing = (side) => ({ waiting: side, typing: null, done: "unused" });
@@ -15,6 +19,7 @@ const move = (effect) => ({ does: always(effect), repeats: true });
  * Every key: `keys` as the help shows them; `on`, what the browser calls them, in lower case; `does`, its
  * effect while a score is waited for, while a number is typed, and when all scores are done (null: none); `in`
  * and `notIn`, the kinds of study that have it (see `kindsOf`); `repeats`: held, it acts again and again.
+ * @type {Key[]}
  */
 export const KEYS = [
   { keys: ["0–9"], on: [..."0123456789"], does: typed, in: "rating" },

@@ -12,7 +12,7 @@ import { isAtWork } from "./phases.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
 import { joinTabs, workHere } from "./tabs.js";
-import { currentLanguage, loadTexts, t, translate, useLanguage } from "./texts.js";
+import { currentLanguage, loadTexts, translate, useLanguage } from "./texts.js";
 import { Work } from "./work.js";
 
 const RETRY_MS = 3000;

@@ -121,8 +121,8 @@ function split(state, character) {
   const [first, second] = [state.text.slice(0, -1), `0${character}`];
   const next = ended(withText(state, first));
   if (next.active === state.active || read(second, next.scales[next.active]) === null) return null;
-  const begun = { ...next, before: next.scores[next.active], earlier: next };
-  return told(accepted(begun, second), { key: "typing.split", values: { first, second, long: state.text } });
+  const opened = { ...next, before: next.scores[next.active], earlier: next };
+  return told(accepted(opened, second), { key: "typing.split", values: { first, second, long: state.text } });
 }
 
 /** `text` is what is typed on the active row now. */
@@ -143,7 +143,7 @@ function opensWithZero(state) {
 
 /** End the number that is typed, and go on to the next row that waits; no value of the scale waits itself. */
 function ended(state) {
-  const { active, text, scales } = state;
+  const { active, text } = state;
   const next = { ...onward(settled(state)), note: lasting(state) };
   return state.scores[active] === null ? told({ ...next, active }, offScale(state, active, text).note) : next;
 }

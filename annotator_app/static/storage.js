@@ -3,7 +3,7 @@
 // All pages of one host share what it keeps, so each key ends in the page's place: its workspace, and its study.
 
 const PREFIX = "nami/";
-const PLACE = document.querySelector("[data-place]")?.dataset.place ?? "";
+const PLACE = document.querySelector("[data-place]")?.getAttribute("data-place") ?? "";
 const memory = new Map();
 
 /** For what goes with the person at this browser, not with a study: as in older versions, which knew no places. */

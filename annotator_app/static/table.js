@@ -17,7 +17,7 @@ export class Table {
     this.#keyOf = keyOf;
     this.element = element;
     this.none = make("p", { className: "quiet-text", textContent: empty });
-    const head = columns.map(({ title, numeric }) => make("th", { scope: "col", textContent: title, className: numeric ? "numeric" : "" }));
+    const head = columns.map((column) => make("th", { scope: "col", textContent: column.title, className: classOf(column) }));
     this.table = make("table", {}, make("thead", {}, make("tr", {}, ...head)), this.#body);
     element.replaceChildren(make("div", { className: "scrolls", tabIndex: 0, role: "group", "aria-label": element.dataset.name ?? "" }, this.table), this.none);
   }
@@ -35,13 +35,17 @@ export class Table {
   }
 
   #newRow() {
-    return make("tr", {}, ...this.#columns.map(({ numeric }, i) =>
-      make(i === 0 ? "th" : "td", { className: numeric ? "numeric" : "", ...(i === 0 ? { scope: "row" } : {}) })));
+    return make("tr", {}, ...this.#columns.map((column, i) =>
+      make(i === 0 ? "th" : "td", { className: classOf(column), ...(i === 0 ? { scope: "row" } : {}) })));
   }
 
   #fill(element, row) {
     this.#columns.forEach(({ fill }, i) => fill(element.children[i], row));
   }
+}
+
+function classOf(column) {
+  return column.numeric ? "numeric" : "";
 }
 
 /** A column of plain text. */

@@ -8,8 +8,8 @@ let language = "en";
 /** Fetch the words: in the language chosen before, else the browser's first that there is, else English. */
 export async function loadTexts() {
   const wanted = [load("language", null, EVERYWHERE), ...navigator.languages].filter(Boolean).map((tag) => tag.toLowerCase());
-  const known = available();
-  language = wanted.flatMap((tag) => [tag, tag.split("-")[0]]).find((tag) => known.includes(tag)) ?? "en";
+  const there = available();
+  language = wanted.flatMap((tag) => [tag, tag.split("-")[0]]).find((tag) => there.includes(tag)) ?? "en";
   texts = await (await fetch(new URL(`texts/${language}.json`, import.meta.url))).json();
   document.documentElement.lang = language;
   document.documentElement.dir = texts.direction;
@@ -42,9 +42,9 @@ export function pick(words) {
 
 /** Fill in the words of a page: data-text, data-label (for screen readers), data-hint (tooltip). */
 export function translate(root = document) {
-  for (const element of root.querySelectorAll("[data-text]")) element.textContent = t(element.dataset.text);
-  for (const element of root.querySelectorAll("[data-label]")) element.ariaLabel = t(element.dataset.label);
-  for (const element of root.querySelectorAll("[data-hint]")) element.title = t(element.dataset.hint);
+  for (const element of root.querySelectorAll("[data-text]")) element.textContent = t(element.getAttribute("data-text"));
+  for (const element of root.querySelectorAll("[data-label]")) element.ariaLabel = t(element.getAttribute("data-label"));
+  for (const element of root.querySelectorAll("[data-hint]")) element.setAttribute("title", t(element.getAttribute("data-hint")));
 }
 
 /** A number as the language writes it, with at most, and at least, so many decimals. */
@@ -60,5 +60,5 @@ export function duration(ms) {
 }
 
 function available() {
-  return (document.querySelector("[data-languages]")?.dataset.languages ?? "en").split(" ");
+  return (document.querySelector("[data-languages]")?.getAttribute("data-languages") ?? "en").split(" ");
 }

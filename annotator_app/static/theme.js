@@ -14,8 +14,8 @@
   system.addEventListener("change", apply);
   apply();
 
-  document.addEventListener("click", (event) => {
-    if (event.target.closest?.('[data-part="theme"]') == null) return;
+  document.addEventListener("click", ({ target }) => {
+    if (!(target instanceof Element && target.closest('[data-part="theme"]'))) return;
     chosen = current() === "dark" ? "light" : "dark";
     try {
       if ((chosen === "dark") === system.matches) {

@@ -11,6 +11,7 @@ const PAN_STEP = 0.15;
 export class Zoom {
   #view = { ...FIT };
   #frames;
+  /** @type {(percent: number | null) => void} */
   #listener;
 
   /**

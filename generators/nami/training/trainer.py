@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from diffusers.training_utils import EMAModel
@@ -30,12 +30,10 @@ from nami_bench.generators.nami.training.model import (
     stage_means,
     weighted_loss,
 )
+from nami_bench.generators.nami.training.preparation import Preparation
 from nami_bench.generators.nami.training.shares import StageWeights, shares_at, stage_counts
 from nami_bench.generators.nami.training.validation import VALIDATION_SIGMAS, draw_samples, validation_losses
 from nami_bench.generators.nami.training.windows import logit_normal_sigma
-
-if TYPE_CHECKING:
-    from nami_bench.generators.nami.training.run import TrainingRun
 
 LOG_EVERY = 50
 
@@ -54,7 +52,7 @@ class _StepBatches(Dataset[ImageBatch]):
 class Trainer:
     """Model, optimiser and averages of a run, and the loop over its steps."""
 
-    def __init__(self, run: "TrainingRun") -> None:
+    def __init__(self, run: Preparation) -> None:
         self.run, self.train = run, run.config.train
         pipeline, accelerator = run.pipeline, run.accelerator
         self.stages = pipeline.num_stages

@@ -304,5 +304,5 @@ def key_table(page: Any) -> str:
 
 
 def test_the_documented_table_is_the_one_that_the_screen_goes_by(modules: Any) -> None:
-    page = (STATIC.parents[1] / "docs" / "keyboard.md").read_text(encoding="utf-8")
+    page = (STATIC.resolve().parents[1] / "docs" / "keyboard.md").read_text(encoding="utf-8")
     assert key_table(modules) in page
