@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 NODE := $(BIN)/node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow lint format docs bench-geneval bench-nami-tiny ablations browser screenshots clean
+.PHONY: help demo test test-slow release-check lint format docs bench-geneval bench-nami-tiny ablations browser screenshots clean
 
 help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860;"
 	@echo "               MODELS=1: with models that draw, for which torch is installed)"
 	@echo "make test      the test suite, with everything it needs"
 	@echo "make test-slow the tests that take minutes"
+	@echo "make release-check  a wheel, alone in a new environment: demo, GenEval, leaderboard, annotation app"
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
 	@echo "make bench-nami-tiny  the shipped model on every held-out prompt (a quarter of an hour on one core)"
 	@echo "make ablations NAMI's ablations in miniature, into ablations/ (hours on one core; goes on where it was stopped)"
@@ -26,10 +27,13 @@ demo: $(VENV)/$(if $(filter 1,$(MODELS)),.models,.core)
 
 # One thread each: two test processes with a thread pool on every core get in each other's way.
 test: $(VENV)/.dev browser
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" --durations=10
 
 test-slow: $(VENV)/.dev
 	$(BIN)/pytest -q -m slow
+
+release-check: $(VENV)/.dev
+	$(BIN)/pytest -q tests/test_release.py
 
 lint: $(VENV)/.dev node_modules/.ready
 	$(BIN)/ruff format --check .

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 PACKAGES = (
     "numpy", "scipy", "pandas", "pyarrow", "krippendorff", "evalica", "arena-rank", "jax", "pingouin",
-    "statsmodels", "crowd-kit",
+    "statsmodels",
 )  # fmt: skip
 Result = dict[str, Any]
 
@@ -215,12 +215,10 @@ def equalities() -> Result:
     """Largest differences from maintained packages on random data."""
     import krippendorff
     import pingouin
-    from crowdkit.aggregation import DawidSkene
     from statsmodels.stats.inter_rater import fleiss_kappa as other_kappa
     from statsmodels.stats.multitest import multipletests
 
     from nami_bench.evaluation.human.agreement import krippendorff_alpha
-    from nami_bench.evaluation.human.categorical import fit_dawid_skene
     from nami_bench.evaluation.human.comparisons import adjusted_p_values
     from nami_bench.evaluation.human.icc import fleiss_kappa, intraclass_correlations
 
@@ -246,13 +244,6 @@ def equalities() -> Result:
     for ours_name, name in (("holm", "holm"), ("benjamini-hochberg", "fdr_bh")):
         difference = adjusted_p_values(p, ours_name) - multipletests(p, method=name)[1]
         found[f"{ours_name}_statsmodels"] = float(np.abs(difference).max())
-    item, annotator = np.repeat(np.arange(80), 6), np.tile(np.arange(6), 80)
-    truth = rng.integers(0, 3, 80)
-    label = np.where(rng.random(480) < 0.7, truth[item], rng.integers(0, 3, 480))
-    frame = pd.DataFrame({"task": item, "worker": annotator, "label": label})
-    other = DawidSkene(n_iter=2000, tol=1e-14).fit_predict_proba(frame).sort_index()[[0, 1, 2]].to_numpy()
-    mine = fit_dawid_skene(item, annotator, label, tolerance=1e-13).posterior
-    found["dawid_skene_crowd_kit"] = float(np.abs(mine - other).max())
     return found
 
 

@@ -34,20 +34,6 @@ class AnnotatorSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class GoldAccuracy:
-    """How often an annotator's values on gold items were within the expected range."""
-
-    annotator: str
-    seen: int
-    passed: int
-
-    @property
-    def share(self) -> float:
-        """Share passed, 0-1."""
-        return self.passed / self.seen
-
-
-@dataclass(frozen=True, slots=True)
 class RepeatConsistency:
     """How an annotator's second values of planted repeats agree with the first ones, on the values' scale.
 
@@ -104,25 +90,14 @@ def summarize_annotators(ratings: RatingsArray, criterion: str) -> tuple[Annotat
     return tuple(found)
 
 
-def gold_accuracy(table: pd.DataFrame) -> tuple[GoldAccuracy, ...]:
-    """From one row for each value on a gold item: annotator, value, low, high; value NaN: not counted.
-
-    Raises InputError for a missing column.
-    """
-    _check_columns(table, ("annotator", "value", "low", "high"))
-    seen = table[table["value"].notna()]
-    passed = seen["value"].between(seen["low"], seen["high"])
-    by = passed.groupby(seen["annotator"].astype(str))
-    counts = zip(by.size().items(), by.sum().tolist(), strict=True)
-    return tuple(GoldAccuracy(str(name), int(n), int(ok)) for (name, n), ok in counts)
-
-
 def repeat_consistency(table: pd.DataFrame) -> tuple[RepeatConsistency, ...]:
     """From one row for each repeated value: annotator, first, second; rows with a NaN are left out.
 
     Raises InputError for a missing column.
     """
-    _check_columns(table, ("annotator", "first", "second"))
+    missing = [name for name in ("annotator", "first", "second") if name not in table]
+    if missing:
+        raise InputError(f"the table lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
     both = table[table["first"].notna() & table["second"].notna()]
     found = []
     for name, rows in both.groupby(both["annotator"].astype(str)):
@@ -151,9 +126,3 @@ def _correlation(x: Floats, y: Floats) -> float | None:
 
 def _spread(x: Floats, variance_of_others: float) -> float | None:
     return float(x.std() / np.sqrt(variance_of_others)) if variance_of_others > 1e-9 else None
-
-
-def _check_columns(table: pd.DataFrame, names: tuple[str, ...]) -> None:
-    missing = [name for name in names if name not in table]
-    if missing:
-        raise InputError(f"the table lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")

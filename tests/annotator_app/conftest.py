@@ -38,7 +38,7 @@ from nami_bench.domain import (
 )
 from nami_bench.images import write_png
 from nami_bench.store import Store
-from tests.support.databases import new_sqlite
+from tests.support.databases import new_sqlite, url_of_kind
 
 DEFAULTS = AnnotateConfig()
 MODELS = ("zebrafish-xl", "quokka-9b")
@@ -123,6 +123,12 @@ def make_bench(
     store.add_study(study)
     tokens = {name: store.add_annotator(Annotator(name)) or "" for name in ("ada", "bob")}
     return Bench(workspace, store, study, tokens)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """As everywhere, but that the app's tests on PostgreSQL are slow ones: the store's own are not."""
+    return url_of_kind(request, tmp_path)
 
 
 @pytest.fixture

@@ -144,7 +144,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     strata=st.lists(st.sampled_from(["short", "long"]), min_size=1, max_size=4),
     overlap=st.integers(1, 3),
@@ -183,7 +183,7 @@ def test_overlap_is_met_exactly_whatever_happens(
         assert counts == [final.overlap] * (len(strata) * len(final.models))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     sizes=st.dictionaries(st.sampled_from(["short", "community", "long"]), st.integers(1, 8), min_size=1),
     models=st.integers(1, 3),

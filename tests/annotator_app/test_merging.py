@@ -480,7 +480,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=steps)
 def test_nothing_is_lost_doubled_or_silently_replaced_whatever_happens(
     template: Path, steps: list[tuple[str, int, int, int]]

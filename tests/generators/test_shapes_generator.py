@@ -41,17 +41,17 @@ def pixels(results):
     return {(r.request.prompt.id, r.request.seed): r.image.tobytes() for r in results}
 
 
-@pytest.mark.parametrize("size", [64, 128, 256])
+@pytest.mark.parametrize("size", [64, 256])
 @pytest.mark.parametrize("task", GENEVAL_TASKS)
 def test_clean_pictures_satisfy_genevals_rules(task, size):
-    for result in generator(size=size).generate(requests(task, 80)):
+    for result in generator(size=size).generate(requests(task, 25)):
         assert result.provenance == {"planted_error": None}
         assert verdict(result).correct, (result.request, verdict(result).reason)
 
 
 @pytest.mark.parametrize("task", GENEVAL_TASKS)
 def test_pictures_with_a_planted_error_violate_genevals_rules(task):
-    for result in generator(size=64, error_rate=1).generate(requests(task, 150)):
+    for result in generator(size=64, error_rate=1).generate(requests(task, 50)):
         assert result.provenance["planted_error"].startswith(f"{task}: drew ")
         assert not verdict(result).correct, (result.request, result.provenance)
 
@@ -76,7 +76,7 @@ def rich_clauses(draw):
     return {"tag": draw(st.sampled_from(tags)), "include": include, "exclude": exclude}
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=40, deadline=None)
 @given(clauses=rich_clauses(), seed=st.integers(0, 2**63 - 1), error=st.booleans())
 def test_rich_clauses_are_satisfied_or_violated_as_planned(clauses, seed, error):
     request = GenerationRequest(Prompt("00000", "a prompt", geneval=clauses), 0, seed)
@@ -88,10 +88,10 @@ def test_rich_clauses_are_satisfied_or_violated_as_planned(clauses, seed, error)
 def test_errors_are_planted_at_the_given_rate_and_a_tasks_own_rate_wins():
     rates = {"error_rate": 0.2, "counting": 0.6, "colors": 0.0}
     for task in GENEVAL_TASKS:
-        results = generator(size=64, **rates).generate(requests(task, 300))
+        results = generator(size=64, **rates).generate(requests(task, 100))
         planted = sum(result.provenance["planted_error"] is not None for result in results)
         expected = rates.get(task, 0.2)
-        assert binomtest(planted, 300, expected).pvalue > 1e-4, (task, planted)
+        assert binomtest(planted, 100, expected).pvalue > 1e-4, (task, planted)
 
 
 def test_a_higher_rate_adds_errors_and_leaves_the_other_pictures_as_they_are():

@@ -99,7 +99,7 @@ def test_names_that_differ_in_letters_are_two(one: str, other: str) -> None:
 
 
 @given(st.text(max_size=40))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_form_in_which_a_name_is_kept_is_stable_and_means_the_same(text: str) -> None:
     assert name_key(name_key(text)) == name_key(text)
     try:

@@ -33,8 +33,13 @@ def _sqlite_template() -> bytes:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new store's database; a test that takes it runs once on each kind."""
+    return url_of_kind(request, tmp_path)
+
+
+def url_of_kind(request: pytest.FixtureRequest, folder: Path) -> str:
+    """The URL of a new store's database of the kind that the fixture's parameter names."""
     if request.param == "sqlite":
-        return new_sqlite(tmp_path / "nami.db")
+        return new_sqlite(folder / "nami.db")
     new_database: Callable[[], str] = request.getfixturevalue("new_postgresql")
     return new_database()
 

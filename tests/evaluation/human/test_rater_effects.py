@@ -6,7 +6,7 @@ import pytest
 from scipy import stats
 
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.evaluation.human.annotators import gold_accuracy, repeat_consistency, summarize_annotators
+from nami_bench.evaluation.human.annotators import repeat_consistency, summarize_annotators
 
 
 def test_an_annotator_is_summarized_beside_the_others(study: Any, ratings_of: Any) -> None:
@@ -32,17 +32,10 @@ def test_an_annotator_alone_is_beside_nobody(study: Any, ratings_of: Any) -> Non
         summarize_annotators(ratings_of(study(2, 5, 1)), "beauty")
 
 
-def test_gold_items_and_repeats() -> None:
-    gold = pd.DataFrame({
-        "annotator": ["a", "a", "b", "b"], "value": [10.0, 80.0, 50.0, np.nan],
-        "low": [0.0, 0.0, 40.0, 0.0], "high": [20.0, 20.0, 60.0, 100.0],
-    })  # fmt: skip
-    assert [(g.annotator, g.seen, g.passed, g.share) for g in gold_accuracy(gold)] == [
-        ("a", 2, 1, 0.5), ("b", 1, 1, 1.0),
-    ]  # fmt: skip
+def test_repeats() -> None:
     repeats = pd.DataFrame({"annotator": "a", "first": [1.0, 5.0, 3.0], "second": [3.0, 5.0, 2.0]})
     (found,) = repeat_consistency(repeats)
     assert (found.repeats, found.difference, found.drift) == (3, pytest.approx(1.0), pytest.approx(1 / 3))
     assert found.deviation == pytest.approx(np.sqrt(5 / 6))
-    with pytest.raises(InputError, match="low, high"):
-        gold_accuracy(gold[["annotator", "value"]])
+    with pytest.raises(InputError, match="lacks the columns first, second"):
+        repeat_consistency(repeats[["annotator"]])

@@ -84,7 +84,7 @@ def assert_dual(study: tuple[np.ndarray, np.ndarray]) -> None:
                 assert (pair.p_value < 1 - level) == (pair.low > 0 or pair.high < 0)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(studies())
 def test_p_is_below_alpha_exactly_where_the_interval_leaves_zero_out(
     study: tuple[np.ndarray, np.ndarray],
@@ -99,7 +99,7 @@ def test_p_values_and_intervals_agree_in_ten_thousand_designs(study: tuple[np.nd
     assert_dual(study)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(studies(), st.sampled_from(("both", "prompts", "annotators")))
 def test_parts_are_never_negative_and_p_falls_as_the_difference_grows(
     study: tuple[np.ndarray, np.ndarray], over: Any
@@ -117,7 +117,7 @@ def test_parts_are_never_negative_and_p_falls_as_the_difference_grows(
     assert all((less <= more).all() for more, less in pairwise(p))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(studies(), st.integers(0, 2**32))
 def test_other_names_of_prompts_annotators_and_models_change_nothing(
     study: tuple[np.ndarray, np.ndarray], seed: int

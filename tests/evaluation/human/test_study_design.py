@@ -119,7 +119,7 @@ panels = st.sampled_from(["crossed", "spread"])
 sizes = {"annotators": st.integers(3, 25), "overlap": st.integers(1, 24), "prompts": st.integers(2, 400)}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(components=some, difference=st.floats(0.5, 25.0), panel=panels, models=st.integers(2, 6), **sizes)
 def test_power_rises_with_everything_that_makes_a_study_larger(
     components: VarianceComponents, difference: float, panel: str, models: int, annotators: int,
@@ -143,7 +143,7 @@ def test_power_rises_with_everything_that_makes_a_study_larger(
     assert min(larger) >= found - (0.002 if found > 0.3 else 0.03)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(components=some, difference=st.floats(1.0, 25.0), panel=panels, models=st.integers(2, 6), **sizes)
 def test_fewer_prompts_are_needed_by_larger_studies_and_for_larger_differences(
     components: VarianceComponents, difference: float, panel: str, models: int, annotators: int,

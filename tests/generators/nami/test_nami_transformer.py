@@ -167,7 +167,8 @@ def test_gradient_checkpointing_changes_no_gradient(stage: int) -> None:
     torch.testing.assert_close(gradients[0], gradients[1])
 
 
-@pytest.mark.parametrize("stage", [pytest.param(0, marks=pytest.mark.slow), 1, 2])
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", [0, 1, 2])
 def test_compiles_to_one_graph(stage: int) -> None:
     model = make()
     given = inputs()
