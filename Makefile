@@ -27,7 +27,7 @@ demo: $(VENV)/$(if $(filter 1,$(MODELS)),.models,.core)
 
 # One thread each: two test processes with a thread pool on every core get in each other's way.
 test: $(VENV)/.dev browser
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" --durations=10
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" --durations=10
 
 test-slow: $(VENV)/.dev
 	$(BIN)/pytest -q -m slow

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.support.browser", "tests.support.databases", "tests.support.passwords"]
+pytest_plugins = [
+    "tests.support.browser",
+    "tests.support.databases",
+    "tests.support.http_server",
+    "tests.support.passwords",
+]
 
 
 @pytest.fixture(scope="session", autouse=True)

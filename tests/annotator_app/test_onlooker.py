@@ -44,13 +44,13 @@ def made_rows() -> Iterator[list[int]]:
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A store with 50,000 ratings of 2,500 images, by bulk inserts."""
+    """A store with 10,000 ratings of 500 images, by bulk inserts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT)
         from benchmarks.large_study import Size, fill
 
         url = f"sqlite:///{tmp_path_factory.mktemp('large') / 'nami.db'}"
-        fill(url, Size(prompts=500, models=5, people=5))
+        fill(url, Size(prompts=100, models=5, people=5))
     return url
 
 
@@ -67,7 +67,7 @@ def test_no_reader_makes_an_object_of_a_rating_or_an_image(large: str, made_rows
         ):
             made_rows[0] = 0
             look()
-            assert made_rows[0] < 2500, "prompts and settings alone are objects"
+            assert made_rows[0] < 500, "prompts and settings alone are objects"
 
 
 def test_what_is_known_is_not_read_again(large: str) -> None:
@@ -129,7 +129,7 @@ def test_criteria_of_the_same_images_share_the_draws_of_the_bootstrap(
     with Store.open(large) as store:
         found = agreement_so_far(store, store.study("large"))
     assert len(found) == 4
-    assert drawn == [2500]
+    assert drawn == [500]
 
 
 class Counting:
@@ -182,7 +182,7 @@ def test_the_process_answers_tells_what_is_wrong_is_replaced_and_rests(
             await asyncio.sleep(0)
         monkeypatch.setattr(module, "IDLE_SECONDS", 1e6)
         found = json.loads(await onlooker.ask("overview", "large"))
-        assert found["progress"]["total"] == 500 * 5 * 5
+        assert found["progress"]["total"] == 100 * 5 * 5
         assert onlooker._helper is not None
         onlooker._helper._process.kill()
         onlooker._helper._process.join()

@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from nami_bench.domain import Annotator
 
-KILLS = {"sqlite": 20, "postgresql": 5}
+KILLS = {"sqlite": 5, "postgresql": 5}
 ANNOTATORS, OVERLAP = 8, 6
 
 # Starts servers out of a process that has imported everything, for 20 starts from nothing take minutes.
@@ -48,7 +48,7 @@ for _ in sys.stdin:
 def patient(new_bench: Callable[..., Any], database_url: str) -> Any:
     """240 images for eight annotators, six for each image."""
     made = new_bench(
-        "patient", strata=("short", "community", "long") * 40, overlap=OVERLAP, database_url=database_url
+        "patient", strata=("short", "community", "long") * 20, overlap=OVERLAP, database_url=database_url
     )
     for number in range(ANNOTATORS):
         made.tokens[f"rater-{number}"] = made.store.add_annotator(Annotator(f"rater-{number}"))

@@ -14,6 +14,7 @@ pytest.importorskip("open_clip")
 SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "geneval.py"
 
 
+@pytest.mark.slow
 def test_both_ways_judge_alike_and_colors_are_asked_for(tmp_path):
     output = tmp_path / "report.json"
     options = ["--images", "16", "--size", "64", "--rounds", "1", "--at-least", "0", "-o", str(output)]

@@ -3,7 +3,6 @@
 import json
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from PIL import Image
 from nami_bench.cli.app import cli
 from nami_bench.errors import InputError, UnknownNameError, WorkError
 from nami_bench.prompts.files import load_prompt_set
+from tests.support.http_server import Asked, Reply, http_server
 
 ANIMALS = ("heron", "mole", "otter", "lynx", "newt")
 SENTENCES = (
@@ -35,48 +35,24 @@ class Server:
         self.lock = threading.Lock()
         self.address = ""
 
-    def reply(self, body: dict[str, Any]) -> tuple[int, Any]:
+    def reply(self, asked: Asked) -> Reply:
         with self.lock:
             if self.broken:
-                return 402, {"error": {"message": "pay first"}}
-            self.asked.append(body)
+                return Reply(402, {"error": {"message": "pay first"}})
+            self.asked.append(asked.body)
             animal = ANIMALS[(len(self.asked) - 1) % len(ANIMALS)]
             text = self.words.pop(0) if self.words else "".join(SENTENCES).format(animal)
-        return 200, {
-            "model": "scribe-2",
-            "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
-        }
+        choice = {"message": {"content": text}, "finish_reason": "stop"}
+        return Reply(body={"model": "scribe-2", "choices": [choice]})
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
+def server(monkeypatch: pytest.MonkeyPatch, no_proxy: None) -> Iterator[Server]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     running = Server()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            status, payload = running.reply(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            raw = json.dumps(payload).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        listening.daemon_threads = False
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        running.address = f"http://127.0.0.1:{listening.server_port}/v1"
+    with http_server(running.reply) as address:
+        running.address = f"{address}/v1"
         yield running
-        listening.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ CHECKS = {
 }
 
 
-QUICK = {"docs/quickstart.md"}
+QUICK = {"docs/prompts.md"}
 """Pages whose stories every run of the tests plays; the others take minutes together."""
 
 

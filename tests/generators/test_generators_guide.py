@@ -15,7 +15,9 @@ ROW = re.compile(r"^\| (`\w+`(?:, `\w+`)*) \| (.*?) \| ", re.MULTILINE)
 
 
 def test_every_adapter_has_its_section() -> None:
-    ours = {n for n, p in registry.plugins("generators").items() if p.value.startswith("generators.")}
+    ours = {
+        n for n, p in registry.plugins("generators").items() if p.value.startswith("nami_bench.generators.")
+    }
     assert set(SECTIONS) == ours
 
 

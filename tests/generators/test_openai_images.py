@@ -9,10 +9,9 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +29,9 @@ from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.services import bounded_client, retrying_client
 from nami_bench.services.bounded_client import Answer, NoAnswerError
 from nami_bench.store import Store
+from tests.support.http_server import Asked, Reply, http_server
 
 KEY = "sk-test-0123456789abcdefghij"
-
-
-@dataclass
-class Reply:
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-    delay: float = 0.0
 
 
 def picture(width: int = 8, format: str = "PNG") -> bytes:
@@ -58,8 +50,8 @@ def data(item: Any, **changes: Any) -> Reply:
     return Reply(body=json.dumps({"created": 1, "data": [item]}).encode(), **changes)
 
 
-def inline(image: bytes, **fields: str) -> Reply:
-    return data({"b64_json": base64.b64encode(image).decode(), **fields})
+def inline(image: bytes, delay: float = 0.0, **fields: str) -> Reply:
+    return data({"b64_json": base64.b64encode(image).decode(), **fields}, delay=delay)
 
 
 def problem(status: int, message: str, code: str | None = None, **changes: Any) -> Reply:
@@ -83,6 +75,19 @@ class Service:
     def asked(self) -> list[str]:
         return [body["prompt"] for _, _, body in self.posts]
 
+    def answer(self, asked: Asked) -> Reply:
+        headers = dict(asked.headers)
+        if asked.method == "GET":
+            return self.answer_get(asked.path, headers)
+        with self.lock:
+            self.under_way += 1
+            self.most_under_way = max(self.most_under_way, self.under_way)
+        reply = self.answer_post(asked.path, headers, asked.body)
+        time.sleep(reply.delay)
+        with self.lock:
+            self.under_way -= 1
+        return replace(reply, delay=0)
+
     def answer_post(self, path: str, headers: dict[str, str], body: dict[str, Any]) -> Reply:
         if path != "/v1/images/generations":
             return problem(404, f"no such path {path}")
@@ -98,57 +103,13 @@ class Service:
         return self.files.get(path.partition("?")[0], Reply(404))
 
 
-class Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    service: Service
-
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers["Content-Length"]))
-        with self.service.lock:
-            self.service.under_way += 1
-            self.service.most_under_way = max(self.service.most_under_way, self.service.under_way)
-        reply = self.service.answer_post(self.path, dict(self.headers), json.loads(raw))
-        time.sleep(reply.delay)
-        with self.service.lock:
-            self.service.under_way -= 1
-        self._reply(reply)
-
-    def do_GET(self) -> None:
-        self._reply(self.service.answer_get(self.path, dict(self.headers)))
-
-    def _reply(self, reply: Reply) -> None:
-        if reply.status == 0:  # hang up without a word
-            self.close_connection = True
-            return
-        try:
-            self.send_response(reply.status)
-            for name, value in {"Content-Length": str(len(reply.body)), **reply.headers}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(reply.body)
-        except ConnectionError:
-            self.close_connection = True  # the client did not wait
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
-
-
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
+def service(monkeypatch: pytest.MonkeyPatch, no_proxy: None) -> Iterator[Service]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setattr(retrying_client, "_FIRST_WAIT", 0.02)
     running = Service()
-    handler = type("BoundHandler", (Handler,), {"service": running})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        running.address = f"http://127.0.0.1:{server.server_port}"
+    with http_server(running.answer) as running.address:
         yield running
-        server.shutdown()
-        thread.join()
 
 
 def generator(service: Service, **options: Any) -> OpenAIImagesGenerator:
@@ -230,8 +191,7 @@ def test_a_sent_seed_is_recorded(service: Service) -> None:
 def test_results_come_in_order_while_no_more_are_under_way_than_allowed(service: Service) -> None:
     texts = [f"prompt {i}" for i in range(9)]
     for i, text in enumerate(texts):
-        service.replies[text] = [inline(picture(8 + i))]
-        service.replies[text][0].delay = 0.15 if i % 3 == 0 else 0.05
+        service.replies[text] = [inline(picture(8 + i), delay=0.15 if i % 3 == 0 else 0.05)]
     results = ask(service, *texts, concurrency=3)
     assert [r.request.prompt.text for r in results] == texts
     assert [r.image.width for r in results if r.image] == [8 + i for i in range(9)]
@@ -355,8 +315,7 @@ def test_what_ends_every_image_ends_the_run(service: Service, reply: Reply, word
 
 
 def test_images_under_way_are_kept_when_the_run_ends(service: Service) -> None:
-    service.replies = {"bad": [problem(401, "no", delay=0.2)], "slow": [inline(picture())]}
-    service.replies["slow"][0].delay = 0.4
+    service.replies = {"bad": [problem(401, "no", delay=0.2)], "slow": [inline(picture(), delay=0.4)]}
     results = generator(service, concurrency=2).generate(requests("bad", "slow", "never"))
     assert next(results).request.prompt.text == "slow"
     with pytest.raises(GenerationError, match="401"):
@@ -374,8 +333,7 @@ def test_an_interrupt_waits_for_images_under_way_and_keeps_them(service: Service
         if body["prompt"] == "b":
             time.sleep(0.1)  # by now the other one is under way too
             signal.pthread_kill(main, signal.SIGINT)
-        reply.delay = 0.2
-        return reply
+        return replace(reply, delay=0.2)
 
     service.answer_post = interrupt  # type: ignore[method-assign]
     results = generator(service, concurrency=2).generate(requests("a", "b", "c", "d", "e"))
@@ -387,15 +345,14 @@ def test_an_interrupt_waits_for_images_under_way_and_keeps_them(service: Service
 
 
 def test_no_server_ends_the_run_with_one_sentence(service: Service) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as closed:
-        address = f"http://127.0.0.1:{closed.server_port}/v1"
+    with http_server(service.answer) as closed:
+        address = f"{closed}/v1"
     with pytest.raises(GenerationError, match=r"cannot reach http.*refused.*see that the server runs"):
         ask(service, "a", "b", base_url=address)
 
 
 def test_a_slow_server_fails_the_image(service: Service) -> None:
-    reply = inline(picture())
-    reply.delay = 0.6
+    reply = inline(picture(), delay=0.6)
     assert "timed out" in failure(service, reply, timeout=0.2, max_retries=1)
     assert len(service.posts) == 2
 

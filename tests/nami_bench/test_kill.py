@@ -74,7 +74,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str
     return files(root), time.monotonic() - began
 
 
-@pytest.mark.parametrize("rounds", [5, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_kill_at_random_moments_loses_and_doubles_nothing(
     undisturbed: tuple[dict[str, str], float], tmp_path: Path, rounds: int
 ) -> None:

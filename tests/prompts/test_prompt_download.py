@@ -1,6 +1,3 @@
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 
 from nami_bench.errors import WorkError
@@ -9,48 +6,33 @@ from nami_bench.prompts.files import digest
 from nami_bench.prompts.protocol import Availability
 from nami_bench.prompts.public import PublicSource
 from nami_bench.services import bounded_client
+from tests.support.http_server import Reply, http_server
 
 DATA = b"a cat\na dog on a mat\n"
 SHA256 = digest(DATA)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    requests: list[str]
+class Files:
+    def __init__(self):
+        self.requests = []
 
-    def do_GET(self):
-        self.requests.append(self.path)
-        if self.path == "/missing.txt":
-            self.send_error(404)
-            return
-        if self.path == "/moved.txt":
-            self.send_response(302)
-            self.send_header("Location", "/good.txt")
-            self.end_headers()
-            return
-        self.send_response(200)
-        # The truncated answer promises more than it sends.
-        self.send_header("Content-Length", str(len(DATA) + (self.path == "/truncated.txt") * 100))
-        self.end_headers()
-        self.wfile.write(DATA)
-
-    def log_message(self, *args):
-        pass
+    def answer(self, asked):
+        self.requests.append(asked.path)
+        if asked.path == "/missing.txt":
+            return Reply(404)
+        if asked.path == "/moved.txt":
+            return Reply(302, headers={"Location": "/good.txt"})
+        # The truncated answer promises more than it sends, and hangs up.
+        cut_off = {"Content-Length": str(len(DATA) + 100), "Connection": "close"}
+        return Reply(body=DATA, headers=cut_off if asked.path == "/truncated.txt" else {})
 
 
 @pytest.fixture
-def server(monkeypatch, tmp_path):
-    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
+def server(monkeypatch, no_proxy, tmp_path):
     monkeypatch.setenv("NAMI_CACHE", str(tmp_path / "cache"))
-    handler = type("Handler", (_Handler,), {"requests": []})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
-        thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        httpd.requests = handler.requests
-        httpd.address = f"http://127.0.0.1:{httpd.server_port}"
-        yield httpd
-        httpd.shutdown()
-        thread.join()
+    files = Files()
+    with http_server(files.answer) as files.address:
+        yield files
 
 
 def files_in(folder):
@@ -86,8 +68,8 @@ def test_failed_downloads_leave_nothing_and_say_why(server, tmp_path, path, mess
 
 
 def test_a_refused_connection_is_one_sentence(server):
-    server.shutdown()
-    server.server_close()
+    with http_server(server.answer) as server.address:
+        pass  # and it is gone
     with pytest.raises(
         WorkError, match=r"cannot download http.*refused; try again, or give the file with --source"
     ):

@@ -6,9 +6,8 @@ import json
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,9 @@ from nami_bench.evaluation.vqa.openai import OpenAIVqaScore
 from nami_bench.images import GenEvalFolder
 from nami_bench.services import retrying_client
 from nami_bench.store import Store
+from tests.support.http_server import Asked, Reply, http_server
 
 KEY = "sk-test-0123456789abcdefghij"
-Reply = tuple[int, Any] | tuple[int, Any, Mapping[str, str]]
 
 
 def chosen(tokens: Mapping[str, float], **fields: Any) -> Reply:
@@ -41,15 +40,18 @@ def chosen(tokens: Mapping[str, float], **fields: Any) -> Reply:
         "finish_reason": "length",
         **fields,
     }
-    return 200, {"model": "seer-2026-01-01", "choices": [choice]}
+    return Reply(body={"model": "seer-2026-01-01", "choices": [choice]})
 
 
 def said(text: str | None) -> Reply:
-    return 200, {"choices": [{"message": {"content": text}, "logprobs": None, "finish_reason": "stop"}]}
+    return Reply(
+        body={"choices": [{"message": {"content": text}, "logprobs": None, "finish_reason": "stop"}]}
+    )
 
 
 def problem(status: int, message: str, code: str | None = None, **headers: str) -> Reply:
-    return status, {"error": {"message": message, "code": code}}, headers
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status, {"error": {"message": message, "code": code}}, named)
 
 
 class Service:
@@ -64,50 +66,26 @@ class Service:
         self.lock = threading.Lock()
         self.address = ""
 
-    def answer(self, path: str, key: str | None, body: dict[str, Any]) -> Reply:
+    def answer(self, asked: Asked) -> Reply:
+        body = asked.body
         text = body["messages"][0]["content"][1]["text"].split('"')[1]
         with self.lock:
-            self.paths.append(path)
-            self.keys.append(key)
+            self.paths.append(asked.path)
+            self.keys.append(asked.headers["Authorization"])
             self.asked.append(body)
             told = self.replies.get(text) or [chosen({"Yes": 0.7, "No": 0.2})]
             reply = told.pop(0) if len(told) > 1 else told[0]
-        time.sleep(self.delays.get(text, 0))
-        return reply
+        return replace(reply, delay=self.delays.get(text, 0))
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
+def service(monkeypatch: pytest.MonkeyPatch, no_proxy: None) -> Iterator[Service]:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setattr(retrying_client, "_FIRST_WAIT", 0.02)
     running = Service()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, payload, *more = running.answer(self.path, self.headers["Authorization"], body)
-            raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-            self.send_response(status)
-            for name, value in {"Content-Length": str(len(raw)), **(more[0] if more else {})}.items():
-                self.send_header(name.replace("_", "-"), value)
-            self.end_headers()
-            self.wfile.write(raw)
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        running.address = f"http://127.0.0.1:{server.server_port}/v1"
+    with http_server(running.answer) as address:
+        running.address = f"{address}/v1"
         yield running
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -177,10 +155,10 @@ def test_a_busy_server_is_asked_again(service: Service, ask: Ask) -> None:
         (chosen({"Yes": 1.0}, finish_reason="content_filter"), "content filter refused"),
         (problem(400, "rejected", "content_policy_violation"), "rejected"),
         (problem(422, "image is too small"), "answered 422: image is too small"),
-        ((200, b"<html>"), "answered without a choice: <html>"),
-        ((200, {"choices": []}), "answered without a choice"),
-        ((200, [1]), "answered without a choice"),
-        ((500, b""), "answered 500"),
+        (Reply(200, b"<html>"), "answered without a choice: <html>"),
+        (Reply(200, {"choices": []}), "answered without a choice"),
+        (Reply(200, [1]), "answered without a choice"),
+        (Reply(500), "answered 500"),
     ],
 )
 def test_what_fails_one_image_is_its_reason(service: Service, ask: Ask, reply: Reply, words: str) -> None:

@@ -3,9 +3,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,6 +17,7 @@ from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
 from nami_bench.generators.model_files import pipeline_sha256
 from nami_bench.generators.presets import PRESETS
 from nami_bench.generators.protocol import GenerationRequest
+from tests.support.http_server import Asked, Reply, http_server
 
 Folder = Callable[[str], Path]
 REQUEST = GenerationRequest(Prompt("00000", "a cat"), 0, 1)
@@ -115,26 +114,15 @@ def test_a_hub_name_while_offline_says_what_to_do() -> None:
     assert "\n" not in str(caught.value)
 
 
-class _Hub(BaseHTTPRequestHandler):
-    """Answers every question as the hub does about such a repository, going by its name."""
-
-    def do_GET(self) -> None:
-        answers = {
-            "/gated": (403, "GatedRepo"),
-            "/missing": (404, "RepoNotFound"),
-            "/old": (404, "RevisionNotFound"),
-        }
-        found = (answer for name, answer in answers.items() if name in self.path)
-        status, code = next(found, (400, ""))
-        self.send_response(status)
-        self.send_header("X-Error-Code", code)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    do_HEAD = do_GET
-
-    def log_message(self, *arguments: Any) -> None:
-        pass
+def of_the_hub(asked: Asked) -> Reply:
+    """What the hub says of such a repository, going by its name."""
+    answers = {
+        "/gated": (403, "GatedRepo"),
+        "/missing": (404, "RepoNotFound"),
+        "/old": (404, "RevisionNotFound"),
+    }
+    status, code = next((answer for name, answer in answers.items() if name in asked.path), (400, ""))
+    return Reply(status, headers={"X-Error-Code": code})
 
 
 @pytest.fixture
@@ -142,15 +130,11 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The hub's library talks to a local server."""
     from huggingface_hub import constants, hf_api
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
-    Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(constants, "ENDPOINT", address)
-    monkeypatch.setattr(hf_api.api, "endpoint", address)
-    yield
-    server.shutdown()
-    server.server_close()
+    with http_server(of_the_hub) as address:
+        monkeypatch.setattr(constants, "ENDPOINT", address)
+        monkeypatch.setattr(hf_api.api, "endpoint", address)
+        yield
 
 
 @pytest.mark.parametrize("option", ["model", "lora"])

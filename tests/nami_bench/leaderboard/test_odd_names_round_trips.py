@@ -45,7 +45,7 @@ names = st.one_of(
     .filter(is_name),
 )
 quick = settings(
-    max_examples=25,
+    max_examples=10,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],

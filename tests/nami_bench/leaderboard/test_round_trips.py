@@ -308,7 +308,7 @@ def check_prompts(restored: PromptSet, original: PromptSet) -> None:
 
 
 quick = settings(
-    max_examples=8,
+    max_examples=2,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # a smaller example would take minutes
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -4,12 +4,13 @@ import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+
+from tests.support.http_server import Asked, Reply, http_server
 
 CODE = Path(__file__).resolve().parents[2] / "data" / "cogvlm2_interface"
 STORIES = [
@@ -151,6 +152,12 @@ class ChatServer:
         self.lock = threading.Lock()
         self.address = ""
 
+    def answer(self, asked: Asked) -> Reply:
+        with self.lock:
+            self.asked.append(asked.body)
+            self.headers.append({**asked.headers, "path": asked.path})
+        return Reply(*self.reply(asked.body))
+
 
 def said(text: str | None, **fields: Any) -> tuple[int, Any]:
     """An answer with this text; `fields` are the choice's."""
@@ -159,42 +166,16 @@ def said(text: str | None, **fields: Any) -> tuple[int, Any]:
 
 
 @pytest.fixture
-def chat(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
+def chat(monkeypatch: pytest.MonkeyPatch, no_proxy: None) -> Iterator[ChatServer]:
     """A real HTTP server on this machine; the key is in OPENAI_API_KEY."""
     from nami_bench.services import retrying_client
 
-    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
     monkeypatch.setattr(retrying_client, "_FIRST_WAIT", 0.02)
     running = ChatServer()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with running.lock:
-                running.asked.append(body)
-                running.headers.append({**dict(self.headers), "path": self.path})
-            status, payload = running.reply(body)
-            raw = json.dumps(payload).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
-            self.end_headers()
-            self.wfile.write(raw)
-
-        def log_message(self, *arguments: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = False
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        running.address = f"http://127.0.0.1:{server.server_port}/v1"
+    with http_server(running.answer) as address:
+        running.address = f"{address}/v1"
         yield running
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -1,0 +1,84 @@
+"""A real HTTP server on this machine that says what a test tells it."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request; `body` is parsed JSON, None for a GET or HEAD."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: Any = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """`body` as bytes, or as what becomes JSON. `status` 0 hangs up without a word; `delay` in seconds."""
+
+    status: int = 200
+    body: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+
+    @property
+    def raw(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@contextmanager
+def http_server(answer: Callable[[Asked], Reply]) -> Iterator[str]:
+    """The address, without a slash at its end; `answer` is called in a thread for each request."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            length = int(self.headers.get("Content-Length", 0))
+            body = json.loads(self.rfile.read(length)) if length else None
+            said = answer(Asked(self.command, self.path, dict(self.headers), body))
+            time.sleep(said.delay)
+            if said.status == 0:
+                self.close_connection = True
+                return
+            try:
+                self.send_response(said.status)
+                for name, value in {"Content-Length": str(len(said.raw)), **said.headers}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                if self.command != "HEAD":
+                    self.wfile.write(said.raw)
+            except ConnectionError:
+                self.close_connection = True  # the client did not wait
+
+        do_POST = do_HEAD = do_GET
+
+        def log_message(self, format: str, *arguments: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = False
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine is asked directly, whatever the environment says."""
+    for variable in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(variable, raising=False)
