@@ -25,7 +25,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from nami_bench import __version__
-from nami_bench.config import init_workspace, load_criteria, nami_1k_study_file
+from nami_bench.config import init_workspace
 from nami_bench.domain import (
     Annotator,
     ImageRecord,
@@ -38,6 +38,7 @@ from nami_bench.domain import (
 )
 from nami_bench.images import write_png
 from nami_bench.store import Store
+from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 PROMISE_MS = 150.0
 SIDE = 1024

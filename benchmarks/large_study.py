@@ -65,9 +65,9 @@ def fill(database_url: str, size: Size, study: str = STUDY, seed: int = 0, **set
     `settings` are those of the study that are not NAMI-1K's; more overlap leaves room for other annotators.
     PostgreSQL's own numbering begins at 1: there, only a study that nobody has rated can be gone on with.
     """
-    from nami_bench.config import load_study, nami_1k_study_file
     from nami_bench.domain import Annotator, ModelCard, Prompt, PromptSet, Role, prompt_id
     from nami_bench.store import Store
+    from nami_bench.study_file import load_study, nami_1k_study_file
 
     prompts = tuple(
         Prompt(prompt_id(i), f"a picture, number {i}", f"stratum {i % 3}") for i in range(size.prompts)

@@ -49,13 +49,13 @@ def seconds(work: Callable[[], Any], runs: int = 3, warm: bool = True) -> tuple[
 
 def leaderboard() -> Result:
     """1,000,000 values: read, score, 1,000 two-way replicates, all pairs, ranks."""
-    from nami_bench.config import load_criteria, nami_1k_study_file
     from nami_bench.evaluation.human.bootstrap import bootstrap_scores
     from nami_bench.evaluation.human.comparisons import compare_models
     from nami_bench.evaluation.human.intervals import score_intervals
     from nami_bench.evaluation.human.ranking import rank_models
     from nami_bench.evaluation.human.ratings_array import RatingsArray
     from nami_bench.leaderboard.ratings_file import read_ratings
+    from nami_bench.study_file import load_criteria, nami_1k_study_file
 
     criteria = load_criteria(nami_1k_study_file())
     with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,7 @@ from playwright.sync_api import sync_playwright
 from nami_bench.annotator_app.access import COOKIE
 from nami_bench.annotator_app.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
-from nami_bench.config import Workspace, init_workspace, load_criteria, nami_1k_study_file
+from nami_bench.config import Workspace, init_workspace
 from nami_bench.domain import (
     Annotator,
     ImageRecord,
@@ -39,6 +39,7 @@ from nami_bench.domain import (
 from nami_bench.images import write_png
 from nami_bench.store import Store
 from nami_bench.study import CheckItem, CheckKind
+from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 IMAGES = Path(__file__).parent / "images"
 COLORS = 160  # a palette keeps each picture below 300 KB

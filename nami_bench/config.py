@@ -1,37 +1,20 @@
-"""Workspace and study files: TOML read into one validated, typed tree."""
+"""A workspace's folder and its nami.toml, read into one validated, typed tree."""
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
-from functools import cache
-from importlib.resources import files
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Any, Literal
 from urllib.parse import quote, unquote
 
-from nami_bench.domain import (
-    CheckItem,
-    CheckKind,
-    Checks,
-    Criteria,
-    Criterion,
-    CriterionText,
-    Pairs,
-    Study,
-    Total,
-)
 from nami_bench.errors import InputError, StorageError, VersionError
 from nami_bench.foreign_text import parse_toml
 from nami_bench.locations import is_remote, location
+from nami_bench.serialize import validated
 
 WORKSPACE_FORMAT = 1
 DEFAULT_WORKSPACE = "nami-workspace"
 _SQLITE = "sqlite:///"
-
-T = TypeVar("T")
 
 _HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
 _ROOT_PATH = re.compile(r"(/[\w~-][\w.~-]*)+")
@@ -226,204 +209,3 @@ def load_toml(path: Path) -> dict[str, Any]:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise InputError(f"{path} is not valid TOML: {error}") from error
-
-
-def validated(target: type[T], raw: Mapping[str, Any], where: str) -> T:
-    """Build the dataclass `target` from `raw`, coercing simple types.
-
-    Unknown keys, missing keys and wrong types raise one InputError that begins with `where`.
-    """
-    from pydantic import ValidationError
-
-    try:
-        value: T = _adapter(cast(Any, target)).validate_python(raw)
-    except ValidationError as error:
-        problems = error.errors(include_url=False)
-        first = problems[0]
-        key = ".".join(str(part) for part in first["loc"])
-        message = {
-            "unexpected_keyword_argument": "unknown key",
-            "missing": "is missing",
-            "missing_argument": "is missing",
-        }.get(first["type"], first["msg"][:1].lower() + first["msg"][1:])
-        more = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
-        raise InputError(f"{where}: {key}: {message}{more}") from error
-    return value
-
-
-@cache
-def _adapter(target: Any) -> Any:
-    from pydantic import ConfigDict, TypeAdapter
-
-    # A bare dataclass accepts no config here; the union does, and hands it down to nested ones.
-    return TypeAdapter(target | None, config=ConfigDict(extra="forbid"))
-
-
-Texts = str | Mapping[str, str]
-"""Words in the study's first language, or by language."""
-
-
-@dataclass(frozen=True, slots=True)
-class _StudySection:
-    name: str
-    prompts: str = ""
-    models: tuple[str, ...] = ()
-    mode: str = "rating"
-    overlap: int = 5
-    samples: int = 1
-    seed: int = 0
-    instructions: Texts = ""
-    panel: str = "crossed"
-    control: str = "slider"
-    languages: tuple[str, ...] = ("en",)
-    strata: Mapping[str, int] | tuple[str, ...] = ()
-    opens: datetime | None = None
-    closes: datetime | None = None
-    items_per_annotator: int = 0
-    break_every: int = 50
-    lease_minutes: float = 30.0
-    live_leaderboard: str = "administrators"
-    canvas: int = 0
-    total: str = Total.ARITHMETIC
-    sizes_may_differ: bool = False
-    contact: str = ""
-    time_zone: str = ""
-    choice_submits: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _TextSection:
-    label: str = ""
-    anchors: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _CriterionSection:
-    name: str
-    weight: float
-    minimum: float = 0.0
-    maximum: float = 100.0
-    anchors: Mapping[str, str] | None = None
-    step: float | None = None
-    label: str = ""
-    texts: Mapping[str, _TextSection] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _CheckSection:
-    kind: CheckKind
-    prompt: str
-    models: tuple[str, ...]
-    expected: Mapping[str, tuple[float, float] | str]
-    sample: int = 0
-    feedback: Texts = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _StudyFile:
-    study: _StudySection
-    criterion: tuple[_CriterionSection, ...]
-    checks: Checks = field(default_factory=Checks)
-    pairs: Pairs = field(default_factory=Pairs)
-    check: tuple[_CheckSection, ...] = ()
-
-
-def load_study(
-    path: Path,
-    *,
-    name: str | None = None,
-    prompt_set: str | None = None,
-    models: tuple[str, ...] = (),
-) -> Study:
-    """Read a study's TOML file; the keyword arguments win over its `[study]` section.
-
-    Raises InputError that names the file, and the key where one is wrong.
-    """
-    with naming_errors(path):
-        parsed = validated(_StudyFile, load_toml(path), "")
-        section = asdict(parsed.study)
-        first = parsed.study.languages[0] if parsed.study.languages else "en"
-        chosen_set = prompt_set or section.pop("prompts")
-        if not chosen_set:
-            raise InputError("study.prompts names no prompt set: add it or pass --prompts SET")
-        section.pop("prompts", None)
-        strata = section.pop("strata")
-        return Study(
-            **{
-                **section,
-                "name": name or section["name"],
-                "models": models or section["models"],
-                "instructions": _by_language(section["instructions"], first),
-            },
-            prompt_set=chosen_set,
-            strata=dict(strata) if isinstance(strata, Mapping) else dict.fromkeys(strata, 0),
-            criteria=_criteria(parsed),
-            checks=parsed.checks,
-            pairs=parsed.pairs,
-            check_items=tuple(_check_item(check, first) for check in parsed.check),
-        )
-
-
-def load_criteria(path: Path) -> Criteria:
-    """Only the criteria of a study's TOML file, with its total."""
-    with naming_errors(path):
-        parsed = validated(_StudyFile, load_toml(path), "")
-        return Criteria(_criteria(parsed), parsed.study.total)
-
-
-@contextmanager
-def naming_errors(path: Path) -> Iterator[None]:
-    """Let every InputError begin with the file it is about."""
-    try:
-        yield
-    except InputError as error:
-        words = str(error).removeprefix(": ")
-        raise InputError(words if str(path) in words else f"{path}: {words}") from error
-
-
-def _check_item(section: _CheckSection, first_language: str) -> CheckItem:
-    return CheckItem(
-        kind=section.kind,
-        prompt_id=section.prompt,
-        models=section.models,
-        expected=section.expected,
-        sample=section.sample,
-        feedback=_by_language(section.feedback, first_language),
-    )
-
-
-def _by_language(texts: Texts, first_language: str) -> dict[str, str]:
-    if isinstance(texts, str):
-        return {first_language: texts} if texts.strip() else {}
-    return dict(texts)
-
-
-def nami_1k_study_file() -> Path:
-    """The NAMI-1K protocol as a study file: four criteria, weights 0.3/0.3/0.2/0.2, overlap 5."""
-    return Path(str(files("nami_bench") / "data" / "nami-1k-study.toml"))
-
-
-def _criteria(parsed: _StudyFile) -> tuple[Criterion, ...]:
-    return tuple(
-        Criterion(
-            section.name,
-            section.weight,
-            section.minimum,
-            section.maximum,
-            _anchors(section.name, section.anchors),
-            section.step,
-            section.label,
-            {
-                language: CriterionText(text.label, _anchors(section.name, text.anchors))
-                for language, text in (section.texts or {}).items()
-            },
-        )
-        for section in parsed.criterion
-    )
-
-
-def _anchors(criterion: str, words: Mapping[str, str] | None) -> dict[float, str]:
-    try:
-        return {float(at): text for at, text in (words or {}).items()}
-    except ValueError as error:
-        raise InputError(f"criterion {criterion!r}: anchors must be numbers") from error

@@ -53,7 +53,7 @@ def create(group: str, name: str, options: Mapping[str, Any] | None = None) -> A
     A plugin is a class; its inner dataclass `Options` declares what it takes, and its constructor
     takes one such object. A class without `Options` takes no options.
     """
-    from nami_bench.config import validated  # brings pydantic, which listing names must not
+    from nami_bench.serialize import validated  # brings pydantic, which listing names must not
 
     target = load(group, name)
     where = f"{GROUPS[group]} {name!r}"

@@ -23,12 +23,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from nami_bench.config import load_toml, validated
+from nami_bench.config import load_toml
 from nami_bench.domain import checked_name
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.prompts.duplicates import NEAR_DUPLICATES
 from nami_bench.prompts.files import digest
 from nami_bench.prompts.filters import FILTERS
+from nami_bench.serialize import validated
 
 
 @dataclass(frozen=True, slots=True)

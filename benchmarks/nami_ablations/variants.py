@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from nami_bench.config import validated
 from nami_bench.generators.nami.config import NamiConfig
 from nami_bench.generators.nami.cost import forward_flops, stage_size
 from nami_bench.generators.nami.training.config import TrainConfig, change
 from nami_bench.generators.nami.training.shares import shares_at, stage_counts
+from nami_bench.serialize import validated
 
 BASE_FILE = Path(__file__).with_name("base.toml")
 _BASE: dict[str, Any] = tomllib.loads(BASE_FILE.read_text(encoding="utf-8"))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nami_bench.config import validated
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.foreign_text import parse_json
+from nami_bench.serialize import validated
 
 PIXELS_PER_LATENT = 8
 """Side of a latent in pixels, as NAMI's VAE has it."""

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nami_bench.config import validated
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
 from nami_bench.generators.nami.config import RELEASE_NEGATIVE_PROMPT, RELEASE_PROMPT_SUFFIX
 from nami_bench.generators.nami.schedule import TimestepSpacing
+from nami_bench.serialize import validated
 
 INDEX = "model_index.json"
 _SHIPPED = Path(__file__).parent / "shipped"

@@ -136,7 +136,7 @@ def _study(store: "Store", prompt_set: "PromptSet", name: str, models: tuple[str
     from dataclasses import replace
 
     from nami_bench.blinding import check_sizes
-    from nami_bench.config import load_study, nami_1k_study_file
+    from nami_bench.study_file import load_study, nami_1k_study_file
 
     if name not in {study.name for study in store.studies()}:
         study = load_study(nami_1k_study_file(), name=name, prompt_set=prompt_set.name, models=models)

@@ -58,8 +58,8 @@ def create(
     from dataclasses import replace
 
     from nami_bench.blinding import check_sizes
-    from nami_bench.config import load_study, nami_1k_study_file
     from nami_bench.domain import ImageState
+    from nami_bench.study_file import load_study, nami_1k_study_file
 
     with open_bench() as bench:
         if file is None and not models:
@@ -95,7 +95,7 @@ def change(file: Path, name: str | None, prompts: str | None, models: tuple[str,
     may be set at will. All else is refused, for it would make later judgements something else than
     earlier ones.
     """
-    from nami_bench.config import load_study
+    from nami_bench.study_file import load_study
 
     with open_bench() as bench:
         loaded = load_study(file, name=name, prompt_set=prompts, models=models)

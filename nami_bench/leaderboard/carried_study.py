@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from nami_bench.config import validated
 from nami_bench.domain import Criteria, Criterion, ModelCard, PromptFile, Study, Total
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
+from nami_bench.serialize import validated
 
 _ENDING = ".study.json"
 

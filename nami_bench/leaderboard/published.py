@@ -6,11 +6,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from nami_bench.config import load_criteria, load_toml, nami_1k_study_file, validated
+from nami_bench.config import load_toml
 from nami_bench.domain import GENEVAL_TASKS, Criteria, Criterion, Total
 from nami_bench.errors import InputError
 from nami_bench.leaderboard.automatic import GENEVAL
 from nami_bench.leaderboard.rows import AutomaticColumn, AutomaticScore, Leaderboard, LeaderboardRow, Status
+from nami_bench.serialize import validated
+from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 GENEVAL_COLUMN = AutomaticColumn(GENEVAL, prompt_set="geneval", instrument="published", tasks=GENEVAL_TASKS)
 """Its own column: which detector and weights measured is not said, so it is not any instrument of ours."""

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nami_bench.config import load_criteria, nami_1k_study_file
 from nami_bench.domain import Comparison, Criterion
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.carried_study import carried_criteria, check_carried, is_parquet
 from nami_bench.leaderboard.comparisons_checks import REQUIRED
 from nami_bench.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
+from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

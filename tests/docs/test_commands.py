@@ -19,9 +19,10 @@ from pathlib import Path
 import pytest
 from command_blocks import PAGES, ROOT, Block, blocks, commands, named
 
-from nami_bench.config import init_workspace, nami_1k_study_file
+from nami_bench.config import init_workspace
 from nami_bench.domain import Annotator, PromptSubmission
 from nami_bench.store import Store
+from nami_bench.study_file import nami_1k_study_file
 
 SECONDS = 600
 """For one block, on the slowest machine."""

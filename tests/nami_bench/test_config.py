@@ -2,18 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from nami_bench.config import (
-    find_workspace,
-    init_workspace,
-    load_criteria,
-    load_study,
-    nami_1k_study_file,
-    open_workspace,
-)
+from nami_bench.config import find_workspace, init_workspace, open_workspace
 from nami_bench.domain import Annotator
 from nami_bench.errors import InputError, VersionError
 from nami_bench.store import Store
 from nami_bench.store.engines import shown
+from nami_bench.study_file import load_criteria, load_study, nami_1k_study_file
 
 
 def test_a_new_workspace_opens_with_its_defaults(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from nami_bench.config import load_criteria, load_study, nami_1k_study_file, open_workspace
+from nami_bench.config import open_workspace
 from nami_bench.errors import InputError, NamiBenchError
 from nami_bench.foreign_text import parse_json, parse_toml
 from nami_bench.images import read_image, read_metadata, read_provenance
 from nami_bench.prompts.files import load_prompt_set, read_content
 from nami_bench.prompts.recipe import load_recipe
+from nami_bench.study_file import load_criteria, load_study, nami_1k_study_file
 
 DRAWS = int(os.environ.get("NAMI_FUZZ", "120"))
 DEEP = b"[" * 200_000 + b"]" * 200_000

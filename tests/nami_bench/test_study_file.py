@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from nami_bench.config import load_study
 from nami_bench.domain import (
     CheckItem,
     CheckKind,
@@ -22,6 +21,7 @@ from nami_bench.domain import (
 )
 from nami_bench.errors import InputError
 from nami_bench.store import Store
+from nami_bench.study_file import load_study
 
 FULL = """\
 [study]

@@ -7,11 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-from nami_bench.config import validated
 from nami_bench.errors import InputError
 from nami_bench.generators.nami.config import NamiConfig
 from nami_bench.generators.nami.training.shapes_data import CAPTION_TASKS, TASK_SHARES
 from nami_bench.generators.scenes import Layout
+from nami_bench.serialize import validated
 
 BridgeKind = Literal["scale-shift", "channel-linear", "mlp", "pixel-shuffle", "renoise", "none"]
 Ratio = tuple[float, ...]

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from nami_bench.annotator_app.access import COOKIE
-from nami_bench.config import Workspace, init_workspace, load_criteria, nami_1k_study_file
+from nami_bench.config import Workspace, init_workspace
 from nami_bench.domain import (
     Annotator,
     ImageRecord,
@@ -32,6 +32,7 @@ from nami_bench.domain import (
 )
 from nami_bench.images import write_png
 from nami_bench.store import Store
+from nami_bench.study_file import load_criteria, nami_1k_study_file
 from tests.support.databases import new_sqlite
 
 MODELS = ("zebrafish-xl", "quokka-9b")

@@ -23,7 +23,7 @@ TWO_LANGUAGES = (Criterion("relevance", 1, anchors={0: "unrelated", 100: "all of
 def test_everything_fits_without_scrolling(
     new_studio: Callable[..., Any], visit: Callable[..., Any], control: str
 ) -> None:
-    from nami_bench.config import load_criteria, nami_1k_study_file
+    from nami_bench.study_file import load_criteria, nami_1k_study_file
 
     criteria = load_criteria(nami_1k_study_file())
     if control == "buttons":

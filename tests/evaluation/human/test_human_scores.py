@@ -3,11 +3,11 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from nami_bench.config import load_criteria, nami_1k_study_file
 from nami_bench.domain import Criterion, Rating
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.human.scores import score_models
 from nami_bench.evaluation.human.table import ratings_table, table_ratings
+from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 NAMI_1K = load_criteria(nami_1k_study_file())
 LIKERT = (Criterion("beauty", 3, minimum=1, maximum=5), Criterion("fit", 1, minimum=-1, maximum=1))

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from nami_bench.config import load_criteria, nami_1k_study_file
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.human.intervals import score_intervals
 from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 NAMI_1K = load_criteria(nami_1k_study_file())
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
-from nami_bench.config import load_criteria, nami_1k_study_file
 from nami_bench.domain import Criterion
 from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
 from nami_bench.leaderboard.html import leaderboard_html
@@ -31,6 +30,7 @@ from nami_bench.leaderboard.rows import (
 )
 from nami_bench.leaderboard.sections import notes
 from nami_bench.leaderboard.text import parameter_count, text_tables
+from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 NAMI_1K = load_criteria(nami_1k_study_file())
 SHARP = AutomaticColumn("geneval", "stars", "sharp, 640px", ("counting", "colors"))

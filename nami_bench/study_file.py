@@ -1,0 +1,129 @@
+"""Study files: TOML read into a `Study`.
+
+The file's words are those of `Study`, but for a few that are shorter: `prompts` (its `prompt_set`), the
+tables `[[criterion]]` and `[[check]]`, and in a check `prompt` (its `prompt_id`). Words for annotators may be
+one text, which is in the first language. `strata` may be a list of those that are taken whole.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from nami_bench.config import load_toml
+from nami_bench.errors import InputError
+from nami_bench.serialize import Location, validated
+from nami_bench.study import ALL_PROMPTS, Criteria, Study
+
+_TABLES = {"criterion": "criteria", "checks": "checks", "pairs": "pairs", "check": "check_items"}
+"""Tables beside [study], and the fields of `Study` that they become."""
+
+
+def load_study(
+    path: Path,
+    *,
+    name: str | None = None,
+    prompt_set: str | None = None,
+    models: tuple[str, ...] = (),
+) -> Study:
+    """Read a study's TOML file; the keyword arguments win over its `[study]` section.
+
+    Raises InputError that names the file, and the key where one is wrong.
+    """
+    with naming_errors(path):
+        values = _study_values(load_toml(path))
+        given = {"name": name, "prompt_set": prompt_set, "models": models}
+        values |= {key: value for key, value in given.items() if value}
+        if not values.get("prompt_set"):
+            raise InputError("study.prompts names no prompt set: add it or pass --prompts SET")
+        return validated(Study, {"models": (), **values}, "", _in_file)
+
+
+def load_criteria(path: Path) -> Criteria:
+    """Only the criteria of a study's TOML file, with its total."""
+    with naming_errors(path):
+        values = _study_values(load_toml(path))
+        # Whatever else the file says must be right too; what it need not say here is made up.
+        made_up = {"prompt_set": "-", "models": ("a", "b")}
+        return Criteria.of(validated(Study, made_up | values, "", _in_file).criteria)
+
+
+@contextmanager
+def naming_errors(path: Path) -> Iterator[None]:
+    """Let every InputError begin with the file it is about."""
+    try:
+        yield
+    except InputError as error:
+        words = str(error).removeprefix(": ")
+        raise InputError(words if str(path) in words else f"{path}: {words}") from error
+
+
+def nami_1k_study_file() -> Path:
+    """The NAMI-1K protocol as a study file: four criteria, weights 0.3/0.3/0.2/0.2, overlap 5."""
+    return Path(str(files("nami_bench") / "data" / "nami-1k-study.toml"))
+
+
+def _study_values(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file says under the names of `Study`'s fields; of which type it is, `validated` sees."""
+    section = raw.get("study")
+    if not isinstance(section, dict):
+        raise InputError("study: is missing" if section is None else "study: must be a table")
+    for table in raw:
+        if table != "study" and table not in _TABLES:
+            raise InputError(f"{table}: unknown key")
+    for key in section:
+        if key in (*_TABLES.values(), "prompt_set"):
+            raise InputError(f"study.{key}: unknown key")
+    values = {("prompt_set" if key == "prompts" else key): value for key, value in section.items()}
+    values |= {field: raw[table] for table, field in _TABLES.items() if table in raw}
+    languages = values.get("languages")
+    first = languages[0] if isinstance(languages, list) and languages else "en"
+    if "instructions" in values:
+        values["instructions"] = _by_language(values["instructions"], first)
+    if isinstance(values.get("strata"), list):
+        values["strata"] = dict.fromkeys(values["strata"], ALL_PROMPTS)
+    if isinstance(values.get("criteria"), list):
+        values["criteria"] = [_criterion(one) for one in values["criteria"]]
+    if isinstance(values.get("check_items"), list):
+        values["check_items"] = [_check(one, first) for one in values["check_items"]]
+    return values
+
+
+def _criterion(raw: Any) -> Any:
+    """With numbers in place of TOML's keys, which are texts."""
+    if not isinstance(raw, dict):
+        return raw
+    texts = raw.get("texts")
+    for one in (raw, *(texts.values() if isinstance(texts, dict) else ())):
+        if isinstance(one, dict) and isinstance(one.get("anchors"), dict):
+            try:
+                one["anchors"] = {float(at): words for at, words in one["anchors"].items()}
+            except ValueError as error:
+                raise InputError(f"criterion {raw.get('name')!r}: anchors must be numbers") from error
+    return raw
+
+
+def _check(raw: Any, first_language: str) -> Any:
+    if not isinstance(raw, dict):
+        return raw
+    if "prompt_id" in raw:
+        raise InputError("check.prompt_id: unknown key")
+    renamed = {("prompt_id" if key == "prompt" else key): value for key, value in raw.items()}
+    return renamed | {"feedback": _by_language(raw.get("feedback", {}), first_language)}
+
+
+def _by_language(texts: Any, first_language: str) -> Any:
+    """Words in the first language, or by language."""
+    if isinstance(texts, str):
+        return {first_language: texts} if texts.strip() else {}
+    return texts
+
+
+def _in_file(location: Location) -> Location:
+    """A place in `Study` as the file calls it."""
+    head, *rest = location
+    table = next((table for table, field in _TABLES.items() if field == head), None)
+    if table is None:
+        return ("study", "prompts" if head == "prompt_set" else head, *rest)
+    return (table, *("prompt" if part == "prompt_id" else part for part in rest))
