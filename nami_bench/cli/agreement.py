@@ -5,17 +5,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import (
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.options import (
     MEASUREMENT_LEVELS,
-    echo,
+    csv_option,
     json_option,
-    open_bench,
-    print_json,
-    print_table,
-    write_or_print,
+    ratings_options,
+    refuse_file_options,
+    scale_of,
+    without_option,
 )
-from nami_bench.cli.scale import scale_of, scale_option
-from nami_bench.cli.without import without_option
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -30,21 +29,7 @@ if TYPE_CHECKING:
     epilog="Example: nami-bench agreement --study pilot. "
     "Without a workspace: nami-bench agreement --ratings ratings.csv --level ordinal --by model"
 )
-@click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
-@click.option(
-    "--ratings",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Take the ratings from a CSV or Parquet file or dataset folder (see `nami-bench ratings`); "
-    "needs no workspace.",
-)
-@click.option(
-    "--criteria",
-    metavar="FILE.toml",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
-)
-@scale_option
+@ratings_options()
 @without_option
 @click.option(
     "--level",
@@ -56,13 +41,7 @@ if TYPE_CHECKING:
 @click.option("--by", type=click.Choice(("model",)), help="Also by model, on its images alone.")
 @click.option("--replicates", type=click.IntRange(50), default=1000, show_default=True, help="For intervals.")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the replicates.")
-@click.option(
-    "--csv",
-    "csv_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write every number, one a line.",
-)
+@csv_option("Write every number, one a line.")
 @json_option
 def agreement(
     study: str | None,
@@ -132,9 +111,7 @@ def ratings_of(
 
     if ratings is not None:
         return load_ratings(ratings, criteria, scale_of(scale), study)
-    if criteria is not None or scale:
-        option = "--scale" if criteria is None else "--criteria"
-        raise InputError(f"{option} belongs to --ratings: a study of the workspace has its own criteria")
+    refuse_file_options(criteria, scale)
     with open_bench() as bench:
         found = choose_study(bench.store, study)
         if found is None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, json_option, open_bench, print_json, print_table, say
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, say
 from nami_bench.cli.consent import counted, dry_run_option, with_consent, yes_option
+from nami_bench.cli.options import json_option
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from nami_bench.store import Store
 
 SECONDS_BETWEEN_LINES = 10.0
-MEASUREMENT_LEVELS = click.Choice(("nominal", "ordinal", "interval", "ratio"))
-"""Of Krippendorff's alpha: `nami_bench.evaluation.human.agreement.Level`, without an import of it for
---help."""
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def json_option(command: F) -> F:
-    """`--json`: one JSON document on stdout and nothing else there."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
 
 
 def folder_location(text: str) -> Path:

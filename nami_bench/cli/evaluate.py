@@ -8,18 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import (
-    Bench,
-    json_option,
-    open_bench,
-    parse_pairs,
-    print_json,
-    progress,
-    say,
-    tally,
-)
+from nami_bench.cli.common import Bench, open_bench, parse_pairs, print_json, progress, say, tally
 from nami_bench.cli.engine import EngineChoice, engine_options
-from nami_bench.cli.without import without_option
+from nami_bench.cli.options import csv_option, json_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.domain import ImageRecord
@@ -82,13 +73,7 @@ class _ListingMetrics(click.Command):
     help="The mean rating, 0-100, from which people call an image right. Default: 50.",
 )
 @without_option
-@click.option(
-    "--csv",
-    "csv_file",
-    metavar="FILE.csv",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the audit's numbers, one a line.",
-)
+@csv_option("Write the audit's numbers, one a line.")
 @engine_options
 @json_option
 def evaluate(

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_json, progress, say, tally
+from nami_bench.cli.common import open_bench, print_json, progress, say, tally
 from nami_bench.cli.engine import EngineChoice, engine_options
-from nami_bench.cli.limits import limit_options
+from nami_bench.cli.options import json_option, limit_options
 
 if TYPE_CHECKING:
     from nami_bench.pipeline import GenerationReport

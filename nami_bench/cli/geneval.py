@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli import geneval_pictures
-from nami_bench.cli.common import echo, folder_location, json_option, parse_pairs, print_json, progress, say
+from nami_bench.cli.common import echo, folder_location, parse_pairs, print_json, progress, say
 from nami_bench.cli.engine import EngineChoice, engine_options
+from nami_bench.cli.options import FILE, json_option
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.geneval.completeness import Completeness
@@ -44,7 +45,7 @@ def geneval() -> None:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Results, one JSON line for each image; taken up again after an interruption. "
     "Default: DIR/results.jsonl; needed where DIR is in an object store.",
 )
@@ -131,7 +132,7 @@ def _score(
 
 
 @geneval.command(epilog="Example: nami-bench geneval summary results.jsonl --json")
-@click.argument("results", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("results", type=FILE)
 @geneval_pictures.prompts_option
 @json_option
 def summary(results: Path, prompts: Path | None, as_json: bool) -> None:

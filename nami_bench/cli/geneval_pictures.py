@@ -6,10 +6,11 @@ from typing import Any
 import click
 
 from nami_bench.cli.common import progress, say
+from nami_bench.cli.options import FILE
 
 prompts_option = click.option(
     "--prompts",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The prompt file that the images were made from. Default: GenEval's 553 prompts.",
 )
 
@@ -17,12 +18,12 @@ prompts_option = click.option(
 @click.command(
     epilog="Example: nami-bench geneval plot a/results.jsonl b/results.jsonl --label A --label B -o g.svg"
 )
-@click.argument("results", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("results", nargs=-1, required=True, type=FILE)
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="The picture: .png, .svg or .pdf.",
 )
 @click.option(
@@ -68,7 +69,7 @@ def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...], promp
     epilog="Example: nami-bench geneval browse outputs/my-model/results.jsonl, then open "
     "outputs/my-model/results-browser/index.html"
 )
-@click.argument("results", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("results", type=FILE)
 @click.option(
     "-o",
     "--output",

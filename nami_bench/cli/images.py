@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_json, print_table, progress, say, tally
+from nami_bench.cli.common import open_bench, print_json, print_table, progress, say, tally
 from nami_bench.cli.consent import dry_run_option, yes_option
 from nami_bench.cli.generate import raise_if_failed
+from nami_bench.cli.options import json_option
 from nami_bench.cli.removal import finish_earlier, show_removal
 
 if TYPE_CHECKING:

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import echo, json_option, open_bench, print_table, write_or_print
-from nami_bench.cli.precision import precision_of, precision_options
-from nami_bench.cli.scale import scale_of, scale_option
-from nami_bench.cli.without import without_option
+from nami_bench.cli.common import echo, open_bench, print_table, write_or_print
+from nami_bench.cli.options import (
+    FILE,
+    json_option,
+    precision_of,
+    precision_options,
+    ratings_options,
+    refuse_file_options,
+    scale_of,
+    without_option,
+)
 
 if TYPE_CHECKING:
     from nami_bench.leaderboard.rows import Leaderboard
@@ -23,21 +30,7 @@ _ENDINGS = {"md": "markdown", "tex": "latex"}
     epilog="Example: nami-bench leaderboard --published -o leaderboard.html. "
     "Without a workspace: nami-bench leaderboard --ratings ratings.csv --format csv"
 )
-@click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
-@click.option(
-    "--ratings",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Take the ratings from a CSV or Parquet file or dataset folder (see `nami-bench ratings`); "
-    "needs no workspace.",
-)
-@click.option(
-    "--criteria",
-    metavar="FILE.toml",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
-)
-@scale_option
+@ratings_options()
 @click.option("--prompts", metavar="SET", help="Only this prompt set. With --ratings: its file.")
 @click.option("--stratum", metavar="S", help="Only the prompts of this stratum: short, community, long ...")
 @click.option(
@@ -62,7 +55,7 @@ _ENDINGS = {"md": "markdown", "tex": "latex"}
     "-o",
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="File to write; default: stdout.",
 )
 @precision_options
@@ -148,12 +141,9 @@ def _choose_format(format_: str | None, output: Path | None, as_json: bool) -> s
 def _of_workspace(
     criteria: Path | None, scale: tuple[str, ...], prompts: str | None, **wanted: Any
 ) -> "Leaderboard":
-    from nami_bench.errors import InputError
     from nami_bench.leaderboard.from_store import leaderboard_from_store
 
-    if criteria is not None or scale:
-        option = "--scale" if criteria is None else "--criteria"
-        raise InputError(f"{option} belongs to --ratings: a study of the workspace has its own criteria")
+    refuse_file_options(criteria, scale)
     with open_bench() as bench:
         return leaderboard_from_store(bench.store, prompt_set=prompts, **wanted)
 

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, json_option, open_bench, parse_pairs, print_json, print_table, say
+from nami_bench.cli.common import echo, open_bench, parse_pairs, print_json, print_table, say
 from nami_bench.cli.consent import dry_run_option, yes_option
+from nami_bench.cli.options import json_option
 from nami_bench.cli.removal import finish_earlier, show_removal
 
 if TYPE_CHECKING:

@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
-from nami_bench.cli.common import echo, json_option, print_json, print_table, say
+from nami_bench.cli.common import echo, print_json, print_table, say
 from nami_bench.cli.nami_arguments import latent_size_of, models_extra, whole_numbers
 from nami_bench.cli.nami_speed import bench
 from nami_bench.cli.nami_train import export, pretrain_bridge, sample, train
+from nami_bench.cli.options import json_option
 
 
 @click.group()

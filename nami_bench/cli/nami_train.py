@@ -10,6 +10,7 @@ import click
 
 from nami_bench.cli.common import progress, say
 from nami_bench.cli.nami_arguments import models_extra, whole_numbers
+from nami_bench.cli.options import FILE
 
 if TYPE_CHECKING:
     from nami_bench.generators.nami.training.run import TrainingRun
@@ -118,9 +119,7 @@ def export(
 @click.command(epilog='Example: nami-bench nami sample nami-tiny "a photo of a red star" -o star.png')
 @pipeline_argument
 @click.argument("prompts", nargs=-1, required=True, metavar="PROMPT...")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), required=True, help="A PNG file."
-)
+@click.option("-o", "--output", type=FILE, required=True, help="A PNG file.")
 @click.option(
     "--seed", default=0, show_default=True, help="Seed of the first prompt's noise; the next one's is 1 more."
 )

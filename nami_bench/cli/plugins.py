@@ -2,7 +2,8 @@
 
 import click
 
-from nami_bench.cli.common import json_option, print_json, print_table
+from nami_bench.cli.common import print_json, print_table
+from nami_bench.cli.options import json_option
 
 
 @click.command("plugins", epilog="Example: nami-bench plugins --json")

@@ -8,7 +8,6 @@ import click
 
 from nami_bench.cli.common import (
     echo,
-    json_option,
     open_bench,
     parse_pairs,
     print_json,
@@ -17,7 +16,7 @@ from nami_bench.cli.common import (
     workspace_root,
     write_or_print,
 )
-from nami_bench.cli.limits import limit_options
+from nami_bench.cli.options import FILE, json_option, limit_options
 from nami_bench.cli.submissions import submissions
 from nami_bench.cli.write_long import write_long
 
@@ -25,9 +24,7 @@ if TYPE_CHECKING:
     from nami_bench.domain import PromptSet
     from nami_bench.prompts.protocol import PromptSource
 
-_output_option = click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: stdout."
-)
+_output_option = click.option("-o", "--output", type=FILE, help="File to write; default: stdout.")
 
 
 @click.group()
@@ -74,7 +71,7 @@ def geneval(output: Path | None, seed: int, per_task: int, classes: str) -> None
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Also write FILE and its manifest.",
 )
 def build(

@@ -8,8 +8,7 @@ import click
 
 from nami_bench.cli.common import echo, open_bench, say, write_or_print
 from nami_bench.cli.consent import dry_run_option
-from nami_bench.cli.scale import scale_of, scale_option
-from nami_bench.cli.without import without_option
+from nami_bench.cli.options import scale_of, scale_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.cli.common import Bench

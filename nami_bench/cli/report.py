@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import MEASUREMENT_LEVELS, open_bench, progress, say
-from nami_bench.cli.precision import precision_of, precision_options
-from nami_bench.cli.without import without_option
+from nami_bench.cli.common import open_bench, progress, say
+from nami_bench.cli.options import MEASUREMENT_LEVELS, precision_of, precision_options, without_option
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.human.agreement import Level

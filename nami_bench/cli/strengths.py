@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, json_option, open_bench, print_json, print_table, write_or_print
-from nami_bench.cli.without import without_option
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.options import csv_option, json_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.domain import Comparison
@@ -41,13 +41,7 @@ if TYPE_CHECKING:
 @click.option(
     "--level", type=click.FloatRange(0, 1, True, True), default=0.95, show_default=True, help="Of intervals."
 )
-@click.option(
-    "--csv",
-    "csv_file",
-    metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write one line for each model and criterion.",
-)
+@csv_option("Write one line for each model and criterion.")
 @json_option
 def strengths(
     study: str | None,

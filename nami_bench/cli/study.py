@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say
+from nami_bench.cli.common import open_bench, print_json, print_table, say
+from nami_bench.cli.options import FILE, json_option
 from nami_bench.cli.study_merge import merge
 from nami_bench.cli.study_plan import study_plan
 
@@ -29,7 +30,7 @@ def study() -> None:
 @study.command(
     "create", epilog="Example: nami-bench study create --name pilot --prompts shapes-demo --model shapes-good"
 )
-@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", required=False, type=FILE)
 @click.option("--name", help="Overrides the file's.")
 @click.option("--prompts", metavar="SET", help="A prompt set's name; overrides the file's.")
 @click.option(
@@ -84,7 +85,7 @@ def create(
 
 
 @study.command("change", epilog="Example: nami-bench study change pilot.toml")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=FILE)
 @click.option("--name", help="The study, where it is not called as the file says.")
 @click.option("--prompts", metavar="SET", help="As for `study create`.")
 @click.option("--model", "models", multiple=True, help="As for `study create`.")
@@ -276,7 +277,7 @@ def resume(name: str, annotator: str) -> None:
     "-o",
     "--output",
     metavar="FILE.csv",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="File to write; default: stdout.",
 )
 def checks(name: str, output: Path | None) -> None:

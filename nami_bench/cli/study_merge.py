@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, json_option, open_bench, parse_pairs, print_json, say
+from nami_bench.cli.common import echo, open_bench, parse_pairs, print_json, say
 from nami_bench.cli.consent import counted, dry_run_option
+from nami_bench.cli.options import json_option
 
 if TYPE_CHECKING:
     from nami_bench.store import Merged

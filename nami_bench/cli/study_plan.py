@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from nami_bench.cli.common import echo, json_option, open_bench, print_json, print_table, say
-from nami_bench.cli.scale import scale_option
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, say
+from nami_bench.cli.options import FILE, json_option, ratings_options
 
 if TYPE_CHECKING:
     from nami_bench.leaderboard.plan import Plan, PlanOptions
@@ -20,20 +20,10 @@ N = TypeVar("N", int, float)
     epilog="Examples: nami-bench study plan --study pilot --difference 2 --plot plan.png; "
     "without a pilot: nami-bench study plan --deviation 20",
 )
-@click.option("--study", metavar="NAME", help="The pilot. Default: the newest study that has ratings.")
-@click.option(
-    "--ratings",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="The pilot's ratings as a CSV or Parquet file or dataset folder; needs no workspace.",
+@ratings_options(
+    "The pilot. Default: the newest study that has ratings.",
+    "The pilot's ratings as a CSV or Parquet file or dataset folder; needs no workspace.",
 )
-@click.option(
-    "--criteria",
-    metavar="FILE.toml",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
-)
-@scale_option
 @click.option(
     "--deviation",
     type=float,
@@ -78,7 +68,7 @@ N = TypeVar("N", int, float)
 @click.option(
     "--plot",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="Draw it, as .svg or .png.",
 )
 @json_option

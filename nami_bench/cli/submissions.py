@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import json_option, open_bench, print_json, print_table, say, write_or_print
+from nami_bench.cli.common import open_bench, print_json, print_table, say, write_or_print
+from nami_bench.cli.options import FILE, json_option
 
 if TYPE_CHECKING:
     from nami_bench.domain import PromptSubmission
@@ -73,9 +74,7 @@ def refuse(submission_id: str, reason: str) -> None:
 
 
 @submissions.command("export", epilog="Example: nami-bench prompts submissions export -o submissions.jsonl")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write; default: stdout."
-)
+@click.option("-o", "--output", type=FILE, help="File to write; default: stdout.")
 def export(output: Path | None) -> None:
     """Write the accepted ones for `prompts build --source submissions=FILE`: never with anybody's name."""
     from nami_bench import pipeline

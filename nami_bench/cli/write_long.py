@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import json_option, parse_pairs, print_json, progress, say, tally
-from nami_bench.cli.limits import limit_options
+from nami_bench.cli.common import parse_pairs, print_json, progress, say, tally
+from nami_bench.cli.options import FILE, json_option, limit_options
 
 if TYPE_CHECKING:
     from nami_bench.domain import PromptSet
@@ -43,13 +43,13 @@ _SHOWN = 5
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="FILE.jsonl; beside it FILE.manifest.json and FILE.answers.jsonl, which a later run takes up again.",
 )
 @click.option(
     "--instruction",
     "instruction_file",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=FILE,
     help="What the model is told, instead of the built-in text.",
 )
 @click.option("--min-words", default=60, show_default=True, help="Shorter answers are asked for again.")

@@ -13,23 +13,14 @@ from typing import Any
 from nami_bench.domain import Criteria, Criterion, ModelCard, PromptFile, Study, Total
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
-from nami_bench.serialize import validated
+from nami_bench.serialize import plain, validated
 
 _ENDING = ".study.json"
 
 
 @dataclass(frozen=True, slots=True)
-class _CarriedCriterion:
-    name: str
-    weight: float
-    minimum: float
-    maximum: float
-    anchors: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
 class _Carried:
-    criteria: tuple[_CarriedCriterion, ...]
+    criteria: tuple[Criterion, ...]
     total: str = Total.ARITHMETIC
 
 
@@ -47,16 +38,8 @@ class _CarriedModels:
 
 def about_criteria(criteria: Sequence[Criterion], about: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The document of `criteria` and what else is known, `about`."""
-    listed = [
-        {
-            "name": c.name,
-            "weight": c.weight,
-            "minimum": c.minimum,
-            "maximum": c.maximum,
-            "anchors": {str(at): words for at, words in c.anchors.items()},
-        }
-        for c in criteria
-    ]
+    told = ("name", "weight", "minimum", "maximum", "anchors")
+    listed = [{name: plain(criterion)[name] for name in told} for criterion in criteria]
     return {**(about or {}), "criteria": listed, "total": Criteria.of(criteria).total}
 
 
@@ -78,11 +61,7 @@ def carried_criteria(path: Path) -> Criteria | None:
         return None
     known: dict[str, Any] = {name: document[name] for name in ("criteria", "total") if name in document}
     found = validated(_Carried, known, _where(path))
-    criteria = (
-        Criterion(c.name, c.weight, c.minimum, c.maximum, {float(at): w for at, w in c.anchors.items()})
-        for c in found.criteria
-    )
-    return Criteria(criteria, found.total)
+    return Criteria(found.criteria, found.total)
 
 
 def check_carried(path: Path, study: str) -> None:

@@ -1,0 +1,147 @@
+"""Options that several commands share: each is worded once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from nami_bench.leaderboard.rows import Precision
+    from nami_bench.leaderboard.scales import Scales
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+MEASUREMENT_LEVELS = click.Choice(("nominal", "ordinal", "interval", "ratio"))
+"""Of Krippendorff's alpha: `nami_bench.evaluation.human.agreement.Level`, without an import of it for
+--help."""
+
+
+def together(*options: Callable[[Any], Any]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order in which `--help` shows them."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+"""One JSON document on stdout, and nothing else there."""
+
+without_option = click.option(
+    "--without", multiple=True, metavar="ANNOTATOR", help="Leave out this annotator; repeatable."
+)
+"""For every command whose numbers rest on people's judgements; see `leaderboard.left_out`."""
+
+scale_option = click.option(
+    "--scale",
+    multiple=True,
+    metavar="LOW-HIGH",
+    help="The scale of the values, as 1-5 or 0..100; NAME=1-5: of one criterion; repeatable.",
+)
+"""For everything that reads values from a file; see `scale_of`."""
+
+
+def csv_option(writes: str) -> Callable[[F], F]:
+    """`--csv FILE`, as `csv_file`."""
+    return click.option("--csv", "csv_file", metavar="FILE", type=FILE, help=writes)
+
+
+def ratings_options(
+    study: str = "Default: the newest study that has ratings.",
+    ratings: str = "Take the ratings from a CSV or Parquet file or dataset folder "
+    "(see `nami-bench ratings`); needs no workspace.",
+) -> Callable[[F], F]:
+    """Where ratings come from: `--study` of the workspace, or `--ratings` with `--criteria` and `--scale`."""
+    return together(
+        click.option("--study", metavar="NAME", help=study),
+        click.option("--ratings", metavar="FILE", type=click.Path(path_type=Path), help=ratings),
+        click.option(
+            "--criteria",
+            metavar="FILE.toml",
+            type=FILE,
+            help="The criteria of --ratings: a study file. Default: the file's own, else NAMI-1K's.",
+        ),
+        scale_option,
+    )
+
+
+def refuse_file_options(criteria: Path | None, scale: tuple[str, ...]) -> None:
+    """Raise InputError where what belongs to `--ratings` was given without it."""
+    from nami_bench.errors import InputError
+
+    if criteria is not None or scale:
+        option = "--scale" if criteria is None else "--criteria"
+        raise InputError(f"{option} belongs to --ratings: a study of the workspace has its own criteria")
+
+
+def scale_of(scale: tuple[str, ...]) -> "Scales":
+    """What `--scale` says; raises InputError for what is no scale."""
+    from nami_bench.leaderboard.scales import parse_scales
+
+    return parse_scales(scale)
+
+
+def limit_options(things: str, kinds: str) -> Callable[[F], F]:
+    """`--limit` and `--first`, of a command on `things` that are balanced over `kinds`."""
+    return together(
+        click.option(
+            "--limit",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help=f"Only N {things}, balanced over {kinds}, drawn by --seed: those of a smaller N are among "
+            "those of a larger one.",
+        ),
+        click.option(
+            "--first",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help=f"Only the first N {things}, whatever they are.",
+        ),
+    )
+
+
+precision_options = together(
+    click.option(
+        "--intervals",
+        type=click.Choice(("crossed", "percentile", "bca", "none")),
+        default="crossed",
+        show_default=True,
+        help="How: from the crossed random-effects model, or from a bootstrap.",
+    ),
+    click.option(
+        "--over",
+        type=click.Choice(("both", "prompts", "annotators")),
+        default="both",
+        show_default=True,
+        help="What is a sample of many.",
+    ),
+    click.option("--level", type=float, default=0.95, show_default=True, help="Of intervals and tests."),
+    click.option(
+        "--replicates",
+        type=click.IntRange(50),
+        default=1000,
+        show_default=True,
+        help="Of the bootstrap.",
+    ),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the bootstrap."),
+    click.option(
+        "--correction",
+        type=click.Choice(("holm", "benjamini-hochberg", "none")),
+        default="holm",
+        show_default=True,
+        help="For testing all pairs of models.",
+    ),
+)
+"""The options of everything that has intervals; see `precision_of`."""
+
+
+def precision_of(intervals: str, **options: Any) -> "Precision | None":
+    """What `precision_options` ask for; None: no intervals."""
+    from nami_bench.leaderboard.rows import Precision
+
+    return None if intervals == "none" else Precision(method=intervals, **options)
