@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from nami_bench.domain import Prompt
 
@@ -33,13 +33,9 @@ class ScoringResult:
 class Metric(Protocol):
     """A metric that gives one value for each image.
 
-    Implementations are classes with an inner frozen dataclass `Options`; they load weights on first use. An
-    attribute `window`, if there is one, says how many images are batched together: a run that is cut into
-    shards is cut at multiples of it, so that the batches and thus the numbers stay the same. An attribute
-    `value_range`, if there is one, holds the lowest and the highest value that the metric can give: intervals
-    of its means stay within. An attribute `runs_on`, if there is one, is a mapping with the "device" and the
-    "dtype" that it computes with, and `libraries` names the packages that it computes with: both are recorded
-    beside each score.
+    Implementations are classes with an inner frozen dataclass `Options`; they load weights on first use. What
+    one may say beside that are the capabilities `nami_bench.engines.protocol.Windowed`, `Bounded`,
+    `RunsOnDevice` and `UsesLibraries`.
     """
 
     name: str
@@ -62,6 +58,34 @@ class Metric(Protocol):
         ...
 
 
+@runtime_checkable
+class Bounded(Protocol):
+    """A metric whose values have limits: intervals of its means stay within."""
+
+    value_range: tuple[float, float] | None
+    """The lowest and the highest value."""
+
+
+@runtime_checkable
+class RunsOnDevice(Protocol):
+    """A metric or detector that tells what it computes with: recorded beside each score."""
+
+    @property
+    def runs_on(self) -> Mapping[str, str]:
+        """Its "device" and "dtype"."""
+        ...
+
+
+@runtime_checkable
+class UsesLibraries(Protocol):
+    """A metric or detector whose numbers depend on packages: versions are recorded beside each score."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The packages' names."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SetResult:
     """One value for a set of images, or the reason why there is none.
@@ -76,7 +100,19 @@ class SetResult:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-class SetMetric(Protocol):
+@runtime_checkable
+class ScoresSets(Protocol):
+    """What tells a `SetMetric` from a `Metric`."""
+
+    def score_set(self, items: Sequence[ScoringItem], advance: Callable[[int], object]) -> SetResult:
+        """The value of the images of `items`; `advance` is told how many more have been read.
+
+        Raises InputError where there are too few for the value to mean anything.
+        """
+        ...
+
+
+class SetMetric(ScoresSets, Protocol):
     """A metric that gives one value for a whole set of images (FID). Otherwise as `Metric`."""
 
     name: str
@@ -89,11 +125,4 @@ class SetMetric(Protocol):
 
     def applies_to(self, prompt: Prompt) -> bool:
         """Whether images of this prompt belong in the set."""
-        ...
-
-    def score_set(self, items: Sequence[ScoringItem], advance: Callable[[int], object]) -> SetResult:
-        """The value of the images of `items`; `advance` is told how many more have been read.
-
-        Raises InputError where there are too few for the value to mean anything.
-        """
         ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from nami_bench.domain import ImageState, Prompt
 
@@ -46,10 +46,8 @@ class Generator(Protocol):
     Implementations are classes with an inner frozen dataclass `Options`; the constructor takes one
     `Options`. They load weights on first use, not on construction.
 
-    Two more things, where a generator has them, keep a model's images of one kind: an attribute `dtype`, the
-    numbers that it computes with on this machine, as in its results' provenance; and a method
-    `source_sha256(request)`, the hash of the file that it would copy for a request. A server's own name for
-    the model that answered goes into a result's provenance as "served_model".
+    Two capabilities keep a model's images of one kind: `ComputesIn` and `CopiesFiles`. A server's own name
+    for the model that answered goes into a result's provenance as "served_model".
     """
 
     batch_size: int
@@ -70,4 +68,23 @@ class Generator(Protocol):
         A prompt that cannot be drawn is a FAILED or REFUSED result; GenerationError means that
         no further image can be made.
         """
+        ...
+
+
+@runtime_checkable
+class ComputesIn(Protocol):
+    """A generator that says in which numbers it computes on this machine."""
+
+    @property
+    def dtype(self) -> str | None:
+        """As in its results' provenance."""
+        ...
+
+
+@runtime_checkable
+class CopiesFiles(Protocol):
+    """A generator whose images are files that are there already."""
+
+    def source_sha256(self, request: GenerationRequest) -> str | None:
+        """The hash of the file that it would copy for a request, None where there is none."""
         ...

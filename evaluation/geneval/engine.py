@@ -11,7 +11,13 @@ from PIL.Image import Image
 from nami_bench.clauses import Clauses, parse_clauses
 from nami_bench.errors import WorkError
 from nami_bench.evaluation.batches import OutOfMemory, ShrinkingBatches
-from nami_bench.evaluation.geneval.protocol import ColorClassifier, ColorQuestion, Detection, Detector
+from nami_bench.evaluation.geneval.protocol import (
+    ColorClassifier,
+    ColorQuestion,
+    Detection,
+    Detector,
+    ManyAtOnce,
+)
 from nami_bench.evaluation.geneval.rules import GenEvalParams, Verdict, color_questions, decide, select
 from nami_bench.evaluation.image_reading import ReadImage, read_ahead
 from nami_bench.evaluation.protocol import ScoringItem
@@ -150,11 +156,9 @@ class _Candidate:
 
 def classify_colors(classifier: ColorClassifier, questions: Sequence[ColorQuestion]) -> list[list[str]]:
     """The colors of each question's objects, all in one pass where the classifier has `classify_many`."""
-    many = getattr(classifier, "classify_many", None)
-    if many is None:
-        return [classifier.classify(image, group) for image, group in questions]
-    answers: list[list[str]] = many(questions)
-    return answers
+    if isinstance(classifier, ManyAtOnce):
+        return classifier.classify_many(questions)
+    return [classifier.classify(image, group) for image, group in questions]
 
 
 def _pieces(groups: Iterable[list[int]], size: int) -> Iterator[list[int]]:

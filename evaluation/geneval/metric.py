@@ -10,10 +10,10 @@ from nami_bench.clauses import parse_clauses
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.engine import GenEvalEngine, JudgedImage
-from nami_bench.evaluation.geneval.protocol import Detector
+from nami_bench.evaluation.geneval.protocol import Detector, LikesBatches
 from nami_bench.evaluation.geneval.rules import GenEvalParams, Verdict
 from nami_bench.evaluation.image_reading import default_workers
-from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
+from nami_bench.evaluation.protocol import RunsOnDevice, ScoringItem, ScoringResult, UsesLibraries
 
 DEFAULT_BATCH_SIZE = 8
 
@@ -63,15 +63,13 @@ class GenEvalMetric:
 
     @property
     def runs_on(self) -> Mapping[str, str]:
-        """What the detector says of its device and dtype; see `Metric`."""
-        found: Mapping[str, str] = getattr(self.detector, "runs_on", {})
-        return found
+        """What the detector says of its device and dtype."""
+        return self.detector.runs_on if isinstance(self.detector, RunsOnDevice) else {}
 
     @property
     def libraries(self) -> tuple[str, ...]:
-        """The packages that the detector computes with; see `Metric`."""
-        found: tuple[str, ...] = getattr(self.detector, "libraries", ())
-        return found
+        """The packages that the detector computes with."""
+        return self.detector.libraries if isinstance(self.detector, UsesLibraries) else ()
 
     def applies_to(self, prompt: Prompt) -> bool:
         """Whether the prompt has GenEval's clauses."""
@@ -93,14 +91,14 @@ class GenEvalMetric:
 
     @property
     def window(self) -> int:
-        """Images that are batched together; see `Metric`."""
+        """Images that are batched together."""
         return self.engine.window
 
     @cached_property
     def engine(self) -> GenEvalEngine:
         """Runs the detector over many images."""
         options, detector = self.options, self.detector
-        liked: int = getattr(detector, "batch_size", DEFAULT_BATCH_SIZE)
+        liked = detector.batch_size if isinstance(detector, LikesBatches) else DEFAULT_BATCH_SIZE
         workers = default_workers() if options.workers is None else options.workers
         return GenEvalEngine(detector, options.params, options.batch_size or liked, workers)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,8 @@ class Detector(Protocol):
     """Finds objects of a closed list of classes. Applies no score threshold and no NMS of its own.
 
     Implementations are classes with an inner frozen dataclass `Options`, registered in the entry-point
-    group `nami_bench.detectors`. An attribute `batch_size`, if there is one, says how many images `detect`
-    likes to get at once, and attributes `runs_on` and
-    `libraries` what it computes with (see `nami_bench.evaluation.protocol.Metric`).
+    group `nami_bench.detectors`. What one may say beside that are the capabilities `LikesBatches` and those
+    of `nami_bench.evaluation.protocol`, `RunsOnDevice` and `UsesLibraries`.
     """
 
     class_names: tuple[str, ...]
@@ -56,11 +55,8 @@ class Detector(Protocol):
 
 
 class ColorClassifier(Protocol):
-    """Names the color of detected objects, one of GenEval's ten.
-
-    A method `classify_many(questions: Sequence[ColorQuestion]) -> list[list[str]]`, if there is one, is used
-    in place of `classify`: it gets the objects of many images at once, each question of its own class.
-    """
+    """Names the color of detected objects, one of GenEval's ten. One that can be asked for those of many
+    images at once is `ManyAtOnce` too."""
 
     @property
     def identity(self) -> str:
@@ -69,4 +65,20 @@ class ColorClassifier(Protocol):
 
     def classify(self, image: Image, detections: Sequence[Detection]) -> list[str]:
         """The color of each detection; all detections are of one class."""
+        ...
+
+
+@runtime_checkable
+class LikesBatches(Protocol):
+    """A detector that says how many images it likes to get at once."""
+
+    batch_size: int
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """A color classifier that is asked by `classify_many` in place of `classify`."""
+
+    def classify_many(self, questions: Sequence[ColorQuestion]) -> list[list[str]]:
+        """The colors of each question's objects; each question is of a class of its own."""
         ...

@@ -7,7 +7,7 @@ the items' order. Whoever asked writes the store: an engine writes nothing.
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 P = TypeVar("P")
 T = TypeVar("T")
@@ -64,7 +64,18 @@ class LocalEngine:
 LOCAL = LocalEngine()
 
 
+@runtime_checkable
+class Windowed(Protocol):
+    """A metric that batches images together: a run is cut into shards at multiples of `window`, so that the
+    batches, and thus the numbers, stay the same."""
+
+    @property
+    def window(self) -> int:
+        """Images that are batched together."""
+        ...
+
+
 def shard_size(plugin: object) -> int:
-    """Images in a shard of a metric: a multiple of its `window`, if it has one (see `Metric`)."""
-    window: int = getattr(plugin, "window", 1)
+    """Images in a shard of a metric: a multiple of its window, if it has one."""
+    window = plugin.window if isinstance(plugin, Windowed) else 1
     return -(-_LEAST // window) * window

@@ -9,42 +9,59 @@ from nami_bench.domain import Criteria, Total
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.leaderboard.rows import AutomaticColumn, Interval, Leaderboard, LeaderboardRow
 
-COLUMNS_BEFORE = (
-    "rank",
-    "rank_low",
-    "rank_high",
-    "ties",
-    "first_probability",
-    "model",
-    "status",
-    "complete",
-    "parameters",
-)
-"""The CSV's columns before the scores."""
+COLUMNS_BEFORE = {
+    "rank": "place by the column ranked by, equal scores share it; empty: not ranked",
+    "rank_low": "the best place that the model may have, for all models at once",
+    "rank_high": "the worst one",
+    "ties": "letters of its tie groups, separated by blanks: models that share one were not told apart",
+    "first_probability": "share (0-1) of bootstrap replicates that the model leads",
+    "model": "its name",
+    "status": "measured, simulated or published",
+    "complete": "true, false; empty for published rows",
+    "parameters": "of the model, where known",
+}
+"""The CSV's columns before the scores, and what they hold."""
 
-COLUMNS_AFTER = (
-    "images",
-    "images_expected",
-    "images_failed",
-    "ratings",
-    "annotators",
-    "missing_share",
-    "gaps",
-    "study",
-    "stratum",
-    "samples",
-    "prompt_sets",
-    "prompt_files",
-    "rewritten_prompts",
-    "interval_method",
-    "interval_over",
-    "interval_level",
-    "cautions",
-    "licence",
-    "weights",
-    "source",
-)
-"""The CSV's columns after the scores."""
+SCORE_COLUMNS = {
+    "CRITERION": "for each criterion its human score, 0-100; "
+    "`criterion:NAME` where another column has that name",
+    "total": "human, of all criteria",
+    "SCORE:low, SCORE:high": "behind each of them, and each automatic score: its interval",
+    "SCORE:adjusted": "behind each human score: as the average annotator would have scored all images; "
+    "empty where a note says why",
+    "SCORE:adjusted:low, SCORE:adjusted:high": "its interval",
+    "total:kind": "arithmetic or geometric",
+    "total:KIND=NAME": "total on the prompts of a stratum, GenEval task or tag, with `:low` and `:high`",
+    "METRIC:PROMPT_SET:INSTRUMENT": "mean over images of an automatic metric; "
+    "fid, kid: one value of all images",
+    "geneval:PROMPT_SET:INSTRUMENT:overall": "0-1; and one for each task, `...:TASK`",
+    "METRIC:PROMPT_SET:INSTRUMENT:images": "images scored",
+}
+"""The columns of scores, which depend on the board: patterns of their names, and what they hold."""
+
+COLUMNS_AFTER = {
+    "images": "rated",
+    "images_expected": "to be rated",
+    "images_failed": "asked for, but failed or refused",
+    "ratings": "values given",
+    "annotators": "who gave them",
+    "missing_share": "share (0-1) of judgements without a value",
+    "gaps": "what is missing, in words",
+    "study": "of measured rows",
+    "stratum": "likewise",
+    "samples": "only the first so many of each prompt count; empty: all",
+    "prompt_sets": "`NAME@SHA256`, with their [canonical hashes](formats.md#prompts), separated by blanks",
+    "prompt_files": "the hashes of the files that they were read from, likewise",
+    "rewritten_prompts": "`NAME=COUNT/PROMPTS` of sets with [rewrites](prompts.md#rewrites)",
+    "interval_method": "how the intervals of human scores were made",
+    "interval_over": "what was taken for a sample of many",
+    "interval_level": "0.95",
+    "cautions": "who was left out, and what the intervals do not hold for, in words",
+    "licence": "of the model",
+    "weights": "`NAME sha256 HASH` or `NAME commit HASH`, separated by `; `",
+    "source": "of a published row",
+}
+"""The CSV's columns after the scores, and what they hold."""
 
 # KID lies near 0.01.
 _DECIMALS = {"kid": 5}

@@ -1,36 +1,6 @@
 """A leaderboard as CSV and JSON, for programs.
 
-CSV columns, in this order:
-
-| column | holds |
-|---|---|
-| rank | position by the column ranked by, equal scores share it; empty: not ranked |
-| rank_low, rank_high | the places that the model may have, for all models at once |
-| ties | letters of its tie groups, separated by blanks: models that share one were not told apart |
-| first_probability | share (0-1) of bootstrap replicates that the model leads |
-| model, status | status is measured, simulated or published |
-| complete | true, false; empty for published rows |
-| parameters | of the model, where known |
-| one for each criterion, total | human scores, 0-100; criterion:NAME where another column has that name |
-| SCORE:low, SCORE:high | behind each of them, and each automatic score: its interval |
-| SCORE:adjusted | behind each human score: as the average annotator would have scored all images |
-| SCORE:adjusted:low, SCORE:adjusted:high | behind each of them: its interval |
-| total:KIND=NAME, with :low and :high | total on the prompts of a stratum, GenEval task or tag |
-| METRIC:PROMPT_SET:INSTRUMENT | mean over images of an automatic metric; fid, kid: one value of all images |
-| geneval:PROMPT_SET:INSTRUMENT:overall, ...:TASK | 0-1 |
-| METRIC:PROMPT_SET:INSTRUMENT:images | images scored |
-| images, images_expected, images_failed | rated; to be rated; requested but failed or refused |
-| ratings, annotators, missing_share | values given; who gave them; share (0-1) without a value |
-| gaps | what is missing, in words |
-| study, stratum | of measured rows |
-| samples | only the first so many of each prompt count; empty: all |
-| prompt_sets | their canonical hashes, as NAME@SHA256, separated by blanks |
-| prompt_files | the hashes of the files that they were read from, likewise; sets without one are left out |
-| rewritten_prompts | as NAME=COUNT/PROMPTS, of sets with rewritten prompts |
-| interval_method, interval_over, interval_level | how the intervals of human scores were made |
-| cautions | who was left out, and what the intervals do not hold for, in words |
-| licence, weights | of the model; weights with their SHA-256 or commit, separated by "; " |
-| source | of a published row |
+`nami_bench.leaderboard.columns` names the CSV's columns and says what they hold.
 
 An empty cell is a value that there is none of. A column that no row can fill is there all the same, except
 for groups of prompts and automatic scores, which depend on what there is.

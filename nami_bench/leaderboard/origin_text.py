@@ -1,13 +1,11 @@
 """In words and cells, what identifies a leaderboard's models and instruments."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nami_bench.leaderboard.origins import MadeWith, ModelOrigin
 from nami_bench.leaderboard.rows import Leaderboard
-from nami_bench.leaderboard.spreadsheet import neutralized
+from nami_bench.leaderboard.spreadsheet import csv_table
 
 PROVENANCE_COLUMNS = (
     "kind", "name", "prompt_set", "instrument", "adapter", "options", "licence", "weights", "settings_sha256",
@@ -18,13 +16,9 @@ PROVENANCE_COLUMNS = (
 
 def provenance_csv(board: Leaderboard) -> bytes:
     """The models and instruments behind a leaderboard: RFC 4180, UTF-8, one header, one of them a line."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream)
-    writer.writerow(PROVENANCE_COLUMNS)
-    for row in _rows(board):
-        cells = ("" if row.get(name) is None else str(row[name]) for name in PROVENANCE_COLUMNS)
-        writer.writerow(neutralized(cell) for cell in cells)
-    return stream.getvalue().encode()
+    return csv_table(
+        PROVENANCE_COLUMNS, ([row.get(name) for name in PROVENANCE_COLUMNS] for row in _rows(board))
+    )
 
 
 def model_cells(board: Leaderboard) -> dict[str, list[str | None]]:

@@ -6,11 +6,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from nami_bench import registry
 from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
+from nami_bench.evaluation.protocol import Bounded, ScoresSets
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.same_settings import ServedModel
 from nami_bench.pipeline.set_evaluation import evaluate_set, measured_with
@@ -62,8 +63,8 @@ def run_metric(
     `engine` does the scoring; one that works elsewhere makes its metrics with `make`. Raises InputError where
     a server answers with another model than it did for recorded scores of this instrument.
     """
-    if hasattr(metric, "score_set"):
-        return evaluate_set(store, images_dir, cast("SetMetric", metric), models, prompt_set, advance)
+    if isinstance(metric, ScoresSets):
+        return evaluate_set(store, images_dir, metric, models, prompt_set, advance)
     return _evaluate_images(store, images_dir, metric, models, prompt_set, advance, engine, make)
 
 
@@ -178,5 +179,5 @@ def _as_score(
         reason=reason,
         image_sha256=record.sha256,
         details=details if value is None else {**details, "measured_with": measured_with(metric)},
-        value_range=getattr(metric, "value_range", None),
+        value_range=metric.value_range if isinstance(metric, Bounded) else None,
     )

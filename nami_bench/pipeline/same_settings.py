@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from nami_bench import registry
 from nami_bench.domain import ImageRecord, ImageState
 from nami_bench.errors import InputError
+from nami_bench.generators.protocol import ComputesIn, CopiesFiles
 from nami_bench.image_settings import described_change, differing, settings_sha256, used_settings
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def check_same_dtype(model: str, generator: "Generator", records: Iterable[Image
 
     What a generator does not say, and what records do not, is not compared.
     """
-    now: str | None = getattr(generator, "dtype", None)
+    now = generator.dtype if isinstance(generator, ComputesIn) else None
     before = {record.provenance.get("dtype") for record in records if record.state is ImageState.DONE}
     if now is not None and (other := before - {now, None}):
         raise InputError(
@@ -57,11 +58,10 @@ def check_same_sources(
 
     Only generators that copy files can say so; files that are gone are not compared.
     """
-    find = getattr(generator, "source_sha256", None)
-    if find is None:
+    if not isinstance(generator, CopiesFiles):
         return
     for record, request in asked:
-        before, now = record.provenance.get("source_sha256"), find(request)
+        before, now = record.provenance.get("source_sha256"), generator.source_sha256(request)
         if before is not None and now is not None and now != before:
             raise InputError(
                 f"model {record.model!r} has another image of prompt {record.prompt_id}, sample "

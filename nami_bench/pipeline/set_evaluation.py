@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nami_bench.domain import ImageRecord, ImageState, Prompt, SetScore
+from nami_bench.evaluation.protocol import RunsOnDevice, UsesLibraries
 from nami_bench.pipeline.progress import Advance
 from nami_bench.pipeline.verification import file_problem, untouched
 from nami_bench.software import used_here
@@ -64,7 +65,8 @@ def evaluate_set(
 
 def measured_with(metric: object) -> dict[str, Any]:
     """For a score's details: the versions of what measured, and what it says of its device and dtype."""
-    return {**used_here(getattr(metric, "libraries", ())), **getattr(metric, "runs_on", {})}
+    libraries = metric.libraries if isinstance(metric, UsesLibraries) else ()
+    return {**used_here(libraries), **(metric.runs_on if isinstance(metric, RunsOnDevice) else {})}
 
 
 def _sound(

@@ -57,16 +57,19 @@ def screening_rules(study: Study) -> Iterator[str]:
     if checks.gold_every:
         yield f"One in {checks.gold_every} items has a known answer."
     if checks.gold_pass:
-        yield f"Paused is who passes fewer than {checks.gold_pass:.0%} of the last {checks.gold_window}."
+        yield (
+            f"Annotators who pass fewer than {checks.gold_pass:.0%} of their last {checks.gold_window} such "
+            "items are paused."
+        )
     if checks.repeat_every:
         yield f"One in {checks.repeat_every} items is repeated, {checks.repeat_distance} or more later."
     if checks.fastest_ms:
         yield (
-            f"Paused is who takes less than {checks.fastest_ms / 1000:g} s for most of the last "
-            f"{checks.window} items."
+            f"Annotators who take less than {checks.fastest_ms / 1000:g} s for most of their last "
+            f"{checks.window} items are paused."
         )
     if checks.constant:
-        yield f"Paused is who gives the same answers to {checks.constant} items in a row."
+        yield f"Annotators who give the same answers to {checks.constant} items in a row are paused."
 
 
 def table(

@@ -6,10 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from nami_bench.domain import CheckAnswer
-from nami_bench.store.annotation_tables import STUDY_KIND, AssignmentRow, ItemRow, MemberRow, SubmissionRow
+from nami_bench.store.annotation_tables import STUDY_KIND, AssignmentRow, ItemRow, SubmissionRow
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
 from nami_bench.store.in_force import in_force
+from nami_bench.store.item_images import other_model, with_answered_items
 from nami_bench.store.sides import as_seen
 from nami_bench.store.tables import AnnotatorRow, ImageRow, ModelRow, PromptRow
 
@@ -23,7 +24,6 @@ class CheckedAnswers:
         """All answers to planted items and to those before the work, corrections included, oldest first."""
         with self._database.reading() as session:
             study_id = find_study(session, study).id
-            other, other_model = aliased(ImageRow), aliased(ModelRow)
             mine = ItemRow.study_id == study_id
             # Among the many answers of the work itself these are few, and found by their assignments.
             planted = select(AssignmentRow.id).join(ItemRow, ItemRow.id == AssignmentRow.item_id)
@@ -32,26 +32,19 @@ class CheckedAnswers:
                 AssignmentRow.study_id == study_id, AssignmentRow.occasion > 0
             )
             query = (
-                select(
-                    SubmissionRow,
-                    in_force(SubmissionRow),
-                    AssignmentRow,
-                    ItemRow,
-                    AnnotatorRow.name,
-                    ModelRow.name,
-                    other_model.name,
-                    PromptRow.prompt_id,
-                    ImageRow.sample,
+                with_answered_items(
+                    select(
+                        SubmissionRow,
+                        in_force(SubmissionRow),
+                        AssignmentRow,
+                        ItemRow,
+                        AnnotatorRow.name,
+                        ModelRow.name,
+                        other_model.name,
+                        PromptRow.prompt_id,
+                        ImageRow.sample,
+                    )
                 )
-                .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
-                .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
-                .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
-                .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
-                .join(ImageRow, ImageRow.id == ItemRow.image_id)
-                .join(ModelRow, ModelRow.id == ImageRow.model_id)
-                .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
-                .outerjoin(other, other.id == ItemRow.other_image_id)
-                .outerjoin(other_model, other_model.id == other.model_id)
                 .where(SubmissionRow.assignment_id.in_(known.union(again)))
                 .order_by(SubmissionRow.id)
             )

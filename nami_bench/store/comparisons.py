@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from nami_bench.domain import Comparison, Mode, Outcome
 from nami_bench.errors import InputError, UnknownNameError
@@ -11,13 +11,10 @@ from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRo
 from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
-from nami_bench.store.imports import Judgement, Recorded, check_mode, find_or_add_annotator, record
+from nami_bench.store.imports import Judgement, Lookup, Recorded, record_all
 from nami_bench.store.in_force import in_force
-from nami_bench.store.items import refresh_items
+from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow
-
-_other = aliased(ImageRow)
-_other_model = aliased(ModelRow)
 
 
 class Comparisons:
@@ -33,16 +30,7 @@ class Comparisons:
         Annotators not yet known are added, without a token. A pair counts as done where it is judged by all
         criteria.
         """
-        by_study: dict[str, list[Comparison]] = {}
-        for one in comparisons:
-            by_study.setdefault(one.study, []).append(one)
-        recorded = Recorded()
-        with self._database.writing() as session:
-            for name, own in by_study.items():
-                look = _Import(session, name)
-                judgements = map(look.judgement, own)
-                recorded += record(session, look.study, judgements, _about, replace=replace)
-        return recorded
+        return record_all(self._database, comparisons, _ComparisonsLookup, replace=replace)
 
     def comparisons(self, study: str) -> list[Comparison]:
         """The comparisons in force (the last revision of each), in the order in which they were made.
@@ -52,28 +40,25 @@ class Comparisons:
         with self._database.reading() as session:
             study_id = find_study(session, study).id
             query = (
-                select(
-                    AnnotatorRow.name,
-                    PromptRow.prompt_id,
-                    ImageRow.sample,
-                    CriterionRow.name,
-                    ModelRow.name,
-                    _other_model.name,
-                    ComparisonRow.swapped,
-                    ComparisonRow.outcome,
-                    ComparisonRow.reason,
-                    ComparisonRow.position,
-                    ComparisonRow.duration_ms,
-                    ComparisonRow.created_at,
+                with_images(
+                    select(
+                        AnnotatorRow.name,
+                        PromptRow.prompt_id,
+                        ImageRow.sample,
+                        CriterionRow.name,
+                        ModelRow.name,
+                        other_model.name,
+                        ComparisonRow.swapped,
+                        ComparisonRow.outcome,
+                        ComparisonRow.reason,
+                        ComparisonRow.position,
+                        ComparisonRow.duration_ms,
+                        ComparisonRow.created_at,
+                    )
+                    .join(ItemRow, ItemRow.id == ComparisonRow.item_id)
+                    .join(CriterionRow, CriterionRow.id == ComparisonRow.criterion_id)
+                    .join(AnnotatorRow, AnnotatorRow.id == ComparisonRow.annotator_id)
                 )
-                .join(ItemRow, ItemRow.id == ComparisonRow.item_id)
-                .join(CriterionRow, CriterionRow.id == ComparisonRow.criterion_id)
-                .join(AnnotatorRow, AnnotatorRow.id == ComparisonRow.annotator_id)
-                .join(ImageRow, ImageRow.id == ItemRow.image_id)
-                .join(ModelRow, ModelRow.id == ImageRow.model_id)
-                .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
-                .join(_other, _other.id == ItemRow.other_image_id)
-                .join(_other_model, _other_model.id == _other.model_id)
                 .where(
                     ItemRow.study_id == study_id,
                     in_force(ComparisonRow),
@@ -101,15 +86,9 @@ class Comparisons:
 
 def _pairs(session: Session, study_id: int) -> dict[tuple[str, str, str, int], tuple[int, bool]]:
     """(left, right, prompt, sample) -> (item, whether that is the other way round)."""
-    query = (
-        select(ItemRow.id, ModelRow.name, _other_model.name, PromptRow.prompt_id, ImageRow.sample)
-        .join(ImageRow, ImageRow.id == ItemRow.image_id)
-        .join(ModelRow, ModelRow.id == ImageRow.model_id)
-        .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
-        .join(_other, _other.id == ItemRow.other_image_id)
-        .join(_other_model, _other_model.id == _other.model_id)
-        .where(ItemRow.study_id == study_id, ItemRow.kind == STUDY_KIND)
-    )
+    query = with_images(
+        select(ItemRow.id, ModelRow.name, other_model.name, PromptRow.prompt_id, ImageRow.sample)
+    ).where(ItemRow.study_id == study_id, ItemRow.kind == STUDY_KIND)
     found = {}
     for item, first, second, prompt_id, sample in session.execute(query):
         found[first, second, prompt_id, sample] = (item, False)
@@ -117,19 +96,16 @@ def _pairs(session: Session, study_id: int) -> dict[tuple[str, str, str, int], t
     return found
 
 
-class _Import:
-    """Looks up what comparisons of one study speak of, each once."""
+class _ComparisonsLookup(Lookup):
+    mode = Mode.PAIRWISE
 
-    def __init__(self, session: Session, name: str) -> None:
-        self.session = session
-        self.study = find_study(session, name)
-        check_mode(self.study, Mode.PAIRWISE)
-        refresh_items(session, self.study)
+    def __init__(self, session: Session, study: str) -> None:
+        super().__init__(session, study)
         self.pairs = _pairs(session, self.study.id)
         self.criteria = {row.name: row.id for row in self.study.criteria}
-        self.annotators: dict[str, int] = {}
 
-    def judgement(self, one: Comparison) -> Judgement:
+    def judgement(self, made: Comparison) -> Judgement:
+        one = made
         if one.criterion not in self.criteria:
             raise UnknownNameError(f"criterion of study {one.study!r}", one.criterion, self.criteria)
         found = self.pairs.get((one.left, one.right, one.prompt_id, one.sample))
@@ -139,10 +115,8 @@ class _Import:
                 f"{one.prompt_id}, sample {one.sample}: nothing was imported"
             )
         item, swapped = found
-        if one.annotator not in self.annotators:
-            self.annotators[one.annotator] = find_or_add_annotator(self.session, one.annotator).id
         return Judgement(
-            annotator_id=self.annotators[one.annotator],
+            annotator_id=self.annotator(one.annotator),
             criterion_id=self.criteria[one.criterion],
             image_id=0,
             item_id=item,
@@ -153,11 +127,8 @@ class _Import:
             position=one.position,
         )
 
-
-def _about(one: Judgement) -> str:
-    made = one.made
-    assert isinstance(made, Comparison)
-    return (
-        f"{made.annotator!r} on {made.criterion} of {made.left} and {made.right}, prompt {made.prompt_id}, "
-        f"sample {made.sample}"
-    )
+    def about(self, made: Comparison) -> str:
+        return (
+            f"{made.annotator!r} on {made.criterion} of {made.left} and {made.right}, "
+            f"prompt {made.prompt_id}, sample {made.sample}"
+        )

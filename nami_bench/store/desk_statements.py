@@ -17,6 +17,7 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.in_force import in_force
+from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.tables import (
     AnnotatorRow,
     Base,
@@ -277,29 +278,24 @@ VERDICTS = (
     .order_by(ComparisonRow.id)
 )
 
-_other = aliased(ImageRow)
-_other_model = aliased(ModelRow)
 LISTED = (
-    select(
-        ItemRow.id,
-        ItemRow.kind,
-        ItemRow.cell,
-        ItemRow.position,
-        ModelRow.name,
-        _other_model.name,
-        PromptRow.prompt_id,
-        ImageRow.sample,
-        ItemRow.expected,
-        ItemRow.feedback,
-        ItemRow.image_id,
-        ItemRow.other_image_id,
-        PromptRow.text,
+    with_images(
+        select(
+            ItemRow.id,
+            ItemRow.kind,
+            ItemRow.cell,
+            ItemRow.position,
+            ModelRow.name,
+            other_model.name,
+            PromptRow.prompt_id,
+            ImageRow.sample,
+            ItemRow.expected,
+            ItemRow.feedback,
+            ItemRow.image_id,
+            ItemRow.other_image_id,
+            PromptRow.text,
+        )
     )
-    .join(ImageRow, ImageRow.id == ItemRow.image_id)
-    .join(ModelRow, ModelRow.id == ImageRow.model_id)
-    .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
-    .outerjoin(_other, _other.id == ItemRow.other_image_id)
-    .outerjoin(_other_model, _other_model.id == _other.model_id)
     .where(ItemRow.study_id == bindparam("study"), ItemRow.id > bindparam("after"))
     .order_by(ItemRow.id)
 )

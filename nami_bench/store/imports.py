@@ -12,8 +12,10 @@ from nami_bench.domain import SIMULATED_PREFIX, Annotator, Comparison, Mode, Rat
 from nami_bench.errors import InputError
 from nami_bench.store.accounts import add_annotator_row
 from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRow
+from nami_bench.store.database import Database
 from nami_bench.store.elsewhere import MOST_NAMED, Place, Standing, count_as_work
-from nami_bench.store.finding import match_annotator
+from nami_bench.store.finding import find_study, match_annotator
+from nami_bench.store.items import refresh_items
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyRow
 
 _READ_AT_ONCE = 10_000
@@ -79,11 +81,54 @@ def find_or_add_annotator(session: Session, name: str) -> AnnotatorRow:
     return row
 
 
+class Lookup:
+    """What judgements of one study speak of, each looked up once; kinds of judgements have their own."""
+
+    mode: Mode
+
+    def __init__(self, session: Session, study: str) -> None:
+        """Raises UnknownNameError for an unknown study, InputError for one of another mode."""
+        self.session = session
+        self.study = find_study(session, study)
+        check_mode(self.study, self.mode)
+        refresh_items(session, self.study)
+        self._annotators: dict[str, int] = {}
+
+    def annotator(self, name: str) -> int:
+        """The annotator's number; see `find_or_add_annotator`."""
+        if name not in self._annotators:
+            self._annotators[name] = find_or_add_annotator(self.session, name).id
+        return self._annotators[name]
+
+    def judgement(self, made: Any) -> Judgement:
+        """A rating or comparison with its names looked up; raises InputError for one that does not fit."""
+        raise NotImplementedError
+
+    def about(self, made: Any) -> str:
+        """How messages call a rating or comparison."""
+        raise NotImplementedError
+
+
+def record_all(
+    database: Database, made: Iterable[Rating] | Iterable[Comparison], lookup: type[Lookup], *, replace: bool
+) -> Recorded:
+    """Record judgements of any number of studies, all or none of them; see `record`."""
+    by_study: dict[str, list[Any]] = {}
+    for one in made:
+        by_study.setdefault(one.study, []).append(one)
+    recorded = Recorded()
+    with database.writing() as session:
+        for name, own in by_study.items():
+            look = lookup(session, name)
+            recorded += record(session, look.study, map(look.judgement, own), look.about, replace=replace)
+    return recorded
+
+
 def record(
     session: Session,
     study: StudyRow,
     judgements: Iterable[Judgement],
-    about: Callable[[Judgement], str],
+    about: Callable[[Any], str],
     *,
     replace: bool,
 ) -> Recorded:
@@ -105,7 +150,7 @@ def record(
             seen.add(key)
             continue
         if key in seen:
-            raise InputError(f"two answers are given for one thing, {about(one)}: nothing was imported")
+            raise InputError(f"two answers are given for one thing, {about(one.made)}: nothing was imported")
         seen.add(key)
         changed.add(one.place)
         if before is not None:
@@ -117,7 +162,7 @@ def record(
         what = "outcome" if study.mode == Mode.PAIRWISE else "value"
         raise InputError(
             f"{len(clashes)} of {len(made)} judgements are recorded with another {what} or reason, the first "
-            f"is {about(clashes[0])}: nothing was imported; --replace records these as corrections"
+            f"is {about(clashes[0].made)}: nothing was imported; --replace records these as corrections"
         )
     write_answers(session, study, rows)
     touched = {one.place: standing[one.place] for one in made}

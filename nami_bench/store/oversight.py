@@ -8,7 +8,7 @@ from shlex import quote
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from nami_bench.domain import CheckKind, Event, Flag
 from nami_bench.errors import InputError
@@ -26,6 +26,7 @@ from nami_bench.store.database import Database
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import in_force
+from nami_bench.store.item_images import other_model, with_answered_items
 from nami_bench.store.ratings_table import of_criteria, plain_rows
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 from nami_bench.store.writer import Writer
@@ -97,26 +98,19 @@ class Oversight:
         with self._database.reading() as session:
             study_id = find_study(session, study).id
             query = (
-                select(
-                    SubmissionRow.created_at,
-                    SubmissionRow.flag,
-                    SubmissionRow.comment,
-                    AnnotatorRow.name,
-                    ModelRow.name,
-                    _other_model.name,
-                    PromptRow.prompt_id,
-                    PromptRow.text,
-                    ImageRow.sample,
+                with_answered_items(
+                    select(
+                        SubmissionRow.created_at,
+                        SubmissionRow.flag,
+                        SubmissionRow.comment,
+                        AnnotatorRow.name,
+                        ModelRow.name,
+                        other_model.name,
+                        PromptRow.prompt_id,
+                        PromptRow.text,
+                        ImageRow.sample,
+                    )
                 )
-                .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
-                .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
-                .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
-                .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
-                .join(ImageRow, ImageRow.id == ItemRow.image_id)
-                .join(ModelRow, ModelRow.id == ImageRow.model_id)
-                .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
-                .outerjoin(_other, _other.id == ItemRow.other_image_id)
-                .outerjoin(_other_model, _other_model.id == _other.model_id)
                 .where(
                     MemberRow.study_id == study_id,
                     SubmissionRow.flag | (SubmissionRow.comment != ""),
@@ -191,8 +185,6 @@ class Oversight:
 
 
 _EXCLUDED = "excluded from every count"
-_other = aliased(ImageRow)
-_other_model = aliased(ModelRow)
 
 
 def _golds(session: Session, study_id: int) -> tuple[Counter[int], Counter[int]]:

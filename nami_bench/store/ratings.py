@@ -12,9 +12,8 @@ from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
-from nami_bench.store.imports import Judgement, Recorded, check_mode, find_or_add_annotator, record
+from nami_bench.store.imports import Judgement, Lookup, Recorded, record_all
 from nami_bench.store.in_force import in_force
-from nami_bench.store.items import refresh_items
 from nami_bench.store.tables import CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 
 
@@ -30,16 +29,7 @@ class Ratings:
         raises InputError, and with `replace` is recorded as a correction. Annotators not yet known are added,
         without a token. An item counts as done where all of its criteria are rated.
         """
-        by_study: dict[str, list[Rating]] = {}
-        for rating in ratings:
-            by_study.setdefault(rating.study, []).append(rating)
-        recorded = Recorded()
-        with self._database.writing() as session:
-            for name, own in by_study.items():
-                look = _Import(session, name)
-                judgements = map(look.judgement, own)
-                recorded += record(session, look.study, judgements, _about, replace=replace)
-        return recorded
+        return record_all(self._database, ratings, _RatingsLookup, replace=replace)
 
     def ratings(self, study: str) -> list[Rating]:
         """The ratings in force (the last revision of each), by model, prompt, sample and annotator.
@@ -74,16 +64,12 @@ class Ratings:
             return [convert.rating(row) for row in session.scalars(query)]
 
 
-class _Import:
-    """Looks up what ratings of one study speak of, each once."""
+class _RatingsLookup(Lookup):
+    mode = Mode.RATING
 
-    def __init__(self, session: Session, name: str) -> None:
-        self.session = session
-        self.study = find_study(session, name)
-        check_mode(self.study, Mode.RATING)
-        refresh_items(session, self.study)
+    def __init__(self, session: Session, study: str) -> None:
+        super().__init__(session, study)
         self.criteria = {row.name: (row.id, convert.criterion(row)) for row in self.study.criteria}
-        self.annotators: dict[str, int] = {}
         query = (
             select(ModelRow.name, PromptRow.prompt_id, ImageRow.sample, ImageRow.id, ItemRow.id)
             .join(ImageRow.model)
@@ -96,7 +82,8 @@ class _Import:
             for model, prompt, sample, image, item in session.execute(query)
         }
 
-    def judgement(self, rating: Rating) -> Judgement:
+    def judgement(self, made: Rating) -> Judgement:
+        rating = made
         if rating.criterion not in self.criteria:
             raise UnknownNameError(f"criterion of study {rating.study!r}", rating.criterion, self.criteria)
         criterion_id, criterion = self.criteria[rating.criterion]
@@ -108,13 +95,8 @@ class _Import:
                 f"study {rating.study!r} has no image {rating.model}/{rating.prompt_id}/{rating.sample}: "
                 "nothing was imported"
             )
-        if rating.annotator not in self.annotators:
-            self.annotators[rating.annotator] = find_or_add_annotator(self.session, rating.annotator).id
-        annotator = self.annotators[rating.annotator]
+        annotator = self.annotator(rating.annotator)
         return Judgement(annotator, criterion_id, *found, rating.value, rating.reason, rating)
 
-
-def _about(one: Judgement) -> str:
-    made = one.made
-    assert isinstance(made, Rating)
-    return f"{made.annotator!r} on {made.criterion} of {made.model}/{made.prompt_id}/{made.sample}"
+    def about(self, made: Rating) -> str:
+        return f"{made.annotator!r} on {made.criterion} of {made.model}/{made.prompt_id}/{made.sample}"

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from nami_bench.domain import Mode
 from nami_bench.errors import InputError
 from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
+from nami_bench.store.item_images import other_image, other_model, with_images
 from nami_bench.store.items import add_pairs
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
 
@@ -49,8 +50,7 @@ class ItemHere:
 
 def items_by_name(session: Session, study_id: int) -> dict[ItemName, ItemHere]:
     """The items of a study."""
-    other, other_model = aliased(ImageRow), aliased(ModelRow)
-    query = (
+    query = with_images(
         select(
             ItemRow.id,
             ItemRow.kind,
@@ -58,17 +58,11 @@ def items_by_name(session: Session, study_id: int) -> dict[ItemName, ItemHere]:
             ModelRow.name,
             ImageRow.sha256,
             other_model.name,
-            other.sha256,
+            other_image.sha256,
             PromptRow.prompt_id,
             ImageRow.sample,
         )
-        .join(ImageRow, ImageRow.id == ItemRow.image_id)
-        .join(ModelRow, ModelRow.id == ImageRow.model_id)
-        .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
-        .outerjoin(other, other.id == ItemRow.other_image_id)
-        .outerjoin(other_model, other_model.id == other.model_id)
-        .where(ItemRow.study_id == study_id)
-    )
+    ).where(ItemRow.study_id == study_id)
     found = {}
     for item, kind, image, first, sha256, second, other_sha256, prompt_id, sample in session.execute(query):
         shown = [(first, sha256)] if second is None else sorted([(first, sha256), (second, other_sha256)])

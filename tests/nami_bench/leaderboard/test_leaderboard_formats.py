@@ -6,12 +6,14 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from nami_bench.domain import Criterion
+from nami_bench.leaderboard.columns import COLUMNS_AFTER, COLUMNS_BEFORE, SCORE_COLUMNS
 from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
 from nami_bench.leaderboard.html import leaderboard_html
 from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
@@ -356,3 +358,13 @@ def test_an_automatic_leaderboard_has_no_human_columns() -> None:
 )
 def test_parameter_counts_are_short(parameters: int | None, shown: str | None) -> None:
     assert parameter_count(parameters) == shown
+
+
+def test_the_documented_columns_are_those_of_the_code() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "leaderboards.md").read_text(encoding="utf-8")
+    rows = [
+        f"| {', '.join(f'`{one}`' for one in name.split(', '))} | {holds} |"
+        for part in (COLUMNS_BEFORE, SCORE_COLUMNS, COLUMNS_AFTER)
+        for name, holds in part.items()
+    ]
+    assert "| column | holds |\n|---|---|\n" + "\n".join(rows) + "\n" in page
