@@ -1,10 +1,11 @@
 """A real HTTP server on this machine that says what a test tells it."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -40,8 +41,18 @@ class Reply:
 def http_server(answer: Callable[[Asked], Reply]) -> Iterator[str]:
     """The address, without a slash at its end; `answer` is called in a thread for each request."""
 
+    connections: set[socket.socket] = set()
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            connections.add(self.connection)
+
+        def finish(self) -> None:
+            connections.discard(self.connection)
+            super().finish()
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
@@ -75,6 +86,10 @@ def http_server(answer: Callable[[Asked], Reply]) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+            # Clients keep theirs open for further questions, and closing the server waits for their threads.
+            for connection in connections.copy():
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture
