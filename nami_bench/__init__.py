@@ -1,5 +1,6 @@
 """NAMI-Bench: human-preference benchmark and evaluation platform for text-to-image models."""
 
+import os
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from nami_bench.store import Store
 
 __all__ = ["NamiBenchError", "Prompt", "PromptSet", "Rating", "Store", "Study", "Workspace", "__version__"]
+
+# In a checkout without links (a zip archive, git on Windows) the other folders lie beside this one.
+if not os.path.isdir(os.path.join(os.path.dirname(__file__), "evaluation")):
+    __path__.append(os.path.dirname(os.path.dirname(__file__)))
 
 _HOMES = {
     "Workspace": "nami_bench.config",

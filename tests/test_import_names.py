@@ -69,6 +69,22 @@ def test_a_script_beside_them_imports_ours_by_our_name(foreign: Path) -> None:
     assert run(foreign, PYTHON, "script.py") == "True\n"
 
 
+def test_a_checkout_without_links_works(tmp_path: Path) -> None:
+    (tmp_path / "nami_bench").mkdir()
+    for path in (ROOT / "nami_bench").iterdir():
+        if path.name not in (*FOLDERS, "__pycache__"):
+            (tmp_path / "nami_bench" / path.name).symlink_to(path)
+    for folder in FOLDERS:
+        (tmp_path / folder).symlink_to(ROOT / folder)
+        (tmp_path / "nami_bench" / folder).write_text(f"../{folder}")  # what git writes in a link's place
+    script = "import nami_bench.evaluation.shares, nami_bench as n; print(n.evaluation.__file__, n.__file__)"
+    found = run(tmp_path, PYTHON, "-c", script).split()
+    assert found == [
+        str(tmp_path / "evaluation" / "__init__.py"),
+        str(tmp_path / "nami_bench" / "__init__.py"),
+    ]
+
+
 def test_a_wheel_holds_one_package(tmp_path: Path) -> None:
     run(ROOT, PYTHON, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     (wheel,) = tmp_path.glob("*.whl")
