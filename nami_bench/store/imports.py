@@ -1,5 +1,6 @@
 """Judgements made elsewhere: all of them recorded, or none, and never silently in the place of others."""
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -81,7 +82,7 @@ def find_or_add_annotator(session: Session, name: str) -> AnnotatorRow:
     return row
 
 
-class Lookup:
+class Lookup(ABC):
     """What judgements of one study speak of, each looked up once; kinds of judgements have their own."""
 
     mode: Mode
@@ -100,13 +101,13 @@ class Lookup:
             self._annotators[name] = find_or_add_annotator(self.session, name).id
         return self._annotators[name]
 
+    @abstractmethod
     def judgement(self, made: Any) -> Judgement:
         """A rating or comparison with its names looked up; raises InputError for one that does not fit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def about(self, made: Any) -> str:
         """How messages call a rating or comparison."""
-        raise NotImplementedError
 
 
 def record_all(
