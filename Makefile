@@ -25,7 +25,8 @@ help:
 demo: $(VENV)/$(if $(filter 1,$(MODELS)),.models,.core)
 	$(BIN)/nami-bench demo $(if $(filter 1,$(MODELS)),--models) $(if $(filter 0,$(SERVE)),--no-serve,--port $(PORT))
 
-# One thread each: two test processes with a thread pool on every core get in each other's way.
+# One thread each: two test processes with a thread pool on every core get in each other's way. Compiled files
+# are kept, whatever the environment says: many tests start the program.
 test: $(VENV)/.dev browser
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" --durations=10
 

@@ -55,7 +55,7 @@ COLUMNS_AFTER = {
     "rewritten_prompts": "`NAME=COUNT/PROMPTS` of sets with [rewrites](prompts.md#rewrites)",
     "interval_method": "how the intervals of human scores were made",
     "interval_over": "what was taken for a sample of many",
-    "interval_level": "0.95",
+    "interval_level": "of those intervals, 0-1",
     "cautions": "who was left out, and what the intervals do not hold for, in words",
     "licence": "of the model",
     "weights": "`NAME sha256 HASH` or `NAME commit HASH`, separated by `; `",

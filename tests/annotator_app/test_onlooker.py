@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import pytest
 from sqlalchemy import event, text
 from sqlalchemy.orm import Mapper
 
+from benchmarks.large_study import Size, fill
 from nami_bench.annotator_app import onlooker as module
 from nami_bench.annotator_app.admin import StudyLooks, agreement_so_far, overview
 from nami_bench.annotator_app.onlooker import Onlooker
@@ -18,8 +18,6 @@ from nami_bench.errors import InputError
 from nami_bench.evaluation.human import agreement
 from nami_bench.evaluation.human.agreement import krippendorff_alpha
 from nami_bench.store import Store
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +43,8 @@ def made_rows() -> Iterator[list[int]]:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A store with 10,000 ratings of 500 images, by bulk inserts."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT)
-        from benchmarks.large_study import Size, fill
-
-        url = f"sqlite:///{tmp_path_factory.mktemp('large') / 'nami.db'}"
-        fill(url, Size(prompts=100, models=5, people=5))
+    url = f"sqlite:///{tmp_path_factory.mktemp('large') / 'nami.db'}"
+    fill(url, Size(prompts=100, models=5, people=5))
     return url
 
 

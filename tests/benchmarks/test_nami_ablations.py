@@ -10,14 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
-ROOT = Path(__file__).resolve().parents[2]
 IMAGES, HELD_OUT = 8, 1
-
-
-@pytest.fixture(autouse=True)
-def _importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`benchmarks` belongs to no installed package."""
-    monkeypatch.syspath_prepend(str(ROOT))
 
 
 def _config(name: str, **options: Any) -> Any:

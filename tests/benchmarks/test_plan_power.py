@@ -1,17 +1,8 @@
 """A planned power is what studies of that size have: for one design here, slowly for all of the table."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`benchmarks` belongs to no installed package."""
-    monkeypatch.syspath_prepend(ROOT)
 
 
 def test_a_sparse_plan_keeps_its_promise() -> None:

@@ -1,18 +1,9 @@
 """Adjusted scores are never much worse than raw ones: on some designs of the grid, slowly on all of it."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`benchmarks` belongs to no installed package."""
-    monkeypatch.syspath_prepend(ROOT)
 
 
 def ratios(study: Any, seeds: int) -> dict[str, float]:
