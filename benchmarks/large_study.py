@@ -166,14 +166,20 @@ def _insert_work(connection: Any, size: Size, rng: np.random.Generator) -> None:
                           "duration_ms": int(taken[index]), "created_at": at}  # fmt: skip
                 if odd[index, column] < size.withheld:
                     reasons[name] = "too dark"
-                    ratings.append({**common, "revision": 0, "value": None, "reason": "too dark"})
+                    ratings.append(
+                        {**common, "revision": 0, "current": True, "value": None, "reason": "too dark"}
+                    )
                     continue
                 if odd[index, column] < size.withheld + size.corrected:
                     first = 0.0 if value else 1.0
-                    ratings.append({**common, "revision": 0, "value": first, "reason": None})
+                    ratings.append(
+                        {**common, "revision": 0, "current": False, "value": first, "reason": None}
+                    )
                 values[name] = value
                 revision = int(size.withheld <= odd[index, column] < size.withheld + size.corrected)
-                ratings.append({**common, "revision": revision, "value": value, "reason": None})
+                ratings.append(
+                    {**common, "revision": revision, "current": True, "value": value, "reason": None}
+                )
             flagged = bool(odd[index, -1] < size.flagged)
             assignments.append(
                 {"id": number, "token": f"t{number}", "study_id": study, "member_id": place, "item_id": item,
@@ -227,17 +233,21 @@ def overview(database_url: str) -> Iterator[str]:
         yield "overview, unchanged"
         engine = create_engine(database_url)
         with engine.begin() as connection:
-            connection.execute(text(_CORRECTION))
+            for statement in _CORRECTION:
+                connection.execute(text(statement))
         engine.dispose()
         looks.overview(STUDY)
         yield "overview, after a correction"
 
 
-_CORRECTION = """
-INSERT INTO rating (criterion_id, annotator_id, image_id, revision, value, created_at)
-SELECT criterion_id, annotator_id, image_id, revision + 1, COALESCE(100 - value, 50), created_at
-FROM rating ORDER BY id DESC LIMIT 1
-"""
+_CORRECTION = (
+    "UPDATE rating SET current = false WHERE id = (SELECT max(id) FROM rating)",
+    """
+    INSERT INTO rating (criterion_id, annotator_id, image_id, revision, value, created_at)
+    SELECT criterion_id, annotator_id, image_id, revision + 1, COALESCE(100 - value, 50), created_at
+    FROM rating ORDER BY id DESC LIMIT 1
+    """,
+)
 
 
 def export(database_url: str) -> Iterator[str]:

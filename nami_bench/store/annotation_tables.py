@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from nami_bench.store.tables import Base, CreatedAt, Json, PrimaryKey, UtcDateTime
+from nami_bench.store.tables import Base, CreatedAt, Current, Json, PrimaryKey, UtcDateTime, one_in_force
 
 STUDY_KIND = "study"
 """The kind of an item that the study asks about; the others have known answers."""
@@ -112,6 +112,7 @@ class SubmissionRow(Base):
     __tablename__ = "submission"
     __table_args__ = (
         UniqueConstraint("assignment_id", "revision"),
+        one_in_force("submission", "assignment_id"),
         Index("ix_submission_member", "member_id", "id"),
     )
     id: Mapped[PrimaryKey]
@@ -121,6 +122,7 @@ class SubmissionRow(Base):
     assignment_id: Mapped[int] = mapped_column(ForeignKey("assignment.id"))
     member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
     revision: Mapped[int]
+    current: Mapped[Current]
     answers: Mapped[Json] = mapped_column(comment="values and reasons by criterion")
     flag: Mapped[bool]
     comment: Mapped[str]
@@ -130,7 +132,10 @@ class SubmissionRow(Base):
 
 class ComparisonRow(Base):
     __tablename__ = "comparison"
-    __table_args__ = (UniqueConstraint("criterion_id", "annotator_id", "item_id", "revision"),)
+    __table_args__ = (
+        UniqueConstraint("criterion_id", "annotator_id", "item_id", "revision"),
+        one_in_force("comparison", "criterion_id", "annotator_id", "item_id"),
+    )
     id: Mapped[PrimaryKey]
     criterion_id: Mapped[int] = mapped_column(ForeignKey("criterion.id"))
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
@@ -138,6 +143,7 @@ class ComparisonRow(Base):
     swapped: Mapped[bool] = mapped_column(comment="whether the pair's second image stood on the left")
     position: Mapped[int | None] = mapped_column(comment="in this annotator's work, from 1")
     revision: Mapped[int] = mapped_column(comment="counts corrections; the highest is in force")
+    current: Mapped[Current]
     outcome: Mapped[str | None] = mapped_column(comment="left, tie, right or both_bad; missing: see reason")
     reason: Mapped[str | None]
     duration_ms: Mapped[int | None]

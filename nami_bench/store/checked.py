@@ -9,7 +9,6 @@ from nami_bench.domain import CheckAnswer
 from nami_bench.store.annotation_tables import STUDY_KIND, AssignmentRow, ItemRow, SubmissionRow
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
-from nami_bench.store.in_force import in_force
 from nami_bench.store.item_images import other_model, with_answered_items
 from nami_bench.store.sides import as_seen
 from nami_bench.store.tables import AnnotatorRow, ImageRow, ModelRow, PromptRow
@@ -35,7 +34,7 @@ class CheckedAnswers:
                 with_answered_items(
                     select(
                         SubmissionRow,
-                        in_force(SubmissionRow),
+                        SubmissionRow.current,
                         AssignmentRow,
                         ItemRow,
                         AnnotatorRow.name,
@@ -64,7 +63,7 @@ def _first_answers(session: Session, study_id: int) -> dict[tuple[int, int], tup
             & (again.member_id == AssignmentRow.member_id)
             & (again.occasion > 0),
         )
-        .where(again.study_id == study_id, AssignmentRow.occasion == 0, in_force(SubmissionRow))
+        .where(again.study_id == study_id, AssignmentRow.occasion == 0, SubmissionRow.current)
     )
     return {(item, member): (answers, swapped) for item, member, answers, swapped in session.execute(query)}
 

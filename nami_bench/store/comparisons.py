@@ -12,7 +12,6 @@ from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import Judgement, Lookup, Recorded, record_all
-from nami_bench.store.in_force import in_force
 from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow
 
@@ -61,7 +60,7 @@ class Comparisons:
                 )
                 .where(
                     ItemRow.study_id == study_id,
-                    in_force(ComparisonRow),
+                    ComparisonRow.current,
                     is_counted(ComparisonRow.annotator_id),
                 )
                 .order_by(ComparisonRow.id)

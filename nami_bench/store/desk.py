@@ -7,7 +7,7 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 
 import secrets
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,9 +19,10 @@ from nami_bench.domain import Study
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
-from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND
+from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND, SubmissionRow
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
+from nami_bench.store.in_force import Revised, append_revisions
 from nami_bench.store.items import refresh_items
 
 LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
@@ -103,6 +104,11 @@ class Desk:
         """Run a statement that changes something."""
         self.wrote = True
         return self.connection.execute(statement, values)
+
+    def append(self, kind: Revised, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write answers and corrections; see `append_revisions`."""
+        self.wrote |= bool(rows)
+        append_revisions(self.connection, kind, rows)
 
     def place(self, study: str, annotator: str) -> int:
         """The member's number, 0 where the annotator never worked on the study; locks nothing."""
@@ -327,7 +333,7 @@ class Desk:
             **values,
         }
         try:
-            self.write(sql.SEND, row)
+            self.append(SubmissionRow, [row])
         except IntegrityError as error:  # under the study's lock, nothing else of it can be doubled
             raise RefusedError(
                 "reused_client_token", "this client_token was used for another item"

@@ -16,7 +16,6 @@ from nami_bench.store.annotation_tables import (
     SubmissionRow,
 )
 from nami_bench.store.exclusions import is_counted
-from nami_bench.store.in_force import in_force
 from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.tables import (
     AnnotatorRow,
@@ -32,7 +31,6 @@ from nami_bench.store.tables import (
 items = Base.metadata.tables[ItemRow.__tablename__]
 members = Base.metadata.tables[MemberRow.__tablename__]
 assignments = Base.metadata.tables[AssignmentRow.__tablename__]
-submissions = Base.metadata.tables[SubmissionRow.__tablename__]
 events = Base.metadata.tables[EventRow.__tablename__]
 
 _asked = (ItemRow.kind == STUDY_KIND, ItemRow.withdrawn_at.is_(None))
@@ -312,11 +310,7 @@ _SUBMISSION = select(
     SubmissionRow.created_at,
 )
 SENT = _SUBMISSION.where(SubmissionRow.client_token == bindparam("token"))
-IN_FORCE = (
-    _SUBMISSION.where(SubmissionRow.assignment_id == bindparam("assignment"))
-    .order_by(SubmissionRow.revision.desc())
-    .limit(1)
-)
+IN_FORCE = _SUBMISSION.where(SubmissionRow.assignment_id == bindparam("assignment"), SubmissionRow.current)
 # Order and time are those of the first answer, what was answered is what stands now.
 _first = aliased(SubmissionRow)
 RECENT = (
@@ -337,10 +331,9 @@ RECENT = (
     .where(
         _first.member_id == bindparam("member"),
         _first.revision == 0,
-        in_force(SubmissionRow),
+        SubmissionRow.current,
         _given_here | ItemRow.kind.in_((CheckKind.TRAINING.value, CheckKind.QUALIFICATION.value)),
     )
     .order_by(_first.id.desc())
     .limit(bindparam("most"))
 )
-SEND = insert(submissions)

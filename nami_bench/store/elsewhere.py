@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, AssignmentRow, MemberRow, SubmissionRow
 from nami_bench.store.exclusions import recount_items
-from nami_bench.store.in_force import in_force
+from nami_bench.store.in_force import append_revisions
 from nami_bench.store.members import recount_members
 from nami_bench.store.sides import as_seen
 from nami_bench.store.tables import Base, StudyRow
@@ -133,8 +133,7 @@ class _Work:
                 self.changes,
             )
         rows = [*self._first_submissions(), *self._corrections()]
-        if rows:
-            self.session.execute(insert(SubmissionRow), rows)
+        append_revisions(self.session.connection(), SubmissionRow, rows)
         return bool(self.new or self.changes)
 
     def _given(self) -> dict[tuple[int, int], Any]:
@@ -220,7 +219,7 @@ class _Work:
             SubmissionRow.revision,
             SubmissionRow.flag,
             SubmissionRow.comment,
-        ).where(SubmissionRow.member_id.in_(self.members.values()), in_force(SubmissionRow))
+        ).where(SubmissionRow.member_id.in_(self.members.values()), SubmissionRow.current)
         last = {row.assignment_id: row for row in self.session.execute(query)}
         for assignment, answers, swapped in self.corrected:
             before = last[assignment]

@@ -22,7 +22,7 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.database import Database
 from nami_bench.store.finding import find_annotator, find_study
-from nami_bench.store.in_force import in_force, in_force_by_study
+from nami_bench.store.in_force import count_in_force
 from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
 
 _EXCLUDED = select(AnnotatorRow.id).where(AnnotatorRow.excluded_at.is_not(None))
@@ -61,9 +61,7 @@ class Exclusions:
                 query = (
                     select(AnnotatorRow.name, func.count())
                     .join(table, table.annotator_id == AnnotatorRow.id)
-                    .where(
-                        table.criterion_id.in_(criteria), table.annotator_id.in_(excluded), in_force(table)
-                    )
+                    .where(table.criterion_id.in_(criteria), table.annotator_id.in_(excluded), table.current)
                     .group_by(AnnotatorRow.id, AnnotatorRow.name)
                     .order_by(AnnotatorRow.id)
                 )
@@ -94,7 +92,7 @@ def values_in_force(session: Session, annotator_id: int) -> dict[str, int]:
     """By study, how many ratings and verdicts of an annotator are in force, whether they count or not."""
     found: Counter[str] = Counter()
     for table in (RatingRow, ComparisonRow):
-        found.update(in_force_by_study(session, table, table.annotator_id == annotator_id))
+        found.update(count_in_force(session, table, table.annotator_id == annotator_id))
     return dict(sorted(found.items()))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, literal, null, select
+from sqlalchemy import literal, null, select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import SIMULATED_PREFIX, Annotator, Comparison, Mode, Rating, Role, person_name
@@ -16,6 +16,7 @@ from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRo
 from nami_bench.store.database import Database
 from nami_bench.store.elsewhere import MOST_NAMED, Place, Standing, count_as_work
 from nami_bench.store.finding import find_study, match_annotator
+from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyRow
 
@@ -176,17 +177,18 @@ def standing_answers(
 ) -> dict[Place, dict[int, Standing]]:
     """What stands of these annotators' judgements: by annotator and item, by criterion."""
     found: dict[Place, dict[int, Standing]] = defaultdict(dict)
-    for place, criterion, said, _ in revisions(session, study, set(annotators)):
-        found[place][criterion] = said  # the last revision stays
+    for place, criterion, said, _ in revisions(session, study, set(annotators), standing=True):
+        found[place][criterion] = said
     return found
 
 
 def revisions(
-    session: Session, study: StudyRow, annotators: set[int] | None = None
+    session: Session, study: StudyRow, annotators: set[int] | None = None, *, standing: bool = False
 ) -> Iterator[tuple[Place, int, Standing, int | None]]:
     """Whose judgement of what, by which criterion, what was said, and at which place in the work.
 
-    Corrected ones are among them, and each comes before its correction. None: of all annotators.
+    Corrected ones are among them, and each comes before its correction; `standing`: only what is in force.
+    None: of all annotators.
     """
     table = _table(study)
     if table is RatingRow:
@@ -215,6 +217,8 @@ def revisions(
         .where(CriterionRow.study_id == study.id)
         .order_by(table.revision, table.id)
     )
+    if standing:
+        query = query.where(table.current)
     if annotators is not None and len(annotators) <= MOST_NAMED:
         query = query.where(table.annotator_id.in_(annotators))
     session.flush()
@@ -226,9 +230,8 @@ def revisions(
 
 
 def write_answers(session: Session, study: StudyRow, rows: list[dict[str, Any]]) -> None:
-    """Insert rows of `answer_row`."""
-    if rows:
-        session.execute(insert(_table(study)), rows)
+    """Insert rows of `answer_row`; see `append_revisions`."""
+    append_revisions(session.connection(), _table(study), rows)
 
 
 def answer_row(

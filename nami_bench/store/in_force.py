@@ -1,31 +1,55 @@
-"""The answer in force: of whatever was corrected, the last revision."""
+"""The answer in force: of whatever was corrected, the last revision.
 
+It is marked (`current`) when it is written, here alone; the database holds no two for one thing.
+"""
+
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Connection, Index, Table, bindparam, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from nami_bench.store.annotation_tables import ComparisonRow, SubmissionRow
-from nami_bench.store.tables import CriterionRow, RatingRow, StudyRow
+from nami_bench.store.tables import Base, CriterionRow, RatingRow, StudyRow
 
 Revised = type[RatingRow] | type[ComparisonRow] | type[SubmissionRow]
 
-_JUDGED: dict[Any, tuple[str, ...]] = {
-    RatingRow: ("criterion_id", "annotator_id", "image_id"),
-    ComparisonRow: ("criterion_id", "annotator_id", "item_id"),
-    SubmissionRow: ("assignment_id",),
-}
-"""What the revisions of one answer have in common."""
+
+def append_revisions(connection: Connection, kind: Revised, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert answers and corrections: of each thing the last one is in force, and none before it.
+
+    Revisions count from 0 and go on where those of the database end.
+    """
+    if not rows:
+        return
+    table = Base.metadata.tables[kind.__tablename__]
+    answered = [column.name for column in _one_in_force(table).columns]
+    by_thing: dict[tuple[Any, ...], list[int]] = {}
+    for row in rows:
+        by_thing.setdefault(tuple(row[name] for name in answered), []).append(row["revision"])
+    corrected = [thing for thing, revisions in by_thing.items() if min(revisions) > 0]
+    if corrected:
+        same = (table.c[name] == bindparam(f"its_{name}") for name in answered)
+        connection.execute(
+            update(table).where(*same, table.c.current).values(current=False),
+            [
+                {f"its_{name}": value for name, value in zip(answered, thing, strict=True)}
+                for thing in corrected
+            ],
+        )
+    last = {thing: max(revisions) for thing, revisions in by_thing.items()}
+    marked = [
+        {**row, "current": row["revision"] == last[tuple(row[name] for name in answered)]} for row in rows
+    ]
+    connection.execute(insert(table), marked)
 
 
-def in_force(table: Revised) -> ColumnElement[bool]:
-    """Condition on `table`: no correction came after the row."""
-    later: Any = aliased(table)
-    same = (getattr(later, name) == getattr(table, name) for name in _JUDGED[table])
-    return ~exists().where(*same, later.revision > table.revision)
+def _one_in_force(table: Table) -> Index:
+    """What says that one answer is in force for each thing, and what a thing is."""
+    return next(index for index in table.indexes if index.name == f"uq_{table.name}_current")
 
 
-def in_force_by_study(
+def count_in_force(
     session: Session, table: type[RatingRow] | type[ComparisonRow], where: Any
 ) -> dict[str, int]:
     """By study, how many of the rows of `table` that `where` lets pass are in force."""
@@ -33,7 +57,7 @@ def in_force_by_study(
         select(StudyRow.name, func.count())
         .join(CriterionRow, CriterionRow.study_id == StudyRow.id)
         .join(table, table.criterion_id == CriterionRow.id)
-        .where(where, in_force(table))
+        .where(where, table.current)
         .group_by(StudyRow.id, StudyRow.name)
     )
     return dict(session.execute(query).all())

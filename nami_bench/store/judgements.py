@@ -3,16 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 
 from nami_bench.store.annotation_tables import ComparisonRow
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, Member
+from nami_bench.store.in_force import Revised
 from nami_bench.store.sides import as_seen
-from nami_bench.store.tables import Base, CriterionRow, RatingRow
-
-_ratings = Base.metadata.tables[RatingRow.__tablename__]
-_comparisons = Base.metadata.tables[ComparisonRow.__tablename__]
+from nami_bench.store.tables import CriterionRow, RatingRow
 
 
 def count_answers(
@@ -31,10 +29,10 @@ def count_answers(
     }
     common = {"annotator_id": member.annotator_id, "duration_ms": duration_ms, "created_at": desk.now}
     if lease.other_image_id is None:
-        _append(desk, _ratings, "value", {**common, "image_id": lease.image_id}, "image_id", given)
+        _append(desk, RatingRow, "value", {**common, "image_id": lease.image_id}, "image_id", given)
     else:
         pair = {"item_id": lease.item_id, "swapped": lease.swapped, "position": lease.position}
-        _append(desk, _comparisons, "outcome", {**common, **pair}, "item_id", given)
+        _append(desk, ComparisonRow, "outcome", {**common, **pair}, "item_id", given)
 
 
 def judged_so_far(desk: Desk, lease: Lease, member: Member) -> dict[str, dict[str, Any]]:
@@ -42,7 +40,9 @@ def judged_so_far(desk: Desk, lease: Lease, member: Member) -> dict[str, dict[st
     standing as they do in `lease`."""
     names = {number: name for name, number in _criteria(desk, lease.study_id).items()}
     is_pair = lease.other_image_id is not None
-    table, column, what = (_comparisons, "outcome", "item_id") if is_pair else (_ratings, "value", "image_id")
+    table, column, what = (
+        (ComparisonRow, "outcome", "item_id") if is_pair else (RatingRow, "value", "image_id")
+    )
     whose = {"annotator_id": member.annotator_id, what: lease.item_id if is_pair else lease.image_id}
     found: dict[str, dict[str, Any]] = {"values": {}, "reasons": {}}
     for criterion, last in _standing(desk, table, column, whose, names).items():
@@ -64,7 +64,7 @@ def _criteria(desk: Desk, study_id: int) -> dict[str, int]:
 
 def _append(
     desk: Desk,
-    table: Any,
+    table: Revised,
     column: str,
     common: Mapping[str, Any],
     what: str,
@@ -83,22 +83,20 @@ def _append(
         if last is not None:
             row |= {"revision": last.revision + 1, "duration_ms": last.duration_ms}
         rows.append(row)
-    if rows:
-        desk.write(insert(table), rows)
+    desk.append(table, rows)
 
 
 def _standing(
-    desk: Desk, table: Any, column: str, whose: Mapping[str, int], criteria: Iterable[int]
+    desk: Desk, table: Revised, column: str, whose: Mapping[str, int], criteria: Iterable[int]
 ) -> dict[int, Any]:
-    """The last revisions of somebody's judgements of a thing, by criterion."""
-    columns = table.c
+    """What is in force of somebody's judgements of a thing, by criterion."""
+    columns = table.__table__.c
     chosen = [columns[name] for name in ("criterion_id", "revision", column, "reason", "duration_ms")]
     if "swapped" in columns:
         chosen.append(columns.swapped)
     query = (
         select(*chosen)
-        .where(columns.criterion_id.in_(list(criteria)))
+        .where(columns.criterion_id.in_(list(criteria)), columns.current)
         .where(*(columns[name] == value for name, value in whose.items()))
-        .order_by(columns.revision)  # the last one of each stays
     )
     return {row.criterion_id: row for row in desk.connection.execute(query)}

@@ -34,6 +34,7 @@ from nami_bench.store.elsewhere import Place, count_as_work, members_of
 from nami_bench.store.exclusions import forget, recount_items, release
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import answer_row, find_or_add_annotator, standing_answers, write_answers
+from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
 from nami_bench.store.members import recount_members
 from nami_bench.store.sides import as_seen
@@ -290,7 +291,7 @@ class _Merge:
         if self.submissions:
             given, _ = self._ours()
             rows = [{**row, "assignment_id": given[slot].id} for slot, row in self.submissions]
-            self.session.execute(insert(SubmissionRow), rows)
+            append_revisions(self.session.connection(), SubmissionRow, rows)
         write_answers(self.session, self.study, self.rows)
         self.merged.names = {name: self.names[name] for name in self.names if name in self.touched}
         if not self.merged.is_news:

@@ -25,7 +25,6 @@ from nami_bench.store.annotation_tables import (
 from nami_bench.store.database import Database
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_annotator, find_study
-from nami_bench.store.in_force import in_force
 from nami_bench.store.item_images import other_model, with_answered_items
 from nami_bench.store.ratings_table import of_criteria, plain_rows
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
@@ -114,7 +113,7 @@ class Oversight:
                 .where(
                     MemberRow.study_id == study_id,
                     SubmissionRow.flag | (SubmissionRow.comment != ""),
-                    in_force(SubmissionRow),
+                    SubmissionRow.current,
                 )
                 .order_by(SubmissionRow.id.desc())
                 .limit(limit)
@@ -235,7 +234,7 @@ def _withheld(session: Session, study_id: int) -> Counter[int]:
         .where(
             of_criteria(session, criteria),
             RatingRow.reason.is_not(None),
-            in_force(RatingRow),
+            RatingRow.current,
         )
         .group_by(RatingRow.annotator_id)
     )
@@ -245,7 +244,7 @@ def _withheld(session: Session, study_id: int) -> Counter[int]:
         .where(
             CriterionRow.study_id == study_id,
             ComparisonRow.reason.is_not(None),
-            in_force(ComparisonRow),
+            ComparisonRow.current,
         )
         .group_by(ComparisonRow.annotator_id)
     )
@@ -256,7 +255,7 @@ def _flag_counts(session: Session, study_id: int) -> Counter[int]:
     query = (
         select(SubmissionRow.member_id, func.count())
         .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
-        .where(MemberRow.study_id == study_id, SubmissionRow.flag, in_force(SubmissionRow))
+        .where(MemberRow.study_id == study_id, SubmissionRow.flag, SubmissionRow.current)
         .group_by(SubmissionRow.member_id)
     )
     return _counter(session.execute(query))

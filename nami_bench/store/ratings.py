@@ -13,7 +13,6 @@ from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import Judgement, Lookup, Recorded, record_all
-from nami_bench.store.in_force import in_force
 from nami_bench.store.tables import CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 
 
@@ -44,7 +43,7 @@ class Ratings:
                 .join(RatingRow.image)
                 .join(ImageRow.prompt)
                 .where(
-                    CriterionRow.study_id == study_id, in_force(RatingRow), is_counted(RatingRow.annotator_id)
+                    CriterionRow.study_id == study_id, RatingRow.current, is_counted(RatingRow.annotator_id)
                 )
                 .options(
                     contains_eager(RatingRow.criterion).joinedload(CriterionRow.study),

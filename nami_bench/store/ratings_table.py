@@ -53,12 +53,12 @@ class RatingsTable:
             criteria = _criteria(session, study_id)
             annotators = _annotators(session)
             images = _images(session, study_id)
-            columns = read_revisions(session, list(criteria["id"]), _PACKED)
+            columns = read_ratings(session, list(criteria["id"]), _PACKED)
         criterion, annotator, image = (
             pd.Index(known["id"]).get_indexer(columns[f"{name}_id"]).astype(np.int32)
             for name, known in (("criterion", criteria), ("annotator", annotators), ("image", images))
         )
-        keep = last_revisions((image, annotator, criterion), columns["revision"])
+        keep = in_order((image, annotator, criterion))
         columns = {name: array[keep] for name, array in columns.items()}
         duration = columns["duration_ms"]
         unknown = np.isnan(duration)
@@ -81,10 +81,10 @@ class RatingsTable:
         )
 
 
-def read_revisions(
+def read_ratings(
     session: "Session", criteria: Sequence[int], packed: "Mapping[str, Pack]", after: int = 0
 ) -> "dict[str, np.ndarray]":
-    """Every revision of the criteria's ratings that count, in no order: one array for each name in `packed`.
+    """The criteria's ratings in force that count, in no order: one array for each name in `packed`.
 
     `packed` says what becomes of a column's values, so that no more than a part of them is ever objects.
     Rows up to `after` are passed over.
@@ -93,7 +93,7 @@ def read_revisions(
 
     selected = [_COLUMNS[name] for name in packed]
     parts: dict[str, list[np.ndarray]] = {name: [pack([])] for name, pack in packed.items()}
-    query = select(*selected).where(of_criteria(session, criteria, after), _counted)
+    query = select(*selected).where(of_criteria(session, criteria, after), RatingRow.current, _counted)
     for rows in plain_rows(session, query):
         for (name, pack), values in zip(packed.items(), zip(*rows, strict=True), strict=True):
             parts[name].append(pack(values))
@@ -113,18 +113,14 @@ def plain_rows(session: "Session", query: "Executable") -> Iterator[Sequence[tup
             rows = result.cursor.fetchmany(_ROWS_AT_ONCE) if result.cursor is not None else ()
 
 
-def last_revisions(key: "Sequence[np.ndarray]", revision: "np.ndarray") -> "np.ndarray":
-    """The rows of the last revisions, sorted by `key`: arrays of codes from 0, the first one foremost."""
+def in_order(key: "Sequence[np.ndarray]") -> "np.ndarray":
+    """The rows sorted by `key`: arrays of codes from 0, the first one foremost."""
     import numpy as np
 
-    combined = np.zeros(len(revision), dtype=np.int64)
+    combined = np.zeros(len(key[0]), dtype=np.int64)
     for codes in key:
         combined = combined * (int(codes.max(initial=0)) + 1) + codes
-    order = np.lexsort((-revision, combined))
-    combined = combined[order]
-    first = np.ones(len(order), dtype=bool)
-    first[1:] = combined[1:] != combined[:-1]
-    return order[first]
+    return np.argsort(combined)
 
 
 def of_criteria(session: "Session", criteria: Sequence[int], after: int = 0) -> "ColumnElement[bool]":
@@ -173,17 +169,16 @@ _COLUMNS: dict[str, Any] = {
     "criterion_id": RatingRow.criterion_id,
     "annotator_id": RatingRow.annotator_id,
     "image_id": RatingRow.image_id,
-    "revision": RatingRow.revision,
     "value": RatingRow.value,
     "reason": RatingRow.reason,
     "duration_ms": RatingRow.duration_ms,
     "created_at": type_coerce(RatingRow.created_at, String),  # as the driver gives it
 }
 KEY_AND_VALUE: "dict[str, Pack]" = {
-    **dict.fromkeys(("criterion_id", "annotator_id", "image_id", "revision"), _codes),
+    **dict.fromkeys(("criterion_id", "annotator_id", "image_id"), _codes),
     "value": _floats,
 }
-"""For `read_revisions`: whose value it is, and the value."""
+"""For `read_ratings`: whose value it is, and the value."""
 
 _PACKED: "dict[str, Pack]" = {
     **KEY_AND_VALUE, "reason": _objects, "duration_ms": _floats, "created_at": _instants

@@ -25,7 +25,7 @@ from nami_bench.store.chores import note_chores
 from nami_bench.store.database import Database
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget
-from nami_bench.store.in_force import in_force_by_study
+from nami_bench.store.in_force import count_in_force
 from nami_bench.store.members import recount_members
 from nami_bench.store.tables import (
     ImageRow,
@@ -150,8 +150,8 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     of_ratings, of_comparisons = RatingRow.image_id.in_(chosen), ComparisonRow.item_id.in_(items)
     of_answers = SubmissionRow.assignment_id.in_(assignments)
     ratings, comparisons = (
-        in_force_by_study(session, RatingRow, of_ratings),
-        in_force_by_study(session, ComparisonRow, of_comparisons),
+        count_in_force(session, RatingRow, of_ratings),
+        count_in_force(session, ComparisonRow, of_comparisons),
     )
     answers = count_rows(session, SubmissionRow, of_answers)
     judged = _sum(ratings, comparisons, dict.fromkeys(_studies(session, items), 0))

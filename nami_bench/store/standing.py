@@ -12,9 +12,8 @@ from nami_bench.store.annotation_tables import ComparisonRow, EventRow, ItemRow,
 from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
-from nami_bench.store.in_force import in_force
 from nami_bench.store.items import is_asked
-from nami_bench.store.ratings_table import KEY_AND_VALUE, last_revisions, plain_rows, read_revisions
+from nami_bench.store.ratings_table import KEY_AND_VALUE, in_order, plain_rows, read_ratings
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, RatingRow, StudyRow
 
 if TYPE_CHECKING:
@@ -99,12 +98,12 @@ class Standing:
                 places = pd.Index(list(_ordered_images(session, row.prompt_set_id)), dtype=np.int64)
                 known = StandingRatings({}, places, 0, basis)
             last = session.scalar(select(func.max(RatingRow.id))) or 0
-            columns = read_revisions(session, list(criteria), KEY_AND_VALUE, after=known.last)
+            columns = read_ratings(session, list(criteria), KEY_AND_VALUE, after=known.last)
         key = known.places.get_indexer(pd.Index(columns["image_id"])) * _SHIFT + columns["annotator_id"]
         found = {}
         for number, name in criteria.items():
             own = columns["criterion_id"] == number
-            newest = last_revisions((key[own],), columns["revision"][own])
+            newest = in_order((key[own],))
             found[name] = _merged(known.found.get(name), key[own][newest], columns["value"][own][newest])
         return StandingRatings(found, known.places, last, basis)
 
@@ -137,7 +136,7 @@ class Standing:
                 .where(
                     ItemRow.study_id == row.id,
                     ComparisonRow.outcome.is_not(None),
-                    in_force(ComparisonRow),
+                    ComparisonRow.current,
                     is_counted(ComparisonRow.annotator_id),
                 )
                 .order_by(ComparisonRow.id)

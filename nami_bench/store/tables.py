@@ -6,7 +6,7 @@ Comments on columns say what the name does not. Every change of a table is an al
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, MetaData, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, MetaData, UniqueConstraint, text, true
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator
@@ -32,6 +32,16 @@ Name = Annotated[str, mapped_column(unique=True)]
 CreatedAt = Annotated[datetime, mapped_column(UtcDateTime, default=lambda: datetime.now(UTC))]
 Json = Annotated[dict[str, Any], mapped_column(JSON)]
 Big = Annotated[int | None, mapped_column(BigInteger)]
+Current = Annotated[
+    bool,
+    mapped_column(default=True, server_default=true(), comment="in force: no correction came after it"),
+]
+
+
+def one_in_force(table: str, *thing: str) -> Index:
+    """Of the rows about one thing, one at most is in force; see `store.in_force`, which alone writes them."""
+    current = text("current")
+    return Index(f"uq_{table}_current", *thing, unique=True, sqlite_where=current, postgresql_where=current)
 
 
 class Base(DeclarativeBase):
@@ -206,12 +216,16 @@ class AnnotatorRow(Base):
 
 class RatingRow(Base):
     __tablename__ = "rating"
-    __table_args__ = (UniqueConstraint("criterion_id", "annotator_id", "image_id", "revision"),)
+    __table_args__ = (
+        UniqueConstraint("criterion_id", "annotator_id", "image_id", "revision"),
+        one_in_force("rating", "criterion_id", "annotator_id", "image_id"),
+    )
     id: Mapped[PrimaryKey]
     criterion_id: Mapped[int] = mapped_column(ForeignKey("criterion.id"))
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
     image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), index=True)
     revision: Mapped[int] = mapped_column(comment="counts corrections; the highest is in force")
+    current: Mapped[Current]
     value: Mapped[float | None] = mapped_column(comment="on the criterion's scale; missing: see reason")
     reason: Mapped[str | None]
     duration_ms: Mapped[int | None]

@@ -38,7 +38,7 @@ from nami_bench.domain import (
 )
 from nami_bench.images import write_png
 from nami_bench.store import Store
-from tests.support.databases import new_sqlite, url_of_kind
+from tests.support.databases import assert_last_revisions_in_force, new_sqlite, url_of_kind
 
 DEFAULTS = AnnotateConfig()
 MODELS = ("zebrafish-xl", "quokka-9b")
@@ -137,6 +137,7 @@ def bench(tmp_path: Path, database_url: str) -> Iterator[Bench]:
     strata = ("short", "short", "community", "community", "long", "long")
     made = make_bench(tmp_path / "bench", strata=strata, database_url=database_url)
     yield made
+    assert_last_revisions_in_force(made.store)
     made.store.close()
 
 
@@ -151,6 +152,7 @@ def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 
     yield build
     for one in made:
+        assert_last_revisions_in_force(one.store)
         one.store.close()
 
 

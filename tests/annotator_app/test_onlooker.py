@@ -77,13 +77,18 @@ def test_what_is_known_is_not_read_again(large: str) -> None:
         assert looks.overview("large") == first
         assert not any("FROM rating" in statement and "rating.value" in statement for statement in read)
         with store._database.writing() as session:
-            session.execute(
+            corrected = "value IS NOT NULL AND id < 1000 AND current"
+            told = session.execute(
                 text(
-                    "INSERT INTO rating (criterion_id, annotator_id, image_id, revision, value, created_at) "
-                    "SELECT criterion_id, annotator_id, image_id, 9, 100 - value, created_at FROM rating "
-                    "WHERE value IS NOT NULL AND id < 1000 GROUP BY criterion_id, annotator_id, image_id"
+                    "SELECT criterion_id, annotator_id, image_id, 9 AS revision, 100 - value AS value, "
+                    f"created_at, true AS current FROM rating WHERE {corrected}"
                 )
-            )
+            ).mappings()
+            rows = [dict(row) for row in told]
+            session.execute(text(f"UPDATE rating SET current = false WHERE {corrected}"))
+            names = ", ".join(rows[0])
+            marks = ", ".join(f":{name}" for name in rows[0])
+            session.execute(text(f"INSERT INTO rating ({names}) VALUES ({marks})"), rows)
         again = looks.overview("large")
         assert again != first
         assert again == StudyLooks(store).overview("large")

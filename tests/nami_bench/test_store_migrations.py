@@ -189,8 +189,14 @@ def test_ratings_and_leaderboard_are_as_they_were(old: Path) -> None:
         board = leaderboard_from_store(store, study="pilot")
         study = store.study("pilot")
     with sqlite3.connect(old) as database:
-        assert database.execute("SELECT * FROM rating ORDER BY id").fetchall() == before
+        after = database.execute("SELECT * FROM rating ORDER BY id").fetchall()
+        held = database.execute(
+            "SELECT image_id, criterion_id, revision FROM rating WHERE current"
+        ).fetchall()
     database.close()
+    assert [row[:-1] for row in after] == before
+    assert len(held) == len(values)
+    assert sorted(row for row in held if row[0] == 11) == [(11, 1, 1), (11, 2, 0)]
     assert values == {
         ("m1", "00000", "relevance"): 99.0,
         ("m1", "00000", "beauty"): 12.0,

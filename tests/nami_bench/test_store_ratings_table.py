@@ -1,6 +1,5 @@
 """The column query gives what the one object a row gives."""
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -70,14 +69,8 @@ def test_the_table_holds_what_the_ratings_hold_in_their_order(store: Store) -> N
 
 def test_only_the_last_revision_is_in_force(store: Store, tmp_path: Path) -> None:
     store.add_ratings(a_rating("s", "lena", model, 0, "beauty", 40.0) for model in ("m", "n"))
-    with sqlite3.connect(tmp_path / "nami.db") as database:
-        database.row_factory = sqlite3.Row
-        first = dict(database.execute("SELECT * FROM rating ORDER BY id").fetchone())
-        for revision, value in ((1, 60.0), (2, 70.0)):
-            row = {**first, "id": None, "revision": revision, "value": value}
-            names, marks = ", ".join(row), ", ".join("?" * len(row))
-            database.execute(f"INSERT INTO rating ({names}) VALUES ({marks})", tuple(row.values()))
-    database.close()
+    for value in (60.0, 70.0):
+        store.add_ratings([a_rating("s", "lena", "m", 0, "beauty", value)], replace=True)
     table = store.ratings_table("s")
     pd.testing.assert_frame_equal(plain(table), plain(ratings_table(store.ratings("s"))))
     assert sorted(table["value"]) == [40.0, 70.0]

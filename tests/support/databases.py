@@ -12,8 +12,10 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from nami_bench.store import Store
+from nami_bench.store.engines import read_url
 
 
 def new_sqlite(path: Path) -> str:
@@ -28,6 +30,23 @@ def _sqlite_template() -> bytes:
         path = Path(folder) / "nami.db"
         Store.open(f"sqlite:///{path}").close()
         return path.read_bytes()
+
+
+def assert_last_revisions_in_force(store: Store) -> None:
+    """Of everything that was judged, the highest revision is marked as in force, and no other."""
+    judged = {
+        "rating": "criterion_id, annotator_id, image_id",
+        "comparison": "criterion_id, annotator_id, item_id",
+        "submission": "assignment_id",
+    }
+    engine = create_engine(read_url(store.url))
+    with engine.connect() as connection:
+        for table, thing in judged.items():
+            last = f"revision = max(revision) OVER (PARTITION BY {thing})"
+            query = f"SELECT count(*) FROM (SELECT current, {last} AS last FROM {table}) AS all_rows"
+            wrong = connection.execute(text(f"{query} WHERE current <> last")).scalar_one()
+            assert wrong == 0, f"{table}: {wrong} rows are marked wrongly"
+    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
