@@ -36,11 +36,11 @@ def overview(store: Store, study_name: str | None, ratings: StandingRatings | No
     """
     from nami_bench.leaderboard.checks import repeat_differences
 
-    studies = store.studies()
-    study = store.study(study_name) if study_name else studies[-1]
-    cells = store.item_progress(study.name)
+    studies = store.studies.all()
+    study = store.studies.get(study_name) if study_name else studies[-1]
+    cells = store.items.progress(study.name)
     done, total = progress_of(study, cells)
-    members = store.member_reports(study.name)
+    members = store.oversight.members(study.name)
     differences = repeat_differences(store, study.name, study.criteria)
     return {
         "studies": [one.name for one in studies],
@@ -59,10 +59,10 @@ def overview(store: Store, study_name: str | None, ratings: StandingRatings | No
             {**asdict(member), "repeat_difference": differences.get(member.name)} for member in members
         ],
         "agreement": agreement_so_far(store, study, ratings),
-        "flags": [_flag(flag) for flag in store.flags(study.name, SHOWN)],
+        "flags": [_flag(flag) for flag in store.oversight.flags(study.name, SHOWN)],
         "events": [
             {"at": e.at.isoformat(), "kind": e.kind, "annotator": e.annotator, "text": e.text}
-            for e in store.events(study.name, SHOWN)
+            for e in store.oversight.events(study.name, SHOWN)
         ],
     }
 
@@ -78,11 +78,11 @@ def agreement_so_far(
 
     if study.mode == Mode.PAIRWISE:
         level: Level = "nominal"
-        verdicts = store.standing_verdicts(study.name)
+        verdicts = store.standing.verdicts(study.name)
         judged = [verdicts[criterion.name] for criterion in study.criteria]
     else:
         level = "interval"
-        ratings = ratings or store.standing_ratings(study.name)
+        ratings = ratings or store.standing.ratings(study.name)
         judged = [ratings.values(criterion.name) for criterion in study.criteria]
     alphas = krippendorff_alphas(judged, level, replicates=REPLICATES)
     return [
@@ -113,13 +113,13 @@ class StudyLooks:
         """`overview` as JSON."""
         # Days end with the clock of the study, and clocks differ by quarters of an hour.
         quarter = int(datetime.now(UTC).timestamp() // 900)
-        state = (quarter, self._store.study_state(study))
+        state = (quarter, self._store.standing.state(study))
         known = self._known.get(study)
         if known is not None and known[0] == state:
             return known[1]
         ratings = None
-        if self._store.study(study).mode != Mode.PAIRWISE:
-            ratings = self._store.standing_ratings(study, self._ratings.pop(study, None))
+        if self._store.studies.get(study).mode != Mode.PAIRWISE:
+            ratings = self._store.standing.ratings(study, self._ratings.pop(study, None))
             self._remember(self._ratings, study, ratings)
         found = json.dumps(overview(self._store, study, ratings), ensure_ascii=False, allow_nan=False)
         self._remember(self._known, study, (state, found.encode()))
@@ -130,7 +130,7 @@ class StudyLooks:
         them; whoever asked deletes it."""
         from nami_bench.leaderboard.dataset_folder import csv_parts, study_content
 
-        content = study_content(self._store, self._store.study(study))
+        content = study_content(self._store, self._store.studies.get(study))
         handle, name = tempfile.mkstemp(prefix="nami-", suffix=".csv")
         try:
             with open(handle, "wb") as file:  # noqa: PTH123 - it is a descriptor

@@ -59,18 +59,18 @@ def add_admin_routes(app: FastAPI, store: Store, studies: Studies, onlooker: Onl
 
     @app.post("/admin/pause")
     def pause(request: Request, body: Pause) -> dict[str, Any]:
-        store.pause_member(body.study, body.annotator, body.reason.strip() or "by the administrator")
+        store.oversight.pause(body.study, body.annotator, body.reason.strip() or "by the administrator")
         return {}
 
     @app.post("/admin/resume")
     def resume(request: Request, body: Resume) -> dict[str, Any]:
-        store.resume_member(body.study, body.annotator)
+        store.oversight.resume(body.study, body.annotator)
         return {}
 
     @app.post("/admin/annotators")
     def add(request: Request, body: NewAnnotator) -> dict[str, Any]:
         person = Annotator(body.name, body.role)
-        return {"name": person.name, "token": store.add_annotator(person)}
+        return {"name": person.name, "token": store.accounts.add(person)}
 
     @app.get("/admin/ratings.csv")
     async def ratings(study: Named) -> Response:

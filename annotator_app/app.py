@@ -62,7 +62,7 @@ def build_app(
     app.add_middleware(RelativePage)
     app.add_middleware(
         Gate,
-        find=store.session_annotator,
+        find=store.logins.session_annotator,
         proposers=terms.open_to,
         hosts=Hosts(settings.host, settings.host_names),
         cookie=cookie,

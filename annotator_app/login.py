@@ -46,10 +46,10 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
         name, address = name.strip(), request.client.host if request.client else ""
         try:
             # A token that was pasted may have spaces around it; a password may have them in earnest.
-            annotator = store.authenticate(name, token.strip(), address)
+            annotator = store.logins.authenticate(name, token.strip(), address)
             if annotator is None and token != token.strip():
-                annotator = store.authenticate(name, token, address)
-            session = None if annotator is None else store.open_session(annotator.name)
+                annotator = store.logins.authenticate(name, token, address)
+            session = None if annotator is None else store.logins.open_session(annotator.name)
         except RateLimitError as error:
             return login_page(to, 429, f"{str(error).capitalize()}.", "rate_limited", name)
         except InputError:  # no name or password that the database could hold
@@ -73,7 +73,7 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
 
     @router.post("/logout")
     def logout(request: Request) -> Response:
-        store.close_session(cookie.read(request.headers))
+        store.logins.close_session(cookie.read(request.headers))
         response = RedirectResponse("login", 303)
         for name in (cookie.name(request.headers), COOKIE):
             response.delete_cookie(name, path=cookie_path(request.scope), httponly=True, samesite="lax")

@@ -63,7 +63,7 @@ def work_router(
     `may_propose`: the screen leads to the page for proposing prompts.
     """
     router = APIRouter()
-    pictures, key = Pictures(), store.secret("image-addresses")
+    pictures, key = Pictures(), store.annotation.secret("image-addresses")
 
     @lru_cache(MAX_SESSIONS)
     def session_of(study: str, annotator: str) -> AnnotationSession:
@@ -75,7 +75,7 @@ def work_router(
     async def enter(request: Request, study: Here) -> JSONResponse:
         name, role = request.state.annotator, request.state.role
         view = await asyncio.wrap_future(session_of(study, name).state_later())
-        now = await asyncio.to_thread(store.study, study)
+        now = await asyncio.to_thread(store.studies.get, study)
         seen = 1 if studies.only else len(await asyncio.to_thread(studies.seen_by, name, role))
         who = {"annotator": name, "role": role, "may_propose": may_propose, "studies": seen}
         return JSONResponse({**who, "study": study_json(now), **view_json(view)})
@@ -102,7 +102,7 @@ def work_router(
 
     @router.get("/leaderboard")
     async def live_board(request: Request, study: Here) -> Response:
-        live = (await asyncio.to_thread(store.study, study)).live_leaderboard == "annotators"
+        live = (await asyncio.to_thread(store.studies.get, study)).live_leaderboard == "annotators"
         if not live and request.state.role != Role.ADMINISTRATOR:
             message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
             return JSONResponse(message, 403)
@@ -137,7 +137,7 @@ def at_the_root(store: Store, studies: Studies) -> StudyOf:
         token = found.get("token") or found.get("address", LAST).partition(".")[0]
         if token == LAST:
             return studies.newest()
-        return store.assignment(token, request.state.annotator).study
+        return store.annotation.assignment(token, request.state.annotator).study
 
     return meant
 

@@ -61,7 +61,7 @@ def serve(
     )
     workspace = replace(workspace, annotate=settings)
     one, terms = open_study(store, study_name), read_terms(workspace)
-    studies = store.studies() if study_name is None else [one]
+    studies = store.studies.all() if study_name is None else [one]
     with _listen(settings.host, settings.port) as listener:
         below = f"{settings.root_path}/" if settings.root_path else ""
         address = f"http://{_shown(settings.host)}:{listener.getsockname()[1]}{below}"
@@ -124,7 +124,7 @@ def _worker_app(workspace: Workspace, study_name: str | None) -> "FastAPI":
     _end_with_parent()
     try:
         store = Store.open(workspace.database_url, patience_s=PATIENCE_S, create=False)
-        study = None if study_name is None else store.study(study_name)
+        study = None if study_name is None else store.studies.get(study_name)
         app = build_app(store, workspace.images_dir, study, read_terms(workspace), workspace.annotate)
         return _answering_at_the_end(app, store)
     except NamiBenchError as error:

@@ -96,7 +96,7 @@ class AnnotationSession:
         self._study = study
         self._annotator = annotator
         self._pictures = pictures or Pictures()
-        self._addresses = Addresses(key or store.secret("image-addresses"), annotator)
+        self._addresses = Addresses(key or store.annotation.secret("image-addresses"), annotator)
 
     def state(self) -> View:
         """Where the annotator is; gives out items as needed. Coming back resumes the open item."""
@@ -124,7 +124,7 @@ class AnnotationSession:
 
         Raises RefusedError for a token that is not this annotator's.
         """
-        return self._store.look(lambda desk: self._before(desk, token))
+        return self._store.annotation.look(lambda desk: self._before(desk, token))
 
     def image_png(self, address: str) -> bytes:
         """The pixels behind an address as PNG without metadata, as long as any other image of the study.
@@ -134,7 +134,7 @@ class AnnotationSession:
         a damaged file, StorageError where so many are missing that the folder must be gone.
         """
         token, side = self._addresses.open(address, time.time())
-        assignment = self._store.assignment(token, self._annotator)
+        assignment = self._store.annotation.assignment(token, self._annotator)
         if assignment.study != self._study or side >= len(assignment.images):
             raise RefusedError("not_yours", "this image is not for you")
         image = assignment.images[side]
@@ -147,16 +147,18 @@ class AnnotationSession:
             raise
 
     def _some_files(self) -> list[tuple[Path, str]]:
-        models = len(self._store.study(self._study).models)
-        found = self._store.shown_files(self._study, max(1, MEASURED // models))
+        models = len(self._store.studies.get(self._study).models)
+        found = self._store.items.shown_files(self._study, max(1, MEASURED // models))
         return [(self._images_dir / path, sha256) for path, sha256 in found]
 
     @cached_property
     def _canvas(self) -> int:
-        return self._store.study(self._study).canvas  # never changes
+        return self._store.studies.get(self._study).canvas  # never changes
 
     def _later(self, job: Callable[[Turn], State]) -> "Future[View]":
-        return self._store.work_later(lambda desk: self._view(job(Turn(desk, self._study, self._annotator))))
+        return self._store.annotation.run_later(
+            lambda desk: self._view(job(Turn(desk, self._study, self._annotator)))
+        )
 
     def _view(self, state: State) -> View:
         return View(
@@ -195,14 +197,14 @@ class AnnotationSession:
 
     def _withdraw(self, image: ImageRecord, error: ImageError) -> None:
         _log.warning("study %s: %s", self._study, error)
-        lately = self._store.withdrawn_lately(self._study, UNREADABLE_WITHIN_S)
+        lately = self._store.items.withdrawn_lately(self._study, UNREADABLE_WITHIN_S)
         if lately >= MAX_UNREADABLE or not self._images_dir.is_dir():
             raise StorageError(
                 f"study {self._study!r}: {MAX_UNREADABLE} images or more are missing or changed: "
                 f"check {self._images_dir} with `nami-bench images verify`"
             ) from error
         assert image.path is not None
-        self._store.withdraw_image(
+        self._store.items.withdraw_image(
             self._study,
             image.path,
             f"{image.model}, prompt {image.prompt_id}, sample {image.sample} cannot be shown "
@@ -223,15 +225,15 @@ def open_study(store: Store, name: str | None = None) -> Study:
 
     Raises InputError where there is none, where it has no images, or where nobody could log in.
     """
-    wanted = store.studies()[::-1] if name is None else [store.study(name)]
+    wanted = store.studies.all()[::-1] if name is None else [store.studies.get(name)]
     if not wanted:
         raise InputError("there is no study yet: make one with `nami-bench study create FILE.toml`")
-    study = next((one for one in wanted if store.study_size(one.name)), None)
+    study = next((one for one in wanted if store.items.count(one.name)), None)
     if study is None:
         raise InputError(
             f"study {wanted[0].name!r} has no finished images: run `nami-bench generate --model "
             f"{wanted[0].models[0]} --prompts {wanted[0].prompt_set}` first"
         )
-    if not any(a.active and a.role is not Role.SIMULATED for a in store.annotators()):
+    if not any(a.active and a.role is not Role.SIMULATED for a in store.accounts.all()):
         raise InputError("nobody can log in yet: run `nami-bench annotators add NAME`, which prints a token")
     return study

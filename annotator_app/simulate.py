@@ -86,8 +86,8 @@ class _Worker:
     def __init__(
         self, store: Store, images_dir: Path, study: Study, name: str, truth: Truth, seed: int
     ) -> None:
-        if name not in {known.name for known in store.annotators()}:
-            store.add_annotator(Annotator(name, Role.SIMULATED))
+        if name not in {known.name for known in store.accounts.all()}:
+            store.accounts.add(Annotator(name, Role.SIMULATED))
         self._store, self._name, self._truth, self._seed = store, name, truth, seed
         self._session = AnnotationSession(store, images_dir, study.name, name)
         self._criteria = study.criteria
@@ -100,7 +100,7 @@ class _Worker:
         if not view.items:
             return False
         token = view.items[0].token
-        values, reasons = self._scores(self._store.assignment(token, self._name))
+        values, reasons = self._scores(self._store.annotation.assignment(token, self._name))
         self._view = self._session.submit(token, Answers(uuid4().hex, values, reasons))
         return True
 

@@ -24,7 +24,7 @@ class Studies:
 
     def __init__(self, store: Store, only: str | None = None) -> None:
         self.only = only
-        self.workspace = hashlib.sha256(store.secret("workspace")).hexdigest()[:12]
+        self.workspace = hashlib.sha256(store.annotation.secret("workspace")).hexdigest()[:12]
         self._store = store
         self._names: frozenset[str] = frozenset() if only is None else frozenset((only,))
         self._until = 0.0
@@ -55,7 +55,7 @@ class Studies:
 
     async def _current(self) -> frozenset[str]:
         if self.only is None and time.monotonic() >= self._until:
-            self._names = frozenset(await asyncio.to_thread(self._store.study_names))
+            self._names = frozenset(await asyncio.to_thread(self._store.studies.names))
             self._until = time.monotonic() + REMEMBERED_SECONDS
         return self._names
 
@@ -63,7 +63,7 @@ class Studies:
         """The study that is meant where none is named; raises InputError where there is none."""
         if self.only is not None:
             return self.only
-        names = self._store.study_names()
+        names = self._store.studies.names()
         if not names:
             raise InputError("there is no study yet: make one with `nami-bench study create FILE.toml`")
         return names[-1]
@@ -78,7 +78,7 @@ class Studies:
         return [row for row in rows if role == Role.ADMINISTRATOR or row["state"] in _TO_ANNOTATORS]
 
     def _at_hand(self, annotator: str) -> list[StudyAtHand]:
-        return [one for one in self._store.studies_at_hand(annotator) if self.only in (None, one.study.name)]
+        return [one for one in self._store.studies.at_hand(annotator) if self.only in (None, one.study.name)]
 
     def _look_for_images(self, one: StudyAtHand) -> bool:
         """Whether a study that had no images may have some now: they may be finished after it was made."""
@@ -86,7 +86,7 @@ class Studies:
         if one.has_items or now < self._looked.get(name, 0.0):
             return False
         self._looked[name] = now + REMEMBERED_SECONDS
-        return self._store.study_size(name) > 0
+        return self._store.items.count(name) > 0
 
 
 def _row(one: StudyAtHand, now: datetime) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def add_submission_routes(app: FastAPI, store: Store, known: KnownPrompts, terms
     @app.get("/submissions")
     def own(request: Request) -> dict[str, Any]:
         name: str | None = request.state.annotator
-        mine = [] if name is None else store.prompt_submissions(author=name)
+        mine = [] if name is None else store.proposals.all(author=name)
         return {
             "annotator": name,
             "role": request.state.role,
@@ -149,10 +149,10 @@ def add_queue_routes(app: FastAPI, store: Store, known: KnownPrompts, terms: Ter
 
     @app.get("/admin/submissions")
     def queue() -> dict[str, Any]:
-        waiting = store.prompt_submissions(SubmissionState.PENDING, limit=SHOWN)
+        waiting = store.proposals.all(SubmissionState.PENDING, limit=SHOWN)
         return {
             "open_to": terms.open_to,
-            "counts": store.count_prompt_submissions(),
+            "counts": store.proposals.count(),
             "vocabulary": _VOCABULARY,
             "terms": {"longest": LONGEST, "max_words": terms.max_words},
             "pending": [
@@ -167,7 +167,7 @@ def add_queue_routes(app: FastAPI, store: Store, known: KnownPrompts, terms: Ter
             ],
             "decided": [
                 {**_json(one), "author": one.author, "decided_by": one.decided_by}
-                for one in store.decided_prompt_submissions(SHOWN)
+                for one in store.proposals.decided(SHOWN)
             ],
         }
 

@@ -76,7 +76,7 @@ def make_study(root: Path, options: argparse.Namespace) -> dict[str, str]:
     with Store.open(workspace.database_url) as store:
         people = {f"newcomer-{i:03}": Role.ANNOTATOR for i in range(options.annotators)}
         people[ADMINISTRATOR] = Role.ADMINISTRATOR
-        return {name: store.add_annotator(Annotator(name, role)) or "" for name, role in people.items()}
+        return {name: store.accounts.add(Annotator(name, role)) or "" for name, role in people.items()}
 
 
 @contextmanager

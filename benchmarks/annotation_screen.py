@@ -135,17 +135,17 @@ def make_workspace(root: Path, prompts: int, mode: str = "rating") -> str:
     rng = np.random.default_rng(0)
     with Store.open(workspace.database_url) as store:
         shown = tuple(Prompt(prompt_id(i), f"prompt {i}", "short") for i in range(prompts))
-        store.add_prompt_set(PromptSet("p", shown))
+        store.catalog.add_prompt_set(PromptSet("p", shown))
         for model in models:
-            store.add_model(ModelCard(model, "folder"))
+            store.catalog.add_model(ModelCard(model, "folder"))
             for prompt in shown:
-                store.put_image(_image(workspace.images_dir, model, prompt.id, rng))
+                store.images.put(_image(workspace.images_dir, model, prompt.id, rng))
         criteria = load_criteria(nami_1k_study_file())
         if mode != "rating":
             criteria = criteria[:1]
         study = Study("s", "p", models, criteria, mode, overlap=1, break_every=0, languages=("en", "zh"))
-        store.add_study(study)
-        return store.add_annotator(Annotator("ada")) or ""
+        store.studies.add(study)
+        return store.accounts.add(Annotator("ada")) or ""
 
 
 def _image(images_dir: Path, model: str, prompt: str, rng: np.random.Generator) -> ImageRecord:

@@ -74,20 +74,20 @@ def fill(database_url: str, size: Size, study: str = STUDY, seed: int = 0, **set
     )
     models = tuple(f"model-{i}" for i in range(size.models))
     with Store.open(database_url) as store:
-        store.add_prompt_set(PromptSet(study, prompts))
+        store.catalog.add_prompt_set(PromptSet(study, prompts))
         for model in models:
-            store.add_model(ModelCard(model, "folder"))
+            store.catalog.add_model(ModelCard(model, "folder"))
         names = [f"annotator-{i:03}" for i in range(size.people)]
         for name in names:
-            store.add_annotator(Annotator(name))
-        store.add_annotator(Annotator("root", Role.ADMINISTRATOR))
+            store.accounts.add(Annotator(name))
+        store.accounts.add(Annotator("root", Role.ADMINISTRATOR))
     engine = create_engine(database_url)
     with engine.begin() as connection:
         _insert_images(connection, size, study)
     with Store.open(database_url) as store:
         made = load_study(nami_1k_study_file(), name=study, prompt_set=study, models=models)
-        store.add_study(replace(made, **{"overlap": size.people, **settings}))
-        store.study_size(study)
+        store.studies.add(replace(made, **{"overlap": size.people, **settings}))
+        store.items.count(study)
     with engine.begin() as connection:
         _insert_work(connection, size, np.random.default_rng(seed))
     engine.dispose()
@@ -281,7 +281,7 @@ def report(database_url: str) -> Iterator[str]:
     from nami_bench.store import Store
 
     with Store.open(database_url) as store, tempfile.TemporaryDirectory() as folder:
-        write_report(Path(folder), collect(store, Precision(), study=STUDY), store.models(), None)
+        write_report(Path(folder), collect(store, Precision(), study=STUDY), store.catalog.models(), None)
     yield "report"
 
 

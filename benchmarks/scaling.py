@@ -100,10 +100,10 @@ def _render(arguments: argparse.Namespace) -> Callable[[Engine], str]:
 
     def work(engine: Engine) -> str:
         with tempfile.TemporaryDirectory() as folder, Store.open(f"sqlite:///{folder}/nami.db") as store:
-            store.add_prompt_set(prompts)
-            store.add_model(ModelCard("m", "shapes", {"size": arguments.size}))
+            store.catalog.add_prompt_set(prompts)
+            store.catalog.add_model(ModelCard("m", "shapes", {"size": arguments.size}))
             pipeline.generate(store, Path(folder) / "images", "m", prompts, samples=SHARD, engine=engine)
-            return _digest(str(image.sha256) for image in store.images())
+            return _digest(str(image.sha256) for image in store.images.find())
 
     return work
 

@@ -74,7 +74,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         workspace, store = _workspace(Path(folder) / "bench")
         for study in (_rating(store), _pairs(store)):
-            store.add_study(study)
+            store.studies.add(study)
         with _served(workspace, "nami-1k") as address:
             _rating_pictures(browser, store, address)
         _work_through(store, workspace)
@@ -120,11 +120,11 @@ def _rating_pictures(browser: Any, store: Store, address: str) -> None:
 
 def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
     for number, (text, tags) in enumerate(PROPOSALS.items()):
-        store.add_prompt_submission(
+        store.proposals.add(
             PromptSubmission(f"picture{number}", text, "CC0-1.0", "", store.clock(), "mei", tags)
         )
-    store.refuse_prompt_submission("picture0", "root", "Which bird? Annotators could not tell.")
-    store.accept_prompt_submission("picture1", "root", "two red kites above a windmill, seen from below")
+    store.proposals.refuse("picture0", "root", "Which bird? Annotators could not tell.")
+    store.proposals.accept("picture1", "root", "two red kites above a windmill, seen from below")
     page = _visit(browser, store, address + "/admin", "root", height=900)
     page.locator("[data-part=submissions]").scroll_into_view_if_needed()
     page.wait_for_selector("[data-part=proposals] article")
@@ -148,7 +148,7 @@ def _visit(
 ) -> Any:
     context = browser.new_context(viewport={"width": width, "height": height}, **{"locale": "en-US", **looks})
     origin = re.sub(r"(//[^/]+).*", r"\1", address)
-    context.add_cookies([{"name": COOKIE, "value": store.open_session(name), "url": origin}])
+    context.add_cookies([{"name": COOKIE, "value": store.logins.open_session(name), "url": origin}])
     page = context.new_page()
     page.goto(address)
     page.wait_for_selector(".frame img, dialog[open], #admin [data-tile], .proposal")
@@ -171,16 +171,16 @@ def _workspace(root: Path) -> tuple[Workspace, Store]:
     workspace = init_workspace(root)
     store = Store.open(workspace.database_url)
     prompts = tuple(Prompt(prompt_id(i), text, "photo") for i, text in enumerate(PHOTOS.values()))
-    store.add_prompt_set(PromptSet("photos", prompts))
+    store.catalog.add_prompt_set(PromptSet("photos", prompts))
     for model in MODELS:
-        store.add_model(ModelCard(model, "folder"))
+        store.catalog.add_model(ModelCard(model, "folder"))
         for prompt, photo in zip(prompts, PHOTOS, strict=True):
             pixels = _square(Image.fromarray(np.asarray(getattr(skimage.data, photo)())))
             if model == MODELS[1]:
                 pixels = pixels.filter(ImageFilter.GaussianBlur(3)).quantize(12).convert("RGB")
             path = f"{model}/photos/{prompt.id}/samples/0000.png"
             stored = write_png(workspace.images_dir / path, pixels, {})
-            store.put_image(
+            store.images.put(
                 ImageRecord(
                     model=model,
                     prompt_set="photos",
@@ -194,7 +194,7 @@ def _workspace(root: Path) -> tuple[Workspace, Store]:
                 )
             )
     for name, role in (("lena", Role.ANNOTATOR), ("mei", Role.ANNOTATOR), ("root", Role.ADMINISTRATOR)):
-        store.add_annotator(Annotator(name, role))
+        store.accounts.add(Annotator(name, role))
     return workspace, store
 
 
@@ -240,7 +240,7 @@ def _work_through(store: Store, workspace: Workspace) -> None:
             items = session.state().items
             if not items:
                 break
-            model = store.assignment(items[0].token, name).images[0].model
+            model = store.annotation.assignment(items[0].token, name).images[0].model
             base = {"model-a": 82, "model-b": 38}[model] - severity
             values = {c: float(np.clip(round(base + rng.normal(0, 7)), 0, 100)) for c in names}
             comment = "the spoon has two handles" if turn == 2 and name == "mei" else ""

@@ -53,6 +53,7 @@ def measured(tmp_path_factory, request):
     return draw_and_score(tmp_path_factory.mktemp("planted"), images=request.param, **RATES)
 
 
+@pytest.mark.slow
 def test_each_tasks_accuracy_is_one_minus_its_planted_rate(measured):
     planted, _, summary = measured
     assert [task.task for task in summary.tasks] == list(GENEVAL_TASKS)

@@ -116,7 +116,7 @@ def ratings_of(
         found = choose_study(bench.store, study)
         if found is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
-        table = bench.store.ratings_table(found.name)
+        table = bench.store.ratings.table(found.name)
         if not len(table):
             raise InputError(f"study {found.name!r} has no ratings yet")
         return table, found.criteria

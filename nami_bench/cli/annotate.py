@@ -69,7 +69,7 @@ def _announce(store: "Store", address: str, studies: "Sequence[Study]") -> None:
         say(f"annotating {len(studies)} studies at {address}")
     for study in studies:
         accepts = study.canvas or study.sizes_may_differ
-        if not accepts and sizes_tell(shown := store.shown_sizes(study.name)):
+        if not accepts and sizes_tell(shown := store.items.shown_sizes(study.name)):
             say(
                 f"the sizes of {study.name}'s images tell its models apart ({in_words(shown)}): `canvas` in "
                 "a new study hides it"

@@ -48,7 +48,7 @@ def add(names: tuple[str, ...], role: str) -> None:
 
     people = [Annotator(name, Role(role)) for name in names]
     with open_bench() as bench:
-        tokens = bench.store.add_annotators(people)
+        tokens = bench.store.accounts.add_all(people)
     for person, token in zip(people, tokens, strict=True):
         echo(f"{person.name}\t{token}")
     say("the second column is the log-in token: hand it over now, it cannot be shown again")
@@ -59,7 +59,7 @@ def add(names: tuple[str, ...], role: str) -> None:
 def reset(name: str) -> None:
     """Give an annotator a new token; the old one ends, and a password, and every log-in."""
     with open_bench() as bench:
-        echo(f"{bench.store.annotator(name).name}\t{bench.store.reset_token(name)}")
+        echo(f"{bench.store.accounts.get(name).name}\t{bench.store.logins.reset_token(name)}")
 
 
 @annotators.command("password", epilog="Example: nami-bench annotators password lena")
@@ -76,7 +76,7 @@ def password(name: str) -> None:
     elif not (given := sys.stdin.readline().rstrip("\n")):
         raise InputError("no password on standard input")
     with open_bench() as bench:
-        bench.store.set_password(name, given)
+        bench.store.logins.set_password(name, given)
     undo = f"nami-bench annotators reset {quote(name)}"
     say(f"{name} can log in with the password; `{undo}` takes it away again")
 
@@ -86,7 +86,7 @@ def password(name: str) -> None:
 def list_(as_json: bool) -> None:
     """All annotators, and whether they may log in."""
     with open_bench() as bench:
-        found = bench.store.annotators()
+        found = bench.store.accounts.all()
     if as_json:
         print_json(
             [
@@ -112,7 +112,7 @@ def list_(as_json: bool) -> None:
 def disable(name: str) -> None:
     """Forbid an annotator to log in; their ratings stay."""
     with open_bench() as bench:
-        bench.store.set_annotator_active(name, False)
+        bench.store.accounts.set_active(name, False)
     undo = f"nami-bench annotators enable {quote(name)}"
     say(f"{name} is logged out and cannot log in any more; `{undo}` undoes it")
 
@@ -122,7 +122,7 @@ def disable(name: str) -> None:
 def enable(name: str) -> None:
     """Let a disabled annotator log in again."""
     with open_bench() as bench:
-        bench.store.set_annotator_active(name, True)
+        bench.store.accounts.set_active(name, True)
     say(f"{name} can log in")
 
 
@@ -150,21 +150,21 @@ def erase(name: str, keep_ratings: bool, dry_run: bool, yes: bool, as_json: bool
     from nami_bench.domain import matching_name
 
     with open_bench() as bench:
-        if not dry_run and bench.store.owes_wiping():
-            bench.store.wipe_traces()
+        if not dry_run and bench.store.erasures.owes_wiping():
+            bench.store.erasures.wipe_traces()
             say("an earlier erasure is finished: its traces are out of the database now")
-            if matching_name("annotator", name, [one.name for one in bench.store.annotators()]) is None:
+            if matching_name("annotator", name, [one.name for one in bench.store.accounts.all()]) is None:
                 return  # that was what it had left to do
-        name = bench.store.annotator(name).name
+        name = bench.store.accounts.get(name).name
 
         def act(dry: bool) -> "Erasure":
-            return bench.store.erase_annotator(name, keep_ratings=keep_ratings, dry_run=dry)
+            return bench.store.erasures.erase(name, keep_ratings=keep_ratings, dry_run=dry)
 
         done = _erased(act, dry_run=dry_run, yes=yes, as_json=as_json)
         for path in _files_naming(name, bench.workspace.reports_dir):
             say(f"{path} holds the name: delete it or write it anew")
         if done:
-            bench.store.wipe_traces()
+            bench.store.erasures.wipe_traces()
             say("erased, in the database and in its file")
 
 

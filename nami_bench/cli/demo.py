@@ -101,7 +101,7 @@ def _images(
     say(f"2. images: a procedural renderer (a test instrument) at three error rates{nami}")
     # A seed for each model: with one seed the renderers would share every picture that is drawn right.
     for seed, card in enumerate(cards):
-        store.add_model(card)
+        store.catalog.add_model(card)
         with progress(f"   {card.name}", SAMPLES * len(prompt_set)) as advance:
             report = pipeline.generate(
                 store,
@@ -138,13 +138,13 @@ def _study(store: "Store", prompt_set: "PromptSet", name: str, models: tuple[str
     from nami_bench.blinding import check_sizes
     from nami_bench.study_file import load_study, nami_1k_study_file
 
-    if name not in {study.name for study in store.studies()}:
+    if name not in {study.name for study in store.studies.all()}:
         study = load_study(nami_1k_study_file(), name=name, prompt_set=prompt_set.name, models=models)
         study = replace(study, canvas=NAMI_PIXELS if set(models) - set(ERROR_RATES) else 0)
         with store.together():
-            store.add_study(study)
-            check_sizes(study, store.shown_sizes(name))
-    return store.study(name)
+            store.studies.add(study)
+            check_sizes(study, store.items.shown_sizes(name))
+    return store.studies.get(name)
 
 
 def _simulated_ratings(
@@ -153,8 +153,8 @@ def _simulated_ratings(
     from nami_bench.annotator_app.simulate import simulate_ratings
 
     say("4. ratings: five SIMULATED annotators score every image (nobody's opinion: they show the way)")
-    wanted = store.study_size(study.name) * study.overlap
-    left = wanted - sum(store.completed(study.name).values())
+    wanted = store.items.count(study.name) * study.overlap
+    left = wanted - sum(store.annotation.completed(study.name).values())
     with progress("   simulated", left) as advance:
         simulate_ratings(
             store,
@@ -170,7 +170,7 @@ def _simulated_ratings(
 def _truth(store: "Store", prompt_set: "PromptSet") -> "Callable[[ImageRecord, Prompt], Mapping[str, float]]":
     """What the simulated annotators perceive, 0-100: relevance from GenEval's verdict, the rest from the
     model's share of right images and a fixed quirk of each image."""
-    scores = store.scores(metric="geneval", prompt_set=prompt_set.name)
+    scores = store.scores.find(metric="geneval", prompt_set=prompt_set.name)
     correct = {(s.model, s.prompt_id, s.sample): s.value for s in scores}
     verdicts: dict[str, list[bool]] = {}
     for score in scores:
@@ -214,7 +214,7 @@ def _report(workspace: "Workspace", store: "Store", study: "Study") -> None:
 
     say("6. report: intervals, plots, agreement, image grids")
     contents = collect(store, DEFAULT_PRECISION, study=study.name)
-    cards = [store.model(name) for name in study.models]
+    cards = [store.catalog.model(name) for name in study.models]
     folder = workspace.reports_dir / study.name
     with progress("   thumbnails", len(contents.gallery.records)) as advance:
         write_report(folder, contents, cards, workspace.images_dir, advance)
@@ -231,9 +231,9 @@ def _serve(
     with Store.open(workspace.database_url, patience_s=PATIENCE_S) as store:
         _study(store, prompt_set, own, models)
         token = (
-            store.reset_token(GUEST)
-            if GUEST in {annotator.name for annotator in store.annotators()}
-            else store.add_annotator(Annotator(GUEST))
+            store.logins.reset_token(GUEST)
+            if GUEST in {annotator.name for annotator in store.accounts.all()}
+            else store.accounts.add(Annotator(GUEST))
         )
 
         def announce(address: str, studies: "Sequence[Study]") -> None:

@@ -159,7 +159,7 @@ def _evaluate(
     from nami_bench.domain import ImageState
     from nami_bench.errors import InputError
 
-    records = bench.store.images(models=models or None, prompt_set=prompts, state=ImageState.DONE)
+    records = bench.store.images.find(models=models or None, prompt_set=prompts, state=ImageState.DONE)
     if not records:
         raise InputError("there are no images to score: make some with `nami-bench generate`")
     # All of them first: what is wrong with the last one's options or weights is said before the first begins.
@@ -201,7 +201,7 @@ def _maker(name: str, options: dict[str, Any]) -> Callable[[], Any]:
 
 def _say_reasons(bench: Bench, metric: Any, models: Sequence[str], prompt_set: str) -> None:
     """The first reasons of images without a value; those of whole sets are in the leaderboard's gaps."""
-    scores = bench.store.scores(metric=metric.name, models=models, prompt_set=prompt_set)
+    scores = bench.store.scores.find(metric=metric.name, models=models, prompt_set=prompt_set)
     failed = [s for s in scores if s.value is None and s.instrument == metric.instrument]
     for score in failed[:_REASONS_SHOWN]:
         say(f"  {score.model} {score.prompt_id} {score.sample}: {score.reason}")

@@ -43,7 +43,7 @@ def generate(
     with open_bench() as bench:
         prompt_set = pipeline.resolve_prompt_set(bench.store, prompts)
         for model in models:
-            bench.store.model(model)  # all names are checked before the first image is made
+            bench.store.catalog.model(model)  # all names are checked before the first image is made
             pipeline.check_settings(bench.store, model)
         chosen = pipeline.select_prompts(prompt_set.prompts, limit=limit, first=first, seed=seed)
         if chosen.words:

@@ -45,7 +45,7 @@ def import_(folder: Path, model: str, prompts: str | None, samples: int | None, 
     with open_bench() as bench:
         if prompts is None:
             prompt_set = pipeline.folder_prompt_set(folder, folder.resolve().name)
-            bench.store.add_prompt_set(prompt_set)
+            bench.store.catalog.add_prompt_set(prompt_set)
         else:
             prompt_set = pipeline.resolve_prompt_set(bench.store, prompts)
         samples = samples or source.samples_per_prompt()
@@ -143,7 +143,7 @@ def verify(models: tuple[str, ...], as_json: bool) -> None:
 
     with open_bench() as bench:
         chosen = models or None
-        total = len(bench.store.images(models=chosen, state=ImageState.DONE))
+        total = len(bench.store.images.find(models=chosen, state=ImageState.DONE))
         with progress("verify", total) as advance:
             found = list(
                 pipeline.verify_images(bench.store, bench.workspace.images_dir, chosen, advance=advance)

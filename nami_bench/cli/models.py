@@ -37,7 +37,7 @@ def add(
     card = ModelCard(name, adapter, parsed, parameters, licence)
     with open_bench() as bench:
         registry.create("generators", adapter, parsed)
-        bench.store.add_model(card)
+        bench.store.catalog.add_model(card)
     say(f"model {name} recorded: make images with `nami-bench generate --model {name} --prompts SET`")
 
 
@@ -57,9 +57,9 @@ def rename(old: str, new: str, dry_run: bool) -> None:
     with open_bench() as bench:
         finished = finish_earlier(bench, dry_run=dry_run)
         try:
-            count = len(bench.store.images(models=[old]))
+            count = len(bench.store.images.find(models=[old]))
         except UnknownNameError:
-            if finished and any(card.name == new for card in bench.store.models()):
+            if finished and any(card.name == new for card in bench.store.catalog.models()):
                 return  # that was what an earlier run had left to do
             raise
         folder = bench.workspace.images_dir
@@ -91,7 +91,7 @@ def remove(name: str, with_ratings: bool, dry_run: bool, yes: bool, as_json: boo
     with open_bench() as bench:
         finished = finish_earlier(bench, dry_run=dry_run)
         try:
-            bench.store.model(name)
+            bench.store.catalog.model(name)
         except UnknownNameError:
             if finished:
                 return  # that was what an earlier run had left to do
@@ -110,7 +110,7 @@ def remove(name: str, with_ratings: bool, dry_run: bool, yes: bool, as_json: boo
 def list_(as_json: bool) -> None:
     """All models of the workspace."""
     with open_bench() as bench:
-        cards = bench.store.models()
+        cards = bench.store.catalog.models()
     if as_json:
         from dataclasses import asdict
 
@@ -129,8 +129,8 @@ def show(name: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     with open_bench() as bench:
-        card = bench.store.model(name)
-        counts = Counter((r.prompt_set, r.state.value) for r in bench.store.images(models=[name]))
+        card = bench.store.catalog.model(name)
+        counts = Counter((r.prompt_set, r.state.value) for r in bench.store.images.find(models=[name]))
     images = [{"prompts": s, "state": state, "images": n} for (s, state), n in sorted(counts.items())]
     if as_json:
         print_json({**asdict(card), "images": images})

@@ -117,7 +117,7 @@ def list_(as_json: bool) -> None:
     from nami_bench.leaderboard.prompt_origins import identity
 
     with open_bench() as bench:
-        rows = [identity(prompt_set) for prompt_set in bench.store.prompt_sets()]
+        rows = [identity(prompt_set) for prompt_set in bench.store.catalog.prompt_sets()]
     if as_json:
         print_json(rows)
     else:
@@ -229,8 +229,8 @@ def _prompt_set(reference: str) -> "PromptSet":
     path = Path(reference)
     if _has_workspace():
         with open_bench() as bench:
-            if bench.store.has_prompt_set(reference) or not path.is_file():
-                return bench.store.prompt_set(reference)
+            if bench.store.catalog.has_prompt_set(reference) or not path.is_file():
+                return bench.store.catalog.prompt_set(reference)
     elif not path.is_file():
         raise InputError(
             f"{reference} is not a file, and no workspace at {workspace_root()} could have recorded it: "

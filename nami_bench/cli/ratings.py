@@ -87,7 +87,7 @@ def include(annotator: str, dry_run: bool) -> None:
 
 def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
     with open_bench() as bench:
-        change = bench.store.include_annotator if counted else bench.store.exclude_annotator
+        change = bench.store.exclusions.include if counted else bench.store.exclusions.exclude
         values = change(annotator, dry_run=dry_run)
     for study, count in values.items():
         echo(f"study {study}: {count} values of {annotator} {'count' if counted else 'do not count'}")

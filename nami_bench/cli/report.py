@@ -70,7 +70,7 @@ def report(
         name = contents.study.name if contents.study else "automatic"
         folder = output or bench.workspace.reports_dir / name
         models = {row.model for row in contents.board.measured}
-        cards = [card for card in bench.store.models() if card.name in models]
+        cards = [card for card in bench.store.catalog.models() if card.name in models]
         images_dir = bench.workspace.images_dir if images else None
         with progress("thumbnails", len(contents.gallery.records) if images else 0) as advance:
             remarks = write_report(folder, contents, cards, images_dir, advance)

@@ -107,13 +107,13 @@ def _comparisons(
             )
         return LeftOut(without).comparisons(found)
     with open_bench() as bench:
-        pairs = [one.name for one in bench.store.studies() if one.mode == "pairwise"]
+        pairs = [one.name for one in bench.store.studies.all() if one.mode == "pairwise"]
         if study is None and not pairs:
             raise InputError("this workspace has no study of pairs: create one, or give --comparisons FILE")
         name = study or pairs[-1]
-        if bench.store.study(name).mode != "pairwise":
+        if bench.store.studies.get(name).mode != "pairwise":
             raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
-        return left_out(bench.store, name, without).comparisons(bench.store.comparisons(name))
+        return left_out(bench.store, name, without).comparisons(bench.store.comparisons.all(name))
 
 
 def _ratings(study: str, without: tuple[str, ...]) -> "RatingsArray":

@@ -64,7 +64,7 @@ def create(
 
     with open_bench() as bench:
         if file is None and not models:
-            records = bench.store.images(prompt_set=prompts, state=ImageState.DONE)
+            records = bench.store.images.find(prompt_set=prompts, state=ImageState.DONE)
             models = tuple(dict.fromkeys(record.model for record in records))
         loaded = load_study(file or nami_1k_study_file(), name=name, prompt_set=prompts, models=models)
         loaded = replace(
@@ -73,9 +73,9 @@ def create(
             sizes_may_differ=sizes_may_differ or loaded.sizes_may_differ,
         )
         with bench.store.together():
-            bench.store.add_study(loaded)
-            notes = check_sizes(loaded, bench.store.shown_sizes(loaded.name))
-        size = bench.store.study_size(loaded.name)
+            bench.store.studies.add(loaded)
+            notes = check_sizes(loaded, bench.store.items.shown_sizes(loaded.name))
+        size = bench.store.items.count(loaded.name)
     for note in notes:
         say(note)
     say(
@@ -113,7 +113,7 @@ def add_models(name: str, models: tuple[str, ...], sizes_may_differ: bool) -> No
     from dataclasses import replace
 
     with open_bench() as bench:
-        found = bench.store.study(name)
+        found = bench.store.studies.get(name)
         grown = tuple(dict.fromkeys((*found.models, *models)))
         accepted = sizes_may_differ or found.sizes_may_differ
         changes = _changed(bench, replace(found, models=grown, sizes_may_differ=accepted))
@@ -127,7 +127,7 @@ def list_(as_json: bool) -> None:
     from dataclasses import asdict
 
     with open_bench() as bench:
-        studies = bench.store.studies()
+        studies = bench.store.studies.all()
     if as_json:
         print_json([asdict(s) for s in studies])
     else:
@@ -143,7 +143,7 @@ def show(name: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     with open_bench() as bench:
-        found = asdict(bench.store.study(name))
+        found = asdict(bench.store.studies.get(name))
     if as_json:
         print_json(found)
         return
@@ -177,10 +177,10 @@ def status(name: str, as_json: bool) -> None:
     from nami_bench.store import progress_of
 
     with open_bench() as bench:
-        found = bench.store.study(name)
-        size, completed = bench.store.study_size(name), bench.store.completed(name)
-        cells = bench.store.item_progress(name)
-        members = bench.store.member_reports(name)
+        found = bench.store.studies.get(name)
+        size, completed = bench.store.items.count(name), bench.store.annotation.completed(name)
+        cells = bench.store.items.progress(name)
+        members = bench.store.oversight.members(name)
         checks = annotator_checks(bench.store, name, found.criteria)
     done, wanted = progress_of(found, cells)
     withdrawn = sum(cell.withdrawn for cell in cells)
@@ -237,7 +237,7 @@ def status(name: str, as_json: bool) -> None:
 def restore(name: str) -> None:
     """Ask again about images that were withdrawn because they could not be shown."""
     with open_bench() as bench:
-        count = bench.store.restore_items(name)
+        count = bench.store.items.restore(name)
     say(f"study {name}: {count} items are asked about again")
 
 
@@ -246,7 +246,7 @@ def restore(name: str) -> None:
 def delete(name: str) -> None:
     """Forget a study that has no ratings yet."""
     with open_bench() as bench:
-        bench.store.delete_study(name)
+        bench.store.studies.delete(name)
     say(f"study {name} is gone")
 
 
@@ -257,7 +257,7 @@ def delete(name: str) -> None:
 def pause(name: str, annotator: str, reason: str) -> None:
     """Give an annotator nothing more in a study; nothing is deleted."""
     with open_bench() as bench:
-        bench.store.pause_member(name, annotator, reason)
+        bench.store.oversight.pause(name, annotator, reason)
     say(f"{annotator} is paused in {name}; `nami-bench study resume {name} {quote(annotator)}` undoes it")
 
 
@@ -267,7 +267,7 @@ def pause(name: str, annotator: str, reason: str) -> None:
 def resume(name: str, annotator: str) -> None:
     """Let a paused annotator go on; a failed qualification counts as passed."""
     with open_bench() as bench:
-        bench.store.resume_member(name, annotator)
+        bench.store.oversight.resume(name, annotator)
     say(f"{annotator} can go on in {name}")
 
 
@@ -287,7 +287,7 @@ def checks(name: str, output: Path | None) -> None:
     from nami_bench.cli.common import write_or_print
 
     with open_bench() as bench:
-        found = bench.store.check_answers(name)
+        found = bench.store.oversight.check_answers(name)
     write_or_print(output, check_answers_csv(found))
     say(f"study {name}: {len(found)} answers")
 
@@ -297,9 +297,9 @@ def _changed(bench: "Bench", study: "Study") -> list[str]:
     from nami_bench.blinding import check_change
 
     with bench.store.together():
-        before = bench.store.shown_sizes(study.name)
-        changes = bench.store.change_study(study)
-        notes = check_change(study, before, bench.store.shown_sizes(study.name))
+        before = bench.store.items.shown_sizes(study.name)
+        changes = bench.store.studies.change(study)
+        notes = check_change(study, before, bench.store.items.shown_sizes(study.name))
     for note in notes:
         say(note)
     return changes

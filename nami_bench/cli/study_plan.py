@@ -164,7 +164,7 @@ def _plan(
 
 def _panel_of(study: str) -> str:
     with open_bench() as bench:
-        return bench.store.study(study).panel
+        return bench.store.studies.get(study).panel
 
 
 def _numbers(text: str, option: str, kind: type[N]) -> tuple[N, ...]:

@@ -28,7 +28,7 @@ def list_(state: str | None, as_json: bool) -> None:
     from nami_bench.domain import SubmissionState
 
     with open_bench() as bench:
-        found = bench.store.prompt_submissions(None if state is None else SubmissionState(state))
+        found = bench.store.proposals.all(None if state is None else SubmissionState(state))
     if as_json:
         print_json([asdict(one) for one in found])
     else:

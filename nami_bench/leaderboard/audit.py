@@ -32,7 +32,7 @@ def audit_from_store(
     table: "pd.DataFrame | None" = None,
 ) -> Audit:
     """Audit every metric on a study's images (see `audit_metrics`); `models` limits it to some of them,
-    `without` names annotators whose ratings do not count. `table`: the study's (see `Store.ratings_table`),
+    `without` names annotators whose ratings do not count. `table`: the study's (see `Ratings.table`),
     where it was read already.
 
     Which study: see `choose_study`. Raises UnknownNameError for an unknown study, set, model or criterion,
@@ -43,15 +43,15 @@ def audit_from_store(
         raise InputError("there is no study: an audit compares metrics with human ratings")
     asked = chosen.criterion(criterion)
     if table is None:
-        table = store.ratings_table(chosen.name)
+        table = store.ratings.table(chosen.name)
     table, said = left_out(store, chosen.name, without).ratings(table)
     names = models or chosen.models
     table = table[table["model"].isin(list(names))]
     audit = audit_metrics(
         table,
-        store.scores(models=names, prompt_set=chosen.prompt_set),
-        store.set_scores(models=names, prompt_set=chosen.prompt_set),
-        store.prompt_set(chosen.prompt_set).by_id,
+        store.scores.find(models=names, prompt_set=chosen.prompt_set),
+        store.scores.of_sets(models=names, prompt_set=chosen.prompt_set),
+        store.catalog.prompt_set(chosen.prompt_set).by_id,
         asked,
         threshold,
     )

@@ -51,7 +51,7 @@ def annotator_checks(
             member.paused,
             member.excluded,
         )
-        for member in store.member_reports(study)
+        for member in store.oversight.members(study)
     )
 
 
@@ -68,7 +68,7 @@ def renamed(checks: Iterable[AnnotatorChecks], names: Mapping[str, str]) -> Iter
 
 
 def _by_annotator(store: "Store", study: str, criteria: Iterable[Criterion]) -> dict[str, RepeatConsistency]:
-    return {found.annotator: found for found in _repeats(store.check_answers(study), criteria)}
+    return {found.annotator: found for found in _repeats(store.oversight.check_answers(study), criteria)}
 
 
 def _repeats(answers: Iterable[CheckAnswer], criteria: Iterable[Criterion]) -> Iterator[RepeatConsistency]:

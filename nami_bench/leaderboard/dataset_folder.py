@@ -110,7 +110,7 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
     Of samples that the study does not show only failures: a leaderboard counts them. `without` names
     annotators whose judgements are left out.
     """
-    table, comparisons = store.ratings_table(study.name), store.comparisons(study.name)
+    table, comparisons = store.ratings.table(study.name), store.comparisons.all(study.name)
     gone = left_out(store, study.name, without)
     if study.mode == Mode.PAIRWISE:
         comparisons, said = gone.comparisons(comparisons)
@@ -120,7 +120,7 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
     names = dict.fromkeys((*study.models, *(model for model, _, _ in sorted(planted))))
     images = [
         record
-        for record in store.images(models=names, prompt_set=study.prompt_set)
+        for record in store.images.find(models=names, prompt_set=study.prompt_set)
         if (
             record.model in study.models
             and (record.sample < study.samples or record.state is not ImageState.DONE)
@@ -129,11 +129,11 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
     ]
     return DatasetContent(
         study=study,
-        prompt_set=store.prompt_set(study.prompt_set),
+        prompt_set=store.catalog.prompt_set(study.prompt_set),
         ratings=in_order(table, [c.name for c in study.criteria]),
         images=images,
         comparisons=comparisons,
-        models=[card for card in store.models() if card.name in names],
+        models=[card for card in store.catalog.models() if card.name in names],
         left_out=said,
     )
 

@@ -69,7 +69,7 @@ def leaderboard_from_store(
     `by` divides the prompts: see `with_uncertainty`.
     `without` names annotators whose ratings do not count, beside those whom the store excludes. Only the
     first `samples` of each prompt count (None: all), and no score of a whole set of images that has more.
-    `table`: the study's (see `Store.ratings_table`), where it was read already.
+    `table`: the study's (see `Ratings.table`), where it was read already.
 
     Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
     another prompt set, or where there is nothing to show.
@@ -77,7 +77,7 @@ def leaderboard_from_store(
     chosen = choose_study(store, study, prompt_set)
     found = _collect(store, chosen, prompt_set, stratum, samples)
     if table is None:
-        table = ratings_table([]) if chosen is None else store.ratings_table(chosen.name)
+        table = ratings_table([]) if chosen is None else store.ratings.table(chosen.name)
     gone = LeftOut(tuple(without)) if chosen is None else left_out(store, chosen.name, without)
     table, cautions = gone.ratings(table)
     most = max(found.samples.values(), default=0)
@@ -99,7 +99,7 @@ def leaderboard_from_store(
         rows = _human_rows(found, ratings, chosen, expected)
         cautions += total_cautions(ratings)
     columns = automatic_columns(found.scores, found.set_scores, found.prompts, found.origins)
-    cards = {card.name: card for card in store.models()}
+    cards = {card.name: card for card in store.catalog.models()}
     level = (precision or DEFAULT_PRECISION).level
     board = Leaderboard(
         rows=tuple(
@@ -161,16 +161,16 @@ def choose_study(store: "Store", name: str | None, prompt_set: str | None = None
     InputError where the named study is on another set.
     """
     if prompt_set is not None:
-        store.prompt_set(prompt_set)  # refuses an unknown name
+        store.catalog.prompt_set(prompt_set)  # refuses an unknown name
     if name is not None:
-        study = store.study(name)
+        study = store.studies.get(name)
         if prompt_set not in (None, study.prompt_set):
             raise InputError(
                 f"study {name!r} is on the prompt set {study.prompt_set!r}, not on {prompt_set!r}"
             )
         return study
-    newest_first = [s for s in reversed(store.studies()) if prompt_set in (None, s.prompt_set)]
-    rated = (study for study in newest_first if store.has_ratings(study.name))
+    newest_first = [s for s in reversed(store.studies.all()) if prompt_set in (None, s.prompt_set)]
+    rated = (study for study in newest_first if store.ratings.exist(study.name))
     return next(rated, newest_first[0] if newest_first else None)
 
 
@@ -178,18 +178,18 @@ def _collect(
     store: "Store", study: Study | None, prompt_set: str | None, stratum: str | None, samples: int | None
 ) -> _Found:
     models = study.models if study else None
-    scores = store.scores(models=models, prompt_set=prompt_set)
-    set_scores = store.set_scores(models=models, prompt_set=prompt_set) if stratum is None else []
+    scores = store.scores.find(models=models, prompt_set=prompt_set)
+    set_scores = store.scores.of_sets(models=models, prompt_set=prompt_set) if stratum is None else []
     if study is None and not scores and not set_scores:
         raise InputError("there is nothing to rank yet: run `nami-bench evaluate`, or create a study")
     scored = {score.prompt_set for score in scores} | {score.prompt_set for score in set_scores}
     names = sorted(scored | ({study.prompt_set} if study else set()))
-    sets = [store.prompt_set(name) for name in names]
+    sets = [store.catalog.prompt_set(name) for name in names]
     prompts = in_stratum(sets, stratum)
     images = defaultdict(list)
     most: dict[str, int] = defaultdict(int)
     cut: set[tuple[str, str]] = set()
-    for record in store.images(models=models, prompt_set=prompt_set):
+    for record in store.images.find(models=models, prompt_set=prompt_set):
         if record.prompt_id not in prompts.get(record.prompt_set, {}):
             continue
         most[record.model] = max(most[record.model], record.sample + 1)

@@ -62,14 +62,14 @@ def import_judgements(
 ) -> Imported:
     """Record what a CSV file, a Parquet file or a dataset folder holds: all of it, or nothing.
 
-    It counts as work that its annotators have done (see `Store.add_ratings`). Where another answer stands
+    It counts as work that its annotators have done (see `Ratings.add`). Where another answer stands
     the file is refused, unless its answers are to `replace` those. A study that is not there is recorded too,
     where the file brings it along (see `restore_study`); images go to `images_dir`. `scales` confirm those of
     the study's criteria. In a `dry_run` nothing is changed. Raises UnknownNameError for any other study,
     InputError for anything that is not as it should be, such as values that look like another scale's.
     """
     file = judgements_file(path)
-    studies = {study.name: study for study in store.studies()}
+    studies = {study.name: study for study in store.studies.all()}
     carried = carried_study(file)
     known = set(studies)
     study_of = partial(_study, file, studies, carried)
@@ -88,7 +88,7 @@ def import_judgements(
 
 def _check_prompts(store: "Store", file: Path, study: Study, carried: CarriedStudy) -> None:
     """Refuse judgements of a study of the same name on other prompts, whose ids are the same numbers."""
-    ours = store.prompt_set_hashes()[study.prompt_set]
+    ours = store.catalog.prompt_set_hashes()[study.prompt_set]
     if carried.prompt_set_sha256 not in ("", ours):
         raise InputError(
             f"{file} is about other prompts (SHA-256 {carried.prompt_set_sha256[:12]}...) than study "
@@ -106,7 +106,7 @@ def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales, *
     pairs = {(one.left, one.right, one.prompt_id, one.sample) for one in found}
 
     def add(store: "Store") -> "Recorded":
-        return store.add_comparisons(found, replace=replace)
+        return store.comparisons.add(found, replace=replace)
 
     return _Found("comparisons", len(found), add, names, pairs)
 
@@ -120,7 +120,7 @@ def _ratings(file: Path, study_of: Callable[[str], Study], scales: Scales, *, re
     ratings = table_ratings(table)
 
     def add(store: "Store") -> "Recorded":
-        return store.add_ratings(ratings, replace=replace)
+        return store.ratings.add(ratings, replace=replace)
 
     return _Found("ratings", len(ratings), add, used)
 

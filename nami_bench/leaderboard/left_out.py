@@ -77,6 +77,6 @@ class LeftOut:
 def left_out(store: "Store", study: str, names: Iterable[str] = ()) -> LeftOut:
     """Whose judgements of a study do not count: `names`, and those whom the store excludes."""
     names = tuple(dict.fromkeys(names))
-    pairs = store.comparisons(study) if names and store.study(study).mode == Mode.PAIRWISE else ()
+    pairs = store.comparisons.all(study) if names and store.studies.get(study).mode == Mode.PAIRWISE else ()
     others = tuple(sorted({one.annotator for one in pairs}))
-    return LeftOut(names, store.excluded_values(study), others)
+    return LeftOut(names, store.exclusions.values(study), others)

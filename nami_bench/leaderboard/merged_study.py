@@ -26,11 +26,11 @@ def merge_study(
     `Store.merge_work`. Raises UnknownNameError for a study that one of them does not have, InputError where
     they are not the same study.
     """
-    ours, work = store.study(study), other.study_work(study)
-    if store.prompt_set_hashes()[ours.prompt_set] != work.prompt_set_sha256:
+    ours, work = store.studies.get(study), other.work.of(study)
+    if store.catalog.prompt_set_hashes()[ours.prompt_set] != work.prompt_set_sha256:
         raise InputError(f"study {study!r} is about other prompts there than here: nothing was merged")
     _check_same(ours, work.study)
-    return store.merge_work(work, naming, replace=replace, dry_run=dry_run)
+    return store.work.merge(work, naming, replace=replace, dry_run=dry_run)
 
 
 def _check_same(ours: Study, theirs: Study) -> None:

@@ -49,7 +49,7 @@ class RestoredImages:
         Raises InputError for what is no image of the prompts, and where another image is there, recorded or
         not; ImageError for bytes that are not those that were exported.
         """
-        known = {record.key: record for record in store.images()}
+        known = {record.key: record for record in store.images.find()}
         for row in _rows(self._data):
             record = self._record(row)
             self.models[record.model] = None
@@ -70,7 +70,7 @@ class RestoredImages:
     def record(self, store: "Store") -> None:
         """Record the images that are not recorded; their models and prompts must be."""
         for record in self._new:
-            store.put_image(record)
+            store.images.put(record)
 
     def _record(self, row: Mapping[str, Any]) -> ImageRecord:
         """An image's record; its file lies, or is to lie, where generated images do."""

@@ -59,7 +59,7 @@ def restore_study(
     with RestoredImages(found.file.parent, images_dir, prompt_set, write=not dry_run) as images:
         images.unpack(store)  # before the transaction, in which nobody else can write
         with store.together(dry_run=dry_run):
-            store.add_prompt_set(prompt_set)
+            store.catalog.add_prompt_set(prompt_set)
             _add_models(store, found, images.models)
             images.record(store)
             return _added(store, found, add_judgements)
@@ -68,16 +68,16 @@ def restore_study(
 def _added(
     store: "Store", found: StudyToRestore, add_judgements: "Callable[[Store], Recorded]"
 ) -> "Recorded":
-    store.add_study(found.study, found.pairs)
+    store.studies.add(found.study, found.pairs)
     return add_judgements(store)
 
 
 def _check_there(store: "Store", found: StudyToRestore) -> None:
     """Refuse a study whose prompts or models are not here, though the file brings the study itself."""
     study, sha256 = found.study, found.carried.prompt_set_sha256
-    models = {card.name for card in store.models()}
+    models = {card.name for card in store.catalog.models()}
     missing = [f"the model {name!r}" for name in study.models if name not in models]
-    if store.prompt_set_hashes().get(study.prompt_set) != sha256:
+    if store.catalog.prompt_set_hashes().get(study.prompt_set) != sha256:
         missing.insert(0, f"the prompt set {study.prompt_set!r} (SHA-256 {sha256[:12]}...)")
     if missing:
         raise InputError(
@@ -120,8 +120,8 @@ def _prompt(row: Mapping[str, Any]) -> Prompt:
 
 def _add_models(store: "Store", found: StudyToRestore, of_images: Iterable[str]) -> None:
     """Record the models that are not recorded: those of the images first, in their order."""
-    known = {card.name for card in store.models()}
+    known = {card.name for card in store.catalog.models()}
     cards = {card.name: card for card in carried_models(found.file)}
     for name in dict.fromkeys((*of_images, *found.study.models)):
         if name not in known:
-            store.add_model(cards.get(name) or ModelCard(name, "folder"))
+            store.catalog.add_model(cards.get(name) or ModelCard(name, "folder"))

@@ -78,15 +78,15 @@ def _evaluate_images(
     engine: Engine,
     make: Callable[[], Any] | None,
 ) -> Counter[str]:
-    prompts = store.prompt_set(prompt_set).by_id
+    prompts = store.catalog.prompt_set(prompt_set).by_id
     counts = Counter({"scored": 0, "failed": 0})
     known = {
         (s.model, s.prompt_id, s.sample): s
-        for s in store.scores(metric=metric.name, models=models, prompt_set=prompt_set)
+        for s in store.scores.find(metric=metric.name, models=models, prompt_set=prompt_set)
         if s.instrument == metric.instrument and s.value is not None
     }
     todo = []
-    for record in store.images(models=models, prompt_set=prompt_set, state=ImageState.DONE):
+    for record in store.images.find(models=models, prompt_set=prompt_set, state=ImageState.DONE):
         if not metric.applies_to(prompts[record.prompt_id]):
             counts["not applicable"] += 1
         elif (score := known.get((record.model, record.prompt_id, record.sample))) is not None and (
@@ -115,10 +115,10 @@ def _evaluate_images(
                 counts[OVER_LONG] += _is_over_long(score)
                 advance(1)
                 if len(pending) == _SCORES_PER_COMMIT:
-                    store.put_scores(pending)
+                    store.scores.put(pending)
                     pending = []
     finally:
-        store.put_scores(pending)
+        store.scores.put(pending)
     return counts
 
 

@@ -79,7 +79,7 @@ def generate(
     if samples < 1:
         raise InputError(f"samples must be at least 1, got {samples}")
     selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=seed)
-    card = store.model(model)
+    card = store.catalog.model(model)
     generator: Generator = registry.create("generators", card.adapter, card.options)
     run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed, selection)
     with run.locked():
@@ -101,13 +101,13 @@ def import_images(
     The model is recorded with the adapter `folder` unless it exists.
     """
     options = {"path": str(source.resolve())}
-    known = {card.name: card for card in store.models()}
+    known = {card.name: card for card in store.catalog.models()}
     if model in known and (known[model].adapter, dict(known[model].options)) != ("folder", options):
         raise InputError(
             f"model {model!r} exists and does not come from {source}: import under another --model name"
         )
     registry.create("generators", "folder", options)
-    store.add_model(ModelCard(model, "folder", options))
+    store.catalog.add_model(ModelCard(model, "folder", options))
     return generate(store, images_dir, model, prompt_set, samples=samples, advance=advance)
 
 
@@ -150,7 +150,7 @@ class _GenerationRun:
             yield
 
     def execute(self, samples: int, advance: Advance, engine: Engine) -> GenerationReport:
-        of_model = self.store.images(models=[self.card.name])
+        of_model = self.store.images.find(models=[self.card.name])
         recorded = {(r.prompt_id, r.sample): r for r in of_model if r.prompt_set == self.prompt_set.name}
         self._check_seeds(recorded.values())
         self._check_identity(of_model, recorded.values(), engine)
@@ -254,7 +254,7 @@ class _GenerationRun:
         if len(self.problems) < _PROBLEMS_NAMED:
             self.problems.append(f"{prompt.id}/{drawn.request.sample:04d}: {drawn.reason}")
         if before is None or before.state is not ImageState.DONE:
-            self.store.put_image(self._record(drawn.request, drawn.state, drawn.provenance, drawn.reason))
+            self.store.images.put(self._record(drawn.request, drawn.state, drawn.provenance, drawn.reason))
 
     def _keep_file(self, drawn: Drawn, stored: images.StoredImage, before: ImageRecord | None) -> None:
         path = self.drawing.path(drawn.request)
@@ -281,7 +281,7 @@ class _GenerationRun:
         provenance: Mapping[str, Any],
     ) -> None:
         record = self._record(request, ImageState.DONE, provenance)
-        self.store.put_image(
+        self.store.images.put(
             replace(
                 record,
                 path=self.drawing.path(request).relative_to(self.images_dir).as_posix(),

@@ -82,12 +82,12 @@ class KnownPrompts:
         return max(found, key=lambda near: near.similarity, default=None)
 
     def _sets(self) -> _Shelf:
-        return self._shelf("sets", self._store.prompt_set_hashes(), lambda: _published(self._store))
+        return self._shelf("sets", self._store.catalog.prompt_set_hashes(), lambda: _published(self._store))
 
     def _submissions(self, state: SubmissionState) -> _Shelf:
         # Ids are never used again and decisions never taken back: equal counts are equal submissions.
-        counts = self._store.count_prompt_submissions()
-        return self._shelf(state.value, counts, lambda: map(_known, self._store.prompt_submissions(state)))
+        counts = self._store.proposals.count()
+        return self._shelf(state.value, counts, lambda: map(_known, self._store.proposals.all(state)))
 
     def _shelf(self, name: str, version: Any, read: Any) -> _Shelf:
         if name not in self._shelves or self._shelves[name][0] != version:
@@ -105,7 +105,7 @@ def _published(store: "Store") -> list[KnownPrompt]:
         if source.availability is Availability.HERE:
             for candidate in source.load().candidates:
                 found.setdefault(candidate.text, KnownPrompt(candidate.text, Origin.PUBLIC, source.name))
-    for prompt_set in store.prompt_sets():
+    for prompt_set in store.catalog.prompt_sets():
         for prompt in prompt_set.prompts:
             found.setdefault(prompt.text, KnownPrompt(prompt.text, Origin.RECORDED, prompt_set.name))
     return list(found.values())

@@ -21,12 +21,12 @@ def resolve_prompt_set(store: "Store", ref: str) -> PromptSet:
     Raises UnknownNameError where `ref` is neither.
     """
     path = Path(ref)
-    if store.has_prompt_set(ref) or not path.is_file():
-        return store.prompt_set(ref)
+    if store.catalog.has_prompt_set(ref) or not path.is_file():
+        return store.catalog.prompt_set(ref)
     from nami_bench.prompts.files import load_prompt_set
 
     prompt_set = load_prompt_set(path)
-    store.add_prompt_set(prompt_set)
+    store.catalog.add_prompt_set(prompt_set)
     return prompt_set
 
 
@@ -34,7 +34,7 @@ def save_prompt_set(workspace: "Workspace", store: "Store", prompt_set: PromptSe
     """Record a prompt set and write it, with its manifest, to the workspace's `prompts` folder."""
     path = workspace.prompts_dir / f"{prompt_set.name}.jsonl"
     file = PromptFile(path.name, hashlib.sha256(prompt_set.to_jsonl()).hexdigest())
-    store.add_prompt_set(replace(prompt_set, file=prompt_set.file or file))
+    store.catalog.add_prompt_set(replace(prompt_set, file=prompt_set.file or file))
     return write_prompt_set(path, prompt_set)
 
 

@@ -35,11 +35,11 @@ def remove_images(
     removal.
     """
     if dry_run:
-        return store.remove_images(choice, with_ratings=with_ratings, dry_run=True)
-    records = store.images(models=choice.models, prompt_set=choice.prompt_set)
+        return store.removals.remove_images(choice, with_ratings=with_ratings, dry_run=True)
+    records = store.images.find(models=choice.models, prompt_set=choice.prompt_set)
     finish_removals(store, images_dir)
     with _alone_in_all(images_dir / record.model / record.prompt_set for record in records):
-        removal = store.remove_images(choice, with_ratings=with_ratings)
+        removal = store.removals.remove_images(choice, with_ratings=with_ratings)
         delete_files(store, images_dir)
     return removal
 
@@ -49,10 +49,10 @@ def remove_model(
 ) -> "Removal":
     """Remove a model with its folder; see `Store.remove_model` and `remove_images`."""
     if dry_run:
-        return store.remove_model(name, with_ratings=with_ratings, dry_run=True)
+        return store.removals.remove_model(name, with_ratings=with_ratings, dry_run=True)
     finish_removals(store, images_dir)
     with _alone_in_all(_folders_of(store, images_dir, name)):
-        removal = store.remove_model(name, with_ratings=with_ratings)
+        removal = store.removals.remove_model(name, with_ratings=with_ratings)
     finish_removals(store, images_dir)
     return removal
 
@@ -65,13 +65,13 @@ def rename_model(
     The files get their new names beside the old ones first, so that at every moment each row has its file.
     """
     if dry_run:
-        return store.rename_model(old, new, dry_run=True)
+        return store.removals.rename_model(old, new, dry_run=True)
     checked_name("model", new)
     finish_removals(store, images_dir)
     with _alone_in_all(_folders_of(store, images_dir, old)):
-        store.rename_model(old, new, dry_run=True)  # refuses before anything is copied
+        store.removals.rename_model(old, new, dry_run=True)  # refuses before anything is copied
         _copy_files(images_dir / old, images_dir / new)
-        studies = store.rename_model(old, new)
+        studies = store.removals.rename_model(old, new)
     finish_removals(store, images_dir)
     return studies
 
@@ -83,13 +83,13 @@ def finish_removals(store: "Store", images_dir: Path, model: str | None = None) 
     deleted.
     """
     below = "" if model is None else f"{model}/"
-    folders = [name for name in store.chores("folder") if model in (None, name)]
+    folders = [name for name in store.chores.due("folder") if model in (None, name)]
     for name in folders:
-        if not any(path.startswith(f"{name}/") for path in store.image_paths()):
+        if not any(path.startswith(f"{name}/") for path in store.images.paths()):
             _delete_folder(images_dir / name)
-        store.strike_off("folder", [name])
-        store.strike_off("file", store.chores("file", f"{name}/"))
-    waiting = store.chores("file", below)
+        store.chores.strike_off("folder", [name])
+        store.chores.strike_off("file", store.chores.due("file", f"{name}/"))
+    waiting = store.chores.due("file", below)
     with _alone_in_all((images_dir / path).parents[2] for path in waiting if path.count("/") > 2):
         delete_files(store, images_dir, below)
     return len(folders) + len(waiting)
@@ -97,15 +97,15 @@ def finish_removals(store: "Store", images_dir: Path, model: str | None = None) 
 
 def delete_files(store: "Store", images_dir: Path, below: str = "") -> None:
     """Delete the files that are noted to go and that no row names; the caller holds their folders."""
-    waiting = store.chores("file", below)
+    waiting = store.chores.due("file", below)
     if not waiting:
         return
-    named = store.image_paths()
+    named = store.images.paths()
     for path in waiting:
         if path not in named:
             _delete(images_dir / path)
             _delete_empty(images_dir / path)
-    store.strike_off("file", waiting)
+    store.chores.strike_off("file", waiting)
 
 
 @contextmanager
@@ -118,7 +118,7 @@ def _alone_in_all(folders: Iterable[Path]) -> Iterator[None]:
 
 def _folders_of(store: "Store", images_dir: Path, model: str) -> list[Path]:
     """The folders of a model's prompt sets: those of its images, and what else is there."""
-    sets = {record.prompt_set for record in store.images(models=[model])}
+    sets = {record.prompt_set for record in store.images.find(models=[model])}
     return [*(images_dir / model / name for name in sets), *_set_folders(images_dir / model)]
 
 

@@ -19,9 +19,9 @@ def check_settings(store: "Store", model: str) -> None:
 
     A model without images is not looked into: its weights need not be there yet.
     """
-    records = store.images(models=[model])
+    records = store.images.find(models=[model])
     if used_settings(records):
-        card = store.model(model)
+        card = store.catalog.model(model)
         generator: Generator = registry.create("generators", card.adapter, card.options)
         check_same_settings(model, generator.describe(), records)
 

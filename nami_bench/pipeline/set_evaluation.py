@@ -34,14 +34,14 @@ def evaluate_set(
     and their reasons recorded with the score.
     """
     counts: Counter[str] = Counter()
-    prompts = store.prompt_set(prompt_set).by_id
+    prompts = store.catalog.prompt_set(prompt_set).by_id
     known = {
         score.model: score
-        for score in store.set_scores(models=models, prompt_set=prompt_set)
+        for score in store.scores.of_sets(models=models, prompt_set=prompt_set)
         if (score.metric, score.instrument) == (metric.name, metric.instrument)
     }
     for model in models:
-        made = store.images(models=[model], prompt_set=prompt_set, state=ImageState.DONE)
+        made = store.images.find(models=[model], prompt_set=prompt_set, state=ImageState.DONE)
         records = [record for record in made if metric.applies_to(prompts[record.prompt_id])]
         inapplicable = len(made) - len(records)
         counts["not applicable"] += inapplicable
@@ -57,7 +57,7 @@ def evaluate_set(
         advance(len(problems))
         result = metric.score_set(items, advance)
         score = _as_score(metric, model, prompt_set, identity, result, problems)
-        store.put_set_score(score)
+        store.scores.put_of_set(score)
         counts["scored"] += score.images
         counts["failed"] += len(records) - score.images
     return counts

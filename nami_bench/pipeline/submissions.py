@@ -54,7 +54,7 @@ def propose_prompt(
     Raises RefusedError with the first key of `examine_text`, or `too_many`.
     """
     _refuse_problems(examine_text(known, submission.text, max_words))
-    store.add_prompt_submission(submission, address)
+    store.proposals.add(submission, address)
 
 
 def accept_submission(
@@ -74,16 +74,16 @@ def accept_submission(
     """
     from nami_bench.prompts.assembly import clean_text
 
-    pending = store.prompt_submission(submission_id)
+    pending = store.proposals.get(submission_id)
     chosen = pending.text if text is None else clean_text(text)
     if pending.state is SubmissionState.PENDING:
         _refuse_problems(examine_text(known, chosen, max_words, with_pending=False))
-    return store.accept_prompt_submission(submission_id, by, chosen, tags)
+    return store.proposals.accept(submission_id, by, chosen, tags)
 
 
 def refuse_submission(store: "Store", submission_id: str, by: str, reason: str) -> PromptSubmission:
     """Refuse a submission for a reason of one to 500 printable characters, which its author is shown."""
-    return store.refuse_prompt_submission(submission_id, by, one_line(reason, 500))
+    return store.proposals.refuse(submission_id, by, one_line(reason, 500))
 
 
 def export_submissions(store: "Store") -> tuple[bytes, int]:
@@ -93,7 +93,7 @@ def export_submissions(store: "Store") -> tuple[bytes, int]:
     """
     from nami_bench.prompts.submissions import submissions_jsonl
 
-    accepted = store.prompt_submissions(SubmissionState.ACCEPTED)
+    accepted = store.proposals.all(SubmissionState.ACCEPTED)
     if not accepted:
         raise InputError(
             "no submission is accepted yet: `nami-bench prompts submissions list` shows those that wait"

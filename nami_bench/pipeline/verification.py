@@ -30,7 +30,7 @@ def verify_images(
     advance: Advance = lambda count: None,
 ) -> Iterator[ImageProblem]:
     """Compare every recorded file with its hash; yields what is missing or changed."""
-    for record in store.images(models=models, state=ImageState.DONE):
+    for record in store.images.find(models=models, state=ImageState.DONE):
         problem = file_problem(images_dir, record)
         if problem is not None:
             yield ImageProblem(record, problem)

@@ -79,15 +79,17 @@ def collect(
     Raises UnknownNameError for an unknown study or annotator, InputError where there is nothing to report on.
     """
     chosen = choose_study(store, study)
-    read = store.ratings_table(chosen.name) if chosen else None  # once: there may be a million
+    read = store.ratings.table(chosen.name) if chosen else None  # once: there may be a million
     board = leaderboard_from_store(
         store, study=chosen.name if chosen else None, precision=precision, without=without, table=read
     )
     models = [row.model for row in board.measured]
-    sets = [store.prompt_set(name) for name in board.prompt_sets]
-    shown = store.prompt_set(chosen.prompt_set) if chosen else sets[0]
-    images = [record for name in board.prompt_sets for record in store.images(models=models, prompt_set=name)]
-    scores = store.scores(models=models, prompt_set=shown.name)
+    sets = [store.catalog.prompt_set(name) for name in board.prompt_sets]
+    shown = store.catalog.prompt_set(chosen.prompt_set) if chosen else sets[0]
+    images = [
+        record for name in board.prompt_sets for record in store.images.find(models=models, prompt_set=name)
+    ]
+    scores = store.scores.find(models=models, prompt_set=shown.name)
     contents = ReportContents(board, sets, images, _gallery(models, shown, images, scores, chosen, {}, {}))
     if chosen is None or read is None:
         return contents

@@ -1,9 +1,8 @@
-"""Annotators, and the sessions of those who are logged in."""
+"""Annotators."""
 
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -12,30 +11,22 @@ from nami_bench.domain import SIMULATED_PREFIX, Annotator, Role, name_key
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.account_tables import LoginSessionRow
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, match_annotator
 from nami_bench.store.tables import AnnotatorRow
 
-SESSION_LIFE = timedelta(days=7)
-"""Who logged in is asked again after this time."""
 
+class Accounts(Repository):
+    """Annotators. Tokens are kept as hashes only."""
 
-class Accounts:
-    """Store methods on annotators and their sessions.
-
-    Tokens, passwords and session identifiers are kept as hashes only.
-    """
-
-    _database: Database
-
-    def add_annotator(self, annotator: Annotator) -> str | None:
+    def add(self, annotator: Annotator) -> str | None:
         """Record an annotator and return the log-in token, which cannot be had again.
 
         A simulated annotator gets none. Raises InputError if the name is taken, in whatever case.
         """
-        return self.add_annotators([annotator])[0]
+        return self.add_all([annotator])[0]
 
-    def add_annotators(self, annotators: Sequence[Annotator]) -> list[str | None]:
+    def add_all(self, annotators: Sequence[Annotator]) -> list[str | None]:
         """`add_annotator` for several: all of them, or none."""
         tokens = [None if one.role is Role.SIMULATED else secrets.token_urlsafe(16) for one in annotators]
         with self._database.writing() as session:
@@ -45,72 +36,24 @@ class Accounts:
                 add_annotator_row(session, annotator, None if token is None else secret_hash(token))
         return tokens
 
-    def annotator(self, name: str) -> Annotator:
+    def get(self, name: str) -> Annotator:
         """The annotator called `name`; raises UnknownNameError."""
         with self._database.reading() as session:
             return convert.annotator(find_annotator(session, name))
 
-    def annotators(self) -> list[Annotator]:
+    def all(self) -> list[Annotator]:
         """All annotators, oldest first."""
         with self._database.reading() as session:
             rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
             return [convert.annotator(row) for row in rows]
 
-    def set_annotator_active(self, name: str, active: bool) -> None:
+    def set_active(self, name: str, active: bool) -> None:
         """Allow or forbid an annotator to log in; who is forbidden is out at once. Ratings stay."""
         with self._database.writing() as session:
             row = find_annotator(session, name)
             row.active = active
             if not active:
                 end_sessions(session, row)
-
-    def reset_token(self, name: str) -> str:
-        """Give an annotator a new log-in token; the old one, a password and all sessions end.
-
-        Raises InputError for a simulated annotator.
-        """
-        token = secrets.token_urlsafe(16)
-        with self._database.writing() as session:
-            row = find_person(session, name)
-            row.token_sha256, row.password_hash = secret_hash(token), None
-            end_sessions(session, row)
-        return token
-
-    def open_session(self, name: str, *, now: datetime | None = None) -> str:
-        """Let an annotator in: the identifier of a new session, 256 random bits as text."""
-        now = now or datetime.now(UTC)
-        identifier = secrets.token_urlsafe(32)
-        with self._database.writing() as session:
-            session.execute(delete(LoginSessionRow).where(LoginSessionRow.expires_at <= now))
-            session.add(
-                LoginSessionRow(
-                    secret_sha256=secret_hash(identifier),
-                    annotator_id=find_person(session, name).id,
-                    expires_at=now + SESSION_LIFE,
-                )
-            )
-        return identifier
-
-    def session_annotator(self, identifier: str, *, now: datetime | None = None) -> Annotator | None:
-        """The active annotator whose running session this is, else None."""
-        with self._database.reading() as session:
-            row = session.scalar(
-                select(AnnotatorRow)
-                .join(LoginSessionRow, LoginSessionRow.annotator_id == AnnotatorRow.id)
-                .where(
-                    LoginSessionRow.secret_sha256 == secret_hash(identifier),
-                    LoginSessionRow.expires_at > (now or datetime.now(UTC)),
-                    AnnotatorRow.active,
-                )
-            )
-            return None if row is None else convert.annotator(row)
-
-    def close_session(self, identifier: str) -> None:
-        """End a session; one that does not exist is no error."""
-        with self._database.writing() as session:
-            session.execute(
-                delete(LoginSessionRow).where(LoginSessionRow.secret_sha256 == secret_hash(identifier))
-            )
 
 
 def add_annotator_row(

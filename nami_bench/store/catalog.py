@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import ModelCard, PromptSet
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.tables import Base, ModelRow, PromptRow, PromptSetRow
 
 # A set may have a million prompts: their rows are never all in memory, nor objects of the session.
@@ -17,10 +17,8 @@ _ROWS_AT_ONCE = 5000
 _PROMPTS = Base.metadata.tables[PromptRow.__tablename__]
 
 
-class Catalog:
-    """Store methods on prompt sets and models."""
-
-    _database: Database
+class Catalog(Repository):
+    """Prompt sets and models."""
 
     def add_prompt_set(self, prompt_set: PromptSet) -> None:
         """Record a prompt set; the same name and prompts again only add what the record lacks beside them.

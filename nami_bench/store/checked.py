@@ -7,48 +7,39 @@ from sqlalchemy.orm import Session, aliased
 
 from nami_bench.domain import CheckAnswer
 from nami_bench.store.annotation_tables import STUDY_KIND, AssignmentRow, ItemRow, SubmissionRow
-from nami_bench.store.database import Database
 from nami_bench.store.finding import find_study
 from nami_bench.store.item_images import other_model, with_answered_items
 from nami_bench.store.sides import as_seen
 from nami_bench.store.tables import AnnotatorRow, ImageRow, ModelRow, PromptRow
 
 
-class CheckedAnswers:
-    """Store methods on answers to planted items."""
-
-    _database: Database
-
-    def check_answers(self, study: str) -> list[CheckAnswer]:
-        """All answers to planted items and to those before the work, corrections included, oldest first."""
-        with self._database.reading() as session:
-            study_id = find_study(session, study).id
-            mine = ItemRow.study_id == study_id
-            # Among the many answers of the work itself these are few, and found by their assignments.
-            planted = select(AssignmentRow.id).join(ItemRow, ItemRow.id == AssignmentRow.item_id)
-            known = planted.where(mine, ItemRow.kind != STUDY_KIND)
-            again = select(AssignmentRow.id).where(
-                AssignmentRow.study_id == study_id, AssignmentRow.occasion > 0
+def check_answers(session: Session, study: str) -> list[CheckAnswer]:
+    """See `Oversight.check_answers`."""
+    study_id = find_study(session, study).id
+    mine = ItemRow.study_id == study_id
+    # Among the many answers of the work itself these are few, and found by their assignments.
+    planted = select(AssignmentRow.id).join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+    known = planted.where(mine, ItemRow.kind != STUDY_KIND)
+    again = select(AssignmentRow.id).where(AssignmentRow.study_id == study_id, AssignmentRow.occasion > 0)
+    query = (
+        with_answered_items(
+            select(
+                SubmissionRow,
+                SubmissionRow.current,
+                AssignmentRow,
+                ItemRow,
+                AnnotatorRow.name,
+                ModelRow.name,
+                other_model.name,
+                PromptRow.prompt_id,
+                ImageRow.sample,
             )
-            query = (
-                with_answered_items(
-                    select(
-                        SubmissionRow,
-                        SubmissionRow.current,
-                        AssignmentRow,
-                        ItemRow,
-                        AnnotatorRow.name,
-                        ModelRow.name,
-                        other_model.name,
-                        PromptRow.prompt_id,
-                        ImageRow.sample,
-                    )
-                )
-                .where(SubmissionRow.assignment_id.in_(known.union(again)))
-                .order_by(SubmissionRow.id)
-            )
-            first = _first_answers(session, study_id)
-            return [_answer(study, first, *row) for row in session.execute(query)]
+        )
+        .where(SubmissionRow.assignment_id.in_(known.union(again)))
+        .order_by(SubmissionRow.id)
+    )
+    first = _first_answers(session, study_id)
+    return [_answer(study, first, *row) for row in session.execute(query)]
 
 
 def _first_answers(session: Session, study_id: int) -> dict[tuple[int, int], tuple[dict[str, Any], bool]]:

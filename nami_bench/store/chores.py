@@ -9,28 +9,21 @@ from collections.abc import Collection, Iterable
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from nami_bench.store.database import Database
-from nami_bench.store.tables import ChoreRow, ImageRow
+from nami_bench.store.database import Repository
+from nami_bench.store.tables import ChoreRow
 
 FILE, FOLDER, TRACES = "file", "folder", "traces"
 """A file, or a model's folder, below the image folder; what erased rows leave in the database's file."""
 
 
-class Chores:
-    """Store methods on what is still to be done."""
+class Chores(Repository):
+    """What is still to be done."""
 
-    _database: Database
-
-    def chores(self, kind: str, below: str = "") -> list[str]:
+    def due(self, kind: str, below: str = "") -> list[str]:
         """The paths of a kind that begin with `below`."""
         with self._database.reading() as session:
             query = select(ChoreRow.path).where(ChoreRow.kind == kind).order_by(ChoreRow.path)
             return [path for path in session.scalars(query) if path.startswith(below)]
-
-    def image_paths(self) -> set[str]:
-        """The files that images have."""
-        with self._database.reading() as session:
-            return {path for path in session.scalars(select(ImageRow.path)) if path}
 
     def strike_off(self, kind: str, paths: Collection[str]) -> None:
         """Forget chores that are done."""

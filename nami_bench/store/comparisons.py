@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import Comparison, Mode, Outcome
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRow
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import Judgement, Lookup, Recorded, record_all
@@ -16,12 +16,10 @@ from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow
 
 
-class Comparisons:
-    """Store methods on pairwise comparisons."""
+class Comparisons(Repository):
+    """Pairwise comparisons."""
 
-    _database: Database
-
-    def add_comparisons(self, comparisons: Iterable[Comparison], *, replace: bool = False) -> Recorded:
+    def add(self, comparisons: Iterable[Comparison], *, replace: bool = False) -> Recorded:
         """Record comparisons made elsewhere, as work that their annotators have done; all or nothing.
 
         Those that are recorded with the same verdict are passed over. Another verdict by the same criterion
@@ -31,7 +29,7 @@ class Comparisons:
         """
         return record_all(self._database, comparisons, _ComparisonsLookup, replace=replace)
 
-    def comparisons(self, study: str) -> list[Comparison]:
+    def all(self, study: str) -> list[Comparison]:
         """The comparisons in force (the last revision of each), in the order in which they were made.
 
         Those of excluded annotators are left out.

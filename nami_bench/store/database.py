@@ -233,6 +233,13 @@ class Database:
             raise
 
 
+class Repository:
+    """One kind of what a database holds, with the queries about it. Every method is one short transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+
 class _Together(threading.local):
     """The thread's transaction of which others are parts; None: each is for itself."""
 

@@ -26,6 +26,7 @@ from nami_bench.store.annotation_tables import (
     SubmissionRow,
 )
 from nami_bench.store.chores import TRACES, Chores, note_chores
+from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
 from nami_bench.store.finding import find_annotator
@@ -61,10 +62,10 @@ class Erasure:
     mentions: int = 0
 
 
-class Erasures(Chores):
-    """Store methods that erase people."""
+class Erasures(Repository):
+    """People, erased."""
 
-    def erase_annotator(self, name: str, *, keep_ratings: bool = False, dry_run: bool = False) -> Erasure:
+    def erase(self, name: str, *, keep_ratings: bool = False, dry_run: bool = False) -> Erasure:
         """Remove an account with everything that belongs to it, or, with `keep_ratings`, with its name.
 
         Kept are then ratings, verdicts and flags under a random pseudonym that cannot log in. Either way
@@ -94,7 +95,7 @@ class Erasures(Chores):
 
     def owes_wiping(self) -> bool:
         """Whether an erasure was not finished by `wipe_traces`."""
-        return bool(self.chores(TRACES))
+        return bool(Chores(self._database).due(TRACES))
 
     def wipe_traces(self) -> None:
         """Take what erased rows left out of the database's file; done at the next call if it is cut off.
@@ -105,7 +106,7 @@ class Erasures(Chores):
             self._wipe_sqlite()
         else:
             self._wipe_postgresql()
-        self.strike_off(TRACES, [""])
+        Chores(self._database).strike_off(TRACES, [""])
 
     def _wipe_sqlite(self) -> None:
         with self._database.outside_transactions() as connection:

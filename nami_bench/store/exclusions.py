@@ -20,7 +20,7 @@ from nami_bench.store.annotation_tables import (
     ItemRow,
     MemberRow,
 )
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import count_in_force
 from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
@@ -34,12 +34,10 @@ def is_counted(annotator_id: Any) -> ColumnElement[bool]:
     return condition
 
 
-class Exclusions:
-    """Store methods on annotators whose judgements do not count."""
+class Exclusions(Repository):
+    """Annotators whose judgements do not count."""
 
-    _database: Database
-
-    def exclude_annotator(self, name: str, *, dry_run: bool = False) -> dict[str, int]:
+    def exclude(self, name: str, *, dry_run: bool = False) -> dict[str, int]:
         """Let nothing that an annotator judged count, and give them nothing more.
 
         The items go back to the pool for others. Returns how many values in force it is about, by study.
@@ -47,11 +45,11 @@ class Exclusions:
         """
         return self._set_excluded(name, datetime.now(UTC), dry_run)
 
-    def include_annotator(self, name: str, *, dry_run: bool = False) -> dict[str, int]:
+    def include(self, name: str, *, dry_run: bool = False) -> dict[str, int]:
         """Undo `exclude_annotator`; raises InputError where there is nothing to undo."""
         return self._set_excluded(name, None, dry_run)
 
-    def excluded_values(self, study: str) -> dict[str, int]:
+    def values(self, study: str) -> dict[str, int]:
         """By excluded annotator, how many judgements of theirs in force a study does not count."""
         with self._database.reading() as session:
             criteria = [criterion.id for criterion in find_study(session, study).criteria]

@@ -10,13 +10,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, case, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from nami_bench.blinding import ShownSize
 from nami_bench.domain import CheckItem, ImageState, Mode, Study
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, EventRow, ItemRow
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
 from nami_bench.store.pair_design import Group, Pair, design_pairs
+from nami_bench.store.shown_images import shown_files, shown_sizes
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
 
 ShownPair = tuple[str, str, str, int]
@@ -42,12 +44,10 @@ class ItemProgress:
     total: int
 
 
-class Items:
-    """Store methods on a study's items."""
+class Items(Repository):
+    """A study's items, and the images that they show."""
 
-    _database: Database
-
-    def refresh_items(self, study: str) -> int:
+    def refresh(self, study: str) -> int:
         """Add items for images that were finished since the last time; return how many.
 
         Raises InputError where an item with a known answer has no image.
@@ -55,9 +55,9 @@ class Items:
         with self._database.writing() as session:
             return refresh_items(session, find_study(session, study))
 
-    def study_size(self, study: str) -> int:
+    def count(self, study: str) -> int:
         """How many items the study asks about: images, or pairs, of its models, prompts and samples."""
-        self.refresh_items(study)
+        self.refresh(study)
         with self._database.reading() as session:
             query = (
                 select(func.count())
@@ -66,7 +66,7 @@ class Items:
             )
             return session.scalar(query) or 0
 
-    def item_progress(self, study: str) -> list[ItemProgress]:
+    def progress(self, study: str) -> list[ItemProgress]:
         """How far a study is, by stratum and model."""
         with self._database.reading() as session:
             row = find_study(session, study)
@@ -126,7 +126,7 @@ class Items:
             )
             return session.scalar(query) or 0
 
-    def restore_items(self, study: str) -> int:
+    def restore(self, study: str) -> int:
         """Ask again about items that were withdrawn; return how many."""
         with self._database.writing() as session:
             row = find_study(session, study)
@@ -137,6 +137,17 @@ class Items:
                 item.withdrawn_at = None
             row.version += 1  # workers forget what they know of the items
             return len(gone)
+
+    def shown_sizes(self, study: str) -> list[ShownSize]:
+        """The sizes of all images that a study shows, those with known answers too, by model and size;
+        images whose size was never recorded are left out."""
+        with self._database.reading() as session:
+            return shown_sizes(session, study)
+
+    def shown_files(self, study: str, per_model: int) -> list[tuple[str, str]]:
+        """(path, SHA-256) of at most so many images of each model, drawn at random, always the same."""
+        with self._database.reading() as session:
+            return shown_files(session, study, per_model)
 
 
 def ask_again(session: Session, image_id: int) -> None:

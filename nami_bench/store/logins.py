@@ -20,10 +20,11 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import Annotator, name_key
 from nami_bench.errors import InputError, RateLimitError
 from nami_bench.store import convert
-from nami_bench.store.account_tables import LoginAttemptRow
+from nami_bench.store.account_tables import LoginAttemptRow, LoginSessionRow
 from nami_bench.store.accounts import end_sessions, find_person, secret_hash
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.finding import match_annotator
+from nami_bench.store.tables import AnnotatorRow
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -33,6 +34,9 @@ GUESSES_PER_NAME = 10
 GUESSES_PER_ADDRESS = 50
 """So many wrong guesses in one window, then every further one is refused unread."""
 
+SESSION_LIFE = timedelta(days=7)
+"""Who logged in is asked again after this time."""
+
 SHORTEST_PASSWORD = 8
 LONGEST_PASSWORD = 1000
 
@@ -40,10 +44,9 @@ LONGEST_PASSWORD = 1000
 _hashing = threading.Semaphore(2)
 
 
-class Logins:
-    """Store methods on logging in."""
-
-    _database: Database
+class Logins(Repository):
+    """Logging in, and the sessions of those who are. Tokens, passwords and session identifiers are kept as
+    hashes only."""
 
     def set_password(self, name: str, password: str) -> None:
         """Let an annotator log in with a password too; sessions end. The token stays valid.
@@ -100,6 +103,54 @@ class Logins:
             session.add_all(rows)
             session.flush()
             return [row.id for row in rows]
+
+    def reset_token(self, name: str) -> str:
+        """Give an annotator a new log-in token; the old one, a password and all sessions end.
+
+        Raises InputError for a simulated annotator.
+        """
+        token = secrets.token_urlsafe(16)
+        with self._database.writing() as session:
+            row = find_person(session, name)
+            row.token_sha256, row.password_hash = secret_hash(token), None
+            end_sessions(session, row)
+        return token
+
+    def open_session(self, name: str, *, now: datetime | None = None) -> str:
+        """Let an annotator in: the identifier of a new session, 256 random bits as text."""
+        now = now or datetime.now(UTC)
+        identifier = secrets.token_urlsafe(32)
+        with self._database.writing() as session:
+            session.execute(delete(LoginSessionRow).where(LoginSessionRow.expires_at <= now))
+            session.add(
+                LoginSessionRow(
+                    secret_sha256=secret_hash(identifier),
+                    annotator_id=find_person(session, name).id,
+                    expires_at=now + SESSION_LIFE,
+                )
+            )
+        return identifier
+
+    def session_annotator(self, identifier: str, *, now: datetime | None = None) -> Annotator | None:
+        """The active annotator whose running session this is, else None."""
+        with self._database.reading() as session:
+            row = session.scalar(
+                select(AnnotatorRow)
+                .join(LoginSessionRow, LoginSessionRow.annotator_id == AnnotatorRow.id)
+                .where(
+                    LoginSessionRow.secret_sha256 == secret_hash(identifier),
+                    LoginSessionRow.expires_at > (now or datetime.now(UTC)),
+                    AnnotatorRow.active,
+                )
+            )
+            return None if row is None else convert.annotator(row)
+
+    def close_session(self, identifier: str) -> None:
+        """End a session; one that does not exist is no error."""
+        with self._database.writing() as session:
+            session.execute(
+                delete(LoginSessionRow).where(LoginSessionRow.secret_sha256 == secret_hash(identifier))
+            )
 
 
 def _guesses(session: Session, source: str) -> int:

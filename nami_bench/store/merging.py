@@ -29,7 +29,7 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.elsewhere import Place, count_as_work, members_of
 from nami_bench.store.exclusions import forget, recount_items, release
 from nami_bench.store.finding import find_study
@@ -38,7 +38,7 @@ from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
 from nami_bench.store.members import recount_members
 from nami_bench.store.sides import as_seen
-from nami_bench.store.study_work import DoneItem, StudyWork, Worker
+from nami_bench.store.study_work import DoneItem, StudyWork, Worker, read_work
 from nami_bench.store.tables import AnnotatorRow, Base, StudyRow
 from nami_bench.store.work_items import ItemHere, ItemName, same_items
 from nami_bench.store.work_names import Naming, names_here
@@ -64,12 +64,15 @@ class Merged:
         return bool(self.items or self.added or self.replaced or self.answers)
 
 
-class Merging:
-    """Store methods that take over work from another database."""
+class Work(Repository):
+    """The work of a study as a whole: read, and taken over from another database."""
 
-    _database: Database
+    def of(self, study: str) -> StudyWork:
+        """All that was done in a study; raises UnknownNameError."""
+        with self._database.reading() as session:
+            return read_work(session, study)
 
-    def merge_work(
+    def merge(
         self, work: StudyWork, naming: Naming, *, replace: bool = False, dry_run: bool = False
     ) -> Merged:
         """Take over all work on the study of the same name; what is here already is passed over.

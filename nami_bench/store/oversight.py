@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import CheckKind, Event, Flag
+from nami_bench.domain import CheckAnswer, CheckKind, Event, Flag
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
@@ -22,7 +22,8 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
-from nami_bench.store.database import Database
+from nami_bench.store.checked import check_answers
+from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.item_images import other_model, with_answered_items
@@ -54,13 +55,14 @@ class MemberReport:
     excluded: bool = False
 
 
-class Oversight:
-    """Store methods for administrators."""
+class Oversight(Repository):
+    """What an administrator sees of annotation work, and may do about it."""
 
-    _database: Database
-    _writer: Writer
+    def __init__(self, database: Database, writer: Writer) -> None:
+        super().__init__(database)
+        self._writer = writer
 
-    def member_reports(self, study: str) -> list[MemberReport]:
+    def members(self, study: str) -> list[MemberReport]:
         """How everybody does who works on a study, in the order in which they joined."""
         with self._database.reading() as session:
             row = find_study(session, study)
@@ -138,7 +140,12 @@ class Oversight:
                 for at, kind, text, annotator in session.execute(query)
             ]
 
-    def pause_member(self, study: str, annotator: str, reason: str) -> None:
+    def check_answers(self, study: str) -> list[CheckAnswer]:
+        """All answers to planted items and to those before the work, corrections included, oldest first."""
+        with self._database.reading() as session:
+            return check_answers(session, study)
+
+    def pause(self, study: str, annotator: str, reason: str) -> None:
         """Give an annotator nothing more in a study; what they hold goes back to the pool.
 
         The annotator is told the `reason`.
@@ -153,7 +160,7 @@ class Oversight:
 
         self._writer.submit(pause).result()
 
-    def resume_member(self, study: str, annotator: str) -> None:
+    def resume(self, study: str, annotator: str) -> None:
         """Let a paused annotator go on, qualified; the rules look at what comes from now on.
 
         Raises InputError for one whose judgements are excluded.

@@ -1,6 +1,7 @@
 """Ratings: every revision is kept, the last one is in force."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
@@ -9,19 +10,21 @@ from nami_bench.domain import Mode, Rating
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import Judgement, Lookup, Recorded, record_all
+from nami_bench.store.ratings_table import ratings_table
 from nami_bench.store.tables import CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-class Ratings:
-    """Store methods on ratings."""
 
-    _database: Database
+class Ratings(Repository):
+    """Ratings of single images."""
 
-    def add_ratings(self, ratings: Iterable[Rating], *, replace: bool = False) -> Recorded:
+    def add(self, ratings: Iterable[Rating], *, replace: bool = False) -> Recorded:
         """Record ratings made elsewhere, as work that their annotators have done; all or nothing.
 
         Ratings that are recorded with the same value or reason are passed over. Another one where one stands
@@ -30,7 +33,7 @@ class Ratings:
         """
         return record_all(self._database, ratings, _RatingsLookup, replace=replace)
 
-    def ratings(self, study: str) -> list[Rating]:
+    def all(self, study: str) -> list[Rating]:
         """The ratings in force (the last revision of each), by model, prompt, sample and annotator.
 
         Those of excluded annotators are left out, here and wherever a study is read.
@@ -61,6 +64,27 @@ class Ratings:
                 )
             )
             return [convert.rating(row) for row in session.scalars(query)]
+
+    def exist(self, study: str) -> bool:
+        """Whether the study has ratings that count; raises UnknownNameError for an unknown one."""
+        with self._database.reading() as session:
+            in_study = CriterionRow.study_id == find_study(session, study).id
+            query = (
+                select(RatingRow.id)
+                .join(RatingRow.criterion)
+                .where(in_study, is_counted(RatingRow.annotator_id))
+                .limit(1)
+            )
+            return session.scalar(query) is not None
+
+    def table(self, study: str) -> "pd.DataFrame":
+        """The rows of `all`, in their order, as the tidy table that `nami_bench.evaluation.human.table`
+        describes.
+
+        Raises UnknownNameError for an unknown study.
+        """
+        with self._database.reading() as session:
+            return ratings_table(session, study)
 
 
 class _RatingsLookup(Lookup):

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import String, func, select, type_coerce
 
-from nami_bench.store.database import Database
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
@@ -27,58 +26,39 @@ _MUCH = 4
 _counted = is_counted(RatingRow.annotator_id)
 
 
-class RatingsTable:
-    """Store methods on ratings as a table."""
+def ratings_table(session: "Session", study: str) -> "pd.DataFrame":
+    """See `Ratings.table`."""
+    import numpy as np
+    import pandas as pd
 
-    _database: Database
-
-    def has_ratings(self, study: str) -> bool:
-        """Whether the study has ratings that count; raises UnknownNameError for an unknown one."""
-        with self._database.reading() as session:
-            in_study = CriterionRow.study_id == find_study(session, study).id
-            query = select(RatingRow.id).join(RatingRow.criterion).where(in_study, _counted).limit(1)
-            return session.scalar(query) is not None
-
-    def ratings_table(self, study: str) -> "pd.DataFrame":
-        """The rows of `ratings`, in their order, as the tidy table that `nami_bench.evaluation.human.table`
-        describes.
-
-        Raises UnknownNameError for an unknown study.
-        """
-        import numpy as np
-        import pandas as pd
-
-        with self._database.reading() as session:
-            study_id = find_study(session, study).id
-            criteria = _criteria(session, study_id)
-            annotators = _annotators(session)
-            images = _images(session, study_id)
-            columns = read_ratings(session, list(criteria["id"]), _PACKED)
-        criterion, annotator, image = (
-            pd.Index(known["id"]).get_indexer(columns[f"{name}_id"]).astype(np.int32)
-            for name, known in (("criterion", criteria), ("annotator", annotators), ("image", images))
-        )
-        keep = in_order((image, annotator, criterion))
-        columns = {name: array[keep] for name, array in columns.items()}
-        duration = columns["duration_ms"]
-        unknown = np.isnan(duration)
-        created_at = columns["created_at"].view("M8[us]")
-        return pd.DataFrame(
-            {
-                "study": _named(pd.Series([study]), np.zeros(len(keep), dtype=np.int64)),
-                "annotator": _named(annotators["name"], annotator[keep]),
-                "model": _named(images["model"], image[keep]),
-                "prompt_id": _named(images["prompt_id"], image[keep]),
-                "sample": images["sample"].to_numpy(dtype="int64")[image[keep]],
-                "criterion": _named(criteria["name"], criterion[keep]),
-                "value": columns["value"],
-                "reason": pd.Categorical(columns["reason"]),
-                "duration_ms": pd.arrays.IntegerArray(
-                    np.where(unknown, 1, duration).astype(np.int64), unknown
-                ),
-                "created_at": pd.DatetimeIndex(created_at).tz_localize("UTC"),
-            }
-        )
+    study_id = find_study(session, study).id
+    criteria = _criteria(session, study_id)
+    annotators = _annotators(session)
+    images = _images(session, study_id)
+    columns = read_ratings(session, list(criteria["id"]), _PACKED)
+    criterion, annotator, image = (
+        pd.Index(known["id"]).get_indexer(columns[f"{name}_id"]).astype(np.int32)
+        for name, known in (("criterion", criteria), ("annotator", annotators), ("image", images))
+    )
+    keep = in_order((image, annotator, criterion))
+    columns = {name: array[keep] for name, array in columns.items()}
+    duration = columns["duration_ms"]
+    unknown = np.isnan(duration)
+    created_at = columns["created_at"].view("M8[us]")
+    return pd.DataFrame(
+        {
+            "study": _named(pd.Series([study]), np.zeros(len(keep), dtype=np.int64)),
+            "annotator": _named(annotators["name"], annotator[keep]),
+            "model": _named(images["model"], image[keep]),
+            "prompt_id": _named(images["prompt_id"], image[keep]),
+            "sample": images["sample"].to_numpy(dtype="int64")[image[keep]],
+            "criterion": _named(criteria["name"], criterion[keep]),
+            "value": columns["value"],
+            "reason": pd.Categorical(columns["reason"]),
+            "duration_ms": pd.arrays.IntegerArray(np.where(unknown, 1, duration).astype(np.int64), unknown),
+            "created_at": pd.DatetimeIndex(created_at).tz_localize("UTC"),
+        }
+    )
 
 
 def read_ratings(

@@ -22,7 +22,7 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.chores import note_chores
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget
 from nami_bench.store.in_force import count_in_force
@@ -72,10 +72,8 @@ class Removal:
     studies: Mapping[str, int] = field(default_factory=dict)
 
 
-class Removals:
-    """Store methods that remove and rename."""
-
-    _database: Database
+class Removals(Repository):
+    """Images and models taken out again, or renamed."""
 
     def remove_images(
         self, choice: ImageChoice, *, with_ratings: bool = False, dry_run: bool = False

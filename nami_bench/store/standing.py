@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, aliased
 
 from nami_bench.domain import Outcome
 from nami_bench.store.annotation_tables import ComparisonRow, EventRow, ItemRow, MemberRow, SubmissionRow
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
 from nami_bench.store.items import is_asked
@@ -46,12 +46,10 @@ class StandingRatings:
         return keys // _SHIFT, values
 
 
-class Standing:
-    """Store methods on a study as it stands."""
+class Standing(Repository):
+    """A study as it stands."""
 
-    _database: Database
-
-    def study_state(self, study: str) -> Hashable:
+    def state(self, study: str) -> Hashable:
         """A value that is another one as soon as anything was done in the study, or its settings changed.
 
         Raises UnknownNameError for an unknown study.
@@ -81,7 +79,7 @@ class Standing:
             found = (tuple(map(tuple, session.execute(query))) for query in queries)
             return (row.id, row.version, row.overlap, repr(row.protocol), *found)
 
-    def standing_ratings(self, study: str, known: StandingRatings | None = None) -> StandingRatings:
+    def ratings(self, study: str, known: StandingRatings | None = None) -> StandingRatings:
         """The ratings in force; what `known`, an earlier result, holds already is not read again.
 
         Unless ratings were removed, annotators excluded or images added meanwhile. Raises UnknownNameError
@@ -107,7 +105,7 @@ class Standing:
             found[name] = _merged(known.found.get(name), key[own][newest], columns["value"][own][newest])
         return StandingRatings(found, known.places, last, basis)
 
-    def standing_verdicts(self, study: str) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
+    def verdicts(self, study: str) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
         """Verdicts on pairs in force, by criterion: (unit, verdict), shape (n,) each.
 
         A pair of images is one unit, whichever of them stood on the left; equal codes are equal verdicts: who

@@ -9,67 +9,63 @@ from typing import Self
 from sqlalchemy import text
 
 from nami_bench.store.accounts import Accounts
-from nami_bench.store.assignments import Assignments
+from nami_bench.store.annotation import Annotation
 from nami_bench.store.catalog import Catalog
-from nami_bench.store.checked import CheckedAnswers
+from nami_bench.store.chores import Chores
 from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import PATIENCE_S, Database
 from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
+from nami_bench.store.images import Images
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
-from nami_bench.store.merging import Merging
+from nami_bench.store.merging import Work
 from nami_bench.store.oversight import Oversight
-from nami_bench.store.prompt_submissions import PromptSubmissions
+from nami_bench.store.proposals import Proposals
 from nami_bench.store.ratings import Ratings
-from nami_bench.store.ratings_table import RatingsTable
 from nami_bench.store.removals import Removals
-from nami_bench.store.results import Results
-from nami_bench.store.shown_images import ShownImages
+from nami_bench.store.scores import Scores
 from nami_bench.store.standing import Standing
 from nami_bench.store.studies import Studies
-from nami_bench.store.study_changes import StudyChanges
-from nami_bench.store.study_work import StudyWorks
 from nami_bench.store.writer import Writer
 
 
-class Store(
-    Catalog,
-    Results,
-    Accounts,
-    Logins,
-    Studies,
-    StudyChanges,
-    Items,
-    ShownImages,
-    Assignments,
-    Ratings,
-    RatingsTable,
-    Standing,
-    Comparisons,
-    StudyWorks,
-    Merging,
-    Oversight,
-    Exclusions,
-    Removals,
-    Erasures,
-    CheckedAnswers,
-    PromptSubmissions,
-):
+class Store:
     """Everything a workspace remembers; safe to share between threads.
 
-    Every method is one short transaction, but in a block of `together`. A refused write (full or read-only
-    disk, lost server, locked, deleted or replaced database) raises StorageError and changes nothing. `clock`
-    is the time that annotation work goes by.
+    Every method of its parts is one short transaction, but in a block of `together`. A refused write (full or
+    read-only disk, lost server, locked, deleted or replaced database) raises StorageError, nothing changes.
+    `clock` is the time that annotation work goes by.
     """
 
     url: str
     """Where the database is, as `open` took it."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self._database = database
         self._writer = Writer(database, lambda: self.clock())
+        # What is judged, and what judged it by itself.
+        self.catalog = Catalog(database)
+        self.images = Images(database)
+        self.scores = Scores(database)
+        self.removals = Removals(database)
+        self.chores = Chores(database)
+        # Who judges.
+        self.accounts = Accounts(database)
+        self.logins = Logins(database)
+        self.exclusions = Exclusions(database)
+        self.erasures = Erasures(database)
+        # What is asked, and what was said.
+        self.studies = Studies(database)
+        self.items = Items(database)
+        self.annotation = Annotation(database, self._writer, lambda: self.clock())
+        self.ratings = Ratings(database)
+        self.comparisons = Comparisons(database)
+        self.standing = Standing(database)
+        self.work = Work(database)
+        self.oversight = Oversight(database, self._writer)
+        self.proposals = Proposals(database, lambda: self.clock(), self.annotation.secret)
 
     @classmethod
     def open(cls, url: str, *, patience_s: float = PATIENCE_S, create: bool = True) -> "Store":

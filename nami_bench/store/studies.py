@@ -4,17 +4,25 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import exists, select
+from sqlalchemy import delete, exists, func, select
 
 from nami_bench.domain import Study
 from nami_bench.errors import InputError
 from nami_bench.store import convert
-from nami_bench.store.annotation_tables import ItemRow, MemberRow
+from nami_bench.store.annotation_tables import (
+    AssignmentRow,
+    ComparisonRow,
+    EventRow,
+    ItemRow,
+    MemberRow,
+    SubmissionRow,
+)
 from nami_bench.store.catalog import find_model, find_prompt_set
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
 from nami_bench.store.items import ShownPair, add_pairs, check_strata, is_asked, refresh_items
-from nami_bench.store.tables import AnnotatorRow, StudyModelRow, StudyRow
+from nami_bench.store.study_changes import apply_changes, check_changes
+from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyModelRow, StudyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +35,10 @@ class StudyAtHand:
     is_paused: bool
 
 
-class Studies:
-    """Store methods on studies."""
+class Studies(Repository):
+    """Studies: declared, changed while people work on them, deleted."""
 
-    _database: Database
-
-    def add_study(self, study: Study, pairs: Iterable[ShownPair] = ()) -> None:
+    def add(self, study: Study, pairs: Iterable[ShownPair] = ()) -> None:
         """Record a study and the items whose images are there; of a study of pairs `pairs` first of all.
 
         Raises InputError if the name is taken or an item with a known answer has no image, UnknownNameError
@@ -63,17 +69,17 @@ class Studies:
             add_pairs(session, row, pairs)
             refresh_items(session, row)
 
-    def study(self, name: str) -> Study:
+    def get(self, name: str) -> Study:
         """The study called `name`; raises UnknownNameError."""
         with self._database.reading() as session:
             return convert.study(find_study(session, name))
 
-    def study_names(self) -> list[str]:
+    def names(self) -> list[str]:
         """The names of all studies, oldest first."""
         with self._database.reading() as session:
             return list(session.scalars(select(StudyRow.name).order_by(StudyRow.id)))
 
-    def studies_at_hand(self, annotator: str) -> list[StudyAtHand]:
+    def at_hand(self, annotator: str) -> list[StudyAtHand]:
         """All studies as one annotator finds them, oldest first; somebody unknown has done nothing."""
         has_items = exists().where(ItemRow.study_id == StudyRow.id, *is_asked())
         query = (
@@ -91,7 +97,43 @@ class Studies:
                 for row, has, done, paused in session.execute(query)
             ]
 
-    def studies(self) -> list[Study]:
+    def all(self) -> list[Study]:
         """All studies, oldest first."""
         with self._database.reading() as session:
             return [convert.study(row) for row in session.scalars(select(StudyRow).order_by(StudyRow.id))]
+
+    def change(self, study: Study) -> list[str]:
+        """Give the study of this name the new protocol; return what changed, in words.
+
+        Models, samples, prompts of strata, overlap and items with known answers may grow; texts, hours,
+        checks and limits may be set at will. It holds from the next item that anybody gets. Raises
+        InputError, and changes nothing, for anything else.
+        """
+        with self._database.writing() as session:
+            row = find_study(session, study.name)
+            before = convert.study(row)
+            if before == study:
+                return []
+            check_changes(before, study)
+            check_strata(session, row.prompt_set_id, study)
+            apply_changes(session, row, before, study)
+            added = refresh_items(session, row)
+        changed = [f for f in Study.__dataclass_fields__ if getattr(before, f) != getattr(study, f)]
+        return [f"{name} changed" for name in changed] + ([f"{added} items added"] if added else [])
+
+    def delete(self, name: str) -> None:
+        """Forget a study that has no judgements; raises InputError where it has some."""
+        with self._database.writing() as session:
+            row = find_study(session, name)
+            criteria = select(CriterionRow.id).where(CriterionRow.study_id == row.id)
+            members = select(MemberRow.id).where(MemberRow.study_id == row.id)
+            for kept in (
+                select(func.count()).where(RatingRow.criterion_id.in_(criteria)),
+                select(func.count()).where(ComparisonRow.criterion_id.in_(criteria)),
+                select(func.count()).where(SubmissionRow.member_id.in_(members)),
+            ):
+                if session.scalar(kept):
+                    raise InputError(f"study {name!r} has judgements: it is kept")
+            for table in (AssignmentRow, MemberRow, ItemRow, EventRow, CriterionRow, StudyModelRow):
+                session.execute(delete(table).where(table.study_id == row.id))
+            session.execute(delete(StudyRow).where(StudyRow.id == row.id))

@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import Study
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import COMPLETED, AssignmentRow, MemberRow, SubmissionRow
-from nami_bench.store.database import Database
 from nami_bench.store.elsewhere import Standing
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import revisions
@@ -91,32 +90,26 @@ class StudyWork:
     hashes: Mapping[ItemName, tuple[str | None, ...]] = field(default_factory=dict)
 
 
-class StudyWorks:
-    """Store methods on the work of a study as a whole."""
-
-    _database: Database
-
-    def study_work(self, study: str) -> StudyWork:
-        """All that was done in a study; raises UnknownNameError."""
-        with self._database.reading() as session:
-            row = find_study(session, study)
-            items = items_by_name(session, row.id)
-            names = {here.id: name for name, here in items.items()}
-            done = tuple(_done(session, row, items, names))
-            said = _said(session, row, items, names)
-            used = {one.item for one in done} | {item for _, item in said}
-            workers = _workers(session, row)
-            for name in {name for name, _ in said} - {worker.name for worker in workers}:
-                annotator = session.scalars(select(AnnotatorRow).where(AnnotatorRow.name == name)).one()
-                workers.append(Worker(name, annotator.role, annotator.excluded_at))
-            return StudyWork(
-                convert.study(row),
-                row.prompt_set.sha256,
-                tuple(workers),
-                done,
-                said,
-                {item: items[item].hashes for item in used},
-            )
+def read_work(session: Session, study: str) -> StudyWork:
+    """All that was done in a study; raises UnknownNameError."""
+    row = find_study(session, study)
+    items = items_by_name(session, row.id)
+    names = {here.id: name for name, here in items.items()}
+    done = tuple(_done(session, row, items, names))
+    said = _said(session, row, items, names)
+    used = {one.item for one in done} | {item for _, item in said}
+    workers = _workers(session, row)
+    for name in {name for name, _ in said} - {worker.name for worker in workers}:
+        annotator = session.scalars(select(AnnotatorRow).where(AnnotatorRow.name == name)).one()
+        workers.append(Worker(name, annotator.role, annotator.excluded_at))
+    return StudyWork(
+        convert.study(row),
+        row.prompt_set.sha256,
+        tuple(workers),
+        done,
+        said,
+        {item: items[item].hashes for item in used},
+    )
 
 
 def _done(

@@ -38,7 +38,7 @@ from nami_bench.domain import (
 )
 from nami_bench.images import write_png
 from nami_bench.store import Store
-from tests.support.databases import assert_last_revisions_in_force, new_sqlite, url_of_kind
+from tests.support.databases import assert_last_revisions_in_force, new_sqlite
 
 DEFAULTS = AnnotateConfig()
 MODELS = ("zebrafish-xl", "quokka-9b")
@@ -63,7 +63,7 @@ class Bench:
 
     @property
     def images(self) -> list[ImageRecord]:
-        return self.store.images()
+        return self.store.images.find()
 
     def count(self, table: str) -> int:
         """Rows of a table, whichever database it is."""
@@ -96,15 +96,15 @@ def make_bench(
     prompts = tuple(
         Prompt(prompt_id(i), f"picture <i>{i}</i> & more", stratum) for i, stratum in enumerate(strata)
     )
-    store.add_prompt_set(PromptSet("pictures", prompts))
+    store.catalog.add_prompt_set(PromptSet("pictures", prompts))
     rng = np.random.default_rng(seed)
     for model in MODELS:
-        store.add_model(ModelCard(model, "folder"))
+        store.catalog.add_model(ModelCard(model, "folder"))
         for prompt in prompts:
             path = f"{model}/pictures/{prompt.id}/samples/0000.png"
             pixels = Image.fromarray(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8))
             stored = write_png(workspace.images_dir / path, pixels, {"model": model})
-            store.put_image(
+            store.images.put(
                 ImageRecord(
                     model=model,
                     prompt_set="pictures",
@@ -120,15 +120,15 @@ def make_bench(
     study = Study(
         "trial", "pictures", MODELS, criteria, overlap=overlap, seed=seed, instructions={"en": "Look *well*."}
     )
-    store.add_study(study)
-    tokens = {name: store.add_annotator(Annotator(name)) or "" for name in ("ada", "bob")}
+    store.studies.add(study)
+    tokens = {name: store.accounts.add(Annotator(name)) or "" for name in ("ada", "bob")}
     return Bench(workspace, store, study, tokens)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """As everywhere, but that the app's tests on PostgreSQL are slow ones: the store's own are not."""
-    return url_of_kind(request, tmp_path)
+@pytest.fixture
+def database_url(seldom_postgresql: str) -> str:
+    """As everywhere, but that the app's tests on PostgreSQL are slow ones."""
+    return seldom_postgresql
 
 
 @pytest.fixture

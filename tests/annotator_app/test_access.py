@@ -68,7 +68,7 @@ GRADIO_POSTS = (
 def door(shared: tuple[Any, httpx.Client]) -> Iterator[tuple[httpx.Client, httpx.Client, httpx.Client]]:
     """A stranger, an annotator and an administrator, at the same server."""
     made, annotator = shared
-    token = made.store.add_annotator(Annotator("root", Role.ADMINISTRATOR))
+    token = made.store.accounts.add(Annotator("root", Role.ADMINISTRATOR))
     with (
         httpx.Client(base_url=annotator.base_url, timeout=30) as stranger,
         httpx.Client(base_url=annotator.base_url, timeout=30) as administrator,
@@ -306,9 +306,9 @@ def test_a_disabled_or_reset_account_is_out_within_seconds(bench: Any, address: 
         client.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
         assert client.get("/session").status_code == 200
         if how == "disable":
-            bench.store.set_annotator_active("ada", False)
+            bench.store.accounts.set_active("ada", False)
         else:
-            bench.store.reset_token("ada")
+            bench.store.logins.reset_token("ada")
         deadline = time.monotonic() + REMEMBERED_SECONDS + 1
         while client.get("/session").status_code != 401:
             assert time.monotonic() < deadline

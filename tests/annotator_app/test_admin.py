@@ -25,7 +25,7 @@ def good(relevance: float = 70, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def people(bench: Any, address: str) -> Iterator[Callable[[str], httpx.Client]]:
     """`people(name)` is a browser that has logged in; "root" is an administrator."""
-    tokens = {**bench.tokens, "root": bench.store.add_annotator(Annotator("root", Role.ADMINISTRATOR))}
+    tokens = {**bench.tokens, "root": bench.store.accounts.add(Annotator("root", Role.ADMINISTRATOR))}
     clients: list[httpx.Client] = []
 
     def enter(name: str) -> httpx.Client:
@@ -115,12 +115,13 @@ def test_pausing_and_resuming(bench: Any, people: Callable[[str], httpx.Client])
 def test_adding_an_annotator_shows_the_token_once(bench: Any, people: Callable[[str], httpx.Client]) -> None:
     root = people("root")
     added = root.post("/admin/annotators", json={"name": "eve", "role": "annotator"}).json()
-    assert bench.store.authenticate("eve", added["token"]) == Annotator("eve")
+    assert bench.store.logins.authenticate("eve", added["token"]) == Annotator("eve")
     assert added["token"] not in root.get("/admin/overview").text
     for body in ({"name": "EVE"}, {"name": "a\nb"}, {"name": "zoe", "role": "king"}, {"name": "simulated-9"}):
         assert root.post("/admin/annotators", json=body).status_code in (400, 422)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["lena@uni.example", "Jörg Müller", "李雷", "A1B2C3 (MTurk)", "=1+1, 'x'; \"y\"", "../x"]
 )
@@ -191,5 +192,7 @@ def test_a_study_may_show_its_leaderboard_to_annotators(
     ada = people("ada")
     rate(ada, 12, lambda n: good(n))
     assert ada.get("/leaderboard").status_code == 403
-    bench.store.change_study(replace(bench.study, live_leaderboard="annotators", checks=Checks(constant=50)))
+    bench.store.studies.change(
+        replace(bench.study, live_leaderboard="annotators", checks=Checks(constant=50))
+    )
     assert "quokka-9b" in ada.get("/leaderboard").json()["html"]

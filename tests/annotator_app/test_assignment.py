@@ -44,21 +44,21 @@ class World:
         self.store.clock = lambda: self.now
         prompts = tuple(Prompt(prompt_id(i), f"prompt {i}", stratum) for i, stratum in enumerate(strata))
         self.prompts = prompts
-        self.store.add_prompt_set(PromptSet("set", prompts))
+        self.store.catalog.add_prompt_set(PromptSet("set", prompts))
         names = tuple(f"model-{i}" for i in range(models))
         for name in names:
             self.add_model(name)
         criteria = (Criterion("quality", 1.0),)
         self.study = Study("study", "set", names, criteria, **protocol)
-        self.store.add_study(self.study)
+        self.store.studies.add(self.study)
         self.sessions: dict[str, AnnotationSession] = {}
         self.views: dict[str, View] = {}
         self.sent = 0
 
     def add_model(self, name: str) -> None:
-        self.store.add_model(ModelCard(name, "folder"))
+        self.store.catalog.add_model(ModelCard(name, "folder"))
         for prompt in self.prompts:
-            self.store.put_image(
+            self.store.images.put(
                 ImageRecord(
                     name, "set", prompt.id, 0, ImageState.DONE, path=f"{name}/{prompt.id}", sha256="x"
                 )
@@ -66,7 +66,7 @@ class World:
 
     def join(self, name: str) -> None:
         if name not in self.sessions:
-            self.store.add_annotator(Annotator(name))
+            self.store.accounts.add(Annotator(name))
             self.sessions[name] = AnnotationSession(self.store, Path(), "study", name, key=b"k")
         self.views[name] = self.sessions[name].state()
 
@@ -105,7 +105,7 @@ class World:
 
     def check(self) -> None:
         """What must hold at every moment."""
-        overlap = self.store.study("study").overlap
+        overlap = self.store.studies.get("study").overlap
         for item, taken, completed, opened, done in self.query(
             "SELECT i.id, i.taken, i.completed,"
             " (SELECT count(*) FROM assignment a WHERE a.item_id = i.id AND a.state = 'open'),"
@@ -168,17 +168,17 @@ def test_overlap_is_met_exactly_whatever_happens(
             elif what == "model" and grown < 2:
                 grown += 1
                 made.add_model(f"late-{grown}")
-                study = made.store.study("study")
-                made.store.change_study(replace(study, models=(*study.models, f"late-{grown}")))
+                study = made.store.studies.get("study")
+                made.store.studies.change(replace(study, models=(*study.models, f"late-{grown}")))
             elif what == "overlap":
-                study = made.store.study("study")
-                made.store.change_study(replace(study, overlap=min(4, study.overlap + 1)))
+                study = made.store.studies.get("study")
+                made.store.studies.change(replace(study, overlap=min(4, study.overlap + 1)))
             made.check()
         for name in names:
             made.join(name)
         made.finish()
         made.check()
-        final = made.store.study("study")
+        final = made.store.studies.get("study")
         counts = [row[0] for row in made.query("SELECT completed FROM item")]
         assert counts == [final.overlap] * (len(strata) * len(final.models))
 
@@ -198,7 +198,7 @@ def test_strata_and_models_stay_balanced_at_every_moment(
         made.join("ada")
         seen: Counter[tuple[str, str]] = Counter()
         while made.views["ada"].items:
-            assignment = made.store.assignment(made.views["ada"].items[0].token, "ada")
+            assignment = made.store.annotation.assignment(made.views["ada"].items[0].token, "ada")
             seen[assignment.prompt.stratum, assignment.image.model] += 1
             made.submit("ada")
             share = {
@@ -212,6 +212,7 @@ def test_strata_and_models_stay_balanced_at_every_moment(
                 assert max(counts) - min(counts) <= 1
 
 
+@pytest.mark.slow
 def test_a_spread_panel_fills_all_items_at_one_pace() -> None:
     """Ten annotators, three for each item: after any number of items, none is ahead of another by more than
     what is in hand, and everybody worked on every model and stratum alike."""
@@ -239,6 +240,7 @@ def test_a_spread_panel_fills_all_items_at_one_pace() -> None:
         assert all(len(counts) == 8 and max(counts) - min(counts) <= 2 for counts in by_member.values())
 
 
+@pytest.mark.slow
 def test_shared_items_are_spread_over_all_pairs_of_annotators() -> None:
     with world(["short"] * 30, 4, overlap=2, panel="spread", seed=5, items_per_annotator=40) as made:
         for i in range(6):
@@ -270,15 +272,15 @@ def test_models_that_join_later_are_rated_by_those_who_had_finished() -> None:
         made.join("ada")
         made.finish()
         made.add_model("late")
-        study = made.store.study("study")
-        assert made.store.change_study(replace(study, models=(*study.models, "late"))) == [
+        study = made.store.studies.get("study")
+        assert made.store.studies.change(replace(study, models=(*study.models, "late"))) == [
             "models changed",
             "3 items added",
         ]
         made.join("ada")
         assert len(made.views["ada"].items) == 3
         made.finish()
-        assert {p.models: p.done for p in made.store.item_progress("study")} == {
+        assert {p.models: p.done for p in made.store.items.progress("study")} == {
             ("model-0",): 3,
             ("model-1",): 3,
             ("late",): 3,
@@ -302,8 +304,8 @@ def test_what_would_make_ratings_incomparable_is_refused(change: dict[str, Any],
 
     with world(["short"] * 2, 2, overlap=2) as made:
         with pytest.raises(InputError, match=words):
-            made.store.change_study(replace(made.study, **change))
-        assert made.store.study("study") == made.study
+            made.store.studies.change(replace(made.study, **change))
+        assert made.store.studies.get("study") == made.study
 
 
 def test_texts_and_hours_change_at_once() -> None:
@@ -312,8 +314,8 @@ def test_texts_and_hours_change_at_once() -> None:
         changed = replace(
             made.study, instructions={"en": "New."}, closes=START + timedelta(hours=1), break_every=10
         )
-        made.store.change_study(changed)
-        assert made.store.study("study") == changed
+        made.store.studies.change(changed)
+        assert made.store.studies.get("study") == changed
         made.now += timedelta(hours=1)
         made.join("ada")
         assert made.views["ada"].phase == "closed"
@@ -324,15 +326,16 @@ def test_a_study_is_deleted_only_while_it_is_empty() -> None:
 
     with world(["short"] * 2, 2, overlap=2) as made:
         made.join("ada")
-        made.store.delete_study("study")
-        assert made.store.studies() == []
-        made.store.add_study(made.study)
+        made.store.studies.delete("study")
+        assert made.store.studies.all() == []
+        made.store.studies.add(made.study)
         made.join("ada")
         made.submit("ada")
         with pytest.raises(InputError, match="has judgements"):
-            made.store.delete_study("study")
+            made.store.studies.delete("study")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("panel", ["crossed", "spread"])
 def test_an_answer_costs_the_same_whatever_the_study_holds(panel: str) -> None:
     """Statements for one answer, which gives out the next item too, in a study ten times as large."""
@@ -369,9 +372,9 @@ def test_a_day_ends_at_midnight_where_the_study_is(tmp_path: Path) -> None:
         world.submit("ada")
         found.append(world.views["ada"].progress.today)
     assert found == [1, 2, 1, 2]
-    assert [one.today for one in world.store.member_reports("study")] == [0]  # that was long ago
+    assert [one.today for one in world.store.oversight.members("study")] == [0]  # that was long ago
     opens = replace(world.study, opens=datetime(2026, 2, 1, tzinfo=UTC))
-    world.store.change_study(opens)
+    world.store.studies.change(opens)
     world.join("ada")
     assert world.views["ada"].message == "this study opens at 2026-02-01 09:00 JST"
     world.store.close()

@@ -185,7 +185,7 @@ def test_two_tabs_share_their_item_and_the_last_word_counts(
     assert send(left, token, body(values={"relevance": 10, "realism": 2}))[0] == 200
     assert send(right, token, body(values={"relevance": 90, "realism": 2}))[0] == 200
     assert in_hand(left)["token"] == in_hand(right)["token"] != token
-    in_force = {r.criterion: r.value for r in bench.store.ratings("trial")}
+    in_force = {r.criterion: r.value for r in bench.store.ratings.all("trial")}
     assert in_force == {"relevance": 90, "realism": 2}
     assert left.get("/session").json()["progress"]["done"] == 1
 
@@ -195,7 +195,7 @@ def test_a_lapsed_item_that_others_filled_is_refused(bench: Any, enter: Callable
     token = in_hand(ada)["token"]
     later = bench.store.clock() + timedelta(hours=1)
     bench.store.clock = lambda: later
-    bench.tokens["cyd"] = bench.store.add_annotator(Annotator("cyd"))
+    bench.tokens["cyd"] = bench.store.accounts.add(Annotator("cyd"))
     for name in ("bob", "cyd"):
         client = enter(name)
         state = client.get("/session").json()
@@ -232,12 +232,14 @@ def test_a_study_changed_by_another_program_holds_for_what_is_sent_next(
     )
     with Store.open(bench.workspace.database_url) as other:
         with pytest.raises(InputError):
-            other.change_study(scale)  # values before and after could not be compared
-        other.change_study(replace(bench.study, overlap=3, closes=bench.store.clock() - timedelta(seconds=1)))
+            other.studies.change(scale)  # values before and after could not be compared
+        other.studies.change(
+            replace(bench.study, overlap=3, closes=bench.store.clock() - timedelta(seconds=1))
+        )
         answer = ada.post(f"/item/{token}", json=content)
         assert (answer.status_code, answer.json()["phase"], answer.json()["items"]) == (200, "closed", [])
         assert (bench.count("submission"), bench.count("rating")) == (1, 2)  # it was given out before
-        other.change_study(replace(bench.study, overlap=3))
+        other.studies.change(replace(bench.study, overlap=3))
     assert in_hand(ada)["token"] != token
     assert send(ada, token, content)[0] == 200
     assert (bench.count("submission"), bench.count("rating")) == (1, 2)
@@ -246,7 +248,7 @@ def test_a_study_changed_by_another_program_holds_for_what_is_sent_next(
 def test_an_image_that_is_gone_is_not_rated(bench: Any, enter: Callable[..., httpx.Client]) -> None:
     ada = enter("ada")
     item = in_hand(ada)
-    bench.file(bench.store.assignment(item["token"], "ada").image).unlink()
+    bench.file(bench.store.annotation.assignment(item["token"], "ada").image).unlink()
     answer = ada.get(f"/{item['images'][0]}")
     assert (answer.status_code, answer.json()["code"]) == (410, "image_gone")
     assert str(bench.workspace.root) not in answer.text
@@ -272,6 +274,7 @@ def test_a_locked_database_is_said_and_the_same_submission_goes_through_later(
     assert (bench.count("submission"), bench.count("rating")) == (1, 2)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_said_and_the_same_submission_goes_through_later(
     new_bench: Callable[..., Any], start_server: Callable[..., Any]
 ) -> None:

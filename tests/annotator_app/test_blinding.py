@@ -52,13 +52,13 @@ class Demo:
 
     def shown(self, **changes: object) -> dict[str, list[bytes]]:
         """By model, all images that an annotator of a study with these changes gets."""
-        self.store.add_study(replace(self.study, name="other", **changes))  # type: ignore[arg-type]
+        self.store.studies.add(replace(self.study, name="other", **changes))  # type: ignore[arg-type]
         own = AnnotationSession(self.store, self.workspace.images_dir, "other", "ada")
         found: dict[str, list[bytes]] = {model: [] for model in SIDES}
         view = own.state()
         while view.items:
             item = view.items[0]
-            model = self.store.assignment(item.token, "ada").image.model
+            model = self.store.annotation.assignment(item.token, "ada").image.model
             found[model].append(own.image_png(item.images[0]))
             view = own.submit(item.token, Answers(item.token, {"quality": 50.0}))
         return found
@@ -69,9 +69,9 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     workspace = init_workspace(tmp_path / "demo")
     with Store.open(workspace.database_url) as store:
         prompts = tuple(Prompt(prompt_id(i), f"prompt {i}") for i in range(PROMPTS))
-        store.add_prompt_set(PromptSet("set", prompts))
+        store.catalog.add_prompt_set(PromptSet("set", prompts))
         for model in SIDES:
-            store.add_model(ModelCard(model, "folder"))
+            store.catalog.add_model(ModelCard(model, "folder"))
             for number, prompt in enumerate(prompts):
                 # Formats, metadata and tables of their own, as models' files have.
                 file = Path(model) / (f"{prompt.id}.jpg" if model == "network" else f"{prompt.id}.png")
@@ -80,11 +80,11 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
                 more = {"quality": 90} if model == "network" else {"dpi": (300, 300)}
                 picture(model, number).save(path, **more)  # type: ignore[arg-type]
                 stored = inspect_image(path)
-                store.put_image(
+                store.images.put(
                     ImageRecord(model, "set", prompt.id, 0, ImageState.DONE, path=file.as_posix(),
                                 sha256=stored.sha256, width=stored.width, height=stored.height)
                 )  # fmt: skip
-        store.add_annotator(Annotator("ada"))
+        store.accounts.add(Annotator("ada"))
         study = Study("demo", "set", tuple(SIDES), (Criterion("quality", 1),), overlap=1)
         yield Demo(workspace, store, study)
 
@@ -113,7 +113,7 @@ def test_where_sizes_may_differ_lengths_still_tell_nothing(demo: Demo) -> None:
 
 def test_an_image_longer_than_all_before_makes_later_ones_as_long(demo: Demo) -> None:
     pictures = Pictures()
-    files = {one.model: one for one in demo.store.images()}
+    files = {one.model: one for one in demo.store.images.find()}
 
     def length(model: str, study: str = "demo") -> int:
         image = files[model]
@@ -126,7 +126,7 @@ def test_an_image_longer_than_all_before_makes_later_ones_as_long(demo: Demo) ->
 
 
 def test_a_missing_file_does_not_keep_the_others_from_being_shown(demo: Demo) -> None:
-    image = demo.store.images()[0]
+    image = demo.store.images.find()[0]
     assert image.path is not None and image.sha256 is not None
     folder = demo.workspace.images_dir
     missing = (folder / "gone.png", "0" * 64)

@@ -29,13 +29,13 @@ def check(kind: str, prompt: int, low: float = 0, high: float = 30, **more: Any)
 def checked(new_bench: Callable[..., Any]) -> Iterator[Callable[..., Any]]:
     """`checked(items, **checks)`: a study "checked" of 30 images; a model "broken" for known answers."""
     bench = new_bench("checked", strata=("short",) * 15, overlap=2)
-    bench.store.add_model(ModelCard("broken", "folder"))
-    for image in bench.store.images(models=["quokka-9b"]):
-        bench.store.put_image(replace(image, model="broken"))
+    bench.store.catalog.add_model(ModelCard("broken", "folder"))
+    for image in bench.store.images.find(models=["quokka-9b"]):
+        bench.store.images.put(replace(image, model="broken"))
 
     def make(items: tuple[CheckItem, ...] = (), **checks: Any) -> Any:
         study = replace(bench.study, name="checked", check_items=items, checks=Checks(**checks))
-        bench.store.add_study(study)
+        bench.store.studies.add(study)
         return replace(bench, study=study)
 
     yield make
@@ -46,7 +46,7 @@ def session(bench: Any, name: str = "ada") -> AnnotationSession:
 
 
 def kind_of(bench: Any, view: View, name: str = "ada") -> str:
-    return str(bench.store.assignment(view.items[0].token, name).kind)
+    return str(bench.store.annotation.assignment(view.items[0].token, name).kind)
 
 
 def submit(own: AnnotationSession, view: View, values: Any = None, duration_ms: int = 3000) -> View:
@@ -73,20 +73,20 @@ def test_gold_and_repeats_come_at_their_rates_and_are_not_counted(checked: Calla
     assert kinds.count("gold") == 4
     # A place that comes before anything was done long enough ago stays an ordinary one.
     assert 2 <= kinds.count("repeat") <= 4
-    assert len(bench.store.ratings("checked")) == 30 * 2
-    assert bench.store.completed("checked") == {"ada": 30}
+    assert len(bench.store.ratings.all("checked")) == 30 * 2
+    assert bench.store.annotation.completed("checked") == {"ada": 30}
 
-    answers = bench.store.check_answers("checked")
+    answers = bench.store.oversight.check_answers("checked")
     golds = [a for a in answers if a.kind == "gold"]
     assert {(a.models, a.passed, a.values["relevance"]) for a in golds} == {(("broken",), True, 10.0)}
     repeats = [a for a in answers if a.kind == "repeat"]
-    rated = {(r.model, r.prompt_id, r.criterion): r.value for r in bench.store.ratings("checked")}
+    rated = {(r.model, r.prompt_id, r.criterion): r.value for r in bench.store.ratings.all("checked")}
     for answer in repeats:
         assert answer.passed is None
         for criterion, first in answer.expected.items():
             assert rated[answer.models[0], answer.prompt_id, criterion] == first
     assert len({(a.models, a.prompt_id) for a in repeats}) == len(repeats)
-    report = bench.store.member_reports("checked")[0]
+    report = bench.store.oversight.members("checked")[0]
     assert (report.gold_passed, report.gold_seen, report.done) == (4, 4, len(kinds))
 
 
@@ -153,7 +153,7 @@ def test_training_and_qualification_come_first_with_feedback(checked: Callable[.
     with pytest.raises(RefusedError, match="answered already"):
         own.submit(done, Answers("again", {"relevance": 70.0, "realism": 2.0}))
     assert own.before() is None  # examples are not gone back to
-    assert len(bench.store.ratings("checked")) == 0
+    assert len(bench.store.ratings.all("checked")) == 0
     assert own.state().phase == "work"
 
 
@@ -162,8 +162,8 @@ def test_an_example_that_cannot_be_shown_holds_nobody_up(checked: Callable[..., 
     bench = checked((check("training", 0), check("qualification", 1), *golds), gold_every=3)
     own = session(bench)
     assert own.state().phase == "training"
-    for image in bench.store.images(models=["broken"]):
-        bench.store.withdraw_image("checked", image.path, "gone")
+    for image in bench.store.images.find(models=["broken"]):
+        bench.store.items.withdraw_image("checked", image.path, "gone")
     kinds = work_through(bench, {})
     assert set(kinds) == {"study"}
     assert own.state().phase == "finished"
@@ -176,11 +176,11 @@ def test_who_fails_the_qualification_waits_for_the_administrator(checked: Callab
     for _ in range(2):
         view = submit(own, view, {"relevance": 90.0, "realism": 2.0})
     assert (view.phase, view.items) == ("paused", ())
-    assert bench.store.events("checked")[0].kind == "paused"
-    assert "passed 0 of 2 qualification items" in bench.store.events("checked")[0].text
-    bench.store.resume_member("checked", "ada")
+    assert bench.store.oversight.events("checked")[0].kind == "paused"
+    assert "passed 0 of 2 qualification items" in bench.store.oversight.events("checked")[0].text
+    bench.store.oversight.resume("checked", "ada")
     assert own.state().phase == "work"
-    assert [e.kind for e in bench.store.events("checked")] == ["resumed", "paused"]
+    assert [e.kind for e in bench.store.oversight.events("checked")] == ["resumed", "paused"]
 
 
 def test_failed_gold_pauses_and_deletes_nothing(checked: Callable[..., Any]) -> None:
@@ -191,33 +191,33 @@ def test_failed_gold_pauses_and_deletes_nothing(checked: Callable[..., Any]) -> 
         kind = kind_of(bench, view)
         view = submit(own, view, {"relevance": 90.0, "realism": 2.0} if kind == "gold" else None)
     assert view.phase == "paused"
-    kept = len(bench.store.ratings("checked"))
+    kept = len(bench.store.ratings.all("checked"))
     assert kept > 0
-    assert "passed 0 of the last 3 gold items" in str(bench.store.member_reports("checked")[0].paused)
+    assert "passed 0 of the last 3 gold items" in str(bench.store.oversight.members("checked")[0].paused)
     # What was in hand went back to the pool.
-    assert sum(p.done for p in bench.store.item_progress("checked")) == kept // 2
+    assert sum(p.done for p in bench.store.items.progress("checked")) == kept // 2
     with sqlite3.connect(bench.workspace.root / "nami.db") as database:
         assert database.execute("SELECT count(*) FROM assignment WHERE state = 'open'").fetchone() == (0,)
     database.close()
 
-    bench.store.resume_member("checked", "ada")
+    bench.store.oversight.resume("checked", "ada")
     view = own.state()
     assert len(view.items) == 3
     view = submit(own, view)  # the old failures do not count again
     assert view.phase == "work"
-    assert len(bench.store.ratings("checked")) >= kept
+    assert len(bench.store.ratings.all("checked")) >= kept
 
 
 def test_who_is_paused_cannot_submit(checked: Callable[..., Any]) -> None:
     bench = checked()
     own = session(bench)
     view = own.state()
-    bench.store.pause_member("checked", "ada", "please call")
+    bench.store.oversight.pause("checked", "ada", "please call")
     with pytest.raises(RefusedError, match="paused") as caught:
         submit(own, view)
     assert caught.value.code == "paused"
     assert own.state().items == ()
-    bench.store.resume_member("checked", "ada")
+    bench.store.oversight.resume("checked", "ada")
     assert [i.token for i in own.state().items] == [i.token for i in view.items]
 
 
@@ -291,6 +291,6 @@ def test_known_answers_without_an_image_are_refused(checked: Callable[..., Any])
 def test_an_item_with_a_known_answer_is_not_asked_about(new_bench: Callable[..., Any]) -> None:
     bench = new_bench("own", strata=("short",) * 4, overlap=1)
     gold = CheckItem(CheckKind.GOLD, "00000", ("quokka-9b",), {"relevance": (0, 10)})
-    bench.store.add_study(replace(bench.study, name="checked", check_items=(gold,)))
-    assert bench.store.study_size("checked") == 7
-    bench.store.add_annotator(Annotator("cyd"))
+    bench.store.studies.add(replace(bench.study, name="checked", check_items=(gold,)))
+    assert bench.store.items.count("checked") == 7
+    bench.store.accounts.add(Annotator("cyd"))

@@ -49,7 +49,7 @@ class Annotator:
             if not view.items:
                 return
             token = view.items[0].token
-            kind = str(self.bench.store.assignment(token, self.name).kind)
+            kind = str(self.bench.store.annotation.assignment(token, self.name).kind)
             self.said.setdefault(kind, []).append(token)
             view = self.answer(token, values.get(kind, 50.0))
 
@@ -58,14 +58,14 @@ class Annotator:
 def studied(new_bench: Callable[..., Any]) -> Callable[..., Any]:
     """`studied(**checks)`: a study "checked" of 12 images by relevance alone; the model "broken" is gold."""
     bench = new_bench("checked", strata=("short",) * 6, overlap=2)
-    bench.store.add_model(ModelCard("broken", "folder"))
-    for image in bench.store.images(models=["quokka-9b"]):
-        bench.store.put_image(replace(image, model="broken"))
+    bench.store.catalog.add_model(ModelCard("broken", "folder"))
+    for image in bench.store.images.find(models=["quokka-9b"]):
+        bench.store.images.put(replace(image, model="broken"))
 
     def make(study: Study = bench.study, **checks: Any) -> Any:
         only = (bench.study.criteria[0],)
         changed = replace(study, name="checked", criteria=only, check_items=(GOLD,), checks=Checks(**checks))
-        bench.store.add_study(changed)
+        bench.store.studies.add(changed)
         return replace(bench, study=changed)
 
     return make
@@ -75,7 +75,7 @@ def repeat_differences(bench: Any) -> list[Any]:
     """How far ada's repeats differ, wherever it is told."""
     store, criteria = bench.store, bench.study.criteria
     checks = annotator_checks(store, "checked", criteria)
-    agreement = measure_agreement(store.ratings_table("checked"), criteria, replicates=50, checks=checks)
+    agreement = measure_agreement(store.ratings.table("checked"), criteria, replicates=50, checks=checks)
     (in_csv,) = [r["value"] for r in agreement.rows() if r["statistic"] == "repeat_difference"]
     report = collect(store, Precision(replicates=50), study="checked", with_names=True)
     assert report.agreement is not None
@@ -125,12 +125,12 @@ def test_a_repeat_that_is_taken_back_is_no_repeat(studied: Callable[..., Any]) -
 def test_changed_verdicts_are_counted_as_last_corrected(studied: Callable[..., Any]) -> None:
     bench = studied()
     study = replace(bench.study, name="pairs", mode="pairwise", check_items=())
-    bench.store.add_study(replace(study, checks=Checks(repeat_every=2, repeat_distance=1)))
+    bench.store.studies.add(replace(study, checks=Checks(repeat_every=2, repeat_distance=1)))
     own, repeats = AnnotationSession(bench.store, bench.images_dir, "pairs", "ada"), []
     view = own.state()
     while view.items:
         token = view.items[0].token
-        kind = bench.store.assignment(token, "ada").kind
+        kind = bench.store.annotation.assignment(token, "ada").kind
         if kind == "repeat":
             repeats.append(token)
         outcome = "both_bad" if kind == "repeat" else "tie"
@@ -149,11 +149,15 @@ def test_a_corrected_gold_item_passes_and_only_the_answer_in_force_says_so(
     ada = Annotator(bench)
     ada.work(gold=90.0)
     (token,) = ada.said["gold"]
-    assert bench.store.member_reports("checked")[0].gold_passed == 0
+    assert bench.store.oversight.members("checked")[0].gold_passed == 0
     ada.answer(token, 10.0)
-    (report,) = bench.store.member_reports("checked")
+    (report,) = bench.store.oversight.members("checked")
     assert (report.gold_passed, report.gold_seen) == (1, 1)
-    rows = list(csv.DictReader(io.StringIO(check_answers_csv(bench.store.check_answers("checked")).decode())))
+    rows = list(
+        csv.DictReader(
+            io.StringIO(check_answers_csv(bench.store.oversight.check_answers("checked")).decode())
+        )
+    )
     assert [(r["value"], r["passed"], r["in_force"]) for r in rows] == [
         ("90.0", "", "false"),
         ("10.0", "true", "true"),
@@ -166,21 +170,21 @@ def test_who_corrects_a_slip_did_not_give_the_same_answers(studied: Callable[...
     ada.work(2, study=50.0)
     ada.answer(ada.said["study"][0], 20.0)
     ada.work(1, study=50.0)
-    assert bench.store.member_reports("checked")[0].paused is None
+    assert bench.store.oversight.members("checked")[0].paused is None
     ada.work(1, study=50.0)
-    assert "same answers" in str(bench.store.member_reports("checked")[0].paused)
+    assert "same answers" in str(bench.store.oversight.members("checked")[0].paused)
 
 
 def test_a_correction_after_a_pause_is_no_new_evidence(studied: Callable[..., Any]) -> None:
     bench = studied(constant=3, gold_every=2, gold_window=1, gold_pass=1.0)
     ada = Annotator(bench)
     ada.work(3, study=50.0, gold=50.0)
-    assert bench.store.member_reports("checked")[0].paused is not None
-    bench.store.resume_member("checked", "ada")
+    assert bench.store.oversight.members("checked")[0].paused is not None
+    bench.store.oversight.resume("checked", "ada")
     for token in ada.said["study"] + ada.said.get("gold", []):
         ada.answer(token, 60.0)
     ada.work(1, study=60.0)
-    assert bench.store.member_reports("checked")[0].paused is None
+    assert bench.store.oversight.members("checked")[0].paused is None
 
 
 def test_the_time_of_a_rating_is_that_of_the_item_not_of_the_look_back(studied: Callable[..., Any]) -> None:
@@ -188,8 +192,8 @@ def test_the_time_of_a_rating_is_that_of_the_item_not_of_the_look_back(studied: 
     ada = Annotator(bench)
     ada.work(1, study=50.0)
     ada.answer(ada.said["study"][0], 60.0, duration_ms=300)
-    (rating,) = bench.store.ratings("checked")
+    (rating,) = bench.store.ratings.all("checked")
     assert (rating.value, rating.duration_ms) == (60.0, 4000)
-    agreement = measure_agreement(bench.store.ratings_table("checked"), bench.study.criteria, replicates=50)
+    agreement = measure_agreement(bench.store.ratings.table("checked"), bench.study.criteria, replicates=50)
     assert agreement.annotators[0].median_seconds == 4.0
-    assert bench.store.member_reports("checked")[0].median_ms == 4000
+    assert bench.store.oversight.members("checked")[0].median_ms == 4000

@@ -19,6 +19,7 @@ from nami_bench.domain import Annotator, Checks, PromptSubmission, Role
 from nami_bench.errors import InputError, RefusedError, StorageError, UnknownNameError
 from nami_bench.leaderboard.from_store import leaderboard_from_store
 from nami_bench.store import Store
+from nami_bench.store.erasure import Erasures
 
 WHO = "ottilie"
 _numbers = count()
@@ -50,7 +51,7 @@ def propose(store: Store, number: int, author: str) -> str:
         "consented_at": datetime(2026, 1, 1 + number, tzinfo=UTC),
     }
     one = PromptSubmission(f"id{number}", f"a prompt with the number {number}", author=author, **about)  # type: ignore[arg-type]
-    store.add_prompt_submission(one)
+    store.proposals.add(one)
     return one.id
 
 
@@ -58,23 +59,23 @@ def propose(store: Store, number: int, author: str) -> str:
 def lived(bench: Any) -> Any:
     """ottilie has left traces of every kind: ratings, corrections, comments, log-ins, prompts, events."""
     store = bench.store
-    bench.tokens[WHO] = store.add_annotator(Annotator(WHO, Role.ADMINISTRATOR))
-    store.set_password(WHO, "correct horse")
-    store.open_session(WHO)
-    store.authenticate(WHO, "wrong")
+    bench.tokens[WHO] = store.accounts.add(Annotator(WHO, Role.ADMINISTRATOR))
+    store.logins.set_password(WHO, "correct horse")
+    store.logins.open_session(WHO)
+    store.logins.authenticate(WHO, "wrong")
     work(bench, "ada", 3)
     work(bench, WHO, 5, comment="I am Ottilie of Example Street")
     own = session(bench, WHO)
     before = own.before()
     assert before is not None
     answer(own, before.token, 20.0)
-    store.pause_member("trial", WHO, f"{WHO} asked for a rest")
-    store.resume_member("trial", WHO)
-    store.add_study(replace(bench.study, name="repeats", checks=Checks(repeat_every=2, repeat_distance=1)))
+    store.oversight.pause("trial", WHO, f"{WHO} asked for a rest")
+    store.oversight.resume("trial", WHO)
+    store.studies.add(replace(bench.study, name="repeats", checks=Checks(repeat_every=2, repeat_distance=1)))
     for author, number in ((WHO, 0), (WHO, 1), ("ada", 2)):
         propose(store, number, author)
-    store.accept_prompt_submission("id0", by=WHO)
-    store.refuse_prompt_submission("id2", by=WHO, reason=f"{WHO} said so")
+    store.proposals.accept("id0", by=WHO)
+    store.proposals.refuse("id2", by=WHO, reason=f"{WHO} said so")
     return bench
 
 
@@ -149,39 +150,39 @@ def test_an_erased_person_is_gone_from_every_table_and_from_the_file(lived: Any)
 
     run(lived, WHO, "--yes")
     assert [trace for trace in traces(lived) if trace in everything(lived)] == []
-    assert {rating.annotator for rating in lived.store.ratings("trial")} == {"ada"}
+    assert {rating.annotator for rating in lived.store.ratings.all("trial")} == {"ada"}
     assert rows(lived) == before | {
         "annotator": 2, "member": 1, "assignment": 6, "submission": 3, "rating": 6, "event": 1,
         "login_session": 0, "login_attempt": 0, "prompt_submission": 2,
     }  # fmt: skip
-    (event,) = lived.store.events("trial")
+    (event,) = lived.store.oversight.events("trial")
     assert (event.kind, event.text) == ("erased", "an annotator was erased: 10 values removed")
-    assert lived.store.prompt_submission("id0").author is None
-    assert lived.store.prompt_submission("id0").decided_by == "erased"
+    assert lived.store.proposals.get("id0").author is None
+    assert lived.store.proposals.get("id0").decided_by == "erased"
     assert sum(done for _, done in counters(lived)) == 3
-    assert lived.store.completed("trial") == {"ada": 3}
+    assert lived.store.annotation.completed("trial") == {"ada": 3}
     with pytest.raises(UnknownNameError):
-        lived.store.annotator(WHO)
+        lived.store.accounts.get(WHO)
     assert work(lived, "bob") == 12 and work(lived, "ada") == 9
-    assert sum(cell.done for cell in lived.store.item_progress("trial")) == 24
+    assert sum(cell.done for cell in lived.store.items.progress("trial")) == 24
 
 
 def test_ratings_may_stay_under_a_pseudonym(lived: Any) -> None:
-    kept = {(r.model, r.prompt_id, r.criterion, r.value) for r in lived.store.ratings("trial")}
+    kept = {(r.model, r.prompt_id, r.criterion, r.value) for r in lived.store.ratings.all("trial")}
     board = leaderboard_from_store(lived.store, study="trial")
     with lived.store._database.writing() as editing:
         editing.execute(text("UPDATE prompt_submission SET reason = 'too short' WHERE reason IS NOT NULL"))
     told = json.loads(run(lived, WHO, "--keep-ratings", "--yes", "--json").stdout)
     assert (told["studies"], told["dry_run"]) == ({"trial": 10}, False)
     assert [trace for trace in traces(lived) if trace in everything(lived)] == []
-    ratings = lived.store.ratings("trial")
+    ratings = lived.store.ratings.all("trial")
     assert {(r.model, r.prompt_id, r.criterion, r.value) for r in ratings} == kept
     assert {r.annotator for r in ratings} == {"ada", told["pseudonym"]}
     assert leaderboard_from_store(lived.store, study="trial").rows == board.rows
-    pseudonymous = lived.store.annotator(told["pseudonym"])
+    pseudonymous = lived.store.accounts.get(told["pseudonym"])
     assert not pseudonymous.active
-    assert lived.store.authenticate(told["pseudonym"], lived.tokens[WHO]) is None
-    assert [(f.flag, f.comment) for f in lived.store.flags("trial")] == [(True, "")] * 4
+    assert lived.store.logins.authenticate(told["pseudonym"], lived.tokens[WHO]) is None
+    assert [(f.flag, f.comment) for f in lived.store.oversight.flags("trial")] == [(True, "")] * 4
     assert sum(done for _, done in counters(lived)) == 8
     assert work(lived, "ada") == 9 and work(lived, "bob") == 7
 
@@ -191,12 +192,12 @@ def test_who_is_erased_at_work_is_out_and_the_server_goes_on(lived: Any) -> None
     held = own.state().items[0].token
     mine = others.state().items[0].token
     with Store.open(lived.workspace.database_url) as elsewhere:
-        elsewhere.erase_annotator(WHO)
-        elsewhere.wipe_traces()
+        elsewhere.erasures.erase(WHO)
+        elsewhere.erasures.wipe_traces()
     with pytest.raises(RefusedError, match="does not exist any more"):
         answer(own, held)
     answer(others, mine)
-    newcomer = lived.store.add_annotator(Annotator("zoe"))
+    newcomer = lived.store.accounts.add(Annotator("zoe"))
     assert newcomer is not None
     assert work(lived, "zoe") == 12  # may have got freed numbers: knows nothing of her predecessor
     counters(lived)
@@ -211,12 +212,12 @@ def test_an_erasure_that_is_cut_off_is_finished_by_the_next(
     with lived.store._database.writing() as editing:
         editing.execute(text("UPDATE prompt_submission SET reason = 'too short' WHERE reason IS NOT NULL"))
     with monkeypatch.context() as patched, pytest.raises(StorageError):
-        patched.setattr(Store, "wipe_traces", killed)
+        patched.setattr(Erasures, "wipe_traces", killed)
         run(lived, WHO, "--yes")
-    assert lived.store.owes_wiping()
+    assert lived.store.erasures.owes_wiping()
     again = run(lived, WHO, "--yes")
     assert (again.exit_code, "an earlier erasure is finished" in again.stderr) == (0, True)
-    assert not lived.store.owes_wiping()
+    assert not lived.store.erasures.owes_wiping()
     assert [trace for trace in traces(lived) if trace in everything(lived)] == []
     with pytest.raises(UnknownNameError, match="unknown annotator 'ottilie'"):
         run(lived, WHO, "--yes")
@@ -232,7 +233,7 @@ def test_reports_that_hold_the_name_are_listed(lived: Any) -> None:
 
 
 def test_reports_that_hold_a_name_in_other_characters_are_listed(lived: Any) -> None:
-    lived.store.add_annotator(Annotator("Jörg O'Neill"))
+    lived.store.accounts.add(Annotator("Jörg O'Neill"))
     reports: Path = lived.workspace.reports_dir
     reports.mkdir(exist_ok=True)
     for file, content in {

@@ -29,42 +29,46 @@ def work(bench: Any, name: str, most: int = 100) -> int:
 
 
 def done(bench: Any) -> int:
-    return sum(cell.done for cell in bench.store.item_progress("trial"))
+    return sum(cell.done for cell in bench.store.items.progress("trial"))
 
 
 def test_who_is_excluded_counts_nowhere_and_others_are_asked_instead(bench: Any) -> None:
     assert work(bench, "ada", 5) == 5
     held = session(bench, "ada").state().items[0].token
-    assert bench.store.exclude_annotator("ada") == {"trial": 10}
-    assert (bench.store.ratings("trial"), done(bench), bench.store.completed("trial")) == ([], 0, {})
-    assert len(bench.store.ratings_table("trial")) == 0
-    assert not bench.store.has_ratings("trial")
+    assert bench.store.exclusions.exclude("ada") == {"trial": 10}
+    assert (bench.store.ratings.all("trial"), done(bench), bench.store.annotation.completed("trial")) == (
+        [],
+        0,
+        {},
+    )
+    assert len(bench.store.ratings.table("trial")) == 0
+    assert not bench.store.ratings.exist("trial")
 
     view = session(bench, "ada").state()
     assert (view.phase, view.items) == ("paused", ())
     with pytest.raises(RefusedError, match="paused"):
         answer(session(bench, "ada"), held)
     with pytest.raises(InputError, match="ratings include --annotator ada"):
-        bench.store.resume_member("trial", "ada")
-    (report,) = bench.store.member_reports("trial")
+        bench.store.oversight.resume("trial", "ada")
+    (report,) = bench.store.oversight.members("trial")
     assert (report.excluded, report.paused) == (True, "excluded from every count")
 
     assert work(bench, "bob") == 12
     assert done(bench) == 12
-    assert bench.store.include_annotator("ada") == {"trial": 10}
+    assert bench.store.exclusions.include("ada") == {"trial": 10}
     assert done(bench) == 17
     assert work(bench, "ada") == 7  # goes on where she was, with what she held
-    assert done(bench) == 24 == sum(cell.total for cell in bench.store.item_progress("trial"))
-    kinds = [event.kind for event in bench.store.events("trial")]
+    assert done(bench) == 24 == sum(cell.total for cell in bench.store.items.progress("trial"))
+    kinds = [event.kind for event in bench.store.oversight.events("trial")]
     assert kinds == ["included", "excluded"]
 
 
 def test_the_counters_are_those_of_the_assignments_that_count(bench: Any) -> None:
     """Items that others fill meanwhile are asked of nobody any more."""
     work(bench, "ada", 3)
-    bench.store.exclude_annotator("ada")
+    bench.store.exclusions.exclude("ada")
     work(bench, "bob", 12)
-    bench.store.include_annotator("ada")
+    bench.store.exclusions.include("ada")
     with bench.store._database.reading() as connection:
         from sqlalchemy import text
 

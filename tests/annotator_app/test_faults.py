@@ -83,6 +83,7 @@ def stop_while_locked(bench: Any, server: Any, ada: httpx.Client, token: str) ->
     return answers[0]
 
 
+@pytest.mark.slow
 def test_stopping_while_the_database_is_locked_answers_who_waits(small: Any, start_server: Start) -> None:
     server = start_server(small, "--port", "0")
     with ada_at(server.address, small) as ada:
@@ -125,6 +126,7 @@ def test_each_request_waits_for_a_lock_no_longer_than_its_own_limit(small: Any, 
     assert (small.count("submission"), small.count("rating")) == (1, 2)
 
 
+@pytest.mark.slow
 def test_a_database_that_is_gone_acknowledges_nothing_and_is_said_in_the_log_and_at_the_end(
     small: Any, start_server: Start
 ) -> None:
@@ -204,9 +206,9 @@ def test_only_what_will_never_be_taken_is_refused_for_good(small: Any, listening
             False,
         )
         assert refusal(ada.post(path, json=body(comment="x" * 70_000))) == (413, "too_large", False)
-        small.store.pause_member("trial", "ada", "why")
+        small.store.oversight.pause("trial", "ada", "why")
         assert refusal(ada.post(path, json=sent)) == (409, "paused", False)
-        small.store.resume_member("trial", "ada")
+        small.store.oversight.resume("trial", "ada")
         token = in_hand(ada)
         answer = ada.post(f"/item/{token}", json=sent)
         assert (answer.status_code, answer.json()["received"]) == (200, sent["client_token"])

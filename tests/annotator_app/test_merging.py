@@ -57,14 +57,14 @@ class Server:
             self.workspace = open_workspace(root)
         self.store = Store.open(self.workspace.database_url)
         those = tuple(Prompt(prompt_id(i), f"prompt {i}", "short") for i in range(prompts))
-        self.store.add_prompt_set(PromptSet("set", those))
+        self.store.catalog.add_prompt_set(PromptSet("set", those))
         for model in models:
-            self.store.add_model(ModelCard(model, "folder"))
+            self.store.catalog.add_model(ModelCard(model, "folder"))
             for prompt in those:
                 path, done = f"{model}/{prompt.id}", ImageState.DONE
-                self.store.put_image(ImageRecord(model, "set", prompt.id, 0, done, path=path, sha256=path))
+                self.store.images.put(ImageRecord(model, "set", prompt.id, 0, done, path=path, sha256=path))
         settled = {"overlap": 2} | protocol
-        self.store.add_study(Study("study", "set", MODELS, CRITERIA, **settled))
+        self.store.studies.add(Study("study", "set", MODELS, CRITERIA, **settled))
 
     @classmethod
     def opened(cls, root: Path) -> "Server":
@@ -75,8 +75,8 @@ class Server:
         return server
 
     def session(self, name: str) -> AnnotationSession:
-        if name not in {annotator.name for annotator in self.store.annotators()}:
-            self.store.add_annotator(Annotator(name))
+        if name not in {annotator.name for annotator in self.store.accounts.all()}:
+            self.store.accounts.add(Annotator(name))
         return AnnotationSession(self.store, Path(), "study", name, key=b"k")
 
     def rate(self, name: str, most: int = 100, value: Any = None, **more: Any) -> None:
@@ -109,14 +109,14 @@ class Server:
         return {name: [tuple(row) for row in rows] for name, rows in found.items()}
 
     def values(self, name: str) -> dict[tuple[str, str, str], float | None]:
-        ratings = self.store.ratings("study")
+        ratings = self.store.ratings.all("study")
         return {(r.model, r.prompt_id, r.criterion): r.value for r in ratings if r.annotator == name}
 
     def so_far(self) -> tuple[int, int]:
-        return progress_of(self.store.study("study"), self.store.item_progress("study"))
+        return progress_of(self.store.studies.get("study"), self.store.items.progress("study"))
 
     def images(self) -> list[tuple[str, str]]:
-        return [(image.model, image.prompt_id) for image in self.store.images()]
+        return [(image.model, image.prompt_id) for image in self.store.images.find()]
 
 
 @pytest.fixture
@@ -140,29 +140,29 @@ def test_the_work_of_two_servers_comes_together_once(servers: Callable[..., Any]
     theirs.rate("bob", 5, flag=True, comment="the hands")
     theirs.correct("bob", 1, 33.0)
     theirs.rate("eve", 2)
-    theirs.store.exclude_annotator("eve")
-    theirs.store.pause_member("study", "bob", "a rest")
+    theirs.store.exclusions.exclude("eve")
+    theirs.store.oversight.pause("study", "bob", "a rest")
     told = {"bob": theirs.values("bob")}
     before = theirs.dump()
     dry = ours.take(theirs, dry_run=True)
-    assert ours.store.completed("study") == {"ada": 4} and len(ours.store.annotators()) == 1
+    assert ours.store.annotation.completed("study") == {"ada": 4} and len(ours.store.accounts.all()) == 1
     done = ours.take(theirs)
     assert done == dry
     assert (done.items, done.added, done.replaced, done.answers) == (7, 14, 0, 8)
     assert done.excluded == ["eve"] and done.names == {"bob": "bob", "eve": "eve"}
     assert ours.values("bob") == told["bob"] and ours.values("eve") == {}
-    assert ours.store.completed("study") == {"ada": 4, "bob": 5} and ours.so_far() == (9, 12)
+    assert ours.store.annotation.completed("study") == {"ada": 4, "bob": 5} and ours.so_far() == (9, 12)
     assert theirs.dump() == before
-    assert {(f.annotator, f.comment) for f in ours.store.flags("study")} == {("bob", "the hands")}
-    people = {annotator.name: annotator for annotator in ours.store.annotators()}
-    assert people["eve"].excluded and ours.store.authenticate("bob", "") is None
+    assert {(f.annotator, f.comment) for f in ours.store.oversight.flags("study")} == {("bob", "the hands")}
+    people = {annotator.name: annotator for annotator in ours.store.accounts.all()}
+    assert people["eve"].excluded and ours.store.logins.authenticate("bob", "") is None
     assert ours.session("bob").state().phase == "paused"
-    ours.store.resume_member("study", "bob")
+    ours.store.oversight.resume("study", "bob")
     once = ours.dump()
     assert not ours.take(theirs).is_news
     assert ours.dump() == once
     ours.rate("bob")
-    assert ours.store.completed("study") == {"ada": 4, "bob": 6}
+    assert ours.store.annotation.completed("study") == {"ada": 4, "bob": 6}
     assert ours.so_far() == (10, 12)
 
 
@@ -205,7 +205,7 @@ def test_case_makes_no_other_person_and_who_is_simulated_stays_so(servers: Calla
     ours.rate("Lena", 2)
     theirs.rate("lena", 6)
     for server in (ours, theirs):
-        server.store.add_annotator(Annotator("simulated-1", Role.SIMULATED))
+        server.store.accounts.add(Annotator("simulated-1", Role.SIMULATED))
         server.rate("simulated-1", 2)
     with pytest.raises(InputError, match="called 'lena', 'simulated-1'"):
         ours.take(theirs)
@@ -215,7 +215,7 @@ def test_case_makes_no_other_person_and_who_is_simulated_stays_so(servers: Calla
         ours.take(theirs, Naming({"simulated-1": "eva"}, prefix="b-"))
     done = ours.take(theirs, Naming(prefix="b-", same=("lena",)), replace=True)
     assert done.names == {"lena": "Lena", "simulated-1": "simulated-b-1"}
-    roles = {annotator.name: annotator.role for annotator in ours.store.annotators()}
+    roles = {annotator.name: annotator.role for annotator in ours.store.accounts.all()}
     assert roles["simulated-b-1"] is Role.SIMULATED and "lena" not in roles
     assert ours.values("Lena") == theirs.values("lena")
 
@@ -262,9 +262,9 @@ def test_a_file_that_both_have_imported_needs_no_word(servers: Callable[..., Any
     ours, theirs = servers()
     told = [Rating("study", "lena", m, p, 0, c, 5.0) for m, p in ours.images()[:3] for c in ("fit", "looks")]
     for server in (ours, theirs):
-        server.store.add_ratings(told[:-1])  # of the last item one criterion is missing
+        server.store.ratings.add(told[:-1])  # of the last item one criterion is missing
     assert not ours.take(theirs).is_news
-    theirs.store.add_ratings(told)
+    theirs.store.ratings.add(told)
     with pytest.raises(InputError, match="called 'lena'"):
         ours.take(theirs)
     done = ours.take(theirs, Naming(same=("lena",)))
@@ -275,11 +275,11 @@ def test_a_file_that_both_have_imported_needs_no_word(servers: Callable[..., Any
 def test_halves_of_an_item_make_one(servers: Callable[..., Any]) -> None:
     ours, theirs = servers()
     (model, prompt), *_ = ours.images()
-    ours.store.add_ratings([Rating("study", "lena", model, prompt, 0, "fit", 5.0)])
-    theirs.store.add_ratings([Rating("study", "lena", model, prompt, 0, "looks", 6.0)])
+    ours.store.ratings.add([Rating("study", "lena", model, prompt, 0, "fit", 5.0)])
+    theirs.store.ratings.add([Rating("study", "lena", model, prompt, 0, "looks", 6.0)])
     ours.take(theirs, Naming(same=("lena",)))
     assert ours.so_far() == (1, 12)
-    theirs.store.add_ratings([Rating("study", "lena", model, prompt, 0, "fit", 7.0)])
+    theirs.store.ratings.add([Rating("study", "lena", model, prompt, 0, "fit", 7.0)])
     with pytest.raises(InputError, match="1 items are judged differently"):
         ours.take(theirs, Naming(same=("lena",)))
 
@@ -289,10 +289,10 @@ def test_planted_items_come_along(servers: Callable[..., Any]) -> None:
     checks = Checks(gold_every=3, repeat_every=3, repeat_distance=1)
     ours, theirs = servers(check_items=(gold,), checks=checks)
     theirs.rate("lena")
-    told = theirs.store.check_answers("study")
+    told = theirs.store.oversight.check_answers("study")
     assert {answer.kind for answer in told} == {"gold", "repeat"}
     ours.take(theirs)
-    assert ours.store.check_answers("study") == told
+    assert ours.store.oversight.check_answers("study") == told
     view = ours.session("lena").state()
     assert (view.phase, view.progress.done) == ("finished", theirs.session("lena").state().progress.done)
     once = ours.dump()
@@ -306,7 +306,7 @@ def test_pairs_keep_their_sides_though_models_have_other_numbers(servers: Callab
 
     def told(server: Server) -> list[Any]:
         return [(c.prompt_id, c.criterion, c.left, c.outcome, c.winner, c.position, c.created_at)
-                for c in server.store.comparisons("study")]  # fmt: skip
+                for c in server.store.comparisons.all("study")]  # fmt: skip
 
     ours.take(theirs)
     assert told(ours) == told(theirs) and len(told(ours)) == 6
@@ -410,7 +410,10 @@ class Model:
         before = {person: server.values(person) for person in ("p0", "p1", "p2")}
         if what == "rate":
             full = {key for key, n in self._by_image(before[name]).items() if n == len(CRITERIA)}
-            shown = [server.store.assignment(i.token, name).image for i in server.session(name).state().items]
+            shown = [
+                server.store.annotation.assignment(i.token, name).image
+                for i in server.session(name).state().items
+            ]
             assert not full & {(i.model, i.prompt_id) for i in shown}, "asked again about what is in force"
             server.rate(name, 1)
             after = server.values(name)
@@ -423,7 +426,7 @@ class Model:
             told = [Rating("study", name, model, prompt, 0, c, float(which)) for c in names]
             old = {c: before[name].get((model, prompt, c), float(which)) for c in names}
             try:
-                server.store.add_ratings(told, replace=what == "replace")
+                server.store.ratings.add(told, replace=what == "replace")
             except InputError:
                 assert what == "import" and any(value != which for value in old.values())
                 assert server.values(name) == before[name]
@@ -431,9 +434,9 @@ class Model:
             self._merge(server, self.servers[1 - side], before)
         elif what == "lose":
             model, prompt = server.images()[which]
-            server.store.withdraw_image("study", f"{model}/{prompt}", "gone")
+            server.store.items.withdraw_image("study", f"{model}/{prompt}", "gone")
         else:
-            server.store.restore_items("study")
+            server.store.items.restore("study")
 
     def _merge(self, server: Server, other: Server, before: Any) -> None:
         everybody = [name for name in ("p0", "p1", "p2") if other.values(name)]
@@ -462,11 +465,11 @@ class Model:
         for server in self.servers:
             done, total = server.so_far()
             assert 0 <= done <= total
-            assert all(0 <= cell.done <= cell.total for cell in server.store.item_progress("study"))
-            for member in server.store.member_reports("study"):
+            assert all(0 <= cell.done <= cell.total for cell in server.store.items.progress("study"))
+            for member in server.store.oversight.members("study"):
                 values = self._by_image(server.values(member.name))
                 full = sum(n == len(CRITERIA) for n in values.values())
-                assert member.done == full == server.store.completed("study").get(member.name, 0)
+                assert member.done == full == server.store.annotation.completed("study").get(member.name, 0)
                 shown = server.session(member.name).state().progress
                 assert (shown.done, shown.done <= shown.total) == (full, True)
 
@@ -480,6 +483,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 @settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=steps)
 def test_nothing_is_lost_doubled_or_silently_replaced_whatever_happens(

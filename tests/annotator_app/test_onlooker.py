@@ -53,7 +53,7 @@ def test_no_reader_makes_an_object_of_a_rating_or_an_image(large: str, made_rows
     from nami_bench.leaderboard.from_store import leaderboard_from_store
 
     with Store.open(large) as store:
-        study = store.study("large")
+        study = store.studies.get("large")
         for look in (
             lambda: overview(store, "large"),
             lambda: csv_of(study_content(store, study)),
@@ -97,13 +97,13 @@ def test_what_is_known_is_not_read_again(large: str) -> None:
 def test_the_agreement_is_that_of_the_ratings_in_force(large: str) -> None:
     """Against a reference that takes them one by one, in their order."""
     with Store.open(large) as store:
-        study = store.study("large")
+        study = store.studies.get("large")
         with store._database.writing() as session:
             session.execute(text("UPDATE annotator SET excluded_at = '2026-01-01' WHERE name LIKE '%-004'"))
             session.execute(text("UPDATE study SET version = version + 1"))
         found = agreement_so_far(store, study)
         units: dict[tuple[str, str, int], int] = {}
-        ratings = store.ratings("large")
+        ratings = store.ratings.all("large")
         assert {rating.annotator for rating in ratings} == {f"annotator-{n:03}" for n in range(4)}
         for rating in ratings:
             units.setdefault((rating.model, rating.prompt_id, rating.sample), len(units))
@@ -126,7 +126,7 @@ def test_criteria_of_the_same_images_share_the_draws_of_the_bootstrap(
         agreement, "_resampled", lambda units, *rest: drawn.append(units) or draws(units, *rest)
     )
     with Store.open(large) as store:
-        found = agreement_so_far(store, store.study("large"))
+        found = agreement_so_far(store, store.studies.get("large"))
     assert len(found) == 4
     assert drawn == [500]
 
@@ -168,6 +168,7 @@ def test_many_askers_cost_one_computation_and_at_most_one_waits(monkeypatch: pyt
     asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_the_process_answers_tells_what_is_wrong_is_replaced_and_rests(
     large: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

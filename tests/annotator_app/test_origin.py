@@ -25,7 +25,7 @@ FOLLOWED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 def root(shared: tuple[Any, httpx.Client]) -> Iterator[httpx.Client]:
     """A logged-in administrator."""
     made, annotator = shared
-    token = made.store.add_annotator(Annotator("root", Role.ADMINISTRATOR))
+    token = made.store.accounts.add(Annotator("root", Role.ADMINISTRATOR))
     with httpx.Client(base_url=annotator.base_url, timeout=30) as client:
         assert client.post("/login", data={"name": "root", "token": token}).status_code == 303
         yield client
@@ -139,6 +139,7 @@ def test_what_is_no_root_path_is_refused_in_words(path: str) -> None:
         AnnotateConfig(root_path=path)
 
 
+@pytest.mark.slow
 def test_a_name_given_on_the_command_line_is_answered_to(
     new_bench: Callable[..., Any], start_server: Callable[..., Any]
 ) -> None:

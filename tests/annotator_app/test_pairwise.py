@@ -37,11 +37,11 @@ def pairwise(new_bench: Callable[..., Any], models: int = 2, **protocol: Any) ->
     names = ["zebrafish-xl", "quokka-9b"]
     for number in range(models - 2):
         names.append(f"copy-{number}")
-        bench.store.add_model(ModelCard(names[-1], "folder"))
-        for image in bench.store.images(models=["zebrafish-xl"]):
-            bench.store.put_image(replace(image, model=names[-1]))
+        bench.store.catalog.add_model(ModelCard(names[-1], "folder"))
+        for image in bench.store.images.find(models=["zebrafish-xl"]):
+            bench.store.images.put(replace(image, model=names[-1]))
     study = replace(bench.study, name="pairs", mode="pairwise", models=tuple(names), **protocol)
-    bench.store.add_study(study)
+    bench.store.studies.add(study)
     return replace(bench, study=study)
 
 
@@ -61,7 +61,7 @@ def work_through(
     view = own.state()
     while view.items:
         token = view.items[0].token
-        shown = bench.store.assignment(token, name)
+        shown = bench.store.annotation.assignment(token, name)
         left, right = (image.model for image in shown.images)
         seen.append((shown.prompt.id, left, right))
         view = own.submit(token, verdict(decide(left, right)))
@@ -72,13 +72,13 @@ def test_side_order_and_outcome_are_kept(new_bench: Callable[..., Any]) -> None:
     bench = pairwise(new_bench)
     seen = work_through(bench, "ada", lambda left, right: "left" if left == "quokka-9b" else "right")
     assert len(seen) == 12
-    kept = bench.store.comparisons("pairs")
+    kept = bench.store.comparisons.all("pairs")
     assert [(c.prompt_id, c.left, c.right) for c in kept if c.criterion == "realism"] == seen
     assert {c.winner for c in kept} == {"quokka-9b"}
     assert [c.position for c in kept if c.criterion == "realism"] == list(range(1, 13))
     assert {c.duration_ms for c in kept} == {2000}
     assert {c.outcome for c in kept} == {Outcome.LEFT, Outcome.RIGHT}
-    assert bench.store.ratings("pairs") == []
+    assert bench.store.ratings.all("pairs") == []
 
 
 def test_the_two_images_are_those_of_the_sides(new_bench: Callable[..., Any]) -> None:
@@ -90,7 +90,9 @@ def test_the_two_images_are_those_of_the_sides(new_bench: Callable[..., Any]) ->
     own = session(bench)
     item = own.state().items[0]
     assert len(item.images) == 2
-    for address, image in zip(item.images, bench.store.assignment(item.token, "ada").images, strict=True):
+    for address, image in zip(
+        item.images, bench.store.annotation.assignment(item.token, "ada").images, strict=True
+    ):
         with Image.open(io.BytesIO(own.image_png(address))) as shown, Image.open(bench.file(image)) as disk:
             assert np.array_equal(np.asarray(shown), np.asarray(disk))
 
@@ -99,7 +101,7 @@ def test_sides_are_random_and_follow_from_the_seed(new_bench: Callable[..., Any]
     bench = pairwise(new_bench, overlap=8)
     left: Counter[str] = Counter()
     for number in range(8):
-        bench.store.add_annotator(Annotator(f"a{number}"))
+        bench.store.accounts.add(Annotator(f"a{number}"))
         left.update(model for _, model, _ in work_through(bench, f"a{number}"))
     assert 30 < left["quokka-9b"] < 66  # of 96
 
@@ -112,21 +114,21 @@ def test_wrong_verdicts_are_refused(new_bench: Callable[..., Any]) -> None:
         with pytest.raises(RefusedError, match="is none of left, tie, right, both_bad"):
             own.submit(token, Answers("x", values))
     own.submit(token, Answers("y", {"relevance": "both_bad"}, {"realism": "other"}))
-    assert {(c.outcome, c.reason) for c in bench.store.comparisons("pairs")} == {
+    assert {(c.outcome, c.reason) for c in bench.store.comparisons.all("pairs")} == {
         (Outcome.BOTH_BAD, None),
         (None, "other"),
     }
     own.submit(token, Answers("z", {"relevance": "left", "realism": "tie"}))  # a correction
-    assert {c.outcome for c in bench.store.comparisons("pairs")} == {Outcome.LEFT, Outcome.TIE}
+    assert {c.outcome for c in bench.store.comparisons.all("pairs")} == {Outcome.LEFT, Outcome.TIE}
     assert bench.count("comparison") == 4
 
 
 def test_repeats_come_the_other_way_round(new_bench: Callable[..., Any]) -> None:
     bench = pairwise(new_bench, checks=Checks(repeat_every=4, repeat_distance=2))
     work_through(bench, "ada", lambda left, right: "left" if left == "quokka-9b" else "right")
-    repeats = [a for a in bench.store.check_answers("pairs") if a.kind == "repeat"]
+    repeats = [a for a in bench.store.oversight.check_answers("pairs") if a.kind == "repeat"]
     assert repeats
-    first = {c.prompt_id: (c.left, c.right) for c in bench.store.comparisons("pairs")}
+    first = {c.prompt_id: (c.left, c.right) for c in bench.store.comparisons.all("pairs")}
     for answer in repeats:
         assert answer.models == first[answer.prompt_id][::-1]
         assert answer.expected == answer.values  # the same model won again
@@ -137,7 +139,7 @@ def test_gold_pairs_are_judged_by_model(new_bench: Callable[..., Any]) -> None:
     bench = pairwise(new_bench, checks=Checks(gold_every=3), check_items=(gold,))
     seen = work_through(bench, "ada", lambda left, right: "left" if left == "quokka-9b" else "right")
     assert len(seen) == 12  # eleven pairs of the study and the gold one
-    (answer,) = [a for a in bench.store.check_answers("pairs") if a.kind == "gold"]
+    (answer,) = [a for a in bench.store.oversight.check_answers("pairs") if a.kind == "gold"]
     assert answer.passed
 
 
@@ -227,14 +229,14 @@ def test_adaptive_pairs_go_where_the_order_is_open(new_bench: Callable[..., Any]
 
     names = ["ada", "bob", *(f"a{number}" for number in range(4))]
     for name in names[2:]:
-        bench.store.add_annotator(Annotator(name))
+        bench.store.accounts.add(Annotator(name))
     sessions = {name: session(bench, name) for name in names}
     views = {name: own.state() for name, own in sessions.items()}
     pairs: Counter[frozenset[str]] = Counter()
     while any(view.items for view in views.values()):
         for name in (name for name in names if views[name].items):
             token = views[name].items[0].token
-            left, right = (image.model for image in bench.store.assignment(token, name).images)
+            left, right = (image.model for image in bench.store.annotation.assignment(token, name).images)
             pairs[frozenset((left, right))] += 1
             views[name] = sessions[name].submit(token, verdict(decide(left, right)))
     assert pairs.total() == 140  # exactly what was asked for
@@ -263,14 +265,14 @@ def test_adaptive_studies_need_an_end() -> None:
 def test_comparisons_go_out_and_come_in_again(new_bench: Callable[..., Any], tmp_path: Any) -> None:
     bench = pairwise(new_bench)
     work_through(bench, "ada")
-    kept = bench.store.comparisons("pairs")
+    kept = bench.store.comparisons.all("pairs")
     file = tmp_path / "comparisons.csv"
     file.write_bytes(comparisons_csv(kept))
     assert read_comparisons(file) == kept
-    assert bench.store.add_comparisons(kept).added == 0
+    assert bench.store.comparisons.add(kept).added == 0
     others = [replace(c, annotator="eve", left=c.right, right=c.left) for c in kept]
-    assert bench.store.add_comparisons(others).added == 24
-    again = [c for c in bench.store.comparisons("pairs") if c.annotator == "eve"]
+    assert bench.store.comparisons.add(others).added == 24
+    again = [c for c in bench.store.comparisons.all("pairs") if c.annotator == "eve"]
     assert {(c.prompt_id, c.left) for c in again} == {(c.prompt_id, c.left) for c in others}
     for bad, words in (
         (replace(kept[0], outcome=Outcome.LEFT), "with another outcome"),
@@ -278,8 +280,8 @@ def test_comparisons_go_out_and_come_in_again(new_bench: Callable[..., Any], tmp
         (replace(kept[0], criterion="grace"), "unknown criterion"),
     ):
         with pytest.raises(InputError, match=words):
-            bench.store.add_comparisons([replace(kept[0], annotator="new"), bad])
-    assert len(bench.store.comparisons("pairs")) == 48
+            bench.store.comparisons.add([replace(kept[0], annotator="new"), bad])
+    assert len(bench.store.comparisons.all("pairs")) == 48
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def login(bench: Any, address: str) -> Iterator[Callable[[str], httpx.Client]]:
 
 
 def stored(bench: Any) -> list[tuple[Any, ...]]:
-    return [(r.annotator, r.criterion, r.value, r.reason) for r in bench.store.ratings("trial")]
+    return [(r.annotator, r.criterion, r.value, r.reason) for r in bench.store.ratings.all("trial")]
 
 
 def open_item(client: httpx.Client) -> Any:
@@ -81,7 +81,7 @@ def test_nothing_but_the_login_page_is_open_to_strangers(
 def test_a_disabled_account_is_out_within_seconds(bench: Any, login: Callable[[str], httpx.Client]) -> None:
     ada = login("ada")
     token = open_item(ada)["token"]
-    bench.store.set_annotator_active("ada", False)
+    bench.store.accounts.set_active("ada", False)
     until_refused(ada)
     assert ada.post(f"/item/{token}", json=good()).status_code == 401
     again = ada.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
@@ -167,7 +167,7 @@ def test_a_study_is_rated_to_the_end_by_two(bench: Any, login: Callable[[str], h
         assert (state["phase"], state["items"], state["progress"]["done"]) == ("finished", [], 12)
         assert state["progress"]["median_ms"] == 1500
     assert len(stored(bench)) == 12 * 2 * 2
-    assert {r.duration_ms for r in bench.store.ratings("trial")} == {1500}
+    assert {r.duration_ms for r in bench.store.ratings.all("trial")} == {1500}
 
 
 def test_backspace_leads_back_and_corrects(bench: Any, login: Callable[[str], httpx.Client]) -> None:
@@ -281,7 +281,7 @@ def test_no_byte_of_a_session_tells_the_model(bench: Any, login: Callable[[str],
     for number in range(11):
         item = state["items"][0]
         if number == 5:  # vanishes while it is on the screen
-            bench.file(bench.store.assignment(item["token"], "ada").image).unlink()
+            bench.file(bench.store.annotation.assignment(item["token"], "ada").image).unlink()
             assert fetch(ada, f"/{item['images'][0]}").status_code == 410
             item = fetch(ada, "/session").json()["items"][0]
         assert fetch(ada, f"/{item['images'][0]}").status_code == 200

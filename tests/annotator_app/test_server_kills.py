@@ -51,7 +51,7 @@ def patient(new_bench: Callable[..., Any], database_url: str) -> Any:
         "patient", strata=("short", "community", "long") * 20, overlap=OVERLAP, database_url=database_url
     )
     for number in range(ANNOTATORS):
-        made.tokens[f"rater-{number}"] = made.store.add_annotator(Annotator(f"rater-{number}"))
+        made.tokens[f"rater-{number}"] = made.store.accounts.add(Annotator(f"rater-{number}"))
     return made
 
 
@@ -156,6 +156,7 @@ def kept(bench: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 def test_a_kill_at_random_moments_loses_and_doubles_no_rating(patient: Any, servers: Servers) -> None:
     raters = [Rater(servers.address, f"rater-{n}", patient.tokens[f"rater-{n}"]) for n in range(ANNOTATORS)]
     for rater in raters:

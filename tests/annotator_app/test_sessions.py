@@ -34,7 +34,7 @@ def session(bench: Any, name: str) -> AnnotationSession:
 
 
 def image_of(bench: Any, token: str, name: str) -> tuple[str, str, int]:
-    image = bench.store.assignment(token, name).image
+    image = bench.store.annotation.assignment(token, name).image
     return (image.model, image.prompt_id, image.sample)
 
 
@@ -58,7 +58,7 @@ def test_four_annotators_at_once_meet_an_overlap_of_three_exactly(new_bench: Cal
     bench = new_bench("threads", strata=("short",) * 4 + ("long",) * 3, overlap=3)
     names = ["ada", "bob", "cyd", "dee"]
     for name in names[2:]:
-        bench.store.add_annotator(Annotator(name))
+        bench.store.accounts.add(Annotator(name))
     with ThreadPoolExecutor(4) as pool:
         seen = dict(zip(names, pool.map(lambda name: work_through(bench, name), names), strict=True))
 
@@ -126,7 +126,7 @@ def test_another_annotators_item_opens_nothing(bench: Any) -> None:
 
 
 def test_an_item_of_another_study_is_refused(bench: Any) -> None:
-    bench.store.add_study(replace(bench.study, name="second"))
+    bench.store.studies.add(replace(bench.study, name="second"))
     item = AnnotationSession(bench.store, bench.images_dir, "second", "ada").state().items[0]
     own = session(bench, "ada")
     with pytest.raises(RefusedError, match="not assigned to you"):
@@ -173,7 +173,7 @@ def test_cannot_judge_is_a_missing_value_with_its_reason(bench: Any) -> None:
     own.submit(
         token, answers({"relevance": 0.0}, {"realism": "outside my knowledge"}, flag=True, comment="hm")
     )
-    stored = {r.criterion: (r.value, r.reason, r.duration_ms) for r in bench.store.ratings("trial")}
+    stored = {r.criterion: (r.value, r.reason, r.duration_ms) for r in bench.store.ratings.all("trial")}
     assert stored == {"relevance": (0.0, None, 1000), "realism": (None, "outside my knowledge", 1000)}
     again = own.before()
     assert again is not None and again.given is not None
@@ -201,7 +201,10 @@ def test_a_correction_counts_and_its_history_stays(bench: Any) -> None:
     own.submit(token, answers({**GOOD, "realism": 1.0}))
     assert stored_rows(bench) == 3  # relevance did not change
     assert stored_rows(bench, "submission") == 2
-    assert {r.criterion: r.value for r in bench.store.ratings("trial")} == {"relevance": 70.0, "realism": 1.0}
+    assert {r.criterion: r.value for r in bench.store.ratings.all("trial")} == {
+        "relevance": 70.0,
+        "realism": 1.0,
+    }
     assert own.state().progress.done == 1
 
 
@@ -234,7 +237,7 @@ def test_an_item_that_others_filled_meanwhile_is_not_rated_once_more(bench: Any)
     own = session(bench, "ada")
     item = own.state().items[0]
     pass_time(bench, 31)
-    bench.store.add_annotator(Annotator("cyd"))
+    bench.store.accounts.add(Annotator("cyd"))
     for name in ("bob", "cyd"):
         assert image_of(bench, item.token, "ada") in work_through(bench, name)
 
@@ -278,7 +281,7 @@ def test_the_last_items_in_other_hands_are_waited_for(new_bench: Callable[..., A
 def test_a_study_has_its_hours(new_bench: Callable[..., Any]) -> None:
     bench = new_bench("hours", strata=("short",) * 3)
     now = bench.store.clock()
-    bench.store.add_study(
+    bench.store.studies.add(
         replace(bench.study, name="hours", opens=now + timedelta(hours=1), closes=now + timedelta(hours=2))
     )
     own = AnnotationSession(bench.store, bench.images_dir, "hours", "ada")
@@ -304,7 +307,7 @@ def test_nothing_shown_tells_the_model(bench: Any) -> None:
     own = session(bench, "ada")
     view = own.state()
     while view.items:
-        image = bench.store.assignment(view.items[0].token, "ada").image
+        image = bench.store.annotation.assignment(view.items[0].token, "ada").image
         shown = repr(view)
         for secret in (image.model, image.path, image.sha256, "samples"):
             assert secret not in shown
@@ -314,7 +317,7 @@ def test_nothing_shown_tells_the_model(bench: Any) -> None:
 def test_an_image_is_its_pixels_and_never_the_same_bytes_twice(bench: Any) -> None:
     own = session(bench, "ada")
     item = own.state().items[0]
-    image = bench.store.assignment(item.token, "ada").image
+    image = bench.store.annotation.assignment(item.token, "ada").image
     on_disk = bench.file(image).read_bytes()
     shown = [own.image_png(item.images[0]) for _ in range(5)]
     assert image.model.encode() in on_disk  # the provenance that must not leave
@@ -338,7 +341,7 @@ def chunk_types(png: bytes) -> list[bytes]:
 
 
 def test_a_canvas_hides_the_images_size(bench: Any) -> None:
-    bench.store.add_study(replace(bench.study, name="canvas", canvas=64))
+    bench.store.studies.add(replace(bench.study, name="canvas", canvas=64))
     own = AnnotationSession(bench.store, bench.images_dir, "canvas", "ada")
     with Image.open(io.BytesIO(own.image_png(own.state().items[0].images[0]))) as shown:
         assert shown.size == (64, 64)
@@ -369,7 +372,7 @@ def test_a_damaged_image_is_withdrawn_and_reported(
 ) -> None:
     own = session(bench, "ada")
     item = own.state().items[0]
-    image = bench.store.assignment(item.token, "ada").image
+    image = bench.store.annotation.assignment(item.token, "ada").image
     file = bench.file(image)
     good = file.read_bytes()
     if damage == "missing":
@@ -388,14 +391,14 @@ def test_a_damaged_image_is_withdrawn_and_reported(
     rated = work_through(bench, "ada")
     assert len(rated) == 11
     assert (image.model, image.prompt_id, image.sample) not in rated
-    assert len(bench.store.ratings("trial")) == 11 * 2  # nothing was made up for it
-    assert bench.store.study_size("trial") == 11
-    events = bench.store.events("trial")
+    assert len(bench.store.ratings.all("trial")) == 11 * 2  # nothing was made up for it
+    assert bench.store.items.count("trial") == 11
+    events = bench.store.oversight.events("trial")
     assert [e.kind for e in events] == ["image-withdrawn"]
     assert image.model in events[0].text
 
     file.write_bytes(good)
-    assert bench.store.restore_items("trial") == 1
+    assert bench.store.items.restore("trial") == 1
     assert work_through(bench, "ada") == [(image.model, image.prompt_id, image.sample)]
 
 
@@ -405,7 +408,7 @@ def test_an_image_folder_that_is_gone_withdraws_nothing(new_bench: Callable[...,
     own = session(bench, "ada")
     with pytest.raises(StorageError, match="images verify"):
         own.image_png(own.state().items[0].images[0])
-    assert bench.store.study_size("trial") == 30
+    assert bench.store.items.count("trial") == 30
 
 
 def test_images_that_vanish_by_the_dozen_stop_being_withdrawn(new_bench: Callable[..., Any]) -> None:
@@ -422,7 +425,7 @@ def test_images_that_vanish_by_the_dozen_stop_being_withdrawn(new_bench: Callabl
             stopped = True
             break
     assert stopped
-    assert bench.store.study_size("trial") == 30 - 20
+    assert bench.store.items.count("trial") == 30 - 20
 
 
 # -- opening a study -------------------------------------------------------------------------------
@@ -437,38 +440,38 @@ def test_opening_a_study_says_what_is_missing(new_bench: Callable[..., Any]) -> 
 
     bench = new_bench("nobody", strata=("short",))
     for name in ("ada", "bob"):
-        bench.store.set_annotator_active(name, False)
+        bench.store.accounts.set_active(name, False)
     with pytest.raises(InputError, match="annotators add NAME"):
         open_study(bench.store)
 
 
 def test_the_newest_study_is_the_default(bench: Any) -> None:
-    bench.store.add_study(replace(bench.study, name="second"))
+    bench.store.studies.add(replace(bench.study, name="second"))
     assert open_study(bench.store).name == "second"
     assert open_study(bench.store, "trial").name == "trial"
 
 
 def test_images_that_are_finished_later_are_asked_about(bench: Any) -> None:
     missing = bench.images[0]
-    bench.store.add_model(ModelCard("new", "folder"))
-    bench.store.add_study(replace(bench.study, name="growing", models=("zebrafish-xl", "new")))
+    bench.store.catalog.add_model(ModelCard("new", "folder"))
+    bench.store.studies.add(replace(bench.study, name="growing", models=("zebrafish-xl", "new")))
     own = AnnotationSession(bench.store, bench.images_dir, "growing", "ada")
     assert own.state().progress.total == 6
-    bench.store.put_image(replace(missing, model="new", state=ImageState.DONE))
-    assert bench.store.study_size("growing") == 7
+    bench.store.images.put(replace(missing, model="new", state=ImageState.DONE))
+    assert bench.store.items.count("growing") == 7
     assert own.state().progress.total == 7
 
 
 def test_a_change_of_one_study_does_not_mislead_the_work_on_another(bench: Any) -> None:
     """All in one transaction: what is known of the other study is forgotten with it, and learned again."""
-    bench.store.add_study(replace(bench.study, name="second"))
+    bench.store.studies.add(replace(bench.study, name="second"))
     second = AnnotationSession(bench.store, bench.images_dir, "second", "bob")
     own = session(bench, "ada")
     token = own.state().items[0].token
     second.state()
-    bench.store.change_study(replace(bench.study, name="second", break_every=9))
+    bench.store.studies.change(replace(bench.study, name="second", break_every=9))
     started, go = threading.Event(), threading.Event()
-    bench.store.work_later(lambda desk: (started.set(), go.wait(10)))
+    bench.store.annotation.run_later(lambda desk: (started.set(), go.wait(10)))
     started.wait(10)
     waiting = [own.state_later(), second.state_later(), own.submit_later(token, answers())]
     go.set()
@@ -479,13 +482,13 @@ def test_a_change_of_one_study_does_not_mislead_the_work_on_another(bench: Any) 
 
 def test_who_had_finished_gets_images_that_come_later(bench: Any) -> None:
     """The server runs on; nobody tells it."""
-    bench.store.add_model(ModelCard("new", "folder"))
-    bench.store.add_study(replace(bench.study, name="growing", models=("zebrafish-xl", "new")))
+    bench.store.catalog.add_model(ModelCard("new", "folder"))
+    bench.store.studies.add(replace(bench.study, name="growing", models=("zebrafish-xl", "new")))
     own = AnnotationSession(bench.store, bench.images_dir, "growing", "ada")
     view = own.state()
     while view.items:
         view = own.submit(view.items[0].token, answers())
     assert view.phase == "finished"
-    bench.store.put_image(replace(bench.images[0], model="new", state=ImageState.DONE))
+    bench.store.images.put(replace(bench.images[0], model="new", state=ImageState.DONE))
     pass_time(bench, 2)
     assert len(own.state().items) == 1

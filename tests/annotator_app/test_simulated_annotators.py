@@ -20,7 +20,7 @@ def run(bench: Any, seed: int = 0, annotators: int = 3) -> dict[tuple[object, ..
     simulate_ratings(bench.store, bench.images_dir, bench.study, annotators, truth, seed)
     return {
         (r.annotator, r.model, r.prompt_id, r.criterion): r.value
-        for r in bench.store.ratings(bench.study.name)
+        for r in bench.store.ratings.all(bench.study.name)
     }
 
 
@@ -34,7 +34,7 @@ def test_every_image_gets_its_overlap_and_no_more(new_bench: Callable[..., Any])
     counted: list[int] = []
     rated = simulate_ratings(bench.store, bench.images_dir, bench.study, 3, truth, 0, counted.append)
     assert rated == sum(counted) == 10 * 2
-    assert len(bench.store.ratings("trial")) == 10 * 2 * 2
+    assert len(bench.store.ratings.all("trial")) == 10 * 2 * 2
 
 
 def test_scores_repeat_with_the_seed_and_differ_without(new_bench: Callable[..., Any]) -> None:
@@ -58,6 +58,7 @@ def test_an_interrupted_run_goes_on_as_if_it_had_not_been(new_bench: Callable[..
     assert run(broken) == run(whole)
 
 
+@pytest.mark.slow
 def test_scores_stay_on_their_scales_and_follow_the_truth(big: Any) -> None:
     scores = run(big)
     relevance, realism, missing = defaultdict(list), [], 0
@@ -75,6 +76,7 @@ def test_scores_stay_on_their_scales_and_follow_the_truth(big: Any) -> None:
     assert 0 < missing < 0.04 * len(scores)
 
 
+@pytest.mark.slow
 def test_a_severe_annotator_scores_lower(big: Any) -> None:
     by_annotator = defaultdict(list)
     for (annotator, _, _, criterion), value in run(big).items():
@@ -87,7 +89,7 @@ def test_a_severe_annotator_scores_lower(big: Any) -> None:
 
 def test_they_are_marked_as_simulated(bench: Any) -> None:
     run(bench, annotators=2)
-    simulated = [a for a in bench.store.annotators() if a.role is Role.SIMULATED]
+    simulated = [a for a in bench.store.accounts.all() if a.role is Role.SIMULATED]
     assert [a.name for a in simulated] == ["simulated-1", "simulated-2"]
-    assert bench.store.authenticate("simulated-1", "") is None
-    assert all(r.duration_ms is None for r in bench.store.ratings("trial"))
+    assert bench.store.logins.authenticate("simulated-1", "") is None
+    assert all(r.duration_ms is None for r in bench.store.ratings.all("trial"))

@@ -32,19 +32,19 @@ def pairs(new_bench: Callable[..., Any]) -> Any:
     """Four pairs of one model's images with another's, and people who are known."""
     bench = new_bench("pairs", strata=("short",) * 4, overlap=4)
     study = replace(bench.study, name="pairs", mode="pairwise")
-    bench.store.add_study(study)
+    bench.store.studies.add(study)
     for name in ("cat", "dan"):
-        bench.store.add_annotator(Annotator(name))
+        bench.store.accounts.add(Annotator(name))
     return replace(bench, study=study)
 
 
 def codes(bench: Any, criterion: str = "relevance") -> list[tuple[int, int]]:
-    unit, verdict = bench.store.standing_verdicts("pairs")[criterion]
+    unit, verdict = bench.store.standing.verdicts("pairs")[criterion]
     return list(zip(unit.tolist(), verdict.tolist(), strict=True))
 
 
 def test_who_won_counts_and_not_the_side_where_it_stood(pairs: Any) -> None:
-    pairs.store.add_comparisons(
+    pairs.store.comparisons.add(
         [
             judged("ada", 0, A, B, LEFT),  # A
             judged("bob", 0, B, A, RIGHT),  # A, from the other side
@@ -70,7 +70,7 @@ def test_who_won_counts_and_not_the_side_where_it_stood(pairs: Any) -> None:
 
 
 def test_only_the_last_word_of_those_who_count_is_a_verdict(pairs: Any) -> None:
-    pairs.store.add_comparisons(
+    pairs.store.comparisons.add(
         [
             judged("ada", 0, A, B, LEFT),
             judged("bob", 0, B, A, LEFT),
@@ -82,29 +82,29 @@ def test_only_the_last_word_of_those_who_count_is_a_verdict(pairs: Any) -> None:
     )
     assert codes(pairs) == [(0, 0), (0, 1), (1, 2), (1, 0)]  # A, B; tie, A: what bob withheld is none
     assert codes(pairs, "realism") == [(0, 0)]
-    pairs.store.add_comparisons([judged("bob", 0, B, A, RIGHT)], replace=True)  # A after all
-    pairs.store.add_comparisons([judged("ada", 1, A, B, None, reason="unsure")], replace=True)
+    pairs.store.comparisons.add([judged("bob", 0, B, A, RIGHT)], replace=True)  # A after all
+    pairs.store.comparisons.add([judged("ada", 1, A, B, None, reason="unsure")], replace=True)
     # A correction comes later: the verdicts are ada's and cat's of before, then bob's.
     assert sorted(codes(pairs)) == [(0, 0), (0, 0), (1, 0)]
     alpha, _ = agreement_so_far(pairs.store, pairs.study)
     assert (alpha["alpha"], alpha["items"]) == (None, 1)
     assert alpha["note"] == "alpha is not defined: all values are equal, so chance would agree too"
 
-    pairs.store.add_comparisons([judged("dan", 0, A, B, BAD), judged("dan", 1, A, B, LEFT)])
+    pairs.store.comparisons.add([judged("dan", 0, A, B, BAD), judged("dan", 1, A, B, LEFT)])
     # AA and both bad; AA: differences 4/2 of 5 values; expected, of 4 A and 1 bad: (25 - 16 - 1) / 4.
     alpha, _ = agreement_so_far(pairs.store, pairs.study)
     assert (alpha["alpha"], alpha["items"]) == (pytest.approx(1 - 2 / 2, abs=1e-12), 2)
-    pairs.store.exclude_annotator("dan")
+    pairs.store.exclusions.exclude("dan")
     assert sorted(codes(pairs)) == [(0, 0), (0, 0), (1, 0)]
-    pairs.store.exclude_annotator("cat")
+    pairs.store.exclusions.exclude("cat")
     assert codes(pairs) == [(0, 0), (0, 0)]
-    pairs.store.include_annotator("cat")
-    pairs.store.include_annotator("dan")
+    pairs.store.exclusions.include("cat")
+    pairs.store.exclusions.include("dan")
     assert sorted(codes(pairs)) == [(0, 0), (0, 0), (0, 1), (1, 0), (1, 0)]
 
 
 def test_two_items_of_one_pair_are_one_unit(pairs: Any) -> None:
-    pairs.store.add_comparisons(
+    pairs.store.comparisons.add(
         [judged("ada", 0, A, B, LEFT), judged("bob", 0, B, A, RIGHT), judged("cat", 0, B, A, LEFT)]
     )
     before = codes(pairs)
@@ -133,7 +133,7 @@ def rated(annotator: str, model: str, prompt: int, relevance: float, realism: fl
 
 def test_each_criterion_has_its_own_images_and_values(new_bench: Callable[..., Any]) -> None:
     bench = new_bench("several", strata=("short", "long"), overlap=2)
-    bench.store.add_ratings(
+    bench.store.ratings.add(
         [
             *rated("ada", A, 0, 10, 1),
             *rated("bob", A, 0, 30, 3),
@@ -167,16 +167,16 @@ def test_a_repeat_is_counted_beside_the_work(new_bench: Callable[..., Any]) -> N
 
     bench = new_bench("repeats", strata=("short",) * 3, overlap=1)
     study = replace(bench.study, name="checked", checks=Checks(repeat_every=2, repeat_distance=1))
-    bench.store.add_study(study)
+    bench.store.studies.add(study)
     own = AnnotationSession(bench.store, bench.images_dir, "checked", "ada")
     view, number = own.state(), 0
     while view.items:
         number += 1
         values = {"relevance": 10.0 * number, "realism": 3.0}
         view = own.submit(view.items[0].token, Answers(f"c{number}", values, duration_ms=1000 * number))
-    answers = bench.store.check_answers("checked")
+    answers = bench.store.oversight.check_answers("checked")
     assert answers and all(answer.kind == "repeat" for answer in answers)
-    assert len(bench.store.ratings("checked")) == 2 * 6
+    assert len(bench.store.ratings.all("checked")) == 2 * 6
     apart = [abs(answer.values["relevance"] - answer.expected["relevance"]) for answer in answers]
     (member,) = json.loads(StudyLooks(bench.store).overview("checked"))["annotators"]
     # By relevance so many points, by realism none: the mean over both.

@@ -23,8 +23,8 @@ _numbers = count()
 def house(new_bench: Callable[..., Any], listening: Listening) -> Iterator[tuple[Any, str]]:
     """A workspace with the studies `trial` and `second`, all served; an administrator, too."""
     made = new_bench("house", strata=("short",))
-    made.store.add_study(replace(made.study, name="second", criteria=made.study.criteria[:1]))
-    made.tokens["root"] = made.store.add_annotator(Annotator("root", Role.ADMINISTRATOR))
+    made.store.studies.add(replace(made.study, name="second", criteria=made.study.criteria[:1]))
+    made.tokens["root"] = made.store.accounts.add(Annotator("root", Role.ADMINISTRATOR))
     with listening(made, all_studies=True) as address:
         yield made, address
 
@@ -79,8 +79,8 @@ def test_one_log_in_opens_every_study_and_each_has_its_own_work(
         == 200
     )
     assert ada.get("/study/second/item/now/before").json()["item"]["token"] == second["token"]
-    assert [r.value for r in bench.store.ratings("trial")] == [5, 2]
-    assert [r.value for r in bench.store.ratings("second")] == [9]
+    assert [r.value for r in bench.store.ratings.all("trial")] == [5, 2]
+    assert [r.value for r in bench.store.ratings.all("second")] == [9]
     assert [one["done"] for one in ada.get("/studies").json()["studies"]] == [1, 1]
 
 
@@ -91,27 +91,27 @@ def test_studies_come_and_go_without_a_restart(
     ada, root = enter(bench, address), enter(bench, address, "root")
     now = datetime.now(UTC)
 
-    bench.store.add_study(replace(bench.study, name="third"))
+    bench.store.studies.add(replace(bench.study, name="third"))
     assert listed(ada) == {"trial": "open", "second": "open", "third": "open"}
     assert ada.get("/study/third/session").json()["phase"] == "work"
 
-    bench.store.change_study(replace(bench.study, name="third", closes=now - timedelta(seconds=1)))
+    bench.store.studies.change(replace(bench.study, name="third", closes=now - timedelta(seconds=1)))
     assert listed(ada) == {"trial": "open", "second": "open"}
     assert listed(root)["third"] == "closed"
     assert ada.get("/study/third/session").json()["phase"] == "closed"
 
-    bench.store.add_study(replace(bench.study, name="soon", opens=now + timedelta(hours=1)))
+    bench.store.studies.add(replace(bench.study, name="soon", opens=now + timedelta(hours=1)))
     assert "soon" not in listed(ada)
     assert listed(root)["soon"] == "not_open"
 
     ada.get("/study/trial/session")
-    bench.store.pause_member("trial", "ada", "too fast")
+    bench.store.oversight.pause("trial", "ada", "too fast")
     assert listed(ada) == {"trial": "paused", "second": "open"}
-    bench.store.resume_member("trial", "ada")
+    bench.store.oversight.resume("trial", "ada")
     assert listed(ada) == {"trial": "open", "second": "open"}
 
     assert ada.get("/study/soon/").status_code == 200
-    bench.store.delete_study("soon")
+    bench.store.studies.delete("soon")
     assert "soon" not in listed(root)
     deadline = time.monotonic() + 30
     while ada.get("/study/soon/session").json()["code"] != "no_study":  # within REMEMBERED_SECONDS
@@ -126,11 +126,11 @@ def test_a_study_appears_once_its_first_image_is_there(
     monkeypatch.setattr(studies, "REMEMBERED_SECONDS", 0.0)
     bench, address = house
     ada, root = enter(bench, address), enter(bench, address, "root")
-    bench.store.add_model(ModelCard("new", "folder"))
-    bench.store.add_study(replace(bench.study, name="third", models=("new",)))
+    bench.store.catalog.add_model(ModelCard("new", "folder"))
+    bench.store.studies.add(replace(bench.study, name="third", models=("new",)))
     assert "third" not in listed(ada)
     assert listed(root)["third"] == "empty"
-    bench.store.put_image(replace(bench.images[0], model="new"))
+    bench.store.images.put(replace(bench.images[0], model="new"))
     assert listed(ada)["third"] == "open"
 
 
@@ -162,7 +162,7 @@ def test_a_lone_study_opens_at_once(
         opened = ada.get("/", follow_redirects=True)
         assert str(opened.url) == f"{address}/study/trial/"
         assert ada.get("/session").json()["study"]["name"] == "trial"
-        bench.store.delete_study("trial")
+        bench.store.studies.delete("trial")
         assert ada.get("/").status_code == 200
         assert listed(ada) == {}
         assert ada.get("/session").json()["code"] == "wrong_use"
@@ -219,7 +219,7 @@ def test_pages_that_were_opened_at_the_root_before_go_on(
     assert ada.get(f"/{item['images'][0]}").status_code == 200
     assert ada.post(f"/item/{item['token']}", json=answer_to(item, relevance=5, realism=2)).status_code == 200
     assert ada.get(f"/item/{item['token']}/before").status_code == 200
-    assert len(bench.store.ratings("trial")) == 2
+    assert len(bench.store.ratings.all("trial")) == 2
     assert ada.post("/item/unknown", json=answer_to(item, relevance=5)).json()["code"] == "not_yours"
 
 
@@ -227,7 +227,7 @@ def test_one_study_stands_at_the_root_and_under_its_name(
     new_bench: Callable[..., Any], listening: Listening, enter: Callable[..., httpx.Client]
 ) -> None:
     bench = new_bench("one", strata=("short",))
-    bench.store.add_study(replace(bench.study, name="second"))
+    bench.store.studies.add(replace(bench.study, name="second"))
     with listening(bench) as address:
         ada = enter(bench, address)
         assert "<title>trial</title>" in ada.get("/").text
@@ -261,7 +261,7 @@ def test_servers_on_one_host_do_not_log_each_others_annotators_out(
 
 def test_who_logged_in_before_an_update_stays_logged_in(house: tuple[Any, str]) -> None:
     bench, address = house
-    older = {"Cookie": f"{COOKIE}={bench.store.open_session('ada')}"}
+    older = {"Cookie": f"{COOKIE}={bench.store.logins.open_session('ada')}"}
     with httpx.Client(base_url=address, headers=older, timeout=30) as page:
         assert page.get("/session").json()["annotator"] == "ada"
         assert page.post("/logout").status_code == 303
@@ -276,5 +276,5 @@ def test_administration_is_of_the_newest_study_where_none_is_named(
     assert root.get("/admin/overview").json()["study"]["name"] == "second"
     assert root.get("/admin/overview?study=trial").json()["study"]["name"] == "trial"
     for name in ("second", "trial"):
-        bench.store.delete_study(name)
+        bench.store.studies.delete(name)
     assert "no study yet" in root.get("/admin/overview").json()["error"]

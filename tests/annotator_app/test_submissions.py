@@ -17,7 +17,7 @@ from nami_bench.annotator_app.terms import read_terms
 from nami_bench.config import SubmissionsConfig, open_workspace
 from nami_bench.domain import Annotator, PromptSubmission, Role, SubmissionState
 from nami_bench.errors import InputError
-from nami_bench.store.prompt_submissions import PER_HOUR, STRANGERS_PER_HOUR
+from nami_bench.store.proposals import PER_HOUR, STRANGERS_PER_HOUR
 
 HERON = "a heron that waits for the tram with a folded newspaper"
 BAKER = "a baker stacks nine round loaves on a blue handcart"
@@ -29,7 +29,7 @@ def people(bench: Any, address: str) -> Iterator[Callable[[str], httpx.Client]]:
     """`people(name)` is a browser that has logged in; "root" and "zoe" are administrators, "" a stranger."""
     tokens = dict(bench.tokens)
     for name in ("root", "zoe"):
-        tokens[name] = bench.store.add_annotator(Annotator(name, Role.ADMINISTRATOR))
+        tokens[name] = bench.store.accounts.add(Annotator(name, Role.ADMINISTRATOR))
     with ExitStack() as stack:
 
         def enter(name: str) -> httpx.Client:
@@ -82,7 +82,7 @@ def test_a_proposal_is_kept_with_consent_and_tags(bench: Any, people: Callable[[
     assert "CC0 1.0 Universal" in terms["licence_text"] and "Affirmer" in terms["licence_text"]
     tags = {"category": "animals", "challenges": ["text", "count"], "language": "fr"}
     propose(ada, f"  {HERON}\n on  rails ", **tags)
-    (kept,) = bench.store.prompt_submissions()
+    (kept,) = bench.store.proposals.all()
     assert (kept.text, kept.author, kept.state) == (f"{HERON} on rails", "ada", SubmissionState.PENDING)
     assert kept.tags == {"category": "animals", "challenge": "count, text", "language": "fr"}
     assert (kept.licence, kept.licence_sha256) == ("CC0-1.0", read_terms(bench.workspace).licence_sha256)
@@ -207,7 +207,7 @@ def test_administrators_decide_and_it_is_recorded(bench: Any, people: Callable[[
     change = {"text": f" {BAKER}, at dawn ", "category": "city", "challenges": ["count"], "language": None}
     assert send(root, {"id": edited, "edited": change}, "/admin/submissions/accept") == (200, "")
     assert send(root, {"id": refused, "reason": "too little"}, "/admin/submissions/refuse") == (200, "")
-    found = {one.id: one for one in bench.store.prompt_submissions()}
+    found = {one.id: one for one in bench.store.proposals.all()}
     assert {one.decided_by for one in found.values()} == {"root"}
     assert all(one.decided_at is not None for one in found.values())
     assert (found[edited].text, found[edited].edited_text) == (BAKER, f"{BAKER}, at dawn")
@@ -230,13 +230,13 @@ def test_the_second_administrator_is_told_and_nothing_is_overwritten(
     identifier = propose(people("ada"))
     root, zoe = people("root"), people("zoe")
     assert send(root, {"id": identifier, "reason": "no"}, "/admin/submissions/refuse") == (200, "")
-    before = bench.store.prompt_submission(identifier)
+    before = bench.store.proposals.get(identifier)
     edited = {"text": "a goose"}
     late = zoe.post("/admin/submissions/accept", json={"id": identifier, "edited": edited})
     assert (late.status_code, late.json()["code"]) == (409, "decided")
     assert late.json()["error"] == "root has refused this prompt already: nothing was changed"
     assert send(zoe, {"id": identifier, "reason": "x"}, "/admin/submissions/refuse") == (409, "decided")
-    assert bench.store.prompt_submission(identifier) == before
+    assert bench.store.proposals.get(identifier) == before
 
 
 def test_decisions_are_checked_too(bench: Any, people: Callable[[str], httpx.Client]) -> None:
@@ -254,7 +254,7 @@ def test_decisions_are_checked_too(bench: Any, people: Callable[[str], httpx.Cli
         ({"id": identifier, "reason": "x" * 501}, "refuse", MALFORMED),
     ):
         assert send(root, sent, f"/admin/submissions/{path}") == expected, sent
-    assert bench.store.prompt_submission(identifier).state is SubmissionState.PENDING
+    assert bench.store.proposals.get(identifier).state is SubmissionState.PENDING
 
 
 def test_proposals_are_limited_in_number(bench: Any, people: Callable[[str], httpx.Client]) -> None:
@@ -290,7 +290,7 @@ def test_everybody_may_propose_where_the_settings_say_so(
     open_to_everybody: Any, listening: Callable[[Any], AbstractContextManager[str]]
 ) -> None:
     bench = open_to_everybody
-    bench.store.add_prompt_submission(
+    bench.store.proposals.add(
         PromptSubmission("theirs", BAKER, "CC0-1.0", "x", bench.store.clock(), "ada"), ""
     )
     with listening(bench) as address, httpx.Client(base_url=address, timeout=60) as stranger:
@@ -314,7 +314,7 @@ def test_everybody_may_propose_where_the_settings_say_so(
         assert send(stranger, good) == (429, "too_many")
         stranger.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
         assert send(stranger, good) == (200, "")  # with an account, under its name and limit
-    authors = [one.author for one in bench.store.prompt_submissions()]
+    authors = [one.author for one in bench.store.proposals.all()]
     assert authors == ["ada", *[None] * STRANGERS_PER_HOUR, "ada"]
 
 
@@ -322,7 +322,7 @@ def test_the_page_is_gone_where_nobody_may_propose(
     bench: Any, listening: Callable[[Any], AbstractContextManager[str]]
 ) -> None:
     closed = replace(bench, workspace=replace(bench.workspace, submissions=SubmissionsConfig("nobody")))
-    token = bench.store.add_annotator(Annotator("root", Role.ADMINISTRATOR))
+    token = bench.store.accounts.add(Annotator("root", Role.ADMINISTRATOR))
     with listening(closed) as address, httpx.Client(base_url=address, timeout=60) as root:
         root.post("/login", data={"name": "root", "token": token})
         for method, path in (("GET", "/propose"), ("GET", "/submissions"), ("POST", "/submissions")):

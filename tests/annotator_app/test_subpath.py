@@ -42,15 +42,15 @@ def below(
 ) -> Iterator[tuple[str, Any]]:
     """(address with the prefix and without a slash, bench)."""
     made, _ = shared
-    if "root" not in {one.name for one in made.store.annotators()}:
-        made.tokens["root"] = made.store.add_annotator(Annotator("root", Role.ADMINISTRATOR))
+    if "root" not in {one.name for one in made.store.accounts.all()}:
+        made.tokens["root"] = made.store.accounts.add(Annotator("root", Role.ADMINISTRATOR))
     ways: dict[str, dict[str, Any]] = {
         "stripping": {"around": stripping},
         "handing on": {"settings": AnnotateConfig(root_path=PREFIX)},
         "mounted": {"around": mounted},
     }
-    if "second" not in {one.name for one in made.store.studies()}:
-        made.store.add_study(replace(made.study, name="second"))
+    if "second" not in {one.name for one in made.store.studies.all()}:
+        made.store.studies.add(replace(made.study, name="second"))
     with listening(made, all_studies=True, **ways[request.param]) as address:
         yield address + PREFIX, made
 
@@ -75,6 +75,7 @@ def links(page: httpx.Response) -> set[str]:
     return {urljoin(base, link) for link in found}
 
 
+@pytest.mark.slow
 def test_no_link_form_or_redirect_leaves_the_prefix(
     below: tuple[str, Any], administrator: httpx.Client
 ) -> None:

@@ -18,6 +18,7 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+pytestmark = pytest.mark.slow
 Start = Callable[..., Any]
 
 
@@ -102,7 +103,7 @@ def test_two_workers_share_sessions_and_work_and_a_killed_one_comes_back(
 def test_all_workers_serve_a_study_that_is_made_while_they_run(small: Any, start_server: Start) -> None:
     server = start_server(small, "--port", "0", "--workers", "2")
     cookies = log_in(small, server.address).cookies
-    small.store.add_study(replace(small.study, name="second"))
+    small.store.studies.add(replace(small.study, name="second"))
 
     def code(_: int) -> int:  # each on a connection of its own, so that both workers get some
         return httpx.get(f"{server.address}/study/second/session", cookies=cookies, timeout=30).status_code

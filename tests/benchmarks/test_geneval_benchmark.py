@@ -30,6 +30,7 @@ def test_both_ways_judge_alike_and_colors_are_asked_for(tmp_path):
     assert "verdicts that differ: 0" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 def test_peak_memory_is_measured(tmp_path):
     output = tmp_path / "report.json"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.slow
 def test_every_look_is_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -28,7 +29,7 @@ def test_every_look_is_measured(
     from nami_bench.store import Store
 
     with Store.open(url) as store:
-        ratings = store.ratings("large")
+        ratings = store.ratings.all("large")
     assert len(ratings) == 6 * 5 * 5 * 4
 
     monkeypatch.setattr(sys, "argv", ["large_study", "--prompts", "6", "-o", str(tmp_path / "out")])

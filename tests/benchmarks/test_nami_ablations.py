@@ -97,6 +97,7 @@ def _grid(out: Path, say: Any = lambda text: None) -> Any:
     return Grid(out, 2, 64, Effort(images=IMAGES, held_out=HELD_OUT, steps=3), say)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_ends_as_one_in_one_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from benchmarks.nami_ablations import variants
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "docs" / "results" / "nami-tiny"
 
 
+@pytest.mark.slow
 def test_the_shipped_model_is_the_one_that_was_measured_and_draws_what_it_never_saw(tmp_path: Path) -> None:
     """One image of each task, of which it draws 96 in 100 right; `make bench-nami-tiny` measures all."""
     from benchmarks import nami_tiny

@@ -16,6 +16,7 @@ def ratios(study: Any, seeds: int) -> dict[str, float]:
     return {what: ratio(shown, what)[1] for what in WHAT}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "design",
     [
@@ -36,6 +37,7 @@ def test_adjusted_scores_are_never_much_worse_than_raw_ones(design: tuple[Any, .
     assert max(found.values()) <= 1.05, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("design", "means", "differences"),
     [

@@ -43,17 +43,19 @@ def test_accounts_from_the_command_line(
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
         lena = Annotator("lena")
         assert (
-            store.authenticate("lena", tokens["lena"]) == store.authenticate("lena", "correct horse") == lena
+            store.logins.authenticate("lena", tokens["lena"])
+            == store.logins.authenticate("lena", "correct horse")
+            == lena
         )
-        session = store.open_session("lena")
+        session = store.logins.open_session("lena")
         assert run("annotators", "disable", "lena").returncode == 0
-        assert store.session_annotator(session) is None
+        assert store.logins.session_annotator(session) is None
         assert run("annotators", "enable", "lena").returncode == 0
         renewed = run("annotators", "reset", "lena").stdout.split()[1]
-        assert store.authenticate("lena", tokens["lena"]) is None
-        assert store.authenticate("lena", "correct horse") is None
-        assert store.authenticate("lena", renewed) == lena
-        assert store.annotator("root").role is Role.ADMINISTRATOR
+        assert store.logins.authenticate("lena", tokens["lena"]) is None
+        assert store.logins.authenticate("lena", "correct horse") is None
+        assert store.logins.authenticate("lena", renewed) == lena
+        assert store.accounts.get("root").role is Role.ADMINISTRATOR
 
     listed = json.loads(run("annotators", "list", "--json").stdout)
     assert [(a["name"], a["role"], a["active"]) for a in listed] == [
@@ -124,7 +126,7 @@ def test_a_workspace_on_postgresql(
     assert (tmp_path / "out.csv").read_text().count("\n") == 1 + 2 * len(CRITERIA)
     assert "m," in (tmp_path / "board.csv").read_text()
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as unused:
-        assert (unused.studies(), unused.models()) == ([], [])
+        assert (unused.studies.all(), unused.catalog.models()) == ([], [])
 
 
 CRITERIA = (("relevance", 70), ("coherence", 60), ("aesthetics", 50), ("authenticity", 40))

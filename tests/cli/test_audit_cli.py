@@ -35,11 +35,11 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Store.open(workspace.database_url) as store:
         pipeline.save_prompt_set(workspace, store, prompt_set)
         for seed, (name, rate) in enumerate(MODELS.items()):
-            store.add_model(ModelCard(name, "shapes", {"error_rate": rate, "size": 128}))
+            store.catalog.add_model(ModelCard(name, "shapes", {"error_rate": rate, "size": 128}))
             pipeline.generate(store, workspace.images_dir, name, prompt_set, samples=1, seed=seed)
         options = {"detector": "shapes"}
         pipeline.evaluate(store, workspace.images_dir, "geneval", options, [*MODELS], prompt_set.name)
-        store.add_study(Study("pilot", prompt_set.name, tuple(MODELS), (Criterion("relevance", 1.0),)))
+        store.studies.add(Study("pilot", prompt_set.name, tuple(MODELS), (Criterion("relevance", 1.0),)))
     return workspace.root
 
 
@@ -53,12 +53,12 @@ def rate(root: Path, annotators: tuple[str, ...] = ("ann", "bob")) -> dict[str, 
     """People agree with every verdict but those of HARD. The verdicts, by model and task."""
     verdicts: dict[str, dict[str, list[float]]] = {}
     with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
-        tasks = {p.id: str(p.task) for p in store.prompt_set("shapes-demo").prompts}
+        tasks = {p.id: str(p.task) for p in store.catalog.prompt_set("shapes-demo").prompts}
         for name in annotators:
             role = Role.SIMULATED if name.startswith("simulated") else Role.ANNOTATOR
-            store.add_annotator(Annotator(name, role))
+            store.accounts.add(Annotator(name, role))
         ratings = []
-        for score in store.scores(metric="geneval"):
+        for score in store.scores.find(metric="geneval"):
             task = tasks[score.prompt_id]
             verdicts.setdefault(score.model, {}).setdefault(task, []).append(score.value or 0.0)
             value = 90.0 if score.value and task != HARD else 10.0
@@ -66,7 +66,7 @@ def rate(root: Path, annotators: tuple[str, ...] = ("ann", "bob")) -> dict[str, 
                 Rating("pilot", name, score.model, score.prompt_id, 0, "relevance", value)
                 for name in annotators
             ]
-        store.add_ratings(ratings)
+        store.ratings.add(ratings)
     return verdicts
 
 
@@ -77,6 +77,7 @@ def run(root: Path, *arguments: object) -> Result:
     return result
 
 
+@pytest.mark.slow
 def test_the_planted_drift_is_found_where_it_was_planted(root: Path, tmp_path: Path) -> None:
     verdicts = rate(root)
     found = json.loads(run(root, "--audit", "--json", "--csv", tmp_path / "audit.csv").stdout)

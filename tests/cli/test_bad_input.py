@@ -138,8 +138,8 @@ def test_bad_ratings_import_nothing(workspace: Path, rows: str, words: str) -> N
     (workspace / "r.csv").write_text(RATINGS + "s,omar,m,00000,0,relevance,70\n" + rows)
     refused(_run(["ratings", "import", "r.csv"], workspace), 2, words)
     with Store.open(f"sqlite:///{workspace / 'nami.db'}") as store:
-        assert store.ratings("s") == []
-        assert store.annotators() == []
+        assert store.ratings.all("s") == []
+        assert store.accounts.all() == []
 
 
 def test_a_corrupt_or_missing_image_is_named_and_never_scored(workspace: Path) -> None:
@@ -191,6 +191,7 @@ def _contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*.*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_a_read_only_disk_is_one_sentence_and_loses_nothing(workspace: Path) -> None:
     for leftover in workspace.glob("nami.db-*"):
         leftover.unlink()

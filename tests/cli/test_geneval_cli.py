@@ -248,6 +248,7 @@ def test_help_loads_neither_numpy_nor_pydantic():
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_taken_up_again(model):
     """A real process, killed as soon as the first results stand in the file."""
     command = [sys.executable, "-c", "from nami_bench.cli import main; main()", "geneval", *SHAPES_RUN]

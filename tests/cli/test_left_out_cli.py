@@ -45,32 +45,34 @@ def build(root: Path, people: dict[str, float]) -> Path:
     """Two models, six prompts, two samples; a study of ratings by `people`, and one of pairs."""
     workspace = init_workspace(root)
     with Store.open(workspace.database_url) as store:
-        store.add_prompt_set(PromptSet("set", tuple(Prompt(p, f"prompt {p}") for p in PROMPTS)))
+        store.catalog.add_prompt_set(PromptSet("set", tuple(Prompt(p, f"prompt {p}") for p in PROMPTS)))
         for number, model in enumerate(("m", "n")):
-            store.add_model(ModelCard(model, "shapes"))
+            store.catalog.add_model(ModelCard(model, "shapes"))
             for prompt in PROMPTS:
                 for sample in (0, 1):
                     path = f"{model}/set/{prompt}/samples/{sample:04d}.png"
                     pixels = Image.new("RGB", (8, 8), (90 * number, int(prompt) * 40, sample))
                     sha256 = write_png(workspace.images_dir / path, pixels).sha256
                     done = ImageState.DONE
-                    store.put_image(ImageRecord(model, "set", prompt, sample, done, path=path, sha256=sha256))
+                    store.images.put(
+                        ImageRecord(model, "set", prompt, sample, done, path=path, sha256=sha256)
+                    )
                     value = 20.0 + 5 * number + int(prompt) + 40 * sample
-                    store.put_scores([Score(model, "set", prompt, sample, "pickscore", "v1", value)])
-            store.put_set_score(SetScore(model, "set", "fid", "v1", 8.0 + number, 12, True))
-        store.add_study(Study("pairs", "set", ("m", "n"), (Criterion("relevance", 1),), mode="pairwise"))
+                    store.scores.put([Score(model, "set", prompt, sample, "pickscore", "v1", value)])
+            store.scores.put_of_set(SetScore(model, "set", "fid", "v1", 8.0 + number, 12, True))
+        store.studies.add(Study("pairs", "set", ("m", "n"), (Criterion("relevance", 1),), mode="pairwise"))
         pilot = Study("pilot", "set", ("m", "n"), (Criterion("relevance", 1),), overlap=3, samples=2)
-        store.add_study(pilot)
+        store.studies.add(pilot)
         for name in people:
-            store.add_annotator(Annotator(name))
-        store.add_ratings(
+            store.accounts.add(Annotator(name))
+        store.ratings.add(
             Rating("pilot", name, model, prompt, sample, "relevance",
                    50.0 + shift + 7 * (model == "m") + (int(prompt) * 5 + len(name)) % 7 + 9 * sample,
                    created_at=NOON)
             for name, shift in people.items()
             for model in ("m", "n") for prompt in PROMPTS for sample in (0, 1)
         )  # fmt: skip
-        store.add_comparisons(
+        store.comparisons.add(
             Comparison("pairs", name, prompt, 0, "relevance", "m", "n",
                        Outcome.LEFT if (int(prompt) + len(name)) % 3 else Outcome.RIGHT)
             for name in people for prompt in PROMPTS
@@ -132,6 +134,7 @@ def test_who_is_left_out_may_be_written_in_other_case(root: Path) -> None:
     assert LEFT_OUT in leaderboard(root, "--without", "Omar")["notes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", READERS)
 def test_left_out_once_or_excluded_for_good_the_numbers_are_those_without(
     read: Callable[..., Any], root: Path, smaller: Path
@@ -178,6 +181,7 @@ def said(root: Path, folder: Path, *more: object) -> dict[str, str]:
     return found
 
 
+@pytest.mark.slow
 def test_it_is_said_in_every_format(root: Path, tmp_path: Path) -> None:
     for where, text in said(root, tmp_path / "without", "--without", "omar").items():
         assert LEFT_OUT.removesuffix(" (--without)")[1:] in text, where

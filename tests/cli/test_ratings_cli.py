@@ -44,14 +44,14 @@ def root(tmp_path: Path) -> Path:
     """A workspace with one finished image and a study of it."""
     workspace = init_workspace(tmp_path / "bench")
     with Store.open(workspace.database_url) as store:
-        store.add_prompt_set(PromptSet("set", (Prompt("00000", "a star"),)))
-        store.add_model(ModelCard("m", "shapes"))
-        store.put_image(
+        store.catalog.add_prompt_set(PromptSet("set", (Prompt("00000", "a star"),)))
+        store.catalog.add_model(ModelCard("m", "shapes"))
+        store.images.put(
             ImageRecord(
                 "m", "set", "00000", 0, ImageState.DONE, path="m.png", sha256="0" * 64, width=8, height=8
             )
         )
-        store.add_study(Study("pilot", "set", ("m",), (Criterion("beauty", 1, 1, 5),)))
+        store.studies.add(Study("pilot", "set", ("m",), (Criterion("beauty", 1, 1, 5),)))
     return workspace.root
 
 
@@ -89,7 +89,7 @@ def test_a_bad_row_imports_nothing(root: Path, tmp_path: Path, row: str, words: 
     error = run(root, "ratings", "import", str(file), fails=True).exception
     assert isinstance(error, InputError) and words in str(error)
     with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
-        assert (store.ratings("pilot"), store.annotators()) == ([], [])
+        assert (store.ratings.all("pilot"), store.accounts.all()) == ([], [])
 
 
 def test_what_lies_beside_a_csv_file_must_be_about_its_study(root: Path, tmp_path: Path) -> None:
@@ -122,13 +122,15 @@ def test_a_dataset_folder_brings_its_images_into_an_empty_workspace(tmp_path: Pa
     path.parent.mkdir(parents=True)
     path.write_bytes(data[1])
     with Store.open(first.database_url) as store:
-        store.add_prompt_set(PromptSet("set", (Prompt("00000", "=a star", tags={"b": "1", "a": "2"}),)))
-        store.add_model(ModelCard("m", "shapes", parameters=7, licence="MIT"))
+        store.catalog.add_prompt_set(
+            PromptSet("set", (Prompt("00000", "=a star", tags={"b": "1", "a": "2"}),))
+        )
+        store.catalog.add_model(ModelCard("m", "shapes", parameters=7, licence="MIT"))
         place = str(path.relative_to(first.images_dir))
-        store.put_image(
+        store.images.put(
             ImageRecord("m", "set", "00000", 0, ImageState.DONE, path=place, sha256=data[0].sha256)
         )
-        store.add_study(Study("pilot", "set", ("m",), (Criterion("beauty", 1, 1, 5),)))
+        store.studies.add(Study("pilot", "set", ("m",), (Criterion("beauty", 1, 1, 5),)))
     (tmp_path / "in.csv").write_text(HEADER + ROWS)
     run(first.root, "ratings", "import", str(tmp_path / "in.csv"))
     folder = str(tmp_path / "out")
@@ -193,14 +195,14 @@ def test_exports_that_cannot_be_are_refused(
 
 def test_comparisons_are_exported_in_every_form(root: Path, tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
-        store.add_model(ModelCard("n", "shapes"))
-        store.put_image(
+        store.catalog.add_model(ModelCard("n", "shapes"))
+        store.images.put(
             ImageRecord(
                 "n", "set", "00000", 0, ImageState.DONE, path="n.png", sha256="1" * 64, width=8, height=8
             )
         )
-        store.add_study(Study("pairs", "set", ("m", "n"), (Criterion("beauty", 1),), mode="pairwise"))
-        store.add_comparisons(
+        store.studies.add(Study("pairs", "set", ("m", "n"), (Criterion("beauty", 1),), mode="pairwise"))
+        store.comparisons.add(
             [
                 Comparison("pairs", "lena", "00000", 0, "beauty", "n", "m", Outcome.LEFT),
                 Comparison("pairs", "omar", "00000", 0, "beauty", "m", "n", None, "too dark"),

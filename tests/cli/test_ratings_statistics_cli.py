@@ -190,6 +190,7 @@ def test_a_pilot_with_one_annotator_asks_for_an_assumption(folder: Path) -> None
         run("study", "plan", "--ratings", "two.csv", "--annotator-share", "0.05")
 
 
+@pytest.mark.slow
 def test_a_plan_without_a_pilot_says_what_it_assumes() -> None:
     plan = ("study", "plan", "--deviation", "20", "--panel", "spread", "--overlap", "2")
     severe, mild = (document(*plan, "--severity-share", share) for share in ("2", "0"))
@@ -234,6 +235,7 @@ SAYS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ODD)
 def test_odd_ratings_get_an_answer_that_says_what_it_lacks(folder: Path, name: str) -> None:
     (folder / "odd.csv").write_text(ODD[name])

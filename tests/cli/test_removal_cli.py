@@ -31,6 +31,7 @@ from nami_bench.pipeline import removal
 from nami_bench.pipeline.run_lock import alone_in
 from nami_bench.prompts.assembly import build_prompt_set
 from nami_bench.store import ImageChoice, Store
+from nami_bench.store.removals import Removals
 
 FIRST, SAMPLES = 3, 2
 GOLD = CheckItem(CheckKind.GOLD, "00000", ("broken",), {"relevance": (0, 30)})
@@ -51,12 +52,12 @@ class Bench:
         self.prompts = build_prompt_set("shapes-demo")
         pipeline.save_prompt_set(self.workspace, self.store, self.prompts)
         for seed, model in enumerate(("one", "two", "broken")):
-            self.store.add_model(ModelCard(model, "shapes", {"error_rate": 0.2 * seed, "size": 64}))
+            self.store.catalog.add_model(ModelCard(model, "shapes", {"error_rate": 0.2 * seed, "size": 64}))
             self.generate(model)
         relevance = (Criterion("relevance", 1.0),)
         pilot = Study("pilot", self.prompts.name, ("one", "two"), relevance, overlap=1, check_items=(GOLD,))
-        self.store.add_study(pilot)
-        self.store.add_annotator(Annotator("ada"))
+        self.store.studies.add(pilot)
+        self.store.accounts.add(Annotator("ada"))
 
     @property
     def images_dir(self) -> Path:
@@ -65,10 +66,10 @@ class Bench:
     def generate(self, model: str, samples: int = SAMPLES) -> Any:
         options: Any = {"samples": samples, "first": FIRST}
         made = pipeline.generate(self.store, self.images_dir, model, self.prompts, **options)
-        for record in self.store.images(models=[model], state=ImageState.DONE):
+        for record in self.store.images.find(models=[model], state=ImageState.DONE):
             score = Score(model, record.prompt_set, record.prompt_id, record.sample, "pickscore", "v1", 1.0)
-            self.store.put_scores([score])
-        self.store.put_set_score(SetScore(model, self.prompts.name, "fid", "v1", 8.0, 6, True))
+            self.store.scores.put([score])
+        self.store.scores.put_of_set(SetScore(model, self.prompts.name, "fid", "v1", 8.0, 6, True))
         return made
 
     def run(self, *arguments: object, fails: bool = False) -> Result:
@@ -80,7 +81,7 @@ class Bench:
         view = own.state()
         while view.items and done < most:
             token = view.items[0].token
-            kind = self.store.assignment(token, "ada").kind
+            kind = self.store.annotation.assignment(token, "ada").kind
             answers = Answers(f"{name}{done}-{token}", {"relevance": values.get(kind, 40.0 + done)})
             view, done = own.submit(token, answers), done + 1
         return done
@@ -96,13 +97,13 @@ class Bench:
 
     def is_whole(self) -> bool:
         """Every finished image has its file, every file its image."""
-        recorded = sorted(r.path or "" for r in self.store.images(state=ImageState.DONE))
+        recorded = sorted(r.path or "" for r in self.store.images.find(state=ImageState.DONE))
         return recorded == self.files() and not list(pipeline.verify_images(self.store, self.images_dir))
 
 
 @pytest.fixture
-def bench(tmp_path: Path, database_url: str) -> Any:
-    made = Bench(tmp_path / "bench", database_url)
+def bench(tmp_path: Path, seldom_postgresql: str) -> Any:
+    made = Bench(tmp_path / "bench", seldom_postgresql)
     yield made
     made.store.close()
 
@@ -146,19 +147,19 @@ def test_images_that_somebody_judged_stay_unless_one_says_so(bench: Bench) -> No
     assert "study pilot: 3 judgements" in looked
     assert bench.rows() == before
     bench.run("images", "remove", "--model", "one", "--with-ratings", "--yes")
-    assert {rating.model for rating in bench.store.ratings("pilot")} == {"two"}
-    (member,) = bench.store.member_reports("pilot")
-    assert (member.done, bench.store.completed("pilot")) == (3, {"ada": 3})
+    assert {rating.model for rating in bench.store.ratings.all("pilot")} == {"two"}
+    (member,) = bench.store.oversight.members("pilot")
+    assert (member.done, bench.store.annotation.completed("pilot")) == (3, {"ada": 3})
     bench.generate("one")
-    assert bench.store.refresh_items("pilot") == 3
+    assert bench.store.items.refresh("pilot") == 3
     assert bench.work() == 3  # asked about again, as new images
-    assert len(bench.store.ratings("pilot")) == 6
+    assert len(bench.store.ratings.all("pilot")) == 6
 
 
 def test_a_removed_model_leaves_its_studies(bench: Bench) -> None:
-    third = replace(bench.store.study("pilot"), models=("one", "two", "broken"), check_items=(GOLD,))
-    bench.store.add_study(replace(third, name="three", check_items=()))
-    bench.store.add_study(
+    third = replace(bench.store.studies.get("pilot"), models=("one", "two", "broken"), check_items=(GOLD,))
+    bench.store.studies.add(replace(third, name="three", check_items=()))
+    bench.store.studies.add(
         replace(third, name="pairs", mode="pairwise", models=("one", "two"), check_items=())
     )
     bench.work()
@@ -168,9 +169,9 @@ def test_a_removed_model_leaves_its_studies(bench: Bench) -> None:
     told = bench.run("models", "remove", "one", "--with-ratings", "--yes")
     assert "study pilot: 3 judgements\nstudy three: 0 judgements" in told.stdout
     assert "model one is gone" in told.stderr
-    assert bench.store.study("pilot").models == ("two",)
-    assert bench.store.study("three").models == ("two", "broken")
-    assert [card.name for card in bench.store.models()] == ["two", "broken"]
+    assert bench.store.studies.get("pilot").models == ("two",)
+    assert bench.store.studies.get("three").models == ("two", "broken")
+    assert [card.name for card in bench.store.catalog.models()] == ["two", "broken"]
     assert not (bench.images_dir / "one").exists() and bench.is_whole()
     board = leaderboard_from_store(bench.store, study="pilot")
     assert [row.model for row in board.rows] == ["two"]
@@ -181,8 +182,8 @@ def test_a_known_answer_goes_with_its_image(bench: Bench) -> None:
     looked = bench.run("models", "remove", "broken", "--dry-run")
     assert "1 item with known answers leave their studies" in looked.stdout
     bench.run("models", "remove", "broken", "--yes")
-    assert bench.store.study("pilot").check_items == ()
-    assert bench.store.refresh_items("pilot") == 0  # and does not ask for the image
+    assert bench.store.studies.get("pilot").check_items == ()
+    assert bench.store.items.refresh("pilot") == 0  # and does not ask for the image
     assert bench.work() == 6
 
 
@@ -214,7 +215,7 @@ def test_who_is_killed_before_the_files_are_gone_has_removed_them(
     with monkeypatch.context() as patched, pytest.raises(StorageError):
         patched.setattr(removal, "_delete", killed)
         new_bench.run(*command.split())
-    assert len(new_bench.files()) == 18 and len(new_bench.store.images()) == 12
+    assert len(new_bench.files()) == 18 and len(new_bench.store.images.find()) == 12
     again = new_bench.run(*command.split())
     assert (again.exit_code, "an earlier removal is finished" in again.stderr) == (0, True)
     assert len(new_bench.files()) == 12 and new_bench.is_whole()
@@ -223,27 +224,27 @@ def test_who_is_killed_before_the_files_are_gone_has_removed_them(
 def test_files_that_a_removal_left_do_not_come_back_in_the_next_run(
     new_bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    new_bench.store.remove_images(ImageChoice(models=["one"]))  # killed here: no file is gone yet
+    new_bench.store.removals.remove_images(ImageChoice(models=["one"]))  # killed here: no file is gone yet
     assert new_bench.generate("one").counts == {"made": 6}
-    assert new_bench.is_whole() and new_bench.store.chores("file") == []
-    new_bench.store.remove_model("two")
-    new_bench.store.add_model(ModelCard("two", "shapes", {"error_rate": 0.2, "size": 64}))
+    assert new_bench.is_whole() and new_bench.store.chores.due("file") == []
+    new_bench.store.removals.remove_model("two")
+    new_bench.store.catalog.add_model(ModelCard("two", "shapes", {"error_rate": 0.2, "size": 64}))
     assert new_bench.generate("two").counts == {"made": 6}
     assert new_bench.is_whole()
 
 
 def test_a_renamed_model_stays_joined_to_everything(bench: Bench) -> None:
-    pairs = replace(bench.store.study("pilot"), name="pairs", mode="pairwise", check_items=(
+    pairs = replace(bench.store.studies.get("pilot"), name="pairs", mode="pairwise", check_items=(
         CheckItem(CheckKind.GOLD, "00001", ("broken", "one"), {"relevance": "one"}, sample=1),
     ))  # fmt: skip
-    bench.store.add_study(pairs)
+    bench.store.studies.add(pairs)
     bench.work(most=4)
     before = bench.rows()
-    images = {r.sha256 for r in bench.store.images(models=["one"])}
+    images = {r.sha256 for r in bench.store.images.find(models=["one"])}
     board = leaderboard_from_store(bench.store, study="pilot")
 
     bench.run("models", "rename", "one", "uno", "--dry-run")
-    assert bench.store.model("one") and bench.is_whole()
+    assert bench.store.catalog.model("one") and bench.is_whole()
     told = bench.run("models", "rename", "one", "uno")
     assert told.stdout.splitlines() == [
         "6 images of one become those of uno",
@@ -252,23 +253,23 @@ def test_a_renamed_model_stays_joined_to_everything(bench: Bench) -> None:
     ]
     assert bench.rows() == before
     assert bench.is_whole() and not (bench.images_dir / "one").exists()
-    assert {r.sha256 for r in bench.store.images(models=["uno"])} == images
-    assert bench.store.study("pilot").models == ("uno", "two")
-    (check,) = bench.store.study("pairs").check_items
+    assert {r.sha256 for r in bench.store.images.find(models=["uno"])} == images
+    assert bench.store.studies.get("pilot").models == ("uno", "two")
+    (check,) = bench.store.studies.get("pairs").check_items
     assert (check.models, check.expected) == (("broken", "uno"), {"relevance": "uno"})
     totals = {row.model: row.total for row in leaderboard_from_store(bench.store, study="pilot").rows}
     assert totals == {"uno" if r.model == "one" else r.model: r.total for r in board.rows}
-    assert bench.store.model("uno").first_name == "one"
+    assert bench.store.catalog.model("uno").first_name == "one"
     csv = bench.run("ratings", "export", "--study", "pilot").stdout
     assert ",uno," in csv and ",one," not in csv
     assert bench.work() == 2
     assert bench.work("pairs", gold="left", study="tie") > 0
     # A file that is lost is made again with the very bytes that were recorded.
-    (bench.images_dir / str(bench.store.images(models=["uno"])[0].path)).unlink()
+    (bench.images_dir / str(bench.store.images.find(models=["uno"])[0].path)).unlink()
     assert bench.generate("uno").counts == {"kept": 5, "made": 1}
     assert bench.is_whole()
     bench.run("models", "rename", "uno", "one")
-    assert bench.store.model("one").first_name is None
+    assert bench.store.catalog.model("one").first_name is None
 
 
 def test_a_rename_that_cannot_be_is_refused(new_bench: Bench) -> None:
@@ -293,7 +294,7 @@ def test_a_rename_that_is_killed_can_be_finished(new_bench: Bench, monkeypatch: 
         raise StorageError("killed")
 
     with monkeypatch.context() as patched, pytest.raises(StorageError):
-        patched.setattr(Store, "rename_model", killed)
+        patched.setattr(Removals, "rename_model", killed)
         new_bench.run("models", "rename", "one", "uno")
     assert not list(pipeline.verify_images(new_bench.store, new_bench.images_dir))
     new_bench.run("models", "rename", "one", "uno")
@@ -319,8 +320,8 @@ def test_a_server_goes_on_while_images_go_and_models_are_renamed(bench: Bench) -
         done, view = 0, own.state()
         while view.items:
             own.image_png(view.items[0].images[0])
-            kinds.add(served.assignment(view.items[0].token, "ada").images[0].model)
+            kinds.add(served.annotation.assignment(view.items[0].token, "ada").images[0].model)
             view = own.submit(view.items[0].token, Answers(f"x{done}", {"relevance": 10.0}))
             done += 1
         assert (done, kinds) == (3, {"due"})
-        assert served.withdrawn_lately("pilot", 600) == 0
+        assert served.items.withdrawn_lately("pilot", 600) == 0

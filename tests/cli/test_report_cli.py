@@ -18,20 +18,22 @@ def root(tmp_path: Path) -> Path:
     """A workspace with two models, two prompts, a rated study and a study of pairs."""
     workspace = init_workspace(tmp_path / "bench")
     with Store.open(workspace.database_url) as store:
-        store.add_prompt_set(PromptSet("set", (Prompt("00000", "one"), Prompt("00001", "two", "long"))))
+        store.catalog.add_prompt_set(
+            PromptSet("set", (Prompt("00000", "one"), Prompt("00001", "two", "long")))
+        )
         for number, model in enumerate(("m", "n")):
-            store.add_model(ModelCard(model, "shapes"))
+            store.catalog.add_model(ModelCard(model, "shapes"))
             for prompt in ("00000", "00001"):
                 name = f"{model}/{prompt}.png"
                 pixels = Image.new("RGB", (32, 32), (90 * number, int(prompt) * 200, 9))
                 stored = write_png(workspace.images_dir / name, pixels)
-                store.put_image(
+                store.images.put(
                     ImageRecord(model, "set", prompt, 0, ImageState.DONE, path=name, sha256=stored.sha256,
                                 width=32, height=32)
                 )  # fmt: skip
-        store.add_study(Study("pairs", "set", ("m", "n"), (Criterion("beauty", 1),), mode="pairwise"))
-        store.add_study(Study("pilot", "set", ("m", "n"), (Criterion("beauty", 1),), overlap=2))
-        store.add_ratings(
+        store.studies.add(Study("pairs", "set", ("m", "n"), (Criterion("beauty", 1),), mode="pairwise"))
+        store.studies.add(Study("pilot", "set", ("m", "n"), (Criterion("beauty", 1),), overlap=2))
+        store.ratings.add(
             Rating(
                 "pilot", name, model, prompt, 0, "beauty", 50.0 + 20 * (model == "m") + shift + int(prompt)
             )

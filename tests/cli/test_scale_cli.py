@@ -70,14 +70,16 @@ def test_an_import_asks_too_and_takes_no_other_scale_than_the_studys(
 ) -> None:
     workspace = init_workspace(tmp_path / "w")
     with Store.open(workspace.database_url) as store:
-        store.add_prompt_set(PromptSet("set", tuple(Prompt(f"{i:05d}", f"a star {i}") for i in range(4))))
+        store.catalog.add_prompt_set(
+            PromptSet("set", tuple(Prompt(f"{i:05d}", f"a star {i}") for i in range(4)))
+        )
         for model in "mn":
-            store.add_model(ModelCard(model, "shapes"))
+            store.catalog.add_model(ModelCard(model, "shapes"))
             for i in range(4):
                 name = f"{model}{i}"
                 done = ImageState.DONE
-                store.put_image(ImageRecord(model, "set", f"{i:05d}", 0, done, path=name, sha256=name))
-        store.add_study(Study("s", "set", ("m", "n"), tuple(Criterion(name, 1) for name in CRITERIA)))
+                store.images.put(ImageRecord(model, "set", f"{i:05d}", 0, done, path=name, sha256=name))
+        store.studies.add(Study("s", "set", ("m", "n"), tuple(Criterion(name, 1) for name in CRITERIA)))
     words = {
         (): "of the scale 0 to 100 of the study: .* --scale 0-100, else import them into a study whose",
         ("--scale", "1-5"): "values of relevance from 1 to 5 do not fit study 's', .* 0 to 100",

@@ -41,13 +41,13 @@ def root(tmp_path: Path) -> Path:
     with Store.open(workspace.database_url) as store:
         strata = ("short", "short", "long", "long")
         prompts = tuple(Prompt(prompt_id(i), f"prompt {i}", s) for i, s in enumerate(strata))
-        store.add_prompt_set(PromptSet("set", prompts))
+        store.catalog.add_prompt_set(PromptSet("set", prompts))
         for model in ("a", "b", "c"):
-            store.add_model(ModelCard(model, "folder"))
+            store.catalog.add_model(ModelCard(model, "folder"))
             for prompt in prompts:
                 path = f"{model}/{prompt.id}.png"
                 done = ImageState.DONE
-                store.put_image(ImageRecord(model, "set", prompt.id, 0, done, path=path, sha256="x"))
+                store.images.put(ImageRecord(model, "set", prompt.id, 0, done, path=path, sha256="x"))
     return workspace.root
 
 
@@ -72,7 +72,7 @@ def file(root: Path) -> Path:
 
 
 def rate(store: Store, name: str, items: int) -> None:
-    store.add_annotator(Annotator(name))
+    store.accounts.add(Annotator(name))
     own = AnnotationSession(store, Path(), "pilot", name)
     view = own.state()
     for number in range(items):
@@ -84,7 +84,7 @@ def test_a_study_from_its_file_to_its_status(run: Callable[..., Result], file: P
     assert created.exit_code == 0
     assert "study pilot: 8 images, 16 ratings to come" in created.stderr
     rate(store, "ann", 5)
-    store.pause_member("pilot", "ann", "please call")
+    store.oversight.pause("pilot", "ann", "please call")
 
     status: dict[str, Any] = json.loads(run("status", "pilot", "--json").stdout)
     assert (status["images"], status["wanted"], status["done"]) == (8, 16, status["by_annotator"]["ann"])
@@ -127,7 +127,7 @@ def test_a_running_study_changes_where_it_may(run: Callable[..., Result], file: 
     refused = run("change", file)
     assert isinstance(refused.exception, InputError)
     assert "criteria, their scales and weights cannot change" in str(refused.exception)
-    assert store.study("pilot").overlap == 3
+    assert store.studies.get("pilot").overlap == 3
     for name, words in (("nix", "unknown study"), ("pilot", "unknown model 'zz'")):
         wrong = run("add-models", name, "zz")
         assert isinstance(wrong.exception, UnknownNameError)
@@ -170,11 +170,11 @@ def test_models_of_different_sizes_need_a_canvas_or_a_word(
     assert f"`canvas = {canvas}` in [study] or --canvas {canvas}, which enlarges none" in said
     assert "--sizes-may-differ" in said and ("grey bars" in said) is bars
     assert all(f"{width}x{height}" in said for found in sizes.values() for width, height in found)
-    assert store.studies() == []
+    assert store.studies.all() == []
 
     created = run("create", file, "--canvas", canvas)
     assert (created.exit_code, "grey bars" in created.stderr) == (0, bars)
-    assert store.study("pilot").canvas == canvas
+    assert store.studies.get("pilot").canvas == canvas
     file.write_text(STUDY.replace("[study]", "[study]\nsizes_may_differ = true"))
     assert (
         "can be told apart by their images' sizes, as it accepts" in run("create", file, "--name", "c").stderr
@@ -202,7 +202,7 @@ def test_a_study_does_not_grow_by_a_model_of_another_size(
     for refused in (run("add-models", "pilot", "c"), run("change", file)):
         assert isinstance(refused.exception, InputError)
         assert "make a new study with one, or accept the difference" in str(refused.exception)
-    assert store.study("pilot").models == ("a", "b")
+    assert store.studies.get("pilot").models == ("a", "b")
     added = run("add-models", "pilot", "c", "--sizes-may-differ")
     assert "4 items added" in added.stderr and "as it accepts" in added.stderr
     file.write_text(grown.replace("overlap = 2", "overlap = 3\nsizes_may_differ = true"))
@@ -222,14 +222,14 @@ def test_an_unknown_stratum_is_named(run: Callable[..., Result], file: Path, sto
     assert "unknown stratum of prompt set 'set' 'shrt': did you mean 'short'" in str(
         run("create", file).exception
     )
-    assert store.studies() == []
+    assert store.studies.all() == []
     file.write_text(STUDY.replace("overlap = 2", "overlap = 2\nstrata = { short = 1 }"))
     assert "2 images" in run("create", file).stderr
 
 
 def test_withdrawn_images_come_back(run: Callable[..., Result], file: Path, store: Store) -> None:
     run("create", file)
-    store.withdraw_image("pilot", "a/00000.png", "gone")
+    store.items.withdraw_image("pilot", "a/00000.png", "gone")
     assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 7
     assert "1 items are asked about again" in run("restore", "pilot").stderr
     assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 8

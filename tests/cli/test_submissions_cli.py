@@ -33,9 +33,9 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.delenv("NAMI_DATABASE_URL", raising=False)
     assert CliRunner().invoke(cli, ["init", "."]).exit_code == 0
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
-        store.add_annotator(Annotator("ada"))
-        store.add_prompt_submission(HERON)
-        store.add_prompt_submission(replace(HERON, id="second", text="a fish on a bicycle", tags={}))
+        store.accounts.add(Annotator("ada"))
+        store.proposals.add(HERON)
+        store.proposals.add(replace(HERON, id="second", text="a fish on a bicycle", tags={}))
     return f"sqlite:///{tmp_path / 'nami.db'}"
 
 
@@ -63,7 +63,7 @@ def test_list_accept_refuse_and_export(run: Callable[..., Any], url: str, tmp_pa
     assert "accepted with changes: a heron waits for a tram" in done.stderr
     assert "refused: a fish" in run("refuse", "second", "--reason", "seen before").stderr
     with Store.open(url) as store:
-        first, second = store.prompt_submissions()
+        first, second = store.proposals.all()
     assert (first.text, first.edited_text, first.tags) == (HERON.text, "a heron waits for a tram", HERON.tags)
     assert (second.state, second.reason) == (SubmissionState.REFUSED, "seen before")
     assert first.decided_by == second.decided_by
@@ -87,7 +87,7 @@ def test_bad_decisions_are_one_sentence_and_change_nothing(run: Callable[..., An
     with pytest.raises(InputError, match=r"ends in \.jsonl"):
         run("export", "-o", "accepted.txt")
     with Store.open(url) as store:
-        assert store.prompt_submission("0f3a9c21d4") == HERON
+        assert store.proposals.get("0f3a9c21d4") == HERON
     run("refuse", "0f3a9c21d4", "--reason", "no")
     with pytest.raises(RefusedError, match="has refused this prompt already: nothing was changed"):
         run("accept", "0f3a9c21d4")

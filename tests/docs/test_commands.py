@@ -109,15 +109,15 @@ def proposed_prompts(folder: Path, environment: Mapping[str, str]) -> None:
     }
     workspace = init_workspace(folder / "nami-workspace")
     with Store.open(workspace.database_url) as store:
-        store.add_annotator(Annotator("mei"))
+        store.accounts.add(Annotator("mei"))
         for name, text in texts.items():
-            store.add_prompt_submission(
+            store.proposals.add(
                 PromptSubmission(
                     name, text, "CC0-1.0", "0" * 64, datetime.now(UTC), "mei", {"category": "outdoor"}
                 )
             )
             if name.startswith("accepted"):
-                store.accept_prompt_submission(name, "root")
+                store.proposals.accept(name, "root")
 
 
 def has_images(folder: str, counts: Mapping[str, int]) -> Callable[[Path], None]:

@@ -23,6 +23,7 @@ def images(workspace: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (workspace / "images").rglob("*.png")}
 
 
+@pytest.mark.slow
 def test_the_demo_finds_the_planted_ranking_and_goes_on_where_it_was(
     demo_workspace: Path, offline_environment: Mapping[str, str], tmp_path: Path
 ) -> None:

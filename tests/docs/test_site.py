@@ -45,6 +45,7 @@ def pages(site: Path) -> dict[Path, Page]:
     return {path: Page(path) for path in site.rglob("*.html")}
 
 
+@pytest.mark.slow
 def test_every_link_and_anchor_leads_somewhere(pages: dict[Path, Page], site: Path) -> None:
     broken = []
     for path, page in pages.items():

@@ -50,6 +50,7 @@ def test_the_search_finds_a_page(page: Page, address: str) -> None:
     expect(page.locator("article")).to_contain_text("Krippendorff", timeout=120_000)
 
 
+@pytest.mark.slow
 def test_formulas_are_drawn(page: Page, address: str) -> None:
     page.goto(f"{address}/metrics.html")
     formulas = [page.locator("math").nth(place).bounding_box() for place in range(3)]

@@ -31,7 +31,7 @@ def test_clip_score_lands_on_the_leaderboard_and_long_prompts_are_counted(
     assert "6 scored, 2 with over-long prompts" in bench(*evaluate).stderr
     assert "6 kept, 2 with over-long prompts" in bench(*evaluate).stderr
     with store(tmp_path) as opened:
-        scores = opened.scores(metric="clip-score")
+        scores = opened.scores.find(metric="clip-score")
     assert [score.details["over_long"] for score in scores] == [False, False, True, True, False, False]
     measured = scores[0].details["measured_with"]
     assert (measured["device"], measured["dtype"]) == ("cpu", "float32")
@@ -60,6 +60,7 @@ def test_weights_overwritten_between_two_runs_are_another_column(
     assert all(shown["images"] == 6 for shown in board["rows"][0]["automatic"].values())
 
 
+@pytest.mark.slow
 def test_an_image_replaced_after_it_was_scored_does_not_keep_its_score(
     bench: Bench, clip_folder: Path, random_inception: Path, photographs: Mapping[str, Path], tmp_path: Path
 ) -> None:
@@ -69,15 +70,15 @@ def test_an_image_replaced_after_it_was_scored_does_not_keep_its_score(
     bench(*clip)
     bench(*kid)
     with store(tmp_path) as opened:
-        one, other = opened.images()[:2]
+        one, other = opened.images.find()[:2]
     replaced, another = (tmp_path / "bench" / "images" / str(record.path) for record in (one, other))
     good = replaced.read_bytes()
     replaced.write_bytes(another.read_bytes())
     assert "1 failed, 5 kept" in bench(*clip, expect=WorkError).stderr
     assert "5 scored, 1 failed" in bench(*kid, expect=WorkError).stderr
     with store(tmp_path) as opened:
-        score = opened.scores()[0]
-        (of_set,) = opened.set_scores()
+        score = opened.scores.find()[0]
+        (of_set,) = opened.scores.of_sets()
     assert score.value is None and "has changed since it was recorded" in str(score.reason)
     assert of_set.images == 5
     gaps = json.loads(bench("leaderboard", "--format", "json").stdout)["rows"][0]["gaps"]
@@ -110,12 +111,12 @@ def test_kid_is_one_value_for_the_set_recorded_once_and_ranked(
         refused = bench("evaluate", metric, *options, expect=InputError).exception
         assert f"needs {needed} images on either side, the model's images are 6" in str(refused)
     with store(tmp_path) as opened:
-        assert opened.set_scores() == []
+        assert opened.scores.of_sets() == []
     options += ["-o", "allow_few=true"]
     assert "6 scored" in bench("evaluate", "kid", *options).stderr
     assert "6 kept" in bench("evaluate", "kid", *options).stderr
     with store(tmp_path) as opened:
-        (score,) = opened.set_scores()
+        (score,) = opened.scores.of_sets()
     assert (score.metric, score.images, score.lower_is_better) == ("kid", 6, True)
     assert score.instrument.startswith("inception-v3-") and score.instrument.endswith("+few-allowed")
     assert score.value is not None and np.isfinite(score.value)
@@ -125,6 +126,7 @@ def test_kid_is_one_value_for_the_set_recorded_once_and_ranked(
     assert "kid ↓" in bench("leaderboard").stdout
 
 
+@pytest.mark.slow
 def test_a_changed_image_is_left_out_of_the_set_and_tried_again(
     bench: Bench, photographs: Mapping[str, Path], random_inception: Path, tmp_path: Path
 ) -> None:
@@ -132,13 +134,13 @@ def test_a_changed_image_is_left_out_of_the_set_and_tried_again(
     options: list[Any] = ["-o", f"weights={random_inception}", "-o", f"reference={reference}"]
     options += ["-o", "device=cpu", "-o", "allow_few=true"]
     with store(tmp_path) as opened:
-        record = opened.images()[3]
+        record = opened.images.find()[3]
     spoiled = tmp_path / "bench" / "images" / str(record.path)
     good = spoiled.read_bytes()
     spoiled.write_bytes(b"gone bad")
     assert "5 scored, 1 failed" in bench("evaluate", "kid", *options, expect=WorkError).stderr
     with store(tmp_path) as opened:
-        (score,) = opened.set_scores()
+        (score,) = opened.scores.of_sets()
     assert score.images == 5
     assert "has changed since it was recorded" in score.details["left_out"][0]
     (row,) = json.loads(bench("leaderboard", "--format", "json").stdout)["rows"]
@@ -146,4 +148,4 @@ def test_a_changed_image_is_left_out_of_the_set_and_tried_again(
     spoiled.write_bytes(good)
     assert "6 scored" in bench("evaluate", "kid", *options).stderr
     with store(tmp_path) as opened:
-        assert [(s.images, s.details.get("left_out")) for s in opened.set_scores()] == [(6, None)]
+        assert [(s.images, s.details.get("left_out")) for s in opened.scores.of_sets()] == [(6, None)]

@@ -321,18 +321,18 @@ def test_the_pipeline_takes_up_where_a_dead_program_left_off(command: Any, tmp_p
     script = f"import os, sys\nif os.path.exists({str(flag)!r}): del sys.argv[3:]\n" + BY_NAME
     options = {"command": command(script, "exit", "3"), "batch_size": "6"}
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
-        store.add_prompt_set(prompts)
-        store.add_model(ModelCard("m", "command", options))
+        store.catalog.add_prompt_set(prompts)
+        store.catalog.add_model(ModelCard("m", "command", options))
 
         def run() -> dict[str, int]:
             return dict(pipeline.generate(store, tmp_path / "images", "m", prompts, samples=2).counts)
 
         # 16 images in batches of 6, 6 and 4; each run of the program dies after three.
         assert run() == {"made": 9, "failed": 7}
-        before = {r.key: r.sha256 for r in store.images(state=ImageState.DONE)}
+        before = {r.key: r.sha256 for r in store.images.find(state=ImageState.DONE)}
         flag.touch()
         assert run() == {"kept": 9, "made": 7}
-        records = store.images()
+        records = store.images.find()
         assert {r.key: r.sha256 for r in records if r.key in before} == before
         assert all(r.seconds and r.provenance["source_file"].endswith(".png") for r in records)
         # Made again from its seed, a lost file is the same file.

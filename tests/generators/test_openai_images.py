@@ -509,8 +509,8 @@ def test_the_pipeline_keeps_refuses_and_takes_up_again(service: Service, tmp_pat
     }
     options = {"model": "painter", "base_url": f"{service.address}/v1", "max_retries": "0"}
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
-        store.add_prompt_set(prompts)
-        store.add_model(ModelCard("painter", "openai-images", options))
+        store.catalog.add_prompt_set(prompts)
+        store.catalog.add_model(ModelCard("painter", "openai-images", options))
 
         def run() -> dict[str, int]:
             report = pipeline.generate(store, tmp_path / "images", "painter", prompts, samples=2)
@@ -521,7 +521,7 @@ def test_the_pipeline_keeps_refuses_and_takes_up_again(service: Service, tmp_pat
         service.posts.clear()
         assert run() == {"kept": 4, "refused": 2, "made": 2}
         assert service.asked == ["prompt 2"] * 2
-        records = store.images()
+        records = store.images.find()
     assert [r.reason for r in records if r.state is ImageState.REFUSED] == ["Rejected."] * 2
     done = [r for r in records if r.state is ImageState.DONE]
     assert all(r.seconds and (r.width, r.height) == (8, 6) for r in done)

@@ -123,7 +123,7 @@ def test_a_workspace_of_any_name_has_a_database_of_its_own(
     for name in PATHS:
         workspace = init_workspace(tmp_path / name)
         with Store.open(workspace.database_url) as store:
-            store.add_annotator(Annotator("ada"))
+            store.accounts.add(Annotator("ada"))
             assert str(tmp_path / name / "nami.db") == shown(store._database.engine.url)
     assert sorted(path.parent.name for path in tmp_path.rglob("nami.db")) == sorted(PATHS)
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(PATHS)

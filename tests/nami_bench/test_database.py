@@ -84,8 +84,8 @@ def test_a_writer_that_never_ends_is_one_sentence(counted: str) -> None:
     ):
         for stranger in (store, other):
             with pytest.raises(StorageError, match=r"lock.*nothing was lost"):
-                stranger.add_annotator(Annotator("lena"))
-        assert other.annotators() == []
+                stranger.accounts.add(Annotator("lena"))
+        assert other.accounts.all() == []
 
 
 def test_postgresql_by_the_addresses_that_hosts_hand_out(new_postgresql: Callable[[], str]) -> None:
@@ -96,7 +96,7 @@ def test_postgresql_by_the_addresses_that_hosts_hand_out(new_postgresql: Callabl
         url.replace("postgresql", "postgresql+psycopg", 1),
     ):
         with Store.open(address) as store:
-            assert store.models() == []
+            assert store.catalog.models() == []
 
 
 def test_postgresql_commits_wait_for_the_disk(new_postgresql: Callable[[], str]) -> None:
@@ -114,7 +114,7 @@ def test_postgresql_that_refuses_is_one_sentence(new_postgresql: Callable[[], st
         Store.open(f"{url}&options=-cdefault_transaction_read_only%3Don") as store,
         pytest.raises(StorageError, match=r"refused: .*read-only transaction.*nothing was lost"),
     ):
-        store.add_annotator(Annotator("lena"))
+        store.accounts.add(Annotator("lena"))
     for wrong in (url.replace("/test_", "/none_"), url.replace("/run", "/nowhere")):
         with pytest.raises(StorageError, match="refused") as refused:
             Store.open(wrong)
@@ -124,7 +124,7 @@ def test_postgresql_that_refuses_is_one_sentence(new_postgresql: Callable[[], st
 def test_a_connection_that_the_server_dropped_is_made_again(new_postgresql: Callable[[], str]) -> None:
     url = new_postgresql()
     with Store.open(url) as store, Store.open(url) as other:
-        assert store.models() == []
+        assert store.catalog.models() == []
         with other._database.writing() as session:
             session.execute(
                 text(
@@ -132,7 +132,7 @@ def test_a_connection_that_the_server_dropped_is_made_again(new_postgresql: Call
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
                 )
             )
-        store.add_annotator(Annotator("lena"))
+        store.accounts.add(Annotator("lena"))
 
 
 def test_no_message_shows_the_password() -> None:
@@ -191,16 +191,16 @@ def test_postgresql_that_vanished_refuses_and_is_written_again_when_it_is_back(
             host=str(postgresql_server), dbname="postgres", user="nami", autocommit=True
         ) as server,
     ):
-        store.add_annotator(Annotator("lena"))
+        store.accounts.add(Annotator("lena"))
         server.execute(f'DROP DATABASE "test_{name}" WITH (FORCE)'.encode())
         for refused in (
-            lambda: store.work(lambda desk: None),
-            lambda: store.add_annotator(Annotator("omar")),
+            lambda: store.annotation.run(lambda desk: None),
+            lambda: store.accounts.add(Annotator("omar")),
         ):
             with pytest.raises(StorageError, match=r"refused.*nothing was lost"):
                 refused()
         server.execute(f'CREATE DATABASE "test_{name}" TEMPLATE template0'.encode())
         with pytest.raises(StorageError, match=r"refused.*nothing was lost"):  # it has no tables yet
-            store.add_annotator(Annotator("omar"))
+            store.accounts.add(Annotator("omar"))
         Store.open(url).close()
-        store.add_annotator(Annotator("omar"))
+        store.accounts.add(Annotator("omar"))

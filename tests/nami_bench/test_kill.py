@@ -35,10 +35,10 @@ ids = [f"{i:05d}" for i in range(int(sys.argv[2]))]
 prompts = PromptSet("set", tuple(Prompt(id, "a star", geneval=clauses) for id in ids))
 print("ready", flush=True)
 with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
-    store.add_prompt_set(prompts)
-    store.add_model(ModelCard("m", "shapes", {"size": "64"}))
+    store.catalog.add_prompt_set(prompts)
+    store.catalog.add_model(ModelCard("m", "shapes", {"size": "64"}))
     report = pipeline.generate(store, root / "images", "m", prompts, samples=2)
-    assert len(store.images()) == 2 * len(prompts), report
+    assert len(store.images.find()) == 2 * len(prompts), report
 print("finished", flush=True)
 """
 
@@ -74,6 +74,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str
     return files(root), time.monotonic() - began
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rounds", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_kill_at_random_moments_loses_and_doubles_nothing(
     undisturbed: tuple[dict[str, str], float], tmp_path: Path, rounds: int

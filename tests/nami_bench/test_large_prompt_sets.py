@@ -21,18 +21,19 @@ def many() -> PromptSet:
     return PromptSet("many", tuple(Prompt(prompt_id(n), f"a cat and {n} mats") for n in range(MANY)))
 
 
+@pytest.mark.slow
 def test_recording_and_reading_hold_no_object_for_each_prompt(many: PromptSet, tmp_path: Path) -> None:
     assert many.sha256  # computed before memory is counted
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
         tracemalloc.start()
         try:
-            store.add_prompt_set(many)
+            store.catalog.add_prompt_set(many)
             recording = tracemalloc.get_traced_memory()[1]
-            store.add_prompt_set(many)
+            store.catalog.add_prompt_set(many)
             again = tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
-        assert store.prompt_set("many") == many
+        assert store.catalog.prompt_set("many") == many
     assert recording < MANY * 1000 and again < MANY * 1000  # bytes; an object of the session takes 4 kB
 
 

@@ -18,7 +18,7 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "w" / "nami.db"
     path.parent.mkdir()
     with Store.open(f"sqlite:///{path}") as store:
-        store.add_annotator(Annotator("ada"))
+        store.accounts.add(Annotator("ada"))
     shutil.copy(path, tmp_path / "backup.db")
     return path
 
@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def store(file: Path) -> Iterator[Store]:
     with Store.open(f"sqlite:///{file}") as opened:
-        opened.add_annotator(Annotator("bob"))
+        opened.accounts.add(Annotator("bob"))
         yield opened
 
 
@@ -76,9 +76,9 @@ def test_a_write_to_a_lost_file_is_never_said_to_be_saved(
     lose(file)
     before = sorted(file.parent.glob("*"))
     for write in (
-        lambda: store.add_annotator(Annotator("cyd")),
-        lambda: store.work(lambda desk: None),
-        lambda: store.secret("a"),
+        lambda: store.accounts.add(Annotator("cyd")),
+        lambda: store.annotation.run(lambda desk: None),
+        lambda: store.annotation.secret("a"),
     ):
         with pytest.raises(DatabaseLostError, match=r"nami\.db.* (deleted|replaced).*start again") as lost:
             write()
@@ -91,49 +91,49 @@ def test_what_is_lost_within_a_transaction_is_not_saved_either(store: Store, fil
         session.execute(text("DELETE FROM annotator"))
         file.unlink()
     with pytest.raises(DatabaseLostError), store.together():
-        store.add_annotator(Annotator("cyd"))
+        store.accounts.add(Annotator("cyd"))
 
 
 def test_a_file_that_comes_back_is_written_again(store: Store, file: Path) -> None:
     file.parent.rename(file.parent.with_name("elsewhere"))
     with pytest.raises(DatabaseLostError):
-        store.add_annotator(Annotator("cyd"))
+        store.accounts.add(Annotator("cyd"))
     with pytest.raises(DatabaseLostError):
         store.check()
     file.parent.with_name("elsewhere").rename(file.parent)
     store.check()
-    store.add_annotator(Annotator("cyd"))
-    assert [annotator.name for annotator in store.annotators()] == ["ada", "bob", "cyd"]
+    store.accounts.add(Annotator("cyd"))
+    assert [annotator.name for annotator in store.accounts.all()] == ["ada", "bob", "cyd"]
 
 
 def test_a_link_to_another_file_is_another_database(tmp_path: Path, file: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(file)
     with Store.open(f"sqlite:///{link}") as store:
-        store.add_annotator(Annotator("cyd"))
+        store.accounts.add(Annotator("cyd"))
         link.unlink()
         link.symlink_to(tmp_path / "backup.db")
         with pytest.raises(DatabaseLostError):
-            store.add_annotator(Annotator("dan"))
+            store.accounts.add(Annotator("dan"))
 
 
 def test_new_connections_are_not_made_to_another_file(store: Store, file: Path) -> None:
     store._database.engine.dispose()
     rename_another_over(file)
     with pytest.raises(DatabaseLostError):
-        store.annotators()
+        store.accounts.all()
 
 
 def test_other_programs_and_long_reads_lose_nothing(store: Store, file: Path) -> None:
     """What rightly happens to a database in use is no loss: others come and go, the file is written anew."""
     for number in range(3):
         with Store.open(f"sqlite:///{file}") as other:
-            other.add_annotator(Annotator(f"other-{number}"))
-        store.erase_annotator(f"other-{number}")
-        store.wipe_traces()
-        store.add_annotator(Annotator(f"own-{number}"))
+            other.accounts.add(Annotator(f"other-{number}"))
+        store.erasures.erase(f"other-{number}")
+        store.erasures.wipe_traces()
+        store.accounts.add(Annotator(f"own-{number}"))
     with Store.open("sqlite://") as in_memory:
-        in_memory.add_annotator(Annotator("ada"))
+        in_memory.accounts.add(Annotator("ada"))
         in_memory.check()
 
 
@@ -150,7 +150,7 @@ def test_damage_is_said_as_such_and_remembered(file: Path) -> None:
     with Store.open(f"sqlite:///{file}") as store:
         damage(file)
         store._database.engine.dispose()
-        for attempt in (store.annotators, lambda: store.add_annotator(Annotator("cyd"))):
+        for attempt in (store.accounts.all, lambda: store.accounts.add(Annotator("cyd"))):
             with pytest.raises(DatabaseDamagedError, match=r"nami\.db is damaged .*sound copy") as damaged:
                 attempt()
             assert "\n" not in str(damaged.value)

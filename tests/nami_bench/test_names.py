@@ -98,6 +98,7 @@ def test_names_that_differ_in_letters_are_two(one: str, other: str) -> None:
     assert name_key(one) != name_key(other)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=40))
 @settings(max_examples=100, deadline=None)
 def test_the_form_in_which_a_name_is_kept_is_stable_and_means_the_same(text: str) -> None:

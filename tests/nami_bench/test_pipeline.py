@@ -55,8 +55,8 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> Noise:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as opened:
-        opened.add_prompt_set(PROMPTS)
-        opened.add_model(ModelCard("m", "noise"))
+        opened.catalog.add_prompt_set(PROMPTS)
+        opened.catalog.add_model(ModelCard("m", "noise"))
         yield opened
 
 
@@ -66,7 +66,7 @@ def run(store: Store, tmp_path: Path, **changes: Any) -> pipeline.GenerationRepo
 
 def test_images_lie_in_genevals_layout_with_their_record(store: Store, noise: Noise, tmp_path: Path) -> None:
     assert run(store, tmp_path).counts == {"made": 10}
-    records = store.images(models=["m"], prompt_set="set")
+    records = store.images.find(models=["m"], prompt_set="set")
     assert [(r.prompt_id, r.sample) for r in records] == [(p.id, s) for p in PROMPTS.prompts for s in (0, 1)]
     record = records[3]
     path = tmp_path / "images" / "m" / "set" / "00001" / "samples" / "0001.png"
@@ -91,13 +91,13 @@ def test_a_limited_run_is_balanced_said_and_taken_up_by_a_larger_one(
     strata = PromptSet(
         "two", tuple(Prompt(f"{i:05d}", f"p {i}", "short" if i < 30 else "long") for i in range(40))
     )
-    store.add_prompt_set(strata)
+    store.catalog.add_prompt_set(strata)
 
     def made(**limits: int) -> dict[str, int]:
         return dict(pipeline.generate(store, tmp_path, "m", strata, samples=1, seed=3, **limits).counts)
 
     assert made(limit=8) == {"made": 8}
-    records = store.images(prompt_set="two")
+    records = store.images.find(prompt_set="two")
     assert sum(strata.by_id[r.prompt_id].stratum == "long" for r in records) == 4
     assert {r.provenance["selection"] for r in records} == {"balanced over strata"}
     for record in records:
@@ -117,13 +117,13 @@ def test_failures_are_recorded_tried_again_and_never_data(store: Store, noise: N
     report = run(store, tmp_path)
     assert (report.counts, report.failed) == ({"made": 8, "failed": 2}, 2)
     assert report.problems[0] == "00002/0000: told to"
-    failed = [r for r in store.images() if r.state is ImageState.FAILED]
+    failed = [r for r in store.images.find() if r.state is ImageState.FAILED]
     assert [(r.prompt_id, r.reason, r.path, r.sha256) for r in failed] == [
         ("00002", "told to", None, None)
     ] * 2
     noise.fails = set()
     assert run(store, tmp_path).counts == {"kept": 8, "made": 2}
-    assert all(r.state is ImageState.DONE for r in store.images())
+    assert all(r.state is ImageState.DONE for r in store.images.find())
 
 
 def test_refusals_are_results_and_not_asked_again(store: Store, noise: Noise, tmp_path: Path) -> None:
@@ -137,13 +137,13 @@ def test_refusals_are_results_and_not_asked_again(store: Store, noise: Noise, tm
 def test_an_image_written_but_not_recorded_is_adopted(store: Store, noise: Noise, tmp_path: Path) -> None:
     run(store, tmp_path)
     with Store.open(f"sqlite:///{tmp_path / 'fresh.db'}") as fresh:
-        fresh.add_prompt_set(PROMPTS)
-        fresh.add_model(ModelCard("m", "noise"))
+        fresh.catalog.add_prompt_set(PROMPTS)
+        fresh.catalog.add_model(ModelCard("m", "noise"))
         assert run(fresh, tmp_path).counts == {"adopted": 10}
-        assert [r.sha256 for r in fresh.images()] == [r.sha256 for r in store.images()]
+        assert [r.sha256 for r in fresh.images.find()] == [r.sha256 for r in store.images.find()]
     with Store.open(f"sqlite:///{tmp_path / 'other.db'}") as other:
-        other.add_prompt_set(PROMPTS)
-        other.add_model(ModelCard("m", "noise"))
+        other.catalog.add_prompt_set(PROMPTS)
+        other.catalog.add_model(ModelCard("m", "noise"))
         assert run(other, tmp_path, seed=1).counts == {"made": 10}  # files of another seed are not ours
 
 
@@ -184,7 +184,7 @@ def test_a_lost_file_is_made_again_only_if_it_comes_out_the_same(
     store: Store, noise: Noise, tmp_path: Path
 ) -> None:
     run(store, tmp_path)
-    lost = tmp_path / "images" / str(store.images()[4].path)
+    lost = tmp_path / "images" / str(store.images.find()[4].path)
     lost.unlink()
     noise.offset = 1
     with pytest.raises(WorkError, match="came out different"):
@@ -197,7 +197,7 @@ def test_a_lost_file_is_made_again_only_if_it_comes_out_the_same(
 
 def test_verify_names_missing_and_changed_files(store: Store, noise: Noise, tmp_path: Path) -> None:
     run(store, tmp_path)
-    paths = [tmp_path / "images" / str(r.path) for r in store.images()]
+    paths = [tmp_path / "images" / str(r.path) for r in store.images.find()]
     paths[0].unlink()
     paths[1].write_bytes(paths[2].read_bytes())
     problems = [p.problem for p in pipeline.verify_images(store, tmp_path / "images")]
@@ -210,7 +210,7 @@ def test_a_prompt_file_is_recorded_under_its_stem(store: Store, tmp_path: Path) 
     (tmp_path / "mine.txt").write_text("a dog\na cat\n")
     found = pipeline.resolve_prompt_set(store, str(tmp_path / "mine.txt"))
     assert [p.text for p in found.prompts] == ["a dog", "a cat"]
-    assert store.prompt_set("mine") == found == pipeline.resolve_prompt_set(store, "mine")
+    assert store.catalog.prompt_set("mine") == found == pipeline.resolve_prompt_set(store, "mine")
     with pytest.raises(UnknownNameError, match="unknown prompt set 'sett': did you mean 'set'"):
         pipeline.resolve_prompt_set(store, "sett")
 
@@ -231,10 +231,10 @@ def photographs(tmp_path: Path) -> Path:
 
 def test_photographs_come_in_by_their_own_metadata(store: Store, photographs: Path, tmp_path: Path) -> None:
     prompt_set = pipeline.folder_prompt_set(photographs, "photos")
-    store.add_prompt_set(prompt_set)
+    store.catalog.add_prompt_set(prompt_set)
     report = pipeline.import_images(store, tmp_path / "images", photographs, "camera", prompt_set, samples=2)
     assert report.counts == {"made": 6}
-    png, jpeg = store.images(models=["camera"])[:2]
+    png, jpeg = store.images.find(models=["camera"])[:2]
     assert png.sha256 == images.hash_file(photographs / "00000" / "samples" / "0000.png")
     assert jpeg.provenance["source_sha256"] == images.hash_file(photographs / "00000/samples/0001.jpg")
     assert png.seconds is None
@@ -248,10 +248,10 @@ def test_a_damaged_or_missing_photograph_is_a_recorded_failure(
     damaged.write_bytes(damaged.read_bytes()[:1000])
     missing.unlink()
     prompt_set = pipeline.folder_prompt_set(photographs, "photos")
-    store.add_prompt_set(prompt_set)
+    store.catalog.add_prompt_set(prompt_set)
     report = pipeline.import_images(store, tmp_path / "images", photographs, "camera", prompt_set, samples=2)
     assert report.counts == {"made": 4, "failed": 2}
-    reasons = [r.reason for r in store.images(models=["camera"]) if r.state is ImageState.FAILED]
+    reasons = [r.reason for r in store.images.find(models=["camera"]) if r.state is ImageState.FAILED]
     assert "damaged" in str(reasons[0]) and "0000" in str(reasons[1])
 
 
@@ -272,11 +272,11 @@ def test_scores_are_kept_failures_tried_again_and_changed_files_never_scored(
     clauses = {"tag": "single_object", "include": [{"class": "star", "count": 1}]}
     stars = [Prompt(f"{i:05d}", "a star", geneval=clauses) for i in range(4)]
     shapes = PromptSet("shapes", (*stars, Prompt("00004", "no clauses")))
-    store.add_prompt_set(shapes)
-    store.add_model(ModelCard("s", "shapes", {"size": "64"}))
+    store.catalog.add_prompt_set(shapes)
+    store.catalog.add_model(ModelCard("s", "shapes", {"size": "64"}))
     folder = tmp_path / "images"
     assert pipeline.generate(store, folder, "s", shapes, samples=1).counts == {"made": 4, "failed": 1}
-    spoiled = folder / str(store.images(models=["s"])[2].path)
+    spoiled = folder / str(store.images.find(models=["s"])[2].path)
     good = spoiled.read_bytes()
     spoiled.write_bytes(b"gone bad")
 
@@ -284,7 +284,7 @@ def test_scores_are_kept_failures_tried_again_and_changed_files_never_scored(
         return dict(+pipeline.evaluate(store, folder, "geneval", {"detector": "shapes"}, ["s"], "shapes"))
 
     assert evaluate() == {"scored": 3, "failed": 1}
-    assert [s.value for s in store.scores(metric="geneval")] == [1.0, 1.0, None, 1.0]
-    assert "has changed since it was recorded" in str(store.scores()[2].reason)
+    assert [s.value for s in store.scores.find(metric="geneval")] == [1.0, 1.0, None, 1.0]
+    assert "has changed since it was recorded" in str(store.scores.find()[2].reason)
     spoiled.write_bytes(good)
     assert evaluate() == {"kept": 3, "scored": 1}

@@ -62,9 +62,9 @@ def painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as opened:
-        opened.add_prompt_set(PROMPTS)
-        opened.add_prompt_set(OTHERS)
-        opened.add_model(ModelCard("m", "painter"))
+        opened.catalog.add_prompt_set(PROMPTS)
+        opened.catalog.add_prompt_set(OTHERS)
+        opened.catalog.add_model(ModelCard("m", "painter"))
         yield opened
 
 
@@ -86,7 +86,7 @@ def test_other_weights_under_one_name_are_refused_before_anything_is_made(
     assert "model 'm' has 2 images of other settings" in words
     assert "aaaaaaaaaaaa" in words and "bbbbbbbbbbbb" in words
     assert "models add" in words and "images remove --model m" in words
-    assert painter.asked == 2 and len(store.images()) == 2
+    assert painter.asked == 2 and len(store.images.find()) == 2
     after = [path for path in (tmp_path / "images").rglob("*.*") if path.name != ".lock"]
     assert sorted(after) == [path for path in before if path.name != ".lock"]
 
@@ -98,7 +98,7 @@ def test_once_the_old_images_are_removed_the_new_weights_make_them_all(
     painter.settings = {**painter.settings, "weights_sha256": "b" * 64}
     pipeline.remove_images(store, tmp_path / "images", ImageChoice(models=["m"]))
     assert run(store, tmp_path) == {"made": 4}
-    assert len(store.images()) == 4 and not list(pipeline.verify_images(store, tmp_path / "images"))
+    assert len(store.images.find()) == 4 and not list(pipeline.verify_images(store, tmp_path / "images"))
 
 
 def test_what_one_side_does_not_say_is_not_compared(store: Store, painter: Painter, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_server_that_answers_with_another_model_ends_the_run(
     painter.provenance = {"served_model": "painter-1130"}
     with pytest.raises(InputError, match="'painter-0805', and the server answers with 'painter-1130' now"):
         run(store, tmp_path)
-    assert len(store.images()) == 2
+    assert len(store.images.find()) == 2
     assert len(list((tmp_path / "images").rglob("*.png"))) == 2  # what came from the other is not left behind
 
 
@@ -186,7 +186,7 @@ def test_all_models_are_compared_before_the_first_makes_an_image(
     painter.settings = {**painter.settings, "steps": 9}
     with pytest.raises(InputError, match=r"steps \[4, 2\], then 9"):
         pipeline.check_settings(store, "m")
-    store.add_model(replace(store.model("m"), name="n"))
+    store.catalog.add_model(replace(store.catalog.model("m"), name="n"))
     pipeline.check_settings(store, "n")
 
 
@@ -220,6 +220,6 @@ def test_one_column_never_holds_the_answers_of_two_served_models(
     server.served = "seer-1130"
     with pytest.raises(InputError, match="'seer-0805', and the server answers with 'seer-1130' now"):
         evaluate()
-    assert len(store.scores()) == 2
+    assert len(store.scores.find()) == 2
     server.served = "seer-0805"
     assert evaluate() == {"kept": 2, "scored": 1}

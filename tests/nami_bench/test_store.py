@@ -100,38 +100,41 @@ def sqlite_url(tmp_path: Path) -> str:
 @pytest.fixture
 def store(url: str):  # type: ignore[no-untyped-def]
     with Store.open(url) as opened:
-        opened.add_prompt_set(PROMPTS)
-        opened.add_model(MODEL)
+        opened.catalog.add_prompt_set(PROMPTS)
+        opened.catalog.add_model(MODEL)
         yield opened
 
 
 @pytest.fixture
 def studied(store: Store) -> Store:
     for prompt in PROMPTS.prompts:
-        store.put_image(image(prompt.id))
-    store.add_study(STUDY)
+        store.images.put(image(prompt.id))
+    store.studies.add(STUDY)
     for name in ("lena", "omar", "yuki"):
-        store.add_annotator(Annotator(name))
+        store.accounts.add(Annotator(name))
     return store
 
 
 def test_what_goes_in_comes_out(studied: Store) -> None:
     """Field parity: every field of every domain type survives, with a value that is not its default."""
     score = Score("model", "set", "00000", 0, "geneval", "d-1", None, "no such class", "abc", {"boxes": {}})
-    studied.put_scores([score])
+    studied.scores.put([score])
     set_score = SetScore("model", "set", "fid", "i-1", 8.93, 7, True, "left out", "abc", {"reference": 9})
-    studied.put_set_score(set_score)
-    studied.add_ratings([rating("relevance", 55.5), rating("beauty", None)])
-    assert studied.prompt_set("set") == PROMPTS
-    assert (studied.prompt_set("set").manifest, studied.prompt_set("set").file) == ({"seed": 1}, PROMPTS.file)
-    assert studied.prompt_sets() == [PROMPTS]
-    assert studied.models() == [MODEL]
-    assert studied.images()[0] == image()
-    assert studied.scores() == [score]
-    assert studied.set_scores() == [set_score]
-    assert studied.studies() == [STUDY]
-    assert studied.annotator("lena") == Annotator("lena")
-    assert studied.ratings("study") == [rating("relevance", 55.5), rating("beauty", None)]
+    studied.scores.put_of_set(set_score)
+    studied.ratings.add([rating("relevance", 55.5), rating("beauty", None)])
+    assert studied.catalog.prompt_set("set") == PROMPTS
+    assert (studied.catalog.prompt_set("set").manifest, studied.catalog.prompt_set("set").file) == (
+        {"seed": 1},
+        PROMPTS.file,
+    )
+    assert studied.catalog.prompt_sets() == [PROMPTS]
+    assert studied.catalog.models() == [MODEL]
+    assert studied.images.find()[0] == image()
+    assert studied.scores.find() == [score]
+    assert studied.scores.of_sets() == [set_score]
+    assert studied.studies.all() == [STUDY]
+    assert studied.accounts.get("lena") == Annotator("lena")
+    assert studied.ratings.all("study") == [rating("relevance", 55.5), rating("beauty", None)]
 
 
 def test_the_parity_test_above_covers_every_field() -> None:
@@ -158,7 +161,7 @@ def test_a_database_of_a_newer_version_is_refused_and_untouched(url: str, store:
         session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(VersionError, match="newer version"):
         Store.open(url)
-    assert store.models() == [MODEL]
+    assert store.catalog.models() == [MODEL]
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
@@ -180,7 +183,7 @@ def test_two_processes_may_create_the_database_at_once(url: str) -> None:
     def open_and_write(index: int) -> None:
         try:
             with Store.open(url) as opened:
-                opened.add_annotator(Annotator(f"a{index}"))
+                opened.accounts.add(Annotator(f"a{index}"))
         except BaseException as error:
             errors.append(error)
 
@@ -191,13 +194,13 @@ def test_two_processes_may_create_the_database_at_once(url: str) -> None:
         thread.join()
     assert errors == []
     with Store.open(url) as opened:
-        assert len(opened.annotators()) == 8
+        assert len(opened.accounts.all()) == 8
 
 
 def test_a_reader_never_waits_for_a_writer(store: Store) -> None:
     with store._database.writing() as session:
         session.execute(text("DELETE FROM model"))
-        assert store.models() == [MODEL]
+        assert store.catalog.models() == [MODEL]
 
 
 def test_a_locked_database_is_one_sentence(sqlite_url: str) -> None:
@@ -209,26 +212,26 @@ def test_a_locked_database_is_one_sentence(sqlite_url: str) -> None:
             Store.open(sqlite_url, patience_s=0.05) as second,
             pytest.raises(StorageError, match=r"nami\.db is locked"),
         ):
-            second.add_annotator(Annotator("bob"))
+            second.accounts.add(Annotator("bob"))
     finally:
         other.close()
 
 
 def test_names_keep_their_meaning(store: Store) -> None:
-    store.add_prompt_set(PROMPTS)
-    store.add_model(MODEL)
+    store.catalog.add_prompt_set(PROMPTS)
+    store.catalog.add_model(MODEL)
     with pytest.raises(InputError, match="exists with other prompts"):
-        store.add_prompt_set(PromptSet("set", PROMPTS.prompts[:1]))
+        store.catalog.add_prompt_set(PromptSet("set", PROMPTS.prompts[:1]))
     with pytest.raises(InputError, match="exists with other settings"):
-        store.add_model(ModelCard("model", "shapes", {"error_rate": "0.1"}))
+        store.catalog.add_model(ModelCard("model", "shapes", {"error_rate": "0.1"}))
 
 
 def test_unknown_names_are_answered_with_near_ones(store: Store) -> None:
     for call, words in (
-        (lambda: store.prompt_set("sett"), "unknown prompt set 'sett': did you mean 'set'"),
-        (lambda: store.images(models=["modl"]), "unknown model 'modl': did you mean 'model'"),
-        (lambda: store.study("pilot"), "unknown study 'pilot': none exist yet"),
-        (lambda: store.put_image(image("00007")), "unknown prompt of set 'set' '00007'"),
+        (lambda: store.catalog.prompt_set("sett"), "unknown prompt set 'sett': did you mean 'set'"),
+        (lambda: store.images.find(models=["modl"]), "unknown model 'modl': did you mean 'model'"),
+        (lambda: store.studies.get("pilot"), "unknown study 'pilot': none exist yet"),
+        (lambda: store.images.put(image("00007")), "unknown prompt of set 'set' '00007'"),
     ):
         with pytest.raises(UnknownNameError, match=words):
             call()
@@ -236,56 +239,59 @@ def test_unknown_names_are_answered_with_near_ones(store: Store) -> None:
 
 def test_a_finished_image_cannot_become_another(store: Store) -> None:
     failed = image(state=ImageState.FAILED, reason="out of memory", path=None, sha256=None)
-    store.put_image(failed)
-    store.put_image(image())
+    store.images.put(failed)
+    store.images.put(image())
     with pytest.raises(InputError, match="recorded with other bytes"):
-        store.put_image(image(sha256="other"))
-    assert store.images() == [image()]
+        store.images.put(image(sha256="other"))
+    assert store.images.find() == [image()]
 
 
 def test_a_score_of_the_same_instrument_is_replaced_another_stands_beside(store: Store) -> None:
-    store.put_image(image())
+    store.images.put(image())
     for instrument, value in (("a", 0.0), ("a", 1.0), ("b", 0.0)):
-        store.put_scores([Score("model", "set", "00000", 0, "geneval", instrument, value)])
-    assert [(s.instrument, s.value) for s in store.scores(metric="geneval")] == [("a", 1.0), ("b", 0.0)]
+        store.scores.put([Score("model", "set", "00000", 0, "geneval", instrument, value)])
+    assert [(s.instrument, s.value) for s in store.scores.find(metric="geneval")] == [("a", 1.0), ("b", 0.0)]
     with pytest.raises(InputError, match="no image model/set/00001/0"):
-        store.put_scores([Score("model", "set", "00001", 0, "geneval", "a", 1.0)])
+        store.scores.put([Score("model", "set", "00001", 0, "geneval", "a", 1.0)])
 
 
 def test_a_set_score_of_the_same_instrument_is_replaced_another_stands_beside(store: Store) -> None:
     for instrument, value in (("a", 9.0), ("a", 8.0), ("b", 7.0)):
-        store.put_set_score(SetScore("model", "set", "fid", instrument, value, 5))
-    assert [(s.instrument, s.value) for s in store.set_scores(models=["model"])] == [("a", 8.0), ("b", 7.0)]
+        store.scores.put_of_set(SetScore("model", "set", "fid", instrument, value, 5))
+    assert [(s.instrument, s.value) for s in store.scores.of_sets(models=["model"])] == [
+        ("a", 8.0),
+        ("b", 7.0),
+    ]
     with pytest.raises(UnknownNameError, match="unknown prompt set 'sett'"):
-        store.put_set_score(SetScore("model", "sett", "fid", "a", 1.0, 5))
+        store.scores.put_of_set(SetScore("model", "sett", "fid", "a", 1.0, 5))
 
 
 def test_tokens_open_the_door_and_only_the_right_ones(store: Store) -> None:
-    token = store.add_annotator(Annotator("lena"))
+    token = store.accounts.add(Annotator("lena"))
     assert token is not None
-    assert store.authenticate("lena", token) == Annotator("lena")
-    assert store.authenticate("lena", token + "x") is None
-    assert store.authenticate("nobody", token) is None
-    renewed = store.reset_token("lena")
-    assert store.authenticate("lena", token) is None
-    store.set_annotator_active("lena", False)
-    assert store.authenticate("lena", renewed) is None
-    assert store.add_annotator(Annotator("simulated-1", Role.SIMULATED)) is None
+    assert store.logins.authenticate("lena", token) == Annotator("lena")
+    assert store.logins.authenticate("lena", token + "x") is None
+    assert store.logins.authenticate("nobody", token) is None
+    renewed = store.logins.reset_token("lena")
+    assert store.logins.authenticate("lena", token) is None
+    store.accounts.set_active("lena", False)
+    assert store.logins.authenticate("lena", renewed) is None
+    assert store.accounts.add(Annotator("simulated-1", Role.SIMULATED)) is None
     with pytest.raises(InputError, match="exists already"):
-        store.add_annotator(Annotator("lena"))
+        store.accounts.add(Annotator("lena"))
 
 
 def test_no_token_is_kept_in_the_clear(sqlite_url: str) -> None:
     with Store.open(sqlite_url) as store:
-        token = store.add_annotator(Annotator("lena"))
+        token = store.accounts.add(Annotator("lena"))
     assert str(token).encode() not in Path(sqlite_url.removeprefix("sqlite:///")).read_bytes()
 
 
 def test_an_import_is_all_or_nothing_and_repeatable(studied: Store) -> None:
     good = [rating("relevance", 50.0), rating("beauty", 3.0, "new-annotator")]
-    assert studied.add_ratings(good).added == 2
-    assert studied.add_ratings(good).added == 0
-    assert studied.authenticate("new-annotator", "") is None
+    assert studied.ratings.add(good).added == 2
+    assert studied.ratings.add(good).added == 0
+    assert studied.logins.authenticate("new-annotator", "") is None
     for bad, words in (
         (rating("relevance", 51.0), "with another value"),
         (rating("relevance", 50.0, "omar", prompt_id="00009"), "no image model/00009/0"),
@@ -293,55 +299,57 @@ def test_an_import_is_all_or_nothing_and_repeatable(studied: Store) -> None:
         (rating("beauty", 9.0, "omar"), "outside its scale"),
     ):
         with pytest.raises(InputError, match=words):
-            studied.add_ratings([rating("relevance", 7.0, "yuki"), bad])
-    assert len(studied.ratings("study")) == 2
+            studied.ratings.add([rating("relevance", 7.0, "yuki"), bad])
+    assert len(studied.ratings.all("study")) == 2
 
 
 def test_an_import_takes_no_two_names_for_one_person(studied: Store) -> None:
-    studied.add_annotator(Annotator("Zoe"))
-    assert studied.add_ratings([rating("relevance", 7.0, "zoe"), rating("beauty", 3.0, " zoe")]).added == 2
-    assert {one.annotator for one in studied.ratings("study")} == {"Zoe"}
+    studied.accounts.add(Annotator("Zoe"))
+    assert studied.ratings.add([rating("relevance", 7.0, "zoe"), rating("beauty", 3.0, " zoe")]).added == 2
+    assert {one.annotator for one in studied.ratings.all("study")} == {"Zoe"}
     with pytest.raises(InputError, match="'Yuki' and 'yuki' would be one person"):
-        studied.add_ratings([rating("relevance", 7.0, "Yuki"), rating("relevance", 9.0, "yuki")])
+        studied.ratings.add([rating("relevance", 7.0, "Yuki"), rating("relevance", 9.0, "yuki")])
     with pytest.raises(InputError, match="U\\+202E, cannot be seen"):
-        studied.add_ratings([rating("relevance", 7.0, "mina\u202e")])
-    assert "mina" not in {one.name[:4] for one in studied.annotators()}
+        studied.ratings.add([rating("relevance", 7.0, "mina\u202e")])
+    assert "mina" not in {one.name[:4] for one in studied.accounts.all()}
 
 
 def test_a_recorded_set_takes_over_what_its_file_says_beside_the_prompts(store: Store) -> None:
     """As a set that was recorded before files, rewrites and further keys were kept."""
     bare = PromptSet("old", tuple(replace(p, rewritten_from=None, extra={}) for p in PROMPTS.prompts))
-    store.add_prompt_set(bare)
-    store.add_prompt_set(replace(PROMPTS, name="old", manifest={}))
-    found = store.prompt_set("old")
+    store.catalog.add_prompt_set(bare)
+    store.catalog.add_prompt_set(replace(PROMPTS, name="old", manifest={}))
+    found = store.catalog.prompt_set("old")
     assert (found.prompts, found.file) == (PROMPTS.prompts, PROMPTS.file)
-    store.add_prompt_set(replace(bare, file=PromptFile("other.jsonl", "cd" * 32)))
-    assert store.prompt_set("old").file == PROMPTS.file
+    store.catalog.add_prompt_set(replace(bare, file=PromptFile("other.jsonl", "cd" * 32)))
+    assert store.catalog.prompt_set("old").file == PROMPTS.file
 
 
 def test_calls_made_together_are_all_done_or_none(studied: Store) -> None:
-    before = (studied.prompt_sets(), studied.models(), studied.images())
+    before = (studied.catalog.prompt_sets(), studied.catalog.models(), studied.images.find())
     with pytest.raises(InputError, match="exists with other"), studied.together():
-        studied.add_model(ModelCard("another", "shapes"))
-        assert "another" in [card.name for card in studied.models()]  # a part sees the parts before it
-        studied.put_image(image("00001", model="another"))
-        studied.add_prompt_set(PromptSet("set", (Prompt("00000", "others"),)))
-    assert (studied.prompt_sets(), studied.models(), studied.images()) == before
+        studied.catalog.add_model(ModelCard("another", "shapes"))
+        assert "another" in [
+            card.name for card in studied.catalog.models()
+        ]  # a part sees the parts before it
+        studied.images.put(image("00001", model="another"))
+        studied.catalog.add_prompt_set(PromptSet("set", (Prompt("00000", "others"),)))
+    assert (studied.catalog.prompt_sets(), studied.catalog.models(), studied.images.find()) == before
     with studied.together():
         with pytest.raises(InputError, match="exists with other"):
-            studied.add_model(replace(MODEL, adapter="folder"))
-        studied.add_model(ModelCard("another", "shapes"))
-    assert studied.model("another").adapter == "shapes"
+            studied.catalog.add_model(replace(MODEL, adapter="folder"))
+        studied.catalog.add_model(ModelCard("another", "shapes"))
+    assert studied.catalog.model("another").adapter == "shapes"
 
 
 def test_others_see_nothing_of_calls_made_together_before_their_end(studied: Store) -> None:
     seen: list[list[str]] = []
 
     def look() -> None:
-        seen.append([card.name for card in studied.models()])
+        seen.append([card.name for card in studied.catalog.models()])
 
     with studied.together():
-        studied.add_model(ModelCard("another", "shapes"))
+        studied.catalog.add_model(ModelCard("another", "shapes"))
         thread = threading.Thread(target=look)
         thread.start()
         thread.join()

@@ -177,17 +177,17 @@ def test_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
 def test_an_empty_database_of_any_version_opens(tmp_path: Path, revision: str) -> None:
     make_database(tmp_path / "nami.db", revision).close()
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
-        assert store.studies() == []
-        assert store.set_scores() == []
+        assert store.studies.all() == []
+        assert store.scores.of_sets() == []
 
 
 def test_ratings_and_leaderboard_are_as_they_were(old: Path) -> None:
     with sqlite3.connect(old) as database:
         before = database.execute("SELECT * FROM rating ORDER BY id").fetchall()
     with Store.open(f"sqlite:///{old}") as store:
-        values = {(r.model, r.prompt_id, r.criterion): r.value for r in store.ratings("pilot")}
+        values = {(r.model, r.prompt_id, r.criterion): r.value for r in store.ratings.all("pilot")}
         board = leaderboard_from_store(store, study="pilot")
-        study = store.study("pilot")
+        study = store.studies.get("pilot")
     with sqlite3.connect(old) as database:
         after = database.execute("SELECT * FROM rating ORDER BY id").fetchall()
         held = database.execute(
@@ -217,8 +217,8 @@ def test_ratings_and_leaderboard_are_as_they_were(old: Path) -> None:
 
 def test_work_goes_on_where_it_was(old: Path, tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{old}") as store:
-        assert store.study_size("pilot") == 6
-        assert store.completed("pilot") == {"lena": 5}
+        assert store.items.count("pilot") == 6
+        assert store.annotation.completed("pilot") == {"lena": 5}
         lena, omar = (AnnotationSession(store, tmp_path, "pilot", name) for name in ("lena", "omar"))
         view = lena.state()
         assert (len(view.items), view.progress.done, view.progress.total) == (1, 5, 6)
@@ -228,7 +228,7 @@ def test_work_goes_on_where_it_was(old: Path, tmp_path: Path) -> None:
         assert last is not None and last.given is not None
         assert (last.token, last.given.values) == ("token-5", {"relevance": 51.0, "beauty": 52.0})
         lena.submit("token-2", Answers("again", {"relevance": 1.0, "beauty": 2.0}))
-        values = {(r.model, r.prompt_id, r.criterion): r.value for r in store.ratings("pilot")}
+        values = {(r.model, r.prompt_id, r.criterion): r.value for r in store.ratings.all("pilot")}
         assert values["m1", "00001", "relevance"] == 1.0
         assert values["m1", "00001", "beauty"] == 2.0
 
@@ -253,5 +253,5 @@ def test_scores_of_an_earlier_version_get_the_range_of_their_metric(tmp_path: Pa
     database.commit()
     database.close()
     with Store.open(f"sqlite:///{path}") as store:
-        ranges = {score.metric: score.value_range for score in store.scores()}
+        ranges = {score.metric: score.value_range for score in store.scores.find()}
     assert ranges == {"clip-score": (0.0, 100.0), "pickscore": None}

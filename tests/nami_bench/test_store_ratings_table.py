@@ -19,19 +19,19 @@ STUDY = Study("s", "set", ("m", "n"), (Criterion("beauty", 1), Criterion("appeal
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
-        store.add_prompt_set(PromptSet("set", tuple(Prompt(f"{i:05d}", "x") for i in range(3))))
+        store.catalog.add_prompt_set(PromptSet("set", tuple(Prompt(f"{i:05d}", "x") for i in range(3))))
         for model in ("n", "m"):
-            store.add_model(ModelCard(model, "shapes"))
+            store.catalog.add_model(ModelCard(model, "shapes"))
             for prompt in range(3):
                 name = f"{model}{prompt}"
-                store.put_image(
+                store.images.put(
                     ImageRecord(
                         model, "set", f"{prompt:05d}", 0, ImageState.DONE,
                         path=name, sha256=name, width=8, height=8,
                     )
                 )  # fmt: skip
-        store.add_study(STUDY)
-        store.add_study(replace(STUDY, name="other"))
+        store.studies.add(STUDY)
+        store.studies.add(replace(STUDY, name="other"))
         yield store
 
 
@@ -51,7 +51,7 @@ def plain(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def test_the_table_holds_what_the_ratings_hold_in_their_order(store: Store) -> None:
-    store.add_ratings(
+    store.ratings.add(
         a_rating("s", annotator, model, prompt, criterion, None if prompt == 1 else 10.0 * prompt + 1)
         for annotator in ("omar", "lena")
         for prompt in (2, 1, 0)
@@ -59,25 +59,25 @@ def test_the_table_holds_what_the_ratings_hold_in_their_order(store: Store) -> N
         for criterion in ("appeal", "beauty")
         if (annotator, prompt) != ("omar", 0)
     )
-    store.add_ratings([a_rating("other", "lena", "m", 0, "beauty", 99.0)])
-    table = store.ratings_table("s")
-    expected = ratings_table(store.ratings("s"))
+    store.ratings.add([a_rating("other", "lena", "m", 0, "beauty", 99.0)])
+    table = store.ratings.table("s")
+    expected = ratings_table(store.ratings.all("s"))
     pd.testing.assert_frame_equal(plain(table), plain(expected))
     assert list(table.dtypes.astype(str)) == list(expected.dtypes.astype(str))
     assert list(table["study"].unique()) == ["s"]
 
 
 def test_only_the_last_revision_is_in_force(store: Store, tmp_path: Path) -> None:
-    store.add_ratings(a_rating("s", "lena", model, 0, "beauty", 40.0) for model in ("m", "n"))
+    store.ratings.add(a_rating("s", "lena", model, 0, "beauty", 40.0) for model in ("m", "n"))
     for value in (60.0, 70.0):
-        store.add_ratings([a_rating("s", "lena", "m", 0, "beauty", value)], replace=True)
-    table = store.ratings_table("s")
-    pd.testing.assert_frame_equal(plain(table), plain(ratings_table(store.ratings("s"))))
+        store.ratings.add([a_rating("s", "lena", "m", 0, "beauty", value)], replace=True)
+    table = store.ratings.table("s")
+    pd.testing.assert_frame_equal(plain(table), plain(ratings_table(store.ratings.all("s"))))
     assert sorted(table["value"]) == [40.0, 70.0]
 
 
 def test_a_study_without_ratings_is_an_empty_table(store: Store) -> None:
-    table = store.ratings_table("s")
+    table = store.ratings.table("s")
     assert len(table) == 0
     assert list(table.columns) == list(ratings_table([]).columns)
     assert table["value"].dtype == "float64"
@@ -85,4 +85,4 @@ def test_a_study_without_ratings_is_an_empty_table(store: Store) -> None:
 
 def test_an_unknown_study_is_refused(store: Store) -> None:
     with pytest.raises(UnknownNameError, match="unknown study 'x'"):
-        store.ratings_table("x")
+        store.ratings.table("x")

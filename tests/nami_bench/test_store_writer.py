@@ -51,9 +51,9 @@ def at_once(store: Store, jobs: list[Any]) -> list[Future[Any]]:
         started.set()
         go.wait(10)
 
-    first = store.work_later(hold)
+    first = store.annotation.run_later(hold)
     assert started.wait(10)
-    futures = [store.work_later(job) for job in jobs]
+    futures = [store.annotation.run_later(job) for job in jobs]
     go.set()
     first.result(10)
     return futures
@@ -103,30 +103,30 @@ def test_nobody_is_answered_before_the_commit(store: Store) -> None:
     with Store.open(f"sqlite:///{path}", patience_s=0.05) as second:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        futures = [second.work_later(note(f"{i}")) for i in range(3)]
+        futures = [second.annotation.run_later(note(f"{i}")) for i in range(3)]
         for future in futures:
             with pytest.raises(StorageError, match="locked"):
                 future.result(10)
         other.execute("ROLLBACK")
         other.close()
         assert texts(store) == []
-        assert second.work(note("later")) == "later"
+        assert second.annotation.run(note("later")) == "later"
 
 
 def test_what_was_handed_in_before_closing_is_written(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'nami.db'}"
     with Store.open(url) as store:
         for i in range(100):
-            store.work_later(note(f"{i}"))
+            store.annotation.run_later(note(f"{i}"))
     with pytest.raises(StorageError, match="closed"):
-        store.work_later(note("late"))
+        store.annotation.run_later(note("late"))
     with Store.open(url) as again:
         assert len(texts(again)) == 100
 
 
 def test_a_secret_is_made_once(store: Store) -> None:
-    assert store.secret("a") == store.secret("a") != store.secret("b")
-    assert len(store.secret("a")) == 32
+    assert store.annotation.secret("a") == store.annotation.secret("a") != store.annotation.secret("b")
+    assert len(store.annotation.secret("a")) == 32
 
 
 class Lock:
@@ -150,22 +150,22 @@ def hasty(tmp_path: Path) -> Iterator[Store]:
 def test_of_many_who_wait_for_a_lock_each_waits_no_longer_than_its_own_limit(hasty: Store) -> None:
     lock = Lock(hasty)
     began = time.monotonic()
-    futures = [hasty.work_later(note(f"{i}")) for i in range(100)]
+    futures = [hasty.annotation.run_later(note(f"{i}")) for i in range(100)]
     for future in futures:
         with pytest.raises(LockedError, match=r"nami\.db is locked.*nothing was lost"):
             future.result(30)
     assert time.monotonic() - began < 100 * 0.5 / 2  # one after the other they would take 50 s
     assert texts(hasty) == []
     lock.release()
-    assert hasty.work(note("later")) == "later"
+    assert hasty.annotation.run(note("later")) == "later"
 
 
 def test_who_came_later_waits_on_when_the_first_gives_up(hasty: Store) -> None:
     lock = Lock(hasty)
-    first = hasty.work_later(note("first"))
+    first = hasty.annotation.run_later(note("first"))
     with pytest.raises(LockedError):
         first.result(30)
-    second = hasty.work_later(note("second"))
+    second = hasty.annotation.run_later(note("second"))
     lock.release()
     assert second.result(30) == "second"
     assert texts(hasty) == ["second"]
@@ -194,11 +194,11 @@ def test_a_full_disk_fails_all_who_wait_together_and_tries_none_again(store: Sto
 def test_stopping_answers_those_who_wait_for_a_lock(tmp_path: Path, end: Callable[[Store], None]) -> None:
     store = Store.open(f"sqlite:///{tmp_path / 'nami.db'}", patience_s=600)
     lock = Lock(store)
-    futures = [store.work_later(note(f"{i}")) for i in range(3)]
+    futures = [store.annotation.run_later(note(f"{i}")) for i in range(3)]
 
     def wait_outside_the_writer() -> None:
         with pytest.raises(LockedError, match="stopping"):
-            store.secret("a")
+            store.annotation.secret("a")
 
     other = threading.Thread(target=wait_outside_the_writer)
     other.start()
@@ -214,7 +214,7 @@ def test_stopping_answers_those_who_wait_for_a_lock(tmp_path: Path, end: Callabl
 
 def test_a_request_that_was_cancelled_is_not_worked_for_and_leaves_the_writer_alive(hasty: Store) -> None:
     lock = Lock(hasty)
-    waiting = hasty.work_later(note("waiting"))
+    waiting = hasty.annotation.run_later(note("waiting"))
     while not waiting.running():
         time.sleep(0.001)
     assert not waiting.cancel()  # it is tried already: its answer will come
@@ -225,13 +225,13 @@ def test_a_request_that_was_cancelled_is_not_worked_for_and_leaves_the_writer_al
         started.set()
         go.wait(10)
 
-    held = hasty.work_later(hold)
+    held = hasty.annotation.run_later(hold)
     assert started.wait(10)
-    gone = hasty.work_later(note("gone"))
+    gone = hasty.annotation.run_later(note("gone"))
     assert gone.cancel()
     go.set()
     held.result(10)
-    assert hasty.work(note("after")) == "after"
+    assert hasty.annotation.run(note("after")) == "after"
     assert "gone" not in texts(hasty)
 
 
@@ -244,5 +244,5 @@ def test_a_fault_of_the_writer_itself_fails_its_batch_and_not_the_thread(
     with monkeypatch.context() as patched:
         patched.setattr(Writer, "_write", broken)
         with pytest.raises(RuntimeError, match="a fault"):
-            store.work(note("lost"))
-    assert store.work(note("after")) == "after"
+            store.annotation.run(note("lost"))
+    assert store.annotation.run(note("after")) == "after"

@@ -228,13 +228,13 @@ def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str)
                 assert getattr(values, field.name) != field.default, field.name
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
         prompts = (Prompt("00000", "a star", "short"), Prompt("00001", "a long star", "long"))
-        store.add_prompt_set(PromptSet("set", prompts))
+        store.catalog.add_prompt_set(PromptSet("set", prompts))
         for model in ("a", "b", "broken"):
-            store.add_model(ModelCard(model, "folder"))
-            store.put_image(
+            store.catalog.add_model(ModelCard(model, "folder"))
+            store.images.put(
                 ImageRecord(model, "set", "00000", 0, ImageState.DONE, path=f"{model}.png", sha256="x")
             )
-        store.add_study(study)
-        assert store.study("full") == study
-        assert Criteria.of(store.study("full").criteria).total == study.total
-        assert store.change_study(study) == []
+        store.studies.add(study)
+        assert store.studies.get("full") == study
+        assert Criteria.of(store.studies.get("full").criteria).total == study.total
+        assert store.studies.change(study) == []

@@ -67,6 +67,7 @@ def test_published_files_are_recognised_and_filters_counted(nami_1k):
     assert pickapic["read"] == pickapic["usable"] + sum(pickapic["dropped"].values())
 
 
+@pytest.mark.slow
 def test_a_fresh_process_with_another_hash_seed_writes_the_same_bytes(nami_1k, tmp_path):
     written = pipeline.write_prompt_set(tmp_path / "here" / "nami-1k.jsonl", nami_1k)
     again = tmp_path / "there" / "nami-1k.jsonl"

@@ -52,10 +52,17 @@ def assert_last_revisions_in_force(store: Store) -> None:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of a new store's database; a test that takes it runs once on each kind."""
-    return url_of_kind(request, tmp_path)
+    return _url_of_kind(request, tmp_path)
 
 
-def url_of_kind(request: pytest.FixtureRequest, folder: Path) -> str:
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def seldom_postgresql(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """As `database_url`, for tests that reach the database through the store alone, whose own tests run on
+    both kinds: the slow ones do, too."""
+    return _url_of_kind(request, tmp_path)
+
+
+def _url_of_kind(request: pytest.FixtureRequest, folder: Path) -> str:
     """The URL of a new store's database of the kind that the fixture's parameter names."""
     if request.param == "sqlite":
         return new_sqlite(folder / "nami.db")

@@ -59,12 +59,12 @@ class Studio:
     def newcomer(self, role: Role = Role.ANNOTATOR) -> str:
         """The name of somebody who has not been here before."""
         name = f"{'ada' if role is Role.ANNOTATOR else 'root'}-{next(self._numbers)}"
-        self.tokens[name] = self.store.add_annotator(Annotator(name, role)) or ""
+        self.tokens[name] = self.store.accounts.add(Annotator(name, role)) or ""
         return name
 
     def ratings(self, annotator: str | None = None) -> list[Rating]:
         """The ratings in force: somebody's, or all."""
-        ratings = self.store.ratings(self.study.name)
+        ratings = self.store.ratings.all(self.study.name)
         return [r for r in ratings if annotator in (None, r.annotator)]
 
     def stored(self, annotator: str, criterion: str) -> list[str]:
@@ -78,13 +78,13 @@ def make_studio(root: Path, prompts: tuple[str, ...], size: tuple[int, int], fac
     workspace = init_workspace(root)
     store = Store.open(new_sqlite(root / "nami.db"))
     shown = tuple(Prompt(prompt_id(i), text, "short") for i, text in enumerate(prompts))
-    store.add_prompt_set(PromptSet("shown", shown))
+    store.catalog.add_prompt_set(PromptSet("shown", shown))
     for m, model in enumerate(MODELS):
-        store.add_model(ModelCard(model, "folder"))
+        store.catalog.add_model(ModelCard(model, "folder"))
         for i, prompt in enumerate(shown):
             path = f"{model}/shown/{prompt.id}/samples/0000.png"
             stored = write_png(workspace.images_dir / path, picture(10 * m + i, size), {"model": model})
-            store.put_image(
+            store.images.put(
                 ImageRecord(
                     model=model,
                     prompt_set="shown",
@@ -104,7 +104,7 @@ def make_studio(root: Path, prompts: tuple[str, ...], size: tuple[int, int], fac
     }
     facts = {**by_default, **facts}
     study = Study(name="shown", prompt_set="shown", models=MODELS, **facts)
-    store.add_study(study)
+    store.studies.add(study)
     return Studio(workspace, store, study)
 
 
@@ -250,7 +250,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Screen]]:
             options = {"viewport": {"width": 1280, "height": 720}, "locale": "en-US", **context}
             opened = browser.new_context(**options)
             stack.callback(opened.close)
-            session = {"name": COOKIE, "value": studio.store.open_session(name), "url": studio.address}
+            session = {"name": COOKIE, "value": studio.store.logins.open_session(name), "url": studio.address}
             opened.add_cookies([session])
             screens.append(Screen(opened.new_page(), name, studio.address))
             screens[-1].page.goto(studio.address + path)

@@ -110,7 +110,7 @@ def test_pause_resume_and_a_new_annotator(desk: tuple[Any, Any], visit: Callable
     boss.part("add").locator("input").fill("zoe")
     boss.press("Enter")
     token = boss.part("token").locator("code").inner_text()
-    assert studio.store.authenticate("zoe", token, "") is not None
+    assert studio.store.logins.authenticate("zoe", token, "") is not None
     visit(studio, "zoe")
     refresh(boss)
     row(boss, "zoe").wait_for()
@@ -124,7 +124,7 @@ def test_pause_resume_and_a_new_annotator(desk: tuple[Any, Any], visit: Callable
     boss.part("add").locator("input").fill("ZOE")
     boss.press("Enter")
     boss.wait_for("annotator 'ZOE' exists already, as 'zoe'")
-    studio.store.add_study(replace(studio.study, name="second"))
+    studio.store.studies.add(replace(studio.study, name="second"))
     refresh(boss)
     boss.page.wait_for_selector("[data-part=study] option:text-is('second')", state="attached")
     assert boss.part("notice").is_visible()
@@ -140,7 +140,7 @@ def test_who_comes_to_a_pause_finds_no_instructions_over_it(
 ) -> None:
     studio = new_studio(instructions={"en": "Look *well*."})
     name = studio.newcomer()
-    studio.store.pause_member("shown", name, "took less than 900 ms for 20 of the last 20 items")
+    studio.store.oversight.pause("shown", name, "took less than 900 ms for 20 of the last 20 items")
     ada = visit(studio, name, settled=False)
     ada.wait_for("Your work is paused")
     ada.wait_for("Many of your answers came very quickly")

@@ -13,7 +13,7 @@ FIVE = (Criterion("relevance", 1, 1, 5, {1: "unrelated", 5: "all of it"}),)
 
 def outcomes(studio: Any, criterion: str) -> list[str]:
     """The verdicts in force on a criterion."""
-    found = studio.store.comparisons(studio.study.name)
+    found = studio.store.comparisons.all(studio.study.name)
     return sorted(str(c.outcome) for c in found if c.criterion == criterion)
 
 

@@ -73,7 +73,7 @@ def test_from_the_first_key_to_a_prompt_set(desk: tuple[Any, Callable[..., Any]]
     assert "CC0 1.0 Universal" in ada.part("licence_text").inner_text()
     ada.press("Control+Enter")
     ada.wait_for("Agree to the licence first")
-    assert studio.store.prompt_submissions() == []
+    assert studio.store.proposals.all() == []
     assert ada.page.evaluate("document.activeElement.dataset.part") == "consent"
     ada.press("Space")
     ada.page.locator("#text").focus()
@@ -135,19 +135,19 @@ def test_from_the_first_key_to_a_prompt_set(desk: tuple[Any, Callable[..., Any]]
 
 def test_two_administrators_at_one_prompt(desk: tuple[Any, Callable[..., Any]]) -> None:
     studio, open_page = desk
-    studio.store.add_prompt_submission(
+    studio.store.proposals.add(
         PromptSubmission("id0", HERON, "CC0-1.0", "x", studio.store.clock(), studio.newcomer())
     )
     root = open_page("root")
     card = root.part("proposals").locator("article")
     card.get_by_role("button", name="Refuse").click()
     root.page.keyboard.type("not for us")
-    studio.store.accept_prompt_submission("id0", "zoe")
+    studio.store.proposals.accept("id0", "zoe")
     root.press("Control+Enter")
     root.wait_for("Somebody else has decided on this prompt already")
     root.until(lambda: card.count() == 0)
     assert "zoe" in root.part("decided").inner_text()
-    assert studio.store.prompt_submission("id0").decided_by == "zoe"
+    assert studio.store.proposals.get("id0").decided_by == "zoe"
 
 
 def test_a_draft_is_kept_and_a_lost_server_is_said(desk: tuple[Any, Callable[..., Any]]) -> None:

@@ -34,6 +34,7 @@ def test_two_annotators_rate_a_whole_study_by_keyboard(
     assert all(0 < r.duration_ms < 60_000 for r in studio.ratings())
 
 
+@pytest.mark.quick_look
 def test_logging_in_by_the_form(studio: Any, browser: Any) -> None:
     name = studio.newcomer()
     page = browser.new_context(locale="en-US").new_page()
@@ -53,6 +54,7 @@ def test_logging_in_by_the_form(studio: Any, browser: Any) -> None:
     page.context.close()
 
 
+@pytest.mark.quick_look
 def test_numbers_are_typed_and_every_key_does_what_the_help_says(screen: Any) -> None:
     screen.press("7", "5")
     assert screen.values[0] == "75"
@@ -117,6 +119,7 @@ def test_backspace_goes_back_and_the_last_value_counts(studio: Any, screen: Any)
     screen.wait_for_count("2 of 8")
 
 
+@pytest.mark.quick_look
 def test_cannot_judge_flag_and_comment(studio: Any, screen: Any) -> None:
     screen.press("x", "3")
     screen.press("4", "4")
@@ -223,6 +226,7 @@ def test_zoom_by_keys_wheel_and_pressing_twice(screen: Any) -> None:
     assert image.bounding_box()["width"] in (pytest.approx(320, abs=1), pytest.approx(whole["width"], abs=1))
 
 
+@pytest.mark.quick_look
 def test_the_next_item_does_not_wait_for_the_server(studio: Any, screen: Any) -> None:
     held: list[Any] = []
     waits = True
@@ -313,9 +317,9 @@ def test_an_item_that_was_judged_in_part_elsewhere_shows_what_stands(
 ) -> None:
     studio = new_studio(("a cat",))
     name = studio.newcomer()
-    studio.store.add_ratings(
+    studio.store.ratings.add(
         Rating("shown", name, image.model, image.prompt_id, 0, criterion, value)
-        for image in studio.store.images()
+        for image in studio.store.images.find()
         for criterion, value in (("relevance", 42.0), ("aesthetics", 7.0))
     )
     screen = visit(studio, name)

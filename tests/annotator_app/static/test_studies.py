@@ -18,7 +18,7 @@ def two(
     """The studies `shown` and `second` of one workspace, on one server."""
     made = new_studio(served=False)
     made.newcomer()
-    made.store.add_study(replace(made.study, name="second"))
+    made.store.studies.add(replace(made.study, name="second"))
     with listening(made, all_studies=True) as made.address:
         yield made
 
@@ -57,10 +57,10 @@ def test_studies_are_chosen_from_and_come_and_go_under_the_eyes(visit: Visit, tw
     screen = visit(two, settled=False)
     entries = screen.page.locator(".studies a")
     screen.until(lambda: entries.count() == 2)
-    two.store.add_study(replace(two.study, name="third"))
+    two.store.studies.add(replace(two.study, name="third"))
     screen.until(lambda: entries.count() == 3)
     entries.filter(has_text="third").focus()
-    two.store.delete_study("second")
+    two.store.studies.delete("second")
     screen.until(lambda: entries.count() == 2)
     assert screen.page.evaluate("document.activeElement.textContent").startswith("third")
     screen.press("Enter")
@@ -84,7 +84,7 @@ def test_what_one_study_keeps_in_the_browser_is_not_anothers(visit: Visit, two: 
     assert screen.unsent == 1  # of the other study
     screen.page.unroute("**/item/*")
     screen.rate(90, 80, 70, 60)
-    screen.until(lambda: len([r for r in two.store.ratings("second") if r.annotator == screen.name]) == 4)
+    screen.until(lambda: len([r for r in two.store.ratings.all("second") if r.annotator == screen.name]) == 4)
     assert two.ratings(screen.name) == []
     screen.page.goto(f"{two.address}/study/shown/")
     screen.until(lambda: len(two.ratings(screen.name)) == 4)

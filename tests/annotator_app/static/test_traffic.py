@@ -67,11 +67,11 @@ def secrets_of(studio: Any) -> list[bytes]:
         "zebrafish",
         "quokka",
     ]
-    for image in studio.store.images():
+    for image in studio.store.images.find():
         data = (studio.images_dir / image.path).read_bytes()
         found += [image.path, image.sha256, image.sha256[:16], hashlib.md5(data).hexdigest()]
         found += [hashlib.sha256(image.path.encode()).hexdigest()[:16]]
-    raw = [bytes.fromhex(image.sha256) for image in studio.store.images()]
+    raw = [bytes.fromhex(image.sha256) for image in studio.store.images.find()]
     return [text.encode() for text in found] + raw
 
 
@@ -110,7 +110,7 @@ def test_no_byte_of_a_session_tells_the_model(
     keys = ["7", "7"] if mode == "rating" else ["ArrowLeft"]
     sessions = [whole_session(studio, visit, keys) for _ in range(2)]
     hidden = secrets_of(studio)
-    on_disk = [(studio.images_dir / image.path).read_bytes() for image in studio.store.images()]
+    on_disk = [(studio.images_dir / image.path).read_bytes() for image in studio.store.images.find()]
     assert all(any(secret in data for secret in hidden) for data in on_disk)  # it is there to be found
     addresses: list[set[str]] = []
     for traffic, _ in sessions:
@@ -135,7 +135,7 @@ def test_no_byte_of_a_session_tells_the_model(
     assert len(first) == 8
     for key, image in first.items():
         assert image != second[key]
-        assert hashlib.sha256(image).hexdigest() not in {i.sha256 for i in studio.store.images()}
+        assert hashlib.sha256(image).hexdigest() not in {i.sha256 for i in studio.store.images.find()}
         assert chunks(image).keys() <= {b"IHDR", b"IDAT", b"IEND", b"paDd"}
         assert zlib.decompress(chunks(image)[b"IDAT"]) == zlib.decompress(chunks(second[key])[b"IDAT"])
     assert len({len(image) for traffic, _ in sessions for image in traffic.images}) == 1
@@ -170,7 +170,9 @@ def test_order_and_sides_tell_nothing(new_studio: Callable[..., Any], visit: Cal
         session = AnnotationSession(studio.store, studio.images_dir, studio.study.name, studio.newcomer())
         items = session.state().items
         orders.append(
-            tuple(studio.store.assignment(i.token, session._annotator).images[0].model for i in items)
+            tuple(
+                studio.store.annotation.assignment(i.token, session._annotator).images[0].model for i in items
+            )
         )
     assert len(set(orders)) > 1
     assert {models[0] for models in orders} == set(studio.study.models)

@@ -12,7 +12,7 @@ CHOSEN = "[role=radio][aria-checked=true]"
 
 def verdicts(studio: Any) -> list[str]:
     """The verdicts in force."""
-    return sorted(str(comparison.outcome) for comparison in studio.store.comparisons(studio.study.name))
+    return sorted(str(comparison.outcome) for comparison in studio.store.comparisons.all(studio.study.name))
 
 
 def test_all_scores_are_typed_anew_after_back(studio: Any, screen: Any) -> None:

@@ -109,7 +109,7 @@ def test_an_image_that_was_never_on_the_screen_cannot_be_submitted(
         screen.press("Enter")
         screen.wait_until_sent()
         screen.wait_for_count(f"{done} of 6")
-        given = studio.ratings(screen.name) if mode == "rating" else studio.store.comparisons("shown")
+        given = studio.ratings(screen.name) if mode == "rating" else studio.store.comparisons.all("shown")
         assert len(given) == done * len(screen.values), hidden
         style.evaluate("e => { e.style.cssText = ''; }")
         screen.until(

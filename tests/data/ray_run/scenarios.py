@@ -30,12 +30,12 @@ def generate(root, prompts, engine, flag, seconds=0.0, advance=lambda count: Non
     """Images of two samples in ROOT/images, and what the store says of them."""
     options = {"size": 64, "error_rate": 0.5, "flag": str(flag), "seconds": seconds}
     with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
-        store.add_prompt_set(prompts)
-        store.add_model(ModelCard("m", "deadly", options))
+        store.catalog.add_prompt_set(prompts)
+        store.catalog.add_model(ModelCard("m", "deadly", options))
         report = pipeline.generate(
             store, root / "images", "m", prompts, samples=2, advance=advance, engine=engine
         )
-        return {"counts": report.counts, "images": [asdict(image) for image in store.images()]}
+        return {"counts": report.counts, "images": [asdict(image) for image in store.images.find()]}
 
 
 def evaluate(root, prompts, engine, flag):
@@ -45,7 +45,7 @@ def evaluate(root, prompts, engine, flag):
         counts = pipeline.evaluate(
             store, root / "images", "geneval", options, ["m"], prompts.name, engine=engine
         )
-        return {"counts": counts, "scores": [asdict(score) for score in store.scores()]}
+        return {"counts": counts, "scores": [asdict(score) for score in store.scores.find()]}
 
 
 def geneval(root, prompts, engine, flag, output):

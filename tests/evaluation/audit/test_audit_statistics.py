@@ -74,6 +74,7 @@ def test_whole_clusters_are_drawn_within_strata() -> None:
     assert len({tuple(np.sort(rows)) for rows in seen}) == 9
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_at_their_rate_where_images_of_a_prompt_agree() -> None:
     """60 prompts of 4 like images: intervals over single images would cover far less."""
     rng = np.random.default_rng(3)

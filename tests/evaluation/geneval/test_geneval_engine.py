@@ -194,6 +194,7 @@ score_folder(Path(sys.argv[1]), metric(Slow(), batch_size=2, workers=1), Path(sy
 """
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_lose_and_double_nothing(root, tmp_path):
     score_folder(root, metric(batch_size=2), tmp_path / "whole.jsonl")
     whole = (tmp_path / "whole.jsonl").read_bytes()

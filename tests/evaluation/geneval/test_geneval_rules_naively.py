@@ -4,6 +4,7 @@ from collections import Counter
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS
@@ -25,10 +26,11 @@ class ColorsByBox:
         return [self.colors[detection.box] for detection in detections]
 
 
-def test_many_random_images_get_the_verdict_and_the_reasons_of_a_naive_statement_of_the_rules():
+@pytest.mark.parametrize("images", [400, pytest.param(4000, marks=pytest.mark.slow)])
+def test_many_random_images_get_the_verdict_and_the_reasons_of_a_naive_statement_of_the_rules(images):
     rng = np.random.default_rng(2310)
     seen = Counter()
-    for _ in range(4000):
+    for _ in range(images):
         metadata, detections, colors, max_overlap = random_case(rng)
         found = judge(
             metadata, detections, IMAGE, ColorsByBox(colors), GenEvalParams(max_overlap=max_overlap)
@@ -39,7 +41,7 @@ def test_many_random_images_get_the_verdict_and_the_reasons_of_a_naive_statement
             kind for kind in ("; and", "no target", ">=", "<", "target, found") if kind in found.reason
         )
         seen["correct"] += found.correct
-    assert min(seen.values()) > 100
+    assert min(seen.values()) > images / 40
     assert len(seen) == 6
 
 

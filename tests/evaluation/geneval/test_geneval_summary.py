@@ -123,6 +123,7 @@ def test_images_that_agree_within_prompts_widen_the_interval():
     assert width(alike) / width(apart) == pytest.approx(2, abs=0.25)  # sqrt(4 images)
 
 
+@pytest.mark.slow
 def test_intervals_cover_the_truth_about_as_often_as_they_say():
     rng = np.random.default_rng(8)
     covered = {"task": 0, "overall": 0}

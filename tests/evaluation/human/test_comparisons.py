@@ -87,11 +87,13 @@ def _family(world: Any, ratings_of: Any, models: int, shape: tuple[int, int], st
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_false_positives_are_as_rare_as_the_level_says(world: Any, ratings_of: Any) -> None:
     p_values = _family(world, ratings_of, 2, (60, 5), 400)
     assert stats.binomtest(int((p_values < 0.05).sum()), 400, 0.05).pvalue > 0.001
 
 
+@pytest.mark.slow
 def test_holm_bounds_the_chance_of_any_false_claim(world: Any, ratings_of: Any) -> None:
     families = _family(world, ratings_of, 5, (40, 5), 300)
     claims = sum((adjusted_p_values(p, "holm") <= 0.05).any() for p in families)

@@ -15,6 +15,7 @@ QUICK = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", QUICK, ids=str)
 def test_a_part_of_the_grid_holds_but_for_chance(design: Design) -> None:
     found = measure(design, 60)

@@ -85,6 +85,7 @@ def coverage(
     return held
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [0.0, 0.4])
 def test_nominal_95_percent_intervals_hold_the_truth_about_as_often(
     ratings_of: Any, world: Any, missing: float
@@ -105,6 +106,7 @@ def test_coverage_is_between_93_and_97_percent(
     assert 0.93 <= held / studies <= 0.97
 
 
+@pytest.mark.slow
 def test_percentile_intervals_are_too_narrow_with_five_annotators(ratings_of: Any, world: Any) -> None:
     held = coverage(
         lambda ratings: score_intervals(ratings, method="percentile", replicates=200),
@@ -113,6 +115,7 @@ def test_percentile_intervals_are_too_narrow_with_five_annotators(ratings_of: An
     assert held / 300 < 0.9
 
 
+@pytest.mark.slow
 def test_percentile_intervals_hold_with_many_of_both(ratings_of: Any, world: Any) -> None:
     for method in ("percentile", "bca"):
         held = coverage(

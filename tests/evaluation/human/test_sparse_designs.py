@@ -164,6 +164,7 @@ def false_positives(design: Design, studies: int, models: int = 2) -> tuple[int,
     return int((p < 0.05).sum()), p.size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "design",
     [

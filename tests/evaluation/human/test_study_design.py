@@ -61,6 +61,7 @@ def test_nothing_varies_without_variation(ratings_of: Any) -> None:
     assert detectable_difference(flat, 10, 3) == 0.0
 
 
+@pytest.mark.slow
 def test_power_is_the_share_of_studies_that_find_the_difference(world: Any, ratings_of: Any) -> None:
     rng = np.random.default_rng(3)
     means = np.array([48.0, 52.5])
@@ -143,6 +144,7 @@ def test_power_rises_with_everything_that_makes_a_study_larger(
     assert min(larger) >= found - (0.002 if found > 0.3 else 0.03)
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(components=some, difference=st.floats(1.0, 25.0), panel=panels, models=st.integers(2, 6), **sizes)
 def test_fewer_prompts_are_needed_by_larger_studies_and_for_larger_differences(

@@ -52,6 +52,7 @@ def test_resamples_without_a_finite_estimate_leave_out_the_interval() -> None:
     assert any("no interval for" in note for note in found.notes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("errors", ["clustered", "bootstrap"])
 def test_random_few_comparisons_always_have_an_answer(errors: Errors) -> None:
     rng = np.random.default_rng(3)

@@ -80,6 +80,7 @@ def test_long_prompts_are_read_to_their_end_and_flagged(
     assert one.value == pytest.approx((parts[0] * head + parts[1] * (tokens - head)) / tokens, abs=2e-2)
 
 
+@pytest.mark.slow
 def test_scores_do_not_depend_on_the_batch(folder: Path, photographs: Mapping[str, Path]) -> None:
     items = [item(path, text) for text in (*TEXTS, LONG) for path in photographs.values()]
     values = [[r.value for r in PickScore(options(folder, n)).score(items)] for n in (1, 4, 15)]

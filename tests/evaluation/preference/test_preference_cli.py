@@ -45,7 +45,7 @@ def test_they_land_on_the_leaderboard_are_kept_and_count_long_prompts(
     }
     assert bench(*command).stderr.count("6 kept, 2 with over-long prompts") == 3
     with Store.open(f"sqlite:///{tmp_path / 'bench' / 'nami.db'}") as store:
-        scores = {name: [s.value for s in store.scores(metric=name)] for name in METRICS}
+        scores = {name: [s.value for s in store.scores.find(metric=name)] for name in METRICS}
     board = json.loads(bench("leaderboard", "--format", "json").stdout)
     assert {column["metric"] for column in board["automatic"]} == set(METRICS)
     for column in board["automatic"]:
@@ -55,22 +55,23 @@ def test_they_land_on_the_leaderboard_are_kept_and_count_long_prompts(
     assert all(name in table for name in METRICS)
 
 
+@pytest.mark.slow
 def test_a_spoiled_image_is_a_stored_failure_and_is_tried_again(
     bench: Bench, command: list[str], tmp_path: Path
 ) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'bench' / 'nami.db'}") as store:
-        spoiled = tmp_path / "bench" / "images" / str(store.images()[3].path)
+        spoiled = tmp_path / "bench" / "images" / str(store.images.find()[3].path)
         good = spoiled.read_bytes()
         spoiled.write_bytes(good[: len(good) // 2])
         failed = bench(*command, expect=WorkError)
         assert "3 images could not be scored" in str(failed.exception)
         assert failed.stderr.count("  camera 00001 1: ") == 3 and "has changed since" in failed.stderr
         for name in METRICS:
-            values = [score.value for score in store.scores(metric=name)]
+            values = [score.value for score in store.scores.find(metric=name)]
             assert [value is None for value in values] == [False] * 3 + [True] + [False] * 2
         spoiled.write_bytes(good)
         assert bench(*command).stderr.count("1 scored, 5 kept") == 3
-        assert all(score.value is not None for score in store.scores())
+        assert all(score.value is not None for score in store.scores.find())
 
 
 def test_what_the_last_metric_lacks_is_said_before_the_first_begins(
@@ -81,7 +82,7 @@ def test_what_the_last_metric_lacks_is_said_before_the_first_begins(
     unready = ("evaluate", "image-reward", "hpsv2", "-o", f"hpsv2.weights={missing}", *ready)
     assert f"cannot read the weights {missing}" in str(bench(*unready, expect=InputError).exception)
     with Store.open(f"sqlite:///{tmp_path / 'bench' / 'nami.db'}") as store:
-        assert store.scores() == []
+        assert store.scores.find() == []
     for wrong in (["-o", "hpsv2.wights=x"], ["-o", "hpsv2.version=3"], ["-o", "hpsv2.batch_size=0"]):
         refused = bench("evaluate", "pickscore", "hpsv2", *wrong, expect=InputError)
         assert "hpsv2" in str(refused.exception) and " on " not in refused.stderr

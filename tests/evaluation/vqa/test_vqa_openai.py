@@ -257,7 +257,7 @@ def test_a_run_resumes_where_the_server_gave_up_and_leaves_the_key_nowhere(
     stopped = CliRunner().invoke(cli, command)
     assert isinstance(stopped.exception, WorkError) and "for this account: pay ***" in str(stopped.exception)
     with Store.open(f"sqlite:///{workspace / 'nami.db'}") as store:
-        kept = {(score.prompt_id, score.sample) for score in store.scores()}
+        kept = {(score.prompt_id, score.sample) for score in store.scores.find()}
     paid = {(f"{index:05d}", sample) for index in (0, 1, 3) for sample in (0, 1)}
     assert kept == paid  # what came after the refusal, out of turn, too
     service.replies.clear()

@@ -62,14 +62,14 @@ def pixels(results: Iterable[GenerationResult]) -> list[NDArray[np.int16]]:
 @pytest.fixture
 def store(tmp_path: Path) -> Any:
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as opened:
-        opened.add_prompt_set(PROMPTS)
+        opened.catalog.add_prompt_set(PROMPTS)
         yield opened
 
 
 def run(store: Store, tmp_path: Path, folder: Path, **options: Any) -> pipeline.GenerationReport:
     """Generate two samples of every prompt, with the options as the command line hands them over."""
     given = {"model": str(folder), **SMALL, **options, "extra": json.dumps(EXTRA.get(folder.name, {}))}
-    store.add_model(ModelCard("m", "diffusers", {name: str(value) for name, value in given.items()}))
+    store.catalog.add_model(ModelCard("m", "diffusers", {name: str(value) for name, value in given.items()}))
     return pipeline.generate(store, tmp_path / "images", "m", PROMPTS, samples=2)
 
 
@@ -78,7 +78,7 @@ def test_every_image_is_recorded_with_what_made_it(
     kind: str, pipeline_folder: Folder, store: Store, tmp_path: Path
 ) -> None:
     assert run(store, tmp_path, pipeline_folder(kind), batch_size=3).counts == {"made": 8}
-    records = store.images(models=["m"], prompt_set="set")
+    records = store.images.find(models=["m"], prompt_set="set")
     assert {(r.state, r.width, r.height) for r in records} == {(ImageState.DONE, 32, 32)}
     # The pipeline asks for 3, 3 and 2 at once.
     assert [r.provenance["batch"] for r in records] == [3, 3, 3, 3, 3, 3, 2, 2]
@@ -97,6 +97,7 @@ def test_every_image_is_recorded_with_what_made_it(
     assert run(store, tmp_path, pipeline_folder(kind), batch_size=3).counts == {"kept": 8}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_image_depends_on_its_request_alone(kind: str, pipeline_folder: Folder) -> None:
     alone = pixels(draw(generator(pipeline_folder(kind)), REQUESTS))
@@ -157,7 +158,7 @@ def test_memory_that_runs_out_halves_the_batch_and_loses_nothing(
 
     monkeypatch.setattr(SD3Transformer2DModel, "forward", forward)
     assert run(store, tmp_path, pipeline_folder("sd3"), batch_size=8).counts == {"made": 8}
-    assert [r.provenance["batch"] for r in store.images()] == [2] * 8
+    assert [r.provenance["batch"] for r in store.images.find()] == [2] * 8
     assert tried[:3] == [8, 4, 2] and set(tried[3:]) == {2}
 
 
@@ -171,14 +172,14 @@ def test_an_image_too_large_even_alone_fails_with_the_reason(
     report = run(store, tmp_path, pipeline_folder("flux"), batch_size=2)
     assert report.counts == {"failed": 8}
     assert "CUDA out of memory" in report.problems[0]
-    assert {r.path for r in store.images()} == {None}
+    assert {r.path for r in store.images.find()} == {None}
 
 
 def test_a_safety_checkers_black_picture_is_a_refusal(
     pipeline_folder: Folder, store: Store, tmp_path: Path
 ) -> None:
     assert run(store, tmp_path, pipeline_folder("refusing-sd"), batch_size=4).counts == {"refused": 8}
-    records = store.images()
+    records = store.images.find()
     assert {r.reason for r in records} == {"the pipeline's safety checker withheld the image"}
     assert run(store, tmp_path, pipeline_folder("refusing-sd"), batch_size=4).counts == {"refused": 8}
 

@@ -80,7 +80,7 @@ def test_two_checkpoints_never_share_a_name(
     refused = bench("generate", "--model", "m", "--prompts", prompts, "--samples", 1)
     assert isinstance(refused.exception, InputError)
     with Store.open(open_workspace(Path("nami-workspace")).database_url) as store:
-        (record,) = store.images()
+        (record,) = store.images.find()
     before = record.provenance["settings"]["model_files"]
     assert before["sha256"][:12] in str(refused.exception) and now["sha256"][:12] in str(refused.exception)
     add(bench, "m-2", model=checkpoint)

@@ -72,6 +72,7 @@ def test_counted_flops_of_nami_2b_equal_the_originals(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guided", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_each_run_does_the_work_that_is_counted_for_it(guided: bool) -> None:
     measured = settings(guided=guided)
@@ -101,6 +102,7 @@ def test_all_runs_share_the_same_weights() -> None:
     assert all(torch.equal(ours[name], tensor) for name, tensor in again.items())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("shape", "guided"),
     [(TINY, True), (replace(TINY, stage_singleblock_index=(0, 4)), False)],
@@ -114,6 +116,7 @@ def test_plain_loop_and_pipeline_give_the_same_latents(shape: Any, guided: bool)
     assert result.difference <= 1e-5 * max(1.0, result.largest)
 
 
+@pytest.mark.slow
 def test_every_part_of_every_run_is_timed_in_every_repeat() -> None:
     measured = settings(repeats=3, warmup=2)
     ticks = []
@@ -212,6 +215,7 @@ def config(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 def test_bench_prints_a_table_and_writes_json_and_picture(config: str, tmp_path: Path) -> None:
     out = tmp_path / "made" / "here"
     arguments = ["--config", config, "--size", "128x256", "--steps", "2,1,2", "--text-tokens", "5"]

@@ -86,6 +86,7 @@ def test_equal_steps_save_the_release_one_step_a_stage() -> None:
             assert equal.median == pytest.approx(one_more.median, rel=0.02)
 
 
+@pytest.mark.slow
 def test_schedules_are_printed_and_written(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, ["nami", "bench", "--schedules", "-o", str(tmp_path)])
     assert done.exit_code == 0, done.output

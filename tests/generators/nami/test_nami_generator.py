@@ -39,16 +39,16 @@ def pixels(generator: NamiGenerator, requests: list[GenerationRequest]) -> np.nd
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as opened:
-        opened.add_prompt_set(PROMPTS)
+        opened.catalog.add_prompt_set(PROMPTS)
         yield opened
 
 
 def test_images_are_recorded_with_what_made_them(store: Store, tmp_path: Path, converted: Path) -> None:
     options = {"path": str(converted), "steps": "1,2,1", "guidance_scale": "2", "batch_size": "2"}
-    store.add_model(ModelCard("nami", "nami", options))
+    store.catalog.add_model(ModelCard("nami", "nami", options))
     report = pipeline.generate(store, tmp_path / "images", "nami", PROMPTS, samples=2)
     assert report.counts == {"made": 6}
-    records = store.images(models=["nami"], prompt_set="set")
+    records = store.images.find(models=["nami"], prompt_set="set")
     assert {(r.state, r.width, r.height) for r in records} == {(ImageState.DONE, 64, 64)}
     provenance = records[0].provenance
     assert (provenance["device"], provenance["dtype"], provenance["batch"]) == ("cpu", "float32", 2)

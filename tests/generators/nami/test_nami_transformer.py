@@ -53,6 +53,7 @@ def test_names_and_shapes_equal_the_released_checkpoints(read_json: Callable[[st
     assert not list(model.buffers())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [NAMI_2B, NAMI_0_6B], ids=["2b", "0.6b"])
 def test_parameters_and_flops_are_those_that_arithmetic_says(shape: Any) -> None:
     model = on_meta(shape)

@@ -110,6 +110,7 @@ def timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "seconds": None, "created_at": None} for row in rows]
 
 
+@pytest.mark.slow
 def test_images_equal_a_local_runs_though_a_worker_was_killed(
     cluster_run: Path, scenarios: ModuleType, tmp_path: Path
 ) -> None:

@@ -67,14 +67,14 @@ def rating(
 def images_only(tmp_path: Path) -> Iterator[Store]:
     """Images and GenEval's verdicts of both models, beta's first image of prompt 00002 failed; no study."""
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
-        store.add_prompt_set(PROMPTS)
-        store.add_model(ModelCard("alpha", "shapes", parameters=2_100_000_000))
-        store.add_model(ModelCard("beta", "shapes"))
+        store.catalog.add_prompt_set(PROMPTS)
+        store.catalog.add_model(ModelCard("alpha", "shapes", parameters=2_100_000_000))
+        store.catalog.add_model(ModelCard("beta", "shapes"))
         for model, verdicts in VERDICTS.items():
             for prompt, samples in enumerate([*verdicts, (0.0, 0.0)]):
                 for sample, value in enumerate(samples):
-                    store.put_image(image(model, f"{prompt:05d}", sample, failed=value is None))
-            store.put_scores(
+                    store.images.put(image(model, f"{prompt:05d}", sample, failed=value is None))
+            store.scores.put(
                 score(model, f"{prompt:05d}", sample, value)
                 for prompt, samples in enumerate(verdicts)
                 for sample, value in enumerate(samples)
@@ -86,12 +86,12 @@ def images_only(tmp_path: Path) -> Iterator[Store]:
 @pytest.fixture
 def rated(images_only: Store) -> Store:
     """The same with a study: alpha rated by two annotators, beta in part."""
-    images_only.add_study(Study("study", "stars", ("alpha", "beta"), CRITERIA, overlap=2, samples=1))
-    images_only.add_ratings(
+    images_only.studies.add(Study("study", "stars", ("alpha", "beta"), CRITERIA, overlap=2, samples=1))
+    images_only.ratings.add(
         one
         for prompt in range(4)
         for annotator, relevance in (("ann", 60), ("ben", 100))
         for one in rating("alpha", prompt, annotator, relevance, 3)
     )
-    images_only.add_ratings([*rating("beta", 0, "ann", 30, 2), *rating("beta", 1, "ann", None, 2)])
+    images_only.ratings.add([*rating("beta", 0, "ann", 30, 2), *rating("beta", 1, "ann", None, 2)])
     return images_only

@@ -31,6 +31,10 @@ def member(name: str, paused: str | None, passed: int, seen: int) -> MemberRepor
 class Kept:
     """What a store would answer."""
 
+    @property
+    def oversight(self) -> "Kept":
+        return self
+
     def check_answers(self, study: str) -> list[CheckAnswer]:
         return [
             answer("lena", 2.0, 3.0),
@@ -39,7 +43,7 @@ class Kept:
             answer("omar", 5.0, 1.0, kind="gold"),
         ]
 
-    def member_reports(self, study: str) -> list[MemberReport]:
+    def members(self, study: str) -> list[MemberReport]:
         return [member("lena", None, 3, 4), member("omar", "too many gold items failed", 0, 5)]
 
 

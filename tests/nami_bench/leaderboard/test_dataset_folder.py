@@ -24,7 +24,7 @@ from nami_bench.store import Store
 def content(rated: Store, tmp_path: Path) -> DatasetContent:
     """The study with image files, in tmp_path / "images", of the recorded hashes."""
     records = []
-    for number, record in enumerate(rated.images()):
+    for number, record in enumerate(rated.images.find()):
         if record.state is ImageState.DONE:
             buffer = io.BytesIO()
             Image.new("RGB", (8, 8), (number, 0, 0)).save(buffer, format="PNG")
@@ -34,7 +34,7 @@ def content(rated: Store, tmp_path: Path) -> DatasetContent:
             record = replace(record, sha256=hashlib.sha256(buffer.getvalue()).hexdigest())
         records.append(record)
     return DatasetContent(
-        rated.study("study"), rated.prompt_set("stars"), rated.ratings_table("study"), records
+        rated.studies.get("study"), rated.catalog.prompt_set("stars"), rated.ratings.table("study"), records
     )
 
 
@@ -107,8 +107,8 @@ def test_many_images_are_spread_over_files(
 
 
 def test_simulated_annotators_are_named_first(content: DatasetContent, rated: Store, tmp_path: Path) -> None:
-    rated.add_ratings([Rating("study", "simulated-1", "beta", "00003", 0, "relevance", 10.0)])
-    write_dataset_folder(tmp_path / "out", replace(content, ratings=rated.ratings_table("study")))
+    rated.ratings.add([Rating("study", "simulated-1", "beta", "00003", 0, "relevance", 10.0)])
+    write_dataset_folder(tmp_path / "out", replace(content, ratings=rated.ratings.table("study")))
     front, text = card(tmp_path / "out")
     assert "simulated" in front["tags"] and "**1 of 3 annotators are simulated" in text
 

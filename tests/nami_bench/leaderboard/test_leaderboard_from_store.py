@@ -48,7 +48,7 @@ def test_human_and_automatic_scores_stand_in_one_row(rated: Store) -> None:
     assert (alpha.images, alpha.ratings, alpha.annotators, alpha.parameters) == (4, 16, 2, 2_100_000_000)
     assert (alpha.complete, alpha.gaps, alpha.images_failed) == (True, (), 0)
     assert (board.study, board.annotators, board.ranked_by) == ("study", 2, "total")
-    assert board.prompt_sets == {"stars": rated.prompt_set("stars").sha256}
+    assert board.prompt_sets == {"stars": rated.catalog.prompt_set("stars").sha256}
     assert board.latest_rating is not None and board.latest_rating.day == 4
 
 
@@ -66,16 +66,16 @@ def test_what_is_missing_is_counted_and_said(rated: Store) -> None:
 
 
 def test_images_never_made_are_missing_too(rated: Store) -> None:
-    rated.add_prompt_set(PromptSet("more", (Prompt("00000", "one"), Prompt("00001", "two"))))
-    rated.add_study(replace(rated.study("study"), name="later", prompt_set="more", models=("alpha",)))
+    rated.catalog.add_prompt_set(PromptSet("more", (Prompt("00000", "one"), Prompt("00001", "two"))))
+    rated.studies.add(replace(rated.studies.get("study"), name="later", prompt_set="more", models=("alpha",)))
     (alpha,) = leaderboard_from_store(rated, study="later").rows
     assert alpha.gaps == ("0 of 2 images rated (2 not made)",)
     assert (alpha.total, alpha.rank) == (None, None)
 
 
 def test_a_criterion_nobody_could_judge_leaves_no_total_and_no_rank(rated: Store) -> None:
-    rated.add_study(replace(rated.study("study"), name="hard"))
-    rated.add_ratings(
+    rated.studies.add(replace(rated.studies.get("study"), name="hard"))
+    rated.ratings.add(
         one
         for prompt in range(4)
         for annotator in ("ann", "ben")
@@ -90,7 +90,7 @@ def test_a_criterion_nobody_could_judge_leaves_no_total_and_no_rank(rated: Store
 
 
 def test_the_newest_study_with_ratings_is_shown_unless_another_is_named(rated: Store) -> None:
-    rated.add_study(replace(rated.study("study"), name="fresh"))
+    rated.studies.add(replace(rated.studies.get("study"), name="fresh"))
     assert leaderboard_from_store(rated).study == "study"
     fresh = leaderboard_from_store(rated, study="fresh")
     assert (fresh.study, fresh.annotators, fresh.latest_rating) == ("fresh", 0, None)
@@ -108,24 +108,24 @@ def test_without_a_study_there_are_automatic_scores_of_all_models(images_only: S
 
 
 def test_an_empty_store_has_nothing_to_rank(images_only: Store) -> None:
-    images_only.add_prompt_set(PromptSet("other", (Prompt("00000", "x"),)))
+    images_only.catalog.add_prompt_set(PromptSet("other", (Prompt("00000", "x"),)))
     with pytest.raises(InputError, match="nothing to rank yet"):
         leaderboard_from_store(images_only, prompt_set="other")
 
 
 def test_a_stratum_without_images_has_nothing_to_rank(images_only: Store) -> None:
     prompts = (Prompt("00000", "x"), Prompt("00001", "y", "long"))
-    images_only.add_prompt_set(PromptSet("part", prompts))
-    record = images_only.images(models=["alpha"])[0]
-    images_only.put_image(replace(record, prompt_set="part"))
-    images_only.put_scores([Score("alpha", "part", "00000", 0, "clip-score", "v1", 0.3)])
+    images_only.catalog.add_prompt_set(PromptSet("part", prompts))
+    record = images_only.images.find(models=["alpha"])[0]
+    images_only.images.put(replace(record, prompt_set="part"))
+    images_only.scores.put([Score("alpha", "part", "00000", 0, "clip-score", "v1", 0.3)])
     assert leaderboard_from_store(images_only, prompt_set="part").rows[0].rank == 1
     with pytest.raises(InputError, match="no model has images of the stratum 'long'"):
         leaderboard_from_store(images_only, prompt_set="part", stratum="long")
 
 
 def test_two_instruments_never_share_a_column(images_only: Store) -> None:
-    images_only.put_scores(
+    images_only.scores.put(
         Score("alpha", "stars", f"{prompt:05d}", sample, "geneval", "blunt", 0.0)
         for prompt in range(3)
         for sample in range(2)
@@ -139,12 +139,12 @@ def test_two_instruments_never_share_a_column(images_only: Store) -> None:
 
 
 def test_scores_on_two_prompt_sets_never_share_a_column(images_only: Store) -> None:
-    prompts = images_only.prompt_set("stars").prompts[:2]
-    images_only.add_prompt_set(PromptSet("again", prompts))
+    prompts = images_only.catalog.prompt_set("stars").prompts[:2]
+    images_only.catalog.add_prompt_set(PromptSet("again", prompts))
     for prompt in prompts:
-        record = images_only.images(models=["alpha"], prompt_set="stars")[0]
-        images_only.put_image(replace(record, prompt_set="again", prompt_id=prompt.id))
-        images_only.put_scores([Score("alpha", "again", prompt.id, 0, "geneval", "sharp", 1.0)])
+        record = images_only.images.find(models=["alpha"], prompt_set="stars")[0]
+        images_only.images.put(replace(record, prompt_set="again", prompt_id=prompt.id))
+        images_only.scores.put([Score("alpha", "again", prompt.id, 0, "geneval", "sharp", 1.0)])
     board = leaderboard_from_store(images_only)
     alpha = by_model(board)["alpha"]
     assert (alpha.automatic[SHARP].value, alpha.automatic["geneval:again:sharp"].value) == (0.625, 1)
@@ -155,7 +155,7 @@ def test_scores_on_two_prompt_sets_never_share_a_column(images_only: Store) -> N
 
 def test_a_task_without_a_scored_image_leaves_no_overall(images_only: Store) -> None:
     """Otherwise a model would gain by failing where the task is hard."""
-    images_only.put_scores(
+    images_only.scores.put(
         Score("beta", "stars", "00001", sample, "geneval", "sharp", None, "unreadable") for sample in range(2)
     )
     beta = by_model(leaderboard_from_store(images_only))["beta"]
@@ -167,7 +167,7 @@ def test_a_task_without_a_scored_image_leaves_no_overall(images_only: Store) -> 
 
 def test_other_metrics_are_means_over_images(images_only: Store) -> None:
     values = {"00000": 20.0, "00001": 22.0, "00002": None, "00003": 24.0}
-    images_only.put_scores(
+    images_only.scores.put(
         Score("alpha", "stars", prompt, 0, "pickscore", "v1", value, None if value else "unreadable")
         for prompt, value in values.items()
     )
@@ -191,7 +191,7 @@ def test_a_stratum_limits_everything(rated: Store) -> None:
 
 
 def test_rows_with_simulated_annotators_are_marked(rated: Store) -> None:
-    rated.add_ratings([a_rating("study", "simulated-1", "beta", 3, 10, "relevance")])
+    rated.ratings.add([a_rating("study", "simulated-1", "beta", 3, 10, "relevance")])
     board = leaderboard_from_store(rated)
     assert {row.model: row.status for row in board.rows} == {
         "alpha": Status.MEASURED,
@@ -208,7 +208,7 @@ def test_sorting_by_any_column_and_by_none_that_exists(rated: Store) -> None:
 
 
 def test_unknown_studies_sets_and_mismatches_are_refused(rated: Store) -> None:
-    rated.add_prompt_set(PromptSet("other", (Prompt("00000", "x"),)))
+    rated.catalog.add_prompt_set(PromptSet("other", (Prompt("00000", "x"),)))
     with pytest.raises(UnknownNameError, match="unknown study 'x'"):
         leaderboard_from_store(rated, study="x")
     with pytest.raises(UnknownNameError, match="unknown prompt set 'x'"):
@@ -218,27 +218,27 @@ def test_unknown_studies_sets_and_mismatches_are_refused(rated: Store) -> None:
 
 
 def test_a_ratings_table_gives_the_same_human_scores_as_the_store(rated: Store) -> None:
-    table = ratings_table(rated.ratings("study"))
-    study: Study = rated.study("study")
-    board = leaderboard_from_ratings(table, study.criteria, prompt_set=rated.prompt_set("stars"))
+    table = ratings_table(rated.ratings.all("study"))
+    study: Study = rated.studies.get("study")
+    board = leaderboard_from_ratings(table, study.criteria, prompt_set=rated.catalog.prompt_set("stars"))
     of_store = by_model(leaderboard_from_store(rated))
     for row in board.rows:
         stored = of_store[row.model]
         assert (row.criteria, row.total, row.rank) == (stored.criteria, stored.total, stored.rank)
         assert (row.images, row.images_expected) == (stored.images, stored.images_expected)
-    assert board.prompt_sets == {"stars": rated.prompt_set("stars").sha256}
+    assert board.prompt_sets == {"stars": rated.catalog.prompt_set("stars").sha256}
 
 
 def test_a_ratings_table_without_its_prompts_expects_what_any_model_was_rated_on(rated: Store) -> None:
-    table = ratings_table(rated.ratings("study"))
-    rows = by_model(leaderboard_from_ratings(table, rated.study("study").criteria))
+    table = ratings_table(rated.ratings.all("study"))
+    rows = by_model(leaderboard_from_ratings(table, rated.studies.get("study").criteria))
     assert rows["alpha"].complete is True
     assert rows["beta"].gaps == ("2 of 4 images rated (2 not rated)",)
 
 
 def test_a_ratings_tables_stratum_keeps_models_without_ratings_in_it(rated: Store) -> None:
-    table = ratings_table(rated.ratings("study"))
-    criteria, prompts = rated.study("study").criteria, rated.prompt_set("stars")
+    table = ratings_table(rated.ratings.all("study"))
+    criteria, prompts = rated.studies.get("study").criteria, rated.catalog.prompt_set("stars")
     rows = by_model(leaderboard_from_ratings(table, criteria, prompt_set=prompts, stratum="long"))
     assert (rows["alpha"].images, rows["beta"].images, rows["beta"].rank) == (2, 0, None)
     with pytest.raises(InputError, match="name their prompt set"):
@@ -246,9 +246,9 @@ def test_a_ratings_tables_stratum_keeps_models_without_ratings_in_it(rated: Stor
 
 
 def test_ratings_of_several_studies_or_of_other_prompts_are_refused(rated: Store) -> None:
-    first = rated.ratings("study")
+    first = rated.ratings.all("study")
     table = ratings_table([*first, *(replace(one, study="two") for one in first)])
-    criteria = rated.study("study").criteria
+    criteria = rated.studies.get("study").criteria
     with pytest.raises(InputError, match=r"2 studies \(study, two\): choose one with --study"):
         leaderboard_from_ratings(table, criteria)
     assert leaderboard_from_ratings(table, criteria, study="two").rows[0].ratings == 16
@@ -263,7 +263,9 @@ def test_ratings_of_several_studies_or_of_other_prompts_are_refused(rated: Store
 
 def test_of_a_set_score_the_lower_is_the_better(images_only: Store) -> None:
     for model, value in (("alpha", 12.5), ("beta", 9.75)):
-        images_only.put_set_score(SetScore(model, "stars", "fid", "real-1", value, 8, lower_is_better=True))
+        images_only.scores.put_of_set(
+            SetScore(model, "stars", "fid", "real-1", value, 8, lower_is_better=True)
+        )
     board = leaderboard_from_store(images_only, sort="fid")
     assert [(row.model, row.rank) for row in board.rows] == [("beta", 1), ("alpha", 2)]
     assert by_model(board)["alpha"].automatic["fid:stars:real-1"].value == 12.5
@@ -274,12 +276,12 @@ def test_of_a_set_score_the_lower_is_the_better(images_only: Store) -> None:
 
 
 def test_a_set_score_alone_makes_a_leaderboard_and_its_failure_is_a_gap(images_only: Store) -> None:
-    images_only.add_prompt_set(PromptSet("again", (Prompt("00000", "x"), Prompt("00001", "y"))))
+    images_only.catalog.add_prompt_set(PromptSet("again", (Prompt("00000", "x"), Prompt("00001", "y"))))
     for prompt in ("00000", "00001"):
-        record = images_only.images(models=["alpha"], prompt_set="stars")[0]
-        images_only.put_image(replace(record, prompt_set="again", prompt_id=prompt))
+        record = images_only.images.find(models=["alpha"], prompt_set="stars")[0]
+        images_only.images.put(replace(record, prompt_set="again", prompt_id=prompt))
     failed = SetScore("alpha", "again", "kid", "real-1", None, 0, True, "numbers that are not finite")
-    images_only.put_set_score(failed)
+    images_only.scores.put_of_set(failed)
     (alpha,) = leaderboard_from_store(images_only, prompt_set="again").rows
     assert (alpha.automatic["kid:again:real-1"].value, alpha.rank) == (None, None)
     assert alpha.gaps == ("kid on again by real-1: 0 of 2 images scored",)
@@ -306,7 +308,7 @@ def test_an_annotator_can_be_left_out(rated: Store) -> None:
 
 def test_intervals_of_other_metrics_are_over_prompts(images_only: Store) -> None:
     values = {"00000": (20.0, 22.0), "00001": (21.0, 25.0), "00002": (24.0, 24.0)}
-    images_only.put_scores(
+    images_only.scores.put(
         Score("alpha", "stars", prompt, sample, "pickscore", "v1", value)
         for prompt, pair in values.items()
         for sample, value in enumerate(pair)
@@ -321,7 +323,7 @@ def test_intervals_of_other_metrics_are_over_prompts(images_only: Store) -> None
 
 def test_the_interval_of_a_metric_with_a_range_stays_within_it(images_only: Store) -> None:
     values = {"00000": 0.0, "00001": 0.0, "00002": 9.0}
-    images_only.put_scores(
+    images_only.scores.put(
         Score("alpha", "stars", prompt, 0, metric, "v1", value, value_range=bounds)
         for metric, bounds in (("clip-score", (0.0, 100.0)), ("pickscore", None))
         for prompt, value in values.items()
@@ -338,7 +340,7 @@ def test_the_interval_of_a_metric_with_a_range_stays_within_it(images_only: Stor
 def test_values_that_are_all_equal_are_no_certainty(
     images_only: Store, value: float, has_interval: bool
 ) -> None:
-    images_only.put_scores(
+    images_only.scores.put(
         Score("alpha", "stars", prompt, 0, metric, "v1", value, value_range=bounds)
         for metric, bounds in (("clip-score", (0.0, 100.0)), ("pickscore", None))
         for prompt in ("00000", "00001", "00002")
@@ -357,11 +359,11 @@ def _made(model: str, prompt: str) -> ImageRecord:
 
 
 def test_a_limited_run_is_starred_with_what_it_is(images_only: Store) -> None:
-    images_only.add_model(ModelCard("part", "shapes"))
+    images_only.catalog.add_model(ModelCard("part", "shapes"))
     for prompt in ("00001", "00002"):
         how = {"selection": "balanced over strata and tasks"}
-        images_only.put_image(replace(_made("part", prompt), provenance=how))
-        images_only.put_scores([Score("part", "stars", prompt, 0, "geneval", "sharp", 1.0)])
+        images_only.images.put(replace(_made("part", prompt), provenance=how))
+        images_only.scores.put([Score("part", "stars", prompt, 0, "geneval", "sharp", 1.0)])
     row = by_model(leaderboard_from_store(images_only))["part"]
     assert row.gaps == (
         "stars: 2 of 4 prompts, balanced over strata and tasks",
@@ -370,6 +372,6 @@ def test_a_limited_run_is_starred_with_what_it_is(images_only: Store) -> None:
     [score_of_part] = row.automatic.values()
     assert (score_of_part.images, score_of_part.expected) == (2, 3), "what was left out counts as not made"
     for prompt in ("00000", "00003"):
-        images_only.put_image(_made("part", prompt))
+        images_only.images.put(_made("part", prompt))
     gaps = by_model(leaderboard_from_store(images_only))["part"].gaps
     assert not any("prompts" in gap for gap in gaps), "a whole run came after it"

@@ -45,9 +45,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     (tmp_path / "bench").mkdir()
     (tmp_path / "bench" / "nami.toml").write_text("[workspace]\nformat = 1\n")
     with Store.open(f"sqlite:///{tmp_path / 'bench' / 'nami.db'}") as opened:
-        opened.add_prompt_set(PromptSet("set", PROMPTS))
+        opened.catalog.add_prompt_set(PromptSet("set", PROMPTS))
         options = {"model": "/home/alice/ckpt", "steps": "4"}
-        opened.add_model(ModelCard("m", "diffusers", options, licence="Apache-2.0"))
+        opened.catalog.add_model(ModelCard("m", "diffusers", options, licence="Apache-2.0"))
         put(opened, *range(4))
         yield opened
 
@@ -57,13 +57,13 @@ def put(store: Store, *prompts: int, prompt_set: str = "set", **changes: Any) ->
     for prompt in prompts:
         key = ("m", prompt_set, f"{prompt:05d}", 0)
         when = datetime(2026, 3, 1 + prompt, tzinfo=UTC)
-        store.put_image(
+        store.images.put(
             ImageRecord(*key, ImageState.DONE, path=f"{prompt}.png", sha256="x", provenance=MADE | changes,
                         created_at=when)
         )  # fmt: skip
         details = {"measured_with": MEASURED}
-        store.put_scores([Score(*key, "clip-score", "clip-123", 30.0, details=details, created_at=when)])
-    store.put_set_score(
+        store.scores.put([Score(*key, "clip-score", "clip-123", 30.0, details=details, created_at=when)])
+    store.scores.put_of_set(
         SetScore("m", "set", "kid", "inception-1", 0.1, 4, details={"measured_with": MEASURED})
     )
 
@@ -165,7 +165,7 @@ def test_images_of_two_models_under_one_name_are_starred_with_the_reason(
 
 
 def test_images_of_two_prompt_sets_must_be_of_one_model_too(store: Store) -> None:
-    store.add_prompt_set(PromptSet("others", PROMPTS[:2]))
+    store.catalog.add_prompt_set(PromptSet("others", PROMPTS[:2]))
     put(store, 0, prompt_set="others", settings={**SETTINGS, "model_files": {"sha256": OTHER}})
     gaps = leaderboard_from_store(store).rows[0].gaps
     assert any(gap.startswith("4 and 1 images of different settings under one name") for gap in gaps)
@@ -184,7 +184,7 @@ def test_one_column_of_two_served_models_is_starred(store: Store) -> None:
         score = Score(
             "m", "set", f"{prompt:05d}", 0, "seen", "seer@here", 1.0, details={"served_model": served}
         )
-        store.put_scores([score])
+        store.scores.put([score])
     (row,) = leaderboard_from_store(store).rows
     assert row.gaps == (
         "seen on set by seer@here: scores of a server's different models: seer-0805 and seer-1130",
@@ -194,9 +194,9 @@ def test_one_column_of_two_served_models_is_starred(store: Store) -> None:
 def test_a_score_that_is_measured_again_has_the_day_of_its_value(store: Store) -> None:
     long_ago = datetime(2020, 1, 1, tzinfo=UTC)
     failed = Score("m", "set", "00000", 0, "later", "x", None, "no", created_at=long_ago)
-    store.put_scores([failed])
-    store.put_scores([replace(failed, value=1.0, reason=None, created_at=None)])
-    (score,) = store.scores(metric="later")
+    store.scores.put([failed])
+    store.scores.put([replace(failed, value=1.0, reason=None, created_at=None)])
+    (score,) = store.scores.find(metric="later")
     assert score.created_at is not None and score.created_at > long_ago
 
 

@@ -36,7 +36,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def board(folder: Path) -> Leaderboard:
     with Store.open(f"sqlite:///{folder / 'nami.db'}") as store:
-        store.add_model(ModelCard("alpha", "folder"))
+        store.catalog.add_model(ModelCard("alpha", "folder"))
         for name in ("official", "reworded"):
             add_score(store, pipeline.resolve_prompt_set(store, str(folder / f"{name}.jsonl")))
         return leaderboard_from_store(store)
@@ -44,8 +44,8 @@ def board(folder: Path) -> Leaderboard:
 
 def add_score(store: Store, prompts: PromptSet) -> None:
     image = ImageRecord("alpha", prompts.name, "00000", 0, ImageState.DONE, path=prompts.name, sha256="ab")
-    store.put_image(image)
-    store.put_scores([Score("alpha", prompts.name, "00000", 0, "geneval", "d-1", 1.0)])
+    store.images.put(image)
+    store.scores.put([Score("alpha", prompts.name, "00000", 0, "geneval", "d-1", 1.0)])
 
 
 def test_the_official_files_own_hash_stands_in_every_format(board: Leaderboard) -> None:
@@ -89,13 +89,13 @@ def test_scores_on_rewrites_are_called_so_wherever_they_show(board: Leaderboard)
 
 def test_a_set_that_was_recorded_before_rewrites_were_is_known_too(folder: Path) -> None:
     with Store.open(f"sqlite:///{folder / 'nami.db'}") as store:
-        store.add_model(ModelCard("alpha", "folder"))
+        store.catalog.add_model(ModelCard("alpha", "folder"))
         loaded = pipeline.resolve_prompt_set(store, str(folder / "reworded.jsonl"))
         bare = PromptSet("older", tuple(
             type(p)(p.id, p.text, p.stratum, p.source, p.tags, p.geneval) for p in loaded.prompts
         ))  # fmt: skip
-        store.add_prompt_set(bare)
-        add_score(store, store.prompt_set("older"))
+        store.catalog.add_prompt_set(bare)
+        add_score(store, store.catalog.prompt_set("older"))
         found = leaderboard_from_store(store)
     assert found.prompt_origins["older"].rewritten == 553
     assert found.prompt_origins["older"].file is None

@@ -52,12 +52,12 @@ def exported(tmp_path: Path) -> Path:
     """A dataset folder with its images' bytes."""
     images, folder = tmp_path / "theirs", tmp_path / "out"
     with Store.open(f"sqlite:///{tmp_path / 'theirs.db'}") as store:
-        store.add_prompt_set(PROMPTS)
-        store.add_model(ModelCard("m", "shapes", licence="MIT"))
+        store.catalog.add_prompt_set(PROMPTS)
+        store.catalog.add_model(ModelCard("m", "shapes", licence="MIT"))
         for prompt, color in (("00000", "red"), ("00001", "blue")):
-            store.put_image(an_image(images, prompt, color))
-        store.add_study(STUDY)
-        store.add_ratings([Rating("s", "ann", "m", "00000", 0, "fit", 2.0)])
+            store.images.put(an_image(images, prompt, color))
+        store.studies.add(STUDY)
+        store.ratings.add([Rating("s", "ann", "m", "00000", 0, "fit", 2.0)])
         write_dataset_folder(folder, study_content(store, STUDY), images)
     return folder
 
@@ -71,8 +71,15 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def held(store: Store, images: Path) -> tuple[Any, ...]:
     """All that an import could have left behind."""
     files = sorted(path.relative_to(images).as_posix() for path in images.rglob("*"))
-    annotators = [annotator.name for annotator in store.annotators()]
-    return store.prompt_sets(), store.models(), store.images(), store.studies(), annotators, files
+    annotators = [annotator.name for annotator in store.accounts.all()]
+    return (
+        store.catalog.prompt_sets(),
+        store.catalog.models(),
+        store.images.find(),
+        store.studies.all(),
+        annotators,
+        files,
+    )
 
 
 def change(path: Path, column: str, values: list[Any]) -> None:
@@ -86,7 +93,7 @@ def test_prompts_are_restored_with_all_that_is_kept_of_them(
     store: Store, exported: Path, tmp_path: Path
 ) -> None:
     import_judgements(store, exported, tmp_path / "ours")
-    restored = store.prompt_set("p")
+    restored = store.catalog.prompt_set("p")
     assert restored == PROMPTS
     assert restored.file == PROMPTS.file
     assert restored.to_jsonl() == PROMPTS.to_jsonl()
@@ -98,7 +105,7 @@ def test_a_folder_without_the_newer_columns_of_prompts_is_read(
     path = exported / "data" / "prompts.parquet"
     pq.write_table(pq.read_table(path).drop_columns(["rewritten_from", "extra"]), path)
     import_judgements(store, exported, tmp_path / "ours")
-    assert [prompt.rewritten_from for prompt in store.prompt_set("p").prompts] == [None, None]
+    assert [prompt.rewritten_from for prompt in store.catalog.prompt_set("p").prompts] == [None, None]
 
 
 def another_annotators_name(data: Path) -> None:
@@ -163,7 +170,7 @@ def test_a_killed_import_leaves_nothing_in_the_store(
     images = tmp_path / "ours"
     images.mkdir()
     before = held(store, images)
-    monkeypatch.setattr(store, "add_ratings", stopped)
+    monkeypatch.setattr(store.ratings, "add", stopped)
     with pytest.raises(KeyboardInterrupt):
         import_judgements(store, exported, images)
     assert held(store, images) == before
@@ -176,9 +183,9 @@ def test_an_image_that_is_there_is_not_written_over(
     images = tmp_path / "ours"
     ours = an_image(images, "00001", "green")
     if recorded:
-        store.add_prompt_set(PROMPTS)
-        store.add_model(ModelCard("m", "shapes", licence="MIT"))
-        store.put_image(ours)
+        store.catalog.add_prompt_set(PROMPTS)
+        store.catalog.add_model(ModelCard("m", "shapes", licence="MIT"))
+        store.images.put(ours)
     before, data = held(store, images), (images / str(ours.path)).read_bytes()
     with pytest.raises(InputError, match=r"is not the one that is recorded|is there, with other bytes"):
         import_judgements(store, exported, images)
@@ -190,12 +197,12 @@ def test_an_image_that_could_not_be_made_here_is_filled_in(
     store: Store, exported: Path, tmp_path: Path
 ) -> None:
     images = tmp_path / "ours"
-    store.add_prompt_set(PROMPTS)
-    store.add_model(ModelCard("m", "shapes", licence="MIT"))
-    store.put_image(ImageRecord("m", "p", "00000", 0, ImageState.FAILED, reason="no memory"))
+    store.catalog.add_prompt_set(PROMPTS)
+    store.catalog.add_model(ModelCard("m", "shapes", licence="MIT"))
+    store.images.put(ImageRecord("m", "p", "00000", 0, ImageState.FAILED, reason="no memory"))
     import_judgements(store, exported, images)
-    assert [record.state for record in store.images()] == [ImageState.DONE] * 2
-    assert all((images / str(record.path)).is_file() for record in store.images())
+    assert [record.state for record in store.images.find()] == [ImageState.DONE] * 2
+    assert all((images / str(record.path)).is_file() for record in store.images.find())
 
 
 def test_a_value_that_was_corrected_since_is_not_taken_for_the_same(
@@ -205,7 +212,7 @@ def test_a_value_that_was_corrected_since_is_not_taken_for_the_same(
     change(exported / "data" / "ratings.parquet", "value", [4.0])
     with pytest.raises(InputError, match="with another value or reason"):
         import_judgements(store, exported, tmp_path / "ours")
-    assert [rating.value for rating in store.ratings("s")] == [2.0]
+    assert [rating.value for rating in store.ratings.all("s")] == [2.0]
 
 
 def test_a_file_beside_a_table_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:

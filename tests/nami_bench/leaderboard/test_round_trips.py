@@ -215,9 +215,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def with_images(store: Store, prompt_set: PromptSet, cards: Sequence[ModelCard], lost: set[int]) -> list[Any]:
     """Record everything but the study; returns (model, prompt id, sample) of the images that were made."""
-    store.add_prompt_set(prompt_set)
+    store.catalog.add_prompt_set(prompt_set)
     for card in cards:
-        store.add_model(card)
+        store.catalog.add_model(card)
     there = []
     keys = product((card.name for card in cards), (p.id for p in prompt_set.prompts), range(2))
     for number, (model, prompt, sample) in enumerate(keys):
@@ -236,7 +236,7 @@ def with_images(store: Store, prompt_set: PromptSet, cards: Sequence[ModelCard],
                 height=9,
             )
             there.append((model, prompt, sample))
-        store.put_image(record)
+        store.images.put(record)
     return there
 
 
@@ -257,8 +257,8 @@ def numbers(store: Store, study: Study) -> list[str]:
                 return str(error)
 
     if study.mode == "pairwise":
-        return [tried(lambda: strength_table(store.comparisons(study.name)))]
-    table = store.ratings_table(study.name)
+        return [tried(lambda: strength_table(store.comparisons.all(study.name)))]
+    table = store.ratings.table(study.name)
     return [
         tried(lambda: without_origins(leaderboard_from_store(store, study=study.name))),
         tried(lambda: measure_agreement(table, study.criteria, replicates=50)),
@@ -290,14 +290,17 @@ def check_trips(
             if not paths[0].is_dir():
                 with pytest.raises(InputError, match="brings neither prompts nor images along"):
                     import_judgements(other, paths[0], folder)
-                assert not other.studies()
+                assert not other.studies.all()
                 again(other)
             for path in paths:
                 done = import_judgements(other, path, folder)
                 assert done.added > 0 and done.known == 0
-            assert other.studies() == list(studies)
+            assert other.studies.all() == list(studies)
             assert [(numbers(other, one), csv_of(study_content(other, one))) for one in studies] == wanted
-            check_prompts(other.prompt_set(studies[0].prompt_set), store.prompt_set(studies[0].prompt_set))
+            check_prompts(
+                other.catalog.prompt_set(studies[0].prompt_set),
+                store.catalog.prompt_set(studies[0].prompt_set),
+            )
             assert [import_judgements(other, path, folder).added for path in paths] == [0] * len(paths)
 
 
@@ -315,6 +318,7 @@ quick = settings(
 )
 
 
+@pytest.mark.slow
 @quick
 @given(data=st.data())
 def test_a_study_of_ratings_is_the_same_in_another_workspace(
@@ -326,15 +330,15 @@ def test_a_study_of_ratings_is_the_same_in_another_workspace(
     judged = []
     with opened(folder, template, "first.db") as store:
         there = with_images(store, prompt_set, cards, lost)
-        store.add_annotator(Annotator("ada"))
+        store.accounts.add(Annotator("ada"))
         for study in drawn:
             gold = data.draw(st.lists(st.sampled_from(there), max_size=1))
             study = with_gold(study, gold)
-            store.add_study(study)
+            store.studies.add(study)
             at_work(data.draw, store, study)
             shown = [key for key in there if key[2] < study.samples and key not in gold]
-            store.add_ratings(data.draw(ratings(study, shown)))
-            judged += [study] * store.has_ratings(study.name)
+            store.ratings.add(data.draw(ratings(study, shown)))
+            judged += [study] * store.ratings.exist(study.name)
         if not judged:
             return
         check_trips(folder, template, store, judged, lambda s: with_images(s, prompt_set, cards, lost))
@@ -353,6 +357,7 @@ def with_gold(study: Study, gold: Sequence[tuple[str, str, int]]) -> Study:
     return replace(study, check_items=tuple(items))
 
 
+@pytest.mark.slow
 @quick
 @given(data=st.data())
 def test_a_study_of_pairs_is_the_same_in_another_workspace(
@@ -363,12 +368,12 @@ def test_a_study_of_pairs_is_the_same_in_another_workspace(
     with opened(folder, template, "first.db") as store:
         with_images(store, prompt_set, cards, set())
         for study in drawn:
-            store.add_study(study)
+            store.studies.add(study)
             compare(data.draw, store, prompt_set, study)
-        judged = [study for study in drawn if store.comparisons(study.name)]
+        judged = [study for study in drawn if store.comparisons.all(study.name)]
         if judged:
             check_trips(folder, template, store, judged, lambda s: with_images(s, prompt_set, cards, set()))
-            assert load_comparisons(folder / "0" / "out") == store.comparisons(judged[0].name)
+            assert load_comparisons(folder / "0" / "out") == store.comparisons.all(judged[0].name)
 
 
 def compare(
@@ -386,4 +391,4 @@ def compare(
                 one = replace(one, outcome=None, reason=draw(texts))
             one = replace(one, position=made + 1, duration_ms=took, created_at=next(at))
             with suppress(InputError):  # the study's design does not show this pair
-                made += store.add_comparisons([one]).added
+                made += store.comparisons.add([one]).added

@@ -69,7 +69,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory, few_resamples: None) -> I
     root = tmp_path_factory.mktemp("reported")
     with a_study(root) as store:
         contents = collect(store, QUICK)
-        assert write_report(root / "r", contents, store.models(), root / "images") == ()
+        assert write_report(root / "r", contents, store.catalog.models(), root / "images") == ()
         yield Reported(store, root / "images", root / "r")
 
 
@@ -77,12 +77,12 @@ def reported(tmp_path_factory: pytest.TempPathFactory, few_resamples: None) -> I
 def a_study(root: Path) -> Iterator[Store]:
     images_dir = root / "images"
     with Store.open(new_sqlite(root / "nami.db")) as store:
-        store.add_prompt_set(PROMPTS)
+        store.catalog.add_prompt_set(PROMPTS)
         for number, model in enumerate(MODELS):
-            store.add_model(ModelCard(model, "folder", {"path": str(root / "secret" / "weights")}))
+            store.catalog.add_model(ModelCard(model, "folder", {"path": str(root / "secret" / "weights")}))
             for prompt in range(4):
-                store.put_image(_image(images_dir, model, number, prompt))
-            store.put_scores(
+                store.images.put(_image(images_dir, model, number, prompt))
+            store.scores.put(
                 score
                 for prompt in range(3)
                 for score in (
@@ -91,8 +91,8 @@ def a_study(root: Path) -> Iterator[Store]:
                 )
                 if score.metric != "geneval" or prompt < 2
             )
-        store.add_study(Study("pilot", "stars", MODELS, CRITERIA, overlap=3))
-        store.add_ratings(
+        store.studies.add(Study("pilot", "stars", MODELS, CRITERIA, overlap=3))
+        store.ratings.add(
             Rating(
                 "pilot", annotator, model, f"{prompt:05d}", 0, c.name, 70.0 - 20 * number + 5 * prompt - shift
             )

@@ -19,6 +19,7 @@ from nami_bench.leaderboard.rows import Precision
 from nami_bench.report.contents import collect
 from nami_bench.report.write import write_report
 from nami_bench.store import Store
+from nami_bench.store.ratings import Ratings
 
 Reported = Any  # of conftest.py
 QUICK = Precision(replicates=100)
@@ -48,7 +49,7 @@ class Page(HTMLParser):
 
 
 def written(store: Store, folder: Path, images_dir: Path | None, **options: Any) -> tuple[str, ...]:
-    return write_report(folder, collect(store, QUICK, **options), store.models(), images_dir)
+    return write_report(folder, collect(store, QUICK, **options), store.catalog.models(), images_dir)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -63,8 +64,8 @@ def gallery(folder: Path) -> dict[str, Any]:
 
 def test_the_ratings_are_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    table = Store.ratings_table
-    monkeypatch.setattr(Store, "ratings_table", lambda own, study: read.append(study) or table(own, study))
+    table = Ratings.table
+    monkeypatch.setattr(Ratings, "table", lambda own, study: read.append(study) or table(own, study))
     contents = collect(store, QUICK)
     assert read == ["pilot"]
     assert contents.audit is not None and contents.audit.ratings == 21
@@ -106,6 +107,7 @@ def test_plots_are_there_as_svg_for_light_and_dark_and_as_png(reported: Reported
     assert 'alt="Total of each model with its interval: alpha' in html
 
 
+@pytest.mark.slow
 def test_agreement_is_told_by_model_at_the_level_asked_for(
     store: Store, images_dir: Path, tmp_path: Path
 ) -> None:
@@ -150,10 +152,10 @@ def test_hashes_versions_and_configuration_are_there_but_no_folders_of_the_machi
     reported: Reported,
 ) -> None:
     about = json.loads((reported.folder / "data" / "provenance.json").read_text())
-    assert about["prompt_sets"][0]["sha256"] == reported.store.prompt_set("stars").sha256
+    assert about["prompt_sets"][0]["sha256"] == reported.store.catalog.prompt_set("stars").sha256
     assert (
         hashlib.sha256((reported.folder / "data" / "stars.jsonl").read_bytes()).hexdigest()
-        == reported.store.prompt_set("stars").sha256
+        == reported.store.catalog.prompt_set("stars").sha256
     )
     assert about["study"]["overlap"] == 3 and about["intervals"]["method"] == "crossed"
     assert {"nami-bench", "python", "numpy", "scipy"} <= about["software"].keys()
@@ -191,6 +193,7 @@ def test_people_are_pseudonyms_unless_names_are_wanted(
     assert named.ratings is not None and "ann" in set(named.ratings["annotator"])
 
 
+@pytest.mark.slow
 def test_a_second_report_replaces_the_first_and_keeps_thumbnails(reported: Reported, tmp_path: Path) -> None:
     shutil.copytree(reported.folder, tmp_path / "r")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "r" / "thumbnails").rglob("*.jpg")}
@@ -208,6 +211,7 @@ def test_a_folder_of_something_else_is_not_touched(store: Store, images_dir: Pat
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
+@pytest.mark.slow
 def test_without_images_there_is_no_gallery(store: Store, tmp_path: Path) -> None:
     written(store, tmp_path / "r", None)
     assert not (tmp_path / "r" / "gallery.js").exists()
@@ -217,7 +221,7 @@ def test_without_images_there_is_no_gallery(store: Store, tmp_path: Path) -> Non
 def test_an_empty_study_and_no_study_are_reported_as_such(
     store: Store, images_dir: Path, tmp_path: Path
 ) -> None:
-    store.add_study(replace(store.study("pilot"), name="empty"))
+    store.studies.add(replace(store.studies.get("pilot"), name="empty"))
     assert written(store, tmp_path / "empty", images_dir, study="empty") == (
         "Study empty has no ratings yet.",
     )

@@ -281,6 +281,7 @@ print("finished", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     for number in range(50):

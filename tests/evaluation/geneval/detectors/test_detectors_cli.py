@@ -102,6 +102,7 @@ def test_geneval_on_a_folder(run, folder, detector, detector_options):
     assert "results.jsonl" in err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overwritten", ["checkpoint.pth", "clip/open_clip_pytorch_model.bin"])
 def test_a_run_is_not_taken_up_with_weights_that_were_overwritten(
     run, folder, tiny_clip, tmp_path, overwritten
@@ -128,6 +129,7 @@ def test_geneval_without_weights_says_which_file(run, folder):
     assert "weights=FILE" in err
 
 
+@pytest.mark.slow
 def test_evaluate_in_a_workspace(run, folder, detector, detector_options):
     run("init", ".")
     assert run("images", "import", folder, "--model", "m", "--prompts", "prompts.jsonl")[0] == 0
@@ -136,6 +138,6 @@ def test_evaluate_in_a_workspace(run, folder, detector, detector_options):
     counts = json.loads(out)["geneval: m on prompts"]
     assert (counts["scored"], counts["failed"]) == (3, 0)
     with Store.open(open_workspace(Path()).database_url) as store:
-        scores = {score.prompt_id: score for score in store.scores(metric="geneval")}
+        scores = {score.prompt_id: score for score in store.scores.find(metric="geneval")}
     assert [scores[key].value for key in sorted(scores)] == [1.0, 1.0, 0.0]
     assert scores["00000"].instrument.startswith(detector.identity)

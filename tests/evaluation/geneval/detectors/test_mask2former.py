@@ -190,6 +190,7 @@ def test_masks_are_the_same_pixel_by_pixel(name, alone, raw):
         assert (found.mask.ravel() != expected).sum() <= max(3, 0.001 * expected.sum())
 
 
+@pytest.mark.slow
 def test_images_of_many_sizes_give_what_each_gives_alone(images, alone):
     options = Mask2FormerDetector.Options(weights=CHECKPOINT, device="cpu")
     names = ["wide160x120", "square128", "wide160x120", "wide160x120"]
@@ -234,6 +235,7 @@ def test_the_identity_is_the_files_hash(detector):
     assert detector.identity == f"mask2former-{digest[:12]}"
 
 
+@pytest.mark.slow
 def test_autocast_is_another_instrument_and_gives_numbers(detector, images, alone):
     options = Mask2FormerDetector.Options(weights=CHECKPOINT, device="cpu", dtype="bfloat16")
     half = Mask2FormerDetector(options)
@@ -346,6 +348,7 @@ def test_bad_options_are_refused(option, message):
         registry.create("detectors", "mask2former", {"weights": str(CHECKPOINT), **option})
 
 
+@pytest.mark.slow
 def test_verdicts_are_the_same_alone_and_in_batches(detector, alone, tiny_clip):
     """As many of an image's most frequent class as there are, one more, and one in several colors."""
     options = {"weights": str(CHECKPOINT), "device": "cpu", "clip_model": str(tiny_clip)}

@@ -70,6 +70,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(toy_config: Config, tmp_path: Pa
     assert validation[0] == validation[1]
 
 
+@pytest.mark.slow
 def test_a_fitted_autoencoder_belongs_to_its_run(toy_config: Config, tmp_path: Path) -> None:
     config = toy_config()
     shape = replace(config.model.transformer, in_channels=16)
@@ -98,6 +99,7 @@ def test_a_finished_run_draws(toy_config: Config, tmp_path: Path) -> None:
     assert result.image.size == (64, 64)
 
 
+@pytest.mark.slow
 def test_loss_falls_when_one_batch_is_seen_again_and_again(
     toy_config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +126,7 @@ def fresh_accelerate() -> Iterator[None]:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
+@pytest.mark.slow
 def test_gradient_checkpointing_changes_memory_only(toy_config: Config, tmp_path: Path) -> None:
     plain = _weights(TrainingRun(toy_config(), tmp_path / "plain").train())
     saving = _weights(TrainingRun(toy_config(gradient_checkpointing=True), tmp_path / "saving").train())
@@ -131,6 +134,7 @@ def test_gradient_checkpointing_changes_memory_only(toy_config: Config, tmp_path
 
 
 # torch says that the norms of a mixed run take its slower kernel.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Mismatch dtype between input and weight")
 @pytest.mark.usefixtures("fresh_accelerate")
 def test_bfloat16_trains_float32_weights_that_hardly_differ(toy_config: Config, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SecretRow,
 )
-from nami_bench.store.database import Database
+from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_study
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, StudyRow
@@ -29,28 +29,28 @@ from nami_bench.store.writer import Writer
 T = TypeVar("T")
 
 
-class Assignments:
-    """Store methods on annotation work."""
+class Annotation(Repository):
+    """Annotation work: transactions on a `Desk`, and what is looked up outside of them."""
 
-    _database: Database
-    _writer: Writer
-    clock: Callable[[], datetime]
+    def __init__(self, database: Database, writer: Writer, clock: Callable[[], datetime]) -> None:
+        super().__init__(database)
+        self._writer, self._clock = writer, clock
 
-    def work_later(self, job: Callable[[Desk], T]) -> "Future[T]":
+    def run_later(self, job: Callable[[Desk], T]) -> "Future[T]":
         """Run `job` in a write transaction; the future is set when it is committed to disk, or failed.
 
         Jobs that wait at the same moment share one transaction, each whole or not at all.
         """
         return self._writer.submit(job)
 
-    def work(self, job: Callable[[Desk], T]) -> T:
+    def run(self, job: Callable[[Desk], T]) -> T:
         """Run `job` in a write transaction and wait until it is committed to disk."""
         return self._writer.submit(job).result()
 
     def look(self, job: Callable[[Desk], T]) -> T:
         """Run a job that only reads."""
         with self._database.reading() as session:
-            return job(Desk(session.connection(), {}, {}, self.clock()))
+            return job(Desk(session.connection(), {}, {}, self._clock()))
 
     def assignment(self, token: str, annotator: str) -> Assignment:
         """The assignment behind an opaque token; raises RefusedError unless it is this annotator's."""

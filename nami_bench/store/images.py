@@ -1,4 +1,4 @@
-"""Images and the automatic scores they got."""
+"""Images that were made, or that failed."""
 
 import json
 from collections.abc import Iterable
@@ -7,21 +7,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, cast, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from nami_bench.domain import ImageRecord, ImageState, Score, SetScore
+from nami_bench.domain import ImageRecord, ImageState
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.catalog import find_model, find_prompt_set
-from nami_bench.store.database import Database
+from nami_bench.store.database import Repository
 from nami_bench.store.items import ask_again
-from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, PromptSetRow, ScoreRow, SetScoreRow
+from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, PromptSetRow
 
 
-class Results:
-    """Store methods on images and scores."""
+class Images(Repository):
+    """Images that were made, or that failed."""
 
-    _database: Database
-
-    def put_image(self, record: ImageRecord) -> None:
+    def put(self, record: ImageRecord) -> None:
         """Record an image; a failed or refused one may be replaced by a later attempt.
 
         A finished one that is recorded again is there again: studies that had withdrawn it ask about it.
@@ -51,7 +49,7 @@ class Results:
                 ask_again(session, row.id)
             convert.update_image_row(row, record)
 
-    def images(
+    def find(
         self,
         *,
         models: Iterable[str] | None = None,
@@ -65,96 +63,13 @@ class Results:
                 wanted.append(ImageRow.state == state.value)
             return _image_records(session, wanted)
 
-    def put_scores(self, scores: Iterable[Score]) -> None:
-        """Record scores in one transaction; a score of the same metric and instrument is replaced."""
-        with self._database.writing() as session:
-            images: dict[tuple[str, str], dict[tuple[str, int], ImageRow]] = {}
-            for score in scores:
-                pair = (score.model, score.prompt_set)
-                if pair not in images:
-                    rows = session.scalars(_image_query(session, [score.model], score.prompt_set))
-                    images[pair] = {(row.prompt.prompt_id, row.sample): row for row in rows}
-                image = images[pair].get((score.prompt_id, score.sample))
-                if image is None:
-                    raise InputError(
-                        f"no image {score.model}/{score.prompt_set}/{score.prompt_id}/{score.sample} to score"
-                    )
-                _put_score(session, image, score)
-
-    def scores(
-        self,
-        *,
-        metric: str | None = None,
-        models: Iterable[str] | None = None,
-        prompt_set: str | None = None,
-    ) -> list[Score]:
-        """Recorded scores by metric, instrument, model, prompt and sample."""
+    def paths(self) -> set[str]:
+        """The files that images have."""
         with self._database.reading() as session:
-            query = (
-                select(ScoreRow)
-                .join(ScoreRow.image)
-                .join(ImageRow.model)
-                .join(ImageRow.prompt)
-                .join(PromptRow.prompt_set)
-                .options(
-                    contains_eager(ScoreRow.image).options(
-                        contains_eager(ImageRow.model),
-                        contains_eager(ImageRow.prompt).contains_eager(PromptRow.prompt_set),
-                    )
-                )
-                .order_by(ScoreRow.metric, ScoreRow.instrument, ModelRow.id, PromptRow.id, ImageRow.sample)
-            )
-            if metric is not None:
-                query = query.where(ScoreRow.metric == metric)
-            if models is not None:
-                query = query.where(ModelRow.id.in_([find_model(session, name).id for name in models]))
-            if prompt_set is not None:
-                query = query.where(PromptSetRow.id == find_prompt_set(session, prompt_set).id)
-            return [convert.score(row) for row in session.scalars(query)]
-
-    def put_set_score(self, score: SetScore) -> None:
-        """Record a score of a whole set; one of the same metric and instrument is replaced.
-
-        Raises UnknownNameError for an unknown model or prompt set.
-        """
-        with self._database.writing() as session:
-            identity = {
-                "model_id": find_model(session, score.model).id,
-                "prompt_set_id": find_prompt_set(session, score.prompt_set).id,
-                "metric": score.metric,
-                "instrument": score.instrument,
-            }
-            row = session.scalar(select(SetScoreRow).filter_by(**identity))
-            if row is None:
-                row = SetScoreRow(**identity)
-                session.add(row)
-            convert.update_set_score_row(row, score)
-
-    def set_scores(
-        self, *, models: Iterable[str] | None = None, prompt_set: str | None = None
-    ) -> list[SetScore]:
-        """Recorded scores of whole sets by metric, instrument, model and prompt set."""
-        with self._database.reading() as session:
-            query = (
-                select(SetScoreRow)
-                .options(joinedload(SetScoreRow.model), joinedload(SetScoreRow.prompt_set))
-                .order_by(
-                    SetScoreRow.metric,
-                    SetScoreRow.instrument,
-                    SetScoreRow.model_id,
-                    SetScoreRow.prompt_set_id,
-                )
-            )
-            if models is not None:
-                query = query.where(
-                    SetScoreRow.model_id.in_([find_model(session, name).id for name in models])
-                )
-            if prompt_set is not None:
-                query = query.where(SetScoreRow.prompt_set_id == find_prompt_set(session, prompt_set).id)
-            return [convert.set_score(row) for row in session.scalars(query)]
+            return {path for path in session.scalars(select(ImageRow.path)) if path}
 
 
-def _image_query(session: Session, models: Iterable[str] | None, prompt_set: str | None) -> Select[ImageRow]:
+def image_query(session: Session, models: Iterable[str] | None, prompt_set: str | None) -> Select[ImageRow]:
     return (
         select(ImageRow)
         .join(ImageRow.prompt)
@@ -226,17 +141,3 @@ def _find_prompt(session: Session, record: ImageRecord) -> PromptRow:
     if row is None:
         raise UnknownNameError(f"prompt of set {record.prompt_set!r}", record.prompt_id)
     return row
-
-
-def _put_score(session: Session, image: ImageRow, score: Score) -> None:
-    row = session.scalar(
-        select(ScoreRow).where(
-            ScoreRow.image_id == image.id,
-            ScoreRow.metric == score.metric,
-            ScoreRow.instrument == score.instrument,
-        )
-    )
-    if row is None:
-        row = ScoreRow(image_id=image.id, metric=score.metric, instrument=score.instrument)
-        session.add(row)
-    convert.update_score_row(row, score)

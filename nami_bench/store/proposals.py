@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from nami_bench.domain import PromptSubmission, SubmissionState
 from nami_bench.errors import InputError, RefusedError, UnknownNameError
 from nami_bench.store.accounts import find_person
-from nami_bench.store.database import Database
+from nami_bench.store.database import Database, Repository
 from nami_bench.store.logins import network
 from nami_bench.store.submission_tables import PromptSubmissionRow
 
@@ -27,14 +27,16 @@ STRANGERS_WAITING = 200
 _ALL = select(PromptSubmissionRow).options(selectinload(PromptSubmissionRow.author))
 
 
-class PromptSubmissions:
-    """Store methods on proposed prompts."""
+class Proposals(Repository):
+    """Prompts that people propose."""
 
-    _database: Database
-    clock: Callable[[], datetime]
-    secret: Callable[[str], bytes]
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], secret: Callable[[str], bytes]
+    ) -> None:
+        super().__init__(database)
+        self._clock, self._secret = clock, secret
 
-    def add_prompt_submission(self, submission: PromptSubmission, address: str = "") -> None:
+    def add(self, submission: PromptSubmission, address: str = "") -> None:
         """Take in a pending submission; `address` is where one without an author came from.
 
         Raises RefusedError: `too_many` for this author or address within an hour, `duplicate` where the very
@@ -60,7 +62,7 @@ class PromptSubmissions:
                 )
             )
 
-    def prompt_submissions(
+    def all(
         self, state: SubmissionState | None = None, author: str | None = None, limit: int | None = None
     ) -> list[PromptSubmission]:
         """Submissions in the order in which they came: all, or those in a state, or somebody's."""
@@ -72,7 +74,7 @@ class PromptSubmissions:
                 query = query.where(PromptSubmissionRow.author_id == find_person(session, author).id)
             return [_submission(row) for row in session.scalars(query)]
 
-    def decided_prompt_submissions(self, limit: int) -> list[PromptSubmission]:
+    def decided(self, limit: int) -> list[PromptSubmission]:
         """The latest decisions, newest first."""
         decided = PromptSubmissionRow.state != SubmissionState.PENDING.value
         newest = (PromptSubmissionRow.decided_at.desc(), PromptSubmissionRow.id.desc())
@@ -80,19 +82,19 @@ class PromptSubmissions:
             rows = session.scalars(_ALL.where(decided).order_by(*newest).limit(limit))
             return [_submission(row) for row in rows]
 
-    def prompt_submission(self, submission_id: str) -> PromptSubmission:
+    def get(self, submission_id: str) -> PromptSubmission:
         """The submission with this id; raises UnknownNameError."""
         with self._database.reading() as session:
             return _submission(_find(session, submission_id))
 
-    def count_prompt_submissions(self) -> dict[SubmissionState, int]:
+    def count(self) -> dict[SubmissionState, int]:
         """How many there are in each state; any change of the submissions changes it."""
         query = select(PromptSubmissionRow.state, func.count()).group_by(PromptSubmissionRow.state)
         with self._database.reading() as session:
             found = dict(session.execute(query).all())
         return {state: found.get(state.value, 0) for state in SubmissionState}
 
-    def accept_prompt_submission(
+    def accept(
         self, submission_id: str, by: str, text: str | None = None, tags: Mapping[str, str] | None = None
     ) -> PromptSubmission:
         """Accept a pending submission, with another text or other tags where those are given.
@@ -107,7 +109,7 @@ class PromptSubmissions:
             self._decide(row, by)
             return _submission(row)
 
-    def refuse_prompt_submission(self, submission_id: str, by: str, reason: str) -> PromptSubmission:
+    def refuse(self, submission_id: str, by: str, reason: str) -> PromptSubmission:
         """Refuse a pending submission; its author is shown the reason.
 
         Raises InputError without a reason, RefusedError `decided` where it is decided already.
@@ -121,11 +123,11 @@ class PromptSubmissions:
             return _submission(row)
 
     def _decide(self, row: PromptSubmissionRow, by: str) -> None:
-        row.decided_by, row.decided_at, row.source = by, self.clock(), None
+        row.decided_by, row.decided_at, row.source = by, self._clock(), None
 
     def _source(self, address: str) -> str:
         """What tells one stranger's address from another's, and does not tell the address."""
-        key = self.secret("submission-addresses")
+        key = self._secret("submission-addresses")
         return hmac.digest(key, (network(address) or "nowhere").encode(), hashlib.sha256).hex()
 
 
