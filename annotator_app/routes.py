@@ -14,18 +14,19 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
-from nami_bench.annotator_app.answers import (
+from nami_bench.annotator_app.engine.answers import (
     CANNOT_JUDGE,
     MAX_CLIENT_TOKEN,
     MAX_COMMENT,
     MAX_DURATION_MS,
     Answers,
 )
+from nami_bench.annotator_app.engine.rules import reason_code
+from nami_bench.annotator_app.engine.view import Item, View
 from nami_bench.annotator_app.markdown import safe_html
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.pictures import Pictures
-from nami_bench.annotator_app.rules import reason_code
-from nami_bench.annotator_app.sessions import LAST, AnnotationSession, Item, View
+from nami_bench.annotator_app.sessions import LAST, AnnotationSession
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.domain import Criterion, Role, Study
 from nami_bench.store import Store

@@ -1,23 +1,22 @@
 """What an annotator does in a study: get items, see their images, submit answers, go back and correct.
 
-No web framework here, so that simulated annotators take the same way as people. `work` decides in a
-transaction what is next, `order` which item; everything that must last is in the store.
+No web framework here, so that simulated annotators take the same way as people. `engine` decides in
+a transaction what is next; everything that must last is in the store.
 """
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from nami_bench.annotator_app.addresses import Addresses
-from nami_bench.annotator_app.answers import Answers, Value
+from nami_bench.annotator_app.engine.answers import Answers
+from nami_bench.annotator_app.engine.turn import Turn
+from nami_bench.annotator_app.engine.view import GivenAnswers, Item, View
 from nami_bench.annotator_app.pictures import Pictures
-from nami_bench.annotator_app.progress import Progress
-from nami_bench.annotator_app.work import Feedback, State, Turn
 from nami_bench.domain import ImageRecord, Role, Study
 from nami_bench.errors import ImageError, InputError, RefusedError, StorageError
 from nami_bench.store import COMPLETED, Desk, Lease, Sent, Store
@@ -34,46 +33,6 @@ LAST = "now"
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class GivenAnswers:
-    """The answers in force for an item that is visited again."""
-
-    values: Mapping[str, Value]
-    reasons: Mapping[str, str]
-    flag: bool
-    comment: str
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """What an annotator may know of an item: nothing here tells the model. `given` are answers in force.
-
-    `images` are addresses for `AnnotationSession.image_png`, from left to right.
-    """
-
-    token: str
-    prompt: str
-    images: tuple[str, ...]
-    given: GivenAnswers | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """Where an annotator is in a study: `items` has the one in hand first, then those ahead.
-
-    `phase` is training, qualification, work, paused, closed, waiting or finished; `code` is a stable key
-    for `message`. `reason`: why somebody is paused, as it was written down.
-    """
-
-    phase: str
-    code: str | None
-    message: str | None
-    progress: Progress
-    items: tuple[Item, ...]
-    feedback: Feedback | None = None
-    reason: str | None = None
 
 
 class AnnotationSession:
@@ -155,20 +114,9 @@ class AnnotationSession:
     def _canvas(self) -> int:
         return self._store.studies.get(self._study).canvas  # never changes
 
-    def _later(self, job: Callable[[Turn], State]) -> "Future[View]":
+    def _later(self, job: Callable[[Turn], View]) -> "Future[View]":
         return self._store.annotation.run_later(
-            lambda desk: self._view(job(Turn(desk, self._study, self._annotator)))
-        )
-
-    def _view(self, state: State) -> View:
-        return View(
-            state.phase,
-            state.code,
-            state.message,
-            state.progress,
-            tuple(self._item(lease, _stands(state.standing.get(lease.id))) for lease in state.items),
-            state.feedback,
-            state.reason,
+            lambda desk: job(Turn(desk, self._study, self._annotator, self._item))
         )
 
     def _item(self, lease: Lease, given: GivenAnswers | None) -> Item:
@@ -210,10 +158,6 @@ class AnnotationSession:
             f"{image.model}, prompt {image.prompt_id}, sample {image.sample} cannot be shown "
             f"and was withdrawn: {error}",
         )
-
-
-def _stands(answers: Mapping[str, Any] | None) -> GivenAnswers | None:
-    return None if answers is None else GivenAnswers(answers["values"], answers["reasons"], False, "")
 
 
 def _given(sent: Sent) -> GivenAnswers:

@@ -12,8 +12,9 @@ from uuid import uuid4
 
 import numpy as np
 
-from nami_bench.annotator_app.answers import CANNOT_JUDGE, Answers
-from nami_bench.annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.engine.answers import CANNOT_JUDGE, Answers
+from nami_bench.annotator_app.engine.view import View
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import (
     SIMULATED_PREFIX,
     Annotator,

@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 from playwright.sync_api import sync_playwright
 
 from nami_bench.annotator_app.access import COOKIE
-from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.config import Workspace, init_workspace
 from nami_bench.domain import (

@@ -23,6 +23,7 @@ from nami_bench.store.annotation_tables import (
 from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_study
+from nami_bench.store.memory import Memory, Settled
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, StudyRow
 from nami_bench.store.writer import Writer
 
@@ -50,7 +51,7 @@ class Annotation(Repository):
     def look(self, job: Callable[[Desk], T]) -> T:
         """Run a job that only reads."""
         with self._database.reading() as session:
-            return job(Desk(session.connection(), {}, {}, self._clock()))
+            return job(Desk(session.connection(), Memory(), Settled(), self._clock()))
 
     def assignment(self, token: str, annotator: str) -> Assignment:
         """The assignment behind an opaque token; raises RefusedError unless it is this annotator's."""

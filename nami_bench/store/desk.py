@@ -8,6 +8,7 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,47 +25,67 @@ from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent, Verdic
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import Revised, append_revisions
 from nami_bench.store.items import refresh_items
+from nami_bench.store.memory import Memory, Settled
 
 LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
+
+
+@dataclass
+class _KnownStudy:
+    """A study as it was when it was read, and when its items were last refreshed."""
+
+    version: int = 0
+    study: Study | None = None
+    criteria: dict[str, int] = field(default_factory=dict)
+    refreshed_at: datetime | None = None
 
 
 class Desk:
     """The statements of one transaction; `memory` is what this process keeps between transactions.
 
-    Memory is emptied when a transaction is rolled back, so what a job reads, it may remember. `settled` holds
-    what was done once for all jobs of the transaction. `wrote` says whether this job changed anything.
+    `settled` holds what was done once for all jobs of the transaction. `wrote` says whether this job changed
+    anything.
     """
 
-    def __init__(
-        self, connection: Connection, memory: dict[Any, Any], settled: dict[Any, Any], now: datetime
-    ) -> None:
+    def __init__(self, connection: Connection, memory: Memory, settled: Settled, now: datetime) -> None:
         self.connection = connection
         self.memory = memory
-        self.settled = settled
+        self._settled = settled
         self.now = now
         self.wrote = False
 
     def study(self, name: str) -> tuple[int, Study]:
         """Lock a study; its number and value."""
-        if name in self.settled:
-            return self.settled[name]  # type: ignore[no-any-return]
+        if name in self._settled.studies:
+            return self._settled.studies[name]
         row = self.connection.execute(sql.LOCK, {"name": name}).one_or_none()
         if row is None:
             with Session(self.connection) as session:
                 find_study(session, name)  # raises, with near names
         assert row is not None
-        key = ("study", row.id)
-        version, study = self.memory.get(key, (None, None))
-        if version != row.version:
-            if version is not None:  # the study was changed, or is another one of that number
+        known = self.memory.of(_KnownStudy, row.id)
+        if known.study is None or known.version != row.version:
+            if known.study is not None:  # the study was changed, or is another one of that number
                 self.memory.clear()
-                self.settled.clear()
+                self._settled.clear()
+                known = self.memory.of(_KnownStudy, row.id)
             with Session(self.connection) as session:
-                study = convert.study(find_study(session, name))
-            self.memory[key] = (row.version, study)
+                found = find_study(session, name)
+                known.version, known.study = row.version, convert.study(found)
+                known.criteria = {criterion.name: criterion.id for criterion in found.criteria}
         self._expire(row.id)
-        self.settled[name] = (row.id, study)
-        return row.id, study
+        self._settled.studies[name] = (row.id, known.study)
+        return row.id, known.study
+
+    def criteria(self, study_id: int) -> Mapping[str, int]:
+        """The numbers of a locked study's criteria, by name."""
+        return self.memory.of(_KnownStudy, study_id).criteria
+
+    def is_first(self, kind: type, number: int) -> bool:
+        """Whether this is asked for the first time in the transaction."""
+        is_first = (kind, number) not in self._settled.done
+        self._settled.done.add((kind, number))
+        return is_first
 
     def member(self, study_id: int, annotator: str) -> Member:
         """The annotator's place in a study, made at the first time."""
@@ -78,7 +99,7 @@ class Desk:
             values = {"study_id": study_id, "annotator_id": annotator_id, "joined_at": self.now}
             self.write(insert(sql.members).values(values))
             row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one()
-        return Member(*row[:6], row[6] is not None, row[7], row[8])
+        return Member(**row._mapping)
 
     def change_member(self, member: Member, **values: Any) -> None:
         """Set columns of a member."""
@@ -169,23 +190,23 @@ class Desk:
         key = given.inserted_primary_key
         assert key is not None
         return Lease(
-            int(key[0]),
-            token,
-            study_id,
-            member.id,
-            item.id,
-            item.kind,
-            occasion,
-            OPEN,
-            swapped,
-            position,
-            self.now,
-            ends,
-            None,
-            item.image_id,
-            item.other_image_id,
-            False,
-            item.prompt,
+            id=int(key[0]),
+            token=token,
+            study_id=study_id,
+            member_id=member.id,
+            item_id=item.id,
+            kind=item.kind,
+            occasion=occasion,
+            state=OPEN,
+            swapped=swapped,
+            position=position,
+            assigned_at=self.now,
+            expires_at=ends,
+            passed=None,
+            image_id=item.image_id,
+            other_image_id=item.other_image_id,
+            withdrawn=False,
+            prompt=item.prompt,
         )
 
     def renew(self, leases: Sequence[Lease], lease: timedelta) -> None:
@@ -242,10 +263,10 @@ class Desk:
 
     def refresh_items(self, study: str, study_id: int) -> int:
         """Add items for images that were finished since; looked for once a minute. How many were added."""
-        key = ("refreshed", study_id)
-        if key in self.memory and self.now - self.memory[key] < LOOK_FOR_IMAGES_EVERY:
+        known = self.memory.of(_KnownStudy, study_id)
+        if known.refreshed_at is not None and self.now - known.refreshed_at < LOOK_FOR_IMAGES_EVERY:
             return 0
-        self.memory[key] = self.now
+        known.refreshed_at = self.now
         with Session(self.connection) as session:
             added = refresh_items(session, find_study(session, study))
             session.flush()
@@ -264,7 +285,7 @@ class Desk:
     def verdicts(self, study_id: int, after: int) -> list[Verdict]:
         """The first verdicts on pairs with a number above `after`."""
         rows = self.connection.execute(sql.VERDICTS, {"study": study_id, "after": after})
-        return [Verdict(*row) for row in rows]
+        return [Verdict(**row._mapping) for row in rows]
 
     def others_at_work(self, study_id: int, member: Member) -> int:
         """How many other annotators of a study can log in and are neither paused nor excluded."""
@@ -310,17 +331,17 @@ class Desk:
     def sent(self, client_token: str) -> Sent | None:
         """The submission that a client token belongs to."""
         row = self.connection.execute(sql.SENT, {"token": client_token}).one_or_none()
-        return None if row is None else Sent(*row)
+        return None if row is None else Sent(**row._mapping)
 
     def in_force(self, assignment_id: int) -> Sent | None:
         """The last submission for an assignment."""
         row = self.connection.execute(sql.IN_FORCE, {"assignment": assignment_id}).first()
-        return None if row is None else Sent(*row)
+        return None if row is None else Sent(**row._mapping)
 
     def recent(self, member: Member, count: int) -> list[Sent]:
         """The member's last items, newest first: number and time of the first answer, and what stands now."""
         rows = self.connection.execute(sql.RECENT, {"member": member.id, "most": count})
-        return [Sent(*row) for row in rows]
+        return [Sent(**row._mapping) for row in rows]
 
     def send(self, lease: Lease, client_token: str, revision: int, **values: Any) -> None:
         """Keep a submission as it came; raises RefusedError for a client token that was used before."""
@@ -371,4 +392,4 @@ class Desk:
 
 
 def _lease(row: Any) -> Lease:
-    return Lease(*row)
+    return Lease(**row._mapping)

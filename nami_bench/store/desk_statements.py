@@ -46,8 +46,10 @@ MEMBER = (
         MemberRow.done,
         MemberRow.day,
         MemberRow.done_before_day,
-        MemberRow.qualified_at,
-        func.coalesce(MemberRow.pause_reason, case((AnnotatorRow.excluded_at.is_not(None), "excluded"))),
+        MemberRow.qualified_at.is_not(None).label("qualified"),
+        func.coalesce(
+            MemberRow.pause_reason, case((AnnotatorRow.excluded_at.is_not(None), "excluded"))
+        ).label("paused"),
         MemberRow.checked_from,
     )
     .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
@@ -71,8 +73,8 @@ _LEASE = (
         AssignmentRow.passed,
         ItemRow.image_id,
         ItemRow.other_image_id,
-        ItemRow.withdrawn_at.is_not(None),
-        PromptRow.text,
+        ItemRow.withdrawn_at.is_not(None).label("withdrawn"),
+        PromptRow.text.label("prompt"),
     )
     .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
     .join(ImageRow, ImageRow.id == ItemRow.image_id)
@@ -261,7 +263,7 @@ VERDICTS = (
         ComparisonRow.item_id,
         ComparisonRow.annotator_id,
         ItemRow.cell,
-        CriterionRow.name,
+        CriterionRow.name.label("criterion"),
         ComparisonRow.swapped,
         ComparisonRow.outcome,
     )

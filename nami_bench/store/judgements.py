@@ -10,7 +10,7 @@ from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, Member
 from nami_bench.store.in_force import Revised
 from nami_bench.store.sides import as_seen
-from nami_bench.store.tables import CriterionRow, RatingRow
+from nami_bench.store.tables import RatingRow
 
 
 def count_answers(
@@ -22,7 +22,7 @@ def count_answers(
     unless it says what the last one says; its `duration_ms` stays the time that the item itself took, for a
     look back takes seconds. That of the correction stands with the submission.
     """
-    criteria = _criteria(desk, lease.study_id)
+    criteria = desk.criteria(lease.study_id)
     given = {
         criteria[name]: (answers["values"].get(name), answers["reasons"].get(name))
         for name in (*answers["values"], *answers["reasons"])
@@ -38,7 +38,7 @@ def count_answers(
 def judged_so_far(desk: Desk, lease: Lease, member: Member) -> dict[str, dict[str, Any]]:
     """What the study counts of the member's judgements of an item, as `count_answers` takes it, the images
     standing as they do in `lease`."""
-    names = {number: name for name, number in _criteria(desk, lease.study_id).items()}
+    names = {number: name for name, number in desk.criteria(lease.study_id).items()}
     is_pair = lease.other_image_id is not None
     table, column, what = (
         (ComparisonRow, "outcome", "item_id") if is_pair else (RatingRow, "value", "image_id")
@@ -52,14 +52,6 @@ def judged_so_far(desk: Desk, lease: Lease, member: Member) -> dict[str, dict[st
             turned = is_pair and last.swapped != lease.swapped
             found["values"][names[criterion]] = as_seen(getattr(last, column), turned)
     return found
-
-
-def _criteria(desk: Desk, study_id: int) -> dict[str, int]:
-    known: dict[str, int] | None = desk.memory.get(("criteria", study_id))
-    if known is None:
-        query = select(CriterionRow.name, CriterionRow.id).where(CriterionRow.study_id == study_id)
-        known = desk.memory[("criteria", study_id)] = dict(desk.connection.execute(query).all())
-    return known
 
 
 def _append(

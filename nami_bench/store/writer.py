@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from nami_bench.errors import LockedError, NamiBenchError, StorageError
 from nami_bench.store.database import Database
 from nami_bench.store.desk import Desk
+from nami_bench.store.memory import Memory, Settled
 
 T = TypeVar("T")
 Job = Callable[[Desk], Any]
@@ -42,7 +43,7 @@ class Writer:
         self._database = database
         self._clock = clock
         self._queue: SimpleQueue[_Task | None] = SimpleQueue()
-        self._memory: dict[Any, Any] = {}
+        self._memory = Memory()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -104,7 +105,7 @@ class Writer:
         try:
             with self._database.writing(patience_s=0) as session:
                 has_begun = True
-                settled: dict[Any, Any] = {}
+                settled = Settled()
                 for task in batch:
                     desk = Desk(session.connection(), self._memory, settled, self._clock())
                     try:

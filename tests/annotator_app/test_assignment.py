@@ -15,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, text
 
-from nami_bench.annotator_app.answers import Answers
-from nami_bench.annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.engine.answers import Answers
+from nami_bench.annotator_app.engine.view import View
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import (
     Annotator,
     Criterion,

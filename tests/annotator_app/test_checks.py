@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from nami_bench.annotator_app.answers import Answers, judge
-from nami_bench.annotator_app.planting import planted_at, with_planted
-from nami_bench.annotator_app.rules import failed_qualification, reason_code, reason_to_pause
-from nami_bench.annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.engine.answers import Answers, judge
+from nami_bench.annotator_app.engine.planting import planted_at, with_planted
+from nami_bench.annotator_app.engine.rules import failed_qualification, reason_code, reason_to_pause
+from nami_bench.annotator_app.engine.view import View
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import Annotator, CheckItem, CheckKind, Checks, ModelCard
 from nami_bench.errors import InputError, RefusedError
 from nami_bench.store import Sent

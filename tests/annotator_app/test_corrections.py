@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from nami_bench.annotator_app.admin import check_answers_csv, overview
-from nami_bench.annotator_app.answers import Answers
-from nami_bench.annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.engine.answers import Answers
+from nami_bench.annotator_app.engine.view import View
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.domain import CheckItem, CheckKind, Checks, ModelCard, Study
 from nami_bench.leaderboard.agreement import measure_agreement

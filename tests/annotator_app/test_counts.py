@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from nami_bench.annotator_app.admin import overview
-from nami_bench.annotator_app.answers import Answers
-from nami_bench.annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.engine.answers import Answers
+from nami_bench.annotator_app.engine.view import View
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import CheckItem, CheckKind, Checks, ImageRecord, ModelCard, Panel
 from nami_bench.errors import ImageError
 from nami_bench.store import progress_of

@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
-from nami_bench.annotator_app.answers import Answers
-from nami_bench.annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.engine.answers import Answers
+from nami_bench.annotator_app.engine.view import View
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.domain import Annotator, Checks, PromptSubmission, Role
 from nami_bench.errors import InputError, RefusedError, StorageError, UnknownNameError

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from nami_bench.annotator_app.answers import Answers
-from nami_bench.annotator_app.sessions import AnnotationSession, View
+from nami_bench.annotator_app.engine.answers import Answers
+from nami_bench.annotator_app.engine.view import View
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.errors import InputError, RefusedError
 
 _numbers = count()

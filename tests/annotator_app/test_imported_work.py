@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from nami_bench.annotator_app.answers import Answers
-from nami_bench.annotator_app.sessions import AnnotationSession, Item
+from nami_bench.annotator_app.engine.answers import Answers
+from nami_bench.annotator_app.engine.view import Item
+from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.domain import Checks, Comparison, ImageRecord, Outcome, Pairs, Panel, Rating
 from nami_bench.errors import InputError, RefusedError

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nami_bench.annotator_app.answers import Answers
-from nami_bench.annotator_app.pairing import information
+from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import (
     Annotator,
@@ -25,6 +24,7 @@ from nami_bench.domain import (
     Study,
 )
 from nami_bench.errors import InputError, RefusedError
+from nami_bench.evaluation.human.pair_information import information
 from nami_bench.leaderboard.comparisons_file import comparisons_csv, read_comparisons
 from nami_bench.store.pair_design import design_pairs
 

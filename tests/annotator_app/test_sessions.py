@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.annotator_app.sessions import AnnotationSession, open_study
 from nami_bench.domain import Annotator, ImageState, ModelCard

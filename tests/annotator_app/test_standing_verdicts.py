@@ -162,7 +162,7 @@ def test_each_criterion_has_its_own_images_and_values(new_bench: Callable[..., A
 
 def test_a_repeat_is_counted_beside_the_work(new_bench: Callable[..., Any]) -> None:
     """Second answers are compared with the first ones as last corrected, and are no ratings."""
-    from nami_bench.annotator_app.answers import Answers
+    from nami_bench.annotator_app.engine.answers import Answers
     from nami_bench.annotator_app.sessions import AnnotationSession
 
     bench = new_bench("repeats", strata=("short",) * 3, overlap=1)

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from nami_bench import pipeline
-from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.config import Workspace, init_workspace, open_workspace

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import select
 
-from nami_bench.annotator_app.answers import Answers
+from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace, open_workspace

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from nami_bench.annotator_app.answers import CANNOT_JUDGE, Answers
+from nami_bench.annotator_app.engine.answers import CANNOT_JUDGE, Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import (
     Annotator,

@@ -5,7 +5,7 @@ drawn from the study's seed and the annotator's name is planted. So the rate is 
 foreseen.
 """
 
-from nami_bench.annotator_app.order import rank
+from nami_bench.annotator_app.engine.order import rank
 from nami_bench.domain import Checks
 
 

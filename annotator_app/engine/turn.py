@@ -3,13 +3,13 @@
 A turn runs on the store's `Desk`, so everything in it happens or nothing does.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from nami_bench.annotator_app import order, pairing, planting, progress, rules
-from nami_bench.annotator_app.answers import (
+from nami_bench.annotator_app.engine import order, pairing, planting, rules
+from nami_bench.annotator_app.engine.answers import (
     NOTHING_STANDS,
     Answers,
     Verdict,
@@ -18,8 +18,11 @@ from nami_bench.annotator_app.answers import (
     judge,
     kept_answers,
 )
+from nami_bench.annotator_app.engine.progress import progress_of
+from nami_bench.annotator_app.engine.seat import Seat
+from nami_bench.annotator_app.engine.view import Feedback, GivenAnswers, Item, View
 from nami_bench.domain import CheckKind
-from nami_bench.errors import RefusedError, UnknownNameError
+from nami_bench.errors import RefusedError
 from nami_bench.local_time import local
 from nami_bench.store import (
     COMPLETED,
@@ -36,54 +39,25 @@ from nami_bench.store import (
 Answered = Mapping[str, Mapping[str, Any]]
 """"values" and "reasons", by criterion."""
 
+Show = Callable[[Lease, GivenAnswers | None], Item]
+"""What an annotator may see of a lease, with the answers in force."""
+
 AHEAD = 2
 """So many items are in an annotator's hands beside the one on the screen, for loading ahead."""
 
 NOT_YOURS = "this item is not assigned to you"
 
 
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What is said after a training or qualification item."""
+class Turn(Seat):
+    """One transaction's work for one annotator of one study; `show` makes of a lease what is shown of it."""
 
-    verdict: Verdict
-    text: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Where an annotator is: `items` has the one in hand first.
-
-    `standing`: by the lease's number, what stands of an item that is judged by some criteria only. `reason`:
-    why one is paused.
-    """
-
-    phase: str
-    code: str | None
-    message: str | None
-    progress: progress.Progress
-    items: tuple[Lease, ...]
-    feedback: Feedback | None = None
-    standing: Mapping[int, Answered] = field(default_factory=dict)
-    reason: str | None = None
-
-
-class Turn:
-    """One transaction's work for one annotator of one study."""
-
-    def __init__(self, desk: Desk, study: str, annotator: str) -> None:
-        self.desk = desk
-        self.annotator = annotator
-        self.study_id, self.study = desk.study(study)
-        try:
-            self.member = self.before = desk.member(self.study_id, annotator)
-        except UnknownNameError as error:  # erased a moment ago; other names are none of their business
-            raise RefusedError("not_yours", "this account does not exist any more") from error
-        self.index = order.index_of(desk, self.study_id)
-        self.given = order.given_to(desk, self.study_id, self.study, self.member, self.index)
+    def __init__(self, desk: Desk, study: str, annotator: str, show: Show) -> None:
+        super().__init__(desk, study, annotator)
+        self.before = self.member
+        self.show = show
         self.lease_time = timedelta(minutes=self.study.lease_minutes)
 
-    def state(self, *, returning: bool = True, feedback: Feedback | None = None) -> State:
+    def state(self, *, returning: bool = True, feedback: Feedback | None = None) -> View:
         """What is next; gives out items as needed. `returning`: the annotator comes (back) to the study."""
         closed = self._closed()
         if closed is None and self.member.paused is None:
@@ -92,11 +66,11 @@ class Turn:
             phase, items = (closed[0] if closed else "paused"), []
         code, message = closed[1:] if closed else _WORDS.get(self._key(phase), (None, None))
         self._keep_member()
-        shown = progress.of(self.desk, self.study_id, self.study, self.member, self.index, self.given, phase)
-        standing = {one.id: self._standing(one) for one in items if self._is_in_part(one)}
-        return State(phase, code, message, shown, tuple(items), feedback, standing, self.member.paused)
+        shown = tuple(self.show(one, self._shown_standing(one)) for one in items)
+        progress = progress_of(self, phase)
+        return View(phase, code, message, progress, shown, feedback, self.member.paused)
 
-    def submit(self, token: str, answers: Answers) -> State:
+    def submit(self, token: str, answers: Answers) -> View:
         """Record answers and go on.
 
         Raises RefusedError, and records nothing, for answers that do not fit the study, and for an item that
@@ -132,6 +106,13 @@ class Turn:
         if lease.state == COMPLETED and (sent := self.desk.in_force(lease.id)):
             return sent.answers
         return judged_so_far(self.desk, lease, self.member) if self._is_in_part(lease) else NOTHING_STANDS
+
+    def _shown_standing(self, lease: Lease) -> GivenAnswers | None:
+        """What stands of an item that is judged by some criteria only."""
+        if not self._is_in_part(lease):
+            return None
+        stands = self._standing(lease)
+        return GivenAnswers(stands["values"], stands["reasons"])
 
     def _is_in_part(self, lease: Lease) -> bool:
         return lease.counts and lease.item_id in (self.given.in_part or ())
@@ -256,7 +237,7 @@ class Turn:
             self.desk.renew(held, self.lease_time)
         held += self._fill_hands(phase, AHEAD + 1 - len(held))
         if not held and self.desk.refresh_items(self.study.name, self.study_id):
-            order.learn_items(self.desk, self.study_id, self.index)
+            self.learn_items()
             held = self._fill_hands(phase, AHEAD + 1)
         if not held and phase == "work":
             phase = "waiting" if self._others_hold_some() else "finished"
@@ -309,7 +290,7 @@ class Turn:
         item, occasion = own, 0
         for kind in planting.planted_at(self.study.seed, self.annotator, position, self.study.checks):
             find = order.next_check if kind == CheckKind.GOLD else order.next_repeat
-            planted = find(self.study, self.annotator, self.index, self.given)
+            planted = find(self)
             if planted is not None and self.desk.is_asked(planted.id):
                 item, occasion, choice = planted, int(kind == "repeat"), None
                 break
@@ -318,16 +299,15 @@ class Turn:
 
     def _next_own(self) -> tuple[ListedItem | None, dict[str, Any] | None]:
         """The study's next item, and why it was chosen where the study is adaptive."""
-        place = (self.desk, self.study_id, self.study, self.annotator, self.index, self.given)
         if not self.study.is_adaptive:
-            return order.next_item(*place), None
-        found = pairing.next_pair(*place)
+            return order.next_item(self), None
+        found = pairing.next_pair(self)
         return (None, None) if found is None else (found[0], found[1].record())
 
     def _give(
         self, item: ListedItem, *, occasion: int = 0, position: int = 0, choice: dict[str, Any] | None = None
     ) -> Lease:
-        company = order.company_of(self.desk, self.study_id, self.study)
+        company = self.company()
         lease = self.desk.give(
             self.study_id,
             self.member,
