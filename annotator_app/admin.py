@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nami_bench.domain import CheckAnswer, Mode, Study
 from nami_bench.errors import StorageError
-from nami_bench.leaderboard.spreadsheet import csv_table
+from nami_bench.export.spreadsheet import csv_table
 from nami_bench.store import ItemProgress, StandingRatings, Store, progress_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def overview(store: Store, study_name: str | None, ratings: StandingRatings | No
 
     `ratings`: those in force, where they were read already.
     """
-    from nami_bench.leaderboard.checks import repeat_differences
+    from nami_bench.pipeline.screening import repeat_differences
 
     studies = store.studies.all()
     study = store.studies.get(study_name) if study_name else studies[-1]
@@ -128,7 +128,7 @@ class StudyLooks:
     def ratings_csv(self, study: str) -> bytes:
         """The path of a new file with a study's judgements in force, as `nami-bench ratings export` writes
         them; whoever asked deletes it."""
-        from nami_bench.leaderboard.dataset_folder import csv_parts, study_content
+        from nami_bench.pipeline.dataset_folder import csv_parts, study_content
 
         content = study_content(self._store, self._store.studies.get(study))
         handle, name = tempfile.mkstemp(prefix="nami-", suffix=".csv")
@@ -142,8 +142,8 @@ class StudyLooks:
 
     def leaderboard(self, study: str) -> bytes:
         """A study's leaderboard as it stands, a complete HTML document."""
-        from nami_bench.leaderboard.from_store import leaderboard_from_store
-        from nami_bench.leaderboard.html import leaderboard_html
+        from nami_bench.export.html import leaderboard_html
+        from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 
         return leaderboard_html(leaderboard_from_store(self._store, study=study))
 

@@ -262,8 +262,8 @@ def export(database_url: str) -> Iterator[str]:
 
 def leaderboard(database_url: str) -> Iterator[str]:
     """With intervals, tests, places and groups, as JSON and CSV."""
-    from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
-    from nami_bench.leaderboard.from_store import leaderboard_from_store
+    from nami_bench.export.files import leaderboard_csv, leaderboard_json
+    from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
     from nami_bench.store import Store
 
     with Store.open(database_url) as store:
@@ -275,7 +275,7 @@ def leaderboard(database_url: str) -> Iterator[str]:
 
 def report(database_url: str) -> Iterator[str]:
     """The whole folder but the image grids: there are no images."""
-    from nami_bench.leaderboard.rows import Precision
+    from nami_bench.evaluation.leaderboard.rows import Precision
     from nami_bench.report.contents import collect
     from nami_bench.report.write import write_report
     from nami_bench.store import Store

@@ -54,7 +54,7 @@ def leaderboard() -> Result:
     from nami_bench.evaluation.human.intervals import score_intervals
     from nami_bench.evaluation.human.ranking import rank_models
     from nami_bench.evaluation.human.ratings_array import RatingsArray
-    from nami_bench.leaderboard.ratings_file import read_ratings
+    from nami_bench.export.ratings_file import read_ratings
     from nami_bench.study_file import load_criteria, nami_1k_study_file
 
     criteria = load_criteria(nami_1k_study_file())

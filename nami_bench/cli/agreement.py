@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from nami_bench.domain import Criterion
     from nami_bench.evaluation.human.agreement import Level
-    from nami_bench.leaderboard.checks import AnnotatorChecks
-    from nami_bench.leaderboard.left_out import LeftOut
+    from nami_bench.evaluation.leaderboard.checks import AnnotatorChecks
+    from nami_bench.evaluation.leaderboard.left_out import LeftOut
 
 
 @click.command(
@@ -60,8 +60,8 @@ def agreement(
 
     And each annotator beside the others (correlation, severity, spread), and what hangs on each of them.
     """
-    from nami_bench.leaderboard.agreement import measure_agreement
-    from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
+    from nami_bench.evaluation.leaderboard.agreement import measure_agreement
+    from nami_bench.export.agreement_text import agreement_csv, agreement_notes, agreement_tables
 
     table, chosen = ratings_of(study, ratings, criteria, scale)
     gone, checks = _left_out(str(table["study"].iloc[0]), chosen, without, in_store=ratings is None)
@@ -92,8 +92,8 @@ def _left_out(
     study: str, criteria: "tuple[Criterion, ...]", without: tuple[str, ...], *, in_store: bool
 ) -> "tuple[LeftOut, tuple[AnnotatorChecks, ...]]":
     """Who does not count, and what the workspace knows of everybody's planted items."""
-    from nami_bench.leaderboard.checks import annotator_checks
-    from nami_bench.leaderboard.left_out import LeftOut, left_out
+    from nami_bench.evaluation.leaderboard.left_out import LeftOut
+    from nami_bench.pipeline.screening import annotator_checks, left_out
 
     if not in_store:
         return LeftOut(without), ()
@@ -106,8 +106,8 @@ def ratings_of(
 ) -> "tuple[DataFrame, tuple[Criterion, ...]]":
     """A study's tidy table and criteria: from the file, else from the workspace."""
     from nami_bench.errors import InputError
-    from nami_bench.leaderboard.from_store import choose_study
-    from nami_bench.leaderboard.ratings_source import load_ratings
+    from nami_bench.export.ratings_source import load_ratings
+    from nami_bench.pipeline.leaderboard_from_store import choose_study
 
     if ratings is not None:
         return load_ratings(ratings, criteria, scale_of(scale), study)

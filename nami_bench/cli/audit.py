@@ -23,7 +23,7 @@ def show_audit(
 ) -> None:
     """Audit the workspace's metrics; print tables or JSON, and write the CSV where one is asked for."""
     from nami_bench.evaluation.audit.audit import THRESHOLD
-    from nami_bench.leaderboard.audit import CRITERION, audit_csv, audit_from_store
+    from nami_bench.pipeline.audit import CRITERION, audit_csv, audit_from_store
 
     say("auditing: prompts are resampled a thousand times, which may take half a minute")
     audit = audit_from_store(

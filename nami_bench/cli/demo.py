@@ -193,10 +193,10 @@ def _truth(store: "Store", prompt_set: "PromptSet") -> "Callable[[ImageRecord, P
 
 def _leaderboard(workspace: "Workspace", store: "Store", study: "Study") -> None:
     from nami_bench.cli.leaderboard import print_leaderboard
+    from nami_bench.export.files import leaderboard_csv
+    from nami_bench.export.html import leaderboard_html
     from nami_bench.images import write_bytes
-    from nami_bench.leaderboard.files import leaderboard_csv
-    from nami_bench.leaderboard.from_store import leaderboard_from_store
-    from nami_bench.leaderboard.html import leaderboard_html
+    from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 
     say("5. leaderboard")
     board = leaderboard_from_store(store, study=study.name)
@@ -208,7 +208,7 @@ def _leaderboard(workspace: "Workspace", store: "Store", study: "Study") -> None
 
 
 def _report(workspace: "Workspace", store: "Store", study: "Study") -> None:
-    from nami_bench.leaderboard.rows import DEFAULT_PRECISION
+    from nami_bench.evaluation.leaderboard.rows import DEFAULT_PRECISION
     from nami_bench.report.contents import collect
     from nami_bench.report.write import write_report
 

@@ -20,7 +20,7 @@ from nami_bench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from nami_bench.leaderboard.rows import Leaderboard
+    from nami_bench.evaluation.leaderboard.rows import Leaderboard
 
 _FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
 _ENDINGS = {"md": "markdown", "tex": "latex"}
@@ -98,7 +98,7 @@ def leaderboard(
     else:
         board = _of_file(ratings, criteria, scale, prompts, **wanted)
     if published:
-        from nami_bench.leaderboard.published import with_published
+        from nami_bench.pipeline.published import with_published
 
         board = with_published(board)
     if chosen == "table" and output is None:
@@ -106,15 +106,15 @@ def leaderboard(
     else:
         write_or_print(output, _rendered(board, chosen))
         if chosen == "csv" and output is not None and board.models:
-            from nami_bench.leaderboard.origin_text import provenance_csv
+            from nami_bench.export.origin_text import provenance_csv
 
             write_or_print(output.with_suffix(".provenance.csv"), provenance_csv(board))
 
 
 def print_leaderboard(board: "Leaderboard") -> None:
     """The leaderboard as tables on stdout, with what must be said about it."""
-    from nami_bench.leaderboard.sections import gap_notes, notes, simulation_notice, title
-    from nami_bench.leaderboard.text import INCOMPLETE, model_tables, text_tables
+    from nami_bench.export.sections import gap_notes, notes, simulation_notice, title
+    from nami_bench.export.text import INCOMPLETE, model_tables, text_tables
 
     echo(f"Leaderboard: {title(board)}\n")
     notice = simulation_notice(board)
@@ -141,7 +141,7 @@ def _choose_format(format_: str | None, output: Path | None, as_json: bool) -> s
 def _of_workspace(
     criteria: Path | None, scale: tuple[str, ...], prompts: str | None, **wanted: Any
 ) -> "Leaderboard":
-    from nami_bench.leaderboard.from_store import leaderboard_from_store
+    from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 
     refuse_file_options(criteria, scale)
     with open_bench() as bench:
@@ -151,8 +151,8 @@ def _of_workspace(
 def _of_file(
     ratings: Path, criteria: Path | None, scale: tuple[str, ...], prompts: str | None, **wanted: Any
 ) -> "Leaderboard":
-    from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-    from nami_bench.leaderboard.ratings_source import load_ratings
+    from nami_bench.export.ratings_source import load_ratings
+    from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
     from nami_bench.prompts.files import load_prompt_set
 
     table, chosen = load_ratings(ratings, criteria, scale_of(scale), wanted["study"])
@@ -162,23 +162,23 @@ def _of_file(
 
 def _rendered(board: "Leaderboard", format_: str) -> bytes:
     if format_ == "csv":
-        from nami_bench.leaderboard.files import leaderboard_csv
+        from nami_bench.export.files import leaderboard_csv
 
         return leaderboard_csv(board)
     if format_ == "json":
-        from nami_bench.leaderboard.files import leaderboard_json
+        from nami_bench.export.files import leaderboard_json
 
         return leaderboard_json(board)
     if format_ == "html":
-        from nami_bench.leaderboard.html import leaderboard_html
+        from nami_bench.export.html import leaderboard_html
 
         return leaderboard_html(board)
     if format_ == "markdown":
-        from nami_bench.leaderboard.publication import leaderboard_markdown
+        from nami_bench.export.publication import leaderboard_markdown
 
         return leaderboard_markdown(board)
     if format_ == "latex":
-        from nami_bench.leaderboard.publication import leaderboard_latex
+        from nami_bench.export.publication import leaderboard_latex
 
         return leaderboard_latex(board)
     with redirect_stdout(io.StringIO()) as text:

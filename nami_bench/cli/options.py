@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from nami_bench.leaderboard.rows import Precision
-    from nami_bench.leaderboard.scales import Scales
+    from nami_bench.evaluation.leaderboard.rows import Precision
+    from nami_bench.evaluation.leaderboard.scales import Scales
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -81,7 +81,7 @@ def refuse_file_options(criteria: Path | None, scale: tuple[str, ...]) -> None:
 
 def scale_of(scale: tuple[str, ...]) -> "Scales":
     """What `--scale` says; raises InputError for what is no scale."""
-    from nami_bench.leaderboard.scales import parse_scales
+    from nami_bench.evaluation.leaderboard.scales import parse_scales
 
     return parse_scales(scale)
 
@@ -142,6 +142,6 @@ precision_options = together(
 
 def precision_of(intervals: str, **options: Any) -> "Precision | None":
     """What `precision_options` ask for; None: no intervals."""
-    from nami_bench.leaderboard.rows import Precision
+    from nami_bench.evaluation.leaderboard.rows import Precision
 
     return None if intervals == "none" else Precision(method=intervals, **options)

@@ -114,7 +114,7 @@ def list_(as_json: bool) -> None:
     The hash of the file identifies the file that a set was read from; the canonical hash its prompts, in
     whatever file they stand.
     """
-    from nami_bench.leaderboard.prompt_origins import identity
+    from nami_bench.pipeline.prompt_origins import identity
 
     with open_bench() as bench:
         rows = [identity(prompt_set) for prompt_set in bench.store.catalog.prompt_sets()]
@@ -137,7 +137,7 @@ def show(
     """The prompts of a set."""
     from nami_bench import pipeline
     from nami_bench.errors import UnknownNameError
-    from nami_bench.leaderboard.prompt_origins import identity
+    from nami_bench.pipeline.prompt_origins import identity
     from nami_bench.prompts.rewrites import original_of
 
     prompt_set = _prompt_set(reference)
@@ -165,7 +165,7 @@ def show(
 def stats(reference: str, as_json: bool) -> None:
     """Counts by stratum, source and tag, and lengths in words, beside GenEval's and DPG-Bench's."""
     from nami_bench.cli.prompt_stats import print_stats
-    from nami_bench.leaderboard.prompt_origins import identity
+    from nami_bench.pipeline.prompt_origins import identity
     from nami_bench.prompts.summary import summarize, yardsticks
 
     prompt_set = _prompt_set(reference)
@@ -245,7 +245,8 @@ def _listed(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _identity_line(prompt_set: "PromptSet") -> str:
-    from nami_bench.leaderboard.prompt_origins import origin_note, prompt_origin
+    from nami_bench.export.sections import origin_note
+    from nami_bench.pipeline.prompt_origins import prompt_origin
 
     return origin_note(prompt_set.name, prompt_set.sha256, prompt_origin(prompt_set))
 

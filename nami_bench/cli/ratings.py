@@ -12,7 +12,7 @@ from nami_bench.cli.options import scale_of, scale_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.cli.common import Bench
-    from nami_bench.leaderboard.dataset_folder import DatasetContent
+    from nami_bench.pipeline.dataset_folder import DatasetContent
 
 _FORMATS = ("csv", "parquet", "huggingface")
 
@@ -45,7 +45,7 @@ def import_(file: Path, scale: tuple[str, ...], replace: bool, dry_run: bool) ->
     again about what they judged by all criteria. What is recorded already is passed over; where another
     answer stands nothing is recorded, unless --replace is given.
     """
-    from nami_bench.leaderboard.import_judgements import import_judgements
+    from nami_bench.pipeline.import_judgements import import_judgements
 
     with open_bench() as bench:
         done = import_judgements(
@@ -140,8 +140,8 @@ def export(
     `strengths` with --comparisons.
     """
     from nami_bench.errors import InputError
-    from nami_bench.leaderboard.dataset_folder import study_content
-    from nami_bench.leaderboard.from_store import choose_study
+    from nami_bench.pipeline.dataset_folder import study_content
+    from nami_bench.pipeline.leaderboard_from_store import choose_study
 
     chosen_format = format_ or ("parquet" if output and output.suffix.lower() == ".parquet" else "csv")
     if with_images and chosen_format != "huggingface":
@@ -165,8 +165,8 @@ def export(
 def _write(
     bench: "Bench", content: "DatasetContent", output: Path | None, format_: str, with_images: bool
 ) -> None:
-    from nami_bench.leaderboard.carried_study import side_file
-    from nami_bench.leaderboard.dataset_folder import csv_of, parquet_of, side_file_of, write_dataset_folder
+    from nami_bench.export.carried_study import side_file
+    from nami_bench.pipeline.dataset_folder import csv_of, parquet_of, side_file_of, write_dataset_folder
 
     if format_ == "huggingface":
         assert output is not None  # checked before anything is read

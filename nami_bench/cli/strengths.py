@@ -60,7 +60,8 @@ def strengths(
     comparisons of one prompt as one cluster. A model that only won, or only lost, has no finite strength but
     a bound. Groups of models that no comparisons join stand apart, each on a scale of its own.
     """
-    from nami_bench.leaderboard.strengths import strength_table, strength_tables, strengths_csv
+    from nami_bench.evaluation.leaderboard.strengths import strength_table
+    from nami_bench.export.strengths import strength_tables, strengths_csv
 
     comparisons, said = _comparisons(study, file, without)
     found = strength_table(
@@ -92,10 +93,11 @@ def _comparisons(
 ) -> "tuple[list[Comparison], tuple[str, ...]]":
     """The comparisons that count, and what must be said of the others."""
     from nami_bench.errors import InputError
-    from nami_bench.leaderboard.left_out import LeftOut, left_out
+    from nami_bench.evaluation.leaderboard.left_out import LeftOut
+    from nami_bench.pipeline.screening import left_out
 
     if file is not None:
-        from nami_bench.leaderboard.ratings_source import load_comparisons
+        from nami_bench.export.ratings_source import load_comparisons
 
         if study is not None:
             raise InputError("--study and --comparisons contradict each other: give one of them")

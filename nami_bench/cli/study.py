@@ -173,7 +173,7 @@ def status(name: str, as_json: bool) -> None:
     `repeats differ by`: how far answers to repeated items lie from the first ones, both as last corrected: in
     points of 0-100, for pairs the share of verdicts that changed in percent.
     """
-    from nami_bench.leaderboard.checks import annotator_checks
+    from nami_bench.pipeline.screening import annotator_checks
     from nami_bench.store import progress_of
 
     with open_bench() as bench:

@@ -56,7 +56,7 @@ def merge(
     """
     from nami_bench.config import open_workspace
     from nami_bench.errors import InputError
-    from nami_bench.leaderboard.merged_study import merge_study
+    from nami_bench.pipeline.merged_study import merge_study
     from nami_bench.store import Naming, Store
 
     naming = Naming(parse_pairs(renames, "--rename"), same, prefix)

@@ -10,7 +10,7 @@ from nami_bench.cli.common import echo, open_bench, print_json, print_table, say
 from nami_bench.cli.options import FILE, json_option, ratings_options
 
 if TYPE_CHECKING:
-    from nami_bench.leaderboard.plan import Plan, PlanOptions
+    from nami_bench.evaluation.leaderboard.plan import Plan, PlanOptions
 
 N = TypeVar("N", int, float)
 
@@ -99,7 +99,8 @@ def study_plan(
     And what the pilot's own size can tell apart.
     """
     from nami_bench.errors import InputError
-    from nami_bench.leaderboard.plan import PlanOptions, plan_notes, plan_tables
+    from nami_bench.evaluation.leaderboard.plan import PlanOptions
+    from nami_bench.export.plan import plan_notes, plan_tables
 
     if plot is not None and plot.suffix.lower() not in (".svg", ".png"):
         raise InputError(f"--plot {plot}: the name must end in .svg or .png")
@@ -141,7 +142,7 @@ def _plan(
     from nami_bench.errors import InputError
     from nami_bench.evaluation.human.components import AssumedShares
     from nami_bench.evaluation.human.ratings_array import RatingsArray
-    from nami_bench.leaderboard.plan import plan_from_assumption, plan_from_pilot
+    from nami_bench.evaluation.leaderboard.plan import plan_from_assumption, plan_from_pilot
 
     named = {name: share for name, share in shares.items() if share is not None}
     if deviation is not None:

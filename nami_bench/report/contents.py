@@ -13,13 +13,13 @@ from nami_bench.evaluation.human.agreement import Level
 from nami_bench.evaluation.human.ratings_array import RatingsArray
 from nami_bench.evaluation.human.scores import image_totals
 from nami_bench.evaluation.human.table import IMAGE
-from nami_bench.leaderboard.agreement import Agreement, measure_agreement
-from nami_bench.leaderboard.audit import CRITERION, audit_from_store
-from nami_bench.leaderboard.checks import annotator_checks, renamed
-from nami_bench.leaderboard.from_store import choose_study, leaderboard_from_store
-from nami_bench.leaderboard.left_out import left_out
-from nami_bench.leaderboard.pseudonyms import pseudonymized, pseudonyms
-from nami_bench.leaderboard.rows import Leaderboard, Precision
+from nami_bench.evaluation.leaderboard.agreement import Agreement, measure_agreement
+from nami_bench.evaluation.leaderboard.checks import renamed
+from nami_bench.evaluation.leaderboard.pseudonyms import pseudonymized, pseudonyms
+from nami_bench.evaluation.leaderboard.rows import Leaderboard, Precision
+from nami_bench.pipeline.audit import CRITERION, audit_from_store
+from nami_bench.pipeline.leaderboard_from_store import choose_study, leaderboard_from_store
+from nami_bench.pipeline.screening import annotator_checks, left_out
 from nami_bench.report.gallery import Gallery, ImageKey
 from nami_bench.study import Mode, Study
 

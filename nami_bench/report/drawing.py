@@ -12,7 +12,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nami_bench.leaderboard.rows import Interval
+from nami_bench.evaluation.leaderboard.rows import Interval
 
 COLORS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#8c7a00", "#7a5195")
 MARKERS = "osD^vPX*"

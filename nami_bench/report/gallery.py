@@ -16,8 +16,8 @@ from PIL import Image
 
 from nami_bench.domain import ImageRecord, ImageState, Prompt
 from nami_bench.errors import ImageError
+from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.images import read_image, write_bytes
-from nami_bench.leaderboard.paths import without_folders
 from nami_bench.prompts.rewrites import original_of
 
 THUMBNAIL_PIXELS = 320

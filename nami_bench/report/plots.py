@@ -7,8 +7,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from nami_bench.leaderboard.columns import human_columns, total_title
-from nami_bench.leaderboard.rows import Group, Leaderboard, LeaderboardRow
+from nami_bench.evaluation.leaderboard.columns import human_columns, total_title
+from nami_bench.evaluation.leaderboard.rows import Group, Leaderboard, LeaderboardRow
 from nami_bench.report.drawing import (
     COLORS,
     LINE,

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from typing import Any
 
 from nami_bench.domain import ImageRecord, ImageState, ModelCard
-from nami_bench.leaderboard.origins import model_origin
-from nami_bench.leaderboard.paths import without_folders
-from nami_bench.leaderboard.prompt_origins import identity
-from nami_bench.leaderboard.spreadsheet import csv_table
+from nami_bench.evaluation.leaderboard.origins import model_origin
+from nami_bench.evaluation.leaderboard.paths import without_folders
+from nami_bench.export.spreadsheet import csv_table
+from nami_bench.pipeline.prompt_origins import identity
 from nami_bench.report.contents import ReportContents
 from nami_bench.software import software
 

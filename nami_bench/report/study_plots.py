@@ -7,9 +7,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from nami_bench.evaluation.audit.results import JudgeAudit
-from nami_bench.leaderboard.agreement import Agreement
-from nami_bench.leaderboard.plan import Plan
-from nami_bench.leaderboard.rows import Interval
+from nami_bench.evaluation.leaderboard.agreement import Agreement
+from nami_bench.evaluation.leaderboard.plan import Plan
+from nami_bench.evaluation.leaderboard.rows import Interval
 from nami_bench.report.contents import MetricScores
 from nami_bench.report.drawing import (
     COLORS,

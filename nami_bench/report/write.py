@@ -11,15 +11,15 @@ from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from nami_bench import __version__
 from nami_bench.domain import ModelCard
 from nami_bench.errors import InputError
+from nami_bench.evaluation.leaderboard.rows import Leaderboard
+from nami_bench.export.agreement_text import agreement_csv, agreement_notes, agreement_tables
+from nami_bench.export.files import leaderboard_csv, leaderboard_json
+from nami_bench.export.html import page_values
+from nami_bench.export.origin_text import provenance_csv
+from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.export.spreadsheet import csv_table
 from nami_bench.images import write_bytes
-from nami_bench.leaderboard.agreement_text import agreement_csv, agreement_notes, agreement_tables
-from nami_bench.leaderboard.audit import audit_csv
-from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
-from nami_bench.leaderboard.html import page_values
-from nami_bench.leaderboard.origin_text import provenance_csv
-from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
-from nami_bench.leaderboard.rows import Leaderboard
-from nami_bench.leaderboard.spreadsheet import csv_table
+from nami_bench.pipeline.audit import audit_csv
 from nami_bench.report import plots, study_plots
 from nami_bench.report.contents import ReportContents
 from nami_bench.report.drawing import Plot
@@ -133,7 +133,7 @@ def _page(
     with_images: bool,
 ) -> bytes:
     environment = Environment(
-        loader=ChoiceLoader([PackageLoader("nami_bench.report"), PackageLoader("nami_bench.leaderboard")]),
+        loader=ChoiceLoader([PackageLoader("nami_bench.report"), PackageLoader("nami_bench.export")]),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,

@@ -17,9 +17,9 @@ from nami_bench.annotator_app.engine.view import View
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.domain import CheckItem, CheckKind, Checks, ModelCard, Study
-from nami_bench.leaderboard.agreement import measure_agreement
-from nami_bench.leaderboard.checks import annotator_checks
-from nami_bench.leaderboard.rows import Precision
+from nami_bench.evaluation.leaderboard.agreement import measure_agreement
+from nami_bench.evaluation.leaderboard.rows import Precision
+from nami_bench.pipeline.screening import annotator_checks
 from nami_bench.report.contents import collect
 
 _numbers = count()

@@ -18,7 +18,7 @@ from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.domain import Annotator, Checks, PromptSubmission, Role
 from nami_bench.errors import InputError, RefusedError, StorageError, UnknownNameError
-from nami_bench.leaderboard.from_store import leaderboard_from_store
+from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.store import Store
 from nami_bench.store.erasure import Erasures
 

@@ -15,7 +15,7 @@ from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.cli.app import cli
 from nami_bench.domain import Checks, Comparison, ImageRecord, Outcome, Pairs, Panel, Rating
 from nami_bench.errors import InputError, RefusedError
-from nami_bench.leaderboard.checks import annotator_checks
+from nami_bench.pipeline.screening import annotator_checks
 from nami_bench.store import progress_of
 
 _numbers = count()

@@ -35,7 +35,7 @@ from nami_bench.domain import (
     prompt_id,
 )
 from nami_bench.errors import InputError, RefusedError, UnknownNameError
-from nami_bench.leaderboard.merged_study import merge_study
+from nami_bench.pipeline.merged_study import merge_study
 from nami_bench.store import Naming, Store, progress_of
 
 _numbers = count()

@@ -25,7 +25,7 @@ from nami_bench.domain import (
 )
 from nami_bench.errors import InputError, RefusedError
 from nami_bench.evaluation.human.pair_information import information
-from nami_bench.leaderboard.comparisons_file import comparisons_csv, read_comparisons
+from nami_bench.export.comparisons_file import comparisons_csv, read_comparisons
 from nami_bench.store.pair_design import design_pairs
 
 _numbers = count()

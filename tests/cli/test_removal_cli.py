@@ -26,8 +26,8 @@ from nami_bench.domain import (
     Study,
 )
 from nami_bench.errors import InputError, StorageError, UnknownNameError
-from nami_bench.leaderboard.from_store import leaderboard_from_store
 from nami_bench.pipeline import removal
+from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.pipeline.run_lock import alone_in
 from nami_bench.prompts.assembly import build_prompt_set
 from nami_bench.store import ImageChoice, Store

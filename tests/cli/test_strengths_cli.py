@@ -13,8 +13,9 @@ from click.testing import CliRunner, Result
 from nami_bench.cli.app import cli
 from nami_bench.domain import Comparison, Outcome
 from nami_bench.errors import InputError
-from nami_bench.leaderboard.comparisons_file import comparisons_csv
-from nami_bench.leaderboard.strengths import strength_table, strengths_csv
+from nami_bench.evaluation.leaderboard.strengths import strength_table
+from nami_bench.export.comparisons_file import comparisons_csv
+from nami_bench.export.strengths import strengths_csv
 
 TRUE = {"low": -0.8, "middle": 0.0, "high": 0.8}  # natural-log odds
 LEFT_HELPS = 0.4

@@ -18,8 +18,8 @@ from nami_bench.cli.app import cli
 from nami_bench.domain import Criterion, Prompt, PromptSet, Study
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.evaluation.human.table import COLUMNS, ratings_table
-from nami_bench.leaderboard import comparisons_file
-from nami_bench.leaderboard.dataset_folder import DatasetContent, side_file_of
+from nami_bench.export import comparisons_file
+from nami_bench.pipeline.dataset_folder import DatasetContent, side_file_of
 from nami_bench.prompts.recipe import Recipe, Share, Stratum
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -83,19 +83,19 @@ RESULT = {"filename": "x/00000/samples/0000.png", "tag": "counting", "prompt": "
 
 
 def _ratings(path: Path) -> object:
-    from nami_bench.leaderboard.ratings_file import read_ratings
+    from nami_bench.export.ratings_file import read_ratings
 
     return read_ratings(path, lambda study: load_criteria(nami_1k_study_file()))
 
 
 def _comparisons(path: Path) -> object:
-    from nami_bench.leaderboard.comparisons_file import read_comparisons
+    from nami_bench.export.comparisons_file import read_comparisons
 
     return read_comparisons(path)
 
 
 def _parquet_ratings(path: Path) -> object:
-    from nami_bench.leaderboard.ratings_parquet import read_ratings_parquet
+    from nami_bench.export.ratings_parquet import read_ratings_parquet
 
     return read_ratings_parquet(path, lambda study: load_criteria(nami_1k_study_file()))
 

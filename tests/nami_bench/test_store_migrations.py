@@ -17,7 +17,7 @@ from sqlalchemy import create_engine
 import nami_bench.store
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
-from nami_bench.leaderboard.from_store import leaderboard_from_store
+from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.store import Store
 from nami_bench.store.database import HEAD_REVISION, Database
 from nami_bench.store.tables import Base

@@ -22,7 +22,7 @@ from nami_bench.evaluation.human.design import (
     power,
     prompts_needed,
 )
-from nami_bench.leaderboard.plan import PlanOptions, plan_from_pilot
+from nami_bench.evaluation.leaderboard.plan import PlanOptions, plan_from_pilot
 
 PILOT = VarianceComponents(64.0, 25.0, 64.0, 4.0, 16.0, 81.0)  # what `World` has by default
 

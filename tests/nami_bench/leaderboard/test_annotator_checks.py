@@ -5,9 +5,10 @@ import pytest
 
 from nami_bench.domain import CheckAnswer, Criterion, Rating
 from nami_bench.evaluation.human.table import ratings_table
-from nami_bench.leaderboard.agreement import measure_agreement
-from nami_bench.leaderboard.agreement_text import agreement_notes, agreement_tables
-from nami_bench.leaderboard.checks import annotator_checks, renamed
+from nami_bench.evaluation.leaderboard.agreement import measure_agreement
+from nami_bench.evaluation.leaderboard.checks import renamed
+from nami_bench.export.agreement_text import agreement_notes, agreement_tables
+from nami_bench.pipeline.screening import annotator_checks
 from nami_bench.store import Store
 from nami_bench.store.oversight import MemberReport
 

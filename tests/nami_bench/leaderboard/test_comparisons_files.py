@@ -10,10 +10,10 @@ import pytest
 
 from nami_bench.domain import Comparison, Criterion, Outcome
 from nami_bench.errors import InputError
-from nami_bench.leaderboard.carried_study import carried_criteria
-from nami_bench.leaderboard.comparisons_file import comparisons_csv
-from nami_bench.leaderboard.comparisons_parquet import comparisons_parquet
-from nami_bench.leaderboard.ratings_source import load_comparisons, load_ratings
+from nami_bench.export.carried_study import carried_criteria
+from nami_bench.export.comparisons_file import comparisons_csv
+from nami_bench.export.comparisons_parquet import comparisons_parquet
+from nami_bench.export.ratings_source import load_comparisons, load_ratings
 
 WHEN = datetime(2026, 3, 1, 12, 30, 5, 250_000, tzinfo=UTC)
 CRITERIA = (Criterion("fit", 1),)

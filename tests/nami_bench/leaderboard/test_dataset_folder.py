@@ -12,11 +12,11 @@ from PIL import Image
 
 from nami_bench.domain import ImageState, Rating
 from nami_bench.errors import ImageError, InputError
-from nami_bench.leaderboard import dataset_folder
-from nami_bench.leaderboard.dataset_folder import DatasetContent, write_dataset_folder
-from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-from nami_bench.leaderboard.pseudonyms import pseudonyms
-from nami_bench.leaderboard.ratings_source import load_ratings
+from nami_bench.evaluation.leaderboard.pseudonyms import pseudonyms
+from nami_bench.export.ratings_source import load_ratings
+from nami_bench.pipeline import dataset_folder
+from nami_bench.pipeline.dataset_folder import DatasetContent, write_dataset_folder
+from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
 from nami_bench.store import Store
 
 

@@ -23,12 +23,12 @@ from nami_bench.evaluation.human.comparisons import compare_models
 from nami_bench.evaluation.human.intervals import score_intervals
 from nami_bench.evaluation.human.ratings_array import RatingsArray
 from nami_bench.evaluation.human.scores import image_totals, score_models
-from nami_bench.leaderboard.carried_study import carried_criteria
-from nami_bench.leaderboard.files import leaderboard_json
-from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-from nami_bench.leaderboard.published import published_rows
-from nami_bench.leaderboard.ratings_parquet import ratings_parquet
-from nami_bench.leaderboard.ratings_source import load_ratings
+from nami_bench.export.carried_study import carried_criteria
+from nami_bench.export.files import leaderboard_json
+from nami_bench.export.ratings_parquet import ratings_parquet
+from nami_bench.export.ratings_source import load_ratings
+from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
+from nami_bench.pipeline.published import published_rows
 from nami_bench.study import Study
 from nami_bench.study_file import load_criteria
 
@@ -140,9 +140,7 @@ def test_every_format_says_which_total_it_is(criteria_file: Path, tmp_path: Path
         assert "weighted geometric mean within each rating" in text, form
     document = json.loads(_run("leaderboard", *files, "--format", "json").stdout)
     assert document["total_kind"] == "geometric"
-    schema = json.loads(
-        (Path(__file__).parents[3] / "nami_bench/leaderboard/leaderboard.schema.json").read_text()
-    )
+    schema = json.loads((Path(__file__).parents[3] / "nami_bench/export/leaderboard.schema.json").read_text())
     jsonschema.validate(document, schema)
     for row in document["rows"]:
         assert set(row["criteria"]) == set(row["intervals"]) == {"SC", "PQ"}

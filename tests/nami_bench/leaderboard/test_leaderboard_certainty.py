@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 
 from nami_bench.domain import Criterion
-from nami_bench.leaderboard.files import leaderboard_json
-from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-from nami_bench.leaderboard.html import leaderboard_html
-from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
-from nami_bench.leaderboard.rows import DEFAULT_PRECISION, Leaderboard
-from nami_bench.leaderboard.sections import notes
-from nami_bench.leaderboard.text import text_tables
+from nami_bench.evaluation.leaderboard.rows import DEFAULT_PRECISION, Leaderboard
+from nami_bench.export.files import leaderboard_json
+from nami_bench.export.html import leaderboard_html
+from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.export.sections import notes
+from nami_bench.export.text import text_tables
+from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
 from nami_bench.report.write import pairs_csv
 
 QUALITY = (Criterion("quality", 1.0),)

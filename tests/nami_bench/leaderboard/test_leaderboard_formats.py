@@ -13,12 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from nami_bench.domain import Criterion
-from nami_bench.leaderboard.columns import COLUMNS_AFTER, COLUMNS_BEFORE, SCORE_COLUMNS
-from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
-from nami_bench.leaderboard.html import leaderboard_html
-from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
-from nami_bench.leaderboard.published import with_published
-from nami_bench.leaderboard.rows import (
+from nami_bench.evaluation.leaderboard.columns import COLUMNS_AFTER, COLUMNS_BEFORE, SCORE_COLUMNS
+from nami_bench.evaluation.leaderboard.rows import (
     AutomaticColumn,
     AutomaticScore,
     Group,
@@ -30,8 +26,12 @@ from nami_bench.leaderboard.rows import (
     Precision,
     Status,
 )
-from nami_bench.leaderboard.sections import notes
-from nami_bench.leaderboard.text import parameter_count, text_tables
+from nami_bench.export.files import leaderboard_csv, leaderboard_json
+from nami_bench.export.html import leaderboard_html
+from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.export.sections import notes
+from nami_bench.export.text import parameter_count, text_tables
+from nami_bench.pipeline.published import with_published
 from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 NAMI_1K = load_criteria(nami_1k_study_file())
@@ -198,14 +198,14 @@ def test_json_keeps_to_its_schema(of: str) -> None:
         "automatic": Leaderboard(rows=(), automatic=(PICK,), ranked_by=PICK.key),
         "bare": board(precision=None, groups=(), pairs=(), latest_rating=None),
     }
-    schema = json.loads((files("nami_bench.leaderboard") / "leaderboard.schema.json").read_text())
+    schema = json.loads((files("nami_bench.export") / "leaderboard.schema.json").read_text())
     validator = Draft202012Validator(schema, format_checker=FormatChecker())
     validator.check_schema(schema)
     validator.validate(json.loads(leaderboard_json(boards[of])))
 
 
 def test_the_schema_refuses_what_it_does_not_describe() -> None:
-    schema = json.loads((files("nami_bench.leaderboard") / "leaderboard.schema.json").read_text())
+    schema = json.loads((files("nami_bench.export") / "leaderboard.schema.json").read_text())
     document = json.loads(leaderboard_json(board()))
     for change in ({"extra": 1}, {"rows": [{}]}, {"precision": {"method": "guess"}}, {"schema": "other"}):
         assert not Draft202012Validator(schema).is_valid(document | change)

@@ -17,11 +17,11 @@ from nami_bench.domain import (
 )
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.human.table import ratings_table
-from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-from nami_bench.leaderboard.from_store import leaderboard_from_store
-from nami_bench.leaderboard.html import leaderboard_html
-from nami_bench.leaderboard.rows import Leaderboard, LeaderboardRow, Status
-from nami_bench.leaderboard.sections import notes
+from nami_bench.evaluation.leaderboard.rows import Leaderboard, LeaderboardRow, Status
+from nami_bench.export.html import leaderboard_html
+from nami_bench.export.sections import notes
+from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
+from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.store import Store
 
 SHARP = "geneval:stars:sharp"

@@ -4,8 +4,14 @@ import pytest
 
 from nami_bench.domain import GENEVAL_TASKS, Criterion
 from nami_bench.errors import InputError
-from nami_bench.leaderboard.published import GENEVAL_COLUMN, published_rows, with_published
-from nami_bench.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow, Status, ranked
+from nami_bench.evaluation.leaderboard.rows import (
+    AutomaticColumn,
+    Leaderboard,
+    LeaderboardRow,
+    Status,
+    ranked,
+)
+from nami_bench.pipeline.published import GENEVAL_COLUMN, published_rows, with_published
 from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 NAMI_1K = load_criteria(nami_1k_study_file())

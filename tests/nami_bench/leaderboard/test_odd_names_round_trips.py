@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 from nami_bench.domain import Comparison, Criteria, Criterion, Outcome, Rating, Total
 from nami_bench.errors import NamiBenchError
 from nami_bench.evaluation.human.table import ratings_table
-from nami_bench.leaderboard.carried_study import side_file, side_file_json
-from nami_bench.leaderboard.comparisons_file import comparisons_csv
-from nami_bench.leaderboard.comparisons_parquet import comparisons_parquet
-from nami_bench.leaderboard.csv_columns import is_name
-from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-from nami_bench.leaderboard.ratings_file import ratings_csv
-from nami_bench.leaderboard.ratings_parquet import ratings_parquet
-from nami_bench.leaderboard.ratings_source import load_comparisons, load_ratings
-from nami_bench.leaderboard.rows import Precision
-from nami_bench.leaderboard.strengths import strength_table
+from nami_bench.evaluation.leaderboard.rows import Precision
+from nami_bench.evaluation.leaderboard.strengths import strength_table
+from nami_bench.export.carried_study import side_file, side_file_json
+from nami_bench.export.comparisons_file import comparisons_csv
+from nami_bench.export.comparisons_parquet import comparisons_parquet
+from nami_bench.export.csv_columns import is_name
+from nami_bench.export.ratings_file import ratings_csv
+from nami_bench.export.ratings_parquet import ratings_parquet
+from nami_bench.export.ratings_source import load_comparisons, load_ratings
+from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
 
 ODD = (
     "=1+1",

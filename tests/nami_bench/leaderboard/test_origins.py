@@ -16,13 +16,13 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Score, SetScore
-from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
-from nami_bench.leaderboard.from_store import leaderboard_from_store
-from nami_bench.leaderboard.html import leaderboard_html
-from nami_bench.leaderboard.origin_text import PROVENANCE_COLUMNS, provenance_csv
-from nami_bench.leaderboard.paths import without_folders
-from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
-from nami_bench.leaderboard.rows import Leaderboard
+from nami_bench.evaluation.leaderboard.paths import without_folders
+from nami_bench.evaluation.leaderboard.rows import Leaderboard
+from nami_bench.export.files import leaderboard_csv, leaderboard_json
+from nami_bench.export.html import leaderboard_html
+from nami_bench.export.origin_text import PROVENANCE_COLUMNS, provenance_csv
+from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.store import Store
 
 SHA256 = "0123456789ab" + "c" * 52
@@ -75,7 +75,7 @@ def board(store: Store) -> Leaderboard:
 
 def test_json_says_what_models_and_scores_were_made_with(board: Leaderboard) -> None:
     document = json.loads(leaderboard_json(board))
-    schema = json.loads((files("nami_bench.leaderboard") / "leaderboard.schema.json").read_text())
+    schema = json.loads((files("nami_bench.export") / "leaderboard.schema.json").read_text())
     Draft202012Validator(schema, format_checker=FormatChecker()).validate(document)
     (model,) = document["models"]
     assert (model["model"], model["licence"], model["images"]) == ("m", "Apache-2.0", 4)

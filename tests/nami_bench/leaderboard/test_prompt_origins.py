@@ -11,14 +11,14 @@ from jsonschema import Draft202012Validator
 
 from nami_bench import pipeline
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, PromptSet, Score
+from nami_bench.evaluation.leaderboard.rows import Leaderboard
+from nami_bench.export.files import leaderboard_csv, leaderboard_json
+from nami_bench.export.html import leaderboard_html
+from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.export.sections import notes
 from nami_bench.images import hash_file
-from nami_bench.leaderboard.files import leaderboard_csv, leaderboard_json
-from nami_bench.leaderboard.from_store import leaderboard_from_store
-from nami_bench.leaderboard.html import leaderboard_html
-from nami_bench.leaderboard.prompt_origins import identity
-from nami_bench.leaderboard.publication import leaderboard_latex, leaderboard_markdown
-from nami_bench.leaderboard.rows import Leaderboard
-from nami_bench.leaderboard.sections import notes
+from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
+from nami_bench.pipeline.prompt_origins import identity
 from nami_bench.prompts.geneval import OFFICIAL_SHA256, geneval_metadata, metadata_lines
 from nami_bench.store import Store
 
@@ -72,7 +72,7 @@ def test_the_csv_and_the_json_name_files_and_rewrites(board: Leaderboard, folder
     assert row["prompt_files"] == " ".join(f"{name}@{sha256}" for name, sha256 in hashes.items())
     assert row["rewritten_prompts"] == "reworded=553/553"
     document = json.loads(leaderboard_json(board))
-    schema = json.loads(files("nami_bench.leaderboard").joinpath("leaderboard.schema.json").read_text())
+    schema = json.loads(files("nami_bench.export").joinpath("leaderboard.schema.json").read_text())
     assert list(Draft202012Validator(schema).iter_errors(document)) == []
     assert document["prompt_origins"]["official"] == {
         "prompts": 553, "rewritten": 0, "file": {"name": "official.jsonl", "sha256": OFFICIAL_SHA256},

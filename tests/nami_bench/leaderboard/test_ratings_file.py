@@ -10,7 +10,7 @@ import pytest
 from nami_bench.domain import Criterion, Rating
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.table import ratings_table, table_ratings
-from nami_bench.leaderboard.ratings_file import ratings_csv, read_ratings
+from nami_bench.export.ratings_file import ratings_csv, read_ratings
 
 CRITERIA = (Criterion("beauty", 1, minimum=-5, maximum=5), Criterion("fit", 1))
 HEADER = "study,annotator,model,prompt_id,sample,criterion,value,reason,duration_ms,created_at"

@@ -9,9 +9,9 @@ import pytest
 from nami_bench.domain import Criterion, Rating
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.table import ratings_table, table_ratings
-from nami_bench.leaderboard.carried_study import carried_criteria
-from nami_bench.leaderboard.ratings_parquet import ratings_parquet, read_ratings_parquet
-from nami_bench.leaderboard.ratings_source import load_ratings
+from nami_bench.export.carried_study import carried_criteria
+from nami_bench.export.ratings_parquet import ratings_parquet, read_ratings_parquet
+from nami_bench.export.ratings_source import load_ratings
 
 CRITERIA = (Criterion("beauty", 1, -5, 5, {-5: "ugly", 2.5: "nice"}), Criterion("fit", 3))
 GOOD = {

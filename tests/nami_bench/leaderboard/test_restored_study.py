@@ -21,10 +21,10 @@ from nami_bench.domain import (
     Study,
 )
 from nami_bench.errors import ImageError, InputError, NamiBenchError
+from nami_bench.export.carried_study import carried_criteria, side_file, side_file_json
 from nami_bench.images import GenEvalFolder, write_png
-from nami_bench.leaderboard.carried_study import carried_criteria, side_file, side_file_json
-from nami_bench.leaderboard.dataset_folder import study_content, write_dataset_folder
-from nami_bench.leaderboard.import_judgements import import_judgements
+from nami_bench.pipeline.dataset_folder import study_content, write_dataset_folder
+from nami_bench.pipeline.import_judgements import import_judgements
 from nami_bench.store import Store
 
 PROMPTS = PromptSet(

@@ -37,21 +37,21 @@ from nami_bench.domain import (
     Total,
 )
 from nami_bench.errors import InputError, NamiBenchError
-from nami_bench.leaderboard.agreement import measure_agreement
-from nami_bench.leaderboard.carried_study import side_file
-from nami_bench.leaderboard.dataset_folder import (
+from nami_bench.evaluation.leaderboard.agreement import measure_agreement
+from nami_bench.evaluation.leaderboard.rows import Leaderboard
+from nami_bench.evaluation.leaderboard.strengths import strength_table
+from nami_bench.export.carried_study import side_file
+from nami_bench.export.ratings_source import load_comparisons, load_ratings
+from nami_bench.pipeline.dataset_folder import (
     csv_of,
     parquet_of,
     side_file_of,
     study_content,
     write_dataset_folder,
 )
-from nami_bench.leaderboard.from_ratings import leaderboard_from_ratings
-from nami_bench.leaderboard.from_store import leaderboard_from_store
-from nami_bench.leaderboard.import_judgements import import_judgements
-from nami_bench.leaderboard.ratings_source import load_comparisons, load_ratings
-from nami_bench.leaderboard.rows import Leaderboard
-from nami_bench.leaderboard.strengths import strength_table
+from nami_bench.pipeline.import_judgements import import_judgements
+from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
+from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.store import Store
 
 NAMES = ("NA", "null", "1e5", "007", "nan", "true", "B-2", "m.1_x", "a")

@@ -7,10 +7,10 @@ import pytest
 
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.leaderboard.ratings_file import ratings_csv, read_ratings
-from nami_bench.leaderboard.ratings_parquet import ratings_parquet
-from nami_bench.leaderboard.ratings_source import load_ratings
-from nami_bench.leaderboard.scales import NO_SCALES, Scales, parse_scales
+from nami_bench.evaluation.leaderboard.scales import NO_SCALES, Scales, parse_scales
+from nami_bench.export.ratings_file import ratings_csv, read_ratings
+from nami_bench.export.ratings_parquet import ratings_parquet
+from nami_bench.export.ratings_source import load_ratings
 
 STUDY = '[study]\nname = "s"\n[[criterion]]\nname = "relevance"\nweight = 1\n'
 

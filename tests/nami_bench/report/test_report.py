@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 from nami_bench.errors import InputError
-from nami_bench.leaderboard.rows import Precision
+from nami_bench.evaluation.leaderboard.rows import Precision
 from nami_bench.report.contents import collect
 from nami_bench.report.write import write_report
 from nami_bench.store import Store

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from nami_bench.leaderboard.html import leaderboard_html
-from nami_bench.leaderboard.rows import Precision
+from nami_bench.evaluation.leaderboard.rows import Precision
+from nami_bench.export.html import leaderboard_html
 from nami_bench.report.contents import collect
 
 QUICK = Precision(replicates=100)

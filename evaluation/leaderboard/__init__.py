@@ -1,0 +1,1 @@
+"""What a leaderboard says, as values: rows, intervals, agreement, strengths, plans."""

@@ -1,0 +1,132 @@
+"""Automatic scores: from one value for each image to one number for each model."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from math import sqrt
+from statistics import fmean
+
+from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
+from nami_bench.evaluation.geneval.results import ImageResult
+from nami_bench.evaluation.geneval.summary import summarize
+from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval, PromptOrigin
+from nami_bench.evaluation.shares import bounded_mean_interval, spread_interval
+
+GENEVAL = "geneval"
+Prompts = Mapping[str, Mapping[str, Prompt]]
+"""By prompt set and id, the prompts that the leaderboard is about."""
+
+
+def automatic_columns(
+    scores: Iterable[Score],
+    set_scores: Iterable[SetScore],
+    prompts: Prompts,
+    origins: Mapping[str, PromptOrigin],
+) -> tuple[AutomaticColumn, ...]:
+    """One column for each metric, prompt set and instrument that occurs, GenEval's first."""
+    of_images = {(s.metric, s.prompt_set, s.instrument) for s in scores}
+    of_sets = {(s.metric, s.prompt_set, s.instrument, s.lower_is_better) for s in set_scores}
+    found = [
+        *(AutomaticColumn(m, p, i, _tasks(prompts[p]) if m == GENEVAL else ()) for m, p, i in of_images),
+        *(AutomaticColumn(m, p, i, of_sets=True, lower_is_better=lower) for m, p, i, lower in of_sets),
+    ]
+    marked = (replace(column, rewritten=origins[column.prompt_set].rewritten > 0) for column in found)
+    return tuple(sorted(marked, key=lambda column: (column.metric != GENEVAL, column.key)))
+
+
+def automatic_score(
+    column: AutomaticColumn,
+    scores: Sequence[Score],
+    records: Sequence[ImageRecord],
+    prompts: Mapping[str, Prompt],
+    level: float = 0.95,
+) -> AutomaticScore:
+    """One model's score in `column`, with its interval at `level` (GenEval's: at 95 %).
+
+    `scores` and `records` are the model's in that column and prompt set, `prompts` those of the set.
+    Expected is an image of every prompt that the metric applies to, for each sample number of which
+    the model has a record.
+    """
+    expected = _expected(column, records, prompts)
+    scored = [s for s in scores if s.value is not None]
+    if column.metric != GENEVAL:
+        mean, interval = _mean_over_images(scored, level)
+        return AutomaticScore(mean, {}, len(scored), expected, interval)
+    return _geneval_score(column, scored, prompts, expected)
+
+
+def automatic_set_score(
+    column: AutomaticColumn,
+    score: SetScore,
+    records: Sequence[ImageRecord],
+    prompts: Mapping[str, Prompt],
+) -> AutomaticScore:
+    """As `automatic_score`, for a column of whole sets."""
+    return AutomaticScore(score.value, {}, score.images, _expected(column, records, prompts))
+
+
+def _expected(column: AutomaticColumn, records: Sequence[ImageRecord], prompts: Mapping[str, Prompt]) -> int:
+    samples = {record.sample for record in records}
+    applicable = sum(prompt.geneval is not None or column.metric != GENEVAL for prompt in prompts.values())
+    return applicable * len(samples)
+
+
+def _tasks(prompts: Mapping[str, Prompt]) -> tuple[str, ...]:
+    found = {prompt.task for prompt in prompts.values()} - {None}
+    return (*(t for t in GENEVAL_TASKS if t in found), *sorted(str(t) for t in found - set(GENEVAL_TASKS)))
+
+
+def _mean_over_images(scores: Sequence[Score], level: float) -> tuple[float | None, Interval | None]:
+    """The mean, and its interval with whole prompts as the sample: images of one resemble each other.
+
+    It stays within the metric's range, where that is known. None where one prompt, or values that are all
+    equal, do not show how they spread.
+    """
+    if not scores:
+        return None, None
+    mean = fmean(score.value or 0.0 for score in scores)
+    pulls: dict[str, float] = defaultdict(float)
+    for score in scores:
+        pulls[score.prompt_id] += (score.value or 0.0) - mean
+    prompts = len(pulls)
+    if prompts < 2:
+        return mean, None
+    error = sqrt(sum(pull**2 for pull in pulls.values()) * prompts / (prompts - 1)) / len(scores)
+    bounds = scores[0].value_range
+    if bounds is None:
+        found = spread_interval(mean, error, prompts, level)
+    else:
+        found = bounded_mean_interval(mean, error, prompts, bounds, level)
+    return mean, None if found is None else Interval(*found)
+
+
+def _geneval_score(
+    column: AutomaticColumn, scores: Sequence[Score], prompts: Mapping[str, Prompt], expected: int
+) -> AutomaticScore:
+    if not scores:
+        return AutomaticScore(None, dict.fromkeys(column.tasks), 0, expected)
+    summary = summarize([_result(score, prompts[score.prompt_id]) for score in scores])
+    found = {task.task: task for task in summary.tasks}
+    whole = all(task in found for task in column.tasks)
+    return AutomaticScore(
+        value=summary.overall if whole else None,
+        tasks={task: found[task].accuracy if task in found else None for task in column.tasks},
+        images=len(scores),
+        expected=expected,
+        interval=Interval(*summary.overall_interval) if whole else None,
+        task_intervals={name: Interval(*task.interval) for name, task in found.items()},
+    )
+
+
+def _result(score: Score, prompt: Prompt) -> ImageResult:
+    return ImageResult(
+        filename=f"{score.prompt_id}/samples/{score.sample:04d}.png",
+        tag=str(prompt.task),
+        prompt=prompt.text,
+        correct=score.value == 1.0,
+        reason="",
+        metadata=json.dumps(prompt.metadata()),
+        details="{}",
+        detector=score.instrument,
+    )

@@ -1,0 +1,70 @@
+"""Whose judgements do not count: annotators left out this once, and those excluded for good.
+
+The one home of `--without` and of the sentences that say so, wherever numbers rest on judgements.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from nami_bench.domain import Comparison, matching_name
+from nami_bench.errors import UnknownNameError
+from nami_bench.evaluation.leaderboard.checks import AnnotatorChecks
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """`names` are left out this once; `excluded`: by excluded annotator, how many values the store holds.
+
+    `others`: who judged the same study in another way. Methods raise UnknownNameError for a name that none
+    of the judgements is by.
+    """
+
+    names: tuple[str, ...] = ()
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
+
+    def ratings(self, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The tidy table's other rows, and what must be said."""
+        known = sorted(map(str, table["annotator"].unique()))
+        meant = self._meant(known)
+        gone = table["annotator"].isin(meant)
+        return table[~gone] if self.names else table, self._notes(meant, known, int(gone.sum()), "values")
+
+    def comparisons(self, found: Sequence[Comparison]) -> tuple[list[Comparison], tuple[str, ...]]:
+        """The other comparisons, and what must be said."""
+        known = sorted({one.annotator for one in found})
+        meant = self._meant(known)
+        kept = [one for one in found if one.annotator not in meant]
+        return kept, self._notes(meant, known, len(found) - len(kept), "verdicts")
+
+    def checks(self, found: Iterable[AnnotatorChecks]) -> tuple[AnnotatorChecks, ...]:
+        """The planted items of the others."""
+        found = tuple(found)
+        known = [check.annotator for check in found]
+        gone = {*self.excluded, *(matching_name("annotator", name, known) for name in self.names)}
+        return tuple(check for check in found if check.annotator not in gone and not check.excluded)
+
+    def _meant(self, known: Iterable[str]) -> set[str]:
+        """Whom `names` mean (see `matching_name`)."""
+        known = dict.fromkeys([*known, *self.excluded, *self.others])
+        meant = set()
+        for name in self.names:
+            if (found := matching_name("annotator", name, known)) is None:
+                raise UnknownNameError("annotator", name, known)
+            meant.add(found)
+        return meant
+
+    def _notes(self, meant: set[str], known: Sequence[str], values: int, what: str) -> tuple[str, ...]:
+        notes = []
+        if gone := meant & set(known):
+            notes.append(
+                f"ratings of {len(gone)} of {len(known)} annotators are left out: {values} {what} (--without)"
+            )
+        if self.excluded:
+            notes.append(
+                f"{len(self.excluded)} annotator{'s' * (len(self.excluded) != 1)} excluded from every count: "
+                f"{sum(self.excluded.values())} values not counted (nami-bench ratings exclude)"
+            )
+        return tuple(notes)

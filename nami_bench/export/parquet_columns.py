@@ -1,0 +1,127 @@
+"""Tables in Parquet files, column by column; what a file says of its study, in its metadata."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.export.csv_columns import is_name
+from nami_bench.foreign_text import parse_json
+
+METADATA_KEY = b"nami_bench"
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetColumns:
+    """What a file's columns are: their types, which hold names, which may be left out, and what a row is."""
+
+    schema: pa.Schema
+    names: Collection[str]
+    optional: Collection[str]
+    rows: str
+
+
+def parquet_bytes(table: pa.Table, about: Mapping[str, Any]) -> bytes:
+    """A Parquet file of `table` with `about`, as JSON, in its metadata."""
+    described = table.replace_schema_metadata({METADATA_KEY: json.dumps(about, default=str)})
+    sink = pa.BufferOutputStream()
+    pq.write_table(described, sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def parquet_metadata(path: Path) -> dict[str, Any]:
+    """What `parquet_bytes` put into a file's metadata; empty for any other file."""
+    with reading_parquet(path):
+        raw = (pq.read_schema(path).metadata or {}).get(METADATA_KEY)
+        document = {} if raw is None else parse_json(raw)
+    return document if isinstance(document, dict) else {}
+
+
+def parquet_header(path: Path) -> tuple[str, ...]:
+    """The names of a Parquet file's columns; raises InputError for what cannot be read."""
+    with reading_parquet(path):
+        return tuple(pq.read_schema(path).names)
+
+
+def read_parquet_columns(path: Path, columns: ParquetColumns) -> pd.DataFrame:
+    """The columns of a Parquet file, in the order of `columns.schema`; optional ones that it lacks are null.
+
+    They may have any type that converts without loss; blanks around names are taken off, and empty texts
+    are none. Raises InputError, which names the row (from 1).
+    """
+    with reading_parquet(path):
+        return _frame(path, pq.read_table(path), columns)
+
+
+@contextmanager
+def reading_parquet(path: Path) -> Iterator[None]:
+    """What a damaged file makes Arrow raise, there and wherever its bytes are no text, as InputError."""
+    try:
+        yield
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"cannot read {path} as Parquet: {_first_line(error)}") from error
+
+
+def _frame(path: Path, found: pa.Table, columns: ParquetColumns) -> pd.DataFrame:
+    known = columns.schema.names
+    for name in found.column_names:
+        if name not in known:
+            raise InputError(f"{path}: {UnknownNameError('column', name, known)}")
+    missing = [name for name in known if name not in found.column_names and name not in columns.optional]
+    if missing:
+        raise InputError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
+    if not found.num_rows:
+        raise InputError(f"{path} holds no {columns.rows}")
+    typed = {field.name: _column(path, found, field, columns) for field in columns.schema}
+    frame: pd.DataFrame = pa.table(typed).to_pandas(types_mapper=_TYPES.get)
+    return frame
+
+
+def refuse_row(path: Path, row: int, problem: str) -> NoReturn:
+    """Raise InputError for a row (from 0), which people count from 1."""
+    raise InputError(f"{path}, row {row + 1}: {problem}")
+
+
+_TYPES: dict[pa.DataType, Any] = {pa.int64(): pd.Int64Dtype()}
+
+
+def _column(path: Path, table: pa.Table, field: pa.Field, columns: ParquetColumns) -> pa.ChunkedArray:
+    if field.name not in table.column_names:
+        return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
+    try:
+        column = table.column(field.name).cast(field.type)
+    except pa.ArrowException as error:
+        raise InputError(f"{path}: column {field.name!r} is not usable: {_first_line(error)}") from error
+    if field.name in columns.names:
+        column = pc.utf8_trim_whitespace(column)
+        _check_names(path, field.name, column)
+    elif field.type == pa.string():
+        column = pc.if_else(pc.equal(column, ""), None, column)
+    if field.name == "sample":
+        _refuse_first(path, column.is_null(), "sample is empty")
+        _refuse_first(path, pc.less(column, 0), "sample is below 0")
+    return column
+
+
+def _check_names(path: Path, name: str, column: pa.ChunkedArray) -> None:
+    _refuse_first(path, pc.fill_null(pc.equal(column, ""), True), f"{name} is empty")
+    bad = [text for text in pc.unique(column).to_pylist() if not is_name(text)]
+    if bad:
+        _refuse_first(path, pc.is_in(column, pa.array(bad)), f"{name} is unprintable")
+
+
+def _refuse_first(path: Path, wrong: pa.ChunkedArray, problem: str) -> None:
+    if (row := pc.index(wrong, True).as_py()) >= 0:
+        refuse_row(path, row, problem)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,46 @@
+"""Strengths by pairwise comparisons as tables of text and as CSV."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+from nami_bench.evaluation.leaderboard.strengths import ModelStrength, StrengthTable
+from nami_bench.export.sections import percent
+from nami_bench.export.spreadsheet import csv_table
+from nami_bench.export.text import TextTable
+
+
+def strength_tables(table: StrengthTable) -> Iterator[TextTable]:
+    """A table of text cells for each criterion and group."""
+    interval = f"{percent(table.level)} interval"
+    columns = ("model", "Elo", interval, "won", "lost", "tied", "both bad")
+    for criterion in dict.fromkeys(row.criterion for row in table.rows):
+        of_criterion = [row for row in table.rows if row.criterion == criterion]
+        groups = of_criterion[-1].group
+        for group in range(1, groups + 1):
+            title = (
+                criterion if groups == 1 else f"{criterion}: group {group} of {groups}, a scale of its own"
+            )
+            rows = tuple(_cells(row) for row in of_criterion if row.group == group)
+            yield TextTable(title, columns, rows, frozenset(columns[1:]), frozenset(columns[:1]))
+
+
+def _cells(row: ModelStrength) -> tuple[str | None, ...]:
+    counts = (row.wins, row.losses, row.ties, row.both_bad)
+    elo = None if row.elo is None else f"{row.elo:.0f}"
+    return row.model, elo, _interval_cell(row), *map(str, counts)
+
+
+def _interval_cell(row: ModelStrength) -> str | None:
+    if row.low is not None and row.high is not None:
+        return f"{row.low:.0f} to {row.high:.0f}"
+    if row.low is not None:
+        return f"{row.low:.0f} or more"
+    return None if row.high is None else f"{row.high:.0f} or less"
+
+
+def strengths_csv(table: StrengthTable) -> bytes:
+    """One line for each model and criterion: RFC 4180, UTF-8, one header, formulas neutralized."""
+    names = [field.name for field in fields(ModelStrength)]
+    of_all = (table.level, table.study, "; ".join(table.left_out))
+    rows = ((*(getattr(row, name) for name in names), *of_all) for row in table.rows)
+    return csv_table((*names, "level", "study", "left_out"), rows)

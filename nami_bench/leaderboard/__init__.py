@@ -1,1 +1,0 @@
-"""Store and statistics to rows, rows to tables and files."""

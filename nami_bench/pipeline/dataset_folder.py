@@ -1,0 +1,284 @@
+"""A study as a folder that the Hugging Face `datasets` library reads: Parquet files and a card.
+
+README.md                       the card; its YAML names the files
+data/ratings.parquet            the long form of `ratings_parquet`
+data/prompts.parquet            the prompts of the study's prompt set
+data/images-00000-of-N.parquet  what became of each image; its bytes, if wanted
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from nami_bench import __version__
+from nami_bench.domain import SIMULATED_PREFIX, Comparison, ImageRecord, ImageState, ModelCard, PromptSet
+from nami_bench.errors import InputError, StorageError
+from nami_bench.evaluation.human.table import in_order
+from nami_bench.evaluation.leaderboard.paths import without_folders
+from nami_bench.evaluation.leaderboard.pseudonyms import pseudonymized, pseudonyms
+from nami_bench.export.carried_study import side_file_json
+from nami_bench.export.comparisons_file import comparisons_csv
+from nami_bench.export.comparisons_parquet import comparisons_parquet
+from nami_bench.export.markup import markdown_text
+from nami_bench.export.ratings_file import ratings_csv_parts
+from nami_bench.export.ratings_parquet import ratings_parquet
+from nami_bench.export.ratings_source import COMPARISONS_FILE, RATINGS_FILE
+from nami_bench.images import make_folder, read_recorded, write_bytes
+from nami_bench.pipeline.screening import left_out
+from nami_bench.study import Mode, Study
+
+if TYPE_CHECKING:
+    from nami_bench.store import Store
+
+_BYTES_PER_FILE = 400_000_000  # the hub's advice is to stay below 500 MB
+_IMAGE_COLUMNS = {
+    **dict.fromkeys(("model", "prompt_id"), pa.string()),
+    "sample": pa.int64(),
+    **dict.fromkeys(("state", "reason", "sha256"), pa.string()),
+    **dict.fromkeys(("width", "height", "seed"), pa.int64()),
+}
+_IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
+_SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"))
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetContent:
+    """What goes into the folder: a study's ratings (tidy table) or comparisons, its prompts, its images.
+
+    `left_out` says whose judgements are not in it.
+    """
+
+    study: Study
+    prompt_set: PromptSet
+    ratings: pd.DataFrame
+    images: Sequence[ImageRecord]
+    comparisons: Sequence[Comparison] = ()
+    models: Sequence[ModelCard] = ()
+    is_pseudonymous: bool = False
+    left_out: Sequence[str] = ()
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What identifies the data: the study's configuration, its prompts' hash, its models, the version."""
+        file = self.prompt_set.file
+        study = replace(self.study, contact="") if self.is_pseudonymous else self.study
+        return {
+            "version": __version__,
+            "study": asdict(study),
+            "prompt_set_sha256": self.prompt_set.sha256,
+            "prompt_file_name": None if file is None else file.name,
+            "prompt_file_sha256": None if file is None else file.sha256,
+            "models": [
+                {"name": card.name, "parameters": card.parameters, "licence": card.licence}
+                for card in self.models
+            ],
+            "left_out": list(self.left_out),
+        }
+
+    @property
+    def annotators(self) -> list[str]:
+        """The names of those who rated or compared."""
+        compared = dict.fromkeys(one.annotator for one in self.comparisons)
+        return [*map(str, self.ratings["annotator"].unique()), *compared]
+
+    @property
+    def judged(self) -> set[tuple[str, str, int]]:
+        """(prompt id, model, sample) of the images that anybody rated or compared."""
+        rated = self.ratings[["prompt_id", "model", "sample"]].drop_duplicates()
+        compared = ((c.prompt_id, m, c.sample) for c in self.comparisons for m in (c.left, c.right))
+        return {*rated.itertuples(index=False, name=None), *compared}
+
+    def pseudonymous(self) -> "DatasetContent":
+        """The same with pseudonyms in the place of people's names (see `pseudonyms`)."""
+        names = pseudonyms(self.annotators, self.study.name)
+        comparisons = [replace(one, annotator=names[one.annotator]) for one in self.comparisons]
+        ratings = pseudonymized(self.ratings, names)
+        return replace(self, ratings=ratings, comparisons=comparisons, is_pseudonymous=True)
+
+
+def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> DatasetContent:
+    """What the store holds of a study: judgements in force, prompts, models and images, also planted ones.
+
+    Of samples that the study does not show only failures: a leaderboard counts them. `without` names
+    annotators whose judgements are left out.
+    """
+    table, comparisons = store.ratings.table(study.name), store.comparisons.all(study.name)
+    gone = left_out(store, study.name, without)
+    if study.mode == Mode.PAIRWISE:
+        comparisons, said = gone.comparisons(comparisons)
+    else:
+        table, said = gone.ratings(table)
+    planted = {(model, item.prompt_id, item.sample) for item in study.check_items for model in item.models}
+    names = dict.fromkeys((*study.models, *(model for model, _, _ in sorted(planted))))
+    images = [
+        record
+        for record in store.images.find(models=names, prompt_set=study.prompt_set)
+        if (
+            record.model in study.models
+            and (record.sample < study.samples or record.state is not ImageState.DONE)
+        )
+        or (record.model, record.prompt_id, record.sample) in planted
+    ]
+    return DatasetContent(
+        study=study,
+        prompt_set=store.catalog.prompt_set(study.prompt_set),
+        ratings=in_order(table, [c.name for c in study.criteria]),
+        images=images,
+        comparisons=comparisons,
+        models=[card for card in store.catalog.models() if card.name in names],
+        left_out=said,
+    )
+
+
+def csv_of(content: DatasetContent) -> bytes:
+    """The ratings, or comparisons, as CSV; what `parquet_of` has in its metadata is in `side_file_of`."""
+    return b"".join(csv_parts(content))
+
+
+def csv_parts(content: DatasetContent) -> Iterator[bytes]:
+    """`csv_of` in parts, which need not all be there at once."""
+    if content.study.mode == Mode.PAIRWISE:
+        return iter([comparisons_csv(content.comparisons)])
+    return ratings_csv_parts(content.ratings)
+
+
+def side_file_of(content: DatasetContent) -> bytes:
+    """What belongs beside the CSV file, under the name that `side_file` gives it."""
+    return side_file_json(content.study.criteria, content.about)
+
+
+def parquet_of(content: DatasetContent) -> bytes:
+    """The ratings, or comparisons, with the study's configuration in the metadata."""
+    study = content.study
+    if study.mode == Mode.PAIRWISE:
+        return comparisons_parquet(content.comparisons, study.criteria, content.about)
+    return ratings_parquet(content.ratings, study.criteria, content.about)
+
+
+def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path | None = None) -> None:
+    """Write the folder, which must be new or empty; with `images_dir` the images' bytes are included.
+
+    Raises InputError where there is nothing to write or the folder holds something, StorageError where the
+    disk refuses, ImageError for an image that is not the one that was recorded.
+    """
+    if not len(content.ratings) and not content.comparisons:
+        raise InputError(f"study {content.study.name!r} has no ratings yet: there is nothing to export")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is there already: name a new or empty folder")
+    write_bytes(folder / (COMPARISONS_FILE if content.comparisons else RATINGS_FILE), parquet_of(content))
+    _write(folder / "data" / "prompts.parquet", [_prompts(content.prompt_set)])
+    parts = list(_parts(content.images, images_dir))
+    for number, part in enumerate(parts):
+        name = f"images-{number:05d}-of-{len(parts):05d}.parquet"
+        _write(folder / "data" / name, _image_tables(part, images_dir))
+    card = _card(content, with_images=images_dir is not None)
+    write_bytes(folder / "README.md", card.encode())
+
+
+def _prompts(prompt_set: PromptSet) -> pa.Table:
+    columns = {
+        "prompt_id": [p.id for p in prompt_set.prompts],
+        "prompt": [p.text for p in prompt_set.prompts],
+        "stratum": [p.stratum for p in prompt_set.prompts],
+        "source": [p.source for p in prompt_set.prompts],
+        "tags": [_json(dict(p.tags)) for p in prompt_set.prompts],
+        "geneval": [None if p.geneval is None else _json(dict(p.geneval)) for p in prompt_set.prompts],
+        "rewritten_from": [p.rewritten_from for p in prompt_set.prompts],
+        "extra": [_json(dict(p.extra)) if p.extra else None for p in prompt_set.prompts],
+    }
+    return pa.table(columns, schema=pa.schema(dict.fromkeys(columns, pa.string())))
+
+
+def _parts(records: Sequence[ImageRecord], images_dir: Path | None) -> Iterator[list[ImageRecord]]:
+    """The records in groups whose files stay below `_BYTES_PER_FILE`; at least one group."""
+    part: list[ImageRecord] = []
+    size = 0
+    for record in records:
+        path = None if images_dir is None or record.path is None else images_dir / record.path
+        more = path.stat().st_size if path is not None and path.is_file() else 0
+        if part and size + more > _BYTES_PER_FILE:
+            yield part
+            part, size = [], 0
+        part.append(record)
+        size += more
+    yield part
+
+
+def _image_tables(records: Sequence[ImageRecord], images_dir: Path | None) -> Iterator[pa.Table]:
+    """A few records at a time, so that a file's images are never all in memory."""
+    schema = pa.schema(_IMAGE_COLUMNS)
+    if images_dir is not None:
+        features = {name: {"dtype": str(kind), "_type": "Value"} for name, kind in _IMAGE_COLUMNS.items()}
+        about = {"info": {"features": features | {"image": {"_type": "Image"}}}}
+        schema = schema.append(pa.field("image", _IMAGE)).with_metadata({"huggingface": json.dumps(about)})
+    for start in range(0, max(1, len(records)), 64):
+        some = records[start : start + 64]
+        columns: dict[str, list[Any]] = {
+            name: [without_folders(getattr(r, name)) for r in some] for name in _IMAGE_COLUMNS
+        }
+        if images_dir is not None:
+            columns["image"] = [_embedded(record, images_dir) for record in some]
+        yield pa.table(columns, schema=schema)
+
+
+def _embedded(record: ImageRecord, images_dir: Path) -> dict[str, Any] | None:
+    if record.state is not ImageState.DONE or record.path is None or record.sha256 is None:
+        return None
+    data = read_recorded(images_dir / record.path, record.sha256)
+    return {"bytes": data, "path": f"{record.model}-{record.prompt_id}-{record.sample:04d}.png"}
+
+
+def _write(path: Path, tables: Iterable[pa.Table]) -> None:
+    """Write Parquet, a row group for each table; a killed run leaves no file under the final name."""
+    make_folder(path.parent)
+    partial = path.with_name(f".{path.name}.partial")
+    tables = iter(tables)
+    first = next(tables)
+    try:
+        with pq.ParquetWriter(partial, first.schema, compression="zstd") as writer:
+            for table in chain([first], tables):
+                writer.write_table(table)
+        partial.replace(path)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _card(content: DatasetContent, *, with_images: bool) -> str:
+    environment = Environment(
+        loader=PackageLoader("nami_bench.export"),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    names = content.annotators
+    answers = len(content.comparisons) or len(content.ratings)
+    judged = content.judged
+    return environment.get_template("dataset_card.md").render(
+        study=content.study,
+        models=content.study.models,
+        annotators=len(names),
+        simulated=sum(name.startswith(SIMULATED_PREFIX) for name in names),
+        answers=answers,
+        pairwise=bool(content.comparisons),
+        images=len(judged),
+        prompts=len({prompt for prompt, _, _ in judged}),
+        size=next((name for below, name in _SIZES if answers < below), "n>10M"),
+        prompt_set=content.prompt_set,
+        with_images=with_images,
+        pseudonymous=content.is_pseudonymous,
+        left_out=content.left_out,
+        version=__version__,
+        text=markdown_text,
+        quoted=_json,
+    )
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, default=str)

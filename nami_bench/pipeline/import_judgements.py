@@ -1,0 +1,164 @@
+"""Ratings and comparisons from files into a workspace, with the study where the file brings it along."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nami_bench.domain import Criterion, Study
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.table import table_ratings
+from nami_bench.evaluation.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
+from nami_bench.export.carried_study import (
+    CarriedStudy,
+    carried_criteria,
+    carried_study,
+    check_carried,
+)
+from nami_bench.export.ratings_source import (
+    holds_comparisons,
+    judgements_file,
+    load_comparisons,
+    read_any_ratings,
+)
+from nami_bench.pipeline.restored_study import StudyToRestore, restore_study
+from nami_bench.store.items import ShownPair
+
+if TYPE_CHECKING:
+    from nami_bench.store import Recorded, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file: so many `ratings` or `comparisons` (`kind`) are new, so many stand where others
+    stood, the others were there."""
+
+    kind: str
+    added: int
+    replaced: int
+    known: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a file holds: its judgements' number, how to add them, the studies' names, the pairs compared."""
+
+    kind: str
+    count: int
+    add: Callable[["Store"], "Recorded"]
+    studies: Collection[str]
+    pairs: Collection[ShownPair] = ()
+
+
+def import_judgements(
+    store: "Store",
+    path: Path,
+    images_dir: Path,
+    scales: Scales = NO_SCALES,
+    *,
+    replace: bool = False,
+    dry_run: bool = False,
+) -> Imported:
+    """Record what a CSV file, a Parquet file or a dataset folder holds: all of it, or nothing.
+
+    It counts as work that its annotators have done (see `Ratings.add`). Where another answer stands
+    the file is refused, unless its answers are to `replace` those. A study that is not there is recorded too,
+    where the file brings it along (see `restore_study`); images go to `images_dir`. `scales` confirm those of
+    the study's criteria. In a `dry_run` nothing is changed. Raises UnknownNameError for any other study,
+    InputError for anything that is not as it should be, such as values that look like another scale's.
+    """
+    file = judgements_file(path)
+    studies = {study.name: study for study in store.studies.all()}
+    carried = carried_study(file)
+    known = set(studies)
+    study_of = partial(_study, file, studies, carried)
+    read = _comparisons if holds_comparisons(file) else _ratings
+    found = read(file, study_of, scales, replace=replace)
+    if carried is not None and carried.name in found.studies and carried.name not in known:
+        to_restore = StudyToRestore(file, studies[carried.name], carried, found.pairs)
+        made = restore_study(store, images_dir, to_restore, found.add, dry_run=dry_run)
+    else:
+        if carried is not None and carried.name in found.studies:
+            _check_prompts(store, file, studies[carried.name], carried)
+        with store.together(dry_run=dry_run):
+            made = found.add(store)
+    return Imported(found.kind, made.added, made.replaced, found.count - made.added - made.replaced)
+
+
+def _check_prompts(store: "Store", file: Path, study: Study, carried: CarriedStudy) -> None:
+    """Refuse judgements of a study of the same name on other prompts, whose ids are the same numbers."""
+    ours = store.catalog.prompt_set_hashes()[study.prompt_set]
+    if carried.prompt_set_sha256 not in ("", ours):
+        raise InputError(
+            f"{file} is about other prompts (SHA-256 {carried.prompt_set_sha256[:12]}...) than study "
+            f"{study.name!r} of this workspace ({ours[:12]}...): import it into another workspace"
+        )
+
+
+def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:
+    if scales != NO_SCALES:
+        raise InputError(f"{file} holds comparisons: --scale belongs to ratings")
+    found = load_comparisons(file)
+    names = dict.fromkeys(one.study for one in found)
+    for name in names:
+        study_of(name)
+    pairs = {(one.left, one.right, one.prompt_id, one.sample) for one in found}
+
+    def add(store: "Store") -> "Recorded":
+        return store.comparisons.add(found, replace=replace)
+
+    return _Found("comparisons", len(found), add, names, pairs)
+
+
+def _ratings(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:
+    table = read_any_ratings(file, lambda name: study_of(name).criteria)
+    used = {str(name): study_of(name).criteria for name in table["study"].unique()}
+    _check_scales(file, used, scales)
+    unsaid = {} if carried_criteria(file) else {n: _unsaid(criteria, scales) for n, criteria in used.items()}
+    _refuse_low(file, low_values(table, unsaid))
+    ratings = table_ratings(table)
+
+    def add(store: "Store") -> "Recorded":
+        return store.ratings.add(ratings, replace=replace)
+
+    return _Found("ratings", len(ratings), add, used)
+
+
+def _study(file: Path, studies: dict[str, Study], carried: CarriedStudy | None, name: str) -> Study:
+    """The study called `name` among `studies`, to which the file's own is added when it is asked for."""
+    check_carried(file, name)
+    if name not in studies and carried is not None and carried.name == name:
+        studies[name] = carried.study()
+    if name not in studies:
+        hint = "create it with `nami-bench study create`, or import a folder that brings it along"
+        raise UnknownNameError("study", name, studies, hint)
+    return studies[name]
+
+
+def _unsaid(criteria: Sequence[Criterion], scales: Scales) -> list[Criterion]:
+    return [criterion for criterion in criteria if scales.of(criterion.name) is None]
+
+
+def _check_scales(file: Path, used: Mapping[str, Sequence[Criterion]], scales: Scales) -> None:
+    """Refuse a scale, said or carried by the file, that is not the study's."""
+    carried = {c.name: (c.minimum, c.maximum) for c in carried_criteria(file) or ()}
+    for study, criteria in used.items():
+        scales.applied(criteria)  # refuses unknown names
+        for criterion in criteria:
+            scale = (criterion.minimum, criterion.maximum)
+            other = scales.of(criterion.name) or carried.get(criterion.name, scale)
+            if other != scale:
+                raise InputError(
+                    f"{file}: values of {criterion.name} from {other[0]:g} to {other[1]:g} do not fit study "
+                    f"{study!r}, where its scale is {scale[0]:g} to {scale[1]:g}: import them into a study "
+                    "with their scale"
+                )
+
+
+def _refuse_low(file: Path, low: LowValues | None) -> None:
+    if low is not None:
+        raise InputError(
+            f"{file}: {low} of the study: if they are on that scale, say so with --scale {low.assumed}, else "
+            "import them into a study whose criteria have their scale"
+        )

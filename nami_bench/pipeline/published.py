@@ -1,0 +1,98 @@
+"""Reference rows: what the authors of NAMI-1K published, beside what is measured here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from nami_bench.config import load_toml
+from nami_bench.domain import GENEVAL_TASKS, Criteria, Criterion, Total
+from nami_bench.errors import InputError
+from nami_bench.evaluation.leaderboard.automatic import GENEVAL
+from nami_bench.evaluation.leaderboard.rows import (
+    AutomaticColumn,
+    AutomaticScore,
+    Leaderboard,
+    LeaderboardRow,
+    Status,
+)
+from nami_bench.serialize import validated
+from nami_bench.study_file import load_criteria, nami_1k_study_file
+
+GENEVAL_COLUMN = AutomaticColumn(GENEVAL, prompt_set="geneval", instrument="published", tasks=GENEVAL_TASKS)
+"""Its own column: which detector and weights measured is not said, so it is not any instrument of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    title: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    model: str
+    parameters: int
+    human: Mapping[str, float] = field(default_factory=dict)
+    geneval: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    source: _Source
+    row: tuple[_Row, ...]
+
+
+def published_rows(criteria: Sequence[Criterion]) -> tuple[LeaderboardRow, ...]:
+    """The published rows, best first; human scores only where `criteria`, weights and total are NAMI-1K's."""
+    published = _published()
+    source = f"{published.source.title}, {published.source.address}"
+    weights = {c.name: c.weight for c in load_criteria(nami_1k_study_file())}
+    same = {c.name: c.weight for c in criteria} == weights
+    comparable = same and Criteria.of(criteria).total == Total.ARITHMETIC
+    rows = [_row(row, source, comparable) for row in published.row]
+    shown = [row for row in rows if row.total is not None or row.automatic]
+    return tuple(sorted(shown, key=_best_first))
+
+
+def with_published(board: Leaderboard) -> Leaderboard:
+    """`board` with the published rows after its own and, for their GenEval scores, a column of their own.
+
+    Raises InputError for the leaderboard of a stratum: there are no published scores of one.
+    """
+    if board.stratum is not None:
+        raise InputError(
+            "the published scores are of all strata together: leave out --stratum or --published"
+        )
+    return replace(
+        board,
+        rows=(*board.rows, *published_rows(board.criteria)),
+        automatic=(*board.automatic, GENEVAL_COLUMN),
+    )
+
+
+def _row(row: _Row, source: str, comparable: bool) -> LeaderboardRow:
+    human = dict(row.human) if comparable else {}
+    tasks = dict(row.geneval)
+    overall = tasks.pop("overall", None)
+    return LeaderboardRow(
+        model=row.model,
+        status=Status.PUBLISHED,
+        total=human.pop("total", None),
+        criteria=human,
+        automatic={} if overall is None else {GENEVAL_COLUMN.key: AutomaticScore(overall, tasks)},
+        parameters=row.parameters,
+        source=source,
+    )
+
+
+def _best_first(row: LeaderboardRow) -> tuple[float, float, str]:
+    overall = max((score.value or 0.0 for score in row.automatic.values()), default=0.0)
+    return -(row.total or 0.0), -overall, row.model
+
+
+@cache
+def _published() -> _File:
+    path = Path(str(files("nami_bench.pipeline") / "published.toml"))
+    return validated(_File, load_toml(path), str(path))

@@ -1,0 +1,38 @@
+"""What a workspace says of a study's annotators: their planted items, and whose judgements do not count."""
+
+from collections.abc import Iterable
+
+from nami_bench.domain import Criterion, Mode
+from nami_bench.evaluation.leaderboard.checks import AnnotatorChecks, repeats_by_annotator
+from nami_bench.evaluation.leaderboard.left_out import LeftOut
+from nami_bench.store import Store
+
+
+def annotator_checks(store: Store, study: str, criteria: Iterable[Criterion]) -> tuple[AnnotatorChecks, ...]:
+    """Of every annotator who took part in a study; raises UnknownNameError for the study."""
+    repeats = repeats_by_annotator(store.oversight.check_answers(study), criteria)
+    return tuple(
+        AnnotatorChecks(
+            member.name,
+            member.gold_seen,
+            member.gold_passed,
+            repeats.get(member.name),
+            member.paused,
+            member.excluded,
+        )
+        for member in store.oversight.members(study)
+    )
+
+
+def repeat_differences(store: Store, study: str, criteria: Iterable[Criterion]) -> dict[str, float | None]:
+    """`AnnotatorChecks.repeat_difference` of those who answered an item again."""
+    found = repeats_by_annotator(store.oversight.check_answers(study), criteria)
+    return {name: round(repeats.difference, 2) for name, repeats in found.items()}
+
+
+def left_out(store: Store, study: str, names: Iterable[str] = ()) -> LeftOut:
+    """Whose judgements of a study do not count: `names`, and those whom the store excludes."""
+    names = tuple(dict.fromkeys(names))
+    pairs = store.comparisons.all(study) if names and store.studies.get(study).mode == Mode.PAIRWISE else ()
+    others = tuple(sorted({one.annotator for one in pairs}))
+    return LeftOut(names, store.exclusions.values(study), others)
