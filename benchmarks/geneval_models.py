@@ -8,12 +8,12 @@ import open_clip
 import torch
 import transformers
 
-from nami_bench.devices import choose_device
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.evaluation.geneval.mask2former import HubMask2FormerDetector
 from nami_bench.evaluation.geneval.mask2former_names import Architecture
 from nami_bench.evaluation.geneval.mask2former_weights import network_config
 from nami_bench.evaluation.geneval.transformers_detector import TransformersDetector
+from nami_bench.neural.device import choose_device
 
 # The published detector: Swin-S, 100 queries, COCO.
 _SWIN_S = Architecture(96, (2, 2, 18, 2), (3, 6, 12, 24), 7, 4, 256, 8, 6, 1024, 9, 2048, 100, 80, 3)

@@ -36,9 +36,9 @@ from nami_bench.domain import (
     Study,
     prompt_id,
 )
+from nami_bench.domain.study import CheckItem, CheckKind
 from nami_bench.images import write_png
 from nami_bench.store import Store
-from nami_bench.study import CheckItem, CheckKind
 from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 IMAGES = Path(__file__).parent / "images"

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import torch
 
-from nami_bench.devices import choose_device
 from nami_bench.evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
 from nami_bench.evaluation.windowed import DualEncoderMetric
+from nami_bench.neural.device import choose_device
 
 SCALE = 100.0
 """The scale of text-to-image papers and of torchmetrics. Hessel et al. report 2.5 max(cos, 0) instead."""

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh, eigvalsh
 
-from nami_bench.devices import choose_device, device_name
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 from nami_bench.evaluation.features import FeatureExtractor, Features, Reference, extract_features, moments
 from nami_bench.evaluation.inception import InceptionFeatures
 from nami_bench.evaluation.protocol import ScoringItem, SetResult
+from nami_bench.neural.device import choose_device, device_name
 
 Float64 = NDArray[np.float64]
 KID_SUBSETS = 100

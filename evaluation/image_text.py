@@ -12,11 +12,11 @@ from typing import Any
 
 from PIL.Image import Image
 
-from nami_bench.devices import choose_device, device_name
 from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.images import read_image
+from nami_bench.neural.device import choose_device, device_name
 
 Pair = tuple[Image, str]
 """An 8-bit RGB image and a prompt's text."""

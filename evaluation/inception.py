@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
 
-from nami_bench.devices import choose_device
 from nami_bench.errors import InputError
-from nami_bench.evaluation.model_files import short_sha256
 from nami_bench.images import write_bytes
+from nami_bench.neural.device import choose_device
+from nami_bench.neural.hub import short_sha256
 from nami_bench.neural.pretrained import read_pickled
 
 _DOWNLOAD_SECONDS = 3600.0

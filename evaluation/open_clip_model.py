@@ -14,8 +14,8 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL.Image import Image
 
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.evaluation.model_files import short_sha256
 from nami_bench.foreign_text import parse_json
+from nami_bench.neural.hub import short_sha256
 
 CONFIG = "open_clip_config.json"
 _WEIGHTS = (".safetensors", ".bin", ".pth")

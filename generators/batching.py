@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from PIL.Image import Image
 
-from nami_bench.devices import free_memory, is_out_of_memory
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, NamiBenchError, one_line
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.neural.batches import alike_groups
+from nami_bench.neural.device import free_memory, is_out_of_memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class BatchRunner:
         """
         done: dict[int, GenerationResult] = {}
         following = 0
-        for group in _groups(requests, alike):
+        for group in alike_groups(requests, alike):
             while group:
                 chunk = group[: self.size]
                 results = self._attempt([requests[i] for i in chunk], provenance)
@@ -93,16 +94,6 @@ class BatchRunner:
             self.size = (len(requests) + 1) // 2
             return None
         return [result for request in requests for result in self._attempt([request], provenance) or ()]
-
-
-def _groups(
-    requests: Sequence[GenerationRequest], alike: Callable[[GenerationRequest], Hashable]
-) -> list[list[int]]:
-    """Positions of requests that may share a batch, groups and members in order of appearance."""
-    groups: dict[Hashable, list[int]] = {}
-    for position, request in enumerate(requests):
-        groups.setdefault(alike(request), []).append(position)
-    return list(groups.values())
 
 
 def _result(

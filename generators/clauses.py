@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nami_bench.clauses import GENEVAL_RELATIONS, GENEVAL_TASKS, Clause, parse_clauses
+from nami_bench.domain.clauses import GENEVAL_RELATIONS, GENEVAL_TASKS, Clause, parse_clauses
 from nami_bench.errors import InputError
 from nami_bench.shapes import COLORS, SHAPES
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import torch
 from diffusers import DiffusionPipeline
 
-from nami_bench.devices import device_name, is_out_of_memory
 from nami_bench.errors import GenerationError, InputError, UnknownNameError, one_line
+from nami_bench.neural.device import device_name, is_out_of_memory
 from nami_bench.neural.pretrained import pretrained
 
 Offload = Literal["none", "model", "sequential"]

@@ -10,7 +10,6 @@ from PIL.Image import Image
 from pydantic import Json
 from transformers import PreTrainedTokenizerBase
 
-from nami_bench.devices import choose_device, device_name
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, InputError, UnknownNameError
 from nami_bench.generators.batching import BatchRunner, NoImage
@@ -32,6 +31,7 @@ from nami_bench.generators.torch_runtime import (
     noise_generators,
     pictures,
 )
+from nami_bench.neural.device import choose_device, device_name
 
 WHERE = "generator 'diffusers'"
 _OWN_ARGUMENTS = {

@@ -1,28 +1,19 @@
 """Where a model's files are, and what identifies them: a hash, or a commit of the Hugging Face hub."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
 from diffusers import DiffusionPipeline
-from huggingface_hub import constants, snapshot_download
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import snapshot_download
 
-from nami_bench.errors import InputError, one_line
+from nami_bench.errors import InputError
 from nami_bench.file_hashes import file_sha256
 from nami_bench.foreign_text import parse_json
+from nami_bench.neural.hub import HUB_NAME, fetching, refuse_revision_of_folder
 
 INDEX = "model_index.json"
-_HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +28,13 @@ def check_model_name(name: str, revision: str | None = None) -> None:
     """Raise InputError unless `name` is a folder that holds a diffusers pipeline or may be a hub name."""
     path = Path(name).expanduser()
     if path.is_dir():
-        if revision is not None:
-            raise InputError(f"{path} is a folder and has no revisions: leave revision out")
+        refuse_revision_of_folder(path, revision)
         if not (path / INDEX).is_file():
             raise InputError(
                 f"{path} holds no diffusers pipeline: it has no {INDEX}; "
                 "give the folder that save_pretrained wrote"
             )
-    elif not _HUB_NAME.fullmatch(name):
+    elif not HUB_NAME.fullmatch(name):
         raise InputError(f"model {name!r} is neither a folder nor a hub name such as 'owner/name'")
 
 
@@ -56,12 +46,10 @@ def pipeline_files(name: str, revision: str | None = None, variant: str | None =
     path = Path(name).expanduser()
     if path.is_dir():
         return ModelFiles(path, {"sha256": pipeline_sha256(path)})
-    try:
+    with fetching("model", name, revision):
         folder = Path(
             DiffusionPipeline.download(name, revision=revision, variant=variant, trust_remote_code=False)
         )
-    except (OSError, ValueError, EntryNotFoundError) as error:
-        _explain("model", name, revision, error)
     return ModelFiles(folder, {"commit": folder.name})
 
 
@@ -76,14 +64,12 @@ def lora_file(name: str, revision: str | None = None) -> ModelFiles:
     if path.is_dir():
         path = _only_safetensors(path)
         return ModelFiles(path, {"sha256": file_sha256(path)})
-    if not _HUB_NAME.fullmatch(name):
+    if not HUB_NAME.fullmatch(name):
         raise InputError(
             f"LoRA {name!r} is neither a file, nor a folder, nor a hub name such as 'owner/name'"
         )
-    try:
+    with fetching("LoRA", name, revision):
         folder = Path(snapshot_download(name, revision=revision, allow_patterns=["*.safetensors"]))
-    except (OSError, ValueError, EntryNotFoundError) as error:
-        _explain("LoRA", name, revision, error)
     return ModelFiles(_only_safetensors(folder), {"commit": folder.name})
 
 
@@ -123,35 +109,3 @@ def _only_safetensors(folder: Path) -> Path:
         names = ", ".join(path.name for path in found) or "none"
         raise InputError(f"{folder} must hold one safetensors file, it holds {names}: name the file itself")
     return found[0]
-
-
-def _explain(kind: str, name: str, revision: str | None, error: Exception) -> NoReturn:
-    """Say in one sentence why the hub did not give it."""
-    causes = list(_causes(error))
-    page = f"{constants.ENDPOINT}/{name}"
-    if any(isinstance(cause, GatedRepoError) for cause in causes):
-        why = f"is gated: accept its licence at {page}, then log in with `hf auth login` or set HF_TOKEN"
-    elif any(isinstance(cause, RevisionNotFoundError) for cause in causes):
-        why = f"has no revision {revision!r}: see {page}/commits/main"
-    elif any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
-        why = (
-            "is neither a folder here nor a public model of the hub: check the name, "
-            "or log in with `hf auth login` where it is private"
-        )
-    elif answer := next((cause for cause in causes if isinstance(cause, HfHubHTTPError)), None):
-        why = f"cannot be had from the hub: {one_line(str(answer))}"
-    elif isinstance(error, OSError) and error.errno is None:
-        state = "HF_HUB_OFFLINE is set" if constants.is_offline_mode() else "no answer"
-        why = (
-            f"is no folder, is not complete in the hub's cache {constants.HF_HUB_CACHE}, and the hub is "
-            f"out of reach ({state}): give a local folder, or allow the network"
-        )
-    else:
-        why = f"cannot be had from the hub: {one_line(str(error))}"
-    raise InputError(f"{kind} {name!r} {why}") from error
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

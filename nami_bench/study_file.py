@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from nami_bench.config import load_toml
+from nami_bench.domain.criteria import Criteria
+from nami_bench.domain.study import ALL_PROMPTS, Study
 from nami_bench.errors import InputError
 from nami_bench.serialize import Location, validated
-from nami_bench.study import ALL_PROMPTS, Criteria, Study
 
 _TABLES = {"criterion": "criteria", "checks": "checks", "pairs": "pairs", "check": "check_items"}
 """Tables beside [study], and the fields of `Study` that they become."""

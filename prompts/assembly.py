@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from nami_bench import __version__
-from nami_bench.clauses import parse_clauses
 from nami_bench.domain import Prompt, PromptSet, prompt_id
+from nami_bench.domain.clauses import parse_clauses
 from nami_bench.errors import InputError
 from nami_bench.prompts.duplicates import EXACT_RULE, NEAR_RULE, DuplicateIndex
 from nami_bench.prompts.filters import FILTERS

@@ -17,8 +17,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from nami_bench.clauses import CLAUSE_KEYS, clause_fields, has_clauses, parse_clauses
 from nami_bench.domain import Prompt, PromptFile, PromptSet, prompt_id
+from nami_bench.domain.clauses import CLAUSE_KEYS, clause_fields, has_clauses, parse_clauses
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
 from nami_bench.prompts.geneval import geneval_prompt, metadata_lines

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nami_bench.clauses import GENEVAL_CLASSES, GENEVAL_COLORS, GENEVAL_RELATIONS, clause_fields
 from nami_bench.domain import Prompt, PromptSet, prompt_id
+from nami_bench.domain.clauses import GENEVAL_CLASSES, GENEVAL_COLORS, GENEVAL_RELATIONS, clause_fields
 from nami_bench.errors import InputError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from nami_bench.clauses import demand_key, has_clauses
 from nami_bench.domain import Prompt
+from nami_bench.domain.clauses import demand_key, has_clauses
 from nami_bench.errors import InputError
 from nami_bench.prompts.geneval import geneval_metadata
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from nami_bench import registry
-from nami_bench.clauses import clause_fields
+from nami_bench.domain.clauses import clause_fields
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.prompts.files import digest, parse_candidates, read_content
 from nami_bench.prompts.geneval import OFFICIAL_SHA256, Grammar, geneval_metadata, metadata_lines

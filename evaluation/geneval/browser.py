@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from nami_bench.clauses import clause_fields
+from nami_bench.domain.clauses import clause_fields
 from nami_bench.errors import ImageError, InputError
 from nami_bench.evaluation.geneval.masks import Masks, read_masks
 from nami_bench.evaluation.geneval.results import ImageResult

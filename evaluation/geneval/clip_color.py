@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from nami_bench.config import cache_dir
-from nami_bench.devices import choose_device
 from nami_bench.domain import GENEVAL_COLORS
 from nami_bench.errors import StorageError, WorkError
 from nami_bench.evaluation.geneval.protocol import ColorQuestion, Detection
 from nami_bench.evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
 from nami_bench.evaluation.processor_cores import Cores
 from nami_bench.images import write_bytes
+from nami_bench.neural.device import choose_device
 
 TEMPLATES = (
     "a photo of a {color} {name}",

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from nami_bench.clauses import demand_key, has_clauses, line_key, parse_clauses
+from nami_bench.domain.clauses import demand_key, has_clauses, line_key, parse_clauses
 from nami_bench.errors import ImageError, InputError
 from nami_bench.evaluation.geneval.coverage import is_rewrite_of
 from nami_bench.images import GenEvalFolder, SampleFile, read_image, read_metadata

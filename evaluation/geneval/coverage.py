@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nami_bench.clauses import demand_key, has_clauses, line_key
+from nami_bench.domain.clauses import demand_key, has_clauses, line_key
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.foreign_text import parse_json
 
 PromptKey = tuple[str, str]
-"""`nami_bench.clauses.line_key` of a prompt."""
+"""`nami_bench.domain.clauses.line_key` of a prompt."""
 
 
 @dataclass(frozen=True, slots=True)

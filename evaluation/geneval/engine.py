@@ -8,9 +8,8 @@ from itertools import islice, tee
 
 from PIL.Image import Image
 
-from nami_bench.clauses import Clauses, parse_clauses
+from nami_bench.domain.clauses import Clauses, parse_clauses
 from nami_bench.errors import WorkError
-from nami_bench.evaluation.batches import OutOfMemory, ShrinkingBatches
 from nami_bench.evaluation.geneval.protocol import (
     ColorClassifier,
     ColorQuestion,
@@ -21,6 +20,7 @@ from nami_bench.evaluation.geneval.protocol import (
 from nami_bench.evaluation.geneval.rules import GenEvalParams, Verdict, color_questions, decide, select
 from nami_bench.evaluation.image_reading import ReadImage, read_ahead
 from nami_bench.evaluation.protocol import ScoringItem
+from nami_bench.neural.batches import OutOfMemory, ShrinkingBatches
 
 _BATCHES_LOOKED_AHEAD = 4
 

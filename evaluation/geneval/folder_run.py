@@ -9,8 +9,8 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
-from nami_bench.clauses import clause_fields, has_clauses, line_key, parse_clauses
 from nami_bench.domain import Prompt, prompt_id
+from nami_bench.domain.clauses import clause_fields, has_clauses, line_key, parse_clauses
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.coverage import result_metadata

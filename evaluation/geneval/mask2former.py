@@ -14,7 +14,6 @@ from transformers import Mask2FormerForUniversalSegmentation
 
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError
-from nami_bench.evaluation.batches import run_alike
 from nami_bench.evaluation.geneval.clip_color import ClipColorClassifier
 from nami_bench.evaluation.geneval.mask2former_pixels import Scaled, find_instances, normalize, scale
 from nami_bench.evaluation.geneval.mask2former_weights import load_checkpoint
@@ -25,7 +24,8 @@ from nami_bench.evaluation.geneval.transformers_loading import (
     detector_files,
     geneval_labels,
 )
-from nami_bench.evaluation.model_files import short_sha256
+from nami_bench.neural.batches import run_alike
+from nami_bench.neural.hub import short_sha256
 from nami_bench.neural.pretrained import load_network
 
 PUBLISHED = (

@@ -6,8 +6,8 @@ from functools import cached_property
 from typing import Any
 
 from nami_bench import registry
-from nami_bench.clauses import parse_clauses
 from nami_bench.domain import Prompt
+from nami_bench.domain.clauses import parse_clauses
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.engine import GenEvalEngine, JudgedImage
 from nami_bench.evaluation.geneval.protocol import Detector, LikesBatches

@@ -8,7 +8,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from nami_bench.clauses import GENEVAL_TASKS
+from nami_bench.domain.clauses import GENEVAL_TASKS
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.side_by_side import OVERALL, Bar, Kind, Run, notes, overall_name, runs
 from nami_bench.evaluation.geneval.summary import GenEvalSummary

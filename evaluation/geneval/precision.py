@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 import torch
 
-from nami_bench.devices import choose_device, device_name
 from nami_bench.evaluation.geneval.clip_color import ClipColorOptions
+from nami_bench.neural.device import choose_device, device_name
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 GPU_BATCH_SIZE = 8

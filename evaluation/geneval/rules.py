@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from nami_bench.clauses import GENEVAL_COLORS, GENEVAL_RELATIONS, Clause, Clauses, parse_clauses
+from nami_bench.domain.clauses import GENEVAL_COLORS, GENEVAL_RELATIONS, Clause, Clauses, parse_clauses
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.protocol import Box, ColorClassifier, Detection
 

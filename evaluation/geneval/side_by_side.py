@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nami_bench.clauses import GENEVAL_TASKS
+from nami_bench.domain.clauses import GENEVAL_TASKS
 from nami_bench.evaluation.geneval.summary import GenEvalSummary
 from nami_bench.evaluation.shares import Interval
 

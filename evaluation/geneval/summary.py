@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nami_bench.clauses import GENEVAL_TASKS, line_key
+from nami_bench.domain.clauses import GENEVAL_TASKS, line_key
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.coverage import Coverage, PromptKey, coverage, result_metadata
 from nami_bench.evaluation.geneval.results import ImageResult

@@ -10,12 +10,12 @@ from PIL.Image import Image
 from transformers import MODEL_FOR_OBJECT_DETECTION_MAPPING, AutoImageProcessor, AutoModelForObjectDetection
 
 from nami_bench.errors import InputError, one_line
-from nami_bench.evaluation.batches import run_alike
 from nami_bench.evaluation.geneval.clip_color import ClipColorClassifier
 from nami_bench.evaluation.geneval.precision import GPU_BATCH_SIZE, NetworkOptions, Precision
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.transformers_loading import detector_files, geneval_labels
 from nami_bench.evaluation.processor_cores import Cores
+from nami_bench.neural.batches import run_alike
 from nami_bench.neural.pretrained import load_network, pretrained
 
 CPU_BATCH_SIZE = 4

@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import snapshot_download
 from transformers import AutoConfig
 
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError, one_line
-from nami_bench.evaluation.hub_files import settings_sha256
-from nami_bench.evaluation.model_files import short_sha256
+from nami_bench.neural.hub import hub_folder, settings_sha256, short_sha256
 from nami_bench.neural.pretrained import pretrained
 
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
@@ -50,16 +48,7 @@ def detector_files(model: str, revision: str | None = None) -> DetectorFiles:
 
     Raises InputError where there is no such model, or one without weights in a single file.
     """
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        try:
-            folder = Path(snapshot_download(model, revision=revision, allow_patterns=_FILES))
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().split("\n")[0]
-            raise InputError(
-                f"the model {model!r} is no folder here, and the Hugging Face hub does not give it: "
-                f"name a local folder or allow the network ({reason})"
-            ) from error
+    folder = hub_folder(model, _FILES, revision)
     weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if weights is None or not (folder / "config.json").is_file():
         raise InputError(f"{folder} holds no detection model: it needs config.json and model.safetensors")

@@ -18,8 +18,8 @@ from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions
 from nami_bench.evaluation.geneval.protocol import Detection
-from nami_bench.evaluation.model_files import short_sha256
 from nami_bench.evaluation.processor_cores import Cores
+from nami_bench.neural.hub import short_sha256
 
 PUBLISHED = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx"
 PADDING = 114

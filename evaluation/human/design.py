@@ -21,12 +21,12 @@ from functools import lru_cache
 import numpy as np
 from scipy import optimize, stats
 
+from nami_bench.domain.study import Panel
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.comparisons import FULL_SCALE
 from nami_bench.evaluation.human.components import VarianceComponents
 from nami_bench.evaluation.human.ratings_array import Floats
 from nami_bench.evaluation.human.spread import Spread
-from nami_bench.study import Panel
 
 _MOST_PROMPTS = 1_000_000
 _QUANTILES = 64

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from nami_bench.domain.study import Panel
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.components import (
     DEFAULT_SHARES,
@@ -23,7 +24,6 @@ from nami_bench.evaluation.human.design import (
     prompts_needed,
 )
 from nami_bench.evaluation.human.ratings_array import TOTAL, RatingsArray
-from nami_bench.study import Panel
 
 NO_NUMBER = "no number"
 """Of prompts is enough, where the annotators disagree too much on which model is better."""

@@ -17,12 +17,11 @@ from PIL.Image import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as transforms
 
-from nami_bench.devices import choose_device
 from nami_bench.errors import UnknownNameError
-from nami_bench.evaluation.hub_files import hub_file
-from nami_bench.evaluation.model_files import short_sha256
 from nami_bench.evaluation.open_clip_model import ClipFiles, ClipModel
 from nami_bench.evaluation.windowed import DualEncoderMetric
+from nami_bench.neural.device import choose_device
+from nami_bench.neural.hub import hub_file, short_sha256
 
 REPOSITORY = "xswu/HPSv2"
 _FILES = {"2.0": "HPS_v2_compressed.pt", "2.1": "HPS_v2.1_compressed.pt"}

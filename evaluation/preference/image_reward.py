@@ -13,12 +13,11 @@ import torch
 from PIL.Image import Image
 from transformers import AutoTokenizer
 
-from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
-from nami_bench.evaluation.hub_files import combined_sha256, hub_file, hub_folder
-from nami_bench.evaluation.model_files import short_sha256
 from nami_bench.evaluation.preference.image_reward_network import RewardNetwork, load_reward_network
 from nami_bench.evaluation.windowed import Window, WindowedMetric
+from nami_bench.neural.device import choose_device
+from nami_bench.neural.hub import combined_sha256, hub_file, hub_folder, short_sha256
 from nami_bench.neural.pretrained import pretrained
 
 REPOSITORY = "THUDM/ImageReward"

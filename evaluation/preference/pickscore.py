@@ -12,10 +12,10 @@ import torch
 from PIL.Image import Image
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
-from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
-from nami_bench.evaluation.hub_files import HubModel, combined_sha256, hub_folder, hub_model
 from nami_bench.evaluation.windowed import DualEncoderMetric
+from nami_bench.neural.device import choose_device
+from nami_bench.neural.hub import HubModel, combined_sha256, hub_folder, hub_model
 from nami_bench.neural.pretrained import load_network, pretrained
 
 

@@ -11,11 +11,11 @@ import torch
 from PIL.Image import Image
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from nami_bench.devices import choose_device
 from nami_bench.errors import InputError, one_line
-from nami_bench.evaluation.hub_files import HubModel, hub_model, settings_sha256
 from nami_bench.evaluation.image_text import ImageTextMetric, Measurement, Pair
 from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
+from nami_bench.neural.device import choose_device
+from nami_bench.neural.hub import HubModel, hub_model, settings_sha256
 from nami_bench.neural.pretrained import load_network, pretrained
 
 

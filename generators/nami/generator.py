@@ -10,7 +10,6 @@ import torch
 from PIL.Image import Image
 from pydantic import BeforeValidator
 
-from nami_bench.devices import choose_device, device_name
 from nami_bench.errors import InputError
 from nami_bench.generators.batching import BatchRunner, NoImage
 from nami_bench.generators.diffusers_loading import Offload, place
@@ -29,6 +28,7 @@ from nami_bench.generators.torch_runtime import (
     noise_generators,
     pictures,
 )
+from nami_bench.neural.device import choose_device, device_name
 
 WHERE = "generator 'nami'"
 

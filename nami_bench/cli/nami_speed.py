@@ -95,10 +95,10 @@ def bench(
         _bench_schedules(output)
         return
     with models_extra():
-        from nami_bench.devices import choose_device
         from nami_bench.generators.nami.bench.settings import SpeedSettings
         from nami_bench.generators.nami.config import find_config
         from nami_bench.generators.torch_runtime import choose_dtype
+        from nami_bench.neural.device import choose_device
 
         torch_device = choose_device(device)
         name = config or ("tiny" if torch_device.type == "cpu" else "nami-2b")

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from nami_bench.domain.study import Panel
 from nami_bench.evaluation.human.design import Layout
 from nami_bench.evaluation.leaderboard.plan import NO_NUMBER, Plan
 from nami_bench.export.sections import percent
 from nami_bench.export.text import TextTable
-from nami_bench.study import Panel
 
 
 def plan_tables(found: Plan) -> Iterator[TextTable]:

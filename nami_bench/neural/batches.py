@@ -9,15 +9,20 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
+def alike_groups(inputs: Sequence[T], alike: Callable[[T], Hashable]) -> list[list[int]]:
+    """Positions of inputs of which `alike` is equal, groups and members in order of appearance."""
+    groups: dict[Hashable, list[int]] = {}
+    for position, one in enumerate(inputs):
+        groups.setdefault(alike(one), []).append(position)
+    return list(groups.values())
+
+
 def run_alike(
     inputs: Sequence[T], alike: Callable[[T], Hashable], run: Callable[[Sequence[T]], Iterable[R]]
 ) -> list[R]:
     """Call `run` once for all inputs of which `alike` is equal; one output for each input, in their order."""
-    groups: dict[Hashable, list[int]] = {}
-    for position, one in enumerate(inputs):
-        groups.setdefault(alike(one), []).append(position)
     outputs: dict[int, R] = {}
-    for group in groups.values():
+    for group in alike_groups(inputs, alike):
         outputs.update(zip(group, run([inputs[position] for position in group]), strict=True))
     return [outputs[position] for position in range(len(inputs))]
 
@@ -65,13 +70,13 @@ def _is_out_of_memory(error: Exception) -> bool:
         return True
     if "torch" not in sys.modules:  # what runs without it need not load it now
         return False
-    from nami_bench.devices import is_out_of_memory
+    from nami_bench.neural.device import is_out_of_memory
 
     return is_out_of_memory(error)
 
 
 def _free_memory() -> None:
     if "torch" in sys.modules:
-        from nami_bench.devices import free_memory
+        from nami_bench.neural.device import free_memory
 
         free_memory()

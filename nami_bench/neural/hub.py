@@ -1,32 +1,28 @@
-"""Models as the Hugging Face hub holds them: where their files are, and what identifies those."""
+"""Models in a folder or on the Hugging Face hub: where their files are, and what identifies those."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
 
-from huggingface_hub import hf_hub_download, snapshot_download
+from huggingface_hub import constants, hf_hub_download, snapshot_download
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    HfHubHTTPError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 from nami_bench.errors import InputError, one_line
-from nami_bench.evaluation.model_files import short_sha256
+from nami_bench.file_hashes import file_sha256
 
-_TEXTS = ("*.json", "*.txt", "*.jinja", "*.model")
+HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+TEXTS = ("*.json", "*.txt", "*.jinja", "*.model")
 _SAFETENSORS = ("model.safetensors", "model-*-of-*.safetensors")
 _PICKLED = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
-
-
-@dataclass(frozen=True, slots=True)
-class HubModel:
-    """A model's folder on this machine, its own name, and the first 12 digits of its weights' SHA-256.
-
-    Of weights in several files it is the SHA-256 of their hashes in order of names.
-    """
-
-    folder: Path
-    name: str
-    sha256: str
-
 
 SETTINGS = (
     "config.json",
@@ -45,10 +41,16 @@ SETTINGS = (
 """Files beside the weights that decide what a network sees and says, as transformers calls them."""
 
 
-def settings_sha256(folder: Path, names: Sequence[str] = SETTINGS) -> str:
-    """12 digits of a SHA-256 over those of the files `names` that the folder has, and over their names."""
-    lines = [f"{short_sha256(folder / name)}  {name}" for name in names if (folder / name).is_file()]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+@dataclass(frozen=True, slots=True)
+class HubModel:
+    """A model's folder on this machine, its own name, and the first 12 digits of its weights' SHA-256.
+
+    Of weights in several files it is the SHA-256 of their hashes in order of names.
+    """
+
+    folder: Path
+    name: str
+    sha256: str
 
 
 def hub_model(model: str, revision: str | None = None) -> HubModel:
@@ -56,35 +58,56 @@ def hub_model(model: str, revision: str | None = None) -> HubModel:
 
     Raises InputError where there is no such model, or no weights in it.
     """
-    folder = hub_folder(model, (*_TEXTS, *_SAFETENSORS), revision)
+    folder = hub_folder(model, (*TEXTS, *_SAFETENSORS), revision)
     weights = _found(folder, _SAFETENSORS)
     if not weights and not Path(model).expanduser().is_dir():
-        folder = hub_folder(model, (*_TEXTS, *_PICKLED), revision)
+        folder = hub_folder(model, (*TEXTS, *_PICKLED), revision)
     weights = weights or _found(folder, _PICKLED)
     if not weights or not (folder / "config.json").is_file():
         raise InputError(f"{folder} holds no model: it needs config.json and model.safetensors")
     return HubModel(folder, Path(model).expanduser().resolve().name, combined_sha256(weights))
 
 
-def hub_folder(model: str, patterns: Sequence[str] = _TEXTS, revision: str | None = None) -> Path:
+def hub_folder(model: str, patterns: Sequence[str] = TEXTS, revision: str | None = None) -> Path:
     """The folder `model`, else the files of that name on the hub that fit `patterns`; raises InputError."""
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
-    try:
+    with fetching("model", model, revision):
         return Path(snapshot_download(model, revision=revision, allow_patterns=list(patterns)))
-    except (OSError, ValueError) as error:
-        _refuse(f"the model {model!r} is no folder here", error)
 
 
 def hub_file(repository: str, name: str, given: Path | None, option: str = "weights") -> Path:
     """`given`, else the file of a repository on the hub, fetched where needed; raises InputError."""
     if given is not None:
         return given.expanduser()
-    try:
+    with fetching(f"{name} of", repository, instead=f"name its file with -o {option}=FILE"):
         return Path(hf_hub_download(repository, name))
-    except (OSError, ValueError) as error:
-        _refuse(f"{name} of {repository} is not on this machine (name its file with -o {option}=FILE)", error)
+
+
+def refuse_revision_of_folder(folder: Path, revision: str | None) -> None:
+    """Raise InputError where a revision is asked of a folder."""
+    if revision is not None:
+        raise InputError(f"{folder} is a folder and has no revisions: leave revision out")
+
+
+@contextmanager
+def fetching(
+    kind: str, name: str, revision: str | None = None, instead: str = "give a local folder"
+) -> Iterator[None]:
+    """What goes wrong in a block that asks the hub for `name` is one sentence: an InputError."""
+    try:
+        yield
+    except (OSError, ValueError, EntryNotFoundError) as error:
+        raise InputError(f"{kind} {name!r} {_why(error, name, revision, instead)}") from error
+
+
+def short_sha256(path: Path) -> str:
+    """The first 12 hex digits of the SHA-256 of a file of any size; raises InputError."""
+    try:
+        return file_sha256(path)[:12]
+    except OSError as error:
+        raise InputError(f"cannot read the weights {path}: {error.strerror or error}") from error
 
 
 def combined_sha256(files: Sequence[Path]) -> str:
@@ -93,12 +116,41 @@ def combined_sha256(files: Sequence[Path]) -> str:
     return hashes[0] if len(hashes) == 1 else hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:12]
 
 
+def settings_sha256(folder: Path, names: Sequence[str] = SETTINGS) -> str:
+    """12 digits of a SHA-256 over those of the files `names` that the folder has, and over their names."""
+    lines = [f"{short_sha256(folder / name)}  {name}" for name in names if (folder / name).is_file()]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
 def _found(folder: Path, patterns: Sequence[str]) -> list[Path]:
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 
-def _refuse(what: str, error: Exception) -> NoReturn:
-    raise InputError(
-        f"{what}, and the Hugging Face hub does not give it: name a local one or allow the network "
-        f"({one_line(str(error), 200)})"
-    ) from error
+def _why(error: Exception, name: str, revision: str | None, instead: str) -> str:
+    """Why the hub did not give it, as the rest of a sentence."""
+    causes = list(_causes(error))
+    page = f"{constants.ENDPOINT}/{name}"
+    if any(isinstance(cause, GatedRepoError) for cause in causes):
+        return f"is gated: accept its licence at {page}, then log in with `hf auth login` or set HF_TOKEN"
+    if any(isinstance(cause, RevisionNotFoundError) for cause in causes):
+        return f"has no revision {revision!r}: see {page}/commits/main"
+    if any(isinstance(cause, RepositoryNotFoundError) for cause in causes):
+        return (
+            "is neither a folder here nor a public model of the hub: check the name, "
+            "or log in with `hf auth login` where it is private"
+        )
+    if answer := next((cause for cause in causes if isinstance(cause, HfHubHTTPError)), None):
+        return f"cannot be had from the hub: {one_line(str(answer))}"
+    if isinstance(error, OSError) and error.errno is None:
+        state = "HF_HUB_OFFLINE is set" if constants.is_offline_mode() else "no answer"
+        return (
+            f"is no folder, is not complete in the hub's cache {constants.HF_HUB_CACHE}, and the hub is "
+            f"out of reach ({state}): {instead}, or allow the network"
+        )
+    return f"cannot be had from the hub: {one_line(str(error))}"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

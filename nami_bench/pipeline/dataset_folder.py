@@ -20,6 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nami_bench import __version__
 from nami_bench.domain import SIMULATED_PREFIX, Comparison, ImageRecord, ImageState, ModelCard, PromptSet
+from nami_bench.domain.study import Mode, Study
 from nami_bench.errors import InputError, StorageError
 from nami_bench.evaluation.human.table import in_order
 from nami_bench.evaluation.leaderboard.paths import without_folders
@@ -33,7 +34,6 @@ from nami_bench.export.ratings_parquet import ratings_parquet
 from nami_bench.export.ratings_source import COMPARISONS_FILE, RATINGS_FILE
 from nami_bench.images import make_folder, read_recorded, write_bytes
 from nami_bench.pipeline.screening import left_out
-from nami_bench.study import Mode, Study
 
 if TYPE_CHECKING:
     from nami_bench.store import Store

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from nami_bench.domain import SELECTION, ImageRecord, ImageState, Prompt, Score, SetScore
+from nami_bench.domain.study import Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.ratings_array import RatingsArray
 from nami_bench.evaluation.human.scores import model_scores
@@ -45,7 +46,6 @@ from nami_bench.evaluation.leaderboard.rows import (
 from nami_bench.evaluation.leaderboard.uncertainty import with_uncertainty
 from nami_bench.pipeline.prompt_origins import prompt_origin
 from nami_bench.pipeline.screening import left_out
-from nami_bench.study import Mode, Study
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score
+from nami_bench.domain.study import Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.evaluation.audit.results import Audit
 from nami_bench.evaluation.human.agreement import Level
@@ -21,7 +22,6 @@ from nami_bench.pipeline.audit import CRITERION, audit_from_store
 from nami_bench.pipeline.leaderboard_from_store import choose_study, leaderboard_from_store
 from nami_bench.pipeline.screening import annotator_checks, left_out
 from nami_bench.report.gallery import Gallery, ImageKey
-from nami_bench.study import Mode, Study
 
 if TYPE_CHECKING:
     from nami_bench.store import Store

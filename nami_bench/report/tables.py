@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from nami_bench.domain.study import Study
 from nami_bench.evaluation.audit.results import Audit, Estimate
 from nami_bench.export.text import TextTable
-from nami_bench.study import Study
 
 _VERDICT_COLUMNS = ("task", "images", "GenEval right, %", "people right, %", "agree, %", "kappa", "AUC")
 _DRIFT_COLUMNS = ("model", "images", "GenEval, %", "people, %", "GenEval less people")

@@ -2,19 +2,20 @@
 
 import hashlib
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
-from huggingface_hub import snapshot_download
 
-from nami_bench.devices import choose_device
-from nami_bench.errors import InputError, one_line
+from nami_bench.errors import InputError
+from nami_bench.file_hashes import file_sha256
+from nami_bench.neural.device import choose_device, device_name
+from nami_bench.neural.hub import TEXTS, hub_folder, refuse_revision_of_folder
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
-_TEXTS = ("*.json", "*.txt", "*.jinja", "*.model", "*.py")
+_TEXTS = (*TEXTS, "*.py")
 _WEIGHTS = (("*.safetensors",), ("*.bin",))
 
 
@@ -35,12 +36,11 @@ def model_files(model: str, revision: str | None = None) -> ModelFiles:
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
-        if revision is not None:
-            raise InputError(f"{folder} is a folder and has no revisions: leave revision out")
+        refuse_revision_of_folder(folder, revision)
         _check(folder)
         return ModelFiles(folder, folder.resolve().name, {"sha256": _folder_sha256(folder)})
     for weights in _WEIGHTS:
-        folder = _download(model, revision, (*_TEXTS, *weights))
+        folder = hub_folder(model, (*_TEXTS, *weights), revision)
         if any(path for pattern in weights for path in folder.glob(pattern)):
             break
     _check(folder)
@@ -57,19 +57,8 @@ def placed(name: str, dtype: DtypeName | None) -> tuple[torch.device, torch.dtyp
 
 def surroundings(device: torch.device) -> dict[str, str]:
     """Where an answer was computed, for its details."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     versions = {library: importlib.metadata.version(library) for library in ("torch", "transformers")}
-    return {"device": name, **versions}
-
-
-def _download(model: str, revision: str | None, patterns: Sequence[str]) -> Path:
-    try:
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(patterns)))
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"the model {model!r} is no folder here, and the Hugging Face hub does not give it: name a local "
-            f"folder or allow the network ({one_line(str(error), 200)})"
-        ) from error
+    return {"device": device_name(device), **versions}
 
 
 def _check(folder: Path) -> None:
@@ -82,8 +71,5 @@ def _folder_sha256(folder: Path) -> str:
     """Of every file that decides what the model says: weights, configuration, tokenizer, code."""
     patterns = (*_TEXTS, *_WEIGHTS[0], *_WEIGHTS[1])
     paths = sorted({path for pattern in patterns for path in folder.glob(pattern)})
-    lines = []
-    for path in paths:
-        with path.open("rb") as file:
-            lines.append(f"{hashlib.file_digest(file, 'sha256').hexdigest()}  {path.name}\n")
+    lines = [f"{file_sha256(path)}  {path.name}\n" for path in paths]
     return hashlib.sha256("".join(lines).encode()).hexdigest()

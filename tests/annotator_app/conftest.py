@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
 from starlette.types import ASGIApp
 
 from nami_bench.annotator_app import onlooker
@@ -157,7 +158,7 @@ def new_bench(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 
 
 def _check_and_close(bench: Bench) -> None:
-    with contextlib.suppress(StorageError):  # a test may have done away with the database
+    with contextlib.suppress(StorageError, DatabaseError):  # a test may have done away with the database
         bench.store.check_reachable()
         assert_last_revisions_in_force(bench.store)
     bench.store.close()

@@ -7,10 +7,10 @@ from PIL import Image
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace
 from nami_bench.domain import Criterion, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Rating
+from nami_bench.domain.study import Study
 from nami_bench.errors import InputError
 from nami_bench.images import write_png
 from nami_bench.store import Store
-from nami_bench.study import Study
 
 
 @pytest.fixture

@@ -95,14 +95,14 @@ def test_the_fields_of_genevals_results() -> None:
 
 
 def test_the_leaderboards_keys() -> None:
-    schema = json.loads((ROOT / "nami_bench" / "leaderboard" / "leaderboard.schema.json").read_text())
+    schema = json.loads((ROOT / "nami_bench" / "export" / "leaderboard.schema.json").read_text())
     assert list(keys("Leaderboard")) == list(schema["properties"])
     assert schema["properties"]["schema"]["const"] in FORMATS
 
 
 def test_the_papers_tables_are_the_published_rows() -> None:
     page = (ROOT / "docs" / "paper.md").read_text(encoding="utf-8")
-    rows = tomllib.loads((ROOT / "nami_bench" / "leaderboard" / "published.toml").read_text())["row"]
+    rows = tomllib.loads((ROOT / "nami_bench" / "pipeline" / "published.toml").read_text())["row"]
     for row in rows:
         for kind in ("human", "geneval"):
             cells = " | ".join(f"{value:.2f}" for value in row.get(kind, {}).values())

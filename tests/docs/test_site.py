@@ -84,8 +84,8 @@ def test_readers_are_told_what_commands_need(site: Path) -> None:
 
 
 def test_the_schema_that_a_page_links_to_is_in_the_site(site: Path) -> None:
-    copy = site / "repository" / "nami_bench" / "leaderboard" / "leaderboard.schema.json"
-    assert copy.read_bytes() == (ROOT / "nami_bench" / "leaderboard" / "leaderboard.schema.json").read_bytes()
+    copy = site / "repository" / "nami_bench" / "export" / "leaderboard.schema.json"
+    assert copy.read_bytes() == (ROOT / "nami_bench" / "export" / "leaderboard.schema.json").read_bytes()
 
 
 def links_of(page: Path) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nami_bench.evaluation.batches import OutOfMemory, ShrinkingBatches, run_alike
+from nami_bench.neural.batches import OutOfMemory, ShrinkingBatches, run_alike
 
 
 class Limited:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nami_bench.clauses import demand_key, line_key, parse_clauses
+from nami_bench.domain.clauses import demand_key, line_key, parse_clauses
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.rules import judge
 from nami_bench.pipeline import folder_prompt_set

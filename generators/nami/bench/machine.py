@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from nami_bench import __version__
-from nami_bench.devices import device_name
 from nami_bench.generators.torch_runtime import library_versions
+from nami_bench.neural.device import device_name
 
 
 def describe_machine(device: torch.device) -> dict[str, Any]:

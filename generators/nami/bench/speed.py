@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from nami_bench.devices import is_out_of_memory
 from nami_bench.errors import WorkError, one_line
 from nami_bench.generators.nami.bench.candidates import candidates
 from nami_bench.generators.nami.bench.clock import PartClock, marking
@@ -17,6 +16,7 @@ from nami_bench.generators.nami.cost import stage_size
 from nami_bench.generators.nami.latents import image_ids, text_ids
 from nami_bench.generators.nami.transformer import NamiTransformer2DModel
 from nami_bench.generators.torch_runtime import dtype_name
+from nami_bench.neural.device import is_out_of_memory
 
 
 def measure_speed(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from nami_bench.domain import Criterion, Role
-from nami_bench.study import CriterionText
+from nami_bench.domain.criteria import CriterionText
 
 LONG = " ".join(f"word{i} and a clause about light," for i in range(24))  # 144 words
 SIZES = {

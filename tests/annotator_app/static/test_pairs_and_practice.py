@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from nami_bench.domain import Criterion
-from nami_bench.study import CheckItem, CheckKind
+from nami_bench.domain.study import CheckItem, CheckKind
 
 CRITERIA = (Criterion("relevance", 0.5), Criterion("realism", 0.5))
 FIVE = (Criterion("relevance", 1, 1, 5, {1: "unrelated", 5: "all of it"}),)

@@ -112,7 +112,7 @@ def test_what_the_hub_does_not_give_is_one_sentence(
 ) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(InputError, match="'nobody/nothing' is no folder here, and the Hugging Face hub"):
+    with pytest.raises(InputError, match="'nobody/nothing' is no folder, is not complete in the hub's cache"):
         _ = PickScore(PickScore.Options(model="nobody/nothing", processor=str(folder))).instrument
 
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 from PIL import Image
 
-from nami_bench.devices import choose_device
 from nami_bench.domain import ImageState, Prompt
 from nami_bench.errors import GenerationError, InputError
 from nami_bench.generators.batching import BatchRunner, NoImage
 from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.generators.torch_runtime import choose_dtype, noise_generators, pictures
+from nami_bench.neural.device import choose_device
 
 PICTURE = Image.new("RGB", (8, 8))
 REQUESTS = [GenerationRequest(Prompt(f"{i:05d}", "word " * (i % 3)), 0, i) for i in range(7)]

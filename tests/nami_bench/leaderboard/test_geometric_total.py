@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from nami_bench.cli.app import cli
 from nami_bench.domain import Criteria, Criterion, Total
+from nami_bench.domain.study import Study
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.bootstrap import bootstrap_scores
 from nami_bench.evaluation.human.comparisons import compare_models
@@ -29,7 +30,6 @@ from nami_bench.export.ratings_parquet import ratings_parquet
 from nami_bench.export.ratings_source import load_ratings
 from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
 from nami_bench.pipeline.published import published_rows
-from nami_bench.study import Study
 from nami_bench.study_file import load_criteria
 
 DATA = Path(__file__).parents[2] / "data" / "sc_and_pq"

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from nami_bench.domain import Criterion, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Rating, Score
+from nami_bench.domain.study import Study
 from nami_bench.evaluation.leaderboard.rows import Precision
 from nami_bench.images import write_png
 from nami_bench.report.contents import collect
 from nami_bench.report.write import write_report
 from nami_bench.store import Store
-from nami_bench.study import Study
 from tests.support.databases import new_sqlite
 
 EVIL = '<img src=x onerror="alert(1)"> $x^2$ & "two" </script>'

@@ -174,7 +174,7 @@ def test_a_folder_without_a_model_is_refused(tmp_path):
 
 def test_a_model_that_is_neither_here_nor_on_the_hub_is_named(monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(InputError, match="'nobody/nothing' is no folder here, and the Hugging Face hub"):
+    with pytest.raises(InputError, match="'nobody/nothing' is no folder, is not complete in the hub's cache"):
         registry.create("detectors", "mask2former-hf", {"model": "nobody/nothing"})
 
 

@@ -8,8 +8,59 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nami_bench.domain.image import ImageRecord
+from nami_bench.domain.prompt import Prompt
+from nami_bench.domain.study import Outcome
 from nami_bench.errors import InputError
-from nami_bench.study import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """One annotator's value for one criterion of one image, on the criterion's own scale.
+
+    `value` is None, with a `reason`, where the annotator could not judge: a missing value,
+    never a zero.
+    """
+
+    study: str
+    annotator: str
+    model: str
+    prompt_id: str
+    sample: int
+    criterion: str
+    value: float | None
+    reason: str | None = None
+    duration_ms: int | None = None
+    created_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) == (self.reason is None):
+            raise InputError(
+                f"rating of {self.criterion} by {self.annotator!r}: give a value, or a reason for having none"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One item shown to one annotator; `token` is the opaque handle the browser sees.
+
+    `images` stand from left to right; there is one in rating mode. `kind` is study, training, qualification,
+    gold or repeat; `state` is open, expired or completed.
+    """
+
+    token: str
+    study: str
+    annotator: str
+    kind: str
+    state: str
+    images: tuple[ImageRecord, ...]
+    prompt: Prompt
+    assigned_at: datetime
+
+    @property
+    def image(self) -> ImageRecord:
+        """The image, or the left one."""
+        return self.images[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,37 @@
+"""Those who score."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nami_bench.domain.names import person_name
+from nami_bench.errors import InputError
+
+
+class Role(StrEnum):
+    """What an account may do. Simulated annotators cannot log in."""
+
+    ANNOTATOR = "annotator"
+    ADMINISTRATOR = "administrator"
+    SIMULATED = "simulated"
+
+
+SIMULATED_PREFIX = "simulated"
+"""How the names of simulated annotators begin, and of no others, so that it shows everywhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """One who scores, `name` in the form of `person_name`; nothing that an `excluded` one judged counts."""
+
+    name: str
+    role: Role = Role.ANNOTATOR
+    active: bool = True
+    excluded: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", person_name("annotator", self.name))
+        if (self.role is Role.SIMULATED) != self.name.startswith(SIMULATED_PREFIX):
+            raise InputError(
+                f"annotator name {self.name!r}: names that begin with {SIMULATED_PREFIX!r} "
+                "belong to simulated annotators, and to them only"
+            )
