@@ -221,7 +221,11 @@ class Database:
                 return
         # Of several processes that start at once, the first migrates; the others find it done.
         with self.writing() as session:
-            _upgrade(session.connection(), self._name)
+            connection = session.connection()
+            if inspect(connection).get_table_names():
+                _upgrade(connection, self._name)
+            else:
+                _create(connection)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -250,6 +254,16 @@ def _revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
     return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _create(connection: Connection) -> None:
+    """Make all tables of the newest schema: what the migrations would come to, in a tenth of the time."""
+    from nami_bench.store import account_tables, annotation_tables, submission_tables  # noqa: F401
+    from nami_bench.store.tables import Base
+
+    Base.metadata.create_all(connection, checkfirst=False)
+    connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+    connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": HEAD_REVISION})
 
 
 def _upgrade(connection: Connection, name: str) -> None:

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine
+from sqlalchemy import Connection, create_engine, inspect, text
 
 import nami_bench.store
 from nami_bench.annotator_app.engine.answers import Answers
@@ -166,11 +166,38 @@ def rate(
 
 
 def test_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
+    """Those that a new database gets without them."""
     assert ScriptDirectory.from_config(alembic_config()).get_current_head() == HEAD_REVISION
-    database = Database.open(f"sqlite:///{tmp_path / 'nami.db'}")
-    with database.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
-    database.close()
+    make_database(tmp_path / "migrated.db", "head").close()
+    Database.open(f"sqlite:///{tmp_path / 'new.db'}").close()
+    found = []
+    for name in ("migrated", "new"):
+        engine = create_engine(f"sqlite:///{tmp_path / name}.db")
+        with engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+            found.append(schema_of(connection))
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == HEAD_REVISION
+        engine.dispose()
+    assert found[0] == found[1]
+
+
+def schema_of(connection: Connection) -> dict[str, Any]:
+    """A database's tables, but for the order of columns, and what stands in those of rows from before them."""
+    look = inspect(connection)
+    return {
+        table: (
+            {column["name"]: repr({**column, "default": None}) for column in look.get_columns(table)},
+            look.get_pk_constraint(table)["constrained_columns"],
+            sorted(
+                f"{index['name']} {index['column_names']} {index['unique']} "
+                f"{index.get('dialect_options', {}).get('sqlite_where')}"
+                for index in look.get_indexes(table)
+            ),
+            sorted(map(repr, look.get_unique_constraints(table))),
+            sorted(map(repr, look.get_foreign_keys(table))),
+        )
+        for table in look.get_table_names()
+    }
 
 
 @pytest.mark.parametrize("revision", ["0001", "0002"])
