@@ -42,7 +42,8 @@ lint: $(VENV)/.dev node_modules/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@if [ -f node_modules/.ready ]; then set -x; \
-	  $(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 . && $(NODE) node_modules/typescript/bin/tsc; \
+	  $(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 . && $(NODE) node_modules/typescript/bin/tsc && \
+	  $(NODE) node_modules/typescript/bin/tsc -p tsconfig.strict.json; \
 	else echo "NO NPM: the JavaScript was NOT checked"; fi
 
 docs: $(VENV)/.docs

@@ -13,6 +13,9 @@ import { part, setText } from "./dom.js";
 import { draftOf, dropDraft, saveDraft, tidyDrafts } from "./drafts.js";
 import { Extras } from "./extras.js";
 import { Form } from "./form.js";
+import {
+  askedAbout, awaiting, empty, isAwaited, isCorrecting, leftTo, next, received, refused, resumed, seen, wentBack,
+} from "./hands.js";
 import { endNotice, hideNotice, showNotice, showProgress, speak, wordsFor } from "./header.js";
 import { logInAddress } from "./home.js";
 import { Outbox } from "./outbox.js";
@@ -23,7 +26,6 @@ import { number, t } from "./texts.js";
 import { Viewer } from "./viewer.js";
 
 const POLL_MS = 20_000;
-const NOTHING = { token: null, images: [] }; // in hand, where nothing is left to rate
 
 export class Work {
   #study;
@@ -34,18 +36,13 @@ export class Work {
   #outbox;
   #refused;
   #clock = new Clock();
-  #state;
-  #item = null; // on the screen
-  #ahead = []; // after it
-  #inHand = null; // put aside while an earlier item is corrected
-  #awaited = null; // the entry whose answer has to be seen before the next item
+  #hands; // all that changes: see hands.js
   #extras = new Extras(() => this.#changed());
-  #retried = new Set(); // items whose broken image the server was asked about
-  #left = false;
   #poll;
 
   constructor(session, screens) {
     this.#study = session.study;
+    this.#hands = empty(session);
     this.#screens = screens;
     this.#form = new Form(part("criteria"), session.study, {
       changed: () => this.#changed(),
@@ -73,7 +70,7 @@ export class Work {
   /** Another tab works now: this one keeps its draft and does nothing more. */
   leave() {
     this.#keepDraft();
-    this.#left = true;
+    this.#hands = leftTo(this.#hands);
     clearInterval(this.#poll);
     this.#clock.pause();
     part("work").hidden = true;
@@ -93,7 +90,7 @@ export class Work {
 
   /** Do what a key means; false where it means nothing now. */
   handle(key) {
-    if (this.#left) return false;
+    if (this.#hands.left) return false;
     if (this.#isRating && this.#form.handle(key)) {
       this.#form.active.reveal(); // a key may have gone on to one that is out of the window
       return true;
@@ -121,11 +118,16 @@ export class Work {
   }
 
   get #isRating() {
-    return !this.#left && this.#item !== null && !this.#screens.isShown && !this.#feedback.isShown;
+    return !this.#hands.left && this.#item !== null && !this.#screens.isShown && !this.#feedback.isShown;
+  }
+
+  /** On the screen. */
+  get #item() {
+    return this.#hands.item;
   }
 
   get #isCorrecting() {
-    return this.#inHand !== null;
+    return isCorrecting(this.#hands);
   }
 
   #listen() {
@@ -134,37 +136,29 @@ export class Work {
     document.addEventListener("visibilitychange", () => this.#keepDraft());
     window.addEventListener("pagehide", () => this.#keepDraft());
     this.#poll = setInterval(() => {
-      if (!document.hidden && !isAtWork(this.#state.phase) && !this.#isCorrecting) this.#refresh();
+      if (!document.hidden && !isAtWork(this.#hands.session.phase) && !this.#isCorrecting) this.#refresh();
     }, POLL_MS);
   }
 
   // ---- What the server says ----
 
   /** Take over the server's state: what to show, what to load ahead. */
-  #take(state) {
-    if (this.#left) return;
-    this.#state = state;
+  #take(session) {
+    if (this.#hands.left) return;
+    if (!isAtWork(session.phase) && !(this.#isCorrecting && mayCorrect(session.phase))) this.#keepDraft();
     const unsent = new Set(this.#outbox.entries.map((entry) => entry.token));
-    const items = state.items.filter((item) => !unsent.has(item.token));
+    const keeps = this.#item !== null && draftOf(this.#item.token) !== null && !this.#viewer.isBroken;
+    const rests = this.#screens.kind === "break";
+    const [hands, then] = received(this.#hands, session, { unsent, keeps, rests });
+    this.#hands = hands;
     this.#showProgress();
-    if (this.#isCorrecting && mayCorrect(state.phase)) return;
-    if (!isAtWork(state.phase)) return this.#showPhase();
+    if (then === "phase") return this.#showPhase();
+    if (!isAtWork(session.phase)) return;
     if (unsent.size > 0) this.#outbox.flush(); // what had to wait while there was a pause
-    const place = items.findIndex((item) => item.token === this.#item?.token);
-    this.#ahead = items.filter((_, i) => i !== place);
     this.#preload();
-    if (this.#awaited !== null || this.#isCorrecting || this.#screens.kind === "break") return;
-    const stays = this.#item !== null && (place >= 0 || (draftOf(this.#item.token) !== null && !this.#viewer.isBroken));
-    if (!stays) this.#item = null;
-    else if (place >= 0) this.#renew(items[place]);
-    if (this.#item === null) this.#showNext();
-    else if (this.#screens.isShown) this.#show(this.#item);
-  }
-
-  /** The item on the screen came again: its images may have new addresses. */
-  #renew(item) {
-    this.#item = item;
-    if (!part("work").hidden && this.#viewer.isBroken) this.#viewer.retry(item);
+    if (then === "renew" && !part("work").hidden && this.#viewer.isBroken) this.#viewer.retry(this.#item);
+    if (then === "next") this.#showNext();
+    else if (then !== "nothing" && this.#screens.isShown) this.#show(this.#item);
   }
 
   async #refresh() {
@@ -176,27 +170,30 @@ export class Work {
   }
 
   #onSent(entry, answer) {
-    if (this.#left) return;
+    if (this.#hands.left) return;
     if (this.#outbox.entries.length === 0) endNotice();
-    const isAwaited = isSame(entry, this.#awaited);
-    if (!isAwaited || answer.feedback === null || answer.feedback === undefined) {
-      if (isAwaited) this.#endAwaited();
+    const isWaitedFor = isAwaited(this.#hands, entry);
+    if (!isWaitedFor || answer.feedback === null || answer.feedback === undefined) {
+      if (isWaitedFor) this.#endAwaited();
       return this.#take(answer);
     }
-    this.#state = answer;
+    this.#hands = { ...this.#hands, session: answer };
     this.#showProgress();
     part("scores").hidden = true;
     this.#feedback.feedback(answer.feedback, this.#study.criteria, () => {
       this.#endAwaited();
-      this.#take(this.#state);
+      this.#take(this.#hands.session);
     });
   }
 
   #endAwaited() {
+    this.#hands = seen(this.#hands);
+    this.#hideFeedback();
+  }
+
+  #hideFeedback() {
     this.#feedback.hide();
     part("scores").hidden = false;
-    this.#awaited = null;
-    this.#item = null;
   }
 
   #onRefused(entry, refusal) {
@@ -204,10 +201,8 @@ export class Work {
     const look = { text: t("refused.show"), go: () => { hideNotice(); this.#refused.show(); } };
     showNotice(t("refused", { reason: wordsFor(refusal) }), look);
     saveDraft(entry.token, { ...entry.body, elapsed_ms: entry.body.duration_ms }); // if it comes again
-    if (isSame(entry, this.#awaited)) {
-      this.#awaited = null;
-      this.#say("");
-    }
+    if (isAwaited(this.#hands, entry)) this.#say("");
+    this.#hands = refused(this.#hands, entry);
     this.#refresh();
   }
 
@@ -221,7 +216,7 @@ export class Work {
       this.#refresh();
     } else if (count > 0) {
       showNotice(t(this.#item === null ? "unsent" : "unsent.go_on", { count, why: wordsFor(refusal) }));
-      if (this.#awaited !== null) this.#say(t("sending.again", { why: wordsFor(refusal) }));
+      if (this.#hands.awaited !== null) this.#say(t("sending.again", { why: wordsFor(refusal) }));
       if (this.#item === null) this.#screens.waitForConnection(() => this.#outbox.flush());
     } else {
       showNotice(wordsFor(refusal));
@@ -233,22 +228,21 @@ export class Work {
 
   /** Items rated here that the server does not count yet; a correction counts nothing. */
   get #uncounted() {
-    const inHands = new Set(this.#state.items.map((item) => item.token));
+    const inHands = new Set(this.#hands.session.items.map((item) => item.token));
     return this.#outbox.entries.filter((entry) => inHands.has(entry.token)).length;
   }
 
   #showProgress() {
-    showProgress(this.#state, this.#uncounted);
+    showProgress(this.#hands.session, this.#uncounted);
   }
 
   #showPhase() {
-    this.#keepDraft();
     this.#clock.pause();
-    this.#endAwaited();
-    this.#inHand = null;
+    this.#hideFeedback();
     this.#cover();
-    if (this.#outbox.entries.length > 0 && mayCorrect(this.#state.phase)) this.#screens.moment();
-    else this.#screens.phase(this.#state, this.#study.contact, () => this.#refresh());
+    const { session } = this.#hands;
+    if (this.#outbox.entries.length > 0 && mayCorrect(session.phase)) this.#screens.moment();
+    else this.#screens.phase(session, this.#study.contact, () => this.#refresh());
   }
 
   #cover() {
@@ -256,14 +250,13 @@ export class Work {
   }
 
   #showNext() {
-    this.#inHand = null;
-    const next = this.#ahead.shift();
-    this.#item = next ?? null;
-    const sinceBreak = next !== undefined && this.#state.phase === "work" ? dueBreak(this.#study.break_every) : 0;
-    if (next !== undefined && sinceBreak === 0) return this.#show(next);
+    this.#hands = next(this.#hands);
+    const { item, session } = this.#hands;
+    const sinceBreak = item !== null && session.phase === "work" ? dueBreak(this.#study.break_every) : 0;
+    if (item !== null && sinceBreak === 0) return this.#show(item);
     this.#clock.pause();
     this.#cover();
-    if (sinceBreak > 0) return this.#screens.takeBreak(sinceBreak, () => this.#show(next));
+    if (sinceBreak > 0) return this.#screens.takeBreak(sinceBreak, () => this.#show(item));
     this.#screens.moment();
     if (this.#outbox.entries.length === 0) this.#refreshSoon();
   }
@@ -275,7 +268,7 @@ export class Work {
   #show(item) {
     const draft = draftOf(item.token);
     const given = draft ?? item.given;
-    this.#item = item;
+    this.#hands = { ...this.#hands, item };
     this.#extras.begin(given);
     this.#clock.reset(draft?.elapsed_ms ?? 0);
     this.#screens.hide();
@@ -289,11 +282,12 @@ export class Work {
     this.#viewer.scrollToStart();
     this.#drawSubmit();
     this.#preload();
-    speak(t("spoken", { count: number(this.#state.progress.done + this.#uncounted + 1), prompt: item.prompt }));
+    speak(t("spoken", { count: number(this.#hands.session.progress.done + this.#uncounted + 1), prompt: item.prompt }));
   }
 
   #preload() {
-    this.#viewer.preload([this.#item, this.#inHand, ...this.#ahead].filter((item) => item !== null && item !== undefined));
+    const { item, aside, ahead } = this.#hands;
+    this.#viewer.preload([item, aside, ...ahead].filter((one) => one !== null));
   }
 
   #onReady() {
@@ -305,8 +299,9 @@ export class Work {
   /** The server may find that the image is gone, and hand out another item: ask it once. */
   #onBroken() {
     this.#clock.pause();
-    if (this.#item === null || this.#retried.has(this.#item.token)) return;
-    this.#retried.add(this.#item.token);
+    const hands = askedAbout(this.#hands);
+    if (hands === null) return;
+    this.#hands = hands;
     setTimeout(() => this.#refresh());
   }
 
@@ -338,7 +333,7 @@ export class Work {
   }
 
   #keepDraft() {
-    if (!this.#isRating || this.#awaited !== null) return;
+    if (!this.#isRating || this.#hands.awaited !== null) return;
     const given = this.#given();
     const touched = this.#extras.isTouched || Object.keys({ ...given.values, ...given.reasons }).length > 0;
     if (touched) saveDraft(this.#item.token, { ...given, elapsed_ms: this.#clock.elapsed });
@@ -351,7 +346,7 @@ export class Work {
   }
 
   #submit() {
-    if (!this.#isRating || this.#awaited !== null) return;
+    if (!this.#isRating || this.#hands.awaited !== null) return;
     this.#form.settle();
     const missing = this.#form.missing;
     if (missing.length > 0) {
@@ -379,8 +374,8 @@ export class Work {
     dropDraft(token);
     this.#clock.pause();
     if (correction) this.#resume();
-    else if (isPractice(this.#state.phase)) {
-      this.#awaited = entry;
+    else if (isPractice(this.#hands.session.phase)) {
+      this.#hands = awaiting(this.#hands, entry);
       this.#say(t("sending"));
     } else {
       countForBreak();
@@ -391,7 +386,7 @@ export class Work {
 
   /** To the item that was completed before the one on the screen. */
   async #back() {
-    if (this.#left || this.#awaited !== null) return;
+    if (this.#hands.left || this.#hands.awaited !== null) return;
     if (this.#isRating) this.#form.settle();
     this.#keepDraft();
     await this.#outbox.flush();
@@ -408,7 +403,7 @@ export class Work {
       this.#say(t("back.none"));
       return;
     }
-    this.#inHand ??= this.#item ?? NOTHING;
+    this.#hands = wentBack(this.#hands, before);
     this.#show(before);
   }
 
@@ -421,14 +416,8 @@ export class Work {
   }
 
   #resume() {
-    const inHand = this.#inHand;
-    this.#inHand = null;
-    if (inHand !== NOTHING) return this.#show(inHand);
-    this.#item = null;
-    this.#take(this.#state);
+    this.#hands = resumed(this.#hands);
+    if (this.#item !== null) return this.#show(this.#item);
+    this.#take(this.#hands.session);
   }
-}
-
-function isSame(entry, other) {
-  return entry.body.client_token === other?.body.client_token;
 }

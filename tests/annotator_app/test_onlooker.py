@@ -94,6 +94,7 @@ def test_what_is_known_is_not_read_again(large: str) -> None:
         assert again == StudyLooks(store).overview("large")
 
 
+@pytest.mark.slow
 def test_the_agreement_is_that_of_the_ratings_in_force(large: str) -> None:
     """Against a reference that takes them one by one, in their order."""
     with Store.open(large) as store:

@@ -212,6 +212,7 @@ def test_close_pairs_tell_more_than_decided_ones_and_less_the_more_they_were_ask
     assert information({(0, 1): 10.0}, judged, in_hand, pairs)[0, 1] < gains[0, 1]
 
 
+@pytest.mark.slow
 def test_adaptive_pairs_go_where_the_order_is_open(new_bench: Callable[..., Any]) -> None:
     """Two models that are alike, two that always win or lose: the even pair is asked about most."""
     bench = pairwise(

@@ -70,6 +70,7 @@ def test_four_annotators_at_once_meet_an_overlap_of_three_exactly(new_bench: Cal
     assert stored_rows(bench) == 14 * 3 * 2
 
 
+@pytest.mark.slow
 def test_order_follows_from_seed_and_name_alone(new_bench: Callable[..., Any]) -> None:
     strata = ("short",) * 5 + ("long",) * 5
     first, same, other = (new_bench(n, strata=strata, seed=s) for n, s in (("a", 0), ("b", 0), ("c", 1)))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 
+@pytest.mark.slow
 def test_a_sparse_plan_keeps_its_promise() -> None:
     from benchmarks.plan_power import Planned, measured
 

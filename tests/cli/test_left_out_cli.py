@@ -217,6 +217,7 @@ def test_an_exclusion_is_looked_at_first_and_done_once(root: Path) -> None:
     assert leaderboard(root) == before
 
 
+@pytest.mark.slow
 def test_only_the_first_samples_count_where_one_says_so(root: Path, tmp_path: Path) -> None:
     board = leaderboard(root, "--samples", 1)
     m = board["rows"][0]

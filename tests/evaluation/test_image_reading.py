@@ -122,6 +122,7 @@ for number, _ in enumerate(read_ahead(cycle([Path(sys.argv[1])]), 2, ahead=8)):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_no_process_outlives_the_program_however_it_ends(paths, end):
     """Ctrl-C in a terminal reaches all processes at once; the others are sent to the program alone."""

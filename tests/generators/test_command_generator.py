@@ -361,6 +361,7 @@ def test_a_run_from_the_command_line(command: Any, tmp_path: Path) -> None:
     assert done.stderr.count("loading the model") == 1  # only as part of the reason
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_a_run_from_the_command_line_keeps_what_was_finished(command: Any, tmp_path: Path) -> None:
     (tmp_path / "two.txt").write_text("a red fox\na blue bird\n")
     draw = command(BY_NAME, "interrupt", "3")  # of nami-bench, by the program that it runs

@@ -34,6 +34,7 @@ def counted(database_url: str) -> str:
     return database_url
 
 
+@pytest.mark.slow
 def test_write_transactions_of_several_processes_never_overlap(counted: str) -> None:
     """Read, then write what was read plus one: nothing is lost, however many do it."""
     databases = [Database.open(counted) for _ in range(3)]  # each with connections and locks of its own

@@ -182,7 +182,7 @@ def test_migrations_make_exactly_the_tables_of_the_code(tmp_path: Path) -> None:
 
 
 def schema_of(connection: Connection) -> dict[str, Any]:
-    """A database's tables, but for the order of columns, and what stands in those of rows from before them."""
+    """A database's tables, but for the order of columns, and the values of rows from before them."""
     look = inspect(connection)
     return {
         table: (

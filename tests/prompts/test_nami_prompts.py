@@ -65,6 +65,7 @@ def test_the_set_is_the_one_that_the_documentation_names(nami_1k):
     assert Counter(p.stratum for p in nami_1k.prompts) == {"short": 360, "community": 320, "long": 320}
 
 
+@pytest.mark.slow
 def test_a_fresh_process_without_network_or_files_writes_the_same_bytes(nami_1k, tmp_path):
     written = pipeline.write_prompt_set(tmp_path / "here" / "set.jsonl", nami_1k)
     again = tmp_path / "there" / "set.jsonl"

@@ -163,7 +163,10 @@ def root(tmp_path):
     return folder.root
 
 
-@pytest.mark.parametrize("stop_after", [0, 1, 5, 30, 31, 32, 50, 78])
+@pytest.mark.parametrize(
+    "stop_after",
+    [1, 31, *(pytest.param(images, marks=pytest.mark.slow) for images in (0, 5, 30, 32, 50, 78))],
+)
 def test_a_run_taken_up_again_writes_the_same_bytes(root, tmp_path, stop_after):
     """The detector's numbers depend on the batch: only the same batches give the same file."""
     score_folder(root, metric(batch_size=4), tmp_path / "whole.jsonl")

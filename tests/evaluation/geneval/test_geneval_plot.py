@@ -34,6 +34,7 @@ def rows(rate, detector="d-1", tasks=GENEVAL_TASKS):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file_format", FORMATS)
 def test_the_same_scores_give_the_same_picture(file_format):
     summaries = {"a": summarize(rows(2)), "b": summarize(rows(3))}

@@ -399,6 +399,7 @@ def test_bad_comparisons_are_refused() -> None:
         fit_bradley_terry(Comparisons.from_table(simulated(200))).win_probability("m0", "m77")
 
 
+@pytest.mark.slow
 def test_clustered_intervals_hold_their_level() -> None:
     held = []
     for seed in range(100):

@@ -54,6 +54,7 @@ def test_equal_scores_share_a_rank_and_models_without_come_last() -> None:
     assert ranks[0].high == 3
 
 
+@pytest.mark.slow
 def test_rank_intervals_hold_the_true_ranks_of_all_models_at_once(world: Any, ratings_of: Any) -> None:
     rng = np.random.default_rng(2)
     means = np.array([50.0, 50.5, 53.0, 60.0])

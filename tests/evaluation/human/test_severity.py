@@ -213,6 +213,7 @@ def test_a_few_annotators_without_a_link_to_the_others_keep_their_ratings(rating
     np.testing.assert_allclose(found.ratings.values[own], 99.0)
 
 
+@pytest.mark.slow
 def test_intervals_tell_of_other_prompts_and_of_other_annotators(ratings_of: Any) -> None:
     held = []
     for seed in range(60):

@@ -117,6 +117,7 @@ def test_parts_are_never_negative_and_p_falls_as_the_difference_grows(
     assert all((less <= more).all() for more, less in pairwise(p))
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(studies(), st.integers(0, 2**32))
 def test_other_names_of_prompts_annotators_and_models_change_nothing(

@@ -27,6 +27,7 @@ from nami_bench.evaluation.leaderboard.plan import PlanOptions, plan_from_pilot
 PILOT = VarianceComponents(64.0, 25.0, 64.0, 4.0, 16.0, 81.0)  # what `World` has by default
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_components_are_estimated_without_bias(world: Any, ratings_of: Any, missing: float) -> None:
     rng = np.random.default_rng(0)
@@ -120,6 +121,7 @@ panels = st.sampled_from(["crossed", "spread"])
 sizes = {"annotators": st.integers(3, 25), "overlap": st.integers(1, 24), "prompts": st.integers(2, 400)}
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(components=some, difference=st.floats(0.5, 25.0), panel=panels, models=st.integers(2, 6), **sizes)
 def test_power_rises_with_everything_that_makes_a_study_larger(

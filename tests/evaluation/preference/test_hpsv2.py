@@ -81,6 +81,7 @@ def test_long_prompts_are_read_to_their_end_and_flagged(
     assert one.details["over_long"] is True and one.value != two.value
 
 
+@pytest.mark.slow
 def test_scores_do_not_depend_on_the_batch(hps_weights: Path, photographs: Mapping[str, Path]) -> None:
     items = [item(path, text) for text in (*TEXTS, LONG) for path in photographs.values()]
     values = [[r.value for r in HPSv2(options(hps_weights, n)).score(items)] for n in (1, 4, 12)]

@@ -74,6 +74,7 @@ def test_a_long_prompt_is_the_token_weighted_mean_of_its_windows(
     assert result.details == {"tokens": 3 * length, "windows": 2, "over_long": True}
 
 
+@pytest.mark.slow
 def test_rewards_do_not_depend_on_the_batch(
     reward_weights: Path, bert_folder: Path, photographs: Mapping[str, Path]
 ) -> None:

@@ -71,6 +71,7 @@ def test_the_value_is_the_probability_of_yes(
     assert max(values) - min(values) > 0.02 and all(0 < value < 1 for value in values)
 
 
+@pytest.mark.slow
 def test_values_do_not_depend_on_the_batch(
     llava_folder: Path, photographs: Mapping[str, Path], tmp_path: Path
 ) -> None:

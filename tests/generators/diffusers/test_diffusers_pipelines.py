@@ -73,6 +73,7 @@ def run(store: Store, tmp_path: Path, folder: Path, **options: Any) -> pipeline.
     return pipeline.generate(store, tmp_path / "images", "m", PROMPTS, samples=2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_image_is_recorded_with_what_made_it(
     kind: str, pipeline_folder: Folder, store: Store, tmp_path: Path

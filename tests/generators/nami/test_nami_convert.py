@@ -122,6 +122,7 @@ WEIGHTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", WEIGHTS)
 def test_a_wrong_tensor_is_named(file: str, release: Path, tmp_path: Path) -> None:
     name, path = WEIGHTS[file], release / file

@@ -83,6 +83,7 @@ def test_it_draws_what_the_pipeline_draws(converted: Path) -> None:
     assert not np.array_equal(pixels(plain, REQUESTS[:1])[0], np.asarray(expected))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"timestep_spacing": "trailing"}, {"width": 128, "interpolate_shift": True}, {"dtype": "bfloat16"}],

@@ -98,6 +98,7 @@ def test_half_sized_noise_keeps_unit_variance() -> None:
     assert noise.std().item() == pytest.approx(1.0, abs=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bridge", ["scale-shift", "renoise"])
 def test_an_image_depends_on_neither_batch_nor_order(tiny_pipeline: NamiPipeline, bridge: str) -> None:
     if bridge == "renoise":
@@ -216,6 +217,7 @@ def test_another_size_needs_a_choice(tiny_pipeline: NamiPipeline) -> None:
     assert draw(tiny_pipeline, "a", 1, height=96).shape == (1, 3, 96, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_draws_the_same_picture_from_the_same_noise(dtype: torch.dtype) -> None:
     exact = draw(make_pipeline(TINY), "a red apple", 1)

@@ -1,7 +1,7 @@
 """A real Ray cluster of two workers that are killed: the same files, records and results as a local run.
 
 One program, tests/data/ray_run/scenarios.py, does it all on one cluster: starting one takes seconds, and each
-worker that is killed some more. Every run of the tests makes images so; the rest is `slow`.
+worker that is killed some more.
 """
 
 import hashlib
@@ -24,7 +24,10 @@ from nami_bench.engines import LOCAL
 
 RAY_RUN = Path(__file__).parents[2] / "data" / "ray_run"
 
-pytestmark = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="NO RAY: pip install ray")
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="NO RAY: pip install ray"),
+    pytest.mark.slow,
+]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +113,6 @@ def timeless(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "seconds": None, "created_at": None} for row in rows]
 
 
-@pytest.mark.slow
 def test_images_equal_a_local_runs_though_a_worker_was_killed(
     cluster_run: Path, scenarios: ModuleType, tmp_path: Path
 ) -> None:
@@ -124,7 +126,6 @@ def test_images_equal_a_local_runs_though_a_worker_was_killed(
     assert files(tmp_path) == files(cluster_run / "killed")
 
 
-@pytest.mark.slow
 def test_scores_equal_a_local_runs_though_a_worker_was_killed(
     whole_run: Path, scenarios: ModuleType, tmp_path: Path
 ) -> None:
@@ -138,7 +139,6 @@ def test_scores_equal_a_local_runs_though_a_worker_was_killed(
     assert {score["value"] for score in local["scores"]} == {0.0, 1.0}
 
 
-@pytest.mark.slow
 def test_genevals_results_file_is_byte_for_byte_a_local_runs(
     whole_run: Path, scenarios: ModuleType, tmp_path: Path
 ) -> None:
@@ -152,7 +152,6 @@ def test_genevals_results_file_is_byte_for_byte_a_local_runs(
     assert len(list(tmp_path.iterdir())) > 1
 
 
-@pytest.mark.slow
 def test_a_prompt_that_kills_every_worker_fails_alone(whole_run: Path) -> None:
     poison = found(whole_run, "poison")
     assert poison["counts"] == {"made": 18, "failed": 2}
@@ -162,7 +161,6 @@ def test_a_prompt_that_kills_every_worker_fails_alone(whole_run: Path) -> None:
     assert all(image["path"] is None for image in failed)
 
 
-@pytest.mark.slow
 def test_a_killed_driver_leaves_nothing_running_and_its_run_is_taken_up(
     whole_run: Path, scenarios: ModuleType, tmp_path: Path
 ) -> None:

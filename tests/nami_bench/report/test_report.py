@@ -138,6 +138,7 @@ def test_the_gallery_holds_every_image_by_hash_with_its_scores(reported: Reporte
     assert (last["images"][1]["missing"], last["spread"]) == ("content policy", None)
 
 
+@pytest.mark.slow
 def test_an_unreadable_image_is_named_and_the_rest_is_there(
     store: Store, images_dir: Path, tmp_path: Path
 ) -> None:

@@ -136,6 +136,7 @@ def test_the_converted_network_gives_the_same_logits(network, raw):
     np.testing.assert_allclose(output.masks_queries_logits, raw["small.mask_logits"], rtol=0, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IMAGES)
 def test_logits_of_whole_images_are_the_same(name, images, network, raw):
     with torch.inference_mode():
@@ -160,6 +161,7 @@ def test_the_same_logits_give_the_same_detections(case, raw):
     assert_same(rows(found), expected["detections"], scores=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IMAGES)
 def test_whole_images_give_the_same_detections(name, alone):
     expected = [

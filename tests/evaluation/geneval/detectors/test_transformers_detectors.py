@@ -65,6 +65,7 @@ def images():
     return [Image.fromarray(rng.integers(0, 255, (*size, 3), dtype=np.uint8)) for size in sizes]
 
 
+@pytest.mark.slow
 def test_a_saved_mask2former_finds_what_its_checkpoint_finds(hub_mask2former):
     image = read_image(DATA / "square128.png")
     hub = registry.create("detectors", "mask2former-hf", {"model": str(hub_mask2former), "device": "cpu"})

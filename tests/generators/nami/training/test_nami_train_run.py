@@ -203,6 +203,7 @@ def test_weights_that_are_not_there_are_named_and_claim_no_folder(
     TrainingRun(toy_config(), tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_half_precision_weights_are_trained_as_float32(toy_config: Config, tmp_path: Path) -> None:
     start = TrainingRun(toy_config(steps=1), tmp_path / "first").train()
     half = tmp_path / "half"
@@ -212,6 +213,7 @@ def test_half_precision_weights_are_trained_as_float32(toy_config: Config, tmp_p
     assert {weight.dtype for weight in trained.values()} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_frozen_encoders_and_their_cache_give_the_same_run(toy_config: Config, tmp_path: Path) -> None:
     start = TrainingRun(toy_config(steps=1), tmp_path / "first").train()
     finished = []
