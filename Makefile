@@ -103,7 +103,7 @@ browser:
 
 # The documentation's pictures of the annotation app.
 screenshots: $(VENV)/.dev browser
-	$(BIN)/python docs/screenshots.py
+	$(BIN)/python -m docs.screenshots
 
 clean:
 	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

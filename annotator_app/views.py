@@ -54,7 +54,7 @@ def page_router(studies: Studies, *, may_propose: bool) -> APIRouter:
 
 
 def _rating_page(studies: Studies, study: str, home: str) -> str:
-    return render("rate.html", study=study, place=f"{studies.workspace}/{study}", home=home)
+    return render("rate.html", title=study, place=f"{studies.workspace}/{study}", home=home)
 
 
 def _start_page(studies: Studies, status: int = 200, home: str = "") -> HTMLResponse:
@@ -72,15 +72,20 @@ def render(page: str, *, home: str = "", place: str = "", **words: str) -> str:
     """
     languages = _languages()
     names = [f'<option value="{tag}">{html.escape(name)}</option>' for tag, name in languages.items()]
-    return Template((STATIC / page).read_text(encoding="utf-8")).substitute(
-        {key: html.escape(value) for key, value in {**words, "home": home, "place": place}.items()},
-        languages=" ".join(languages),
-        language_options="".join(names),
-        preloads="\n  ".join(
-            f'<link rel="modulepreload" href="{home}app/{m}">'
-            for m in sorted(_modules(f"{Path(page).stem}.js"))
-        ),
-    )
+    stem = Path(page).stem
+    modules = sorted(_modules(f"{stem}.js"))
+    known = {key: html.escape(value) for key, value in {**words, "home": home, "place": place}.items()}
+    known |= {
+        "page": stem,
+        "languages": " ".join(languages),
+        "language_options": "".join(names),
+        "preloads": "\n  ".join(f'<link rel="modulepreload" href="{home}app/{one}">' for one in modules),
+    }
+    return _template(page).substitute(known, head=_template("head.html").safe_substitute(known))
+
+
+def _template(name: str) -> Template:
+    return Template((STATIC / name).read_text(encoding="utf-8"))
 
 
 @cache

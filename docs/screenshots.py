@@ -26,8 +26,6 @@ from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.config import Workspace, init_workspace
 from nami_bench.domain import (
     Annotator,
-    ImageRecord,
-    ImageState,
     ModelCard,
     Prompt,
     PromptSet,
@@ -37,9 +35,9 @@ from nami_bench.domain import (
     prompt_id,
 )
 from nami_bench.domain.study import CheckItem, CheckKind
-from nami_bench.images import write_png
 from nami_bench.store import Store
 from nami_bench.study_file import load_criteria, nami_1k_study_file
+from tests.support.studies import put_image
 
 IMAGES = Path(__file__).parent / "images"
 COLORS = 160  # a palette keeps each picture below 300 KB
@@ -178,21 +176,7 @@ def _workspace(root: Path) -> tuple[Workspace, Store]:
             pixels = _square(Image.fromarray(np.asarray(getattr(skimage.data, photo)())))
             if model == MODELS[1]:
                 pixels = pixels.filter(ImageFilter.GaussianBlur(3)).quantize(12).convert("RGB")
-            path = f"{model}/photos/{prompt.id}/samples/0000.png"
-            stored = write_png(workspace.images_dir / path, pixels, {})
-            store.images.put(
-                ImageRecord(
-                    model=model,
-                    prompt_set="photos",
-                    prompt_id=prompt.id,
-                    sample=0,
-                    state=ImageState.DONE,
-                    path=path,
-                    sha256=stored.sha256,
-                    width=stored.width,
-                    height=stored.height,
-                )
-            )
+            put_image(store, workspace.images_dir, model, "photos", prompt.id, pixels)
     for name, role in (("lena", Role.ANNOTATOR), ("mei", Role.ANNOTATOR), ("root", Role.ADMINISTRATOR)):
         store.accounts.add(Annotator(name, role))
     return workspace, store

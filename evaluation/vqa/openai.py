@@ -3,18 +3,12 @@
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
-import base64
-import io
 import math
 import re
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
-from PIL.Image import Image
 from pydantic import Json
 
 from nami_bench.domain import Prompt
@@ -24,20 +18,11 @@ from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
 from nami_bench.images import read_image
 from nami_bench.services.bounded_client import Answer
-from nami_bench.services.openai import (
-    CHAT_BYTES,
-    OpenAIServer,
-    RequestFailedError,
-    check_options,
-    excerpt,
-    in_order,
-    read_key,
-)
-from nami_bench.services.retrying_client import RetryingClient
+from nami_bench.services.openai import OpenAIServer, check_options, excerpt
+from nami_bench.services.openai_chat import Chat, ask_about
 
 _WHERE = "metric 'vqa-score-openai'"
 _OWN_FIELDS = frozenset({"model", "messages", "n", "logprobs", "top_logprobs", "stream"})
-_REQUESTS_PER_WORKER = 8
 _WORDS_READ = 16  # tokens, where the answer is read and not its probability
 _YES_OR_NO = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
@@ -102,99 +87,52 @@ class OpenAIVqaScore:
         unknown model, no credit, no server, no log probabilities. What the other requests brought is yielded
         before.
         """
-        options = self.options
-        key = read_key(options.key_env, _WHERE)
-        url = options.base_url.rstrip("/") + "/chat/completions"
-        remaining = iter(items)
-        with (
-            RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
-            ThreadPoolExecutor(options.concurrency) as pool,
-        ):
-            server = OpenAIServer(client, url, key, options.key_env, "answers", CHAT_BYTES)
-            endpoint = _Endpoint(client, server, options)
-            try:
-                while batch := list(islice(remaining, options.concurrency * _REQUESTS_PER_WORKER)):
-                    yield from in_order(
-                        deque(pool.submit(endpoint.result, item) for item in batch), client.stop
-                    )
-            finally:
-                client.stop.set()
+        return ask_about(items, self.options, _WHERE, self._result, _failed)
 
-
-class _Endpoint:
-    """Asks about one image after another; may be used from several threads."""
-
-    def __init__(self, client: RetryingClient, server: OpenAIServer, options: OpenAIVqaScore.Options) -> None:
-        self._client, self._server, self._options = client, server, options
-
-    def result(self, item: ScoringItem) -> ScoringResult | None:
-        """The item's result, or None where the run was stopped before it was asked."""
-        if self._client.stop.is_set():
-            return None
+    def _result(self, chat: Chat, item: ScoringItem) -> ScoringResult:
         try:
-            found = self._ask(read_image(item.path), item.prompt.text)
+            image = read_image(item.path)
         except ImageError as error:
             return ScoringResult(item, None, str(error))
-        except RequestFailedError as problem:
-            return ScoringResult(item, None, self._server.clean(str(problem)))
-        except WorkError as error:
-            self._client.stop.set()
-            raise WorkError(self._server.clean(str(error))) from None
-        return ScoringResult(item, found.value, found.reason, found.details)
+        asked = self.options
+        choice, answer, served = chat.ask(
+            image,
+            question(item.prompt.text),
+            temperature=0,
+            max_tokens=1 if asked.logprobs else _WORDS_READ,
+            logprobs=True if asked.logprobs else None,
+            top_logprobs=asked.top_logprobs if asked.logprobs else None,
+        )
+        if asked.logprobs:
+            found = _by_logprobs(choice, answer, chat.server)
+        else:
+            found = _by_words(choice, chat.server)
+        return ScoringResult(item, found.value, found.reason, {**found.details, "served_model": served})
 
-    def _ask(self, image: Image, text: str) -> Measurement:
-        answer, payload = self._server.ask(self._body(image, text))
-        choices = payload.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if answer.status >= 300 or not isinstance(choice, dict):
-            self._server.raise_for(answer, payload.get("error"))
-            raise RequestFailedError(f"{self._server.url} answered without a choice: {excerpt(answer)}")
-        if choice.get("finish_reason") == "content_filter":
-            raise RequestFailedError("the server's content filter refused to answer", refused=True)
-        found = self._by_logprobs(choice, answer) if self._options.logprobs else self._by_words(choice)
-        served = self._server.clean(str(payload.get("model", "")))
-        return Measurement(found.value, found.reason, {**found.details, "served_model": served})
 
-    def _body(self, image: Image, text: str) -> dict[str, Any]:
-        asked = self._options
-        buffer = io.BytesIO()
-        image.save(buffer, "PNG")
-        address = "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-        content = [
-            {"type": "image_url", "image_url": {"url": address}},
-            {"type": "text", "text": question(text)},
-        ]
-        probabilities = {"logprobs": True, "top_logprobs": asked.top_logprobs} if asked.logprobs else {}
-        body = {
-            "model": asked.model,
-            "messages": [{"role": "user", "content": content}],
-            "temperature": 0,
-            "max_tokens": 1 if asked.logprobs else _WORDS_READ,
-            **probabilities,
-            **asked.extra,
-        }
-        return {name: value for name, value in body.items() if value is not None}
+def _failed(item: ScoringItem, reason: str, _refused: bool) -> ScoringResult:
+    return ScoringResult(item, None, reason)
 
-    def _by_logprobs(self, choice: Mapping[str, Any], answer: Answer) -> Measurement:
-        try:
-            listed = choice["logprobs"]["content"][0]["top_logprobs"]
-            pairs = [(str(entry["token"]), math.exp(float(entry["logprob"]))) for entry in listed]
-        except (KeyError, IndexError, TypeError, ValueError, OverflowError):
-            pairs = []
-        if not pairs:
-            raise WorkError(
-                f"{self._server.url} gives no log probabilities of its answers: choose a server that does, "
-                f"or read the answers themselves with -o logprobs=false ({excerpt(answer)})"
-            )
-        pairs.sort(key=lambda pair: -pair[1])
-        return measurement(pairs, [text for text, _ in pairs])
 
-    def _by_words(self, choice: Mapping[str, Any]) -> Measurement:
-        message = choice.get("message")
-        said = message.get("content") if isinstance(message, dict) else None
-        match = _YES_OR_NO.match(said) if isinstance(said, str) else None
-        if match is None:
-            return Measurement(
-                None, f"the model does not answer yes or no: {self._server.clean(str(said))!r}"
-            )
-        return Measurement(float(match[1].lower() == "yes"))
+def _by_logprobs(choice: Mapping[str, Any], answer: Answer, server: OpenAIServer) -> Measurement:
+    try:
+        listed = choice["logprobs"]["content"][0]["top_logprobs"]
+        pairs = [(str(entry["token"]), math.exp(float(entry["logprob"]))) for entry in listed]
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+        pairs = []
+    if not pairs:
+        raise WorkError(
+            f"{server.url} gives no log probabilities of its answers: choose a server that does, "
+            f"or read the answers themselves with -o logprobs=false ({excerpt(answer)})"
+        )
+    pairs.sort(key=lambda pair: -pair[1])
+    return measurement(pairs, [text for text, _ in pairs])
+
+
+def _by_words(choice: Mapping[str, Any], server: OpenAIServer) -> Measurement:
+    message = choice.get("message")
+    said = message.get("content") if isinstance(message, dict) else None
+    match = _YES_OR_NO.match(said) if isinstance(said, str) else None
+    if match is None:
+        return Measurement(None, f"the model does not answer yes or no: {server.clean(str(said))!r}")
+    return Measurement(float(match[1].lower() == "yes"))

@@ -17,9 +17,6 @@ from nami_bench.foreign_text import parse_json
 from nami_bench.services.bounded_client import Answer, NoAnswerError, UnreachableError
 from nami_bench.services.retrying_client import LONGEST_RETRY_AFTER, RetryingClient
 
-CHAT_BYTES = 4 * 1024 * 1024
-"""No answer in words is larger."""
-
 # A 64 MB answer of nothing but brackets and commas would be gigabytes of Python's lists.
 _MOST_VALUES = 200_000
 

@@ -3,34 +3,19 @@
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
-import base64
-import io
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
-from PIL.Image import Image
 from pydantic import Json
 
-from nami_bench.errors import InputError, WorkError
+from nami_bench.errors import InputError
 from nami_bench.prompts.writers.protocol import Answer, AnswerState, WritingRequest
-from nami_bench.services.openai import (
-    CHAT_BYTES,
-    OpenAIServer,
-    RequestFailedError,
-    check_options,
-    excerpt,
-    in_order,
-    read_key,
-)
-from nami_bench.services.retrying_client import RetryingClient
+from nami_bench.services.openai import RequestFailedError, check_options, excerpt
+from nami_bench.services.openai_chat import Chat, ask_about
 
 _WHERE = "prompt writer 'openai'"
 _OWN_FIELDS = frozenset({"model", "messages", "n", "stream"})
-_REQUESTS_PER_WORKER = 4
 
 
 class OpenAIWriter:
@@ -82,87 +67,28 @@ class OpenAIWriter:
         Raises InputError without a key, and WorkError where no further answer can be had: a refused key, an
         unknown model, no credit, no server. What the other requests brought is yielded before.
         """
-        options = self.options
-        key = read_key(options.key_env, _WHERE)
-        url = options.base_url.rstrip("/") + "/chat/completions"
-        remaining = iter(requests)
-        with (
-            RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
-            ThreadPoolExecutor(options.concurrency) as pool,
-        ):
-            server = OpenAIServer(client, url, key, options.key_env, "answers", CHAT_BYTES)
-            endpoint = _Endpoint(client, server, options)
-            try:
-                while batch := list(islice(remaining, options.concurrency * _REQUESTS_PER_WORKER)):
-                    futures = deque(pool.submit(endpoint.answer, request) for request in batch)
-                    yield from in_order(futures, client.stop)
-            finally:
-                client.stop.set()
+        return ask_about(requests, self.options, _WHERE, self._answer, _failed)
 
-
-class _Endpoint:
-    """Asks about one image after another; may be used from several threads."""
-
-    def __init__(self, client: RetryingClient, server: OpenAIServer, options: OpenAIWriter.Options) -> None:
-        self._client, self._server, self._options = client, server, options
-
-    def answer(self, request: WritingRequest) -> Answer | None:
-        """The request's answer, or None where the run was stopped before it was sent."""
-        if self._client.stop.is_set():
-            return None
-        try:
-            return self._ask(request)
-        except RequestFailedError as problem:
-            state = AnswerState.REFUSED if problem.refused else AnswerState.FAILED
-            return Answer(request, state, reason=self._server.clean(str(problem)))
-        except WorkError as error:
-            self._client.stop.set()
-            raise WorkError(self._server.clean(str(error))) from None
-
-    def _ask(self, request: WritingRequest) -> Answer:
-        answer, payload = self._server.ask(self._body(request))
-        choices = payload.get("choices")
-        choice = choices[0] if isinstance(choices, list) and choices else None
-        if answer.status >= 300 or not isinstance(choice, dict):
-            self._server.raise_for(answer, payload.get("error"))
-            raise RequestFailedError(f"{self._server.url} answered without a choice: {excerpt(answer)}")
+    def _answer(self, chat: Chat, request: WritingRequest) -> Answer:
+        sampling, server = request.sampling, chat.server
+        choice, answer, served = chat.ask(
+            request.image,
+            request.instruction,
+            longest_side=self.options.longest_side,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p if sampling.temperature > 0 else 1.0,
+            seed=sampling.seed,
+            max_tokens=sampling.max_tokens,
+        )
         message = choice.get("message")
-        said = message if isinstance(message, dict) else {}
-        if choice.get("finish_reason") == "content_filter" or said.get("refusal"):
-            reason = str(said.get("refusal") or "the server's content filter refused to answer")
-            raise RequestFailedError(reason, refused=True)
-        if not isinstance(said.get("content"), str):
-            raise RequestFailedError(f"{self._server.url} answered without a text: {excerpt(answer)}")
+        said = message.get("content") if isinstance(message, dict) else None
+        if not isinstance(said, str):
+            raise RequestFailedError(f"{server.url} answered without a text: {excerpt(answer)}")
+        finished = choice.get("finish_reason") != "length"
         return Answer(
-            request,
-            text=self._server.redacted(said["content"]),
-            finished=choice.get("finish_reason") != "length",
-            details={"served_model": self._server.clean(str(payload.get("model", "")))},
+            request, text=server.redacted(said), finished=finished, details={"served_model": served}
         )
 
-    def _body(self, request: WritingRequest) -> dict[str, Any]:
-        sampling = request.sampling
-        address = _data_url(request.image, self._options.longest_side)
-        content = [
-            {"type": "image_url", "image_url": {"url": address}},
-            {"type": "text", "text": request.instruction},
-        ]
-        body = {
-            "model": self._options.model,
-            "messages": [{"role": "user", "content": content}],
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p if sampling.temperature > 0 else 1.0,
-            "seed": sampling.seed,
-            "max_tokens": sampling.max_tokens,
-            **self._options.extra,
-        }
-        return {name: value for name, value in body.items() if value is not None}
 
-
-def _data_url(image: Image, longest_side: int) -> str:
-    if max(image.size) > longest_side:
-        image = image.copy()
-        image.thumbnail((longest_side, longest_side))
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+def _failed(request: WritingRequest, reason: str, refused: bool) -> Answer:
+    return Answer(request, AnswerState.REFUSED if refused else AnswerState.FAILED, reason=reason)

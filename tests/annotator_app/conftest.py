@@ -35,7 +35,6 @@ from nami_bench.domain import (
     Annotator,
     Criterion,
     ImageRecord,
-    ImageState,
     ModelCard,
     Prompt,
     PromptSet,
@@ -43,9 +42,9 @@ from nami_bench.domain import (
     prompt_id,
 )
 from nami_bench.errors import StorageError
-from nami_bench.images import write_png
 from nami_bench.store import Store
 from tests.support.databases import assert_last_revisions_in_force, new_sqlite
+from tests.support.studies import put_image
 
 DEFAULTS = AnnotateConfig()
 MODELS = ("zebrafish-xl", "quokka-9b")
@@ -136,22 +135,8 @@ def _build_bench(
     for model in MODELS:
         store.catalog.add_model(ModelCard(model, "folder"))
         for prompt in prompts:
-            path = f"{model}/pictures/{prompt.id}/samples/0000.png"
             pixels = Image.fromarray(rng.integers(0, 255, (24, 32, 3), dtype=np.uint8))
-            stored = write_png(workspace.images_dir / path, pixels, {"model": model})
-            store.images.put(
-                ImageRecord(
-                    model=model,
-                    prompt_set="pictures",
-                    prompt_id=prompt.id,
-                    sample=0,
-                    state=ImageState.DONE,
-                    path=path,
-                    sha256=stored.sha256,
-                    width=stored.width,
-                    height=stored.height,
-                )
-            )
+            put_image(store, workspace.images_dir, model, "pictures", prompt.id, pixels)
     study = Study(
         "trial", "pictures", MODELS, criteria, overlap=overlap, seed=seed, instructions={"en": "Look *well*."}
     )

@@ -11,7 +11,7 @@ PAGES = sorted(STATIC.glob("*.html"))
 
 
 def test_a_studys_name_is_escaped_and_the_languages_are_offered() -> None:
-    page = render("rate.html", study="<script>alert(1)</script>")
+    page = render("rate.html", title="<script>alert(1)</script>")
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert 'data-languages="en zh"' in page
@@ -19,7 +19,7 @@ def test_a_studys_name_is_escaped_and_the_languages_are_offered() -> None:
 
 
 def test_all_modules_of_the_screen_are_named_ahead_and_no_others() -> None:
-    named = set(re.findall(r'rel="modulepreload" href="app/([^"]+)"', render("rate.html", study="s")))
+    named = set(re.findall(r'rel="modulepreload" href="app/([^"]+)"', render("rate.html", title="s")))
     assert {"rate.js", "work.js", "outbox.js", "slider.js"} <= named
     assert not {"admin.js", "overview.js", "login.js", "theme.js"} & named
     assert all((STATIC / name).is_file() for name in named)

@@ -1,13 +1,14 @@
 """Reading ahead: order, bounds, and processes that end with whoever asked."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from pathlib import Path
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -28,18 +29,15 @@ def paths(tmp_path):
     return found
 
 
-def children(pid="self"):
-    """Process ids of a process's children that have not ended."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        found += [int(child) for child in (task / "children").read_text().split()]
-    return [child for child in found if running(child)]
+def children(pid=None):
+    """A process's children that have not ended."""
+    return [child for child in psutil.Process(pid).children() if running(child)]
 
 
-def running(pid):
+def running(process):
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
 
 
@@ -52,13 +50,14 @@ def others(monkeypatch):
 OTHERS = frozenset()
 
 
-def readers(pid="self"):
+def readers(pid=None):
     """Those that decode: multiprocessing's own resource tracker stays for the whole program."""
-    return [
-        child
-        for child in children(pid)
-        if child not in OTHERS and b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    found = []
+    for child in children(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child not in OTHERS and any("spawn_main" in word for word in child.cmdline()):
+                found.append(child)
+    return found
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -104,7 +103,7 @@ def test_the_processes_end_when_the_reader_of_the_images_fails(paths):
 def test_a_process_that_is_killed_is_said_in_words(paths):
     contents = read_ahead(paths, 1, ahead=2)
     next(contents)
-    os.kill(readers()[0], signal.SIGKILL)
+    readers()[0].kill()
     with pytest.raises(WorkError, match="a process that decodes images was killed"):
         list(contents)
     assert not readers()

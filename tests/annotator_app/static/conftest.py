@@ -20,8 +20,6 @@ from nami_bench.annotator_app.access import COOKIE
 from nami_bench.config import Workspace, init_workspace
 from nami_bench.domain import (
     Annotator,
-    ImageRecord,
-    ImageState,
     ModelCard,
     Prompt,
     PromptSet,
@@ -30,10 +28,10 @@ from nami_bench.domain import (
     Study,
     prompt_id,
 )
-from nami_bench.images import write_png
 from nami_bench.store import Store
 from nami_bench.study_file import load_criteria, nami_1k_study_file
 from tests.support.databases import new_sqlite
+from tests.support.studies import put_image
 
 MODELS = ("zebrafish-xl", "quokka-9b")
 PROMPTS = ("a circle and a star", "a quiet harbor at dawn", "two cats", "a red bicycle")
@@ -82,21 +80,7 @@ def make_studio(root: Path, prompts: tuple[str, ...], size: tuple[int, int], fac
     for m, model in enumerate(MODELS):
         store.catalog.add_model(ModelCard(model, "folder"))
         for i, prompt in enumerate(shown):
-            path = f"{model}/shown/{prompt.id}/samples/0000.png"
-            stored = write_png(workspace.images_dir / path, picture(10 * m + i, size), {"model": model})
-            store.images.put(
-                ImageRecord(
-                    model=model,
-                    prompt_set="shown",
-                    prompt_id=prompt.id,
-                    sample=0,
-                    state=ImageState.DONE,
-                    path=path,
-                    sha256=stored.sha256,
-                    width=stored.width,
-                    height=stored.height,
-                )
-            )
+            put_image(store, workspace.images_dir, model, "shown", prompt.id, picture(10 * m + i, size))
     by_default = {
         "criteria": load_criteria(nami_1k_study_file()),
         "overlap": EVERYBODY,

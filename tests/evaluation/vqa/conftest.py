@@ -6,14 +6,11 @@ from typing import Any
 
 import pytest
 
-IMAGE_MARK = "<image>"
+from tests.support import llava as support
+from tests.support.llava import IMAGE_MARK, TEMPLATE, apart, fast_tokenizer
+
 QWEN_MARKS = tuple(
     f"<|{name}|>" for name in ("image_pad", "video_pad", "vision_start", "vision_end", "im_start", "im_end")
-)
-TEMPLATE = (
-    "{% for message in messages %}USER: {% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %} {% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
 QWEN_TEMPLATE = (
     "{% for message in messages %}<|im_start|>user {% for part in message['content'] %}"
@@ -29,24 +26,13 @@ WORDS = [
 
 def tokenizer(*marks: str, **named: str) -> Any:
     """Words of the question, single characters, and special tokens, some `named` for a processor."""
-    import transformers
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import pre_tokenizers
 
     characters = [*string.ascii_letters, *string.digits, *string.punctuation]
-    tokens = ["<pad>", "<s>", "</s>", "<unk>", *marks, *WORDS, *(c for c in characters if c not in WORDS)]
-    built = Tokenizer(models.WordLevel({token: n for n, token in enumerate(tokens)}, unk_token="<unk>"))
-    built.pre_tokenizer = pre_tokenizers.Sequence(
+    split = pre_tokenizers.Sequence(
         [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Punctuation("isolated")]
     )
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=built,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        additional_special_tokens=list(marks),
-        extra_special_tokens=named,
-    )
+    return fast_tokenizer([*WORDS, *(c for c in characters if c not in WORDS)], split, *marks, **named)
 
 
 def answering(network: Any, words: Any) -> None:
@@ -54,9 +40,7 @@ def answering(network: Any, words: Any) -> None:
     import torch
 
     with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(10)
+        apart(network)
         head = network.lm_head.weight
         answers = words.convert_tokens_to_ids(["Yes", "No", "yes", "no"])
         keep = head[answers].clone() * 2
@@ -66,48 +50,10 @@ def answering(network: Any, words: Any) -> None:
 
 def save_llava(folder: Path, positions: int = 256, template: str | None = TEMPLATE) -> Path:
     """A LLaVA that answers yes or no and is not sure which."""
-    import torch
-    import transformers
-
     words = tokenizer(IMAGE_MARK, image_token=IMAGE_MARK)
-    config = transformers.LlavaConfig(
-        vision_config=transformers.CLIPVisionConfig(
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            image_size=32,
-            patch_size=16,
-        ),
-        text_config=transformers.LlamaConfig(
-            vocab_size=len(words),
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            max_position_embeddings=positions,
-            tie_word_embeddings=False,
-        ),
-        image_token_index=words.convert_tokens_to_ids(IMAGE_MARK),
-        vision_feature_layer=-1,
-        image_seq_length=4,
+    return support.save_llava(
+        folder, words, lambda network: answering(network, words), positions=positions, template=template
     )
-    torch.manual_seed(11)
-    network = transformers.LlavaForConditionalGeneration(config).eval()
-    answering(network, words)
-    network.save_pretrained(folder)
-    transformers.LlavaProcessor(
-        image_processor=transformers.CLIPImageProcessor(
-            size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-        ),
-        tokenizer=words,
-        patch_size=16,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=template,
-    ).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="session")

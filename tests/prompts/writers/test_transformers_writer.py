@@ -14,80 +14,28 @@ from PIL import Image
 from nami_bench.errors import InputError
 from nami_bench.prompts.writers.protocol import Answer, AnswerState, Sampling, WritingRequest
 from nami_bench.prompts.writers.transformers_model import TransformersWriter
+from tests.support.llava import IMAGE_MARK, apart, fast_tokenizer, save_llava
 
-IMAGE_MARK = "<image>"
-TEMPLATE = (
-    "{% for message in messages %}USER: {% for part in message['content'] %}"
-    "{% if part['type'] == 'image' %}<image>{% else %}{{ part['text'] }}{% endif %}"
-    "{% endfor %} {% endfor %}{% if add_generation_prompt %}ASSISTANT:{% endif %}"
-)
 RED = Image.new("RGB", (40, 20), (220, 30, 30))
 BLUE = Image.new("RGB", (20, 40), (10, 20, 230))
 
 
 def tokenizer() -> Any:
-    from tokenizers import Tokenizer, models, pre_tokenizers
+    from tokenizers import pre_tokenizers
 
-    tokens = ["<pad>", "<s>", "</s>", "<unk>", IMAGE_MARK, *string.ascii_letters, *string.punctuation]
-    built = Tokenizer(models.WordLevel({token: n for n, token in enumerate(tokens)}, unk_token="<unk>"))
-    built.pre_tokenizer = pre_tokenizers.Split("", "isolated")
-    return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=built,
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        additional_special_tokens=[IMAGE_MARK],
-        extra_special_tokens={"image_token": IMAGE_MARK},
-    )
+    characters = [*string.ascii_letters, *string.punctuation]
+    split = pre_tokenizers.Split("", "isolated")
+    return fast_tokenizer(characters, split, IMAGE_MARK, image_token=IMAGE_MARK)
+
+
+def picky(network: Any) -> None:
+    apart(network)
+    network.generation_config.update(top_k=1, temperature=0.1, do_sample=True)
 
 
 @pytest.fixture(scope="module")
 def llava_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "tiny-llava"
-    words = tokenizer()
-    config = transformers.LlavaConfig(
-        vision_config=transformers.CLIPVisionConfig(
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            image_size=32,
-            patch_size=16,
-        ),
-        text_config=transformers.LlamaConfig(
-            vocab_size=len(words),
-            hidden_size=32,
-            intermediate_size=64,
-            num_hidden_layers=2,
-            num_attention_heads=2,
-            num_key_value_heads=2,
-            max_position_embeddings=256,
-            tie_word_embeddings=False,
-        ),
-        image_token_index=words.convert_tokens_to_ids(IMAGE_MARK),
-        vision_feature_layer=-1,
-        image_seq_length=4,
-    )
-    torch.manual_seed(11)
-    network = transformers.LlavaForConditionalGeneration(config).eval()
-    with torch.no_grad():
-        for parameter in network.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(10)
-    network.generation_config.update(top_k=1, temperature=0.1, do_sample=True)
-    network.save_pretrained(folder)
-    transformers.LlavaProcessor(
-        image_processor=transformers.CLIPImageProcessor(
-            size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-        ),
-        tokenizer=words,
-        patch_size=16,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
-        chat_template=TEMPLATE,
-    ).save_pretrained(folder)
-    return folder
+    return save_llava(tmp_path_factory.mktemp("models") / "tiny-llava", tokenizer(), picky)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,124 @@
+"""Questions about images to a server that speaks OpenAI's protocol: POST /v1/chat/completions.
+
+https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+import base64
+import io
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any, TypeVar
+
+from PIL.Image import Image
+
+from nami_bench.errors import WorkError
+from nami_bench.services.bounded_client import Answer
+from nami_bench.services.openai import (
+    OpenAIServer,
+    RequestFailedError,
+    ServerOptions,
+    excerpt,
+    in_order,
+    read_key,
+)
+from nami_bench.services.retrying_client import RetryingClient
+
+CHAT_BYTES = 4 * 1024 * 1024
+"""No answer in words is larger."""
+
+_REQUESTS_PER_WORKER = 8
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Chat:
+    """A server that is asked about images; may be used from several threads."""
+
+    def __init__(self, server: OpenAIServer, options: ServerOptions) -> None:
+        self.server = server
+        self._options = options
+
+    def ask(
+        self, image: Image, text: str, *, longest_side: int | None = None, **settings: Any
+    ) -> tuple[Mapping[str, Any], Answer, str]:
+        """(first choice, whole answer, the model that the server says it asked) to an image and a text.
+
+        A larger image is sent reduced to `longest_side`. `settings` are further fields of the request, over
+        which the options' `extra` goes; one of None is left out. Raises RequestFailedError for a refusal or
+        an answer without a choice, WorkError where no further answer can be had.
+        """
+        content = [
+            {"type": "image_url", "image_url": {"url": _data_url(image, longest_side)}},
+            {"type": "text", "text": text},
+        ]
+        body = {
+            "model": self._options.model,
+            "messages": [{"role": "user", "content": content}],
+            **settings,
+            **self._options.extra,
+        }
+        answer, payload = self.server.ask({name: value for name, value in body.items() if value is not None})
+        choices = payload.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if answer.status >= 300 or not isinstance(choice, dict):
+            self.server.raise_for(answer, payload.get("error"))
+            raise RequestFailedError(f"{self.server.url} answered without a choice: {excerpt(answer)}")
+        message = choice.get("message")
+        refusal = message.get("refusal") if isinstance(message, dict) else None
+        if choice.get("finish_reason") == "content_filter" or refusal:
+            reason = str(refusal or "the server's content filter refused to answer")
+            raise RequestFailedError(reason, refused=True)
+        return choice, answer, self.server.clean(str(payload.get("model", "")))
+
+
+def ask_about(
+    items: Iterable[T],
+    options: ServerOptions,
+    where: str,
+    ask: Callable[[Chat, T], R],
+    failed: Callable[[T, str, bool], R],
+) -> Iterator[R]:
+    """Yield what `ask` makes of each item, in order, several at once.
+
+    `failed` makes it of an item, the reason for which its request brought nothing, and whether that was a
+    refusal. `where` begins messages. Raises InputError without a key, and WorkError where no further answer
+    can be had; what the other requests brought is yielded before.
+    """
+    key = read_key(options.key_env, where)
+    url = options.base_url.rstrip("/") + "/chat/completions"
+    remaining = iter(items)
+    with (
+        RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
+        ThreadPoolExecutor(options.concurrency) as pool,
+    ):
+        server = OpenAIServer(client, url, key, options.key_env, "answers", CHAT_BYTES)
+        chat = Chat(server, options)
+
+        def answer(item: T) -> R | None:
+            if client.stop.is_set():
+                return None
+            try:
+                return ask(chat, item)
+            except RequestFailedError as problem:
+                return failed(item, server.clean(str(problem)), problem.refused)
+            except WorkError as error:
+                client.stop.set()
+                raise WorkError(server.clean(str(error))) from None
+
+        try:
+            while batch := list(islice(remaining, options.concurrency * _REQUESTS_PER_WORKER)):
+                yield from in_order(deque(pool.submit(answer, item) for item in batch), client.stop)
+        finally:
+            client.stop.set()
+
+
+def _data_url(image: Image, longest_side: int | None) -> str:
+    if longest_side is not None and max(image.size) > longest_side:
+        image = image.copy()
+        image.thumbnail((longest_side, longest_side))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
