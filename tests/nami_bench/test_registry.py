@@ -26,7 +26,7 @@ class Plain:
 
 def _declare(monkeypatch: pytest.MonkeyPatch, *points: tuple[str, str]) -> None:
     declared = [EntryPoint(name, value, "nami_bench.generators") for name, value in points]
-    monkeypatch.setattr(registry, "entry_points", lambda group: declared)
+    monkeypatch.setattr(registry, "_declared", lambda *_: declared)
 
 
 @pytest.fixture
@@ -87,6 +87,6 @@ def test_a_metric_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     (own,) = entry_points(group="nami_bench.metrics", name="pickscore")
     broken = EntryPoint(own.name, "a_package_that_is_not_there:Pen", own.group)
     broken.__dict__["dist"] = own.dist
-    monkeypatch.setattr(registry, "entry_points", lambda group: [broken])
+    monkeypatch.setattr(registry, "_declared", lambda *_: [broken])
     with pytest.raises(InputError, match=r"pip install 'nami-bench\[pickscore\]'"):
         registry.load("metrics", "pickscore")
