@@ -127,6 +127,7 @@ def test_annotators_do_not_reach_administration(door: tuple[httpx.Client, ...]) 
         assert annotator.post(path, json={"name": "me", "role": "administrator"}).status_code == 403
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "/admin"])
 def test_nothing_of_gradios_api_is_there_for_anybody(door: tuple[httpx.Client, ...], prefix: str) -> None:
     for client in door:

@@ -184,6 +184,7 @@ def test_overlap_is_met_exactly_whatever_happens(
         assert counts == [final.overlap] * (len(strata) * len(final.models))
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None)
 @given(
     sizes=st.dictionaries(st.sampled_from(["short", "community", "long"]), st.integers(1, 8), min_size=1),

@@ -317,6 +317,7 @@ def test_pairs_keep_their_sides_though_models_have_other_numbers(servers: Callab
     assert len(told(theirs)) == 6
 
 
+@pytest.mark.slow
 def test_postgresql_takes_over_from_sqlite_and_back_what_is_in_hands_too(
     tmp_path: Path, new_postgresql: Callable[[], str]
 ) -> None:

@@ -35,6 +35,7 @@ def refused(answer: httpx.Response) -> bool:
     return answer.status_code == 403 and answer.json()["code"] == "cross_site"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*DATA, *ADMIN_DATA])
 def test_other_sites_pages_do_not_fetch_data(root: httpx.Client, path: str) -> None:
     own = str(root.base_url).rstrip("/")
@@ -53,6 +54,7 @@ def test_other_sites_pages_do_not_fetch_data(root: httpx.Client, path: str) -> N
         assert refused(root.get(path, headers=headers)) is expected, headers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*PAGES, "/admin/"])
 def test_a_link_on_another_site_leads_here(root: httpx.Client, path: str) -> None:
     for site in ("cross-site", "same-site"):

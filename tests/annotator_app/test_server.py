@@ -259,6 +259,7 @@ def test_no_other_route_exists_even_after_logging_in(
     assert answer.status_code in (403, 404)
 
 
+@pytest.mark.slow
 def test_no_byte_of_a_session_tells_the_model(bench: Any, login: Callable[[str], httpx.Client]) -> None:
     traffic: list[tuple[str, str]] = []
 

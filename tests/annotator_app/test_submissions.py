@@ -257,6 +257,7 @@ def test_decisions_are_checked_too(bench: Any, people: Callable[[str], httpx.Cli
     assert bench.store.proposals.get(identifier).state is SubmissionState.PENDING
 
 
+@pytest.mark.slow
 def test_proposals_are_limited_in_number(bench: Any, people: Callable[[str], httpx.Client]) -> None:
     ada = people("ada")
     good = body(ada)

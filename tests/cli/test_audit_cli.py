@@ -99,6 +99,7 @@ def test_the_planted_drift_is_found_where_it_was_planted(root: Path, tmp_path: P
     assert drifts == {d["model"]: d["difference"]["value"] for d in judge["drift"]}
 
 
+@pytest.mark.slow
 def test_the_tables_say_what_they_rest_on(root: Path) -> None:
     rate(root, ("ann", "simulated-1"))
     shown = run(root, "--audit", "--threshold", "60").stdout
@@ -112,6 +113,7 @@ def test_the_tables_say_what_they_rest_on(root: Path) -> None:
     assert "fair" not in two and "2 models: a correlation over models needs 3" in two
 
 
+@pytest.mark.slow
 def test_metrics_run_before_the_audit(root: Path) -> None:
     rate(root)
     done = run(root, "geneval", "--detector", "shapes", "--audit", "--json")

@@ -163,6 +163,7 @@ def test_a_plan_takes_panel_and_models_from_the_pilot_or_by_option(good: Path) -
     assert "at most 11 (prompts) and 3 (annotators) degrees of freedom" in text
 
 
+@pytest.mark.slow
 def test_a_pilot_that_spreads_images_over_annotators_is_seen_as_such(folder: Path) -> None:
     lines = ratings(("better", "worse"), range(60), "abcdef", noisy).splitlines(keepends=True)
     rng = random.Random(0)
@@ -178,6 +179,7 @@ def test_a_pilot_that_spreads_images_over_annotators_is_seen_as_such(folder: Pat
     assert found["current"]["overlap"] == 3
 
 
+@pytest.mark.slow
 def test_a_pilot_with_one_annotator_asks_for_an_assumption(folder: Path) -> None:
     (folder / "one.csv").write_text(ratings(("better", "worse"), range(30), "a", noisy))
     plan = ("study", "plan", "--ratings", "one.csv", "--difference", "5")

@@ -205,6 +205,7 @@ def test_nothing_is_destroyed_without_a_yes(new_bench: Bench) -> None:
     assert new_bench.rows() == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["images remove --model one --yes", "models remove one --yes"])
 def test_who_is_killed_before_the_files_are_gone_has_removed_them(
     new_bench: Bench, command: str, monkeypatch: pytest.MonkeyPatch
@@ -221,6 +222,7 @@ def test_who_is_killed_before_the_files_are_gone_has_removed_them(
     assert len(new_bench.files()) == 12 and new_bench.is_whole()
 
 
+@pytest.mark.slow
 def test_files_that_a_removal_left_do_not_come_back_in_the_next_run(
     new_bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +310,7 @@ def test_a_rename_that_is_killed_can_be_finished(new_bench: Bench, monkeypatch: 
     assert new_bench.is_whole() and not (new_bench.images_dir / "uno").exists()
 
 
+@pytest.mark.slow
 def test_a_server_goes_on_while_images_go_and_models_are_renamed(bench: Bench) -> None:
     """Another process serves the study: what it remembers of removed items is forgotten."""
     with Store.open(bench.workspace.database_url) as served:

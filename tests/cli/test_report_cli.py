@@ -48,6 +48,7 @@ def report(root: Path, *arguments: str, fails: bool = False) -> Result:
     return CliRunner().invoke(cli, ["--workspace", str(root), "report", *arguments], catch_exceptions=fails)
 
 
+@pytest.mark.slow
 def test_a_report_goes_into_the_workspace_or_where_one_says(root: Path, tmp_path: Path) -> None:
     page = root / "reports" / "pilot" / "index.html"
     assert report(root).stderr.splitlines()[-1] == f"wrote {page}"

@@ -146,6 +146,7 @@ def resize(store: Store, sizes: dict[str, list[tuple[int, int]]]) -> None:
 SQUARE, HALF, WIDE = (512, 512), (256, 256), (512, 256)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sizes", "canvas", "bars"),
     [

@@ -65,6 +65,7 @@ def test_every_link_and_anchor_leads_somewhere(pages: dict[Path, Page], site: Pa
     assert broken == []
 
 
+@pytest.mark.slow
 def test_no_page_loads_anything_from_another_host(pages: dict[Path, Page], site: Path) -> None:
     foreign = [link for page in pages.values() for link in page.loads if urlsplit(link).netloc]
     assert foreign == []

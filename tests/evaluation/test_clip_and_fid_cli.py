@@ -102,6 +102,7 @@ def random_inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_kid_is_one_value_for_the_set_recorded_once_and_ranked(
     bench: Bench, photographs: Mapping[str, Path], random_inception: Path, tmp_path: Path
 ) -> None:

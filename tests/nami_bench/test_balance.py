@@ -26,6 +26,7 @@ def test_a_limit_takes_equally_many_of_each_geneval_task(limit: int) -> None:
     assert [p.id for p in chosen.prompts] == sorted(p.id for p in chosen.prompts)
 
 
+@pytest.mark.slow
 @given(st.integers(1, 553), st.integers(1, 553), st.integers(0, 5))
 def test_a_smaller_limit_is_within_a_larger_one(one: int, other: int, seed: int) -> None:
     small, large = (select_prompts(GENEVAL, limit=n, seed=seed).prompts for n in sorted((one, other)))

@@ -158,6 +158,7 @@ def test_an_account_proposes_so_many_in_an_hour(store: Store) -> None:
     store.proposals.add(proposal(PER_HOUR + 2, consented_at=WHEN + timedelta(hours=1, seconds=1)))
 
 
+@pytest.mark.slow
 def test_strangers_are_limited_by_address_and_in_all(store: Store) -> None:
     numbers = iter(range(10_000))
 

@@ -110,6 +110,7 @@ def test_a_planted_disagreement_is_recovered_by_task_and_by_model() -> None:
     assert found.notes == () and (found.images, found.ratings, found.annotators) == (180, 360, 2)
 
 
+@pytest.mark.slow
 def test_the_threshold_moves_people_and_not_the_auc() -> None:
     ratings, scores = planted()
     low, high = (audit(ratings, scores, threshold=at).judges[0].overall for at in (50.0, 76.0))
@@ -123,6 +124,7 @@ def test_the_threshold_moves_people_and_not_the_auc() -> None:
             audit(ratings, scores, threshold=outside)
 
 
+@pytest.mark.slow
 def test_ratings_on_another_scale_are_put_on_0_to_100() -> None:
     ratings, scores = planted()
     stars = [replace(r, value=1 + (r.value or 0) / 25) for r in ratings]

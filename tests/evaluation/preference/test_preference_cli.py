@@ -35,6 +35,7 @@ def command(pickscore_folder: Path, hps_weights: Path, reward_weights: Path, ber
     return ["evaluate", *METRICS, *pairs]
 
 
+@pytest.mark.slow
 def test_they_land_on_the_leaderboard_are_kept_and_count_long_prompts(
     bench: Bench, command: list[str], tmp_path: Path
 ) -> None:

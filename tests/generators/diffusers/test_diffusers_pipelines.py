@@ -244,6 +244,7 @@ def test_a_pipeline_comes_from_the_hubs_cache_at_a_pinned_commit(
         assert result.state is ImageState.DONE
 
 
+@pytest.mark.slow
 def test_a_lora_changes_the_picture_by_its_scale(pipeline_folder: Folder, tmp_path: Path) -> None:
     file = _save_lora(pipeline_folder("sd3"), tmp_path)
     plain, none, half, whole = (
@@ -277,6 +278,7 @@ def _save_lora(folder: Path, tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["sd3", "sana", "flux"])
 def test_from_the_command_line_to_the_leaderboard(
     kind: str, pipeline_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

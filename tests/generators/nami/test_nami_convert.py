@@ -38,6 +38,7 @@ def edit(path: Path, change: Callable[[dict[str, Any]], Any]) -> None:
     torch.save(state, path)
 
 
+@pytest.mark.slow
 def test_the_converted_folder_draws_what_the_original_model_draws(converted: Path, release: Path) -> None:
     original = make_pipeline(TINY)
     original.tokenizer_2 = T5Tokenizer.from_pretrained(release / "mt5")
@@ -89,6 +90,7 @@ def test_another_model_needs_its_configuration(release: Path, tmp_path: Path) ->
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "file",
     [

@@ -43,6 +43,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
+@pytest.mark.slow
 def test_images_are_recorded_with_what_made_them(store: Store, tmp_path: Path, converted: Path) -> None:
     options = {"path": str(converted), "steps": "1,2,1", "guidance_scale": "2", "batch_size": "2"}
     store.catalog.add_model(ModelCard("nami", "nami", options))
@@ -61,6 +62,7 @@ def test_images_are_recorded_with_what_made_them(store: Store, tmp_path: Path, c
     assert pipeline.generate(store, tmp_path / "images", "nami", PROMPTS, samples=2).counts == {"kept": 6}
 
 
+@pytest.mark.slow
 def test_an_image_depends_on_its_request_alone(converted: Path) -> None:
     alone = pixels(make(converted), REQUESTS)
     assert np.abs(alone[0] - alone[1]).mean() > 1
@@ -68,6 +70,7 @@ def test_an_image_depends_on_its_request_alone(converted: Path) -> None:
     assert np.abs(pixels(make(converted, batch_size=3), REQUESTS) - alone).max() <= 1
 
 
+@pytest.mark.slow
 def test_it_draws_what_the_pipeline_draws(converted: Path) -> None:
     """The settings arrive, and the release's words are added."""
     direct = NamiPipeline.from_pretrained(converted, local_files_only=True)

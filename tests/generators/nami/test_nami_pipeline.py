@@ -132,6 +132,7 @@ def test_embeddings_do_what_their_prompts_do(tiny_pipeline: NamiPipeline) -> Non
     assert not torch.allclose(draw(tiny_pipeline, "a red apple", 1, negative_prompt="blur"), expected)
 
 
+@pytest.mark.slow
 def test_the_negative_prompt_counts_only_with_guidance(tiny_pipeline: NamiPipeline) -> None:
     def images(guidance_scale: float, negative_prompt: Any) -> torch.Tensor:
         arguments = {"guidance_scale": guidance_scale, "negative_prompt": negative_prompt}
@@ -246,6 +247,7 @@ def test_any_number_of_stages(stages: int) -> None:
     assert draw(pipeline, "a", 1, num_inference_steps=1).shape == (1, 3, 128, 128)
 
 
+@pytest.mark.slow
 def test_saved_and_loaded_it_draws_the_same(tiny_pipeline: NamiPipeline, tmp_path: Path) -> None:
     tiny_pipeline.save_pretrained(tmp_path)
     loaded = NamiPipeline.from_pretrained(tmp_path, local_files_only=True)

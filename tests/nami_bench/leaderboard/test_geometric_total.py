@@ -129,6 +129,7 @@ def test_the_arithmetic_total_is_what_it_was(rated: tuple[pd.DataFrame, Criteria
         assert scores.total == 0.5 * means[0] + 0.5 * means[1]
 
 
+@pytest.mark.slow
 def test_every_format_says_which_total_it_is(criteria_file: Path, tmp_path: Path) -> None:
     files = ("--ratings", RATINGS, "--criteria", criteria_file)
     shown = {

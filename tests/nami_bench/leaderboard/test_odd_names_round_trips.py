@@ -68,6 +68,7 @@ def criteria(draw: st.DrawFn) -> Criteria:
     return Criteria(found, draw(st.sampled_from(Total)))
 
 
+@pytest.mark.slow
 @quick
 @given(data=st.data())
 def test_ratings_with_odd_names_give_the_same_leaderboard(data: st.DataObject, folder: Path) -> None:

@@ -137,6 +137,7 @@ def _hashes(data: Path) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "harm",
     [

@@ -64,6 +64,7 @@ def test_greedy_is_plain_argmax(scribe: TransformersWriter, llava_folder: Path, 
     assert answer.finished == bool(ids[0, -1] == processor.tokenizer.eos_token_id)
 
 
+@pytest.mark.slow
 def test_it_sees_the_image_and_draws_by_the_seed_whatever_the_model_prefers(
     scribe: TransformersWriter,
 ) -> None:

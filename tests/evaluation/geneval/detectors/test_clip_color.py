@@ -69,6 +69,7 @@ def naive_scores(folder, image, objects, class_name):
     return np.array(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("class_name", ["cup", "tv remote"])
 def test_colors_are_those_of_a_naive_computation(tiny_clip, photograph, objects, class_name):
     renamed = [Detection(class_name, one.box, one.score, one.mask) for one in objects]

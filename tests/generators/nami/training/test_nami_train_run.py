@@ -54,6 +54,7 @@ def _stop_at(step: int) -> Callable[[int], None]:
     return advance
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_bits(toy_config: Config, tmp_path: Path) -> None:
     whole = TrainingRun(toy_config(), tmp_path / "whole").train()
     with pytest.raises(_Stopped):
@@ -231,6 +232,7 @@ def test_frozen_encoders_and_their_cache_give_the_same_run(toy_config: Config, t
     assert all(torch.equal(t, before[n]) for n, t in finished[0].items() if n.startswith("text_encoder"))
 
 
+@pytest.mark.slow
 def test_the_encoders_of_an_existing_pipeline_are_trained_where_that_is_wanted(
     toy_config: Config, tmp_path: Path
 ) -> None:
