@@ -14,7 +14,7 @@ help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860;"
 	@echo "               MODELS=1: with models that draw, for which torch is installed)"
 	@echo "make test      the test suite, with everything it needs"
-	@echo "make test-slow the tests that take minutes"
+	@echo "make test-slow everything that make test leaves out: screens, kills, simulations, the documentation (most of an hour)"
 	@echo "make release-check  a wheel, alone in a new environment: demo, GenEval, leaderboard, annotation app"
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
 	@echo "make bench-nami-tiny  the shipped model on every held-out prompt (a quarter of an hour on one core)"
@@ -30,8 +30,8 @@ demo: $(VENV)/$(if $(filter 1,$(MODELS)),.models,.core)
 test: $(VENV)/.dev browser
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist loadfile -m "not slow" --durations=10
 
-test-slow: $(VENV)/.dev
-	$(BIN)/pytest -q -m slow
+test-slow: $(VENV)/.dev browser
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist loadfile -m slow --durations=10
 
 release-check: $(VENV)/.dev
 	$(BIN)/pytest -q tests/test_release.py
