@@ -13,7 +13,7 @@ COLUMNS_BEFORE = {
     "rank": "place by the column ranked by, equal scores share it; empty: not ranked",
     "rank_low": "the best place that the model may have, for all models at once",
     "rank_high": "the worst one",
-    "ties": "letters of its tie groups, separated by blanks: models that share one were not told apart",
+    "ties": "compact letter display, with blanks: models that share a letter do not differ significantly",
     "first_probability": "share (0-1) of bootstrap replicates that the model leads",
     "model": "its name",
     "status": "measured, simulated or published",

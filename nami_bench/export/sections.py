@@ -174,9 +174,9 @@ def _interval_notes(board: Leaderboard) -> Iterator[str]:
     )
     if any(row.rank_low is not None for row in board.rows):
         yield (
-            "places: where a model may stand, for all models at once; models that share a letter of tie "
-            "group were not told apart, which is not to be equally good (paired tests on shared images, "
-            f"correction: {precision.correction})."
+            "places: the rank range, for all models at once. tie group: a compact letter display; models "
+            "that share a letter do not differ significantly, which does not mean that they are equally "
+            f"good (paired tests on shared images, correction: {precision.correction})."
         )
     if any(row.first_probability is not None for row in board.rows):
         yield (
