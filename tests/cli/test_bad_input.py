@@ -218,7 +218,7 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(workspace: Path) -> None:
     """Files may not grow past a few kilobytes: the next image does not fit."""
     prlimit = shutil.which("prlimit")
     if prlimit is None:
-        pytest.skip("no prlimit to play a full disk with")
+        pytest.skip("NO PRLIMIT to play a full disk with: install util-linux")
     prefix = (prlimit, "--fsize=512", "--")
     done = _run(["generate", "--model", "m", "--prompts", "star", "--samples", "2"], workspace, prefix)
     refused(done, 1, "")

@@ -32,7 +32,7 @@ def default_in_words(option: Field[Any]) -> str:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_the_table_of_options_is_the_adapters(name: str) -> None:
     if name in ("diffusers", "nami"):
-        pytest.importorskip("diffusers", reason="needs the extra nami-bench[models]")
+        pytest.importorskip("diffusers", reason="NO DIFFUSERS: pip install -e '.[models]'")
     documented = {
         option: default
         for names, default in ROW.findall(SECTIONS[name])
@@ -48,7 +48,7 @@ def test_the_table_of_options_is_the_adapters(name: str) -> None:
 
 
 def test_the_presets_are_the_adapters() -> None:
-    pytest.importorskip("diffusers", reason="needs the extra nami-bench[models]")
+    pytest.importorskip("diffusers", reason="NO DIFFUSERS: pip install -e '.[models]'")
     from nami_bench.generators.presets import PRESETS
 
     line = next(line for line in SECTIONS["diffusers"].splitlines() if line.startswith("Presets: "))

@@ -1,6 +1,5 @@
 import hashlib
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -14,8 +13,9 @@ from nami_bench.prompts.geneval import (
     geneval_prompt_set,
     metadata_lines,
 )
+from tests.support.foreign import FOREIGN, needs
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "geneval"
+PUBLISHED = FOREIGN / "geneval"
 SHAPES = Grammar(class_names=shapes.SHAPES, uncolored=None)
 
 
@@ -25,10 +25,11 @@ def test_default_is_the_official_file_byte_for_byte():
     assert len(lines.splitlines()) == 553
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="GenEval's own files are not beside this checkout")
+@needs(PUBLISHED, "evaluation_metadata.jsonl and object_names.txt of djghosh13/geneval on GitHub")
 def test_agrees_with_the_published_files():
-    assert metadata_lines(geneval_metadata()) == (SHARED / "evaluation_metadata.jsonl").read_bytes()
-    assert list(GENEVAL_CLASSES) == (SHARED / "object_names.txt").read_text(encoding="utf-8").split("\n")[:80]
+    assert metadata_lines(geneval_metadata()) == (PUBLISHED / "evaluation_metadata.jsonl").read_bytes()
+    names = (PUBLISHED / "object_names.txt").read_text(encoding="utf-8")
+    assert list(GENEVAL_CLASSES) == names.split("\n")[:80]
 
 
 def test_official_task_counts():

@@ -16,11 +16,12 @@ from nami_bench.prompts.assembly import build_prompt_set
 from nami_bench.prompts.duplicates import DuplicateIndex
 from nami_bench.prompts.filters import FILTERS
 from nami_bench.prompts.sources import NamiCommunitySource, NamiLongSource, NamiShortSource
+from tests.support.foreign import FOREIGN, needs
 
 NAMI_1K = "afdc3f86a8c3265f90f6f0ab56673250704b8fd385791df8838e77696f6cd5d5"
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
-PUBLIC = ROOT.parent / "shared" / "data" / "prompts"
+PUBLIC = FOREIGN / "prompts"
 
 SHORT = NamiShortSource().load().candidates
 COMMUNITY = NamiCommunitySource().load().candidates
@@ -218,7 +219,7 @@ def test_long_prompts_end_as_texts_do():
     assert [c.text for c in ALL if "  " in c.text or c.text != c.text.strip()] == []
 
 
-@pytest.mark.skipif(not PUBLIC.is_dir(), reason="the public prompt files are not beside this checkout")
+@needs(PUBLIC, "the prompt files that `nami-bench prompts sources` names")
 def test_nothing_is_taken_from_public_sets():
     files = [path for path in PUBLIC.rglob("*") if path.suffix in {".txt", ".tsv", ".jsonl"}]
     assert len(files) >= 6

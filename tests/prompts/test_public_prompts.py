@@ -14,8 +14,9 @@ from nami_bench.domain import Prompt, PromptSet, prompt_id
 from nami_bench.prompts.assembly import build_prompt_set
 from nami_bench.prompts.sources import all_sources, resolve_sources
 from nami_bench.prompts.summary import summarize, yardsticks
+from tests.support.foreign import FOREIGN, needs
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "prompts"
+DATA = FOREIGN / "prompts"
 FILES = {
     "lumiere": DATA / "drawbench" / "drawbench.txt",
     "partiprompts": DATA / "partiprompts" / "PartiPrompts.tsv",
@@ -25,9 +26,7 @@ FILES = {
     "dpg-bench": DATA / "dpg_bench" / "dpg_bench.jsonl",
 }
 
-pytestmark = pytest.mark.skipif(
-    not DATA.is_dir(), reason="the public prompt files are not beside this checkout"
-)
+pytestmark = needs(DATA, "the prompt files that `nami-bench prompts sources` names")
 
 
 @pytest.fixture(scope="module")

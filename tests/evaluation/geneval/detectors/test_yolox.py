@@ -18,8 +18,9 @@ from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.yolox import YoloxDetector, best_boxes, decode, letterbox
 from nami_bench.evaluation.protocol import ScoringItem
+from tests.support.foreign import FOREIGN, needs
 
-NANO = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "detectors" / "yolox_nano.onnx"
+NANO = FOREIGN / "detectors" / "yolox_nano.onnx"
 SIZE = (64, 96)
 CELLS = [
     (stride, row, column)
@@ -28,7 +29,7 @@ CELLS = [
     for column in range(96 // stride)
 ]
 
-real = pytest.mark.skipif(not NANO.is_file(), reason="yolox_nano.onnx is not beside this checkout")
+real = needs(NANO, "yolox_nano.onnx of the releases of Megvii-BaseDetection/YOLOX on GitHub")
 
 
 def test_a_wide_image_fills_the_top_left():
