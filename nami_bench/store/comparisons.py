@@ -11,8 +11,9 @@ from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRo
 from nami_bench.store.database import Repository
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
-from nami_bench.store.imports import Judgement, Lookup, Recorded, record_all
+from nami_bench.store.imports import Lookup, Recorded, record_all
 from nami_bench.store.item_images import other_model, with_images
+from nami_bench.store.judged import Judgement
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow
 
 

@@ -8,9 +8,8 @@ criteria are missing nothing is counted; when the item's turn comes, the screen 
 
 import secrets
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
@@ -18,48 +17,15 @@ from sqlalchemy.orm import Session
 from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, AssignmentRow, MemberRow, SubmissionRow
 from nami_bench.store.exclusions import recount_items
 from nami_bench.store.in_force import append_revisions
+from nami_bench.store.judged import Place, Standing
 from nami_bench.store.members import recount_members
 from nami_bench.store.sides import as_seen
 from nami_bench.store.tables import Base, StudyRow
-
-if TYPE_CHECKING:
-    from nami_bench.store.imports import Judgement
-
-Place = tuple[int, int]
-"""The numbers of an annotator and an item."""
 
 MOST_NAMED = 500
 """So many annotators are asked for by number; with more, all are read."""
 
 _assignments = Base.metadata.tables[AssignmentRow.__tablename__]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What stands of one annotator's judgement of an item by one criterion."""
-
-    revision: int
-    answer: float | str | None
-    reason: str | None
-    swapped: bool
-    duration_ms: int | None
-    created_at: datetime
-
-    @classmethod
-    def after(cls, before: "Standing | None", one: "Judgement") -> "Standing":
-        """What stands once `one` is recorded; a correction keeps the time that the item itself took."""
-        return cls(
-            0 if before is None else before.revision + 1,
-            one.answer,
-            one.reason,
-            one.swapped,
-            one.made.duration_ms if before is None else before.duration_ms,
-            one.made.created_at or datetime.now(UTC),
-        )
-
-    def says(self, answer: float | str | None, reason: str | None, swapped: bool) -> bool:
-        """Whether that is the same judgement, on whichever side the images stood."""
-        return self.reason == reason and self.answer == as_seen(answer, swapped != self.swapped)
 
 
 def count_as_work(

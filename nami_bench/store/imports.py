@@ -14,10 +14,11 @@ from nami_bench.errors import InputError
 from nami_bench.store.accounts import add_annotator_row
 from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRow
 from nami_bench.store.database import Database
-from nami_bench.store.elsewhere import MOST_NAMED, Place, Standing, count_as_work
+from nami_bench.store.elsewhere import MOST_NAMED, count_as_work
 from nami_bench.store.finding import find_study, match_annotator
 from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
+from nami_bench.store.judged import Judgement, Place, Standing
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyRow
 
 _READ_AT_ONCE = 10_000
@@ -33,29 +34,6 @@ class Recorded:
 
     def __add__(self, other: "Recorded") -> "Recorded":
         return Recorded(self.added + other.added, self.replaced + other.replaced)
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """One judgement, its names looked up: the annotator's number, the criterion's, and what was judged.
-
-    `made` is the value that it came from.
-    """
-
-    annotator_id: int
-    criterion_id: int
-    image_id: int
-    item_id: int
-    answer: float | str | None
-    reason: str | None
-    made: Rating | Comparison
-    swapped: bool = False
-    position: int | None = None
-
-    @property
-    def place(self) -> Place:
-        """Whose judgement of what."""
-        return self.annotator_id, self.item_id
 
 
 def check_mode(study: StudyRow, mode: Mode) -> None:

@@ -30,12 +30,13 @@ from nami_bench.store.annotation_tables import (
     SubmissionRow,
 )
 from nami_bench.store.database import Repository
-from nami_bench.store.elsewhere import Place, count_as_work, members_of
+from nami_bench.store.elsewhere import count_as_work, members_of
 from nami_bench.store.exclusions import forget, recount_items, release
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import answer_row, find_or_add_annotator, standing_answers, write_answers
 from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
+from nami_bench.store.judged import Place
 from nami_bench.store.members import recount_members
 from nami_bench.store.sides import as_seen
 from nami_bench.store.study_work import DoneItem, StudyWork, Worker, read_work

@@ -13,7 +13,8 @@ from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.database import Repository
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
-from nami_bench.store.imports import Judgement, Lookup, Recorded, record_all
+from nami_bench.store.imports import Lookup, Recorded, record_all
+from nami_bench.store.judged import Judgement
 from nami_bench.store.ratings_table import ratings_table
 from nami_bench.store.tables import CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import Study
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import COMPLETED, AssignmentRow, MemberRow, SubmissionRow
-from nami_bench.store.elsewhere import Standing
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import revisions
+from nami_bench.store.judged import Standing
 from nami_bench.store.tables import AnnotatorRow, StudyRow
 from nami_bench.store.work_items import ItemHere, ItemName, items_by_name
 
