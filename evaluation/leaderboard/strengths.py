@@ -12,11 +12,12 @@ from scipy.special import expit
 
 from nami_bench.domain import Comparison, Outcome
 from nami_bench.errors import InputError
-from nami_bench.evaluation.human.bradley_terry import Strengths, fit_bradley_terry
+from nami_bench.evaluation.human.bradley_terry import Strengths, Ties, fit_bradley_terry
 from nami_bench.evaluation.human.comparison_table import Comparisons
 from nami_bench.evaluation.human.concordance import concordance
 from nami_bench.evaluation.human.elo import elo_scale
 from nami_bench.evaluation.human.ratings_array import TOTAL, RatingsArray
+from nami_bench.evaluation.human.strength_errors import Errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class StrengthTable:
 
     study: str
     level: float
+    ties: Ties
+    errors: Errors
     rows: tuple[ModelStrength, ...]
     comparisons: int
     withheld: int
@@ -69,6 +72,8 @@ def strength_table(
     comparisons: Sequence[Comparison],
     *,
     side: bool = False,
+    ties: Ties = "davidson",
+    errors: Errors = "clustered",
     prior: float = 0.0,
     level: float = 0.95,
     ratings: RatingsArray | None = None,
@@ -76,9 +81,9 @@ def strength_table(
 ) -> StrengthTable:
     """Strengths of all models by each criterion that was compared.
 
-    Davidson's model with ties; intervals from the sandwich with prompts as clusters (see
-    `nami_bench.evaluation.human.bradley_terry`). `side` estimates how much the left place helps; `prior` as
-    there. With `ratings` of the same models the notes say how far the two agree.
+    `side` estimates how much the left place helps; `ties`, `errors` and `prior`: see
+    `nami_bench.evaluation.human.bradley_terry`. With `ratings` of the same models the notes say how far the
+    two agree.
 
     Raises InputError where there is nothing to compare.
     """
@@ -93,7 +98,7 @@ def strength_table(
             [(one.left, one.right, str(one.outcome), one.prompt_id) for one in part],
             columns=["left", "right", "outcome", "prompt_id"],
         ))  # fmt: skip
-        found = fit_bradley_terry(table, side=side, prior=prior, level=level)
+        found = fit_bradley_terry(table, side=side, ties=ties, errors=errors, prior=prior, level=level)
         rows += _rows(criterion, part, found)
         notes += [f"{criterion}: {note}" for note in _notes(found)]
         if ratings is not None:
@@ -101,6 +106,8 @@ def strength_table(
     return StrengthTable(
         study=judged[0].study,
         level=level,
+        ties=ties,
+        errors=errors,
         rows=tuple(rows),
         comparisons=len(judged),
         withheld=len(comparisons) - len(judged),

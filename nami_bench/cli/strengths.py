@@ -10,7 +10,9 @@ from nami_bench.cli.options import csv_option, json_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.domain import Comparison
+    from nami_bench.evaluation.human.bradley_terry import Ties
     from nami_bench.evaluation.human.ratings_array import RatingsArray
+    from nami_bench.evaluation.human.strength_errors import Errors
 
 
 @click.command(
@@ -32,6 +34,21 @@ if TYPE_CHECKING:
 @without_option
 @click.option("--side", is_flag=True, help="Estimate how much the left place helps, and take it out.")
 @click.option(
+    "--ties",
+    type=click.Choice(["davidson", "half"]),
+    default="davidson",
+    show_default=True,
+    help="By Davidson's model, or as half a win for both, as arenas count them.",
+)
+@click.option(
+    "--errors",
+    type=click.Choice(["clustered", "sandwich", "bootstrap", "model"]),
+    default="clustered",
+    show_default=True,
+    help="Intervals from the sandwich with prompts as clusters, or with every comparison for itself; from "
+    "prompts resampled; or from the model's own information.",
+)
+@click.option(
     "--prior",
     type=click.FloatRange(min=0),
     default=0.0,
@@ -49,6 +66,8 @@ def strengths(
     beside: str | None,
     without: tuple[str, ...],
     side: bool,
+    ties: "Ties",
+    errors: "Errors",
     prior: float,
     level: float,
     csv_file: Path | None,
@@ -56,9 +75,9 @@ def strengths(
 ) -> None:
     """Models by pairwise comparisons: Bradley-Terry strengths with ties, by criterion.
 
-    Strengths stand on Elo's scale: 1000 is the mean, 400 points are odds of ten to one. Intervals take
-    comparisons of one prompt as one cluster. A model that only won, or only lost, has no finite strength but
-    a bound. Groups of models that no comparisons join stand apart, each on a scale of its own.
+    Strengths stand on Elo's scale: 1000 is the mean, 400 points are odds of ten to one. A model that only
+    won, or only lost, has no finite strength but a bound. Groups of models that no comparisons join stand
+    apart, each on a scale of its own.
     """
     from nami_bench.evaluation.leaderboard.strengths import strength_table
     from nami_bench.export.strengths import strength_tables, strengths_csv
@@ -67,6 +86,8 @@ def strengths(
     found = strength_table(
         comparisons,
         side=side,
+        ties=ties,
+        errors=errors,
         prior=prior,
         level=level,
         ratings=None if beside is None else _ratings(beside, without),

@@ -295,10 +295,6 @@ class Study:
             return self.mode == Mode.PAIRWISE and len(self.criteria) == 1
         return self.choice_submits
 
-    def checks_of(self, kind: CheckKind) -> tuple[CheckItem, ...]:
-        """The items with known answers of one kind, in the file's order."""
-        return tuple(item for item in self.check_items if item.kind == kind)
-
 
 def _one_of(study: Study, key: str, known: tuple[str, ...]) -> None:
     value = getattr(study, key)

@@ -41,6 +41,6 @@ def _interval_cell(row: ModelStrength) -> str | None:
 def strengths_csv(table: StrengthTable) -> bytes:
     """One line for each model and criterion: RFC 4180, UTF-8, one header, formulas neutralized."""
     names = [field.name for field in fields(ModelStrength)]
-    of_all = (table.level, table.study, "; ".join(table.left_out))
+    of_all = (table.level, table.ties, table.errors, table.study, "; ".join(table.left_out))
     rows = ((*(getattr(row, name) for name in names), *of_all) for row in table.rows)
-    return csv_table((*names, "level", "study", "left_out"), rows)
+    return csv_table((*names, "level", "ties_as", "errors", "study", "left_out"), rows)

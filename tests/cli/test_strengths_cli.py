@@ -163,3 +163,27 @@ def test_nothing_but_both_bad_is_all_equal(tmp_path: Path) -> None:
         _run("strengths", "--comparisons", _file(tmp_path / "c.csv", verdicts), "--json").stdout
     )
     assert [(row["elo"], row["both_bad"]) for row in found["rows"]] == [(1000.0, 80), (1000.0, 80)]
+
+
+@pytest.mark.parametrize(
+    ("ties", "errors"), [("half", "bootstrap"), ("half", "model"), ("davidson", "sandwich")]
+)
+def test_ties_and_errors_may_be_others_and_every_file_says_which(
+    tmp_path: Path, ties: str, errors: str
+) -> None:
+    verdicts = _verdicts(40)
+    path = tmp_path / "verdicts.csv"
+    path.write_bytes(comparisons_csv(verdicts))
+    found = _run("strengths", "--comparisons", path, "--ties", ties, "--errors", errors, "--json")
+    assert found.exit_code == 0, found.output
+    document = json.loads(found.stdout)
+    assert (document["ties"], document["errors"]) == (ties, errors)
+    usual = strength_table(verdicts)
+    rows, others = document["rows"], usual.rows
+    if ties == "davidson":
+        assert [row["elo"] for row in rows] == pytest.approx([row.elo for row in others])
+    else:
+        assert [row["elo"] for row in rows] != pytest.approx([row.elo for row in others], abs=1e-6)
+    assert [row["low"] for row in rows] != pytest.approx([row.low for row in others], abs=1e-6)
+    lines = list(csv.DictReader(io.StringIO(strengths_csv(usual).decode())))
+    assert {(line["ties_as"], line["errors"]) for line in lines} == {("davidson", "clustered")}
