@@ -43,7 +43,7 @@ from nami_bench.domain import (
 )
 from nami_bench.errors import StorageError
 from nami_bench.store import Store
-from tests.support.databases import assert_last_revisions_in_force, new_sqlite
+from tests.support.databases import assert_last_revisions_in_force, new_sqlite, raw
 from tests.support.studies import put_image
 
 DEFAULTS = AnnotateConfig()
@@ -73,7 +73,7 @@ class Bench:
 
     def count(self, table: str) -> int:
         """Rows of a table, whichever database it is."""
-        with self.store._database.reading() as session:
+        with raw(self.store) as session:
             return int(session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
     def file(self, image: ImageRecord) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import event, text
+from sqlalchemy import text
 
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.engine.view import View
@@ -31,6 +31,7 @@ from nami_bench.domain import (
 )
 from nami_bench.errors import RefusedError
 from nami_bench.store import Store
+from tests.support.databases import raw, statements
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 LATE = timedelta(minutes=31)
@@ -101,7 +102,7 @@ class World:
         raise AssertionError("the study does not end")
 
     def query(self, sql: str) -> list[Any]:
-        with self.store._database.reading() as session:
+        with raw(self.store) as session:
             return list(session.execute(text(sql)))
 
     def check(self) -> None:
@@ -349,15 +350,10 @@ def test_an_answer_costs_the_same_whatever_the_study_holds(panel: str) -> None:
             for _ in range(7):
                 made.submit("ada")
                 made.submit("bob")
-            statements: list[str] = []
-            event.listen(
-                made.store._database.engine,
-                "before_cursor_execute",
-                lambda connection, cursor, statement, *rest, seen=statements: seen.append(statement),
-            )
-            for _ in range(3):
-                made.submit("ada")
-            counts.append(len(statements))
+            with statements() as asked:
+                for _ in range(3):
+                    made.submit("ada")
+            counts.append(len(asked))
     assert counts[0] == counts[1] <= 3 * 18
 
 

@@ -21,6 +21,7 @@ from nami_bench.errors import InputError, RefusedError, StorageError, UnknownNam
 from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.store import Store
 from nami_bench.store.erasure import Erasures
+from tests.support.databases import raw
 
 WHO = "ottilie"
 _numbers = count()
@@ -95,7 +96,7 @@ def everything(bench: Any) -> bytes:
     if url.startswith("sqlite:///"):
         file = Path(url.removeprefix("sqlite:///"))
         return b"".join(path.read_bytes() for path in sorted(file.parent.glob(f"{file.name}*")))
-    with bench.store._database.reading() as reading:
+    with raw(bench.store) as reading:
         for table in TABLES:
             found += repr(reading.execute(text(f"SELECT * FROM {table}")).all()).encode()
         sampled = text("SELECT most_common_vals, histogram_bounds FROM pg_stats WHERE schemaname = 'public'")
@@ -116,7 +117,7 @@ def traces(bench: Any) -> list[bytes]:
 
 def counters(bench: Any) -> list[tuple[int, int]]:
     """(taken, completed) of the study's items, as kept and as the assignments say."""
-    with bench.store._database.reading() as reading:
+    with raw(bench.store) as reading:
         kept = reading.execute(text("SELECT id, taken, completed FROM item ORDER BY id")).all()
         counted = reading.execute(
             text(
@@ -146,7 +147,7 @@ def test_an_erased_person_is_gone_from_every_table_and_from_the_file(lived: Any)
     assert rows(lived) == before and leaderboard_from_store(lived.store, study="trial") == board
     with pytest.raises(InputError, match="add --yes"):
         run(lived, WHO)
-    with lived.store._database.writing() as editing:  # as the command says: read them
+    with raw(lived.store) as editing:  # as the command says: read them
         editing.execute(text("UPDATE prompt_submission SET reason = 'too short' WHERE reason IS NOT NULL"))
 
     run(lived, WHO, "--yes")
@@ -171,7 +172,7 @@ def test_an_erased_person_is_gone_from_every_table_and_from_the_file(lived: Any)
 def test_ratings_may_stay_under_a_pseudonym(lived: Any) -> None:
     kept = {(r.model, r.prompt_id, r.criterion, r.value) for r in lived.store.ratings.all("trial")}
     board = leaderboard_from_store(lived.store, study="trial")
-    with lived.store._database.writing() as editing:
+    with raw(lived.store) as editing:
         editing.execute(text("UPDATE prompt_submission SET reason = 'too short' WHERE reason IS NOT NULL"))
     told = json.loads(run(lived, WHO, "--keep-ratings", "--yes", "--json").stdout)
     assert (told["studies"], told["dry_run"]) == ({"trial": 10}, False)
@@ -210,7 +211,7 @@ def test_an_erasure_that_is_cut_off_is_finished_by_the_next(
     def killed(store: Store) -> None:
         raise StorageError("killed")
 
-    with lived.store._database.writing() as editing:
+    with raw(lived.store) as editing:
         editing.execute(text("UPDATE prompt_submission SET reason = 'too short' WHERE reason IS NOT NULL"))
     with monkeypatch.context() as patched, pytest.raises(StorageError):
         patched.setattr(Erasures, "wipe_traces", killed)

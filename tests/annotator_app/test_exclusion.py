@@ -9,6 +9,7 @@ from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.engine.view import View
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.errors import InputError, RefusedError
+from tests.support.databases import raw
 
 _numbers = count()
 
@@ -70,7 +71,7 @@ def test_the_counters_are_those_of_the_assignments_that_count(bench: Any) -> Non
     bench.store.exclusions.exclude("ada")
     work(bench, "bob", 12)
     bench.store.exclusions.include("ada")
-    with bench.store._database.reading() as connection:
+    with raw(bench.store) as connection:
         from sqlalchemy import text
 
         (worst,) = connection.execute(text("SELECT max(taken) FROM item")).one()

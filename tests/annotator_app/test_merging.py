@@ -37,6 +37,7 @@ from nami_bench.domain import (
 from nami_bench.errors import InputError, RefusedError, UnknownNameError
 from nami_bench.pipeline.merged_study import merge_study
 from nami_bench.store import Naming, Store, progress_of
+from tests.support.databases import raw
 
 _numbers = count()
 MODELS = ("one", "two")
@@ -104,7 +105,7 @@ class Server:
         return merge_study(self.store, other.store, "study", naming or Naming(), **how)
 
     def dump(self) -> dict[str, list[Any]]:
-        with self.store._database.reading() as session:
+        with raw(self.store) as session:
             found = {name: session.execute(text(f"SELECT * FROM {name}")).all() for name in TABLES}
         return {name: [tuple(row) for row in rows] for name, rows in found.items()}
 
@@ -355,7 +356,7 @@ def test_what_is_not_the_same_study_is_refused(servers: Callable[..., Any], tmp_
         with pytest.raises(InputError, match=words):
             ours.take(other)
         other.store.close()
-    with theirs.store._database.writing() as session:
+    with raw(theirs.store) as session:
         session.execute(text("UPDATE image SET sha256 = 'other'"))
     with pytest.raises(InputError, match="1 items show other images there than here"):
         ours.take(theirs)

@@ -18,6 +18,7 @@ from nami_bench.errors import InputError
 from nami_bench.evaluation.human import agreement
 from nami_bench.evaluation.human.agreement import krippendorff_alpha
 from nami_bench.store import Store
+from tests.support.databases import raw, statements
 
 
 @pytest.fixture(autouse=True)
@@ -68,15 +69,10 @@ def test_what_is_known_is_not_read_again(large: str) -> None:
     with Store.open(large) as store:
         looks = StudyLooks(store)
         first = looks.overview("large")
-        read: list[str] = []
-        event.listen(
-            store._database.engine,
-            "after_cursor_execute",
-            lambda *told: read.append(" ".join(told[2].split())),
-        )
-        assert looks.overview("large") == first
+        with statements() as read:
+            assert looks.overview("large") == first
         assert not any("FROM rating" in statement and "rating.value" in statement for statement in read)
-        with store._database.writing() as session:
+        with raw(store) as session:
             corrected = "value IS NOT NULL AND id < 1000 AND current"
             told = session.execute(
                 text(
@@ -99,7 +95,7 @@ def test_the_agreement_is_that_of_the_ratings_in_force(large: str) -> None:
     """Against a reference that takes them one by one, in their order."""
     with Store.open(large) as store:
         study = store.studies.get("large")
-        with store._database.writing() as session:
+        with raw(store) as session:
             session.execute(text("UPDATE annotator SET excluded_at = '2026-01-01' WHERE name LIKE '%-004'"))
             session.execute(text("UPDATE study SET version = version + 1"))
         found = agreement_so_far(store, study)
@@ -113,7 +109,7 @@ def test_the_agreement_is_that_of_the_ratings_in_force(large: str) -> None:
             unit = np.array([units[r.model, r.prompt_id, r.sample] for r in own])
             alpha = krippendorff_alpha(unit, np.array([r.value for r in own]), replicates=200)
             assert (one["alpha"], one["low"], one["high"]) == (alpha.alpha, alpha.low, alpha.high)
-        with store._database.writing() as session:
+        with raw(store) as session:
             session.execute(text("UPDATE annotator SET excluded_at = NULL"))
             session.execute(text("UPDATE study SET version = version + 1"))
 

@@ -27,6 +27,7 @@ from nami_bench.errors import InputError, RefusedError
 from nami_bench.evaluation.human.pair_information import information
 from nami_bench.export.comparisons_file import comparisons_csv, read_comparisons
 from nami_bench.store.pair_design import design_pairs
+from tests.support.databases import raw
 
 _numbers = count()
 
@@ -244,7 +245,7 @@ def test_adaptive_pairs_go_where_the_order_is_open(new_bench: Callable[..., Any]
     assert len(pairs) == 6
     assert pairs[frozenset({"zebrafish-xl", "copy-0"})] > 140 / 6
     assert pairs[frozenset({"quokka-9b", "copy-1"})] < 0.7 * 140 / 6
-    with bench.store._database.reading() as rows:
+    with raw(bench.store) as rows:
         from sqlalchemy import select
 
         from nami_bench.store.annotation_tables import AssignmentRow

@@ -18,6 +18,7 @@ import pytest
 from sqlalchemy import text
 
 from nami_bench.domain import Annotator
+from tests.support.databases import raw
 
 KILLS = {"sqlite": 5, "postgresql": 5}
 ANNOTATORS, OVERLAP = 8, 6
@@ -147,7 +148,7 @@ def kept(bench: Any) -> dict[str, Any]:
     """What the database holds, by client token."""
     import json
 
-    with bench.store._database.reading() as session:
+    with raw(bench.store) as session:
         rows = session.execute(text("SELECT client_token, answers FROM submission")).all()
     assert len({token for token, _ in rows}) == len(rows)
     return {
@@ -162,7 +163,7 @@ def test_a_kill_at_random_moments_loses_and_doubles_no_rating(patient: Any, serv
     for rater in raters:
         rater.start()
     moments = random.Random(7)
-    kind = patient.store._database.engine.dialect.name
+    kind = "postgresql" if "postgresql" in patient.store.url else "sqlite"
     for _ in range(KILLS[kind]):
         time.sleep(moments.uniform(0.02, 0.4))
         servers.stop(signal.SIGKILL)
@@ -185,6 +186,6 @@ def test_a_kill_at_random_moments_loses_and_doubles_no_rating(patient: Any, serv
     images = len(patient.images)
     assert len(acknowledged) == OVERLAP * images
     assert patient.count("rating") == 2 * OVERLAP * images
-    with patient.store._database.reading() as session:
+    with raw(patient.store) as session:
         states = session.execute(text("SELECT DISTINCT taken, completed FROM item")).all()
         assert [tuple(state) for state in states] == [(OVERLAP, OVERLAP)]

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from nami_bench.annotator_app.admin import StudyLooks, agreement_so_far, overview
 from nami_bench.domain import Annotator, Checks, Comparison, Outcome, Rating
+from tests.support.databases import raw
 
 A, B = "zebrafish-xl", "quokka-9b"
 LEFT, RIGHT, TIE, BAD = Outcome.LEFT, Outcome.RIGHT, Outcome.TIE, Outcome.BOTH_BAD
@@ -109,7 +110,7 @@ def test_two_items_of_one_pair_are_one_unit(pairs: Any) -> None:
     )
     before = codes(pairs)
     assert before == [(0, 0), (0, 0), (0, 1)]
-    with pairs.store._database.writing() as session:
+    with raw(pairs.store) as session:
         item = session.execute(text("SELECT max(item_id) FROM comparison")).scalar_one()
         session.execute(
             text(

@@ -18,6 +18,8 @@ import psutil
 import pytest
 from sqlalchemy import text
 
+from tests.support.databases import raw
+
 pytestmark = pytest.mark.slow
 Start = Callable[..., Any]
 
@@ -150,7 +152,7 @@ def test_a_proxys_word_counts_where_it_is_trusted(small: Any, start_server: Star
     assert ("Secure" in log_in(small, server.address, **forwarded).headers["set-cookie"]) is trusted
     with httpx.Client(base_url=server.address) as client:
         client.post("/login", data={"name": "ada", "token": "guess"}, headers=forwarded)
-    with small.store._database.reading() as session:
+    with raw(small.store) as session:
         sources = set(session.execute(text("SELECT source FROM login_attempt")).scalars())
     assert ("address 203.0.113.9/32" in sources) is trusted
     assert ("address 127.0.0.1/32" in sources) is not trusted

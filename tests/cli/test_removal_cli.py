@@ -32,6 +32,7 @@ from nami_bench.pipeline.run_lock import alone_in
 from nami_bench.prompts.assembly import build_prompt_set
 from nami_bench.store import ImageChoice, Store
 from nami_bench.store.removals import Removals
+from tests.support.databases import raw
 
 FIRST, SAMPLES = 3, 2
 GOLD = CheckItem(CheckKind.GOLD, "00000", ("broken",), {"relevance": (0, 30)})
@@ -92,7 +93,7 @@ class Bench:
 
     def rows(self) -> dict[str, int]:
         tables = ("image", "score", "set_score", "rating", "comparison", "item", "assignment", "submission")
-        with self.store._database.reading() as session:
+        with raw(self.store) as session:
             return {t: session.execute(text(f"SELECT count(*) FROM {t}")).scalar_one() for t in tables}
 
     def is_whole(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import select
+from sqlalchemy import text
 
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
@@ -16,7 +16,7 @@ from nami_bench.config import init_workspace, open_workspace
 from nami_bench.domain import Annotator, ImageRecord, ImageState, ModelCard, Prompt, PromptSet, prompt_id
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import Store
-from nami_bench.store.tables import ImageRow, ModelRow
+from tests.support.databases import raw
 
 STUDY = """\
 [study]
@@ -136,11 +136,13 @@ def test_a_running_study_changes_where_it_may(run: Callable[..., Result], file: 
 
 def resize(store: Store, sizes: dict[str, list[tuple[int, int]]]) -> None:
     """Give the images of each model these sizes in turn."""
-    with store._database.writing() as session:
+    ids = "SELECT image.id FROM image JOIN model ON model.id = image.model_id WHERE model.name = :model"
+    change = "UPDATE image SET width = :width, height = :height WHERE id = :id"
+    with raw(store) as connection:
         for model, found in sizes.items():
-            images = session.scalars(select(ImageRow).join(ModelRow).where(ModelRow.name == model))
-            for number, image in enumerate(images):
-                image.width, image.height = found[number % len(found)]
+            for number, image in enumerate(connection.scalars(text(ids), {"model": model}).all()):
+                width, height = found[number % len(found)]
+                connection.execute(text(change), {"width": width, "height": height, "id": image})
 
 
 SQUARE, HALF, WIDE = (512, 512), (256, 256), (512, 256)

@@ -8,11 +8,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 
 from nami_bench.store import Store
 from nami_bench.store.engines import read_url
@@ -32,6 +33,33 @@ def _sqlite_template() -> bytes:
         return path.read_bytes()
 
 
+@contextmanager
+def raw(store: Store) -> Iterator[Connection]:
+    """A connection of its own to a store's database, in one transaction: what stands in the tables, and what
+    nobody but the database's owner could do to them."""
+    engine = create_engine(read_url(store.url))
+    try:
+        with engine.begin() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What is asked of any database in the block, as it is asked."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        asked.append(" ".join(statement.split()))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
 def assert_last_revisions_in_force(store: Store) -> None:
     """Of everything that was judged, the highest revision is marked as in force, and no other."""
     judged = {
@@ -39,14 +67,12 @@ def assert_last_revisions_in_force(store: Store) -> None:
         "comparison": "criterion_id, annotator_id, item_id",
         "submission": "assignment_id",
     }
-    engine = create_engine(read_url(store.url))
-    with engine.connect() as connection:
+    with raw(store) as connection:
         for table, thing in judged.items():
             last = f"revision = max(revision) OVER (PARTITION BY {thing})"
             query = f"SELECT count(*) FROM (SELECT current, {last} AS last FROM {table}) AS all_rows"
             wrong = connection.execute(text(f"{query} WHERE current <> last")).scalar_one()
             assert wrong == 0, f"{table}: {wrong} rows are marked wrongly"
-    engine.dispose()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
