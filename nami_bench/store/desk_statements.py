@@ -300,7 +300,7 @@ LISTED = (
     .order_by(ItemRow.id)
 )
 
-_SUBMISSION = select(
+SUBMISSION = select(
     SubmissionRow.id,
     SubmissionRow.assignment_id,
     SubmissionRow.client_token,
@@ -311,8 +311,8 @@ _SUBMISSION = select(
     SubmissionRow.duration_ms,
     SubmissionRow.created_at,
 )
-SENT = _SUBMISSION.where(SubmissionRow.client_token == bindparam("token"))
-IN_FORCE = _SUBMISSION.where(SubmissionRow.assignment_id == bindparam("assignment"), SubmissionRow.current)
+SENT = SUBMISSION.where(SubmissionRow.client_token == bindparam("token"))
+IN_FORCE = SUBMISSION.where(SubmissionRow.assignment_id == bindparam("assignment"), SubmissionRow.current)
 # Order and time are those of the first answer, what was answered is what stands now.
 _first = aliased(SubmissionRow)
 RECENT = (

@@ -12,23 +12,13 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import Study
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import COMPLETED, AssignmentRow, MemberRow, SubmissionRow
+from nami_bench.store.desk_statements import SUBMISSION
+from nami_bench.store.desk_values import Sent
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import revisions
 from nami_bench.store.judged import Standing
 from nami_bench.store.tables import AnnotatorRow, StudyRow
 from nami_bench.store.work_items import ItemHere, ItemName, items_by_name
-
-
-@dataclass(frozen=True, slots=True)
-class SentAnswer:
-    """One submission."""
-
-    client_token: str
-    answers: Mapping[str, Any]
-    flag: bool
-    comment: str
-    duration_ms: int | None
-    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,7 @@ class DoneItem:
     choice: Mapping[str, Any] | None
     assigned_at: datetime
     completed_at: datetime
-    sent: tuple[SentAnswer, ...]
+    sent: tuple[Sent, ...]
 
     @property
     def tokens(self) -> set[str]:
@@ -117,21 +107,12 @@ def _done(
 ) -> list[DoneItem]:
     sent = defaultdict(list)
     query = (
-        select(
-            SubmissionRow.assignment_id,
-            SubmissionRow.client_token,
-            SubmissionRow.answers,
-            SubmissionRow.flag,
-            SubmissionRow.comment,
-            SubmissionRow.duration_ms,
-            SubmissionRow.created_at,
-        )
-        .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+        SUBMISSION.join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
         .where(AssignmentRow.study_id == row.id)
         .order_by(SubmissionRow.assignment_id, SubmissionRow.revision)
     )
-    for row_of in session.execute(query):
-        sent[row_of[0]].append(SentAnswer(*row_of[1:]))
+    for one_sent in session.execute(query):
+        sent[one_sent.assignment_id].append(Sent(**one_sent._mapping))
     assignments = (
         select(AssignmentRow, AnnotatorRow.name)
         .join(MemberRow, MemberRow.id == AssignmentRow.member_id)

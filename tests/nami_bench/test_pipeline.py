@@ -7,11 +7,12 @@ import pytest
 from PIL import Image
 from skimage import data
 
-from nami_bench import images, pipeline, registry
+from nami_bench import images, pipeline
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import DatabaseLostError, InputError, UnknownNameError, WorkError
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.store import Store
+from tests.support.generators import use_generator
 
 PROMPTS = PromptSet("set", tuple(Prompt(f"{i:05d}", f"prompt {i}") for i in range(5)))
 
@@ -43,12 +44,7 @@ class Noise:
 @pytest.fixture
 def noise(monkeypatch: pytest.MonkeyPatch) -> Noise:
     generator = Noise()
-    original = registry.create
-
-    def create(group: str, name: str, options: Any = None) -> Any:
-        return generator if name == "noise" else original(group, name, options)
-
-    monkeypatch.setattr(registry, "create", create)
+    use_generator(monkeypatch, "noise", generator)
     return generator
 
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from nami_bench import pipeline, registry
+from nami_bench import pipeline
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import InputError
@@ -19,6 +19,7 @@ from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.images import GenEvalFolder
 from nami_bench.store import ImageChoice, Store
+from tests.support.generators import use_generator
 
 PROMPTS = PromptSet("set", tuple(Prompt(f"{i:05d}", f"prompt {i}") for i in range(4)))
 OTHERS = PromptSet("others", tuple(Prompt(f"{i:05d}", f"another prompt {i}") for i in range(2)))
@@ -50,12 +51,8 @@ class Painter:
 
 @pytest.fixture
 def painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
-    generator, original = Painter(), registry.create
-
-    def create(group: str, name: str, options: Any = None) -> Any:
-        return generator if name == "painter" else original(group, name, options)
-
-    monkeypatch.setattr(registry, "create", create)
+    generator = Painter()
+    use_generator(monkeypatch, "painter", generator)
     return generator
 
 
