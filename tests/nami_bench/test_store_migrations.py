@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,9 @@ from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.store import Store
 from nami_bench.store.database import HEAD_REVISION, Database
+from nami_bench.store.engines import read_url
 from nami_bench.store.tables import Base
+from tests.support.databases import assert_last_revisions_in_force
 
 NOW = "2026-01-02 03:04:05.000000"
 
@@ -282,3 +284,33 @@ def test_scores_of_an_earlier_version_get_the_range_of_their_metric(tmp_path: Pa
     with Store.open(f"sqlite:///{path}") as store:
         ranges = {score.metric: score.value_range for score in store.scores.find()}
     assert ranges == {"clip-score": (0.0, 100.0), "pickscore": None}
+
+
+def test_on_postgresql_the_last_revisions_are_in_force_too(new_postgresql: Callable[..., str]) -> None:
+    url = new_postgresql(tables=False)
+    engine = create_engine(read_url(url))
+    config = alembic_config()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0008")
+        for row in (
+            "prompt_set VALUES (1, 's', 'x', '{}', now())",
+            "prompt (id, set_id, prompt_id, text, stratum, source, tags) "
+            "VALUES (1, 1, '00000', 'p', 's', '', '{}')",
+            "model (id, name, adapter, options, created_at) VALUES (1, 'm', 'folder', '{}', now())",
+            "image (id, model_id, prompt_row_id, sample, state, provenance, created_at) "
+            "VALUES (1, 1, 1, 0, 'done', '{}', now())",
+            "study (id, name, prompt_set_id, mode, overlap, samples, seed, instructions, created_at) "
+            "VALUES (1, 'pilot', 1, 'rating', 2, 1, 3, '', now())",
+            "criterion (id, study_id, position, name, weight, minimum, maximum, anchors) "
+            "VALUES (1, 1, 1, 'beauty', 1, 0, 100, '{}')",
+            "annotator (id, name, role, active, created_at) VALUES (1, 'ann', 'annotator', true, now())",
+            "rating (criterion_id, annotator_id, image_id, revision, value, created_at) "
+            "VALUES (1, 1, 1, 0, 10, now()), (1, 1, 1, 1, 20, now())",
+        ):
+            connection.execute(text(f"INSERT INTO {row}"))
+    engine.dispose()
+    with Store.open(url) as store:
+        assert [rating.value for rating in store.ratings.all("pilot")] == [20.0]
+        assert store.ratings.table("pilot")["value"].tolist() == [20.0]
+        assert_last_revisions_in_force(store)
