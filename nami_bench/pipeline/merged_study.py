@@ -23,7 +23,7 @@ def merge_study(
     """Take over into `store` what was done in `other` on the study of that name: all of it, or nothing.
 
     Both must ask the same about the same images; overlap, texts, hours and checks may differ. See
-    `Store.merge_work`. Raises UnknownNameError for a study that one of them does not have, InputError where
+    `Work.merge`. Raises UnknownNameError for a study that one of them does not have, InputError where
     they are not the same study.
     """
     ours, work = store.studies.get(study), other.work.of(study)

@@ -28,7 +28,7 @@ def remove_images(
     with_ratings: bool = False,
     dry_run: bool = False,
 ) -> "Removal":
-    """Remove the chosen images with their files; see `Store.remove_images`.
+    """Remove the chosen images with their files; see `Removals.remove_images`.
 
     Where none is chosen nothing happens. Raises InputError where a run is writing to one of their folders,
     StorageError for a file that cannot be deleted: the images are removed then, and the files with the next
@@ -47,7 +47,7 @@ def remove_images(
 def remove_model(
     store: "Store", images_dir: Path, name: str, *, with_ratings: bool = False, dry_run: bool = False
 ) -> "Removal":
-    """Remove a model with its folder; see `Store.remove_model` and `remove_images`."""
+    """Remove a model with its folder; see `Removals.remove_model` and `remove_images`."""
     if dry_run:
         return store.removals.remove_model(name, with_ratings=with_ratings, dry_run=True)
     finish_removals(store, images_dir)
@@ -60,7 +60,7 @@ def remove_model(
 def rename_model(
     store: "Store", images_dir: Path, old: str, new: str, *, dry_run: bool = False
 ) -> tuple[str, ...]:
-    """Rename a model with its folder; the studies that judge it. See `Store.rename_model`.
+    """Rename a model with its folder; the studies that judge it. See `Removals.rename_model`.
 
     The files get their new names beside the old ones first, so that at every moment each row has its file.
     """

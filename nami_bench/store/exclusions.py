@@ -46,7 +46,7 @@ class Exclusions(Repository):
         return self._set_excluded(name, datetime.now(UTC), dry_run)
 
     def include(self, name: str, *, dry_run: bool = False) -> dict[str, int]:
-        """Undo `exclude_annotator`; raises InputError where there is nothing to undo."""
+        """Undo `exclude`; raises InputError where there is nothing to undo."""
         return self._set_excluded(name, None, dry_run)
 
     def values(self, study: str) -> dict[str, int]:

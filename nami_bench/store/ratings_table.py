@@ -176,7 +176,7 @@ def _annotators(session: "Session") -> "pd.DataFrame":
 
 
 def _images(session: "Session", study_id: int) -> "pd.DataFrame":
-    """The rated images, in the order of `Ratings.ratings`."""
+    """The rated images, in the order of `Ratings.all`."""
     in_study = CriterionRow.study_id == study_id
     rated = select(RatingRow.image_id).join(RatingRow.criterion).where(in_study, _counted)
     query = (

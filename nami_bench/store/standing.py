@@ -28,10 +28,10 @@ _other = aliased(ImageRow)
 
 @dataclass(frozen=True, slots=True)
 class StandingRatings:
-    """The ratings in force of a study at one time, and what they rest on (see `Standing.standing_ratings`).
+    """The ratings in force of a study at one time, and what they rest on (see `Standing.ratings`).
 
     `found`: by criterion's name, sorted keys (image and annotator) and values, each of shape (n,). `places`:
-    the images' numbers in the order of `Ratings.ratings`. `last`: the last row that was read.
+    the images' numbers in the order of `Ratings.all`. `last`: the last row that was read.
     """
 
     found: "Mapping[str, tuple[np.ndarray, np.ndarray]]"
@@ -40,7 +40,7 @@ class StandingRatings:
     basis: Hashable
 
     def values(self, criterion: str) -> "tuple[np.ndarray, np.ndarray]":
-        """(unit, value), shape (n,) each: images as codes in the order of `Ratings.ratings`, and the values
+        """(unit, value), shape (n,) each: images as codes in the order of `Ratings.all`, and the values
         on the criterion's own scale, NaN where one was withheld."""
         keys, values = self.found[criterion]
         return keys // _SHIFT, values
