@@ -49,7 +49,11 @@ export function translate(root = document) {
 
 /** A number as the language writes it, with at most, and at least, so many decimals. */
 export function number(value, digits = 0, least = 0) {
-  return value.toLocaleString(language, { maximumFractionDigits: digits, minimumFractionDigits: least });
+  return value.toLocaleString(language, {
+    maximumFractionDigits: digits,
+    minimumFractionDigits: least,
+    signDisplay: "negative", // no "-0.00"
+  });
 }
 
 /** A short length of time: 8 s, 1.5 min, 2 h. */

@@ -132,9 +132,9 @@ def parse_instant(text: str) -> datetime | None:
 
 def is_name(text: str) -> bool:
     """Whether a text can stand for a name: not blank, without the characters that steer a terminal."""
-    return bool(text.strip()) and not any(
-        unicodedata.category(c) == "Cc" and c not in "\n\r\t" for c in text if not c.isprintable()
-    )
+    if not text.strip():
+        return False
+    return text.isprintable() or not any(unicodedata.category(c) == "Cc" and c not in "\n\r\t" for c in text)
 
 
 def _name(column: str, text: str) -> str:

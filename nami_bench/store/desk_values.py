@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nami_bench.domain import CheckKind
 from nami_bench.store.annotation_tables import STUDY_KIND
 
 
@@ -56,7 +57,7 @@ class Lease:
     @property
     def is_work(self) -> bool:
         """Whether it belongs to the work itself, not to what comes before it."""
-        return self.kind in (STUDY_KIND, "gold")
+        return self.kind in (STUDY_KIND, CheckKind.GOLD)
 
 
 @dataclass(frozen=True, slots=True)
