@@ -19,6 +19,7 @@ GROUPS = {
     "prompt_sources": "prompt source",
     "prompt_writers": "prompt writer",
     "detectors": "detector",
+    "judges": "judge",
 }
 
 

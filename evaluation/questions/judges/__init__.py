@@ -1,0 +1,1 @@
+"""Judges: plugins of the group `nami_bench.judges`, which answer questions about images."""
