@@ -5,8 +5,11 @@ share of clustered images is worth: Korn and Graubard (1998), "Confidence Interv
 Expected Number of Positive Counts Estimated From Survey Data". Coverage by simulation: docs/statistics.md.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +98,28 @@ def bounded_mean_interval(
         trials = max(trials, value * (1 - value) * (quantiles * width / error) ** 2)
     low, high = share_interval(Share(value, trials), level)
     return lowest + width * low, lowest + width * high
+
+
+def mean_over_prompts(
+    values: Sequence[tuple[str, float]], bounds: Interval | None, level: float = LEVEL
+) -> tuple[float, Interval | None]:
+    """The mean of (prompt, value), and its interval with whole prompts as the sample: what is measured on
+    images of one prompt is alike.
+
+    It stays within `bounds`, where there are some. None where one prompt, or values that are all equal, do
+    not show how they spread.
+    """
+    mean = fmean(value for _, value in values)
+    pulls: dict[str, float] = defaultdict(float)
+    for prompt, value in values:
+        pulls[prompt] += value - mean
+    prompts = len(pulls)
+    if prompts < 2:
+        return mean, None
+    error = sqrt(sum(pull**2 for pull in pulls.values()) * prompts / (prompts - 1)) / len(values)
+    if bounds is None:
+        return mean, spread_interval(mean, error, prompts, level)
+    return mean, bounded_mean_interval(mean, error, prompts, bounds, level)
 
 
 def spread_interval(mean: float, error: float, prompts: int, level: float = LEVEL) -> Interval | None:

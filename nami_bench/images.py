@@ -15,7 +15,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,18 @@ def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
 
 def decode_image(data: bytes, name: object, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """`read_image` for bytes that are no file; `name` is what error messages call them."""
+    return _decode(data, name, max_pixels, lambda image: as_rgb(ImageOps.exif_transpose(image)))
+
+
+def decode_as_stored(data: bytes, name: object) -> Image.Image:
+    """The image in its own mode, not rotated, for what must be cut before it becomes RGB; else as
+    `decode_image`."""
+    return _decode(data, name, MAX_PIXELS, lambda image: image.copy())
+
+
+def _decode(
+    data: bytes, name: object, max_pixels: int, finish: Callable[[Image.Image], Image.Image]
+) -> Image.Image:
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > max_pixels:
@@ -81,7 +93,7 @@ def decode_image(data: bytes, name: object, max_pixels: int = MAX_PIXELS) -> Ima
                 with Image.open(io.BytesIO(data), formats=_FORMATS) as checked:
                     checked.verify()
             image.load()
-            return as_rgb(ImageOps.exif_transpose(image))
+            return finish(image)
     except UnidentifiedImageError as error:
         kind = kind_of(data)
         found = f", it is {kind}" if kind else ""

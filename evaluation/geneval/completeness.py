@@ -5,15 +5,14 @@ damaged or mislabelled, so that such a score is made knowingly or not at all.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from nami_bench.domain.clauses import demand_key, has_clauses, line_key, parse_clauses
 from nami_bench.errors import ImageError, InputError
+from nami_bench.evaluation.completeness import Completeness, Problem
 from nami_bench.evaluation.geneval.coverage import is_rewrite_of
 from nami_bench.images import GenEvalFolder, SampleFile, read_image, read_metadata
 
@@ -29,38 +28,6 @@ KINDS = (
     "unreadable image",
     "duplicate image",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing amiss: its kind (of KINDS), where in the folder, and what it is."""
-
-    kind: str
-    where: str
-    what: str
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.where}: {self.what}"
-
-
-@dataclass(frozen=True, slots=True)
-class Completeness:
-    """What a folder holds against what it should hold."""
-
-    expected_prompts: int
-    expected_images: int
-    found_images: int
-    problems: tuple[Problem, ...]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Number of problems of each kind that occurs, in the order of KINDS."""
-        counted = Counter(problem.kind for problem in self.problems)
-        return {kind: counted[kind] for kind in KINDS if counted[kind]}
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values for one JSON document."""
-        return {**asdict(self), "counts": self.counts}
 
 
 def check_folder(

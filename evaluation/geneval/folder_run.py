@@ -99,7 +99,7 @@ def score_folder(
                 else:
                     new.append(_result(remaining[place_of(judged.item.path)], judged, metric.instrument))
                     masks.append(new[-1].place, judged.verdict.kept)
-                    file.append(new[-1])
+                    file.append(asdict(new[-1]))
                 advance(1)
     return FolderRun((*file.found, *new), len(file.found), tuple(failures), passed_over)
 

@@ -4,16 +4,15 @@ The fields are those of the reference implementation, so that scripts for its fi
 ours read its. Two more make a file trustworthy: `detector`, what measured, and `sha256`, which bytes.
 """
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Any, Self
+from typing import Any
 
-from nami_bench.errors import InputError, StorageError
+from nami_bench.errors import InputError
+from nami_bench.evaluation.lines_file import LinesFile, read_lines
 from nami_bench.foreign_text import parse_json
-from nami_bench.images import write_bytes
 
-_ROW_START = b'{"filename"'
 _STRINGS = ("filename", "tag", "prompt", "reason", "metadata", "details")
 
 
@@ -73,7 +72,7 @@ def read_results(path: Path) -> list[ImageResult]:
     Raises InputError for a missing or empty file, a line that is no result (with its number), and an
     image that occurs twice.
     """
-    rows = _parse(_read(path), path)
+    rows = _parse(read_lines(path), path)
     if not rows:
         raise InputError(f"{path} holds no results")
     return rows
@@ -84,7 +83,7 @@ def place_of(path: PurePath) -> str:
     return "/".join(path.parts[-3:])
 
 
-class ResultsFile:
+class ResultsFile(LinesFile[ImageResult]):
     """A results file that a run writes image by image and a later run takes up again.
 
     Opening drops a last line cut off by a kill. Raises InputError where the file holds anything but
@@ -92,50 +91,18 @@ class ResultsFile:
     """
 
     def __init__(self, path: Path, instrument: str) -> None:
-        self.path = path
-        data = _read(path) if path.exists() else b""
-        whole = _whole_lines(data)
-        self.found = _parse(whole, path)
-        """The results that earlier runs left."""
-        for row in self.found:
-            if row.detector != instrument:
-                raise InputError(
-                    f"{path} holds results of {row.detector or 'an unnamed detector'}, not of {instrument}: "
-                    "name another file with -o or delete it"
-                )
-        if whole != data or not path.exists():
-            write_bytes(path, whole)
-        try:
-            self._stream = path.open("ab")
-        except OSError as error:
-            raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
-
-    def append(self, row: ImageResult) -> None:
-        """Write one result so that it outlives this process; raises StorageError."""
-        try:
-            self._stream.write(json.dumps(asdict(row)).encode() + b"\n")
-            self._stream.flush()
-        except OSError as error:
-            raise StorageError(f"cannot write {self.path}: {error.strerror or error}") from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
+        super().__init__(path, "filename", partial(_parse_own, instrument))
 
 
-def _whole_lines(data: bytes) -> bytes:
-    """`data`, its last line completed or, where it is the beginning of one of our results, dropped."""
-    last = data[data.rfind(b"\n") + 1 :]
-    if not last:
-        return data
-    try:
-        parse_json(last)
-    except ValueError:
-        ours = last.startswith(_ROW_START[: len(last)])
-        return data[: -len(last)] if ours else data
-    return data + b"\n"
+def _parse_own(instrument: str, data: bytes, path: Path) -> list[ImageResult]:
+    rows = _parse(data, path)
+    for row in rows:
+        if row.detector != instrument:
+            raise InputError(
+                f"{path} holds results of {row.detector or 'an unnamed detector'}, not of {instrument}: "
+                "name another file with -o or delete it"
+            )
+    return rows
 
 
 def _parse(data: bytes, path: Path) -> list[ImageResult]:
@@ -153,12 +120,3 @@ def _parse(data: bytes, path: Path) -> list[ImageResult]:
         seen.add(row.filename)
         rows.append(row)
     return rows
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"{path} does not exist") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error

@@ -1,17 +1,14 @@
 """Automatic scores: from one value for each image to one number for each model."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import sqrt
-from statistics import fmean
 
 from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.evaluation.geneval.summary import summarize
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval, PromptOrigin
-from nami_bench.evaluation.shares import bounded_mean_interval, spread_interval
+from nami_bench.evaluation.shares import mean_over_prompts
 
 GENEVAL = "geneval"
 Prompts = Mapping[str, Mapping[str, Prompt]]
@@ -78,26 +75,11 @@ def _tasks(prompts: Mapping[str, Prompt]) -> tuple[str, ...]:
 
 
 def _mean_over_images(scores: Sequence[Score], level: float) -> tuple[float | None, Interval | None]:
-    """The mean, and its interval with whole prompts as the sample: images of one resemble each other.
-
-    It stays within the metric's range, where that is known. None where one prompt, or values that are all
-    equal, do not show how they spread.
-    """
+    """`mean_over_prompts` of the scores, within the metric's range."""
     if not scores:
         return None, None
-    mean = fmean(score.value or 0.0 for score in scores)
-    pulls: dict[str, float] = defaultdict(float)
-    for score in scores:
-        pulls[score.prompt_id] += (score.value or 0.0) - mean
-    prompts = len(pulls)
-    if prompts < 2:
-        return mean, None
-    error = sqrt(sum(pull**2 for pull in pulls.values()) * prompts / (prompts - 1)) / len(scores)
-    bounds = scores[0].value_range
-    if bounds is None:
-        found = spread_interval(mean, error, prompts, level)
-    else:
-        found = bounded_mean_interval(mean, error, prompts, bounds, level)
+    values = [(score.prompt_id, score.value or 0.0) for score in scores]
+    mean, found = mean_over_prompts(values, scores[0].value_range, level)
     return mean, None if found is None else Interval(*found)
 
 

@@ -61,8 +61,9 @@ class Judge(Protocol):
     def answer(self, sheets: Iterable[Sheet]) -> Iterator[Sequence[Answer]]:
         """Yield one answer for each question of each sheet, in order.
 
-        May read a few sheets ahead of the answers it gives. Which questions share a batch depends on their
-        place alone. Raises InputError where the judge cannot be loaded, WorkError where no further answer can
-        be had; what was finished before is yielded first.
+        May read a few sheets ahead of the answers it gives. Questions of two sheets do not share a batch, so
+        that an image gets the same answers whichever others are asked about beside it. Raises InputError
+        where the judge cannot be loaded, WorkError where no further answer can be had; what was finished
+        before is yielded first.
         """
         ...

@@ -24,6 +24,7 @@ COMMANDS = {
     "generate": ("nami_bench.cli.generate", "Make images; resumable."),
     "images": ("nami_bench.cli.images", "Import, verify and remove images."),
     "geneval": ("nami_bench.cli.geneval", "GenEval on any folder in its layout."),
+    "dpg": ("nami_bench.cli.dpg", "DPG-Bench on any folder of image grids."),
     "evaluate": ("nami_bench.cli.evaluate", "Automatic metrics over recorded images."),
     "study": ("nami_bench.cli.study", "Create, list and watch annotation studies."),
     "annotators": ("nami_bench.cli.annotators", "Add, list, disable and erase annotators."),

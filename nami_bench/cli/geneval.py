@@ -1,36 +1,24 @@
 """`nami-bench geneval`; its pictures are in `geneval_pictures`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from nami_bench.cli import geneval_pictures
 from nami_bench.cli.common import echo, folder_location, parse_pairs, print_json, progress, say
+from nami_bench.cli.completeness import SHOWN, counts, say_problems
 from nami_bench.cli.engine import EngineChoice, engine_options
+from nami_bench.cli.folder_command import FolderOrCommand
 from nami_bench.cli.options import FILE, json_option
 
 if TYPE_CHECKING:
-    from nami_bench.evaluation.geneval.completeness import Completeness
+    from nami_bench.evaluation.completeness import Completeness
     from nami_bench.evaluation.geneval.folder_run import FolderRun
     from nami_bench.evaluation.geneval.summary import GenEvalSummary
 
-_SHOWN = 5
-"""How many problems of each kind are listed for people; --json has all."""
 
-
-class _FolderOrSummary(click.Group):
-    """`geneval DIR ...` scores a folder; `geneval summary FILE` is a subcommand of the same name."""
-
-    def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
-    ) -> click.Context:
-        if args and args[0] in self.commands:
-            return super().make_context(info_name, args, parent, **extra)
-        return _score.make_context(info_name, args, parent, **extra)
-
-
-@click.group(cls=_FolderOrSummary)
+@click.group(cls=FolderOrCommand)
 def geneval() -> None:
     """GenEval on any folder in its layout."""
 
@@ -112,12 +100,12 @@ def _score(
     with progress("checking", total) as advance:
         completeness = check_folder(directory, expected, samples, advance, follow_links=follow_links)
     if completeness.problems:
-        _say_problems(completeness)
+        say_problems(completeness)
         if not allow_incomplete:
             if as_json:
                 print_json({"completeness": completeness.to_json()})
             raise IncompleteError(
-                f"{directory} is not complete ({_counts(completeness)}): mend it, name its own prompts with "
+                f"{directory} is not complete ({counts(completeness)}): mend it, name its own prompts with "
                 "--prompts FILE and --samples, or pass --allow-incomplete"
             )
     results = output or directory / "results.jsonl"
@@ -129,6 +117,9 @@ def _score(
         raise IncompleteError(
             f"{len(run.failures)} of {total} images have no verdict; the others are in {results}"
         )
+
+
+geneval.on_folder = _score
 
 
 @geneval.command(epilog="Example: nami-bench geneval summary results.jsonl --json")
@@ -158,7 +149,7 @@ def _print_run(
     completeness: "Completeness",
     as_json: bool,
 ) -> None:
-    for failure in run.failures[:_SHOWN]:
+    for failure in run.failures[:SHOWN]:
         say(f"no verdict: {failure.reason}")
     if as_json:
         print_json(
@@ -173,22 +164,9 @@ def _print_run(
     if summary:
         echo(summary.to_text())
     if completeness.problems:
-        echo(f"Note: incomplete: {_counts(completeness)}")
+        echo(f"Note: incomplete: {counts(completeness)}")
     if run.failures:
         echo(f"Note: {len(run.failures)} images have no verdict")
     if run.passed_over:
         echo(f"Note: {run.passed_over} images were passed over: their prompts have no GenEval clauses")
     say(f"{len(run.results)} results in {results}")
-
-
-def _say_problems(completeness: "Completeness") -> None:
-    for kind, count in completeness.counts.items():
-        of_kind = [problem for problem in completeness.problems if problem.kind == kind]
-        for problem in of_kind[:_SHOWN]:
-            say(str(problem))
-        if count > _SHOWN:
-            say(f"{kind}: and {count - _SHOWN} more (--json lists all)")
-
-
-def _counts(completeness: "Completeness") -> str:
-    return ", ".join(f"{kind}: {count}" for kind, count in completeness.counts.items())

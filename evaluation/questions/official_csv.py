@@ -1,0 +1,212 @@
+"""The question file of DPG-Bench and DSG: one row a question.
+
+Columns: item_id, text, keywords, proposition_id, dependency, category_broad, category_detailed, tuple,
+question_natural_language. `dependency` names questions of the same item, separated by commas; 0 is none. A
+question's category is its tuple's text before the first "(", as in the official scripts of both
+(TencentQQGYLab/ELLA at 3c228f1, j-min/DSG at 7330119).
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from itertools import groupby
+from pathlib import Path
+
+from nami_bench.errors import InputError
+from nami_bench.evaluation.lines_file import read_lines
+from nami_bench.evaluation.questions.graph import Defect, Item, Question, QuestionSet, defects
+
+COLUMNS = ("item_id", "text", "proposition_id", "dependency", "tuple", "question_natural_language")
+"""Those that are read."""
+_DEFECTS_SHOWN = 5
+_NO_PARENT = 0
+
+
+class Policy(StrEnum):
+    """What becomes of a file whose graph is not sound."""
+
+    CORRECTED = "corrected"
+    """It is refused."""
+    OFFICIAL = "official"
+    """It is read as the benchmark's own script reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    line: int
+    item: str
+    prompt: str
+    question: Question
+    is_list: bool
+    """Whether the dependency holds a comma."""
+    malformed: str | None
+    """A dependency that is no whole numbers."""
+
+
+def read_dpg(path: Path, policy: Policy) -> QuestionSet:
+    """DPG-Bench's questions.
+
+    Under the official policy, of an item whose rows lie apart the last block counts, of two questions with
+    one id the later one, at the earlier one's place, and parents that do not exist stay: what they do to the
+    score is up to `nami_bench.evaluation.questions.rules`, as what the script's habit of passing over the
+    first row does is up to `nami_bench.evaluation.questions.dpg`. What ends that script is refused:
+    dependencies that are no numbers (by both policies), and a column without a single list.
+
+    Raises InputError for a file that cannot be read, and for an unsound one, whose lines it names.
+    """
+    data, rows = _read(path)
+    if policy is Policy.CORRECTED:
+        unsound = [defect for item in _joined(rows) for defect in defects(item)]
+        _refuse(path, [*_malformed(rows), *_torn(rows), *unsound])
+    else:
+        _refuse(path, list(_malformed(rows)))
+        if not any(row.is_list for row in rows):
+            raise InputError(
+                f"{path}: no dependency is a list, which ends the official script: use the corrected policy"
+            )
+    items, notes = _last_blocks(rows)
+    return QuestionSet(tuple(items), hashlib.sha256(data).hexdigest(), tuple(notes))
+
+
+def read_dsg(path: Path, policy: Policy) -> QuestionSet:
+    """DSG's questions.
+
+    Under the official policy an item of which one dependency is no number ("1, outside") loses all of its
+    dependencies, and circles and parents that do not exist stay: DSG-1k has all three kinds.
+
+    Raises InputError as `read_dpg`.
+    """
+    data, rows = _read(path)
+    items = _joined(rows)
+    unsound = [defect for item in items for defect in defects(item)]
+    if policy is Policy.CORRECTED:
+        _refuse(path, [*_malformed(rows), *_torn(rows), *unsound])
+    _refuse(path, list(_torn(rows)))
+    odd = dict.fromkeys(row.item for row in rows if row.malformed)
+    notes = []
+    if odd:
+        notes.append(f"a dependency is no number: {_few(list(odd))} lost all of theirs")
+    if unsound:
+        notes.append(f"{len(unsound)} questions depend on themselves or on none that exists")
+    found = tuple(_without_dependencies(item) if item.id in odd else item for item in items)
+    return QuestionSet(found, hashlib.sha256(data).hexdigest(), tuple(notes))
+
+
+def _without_dependencies(item: Item) -> Item:
+    return replace(item, questions=tuple(replace(question, parents=()) for question in item.questions))
+
+
+def _read(path: Path) -> tuple[bytes, list[_Row]]:
+    data = read_lines(path)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not UTF-8: byte {error.start} cannot be decoded") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise InputError(
+                f"{path} is no question file of DPG-Bench or DSG: it lacks the "
+                f"column{'s' * (len(missing) > 1)} {', '.join(missing)}"
+            )
+        rows = list(_rows(reader, path))
+    except csv.Error as error:
+        raise InputError(f"{path} is not a CSV table after line {reader.line_num}: {error}") from error
+    if not rows:
+        raise InputError(f"{path} holds no questions")
+    return data, rows
+
+
+def _rows(reader: "csv.DictReader[str]", path: Path) -> Iterator[_Row]:
+    begins = reader.line_num + 1
+    for cells in reader:
+        line, begins = begins, reader.line_num + 1
+        values = {name: (cells[name] or "").strip() for name in COLUMNS}
+        for name in ("item_id", "question_natural_language"):
+            if not values[name]:
+                raise InputError(f"{path}, line {line}: {name} is empty")
+        if not values["proposition_id"].isdecimal():
+            raise InputError(
+                f"{path}, line {line}: proposition_id {values['proposition_id']!r} is no whole number"
+            )
+        parents, malformed = _parents(values["dependency"])
+        question = Question(
+            id=int(values["proposition_id"]),
+            text=values["question_natural_language"],
+            parents=parents,
+            category=values["tuple"].split("(", 1)[0].strip(),
+            line=line,
+        )
+        is_list = "," in values["dependency"]
+        yield _Row(line, values["item_id"], values["text"], question, is_list, malformed)
+
+
+def _parents(cell: str) -> tuple[tuple[int, ...], str | None]:
+    """The questions that a cell names, or what is wrong with it."""
+    parts = [part.strip() for part in cell.split(",")]
+    if not all(part.isdecimal() for part in parts):
+        return (), cell or "(empty)"
+    return tuple(parent for parent in map(int, parts) if parent != _NO_PARENT), None
+
+
+def _last_blocks(rows: Sequence[_Row]) -> tuple[list[Item], list[str]]:
+    """Of each item its last run of adjacent rows, at the place of its first; of equal ids the later."""
+    blocks: dict[str, Item] = {}
+    again: list[str] = []
+    doubled: list[str] = []
+    for name, run in groupby(rows, key=lambda row: row.item):
+        block = list(run)
+        questions = {row.question.id: row.question for row in block}
+        if name in blocks:
+            again.append(name)
+        if len(questions) < len(block):
+            doubled.append(name)
+        blocks[name] = Item(name, block[0].prompt, tuple(questions.values()))
+    notes = []
+    if again:
+        notes.append(f"rows of {_few(again)} lie apart: the last block counts")
+    if doubled:
+        notes.append(f"{_few(doubled)} names a question twice: the later row counts")
+    return list(blocks.values()), notes
+
+
+def _joined(rows: Sequence[_Row]) -> list[Item]:
+    """All rows of each item, by items in order of appearance."""
+    items: dict[str, list[_Row]] = {}
+    for row in rows:
+        items.setdefault(row.item, []).append(row)
+    return [Item(name, r[0].prompt, tuple(row.question for row in r)) for name, r in items.items()]
+
+
+def _malformed(rows: Sequence[_Row]) -> Iterator[Defect]:
+    for row in rows:
+        if row.malformed:
+            yield Defect(row.line, f"the dependency {row.malformed!r} is no number")
+
+
+def _torn(rows: Sequence[_Row]) -> Iterator[Defect]:
+    """Where an item goes on after rows of others, or its text changes."""
+    seen: dict[str, str] = {}
+    before = None
+    for row in rows:
+        if row.item in seen and row.item != before:
+            yield Defect(row.line, f"rows of {row.item} lie apart")
+        if seen.setdefault(row.item, row.prompt) != row.prompt:
+            yield Defect(row.line, f"{row.item} has another text than before")
+        before = row.item
+
+
+def _refuse(path: Path, problems: Sequence[Defect]) -> None:
+    if not problems:
+        return
+    said = "; ".join(map(str, sorted(problems, key=lambda problem: problem.line)[:_DEFECTS_SHOWN]))
+    more = f"; and {len(problems) - _DEFECTS_SHOWN} more" if len(problems) > _DEFECTS_SHOWN else ""
+    raise InputError(f"{path} is not sound: {said}{more}")
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

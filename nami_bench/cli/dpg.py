@@ -1,0 +1,171 @@
+"""`nami-bench dpg`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from nami_bench.cli.common import echo, parse_pairs, print_json, progress, say
+from nami_bench.cli.completeness import SHOWN, counts, say_problems
+from nami_bench.cli.folder_command import FolderOrCommand
+from nami_bench.cli.options import FILE, json_option
+
+if TYPE_CHECKING:
+    from nami_bench.evaluation.completeness import Completeness
+    from nami_bench.evaluation.questions.dpg_folder import FolderRun
+    from nami_bench.evaluation.questions.dpg_summary import DpgSummary
+
+_policy_option = click.option(
+    "--policy",
+    type=click.Choice(["corrected", "official"]),
+    default="corrected",
+    show_default=True,
+    help="official: the question file is read, and the headline computed, as by DPG-Bench's own script, with "
+    "its defects: comparable with published scores. Both scores are always shown.",
+)
+
+
+@click.group(cls=FolderOrCommand)
+def dpg() -> None:
+    """DPG-Bench on any folder of image grids."""
+
+
+@click.command(
+    epilog="Example: nami-bench dpg outputs/my-model --questions dpg_bench.csv --judge mplug "
+    "--judge-option model=FOLDER. The figures of a results file: nami-bench dpg summary results.jsonl "
+    "(for a folder of the name 'summary' write ./summary)."
+)
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--questions", required=True, type=FILE, help="DPG-Bench's question file, dpg_bench.csv.")
+@click.option("--judge", required=True, help="What answers the questions: see `nami-bench plugins`.")
+@click.option("--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="Repeatable.")
+@_policy_option
+@click.option("--grid", default="2x2", show_default=True, help="Columns and rows of images in a file.")
+@click.option(
+    "--pic-num", type=click.IntRange(min=1), help="How many of a file's images count. Default: all of them."
+)
+@click.option(
+    "--resolution",
+    type=click.IntRange(min=1),
+    help="Width and height of one image, pixels. Default: what fits most of the files.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    help="Results, one JSON line for each image; taken up again after an interruption. "
+    "Default: DIR/results.jsonl.",
+)
+@click.option(
+    "--allow-incomplete", is_flag=True, help="Judge what is there although images are missing or damaged."
+)
+@json_option
+def _score(
+    directory: Path,
+    questions: Path,
+    judge: str,
+    judge_options: tuple[str, ...],
+    policy: str,
+    grid: str,
+    pic_num: int | None,
+    resolution: int | None,
+    output: Path | None,
+    allow_incomplete: bool,
+    as_json: bool,
+) -> None:
+    """Run DPG-Bench on DIR, one file for each prompt (ITEM.png), a grid of its images.
+
+    The folder is compared with the question file first: missing, unknown, doubled, damaged files and those of
+    another size are listed and refused. Needs no workspace.
+    """
+    from nami_bench import registry
+    from nami_bench.errors import IncompleteError, InputError
+    from nami_bench.evaluation.questions.dpg_folder import check_grids, judge_grids
+    from nami_bench.evaluation.questions.dpg_summary import summarize
+    from nami_bench.evaluation.questions.grids import Grid, grid_files, look_at, most_common_side, parse_grid
+    from nami_bench.evaluation.questions.official_csv import Policy, read_dpg
+
+    columns, rows = parse_grid(grid)
+    used = pic_num or columns * rows
+    if used > columns * rows:
+        raise InputError(f"--pic-num {used}: a grid of {grid} holds {columns * rows} images")
+    asked = read_dpg(questions, Policy(policy))
+    files = grid_files(directory)
+    if not files:
+        raise InputError(f"{directory} holds no files")
+    answering = registry.create("judges", judge, parse_pairs(judge_options, "--judge-option"))
+    _ = answering.identity  # finds the weights, or says that there are none
+    with progress("checking", len(files)) as advance:
+        looks = look_at(files, advance)
+    cells = Grid(columns, rows, used, resolution or most_common_side(looks.values(), columns, rows))
+    completeness = check_grids(files, looks, asked, cells)
+    if completeness.problems:
+        say_problems(completeness)
+        if not allow_incomplete:
+            if as_json:
+                print_json({"completeness": completeness.to_json()})
+            raise IncompleteError(
+                f"{directory} is not complete ({counts(completeness)}): mend it, or pass --allow-incomplete"
+            )
+    results = output or directory / "results.jsonl"
+    known = sum(file.item in asked.by_id and looks[file.path].problem is None for file in files)
+    with progress("judging", known * used) as advance:
+        run = judge_grids(files, looks, asked, cells, answering, results, advance)
+    summary = summarize(run.results, Policy(policy), asked) if run.results else None
+    _print_run(results, run, summary, completeness, as_json)
+    if run.failures and not (allow_incomplete and run.results):
+        raise IncompleteError(
+            f"{len(run.failures)} of {known * used} images were not judged; the others are in {results}"
+        )
+    if summary is None:
+        raise InputError(f"{directory} holds no image of a prompt in {questions}")
+
+
+dpg.on_folder = _score
+
+
+@dpg.command(epilog="Example: nami-bench dpg summary results.jsonl --questions dpg_bench.csv --json")
+@click.argument("results", type=FILE)
+@click.option("--questions", type=FILE, help="The question file: prompts without results are noted.")
+@_policy_option
+@json_option
+def summary(results: Path, questions: Path | None, policy: str, as_json: bool) -> None:
+    """DPG-Bench's figures for a results file."""
+    from nami_bench.evaluation.questions.dpg_summary import summarize
+    from nami_bench.evaluation.questions.official_csv import Policy, read_dpg
+    from nami_bench.evaluation.questions.results import read_results
+
+    asked = read_dpg(questions, Policy(policy)) if questions else None
+    figures = summarize(read_results(results), Policy(policy), asked)
+    if as_json:
+        print_json(figures.to_json())
+    else:
+        echo(figures.to_text())
+
+
+def _print_run(
+    results: Path,
+    run: "FolderRun",
+    summary: "DpgSummary | None",
+    completeness: "Completeness",
+    as_json: bool,
+) -> None:
+    for failure in run.failures[:SHOWN]:
+        say(f"not judged: {failure.file}, image {failure.cell}: {failure.reason}")
+    if as_json:
+        print_json(
+            {
+                "results": str(results),
+                "completeness": completeness.to_json(),
+                "run": run.to_json(),
+                "summary": summary.to_json() if summary else None,
+            }
+        )
+        return
+    if summary:
+        echo(summary.to_text())
+    if completeness.problems:
+        echo(f"Note: incomplete: {counts(completeness)}")
+    if run.failures:
+        echo(f"Note: {len(run.failures)} images were not judged")
+    say(f"{len(run.results)} results in {results}")
