@@ -12,7 +12,7 @@ from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import DatabaseLostError, InputError, UnknownNameError, WorkError
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.store import Store
-from tests.support.generators import use_generator
+from tests.support.plugins import use_plugin
 
 PROMPTS = PromptSet("set", tuple(Prompt(f"{i:05d}", f"prompt {i}") for i in range(5)))
 
@@ -44,7 +44,7 @@ class Noise:
 @pytest.fixture
 def noise(monkeypatch: pytest.MonkeyPatch) -> Noise:
     generator = Noise()
-    use_generator(monkeypatch, "noise", generator)
+    use_plugin(monkeypatch, "noise", generator)
     return generator
 
 

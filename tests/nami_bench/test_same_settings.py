@@ -19,7 +19,7 @@ from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.images import GenEvalFolder
 from nami_bench.store import ImageChoice, Store
-from tests.support.generators import use_generator
+from tests.support.plugins import use_plugin
 
 PROMPTS = PromptSet("set", tuple(Prompt(f"{i:05d}", f"prompt {i}") for i in range(4)))
 OTHERS = PromptSet("others", tuple(Prompt(f"{i:05d}", f"another prompt {i}") for i in range(2)))
@@ -52,7 +52,7 @@ class Painter:
 @pytest.fixture
 def painter(monkeypatch: pytest.MonkeyPatch) -> Painter:
     generator = Painter()
-    use_generator(monkeypatch, "painter", generator)
+    use_plugin(monkeypatch, "painter", generator)
     return generator
 
 

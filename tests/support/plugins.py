@@ -1,0 +1,17 @@
+"""A plugin of a test's own, under a name as any other."""
+
+from typing import Any
+
+import pytest
+
+from nami_bench import registry
+
+
+def use_plugin(patch: pytest.MonkeyPatch, name: str, plugin: Any) -> None:
+    """Whatever asks for the plugin `name` gets this one."""
+    original = registry.create
+
+    def create(group: str, asked: str, options: Any = None) -> Any:
+        return plugin if asked == name else original(group, asked, options)
+
+    patch.setattr(registry, "create", create)
