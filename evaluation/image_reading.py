@@ -6,7 +6,7 @@ import signal
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,6 +66,22 @@ def read_ahead(paths: Iterable[Path], workers: int, ahead: int) -> Generator[Rea
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+
+
+def read_one_ahead(paths: Iterable[Path]) -> Iterator[ReadImage]:
+    """Yield each file's content, in order, while a thread decodes the next."""
+    remaining = iter(paths)
+    with ThreadPoolExecutor(1) as pool:
+
+        def begin() -> Future[ReadImage] | None:
+            path = next(remaining, None)
+            return None if path is None else pool.submit(read, path)
+
+        coming = begin()
+        while coming is not None:
+            content = coming.result()
+            coming = begin()
+            yield content
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from nami_bench.errors import ImageError, InputError
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.images import GenEvalFolder, hash_file, inspect_image, read_metadata, what_it_is
 
+_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_ID = re.compile(r"\d{5}")
 _FLAT = re.compile(r"(\d{5})(?:[_-](\d+))?\.(?:png|jpg|jpeg|webp)", re.IGNORECASE)
 
 
@@ -24,9 +26,11 @@ class FolderGenerator:
         00007/samples/0002.png          GenEval's layout
         00007_2.png, 00007-0002.png     flat, any number of digits after the prompt's id
         00007.png                       flat, sample 0
+        ITEM.png, ITEM_2.png            flat, by the name under which the prompt was published
 
-    A missing, ambiguous, damaged or linked-in file is a failure with a reason, and so is one in
-    GenEval's layout whose metadata.jsonl names another prompt.
+    Where that name is itself five digits long, it alone counts. A missing, ambiguous, damaged or linked-in
+    file is a failure with a reason, and so is one in GenEval's layout whose metadata.jsonl names another
+    prompt.
     """
 
     @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class FolderGenerator:
     def samples_per_prompt(self) -> int:
         """How many samples the fullest prompt has; raises InputError where the folder holds no image."""
         if not self._files:
+            if self._named:
+                return 1
             strange = [f"; {path} {what}" for path, what in GenEvalFolder(self.root).strangers()]
             raise InputError(
                 f"{self.root} holds no images in GenEval's layout or under names such as 00012_3.png"
@@ -70,7 +76,7 @@ class FolderGenerator:
 
     def source_sha256(self, request: GenerationRequest) -> str | None:
         """Hex SHA-256 of the request's file as it is now; None where there is none, or more than one."""
-        files = self._files.get((int(request.prompt.id), request.sample), [])
+        files = self._of(request)
         try:
             return hash_file(files[0]) if len(files) == 1 else None
         except ImageError:
@@ -78,13 +84,12 @@ class FolderGenerator:
 
     def _find(self, request: GenerationRequest) -> Path:
         """The request's file, whole and where it should be; raises InputError that says what is wrong."""
-        index, sample = int(request.prompt.id), request.sample
-        files = self._files.get((index, sample), [])
+        files = self._of(request)
         if not files:
-            expected = GenEvalFolder(self.root).sample_path(index, sample)
+            expected = GenEvalFolder(self.root).sample_path(int(request.prompt.id), request.sample)
             raise InputError(
-                f"no image for it: expected {expected} or {request.prompt.id}_{sample}.png"
-                f"{_in_its_place(expected)}"
+                f"no image for it: expected {expected} or {request.prompt.item or request.prompt.id}"
+                f"_{request.sample}.png{_in_its_place(expected)}"
             )
         if len(files) > 1:
             raise InputError(f"more than one file for it, keep one: {', '.join(map(str, files))}")
@@ -95,6 +100,27 @@ class FolderGenerator:
             _check_prompt(file.parent.parent, request.prompt.text)
         inspect_image(file)
         return file
+
+    def _of(self, request: GenerationRequest) -> list[Path]:
+        """All files under the request's names."""
+        item, sample = request.prompt.item, request.sample
+        names = (
+            [] if item is None else [f"{item}_{sample}", f"{item}-{sample}", *([item] if sample == 0 else [])]
+        )
+        named = [path for name in names for path in self._named.get(name, [])]
+        found = self._files.get((int(request.prompt.id), sample), [])
+        if item is not None and _ID.fullmatch(item):
+            found = [path for path in found if path.parent != self.root]
+        return [*found, *(path for path in named if path not in found)]
+
+    @cached_property
+    def _named(self) -> dict[str, list[Path]]:
+        """Name without its ending -> images in the folder itself."""
+        files: dict[str, list[Path]] = {}
+        for path in sorted(self.root.iterdir()):
+            if path.suffix.lower() in _ENDINGS:
+                files.setdefault(path.stem, []).append(path)
+        return files
 
     @cached_property
     def _files(self) -> dict[tuple[int, int], list[Path]]:

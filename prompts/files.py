@@ -3,7 +3,8 @@
 .jsonl   our prompt sets; GenEval's metadata (tag, include, exclude, prompt); or any objects with "prompt"
 .txt     one prompt a line
 .csv     a header with a column called prompt, or else text, quoted as spreadsheets do; GenEval's tag, include
-         and exclude as further columns, the latter two as JSON
+         and exclude as further columns, the latter two as JSON. In DPG-Bench's and DSG's question files,
+         which have a row for each question, each item is a prompt, which keeps its published name
 .tsv     the same with tabs between fields and no quoting
 """
 
@@ -26,6 +27,7 @@ from nami_bench.prompts.protocol import Candidate, SourceContent
 from nami_bench.prompts.rewrites import KEY as REWRITTEN_FROM
 from nami_bench.prompts.rewrites import original_text
 
+_QUESTION_COLUMNS = {"item_id", "proposition_id", "question_natural_language"}
 _SET_KEYS = {"id", "prompt", "stratum", "source", "tags"}
 
 
@@ -159,10 +161,17 @@ def _parse_table(
             raise InputError(
                 f"{where}: no column is called 'prompt' or 'text' (found: {', '.join(columns) or 'none'})"
             )
+        named: set[str] = set()
         for row in reader:
+            if asks := row.keys() >= _QUESTION_COLUMNS:
+                if row["item_id"] in named:
+                    continue
+                named.add(row["item_id"])
             # A row that ends early has None in its last columns.
             if text := (row[column] or "").strip():
                 cells = {name: cell for name, cell in row.items() if isinstance(name, str) and cell}
+                if asks:
+                    cells = {name: cells[name] for name in (column, "item_id") if name in cells}
                 line = f"{where} line {reader.line_num}"
                 found = _json_clauses(cells, line)
                 fields: dict[str, Any] = {**cells, **found}

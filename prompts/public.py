@@ -138,7 +138,8 @@ class DPGBench(PublicSource):
     """DPG-Bench (Hu et al. 2024, arXiv 2403.05135): tag origin, the data set a prompt was written from.
 
     Its published form is a folder with a text file for each prompt, named ORIGIN NUMBER .txt; a JSONL file
-    with the keys item (that name) and prompt is read as well.
+    with the keys item (that name) and prompt, and its question file, dpg_bench.csv, are read as well. Prompts
+    keep that name.
     """
 
     name = "dpg-bench"
@@ -146,7 +147,7 @@ class DPGBench(PublicSource):
     licence = "Apache-2.0"
     address = "https://github.com/TencentQQGYLab/ELLA/tree/3c228f1dc6c4d3cad0a47493816151a419f14db3/dpg_bench/prompts"
     texts_sha256 = "402e0c256fa67a965a2f5d1129b1622b28615d97dfec5efba6cce2e17888eff6"
-    tag_columns = ("item",)
+    tag_columns = ("item", "item_id")
 
     def load(self) -> SourceContent:
         """Read the folder or file that was given."""
@@ -157,8 +158,10 @@ class DPGBench(PublicSource):
 
 def _with_origin(candidate: Candidate) -> Candidate:
     # Items that are a bare number are DPG-Bench's own.
-    origin = candidate.tags.get("item", "").rstrip("0123456789") or "dpg"
-    return replace(candidate, tags={"origin": origin})
+    item = candidate.tags.get("item") or candidate.tags.get("item_id", "")
+    return replace(
+        candidate, tags={"origin": item.rstrip("0123456789") or "dpg"}, extra={"item": item} if item else {}
+    )
 
 
 def _read_folder(folder: Path) -> SourceContent:

@@ -13,9 +13,9 @@ from nami_bench.errors import InputError
 from nami_bench.evaluation.completeness import Completeness, Problem
 from nami_bench.evaluation.questions.graph import Item, QuestionSet
 from nami_bench.evaluation.questions.grids import Grid, GridFile, Look
-from nami_bench.evaluation.questions.judge import Answer, Judge, Sheet
+from nami_bench.evaluation.questions.judge import Answer, Judge, Reading, Sheet, instrument
 from nami_bench.evaluation.questions.results import ImageAnswers, ResultsFile, answered
-from nami_bench.evaluation.questions.rules import UnknownParentError, Zeroing, exact_word, zeroed
+from nami_bench.evaluation.questions.rules import UnknownParentError, Zeroing, score_of, zeroed
 from nami_bench.images import decode_as_stored, read_file
 
 KINDS = (
@@ -124,6 +124,7 @@ def judge_grids(
     questions: QuestionSet,
     grid: Grid,
     judge: Judge,
+    reading: Reading,
     output: Path,
     advance: Callable[[int], None] = lambda count: None,
 ) -> FolderRun:
@@ -138,7 +139,8 @@ def judge_grids(
     known = [file for file in files if file.item in questions.by_id and looks[file.path].problem is None]
     first_line = min(question.line for item in questions.items for question in item.questions)
     cut = f"{grid.columns}x{grid.rows} of {grid.side} px"
-    with ResultsFile(output, judge.identity, questions.sha256, cut) as results:
+    name = instrument(judge, reading)
+    with ResultsFile(output, name, questions.sha256, cut) as results:
         _check_same(results, known, looks, grid)
         done = {row.place for row in results.found}
         advance(len(done))
@@ -157,7 +159,7 @@ def judge_grids(
             if problem is not None:
                 failures.append(Failure(asked.file.path.name, asked.cell, problem))
             else:
-                row = _result(asked, answers, judge.identity, looks, questions, cut, first_line)
+                row = _result(asked, answers, reading, name, looks, questions, cut, first_line)
                 results.append(row.to_json())
                 new.append(row)
             advance(1)
@@ -193,6 +195,7 @@ def _cut(path: Path, grid: Grid) -> list[Image]:
 def _result(
     asked: _Asked,
     answers: Sequence[Answer],
+    reading: Reading,
     judge: str,
     looks: Mapping[Path, Look],
     questions: QuestionSet,
@@ -201,7 +204,7 @@ def _result(
 ) -> ImageAnswers:
     item = asked.item
     scores = {
-        question.id: exact_word(answer.text, question.expected)
+        question.id: score_of(question, answer, reading)
         for question, answer in zip(item.questions, answers, strict=True)
     }
     try:

@@ -6,9 +6,10 @@ from typing import Any
 
 from nami_bench.errors import InputError
 from nami_bench.evaluation.questions.dpg import CategoryScore, DpgScore, dpg_score
-from nami_bench.evaluation.questions.graph import QuestionSet
+from nami_bench.evaluation.questions.graph import YES, QuestionSet
 from nami_bench.evaluation.questions.official_csv import Policy
-from nami_bench.evaluation.questions.results import ImageAnswers
+from nami_bench.evaluation.questions.results import Answered, ImageAnswers
+from nami_bench.evaluation.questions.rules import first_word
 from nami_bench.evaluation.shares import Interval
 
 
@@ -71,14 +72,14 @@ def summarize(
 
 
 def _notes(results: Sequence[ImageAnswers], score: DpgScore) -> list[str]:
-    answers = [answered.answer for row in results for answered in row.answers]
+    answers = [answered for row in results for answered in row.answers]
     notes = []
     if score.dropped:
         few = "; ".join(f"{file}: {reason}" for file, reason in list(score.dropped.items())[:3])
         notes.append(f"{len(score.dropped)} files have no score ({few})")
-    if neither := sum(answer.text not in ("yes", "no") for answer in answers):
+    if neither := sum(_is_neither(answered) for answered in answers):
         notes.append(f"{neither} of {len(answers)} answers are neither yes nor no, and count as wrong")
-    if cut := sum(answer.details.get("truncated") is True for answer in answers):
+    if cut := sum(answered.answer.details.get("truncated") is True for answered in answers):
         notes.append(
             f"{cut} of {len(answers)} questions were too long for the judge, which did not read their end"
         )
@@ -94,6 +95,11 @@ def _notes(results: Sequence[ImageAnswers], score: DpgScore) -> list[str]:
     if fewer := sum(count < max(images.values()) for count in images.values()):
         notes.append(f"{fewer} of {len(images)} files have fewer than {max(images.values())} images judged")
     return notes
+
+
+def _is_neither(answered: Answered) -> bool:
+    """Whether a wrong answer to a yes-or-no question does not say no either."""
+    return not answered.score and answered.question.expected == YES and first_word(answered.answer) != "no"
 
 
 def _missing(results: Sequence[ImageAnswers], questions: QuestionSet | None) -> list[str]:

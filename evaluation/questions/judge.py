@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 from PIL.Image import Image
@@ -35,12 +36,26 @@ class Answer:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Reading(StrEnum):
+    """How an answer becomes a score."""
+
+    EXACT = "exact"
+    """1 for the very words of the expected answer, else 0: "Yes", "yes." and "yes yes" are no "yes"."""
+    WORD = "word"
+    """1 where the first word is the expected one, in whatever case and whatever stands around it."""
+    PROBABILITY = "probability"
+    """The probability of the expected answer."""
+
+
 class Judge(Protocol):
     """Answers questions about images.
 
     Implementations are plugins of the group nami_bench.judges: classes with an inner frozen dataclass
     `Options`; they load weights on first use.
     """
+
+    reading: Reading
+    """How its answers become scores unless somebody says otherwise."""
 
     @property
     def identity(self) -> str:
@@ -67,3 +82,8 @@ class Judge(Protocol):
         before is yielded first.
         """
         ...
+
+
+def instrument(judge: Judge, reading: Reading) -> str:
+    """Names the judge and how its answers are read."""
+    return judge.identity if reading is Reading.EXACT else f"{judge.identity}+read-{reading}"

@@ -5,12 +5,14 @@ to children that come later; DSG and OneIG zero by the original scores, so that 
 """
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from nami_bench.errors import InputError
-from nami_bench.evaluation.questions.graph import YES, Question
+from nami_bench.evaluation.questions.graph import Question
+from nami_bench.evaluation.questions.judge import Answer, Reading
 
 Scores = Mapping[int, float]
 """By a question's id, 0..1."""
@@ -60,9 +62,24 @@ def zeroed(questions: Sequence[Question], scores: Scores, zeroing: Zeroing) -> Z
     return Zeroed(after, by)
 
 
-def exact_word(text: str | None, expected: str = YES) -> float:
-    """1.0 for the very words of the expected answer, else 0.0: "Yes", "yes." and "yes yes" are no "yes"."""
-    return float(text == expected)
+_FIRST_WORD = re.compile(r"\W*([\w-]+)")
+
+
+def score_of(question: Question, answer: Answer, reading: Reading) -> float:
+    """An answer's score, 0..1; raises InputError for a probability that the judge did not give."""
+    if reading is Reading.PROBABILITY:
+        if answer.probability is None:
+            raise InputError("the judge gives no probabilities: read its words (reading=word)")
+        return answer.probability
+    if reading is Reading.EXACT:
+        return float(answer.text == question.expected)
+    return float(first_word(answer) == question.expected.casefold())
+
+
+def first_word(answer: Answer) -> str:
+    """An answer's first word, in small letters; "" where it has none."""
+    word = _FIRST_WORD.match(answer.text or "")
+    return word[1].casefold() if word else ""
 
 
 def arithmetic_mean(scores: Sequence[float]) -> float:

@@ -39,6 +39,12 @@ def dpg() -> None:
 @click.option("--questions", required=True, type=FILE, help="DPG-Bench's question file, dpg_bench.csv.")
 @click.option("--judge", required=True, help="What answers the questions: see `nami-bench plugins`.")
 @click.option("--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="Repeatable.")
+@click.option(
+    "--read",
+    type=click.Choice(["exact", "word", "probability"]),
+    help="What makes an answer right: the very word, the word in whatever case, or its probability. Default: "
+    "as the judge is meant to be read.",
+)
 @_policy_option
 @click.option("--grid", default="2x2", show_default=True, help="Columns and rows of images in a file.")
 @click.option(
@@ -65,6 +71,7 @@ def _score(
     questions: Path,
     judge: str,
     judge_options: tuple[str, ...],
+    read: str | None,
     policy: str,
     grid: str,
     pic_num: int | None,
@@ -83,6 +90,7 @@ def _score(
     from nami_bench.evaluation.questions.dpg_folder import check_grids, judge_grids
     from nami_bench.evaluation.questions.dpg_summary import summarize
     from nami_bench.evaluation.questions.grids import Grid, grid_files, look_at, most_common_side, parse_grid
+    from nami_bench.evaluation.questions.judge import Reading
     from nami_bench.evaluation.questions.official_csv import Policy, read_dpg
 
     columns, rows = parse_grid(grid)
@@ -110,7 +118,8 @@ def _score(
     results = output or directory / "results.jsonl"
     known = sum(file.item in asked.by_id and looks[file.path].problem is None for file in files)
     with progress("judging", known * used) as advance:
-        run = judge_grids(files, looks, asked, cells, answering, results, advance)
+        reading = Reading(read) if read else answering.reading
+        run = judge_grids(files, looks, asked, cells, answering, reading, results, advance)
     summary = summarize(run.results, Policy(policy), asked) if run.results else None
     _print_run(results, run, summary, completeness, as_json)
     if run.failures and not (allow_incomplete and run.results):

@@ -56,6 +56,10 @@ class _ListingMetrics(click.Command):
 @click.option(
     "--detector-option", "detector_options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable."
 )
+@click.option("--judge", help="What answers the questions of dpg, dsg ...: see `nami-bench plugins`.")
+@click.option(
+    "--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable."
+)
 @click.option(
     "-o",
     "--option",
@@ -82,6 +86,8 @@ def evaluate(
     prompts: str | None,
     detector: str | None,
     detector_options: tuple[str, ...],
+    judge: str | None,
+    judge_options: tuple[str, ...],
     options: tuple[str, ...],
     audit: bool,
     study: str | None,
@@ -105,7 +111,9 @@ def evaluate(
         raise InputError(f"{', '.join(stray)}: belongs to --audit, which was not asked for")
     if not audit and not metrics:
         raise InputError("name at least one metric (see `nami-bench evaluate --help`), or give --audit")
-    chosen = _options(metrics, options, detector, detector_options)
+    chosen = _options(metrics, options)
+    _give_part(chosen, "detector", detector, detector_options)
+    _give_part(chosen, "judge", judge, judge_options)
     with open_bench() as bench:
         counts = _evaluate(bench, chosen, models, prompts, engine) if metrics else {}
         if audit:
@@ -121,9 +129,7 @@ def evaluate(
         raise WorkError(f"{failed} images could not be scored: their reasons are recorded with them")
 
 
-def _options(
-    metrics: Sequence[str], pairs: Sequence[str], detector: str | None, detector_pairs: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+def _options(metrics: Sequence[str], pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
     """By metric, its options."""
     from nami_bench.errors import InputError
 
@@ -135,16 +141,30 @@ def _options(
         if metric not in chosen:
             raise InputError(f"--option {key}: the metric {metric!r} was not asked for")
         chosen[metric][name] = parsed[key]
-    detecting: dict[str, Any] = {"detector": detector} if detector else {}
-    if detector_pairs:
-        detecting["detector_options"] = parse_pairs(detector_pairs, "--detector-option")
-    if detecting and "geneval" not in chosen:
-        raise InputError(
-            "--detector and --detector-option belong to the metric geneval, which was not asked for"
-        )
-    if detecting:
-        chosen["geneval"].update(detecting)
     return chosen
+
+
+def _give_part(chosen: dict[str, dict[str, Any]], part: str, name: str | None, pairs: Sequence[str]) -> None:
+    """Hand --detector or --judge, and its options, to the metrics that have such a part."""
+    from nami_bench import registry
+    from nami_bench.errors import InputError
+
+    given: dict[str, Any] = {part: name} if name else {}
+    if pairs:
+        given[f"{part}_options"] = parse_pairs(pairs, f"--{part}-option")
+    if not given:
+        return
+    taking = [
+        metric
+        for metric in chosen
+        if part in getattr(registry.load("metrics", metric).Options, "__dataclass_fields__", {})
+    ]
+    if not taking:
+        raise InputError(
+            f"--{part} and --{part}-option belong to metrics with a {part}, none of which was asked for"
+        )
+    for metric in taking:
+        chosen[metric].update(given)
 
 
 def _evaluate(

@@ -39,6 +39,12 @@ class Prompt:
         return len(self.text.split())
 
     @property
+    def item(self) -> str | None:
+        """The name under which the prompt was published, where its line has one (DPG-Bench's and DSG's)."""
+        name = next((self.extra[key] for key in ("item", "item_id") if self.extra.get(key)), None)
+        return None if name is None else str(name)
+
+    @property
     def task(self) -> str | None:
         """GenEval's task name, or None for a prompt without clauses."""
         return None if self.geneval is None else str(self.geneval["tag"])

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from nami_bench.evaluation.questions.judge import Answer, Sheet
+from nami_bench.evaluation.questions.judge import Answer, Reading, Sheet
 
 
 class LookedUp:
@@ -15,6 +15,7 @@ class LookedUp:
     """
 
     identity = "looked-up"
+    reading = Reading.EXACT
     runs_on: Mapping[str, str] = {}
     libraries = ()
 

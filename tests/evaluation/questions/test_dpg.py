@@ -27,7 +27,7 @@ def judged(output: Path, used: int = 4, judge: LookedUp | None = None, images: P
     files = grid_files(images)
     looks = look_at(files, lambda count: None)
     judge = judge or LookedUp(DATA / "answers.json")
-    return judge_grids(files, looks, questions, Grid(2, 2, used, 16), judge, output)
+    return judge_grids(files, looks, questions, Grid(2, 2, used, 16), judge, judge.reading, output)
 
 
 @pytest.mark.parametrize("used", [4, 1])

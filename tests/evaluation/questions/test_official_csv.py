@@ -10,7 +10,7 @@ import pytest
 
 from nami_bench.errors import InputError
 from nami_bench.evaluation.questions.official_csv import COLUMNS, Policy, read_dpg, read_dsg
-from nami_bench.evaluation.questions.rules import Zeroing, arithmetic_mean, exact_word, zeroed
+from nami_bench.evaluation.questions.rules import Zeroing, arithmetic_mean, zeroed
 from tests.support.foreign import FOREIGN, needs
 
 DATA = Path(__file__).parents[2] / "data" / "dpg"
@@ -141,7 +141,7 @@ def test_dsgs_published_answers_give_its_published_scores(judge):
     ):
         scores = []
         for item in questions.items:
-            given = {number: exact_word(text) for number, text in answers[item.id].items()}
+            given = {number: float(text == "yes") for number, text in answers[item.id].items()}
             asked = [question for question in item.questions if question.id in given]
             after = zeroed(asked, given, zeroing).scores.values()
             scores.append(arithmetic_mean(list(after)) if asked else 0.0)

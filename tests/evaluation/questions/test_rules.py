@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nami_bench.errors import InputError
 from nami_bench.evaluation.questions.graph import Item, Question, circular, defects
+from nami_bench.evaluation.questions.judge import Answer, Reading
 from nami_bench.evaluation.questions.rules import (
     UnknownParentError,
     Zeroing,
-    exact_word,
     geometric_mean,
+    score_of,
     zeroed,
 )
 
@@ -84,10 +86,36 @@ def test_circles_are_found_as_by_walking(parents):
     assert len(list(defects(Item("i", "p", asked)))) == len(expected)
 
 
+ASKED = Question(1, "Is it?")
+
+
 @pytest.mark.parametrize("text", ["Yes", "yes.", "yes yes", " yes", "", None, "no", "2"])
-def test_only_the_very_word_is_right(text):
-    assert exact_word(text) == 0.0
-    assert exact_word("yes") == 1.0
+def test_only_the_very_word_is_exactly_right(text):
+    assert score_of(ASKED, Answer(text), Reading.EXACT) == 0.0
+    assert score_of(ASKED, Answer("yes"), Reading.EXACT) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [
+        ("Yes", 1),
+        ("**Yes**, it is", 1),
+        (" yes.", 1),
+        ("no", 0),
+        ("Yesterday", 0),
+        ("", 0),
+        (None, 0),
+        ("not yes", 0),
+    ],
+)
+def test_a_word_is_read_in_whatever_case(text, score):
+    assert score_of(ASKED, Answer(text), Reading.WORD) == score
+
+
+def test_a_probability_counts_as_it_is_and_must_be_there():
+    assert score_of(ASKED, Answer("No", 0.3), Reading.PROBABILITY) == 0.3
+    with pytest.raises(InputError, match="gives no probabilities"):
+        score_of(ASKED, Answer("yes"), Reading.PROBABILITY)
 
 
 def test_a_zero_makes_the_geometric_mean_zero():

@@ -1,0 +1,55 @@
+"""The benchmarks that ask questions, as metrics: which file each reads, and by which rules it scores."""
+
+from dataclasses import dataclass
+
+from nami_bench.evaluation.questions.graph import QuestionSet
+from nami_bench.evaluation.questions.metric import QuestionMetric
+from nami_bench.evaluation.questions.official_csv import Policy, read_dpg, read_dsg
+from nami_bench.evaluation.questions.rules import Zeroing
+
+
+class Dpg(QuestionMetric):
+    """DPG-Bench (Hu et al. 2024, arXiv 2403.05135): zeroes are handed on in row order.
+
+    Every question counts, also the first one of the file, over which the official script passes: for its
+    figures run `nami-bench dpg`.
+    """
+
+    @dataclass(frozen=True, slots=True)
+    class Options(QuestionMetric.Options):
+        """`policy`: what becomes of a file whose graph is not sound."""
+
+        policy: Policy = Policy.CORRECTED
+
+    name = "dpg"
+    zeroing = Zeroing.IN_ROW_ORDER
+    options: Options
+
+    def _read(self) -> QuestionSet:
+        return read_dpg(self.options.questions, self.options.policy)
+
+    @property
+    def _settings(self) -> tuple[str, ...]:
+        return (self.options.policy.value,)
+
+
+class Dsg(QuestionMetric):
+    """DSG (Cho et al. 2023, arXiv 2310.18235): a question does not count where a parent is wrong; that is not
+    handed on."""
+
+    @dataclass(frozen=True, slots=True)
+    class Options(QuestionMetric.Options):
+        """`policy`: the published file is not sound, and is read as its own script reads it by default."""
+
+        policy: Policy = Policy.OFFICIAL
+
+    name = "dsg"
+    zeroing = Zeroing.BY_ORIGINALS
+    options: Options
+
+    def _read(self) -> QuestionSet:
+        return read_dsg(self.options.questions, self.options.policy)
+
+    @property
+    def _settings(self) -> tuple[str, ...]:
+        return (self.options.policy.value,)
