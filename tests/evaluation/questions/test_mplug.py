@@ -201,6 +201,11 @@ def test_special_tokens_in_a_question_are_words(judges):
         assert PAD not in found.ids[: found.ids.index(102)]
 
 
+def test_what_is_no_character_is_not_read(judges):
+    encode = judges["plain"]._words.encode
+    assert encode("is \ud800it\x00 red?") == encode("is it red?")
+
+
 def test_an_image_of_one_pixel_and_a_question_without_words(judges):
     sheet = Sheet(
         Image.new("RGB", (1, 1), "red"), (Question(1, ""), Question(2, " \t"), Question(3, "?" * 400))

@@ -197,6 +197,10 @@ def untied(state):
     state[WORDS] = state[WORDS] + 1
 
 
+def scalar(state):
+    state["visual_encoder.visual.positional_embedding"] = torch.tensor(1.0)
+
+
 def foreign(state):
     state["text_encoder.pooler.dense.weight"] = torch.zeros(3)
 
@@ -206,6 +210,7 @@ def foreign(state):
     [
         (without, ["lacks", "visn_fc.bias", QUERY, "(2 in all)"]),
         (reshaped, [f"(5, 32), not (32, 32), is {QUERY}"]),
+        (scalar, ["(), not (17, 128)"]),
         (not_finite, [f"tensor {QUERY} holds NaN"]),
         (untied, [f"{WORDS} and text_decoder.cls.predictions.decoder.weight must be the same"]),
         (foreign, ["also has text_encoder.pooler.dense.weight"]),

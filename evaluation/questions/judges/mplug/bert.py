@@ -127,6 +127,6 @@ class Layers(nn.Module):
         return iter(self.layer.values())
 
 
-def hidden(mask: Tensor, lowest: float = -10_000.0) -> Tensor:
+def additive_mask(mask: Tensor, lowest: float = -10_000.0) -> Tensor:
     """What is added to scores, (n, 1, 1, tokens): `lowest` where `mask`, integers (n, tokens), is 0."""
     return ((1 - mask) * lowest)[:, None, None]

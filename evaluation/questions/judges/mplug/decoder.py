@@ -16,7 +16,7 @@ from nami_bench.evaluation.questions.judges.mplug.bert import (
     KeysValues,
     Layer,
     Layers,
-    hidden,
+    additive_mask,
 )
 from nami_bench.evaluation.questions.judges.mplug.configuration import TextConfig
 
@@ -65,7 +65,8 @@ class Decoder(nn.Module):
         """Of n questions (n, t, width), their mask (n, t), and the image (1 or n, tokens, width)."""
         seen = [_joined(layer.crossattention, image, text) for layer in self.bert.encoder]
         all_of_image = mask.new_ones(len(text), image.shape[1])
-        return Memory(seen, hidden(torch.cat([all_of_image, mask], dim=1), torch.finfo(text.dtype).min))
+        both = torch.cat([all_of_image, mask], dim=1)
+        return Memory(seen, additive_mask(both, torch.finfo(text.dtype).min))
 
     def forward(self, tokens: Tensor, place: int, memory: Memory) -> Tensor:
         """Of the answers' last tokens (n x beams), which stand at `place`: the logits (n x beams, words)."""

@@ -57,7 +57,9 @@ class Words:
 
     def encode(self, text: str) -> EncodedQuestion:
         """Lower-cased first, so that "[SEP]" in a question is a word like any other."""
-        ids = self._tokenizer(text.lower())["input_ids"]
+        # Halves of characters, which JSON can hold, are control characters to BERT, and dropped.
+        whole = text.lower().encode("utf-8", "ignore").decode("utf-8")
+        ids = self._tokenizer(whole)["input_ids"]
         truncated = len(ids) > QUESTION_TOKENS
         if truncated:
             ids = [*ids[: QUESTION_TOKENS - 1], END]

@@ -6,7 +6,7 @@ Modules carry the names that they have in the checkpoint.
 import torch
 from torch import Tensor, nn
 
-from nami_bench.evaluation.questions.judges.mplug.bert import Embeddings, Layer, Layers, hidden
+from nami_bench.evaluation.questions.judges.mplug.bert import Embeddings, Layer, Layers, additive_mask
 from nami_bench.evaluation.questions.judges.mplug.configuration import Configuration, TextConfig
 from nami_bench.evaluation.questions.judges.mplug.decoder import Decoder, Memory
 from nami_bench.evaluation.questions.judges.mplug.image_tower import ImageTower
@@ -57,13 +57,13 @@ class TextEncoder(nn.Module):
         """Ids and mask (n, t) to (n, t, width)."""
         states: Tensor = self.embeddings(ids)
         for layer in self.encoder:
-            states = layer(states, hidden(mask))
+            states = layer(states, additive_mask(mask))
         return states
 
 
 class Fusion(nn.Module):
-    """Question and image. Most layers change the question alone, which keeps them cheap: an image has many
-    more tokens. Those that concatenate change both (the paper's "skip-connected" layers)."""
+    """Question and image. Most layers change the question alone: an image has many more tokens. Those that
+    concatenate, the paper's connected-attention layers, change both."""
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Fusion(nn.Module):
 
         The image stays one for all questions where no layer concatenates; else there are n.
         """
-        text_mask = hidden(mask)
+        text_mask = additive_mask(mask)
         for layer, joins in zip(self.encoder, self.joins, strict=True):
             if joins:
                 image, text = _join(layer, image, text, mask)
@@ -90,6 +90,6 @@ class Fusion(nn.Module):
 def _join(layer: Layer, image: Tensor, text: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """One layer over image and text as one sequence; only the image keeps what it was beside the outcome."""
     image, tokens = image.expand(len(text), -1, -1), image.shape[1]
-    both_mask = hidden(torch.cat([mask.new_ones(len(text), tokens), mask], dim=1))
+    both_mask = additive_mask(torch.cat([mask.new_ones(len(text), tokens), mask], dim=1))
     both = layer(torch.cat([image, text], dim=1), both_mask)
     return image + both[:, :tokens], both[:, tokens:]

@@ -60,13 +60,14 @@ def _read(path: Path) -> State:
 
 def _check(state: State, expected: State, config: Configuration, path: Path) -> None:
     """Raise InputError unless the file holds the network's tensors, and nothing that is not accounted for."""
-    if _POSITIONS in state and (rows := len(state[_POSITIONS])) != config.image.tokens:
-        raise InputError(
-            f"{path} is for images of other sizes than image_res {config.image.image_res} in config.yaml: "
-            f"its positional table has {rows} rows, not {config.image.tokens}"
-        )
     if missing := [name for name in expected if name not in state]:
         raise InputError(f"{path} is no mPLUG as its configuration says: it lacks {_some(missing)}")
+    match state[_POSITIONS].shape:
+        case (rows, _) if rows != config.image.tokens:
+            raise InputError(
+                f"{path} is not for image_res {config.image.image_res} as config.yaml says: "
+                f"its positional table has {rows} rows, not {config.image.tokens}"
+            )
     if misfits := [name for name in expected if state[name].shape != expected[name].shape]:
         shapes = f"{tuple(state[misfits[0]].shape)}, not {tuple(expected[misfits[0]].shape)}"
         raise InputError(f"{path} is no mPLUG as its configuration says: {shapes}, is {_some(misfits)}")
