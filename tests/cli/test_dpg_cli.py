@@ -10,6 +10,7 @@ from PIL import Image
 
 from nami_bench.cli.app import main
 from nami_bench.evaluation.questions.judge import Answer
+from nami_bench.evaluation.questions.results import read_results
 from tests.support.judges import LookedUp
 from tests.support.plugins import use_plugin
 
@@ -66,6 +67,32 @@ def test_the_whole_chain_gives_the_scripts_figures(run):
     assert "Score, by the official script (9 prompts): 56.25" in out
     code, out, _ = run("images", *OFFICIAL, "--allow-incomplete", "--json")
     assert json.loads(out)["run"]["reused"] == 48
+
+
+@pytest.mark.parametrize("used", ["1", pytest.param("4", marks=pytest.mark.slow)])
+def test_the_toy_mplug_gives_the_scripts_figures_from_image_to_score(run, used):
+    """Grid, crop, judge and score: what the official script gave with ModelScope's code for this network."""
+    pytest.importorskip("torch")
+    whole = json.loads((DATA / "expected_with_toy_mplug.json").read_text())
+    expected = whole[f"official_pic_num_{used}"]
+    judge = ("--judge", "mplug", "--judge-option", f"model={DATA.parent / 'mplug'}", "--pic-num", used)
+    asked = ("--questions", "questions.csv", "--policy", "official", "--allow-incomplete", "--json")
+    code, out, err = run("images", *asked, *judge)
+    assert code == 0, err
+    found = json.loads(out)["summary"]
+    assert found["score"] == pytest.approx(expected["score"], abs=1e-9)
+    assert {name: file["score"] for name, file in found["files"].items()} == pytest.approx(
+        expected["prompts"], abs=1e-9
+    )
+    # The script prints both levels as one table, in which "global" stands twice.
+    detailed = {c["category"]: c["score"] for c in found["detailed"] if c["category"] != "global"}
+    assert detailed == pytest.approx({name: expected["categories"][name] for name in detailed}, abs=1e-9)
+    corners = ["0,0", "16,0", "0,16", "16,16"]
+    for row in read_results(Path("images/results.jsonl")):
+        answers = expected["answers"][row.file]  # up to the image at which a file failed
+        if corners[row.cell] in answers:
+            given = {a.question.text: a.answer.text for a in row.answers if not a.first_row}
+            assert given == answers[corners[row.cell]]
 
 
 def test_one_image_of_each_file(run):

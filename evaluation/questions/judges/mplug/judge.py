@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nami_bench.errors import InputError
 from nami_bench.evaluation.questions.graph import Question
-from nami_bench.evaluation.questions.judge import Answer, Sheet
+from nami_bench.evaluation.questions.judge import Answer, Reading, Sheet
 from nami_bench.evaluation.questions.judges.mplug.beam_search import START, Search, beam_search
 from nami_bench.evaluation.questions.judges.mplug.configuration import (
     IMAGE_CONFIG,
@@ -64,6 +64,7 @@ class MplugJudge:
         shortcut: bool = False
 
     libraries = ("torch", "transformers", "pillow")
+    reading = Reading.EXACT
 
     def __init__(self, options: Options) -> None:
         """Raises InputError where the folder lacks a file or says what no network can be."""

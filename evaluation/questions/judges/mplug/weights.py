@@ -21,8 +21,10 @@ _TIED = (
     ("text_decoder.bert.embeddings.word_embeddings.weight", "text_decoder.cls.predictions.decoder.weight"),
     ("text_decoder.cls.predictions.bias", "text_decoder.cls.predictions.decoder.bias"),
 )
-# Momentum copies for training, CLIP's text half, the projection between the two, counters.
-_UNUSED = re.compile(r"\w+_m\.|visual_encoder\.(?!visual\.)|visual_encoder\.visual\.proj$|.*\.position_ids$")
+# Of the parts that answer; the others are momentum copies for training, and CLIP's text half.
+_LAYER = re.compile(
+    r"(text_encoder|text_decoder|fusion_encoder|visual_encoder\.visual)\..*(layer|resblocks)\.\d+\."
+)
 _FUSION_LAYER = re.compile(r"fusion_encoder\.encoder\.layer\.(\d+)\.(crossattention\.)?")
 
 
@@ -30,7 +32,7 @@ def load_network(path: Path, config: Configuration) -> MplugNetwork:
     """The network of the checkpoint `path`: float32, on the CPU, in evaluation mode.
 
     The published code takes what fits and leaves random numbers in the rest. Here InputError is raised where
-    a tensor is missing, unknown, of another shape than the configuration says, or not finite.
+    a tensor is missing, of another shape or of more layers than the configuration says, or not finite.
     """
     state = _read(path)
     with torch.device("meta"):
@@ -59,7 +61,7 @@ def _read(path: Path) -> State:
 
 
 def _check(state: State, expected: State, config: Configuration, path: Path) -> None:
-    """Raise InputError unless the file holds the network's tensors, and nothing that is not accounted for."""
+    """Raise InputError unless the file holds the tensors of the very network."""
     if missing := [name for name in expected if name not in state]:
         raise InputError(f"{path} is no mPLUG as its configuration says: it lacks {_some(missing)}")
     match state[_POSITIONS].shape:
@@ -71,22 +73,24 @@ def _check(state: State, expected: State, config: Configuration, path: Path) -> 
     if misfits := [name for name in expected if state[name].shape != expected[name].shape]:
         shapes = f"{tuple(state[misfits[0]].shape)}, not {tuple(expected[misfits[0]].shape)}"
         raise InputError(f"{path} is no mPLUG as its configuration says: {shapes}, is {_some(misfits)}")
-    if unknown := [name for name in state if name not in expected and not _is_unused(name, config)]:
+    if unknown := [name for name in state if name not in expected and _is_of_another_depth(name, config)]:
         raise InputError(f"{path} is no mPLUG as its configuration says: it also has {_some(unknown)}")
     for one, other in _TIED:
         if not torch.equal(state[one], state[other]):
             raise InputError(f"{path} is damaged: {one} and {other} must be the same and differ")
 
 
-def _is_unused(name: str, config: Configuration) -> bool:
-    """Whether the tensor takes no part in answering."""
-    if _UNUSED.match(name):
-        return True
+def _is_of_another_depth(name: str, config: Configuration) -> bool:
+    """Whether a tensor that the network lacks is of a layer that the configuration does not know of.
+
+    The published file holds fusion layers that never run, and in those that concatenate a part that never
+    does.
+    """
     layer = _FUSION_LAYER.match(name)
     if layer is None or (number := int(layer[1])) >= config.text.num_hidden_layers:
-        return False
+        return _LAYER.match(name) is not None
     crosses_in_vain = layer[2] is not None and config.text.concatenates(number)
-    return number < config.text.first_fusion_layer or crosses_in_vain
+    return number >= config.text.first_fusion_layer and not crosses_in_vain
 
 
 def _float32(state: State, name: str, path: Path) -> Tensor:
