@@ -13,7 +13,7 @@ from nami_bench.evaluation.image_text import ImageTextMetric, Measurement, Pair
 from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question, yes_and_no
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import HubModel, hub_model, settings_sha256
-from nami_bench.neural.image_text_decoder import ImageTextDecoder
+from nami_bench.neural.image_text_decoder import ImageTextDecoder, UnreadableError
 
 
 class VqaScore(ImageTextMetric):
@@ -86,7 +86,10 @@ class _Judge:
     def answer(self, images: Sequence[Image], text: str) -> list[Measurement]:
         """One measurement for each of at least one image of one size, all of the same prompt."""
         decoder = self._decoder
-        inputs = decoder.inputs(images, question(text))
+        try:
+            inputs = decoder.inputs(images, question(text))
+        except UnreadableError as error:
+            return [Measurement(None, str(error))] * len(images)
         length = inputs["input_ids"].shape[1]
         if decoder.limit is not None and length > decoder.limit:
             reason = f"question and image are {length} tokens, the model reads {decoder.limit}"

@@ -17,6 +17,10 @@ Inputs = dict[str, torch.Tensor]
 """What a processor makes of conversations, on the network's device; "input_ids" is among it."""
 
 
+class UnreadableError(Exception):
+    """An image or a text that a model's processor cannot read; the message says why."""
+
+
 class ImageTextDecoder:
     """A loaded model and its processor.
 
@@ -44,19 +48,31 @@ class ImageTextDecoder:
         parameters = signature(self.network.forward).parameters
         self._can_keep_last = "logits_to_keep" in parameters
 
-    def inputs(self, images: Sequence[Image], text: str, **how: Any) -> Inputs:
+    def inputs(self, images: Sequence[Image], text: str) -> Inputs:
         """Conversations in which each of `images`, of one size, is followed by `text`.
 
-        `how` goes to the processor's apply_chat_template.
+        A mark that `text` writes out, such as "<image>" or the end of a message, is read as mere text. Raises
+        UnreadableError where the processor cannot, or where it refuses the image (for its proportions, say).
         """
-        made = self.processor.apply_chat_template(
-            [_conversation(text, image) for image in images],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-            **how,
-        )
+        how: dict[str, Any] = {}
+        if mark := self.mark(text):
+            if not self._can_read_marks_as_text:
+                raise UnreadableError(
+                    f"the text holds {mark!r}, which this model's processor takes for a mark"
+                )
+            how["sanitize_control_tokens"] = True
+        try:
+            made = self.processor.apply_chat_template(
+                [_conversation(text, image) for image in images],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                **how,
+            )
+        except (NotImplementedError, ValueError) as error:
+            what = f"the text, which holds {mark!r}," if mark else "the image and the text"
+            raise UnreadableError(f"{what} cannot be read: {one_line(str(error), 200)}") from error
         return {
             name: value.to(self.device, self.dtype if value.is_floating_point() else None)
             for name, value in made.items()
@@ -71,7 +87,8 @@ class ImageTextDecoder:
 
     def logits(self, inputs: Mapping[str, Any], keep: int = 1) -> torch.Tensor:
         """What follows each of the last `keep` tokens, float32: (batch, keep, vocabulary)."""
-        return self.run(inputs, keep).logits[:, -keep:].float()
+        logits: torch.Tensor = self.run(inputs, keep).logits[:, -keep:].float()
+        return logits
 
     @torch.inference_mode()
     def run(self, inputs: Mapping[str, Any], keep: int = 1) -> Any:
@@ -107,8 +124,8 @@ class ImageTextDecoder:
         return frozenset(special | {str(mark) for mark in named if mark})
 
     @cached_property
-    def can_read_marks_as_text(self) -> bool:
-        """Whether `inputs` knows sanitize_control_tokens: newer versions of transformers do."""
+    def _can_read_marks_as_text(self) -> bool:
+        """Newer versions of transformers can."""
         return "sanitize_control_tokens" in signature(self.processor.apply_chat_template).parameters
 
 
