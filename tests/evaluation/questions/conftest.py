@@ -13,6 +13,8 @@ from PIL import Image
 
 from nami_bench.evaluation.questions.graph import Question
 from nami_bench.evaluation.questions.judge import Sheet
+from tests.support.asked_models import llava_folder as llava_folder
+from tests.support.asked_models import qwen_folder as qwen_folder
 
 TOY = Path(__file__).parents[2] / "data" / "geneval2"
 
