@@ -91,7 +91,6 @@ class FirstTokens:
             return self._split(image, texts)
         try:
             found = self._split(image, texts)
-            alone = [self._alone(image, text) for text in texts] if found else []
         except Exception as error:  # whatever a network does that is not made for it
             if is_out_of_memory(error):
                 raise
@@ -100,7 +99,7 @@ class FirstTokens:
         if found is None:
             return None
         self._tried = True
-        if not all(map(self._same, found, alone)):
+        if not all(map(self._same, found, (self._alone(image, text) for text in texts))):
             self._give_up("other probabilities")
             return None
         return found
@@ -111,12 +110,14 @@ class FirstTokens:
         self._reuse = False
 
     def _same(self, one: torch.Tensor | NotAsked, other: torch.Tensor | NotAsked) -> bool:
-        """Whether two ways to ask give the same probabilities, but for rounding."""
+        """Whether scores are, but for rounding, the `other` ones, which are those of a whole run."""
         if isinstance(one, NotAsked) or isinstance(other, NotAsked):
             return one == other
-        difference = (one.softmax(-1) - other.softmax(-1)).abs().sum() / 2
+        here, there = one.softmax(-1), other.softmax(-1)
+        if not there.isfinite().all():
+            return True  # no answer either way
         bound = 1e-4 if self._decoder.dtype == torch.float32 else 5e-2
-        return bool(difference <= bound) or not bool(difference.isfinite())
+        return bool((here - there).abs().sum() / 2 <= bound)
 
     def _split(self, image: Image, texts: Sequence[str]) -> list[torch.Tensor | NotAsked] | None:
         try:

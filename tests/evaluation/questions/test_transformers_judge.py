@@ -243,7 +243,7 @@ def test_a_model_that_says_neither_yes_nor_no(
     assert little.problem is None and 0 < (little.probability or 0) < 1e-8
 
 
-@pytest.mark.parametrize("way", ["other numbers", "an error"])
+@pytest.mark.parametrize("way", ["other numbers", "no numbers", "an error"])
 def test_a_network_that_cannot_be_run_in_parts_is_run_whole(
     toy_model: Path,
     sheets: list[Sheet],
@@ -258,7 +258,7 @@ def test_a_network_that_cannot_be_run_in_parts_is_run_whole(
     def broken(self: Any, endings: Any, cache: Any) -> Any:
         if way == "an error":
             raise TypeError("no cache")
-        cache.layers[0].keys.mul_(0.5)
+        cache.layers[0].keys.mul_(0.5 if way == "other numbers" else float("nan"))
         return follow(self, endings, cache)
 
     monkeypatch.setattr(FirstTokens, "_follow", broken)
