@@ -145,7 +145,8 @@ class FirstTokens:
         for start in range(0, len(prompts), self._batch_size):
             endings = [tokens[length:] for tokens in prompts[start : start + self._batch_size]]
             cache = copy.deepcopy(seen)
-            cache.batch_repeat_interleave(len(endings))
+            # As beam search does it, which caches of linear attention know too.
+            cache.reorder_cache(torch.zeros(len(endings), dtype=torch.long, device=decoder.device))
             yield from self._follow(endings, cache)
 
     def _follow(self, endings: Sequence[Sequence[int]], cache: Any) -> Iterator[torch.Tensor]:
