@@ -104,10 +104,10 @@ def measure(settings: Settings, work: Path) -> dict[str, Any]:
     ways["engine"]()  # weights and the colors' texts are loaded before the clock starts
     for _ in range(settings.rounds):
         for name, way in ways.items():
-            began, busy = time.perf_counter(), _busy_elsewhere()
+            began, busy = time.perf_counter(), busy_elsewhere()
             verdicts[name] = way()
             seconds[name].append(time.perf_counter() - began)
-            others[name].append(round((_busy_elsewhere() - busy) / seconds[name][-1], 2))
+            others[name].append(round((busy_elsewhere() - busy) / seconds[name][-1], 2))
     median = {name: statistics.median(of_way) for name, of_way in seconds.items()}
     # A small network on a busy machine may be faster with one thread: the better loop counts.
     loop = min(median[LOOP], median[LOOP_ONE_THREAD])
@@ -130,7 +130,7 @@ def measure(settings: Settings, work: Path) -> dict[str, Any]:
     }
 
 
-def _busy_elsewhere() -> float:
+def busy_elsewhere() -> float:
     """Seconds that the machine's cores have spent on other programs; 0 where Linux does not say."""
     try:
         fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:4]

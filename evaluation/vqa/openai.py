@@ -3,8 +3,6 @@
 https://platform.openai.com/docs/api-reference/chat/create
 """
 
-import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,19 +10,18 @@ from typing import Any
 from pydantic import Json
 
 from nami_bench.domain import Prompt
-from nami_bench.errors import ImageError, InputError, WorkError
+from nami_bench.errors import ImageError, InputError
 from nami_bench.evaluation.image_text import Measurement
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
-from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
+from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question, spoken
 from nami_bench.images import read_image
 from nami_bench.services.bounded_client import Answer
-from nami_bench.services.openai import OpenAIServer, check_options, excerpt
-from nami_bench.services.openai_chat import Chat, ask_about
+from nami_bench.services.openai import OpenAIServer, check_options
+from nami_bench.services.openai_chat import Chat, ask_about, first_token, words
 
 _WHERE = "metric 'vqa-score-openai'"
 _OWN_FIELDS = frozenset({"model", "messages", "n", "logprobs", "top_logprobs", "stream"})
 _WORDS_READ = 16  # tokens, where the answer is read and not its probability
-_YES_OR_NO = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 
 
 class OpenAIVqaScore:
@@ -115,24 +112,13 @@ def _failed(item: ScoringItem, reason: str, _refused: bool) -> ScoringResult:
 
 
 def _by_logprobs(choice: Mapping[str, Any], answer: Answer, server: OpenAIServer) -> Measurement:
-    try:
-        listed = choice["logprobs"]["content"][0]["top_logprobs"]
-        pairs = [(str(entry["token"]), math.exp(float(entry["logprob"]))) for entry in listed]
-    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
-        pairs = []
-    if not pairs:
-        raise WorkError(
-            f"{server.url} gives no log probabilities of its answers: choose a server that does, "
-            f"or read the answers themselves with -o logprobs=false ({excerpt(answer)})"
-        )
-    pairs.sort(key=lambda pair: -pair[1])
+    pairs = first_token(choice, answer, server)
     return measurement(pairs, [text for text, _ in pairs])
 
 
 def _by_words(choice: Mapping[str, Any], server: OpenAIServer) -> Measurement:
-    message = choice.get("message")
-    said = message.get("content") if isinstance(message, dict) else None
-    match = _YES_OR_NO.match(said) if isinstance(said, str) else None
-    if match is None:
+    said = words(choice)
+    read = spoken(said or "")
+    if read is None:
         return Measurement(None, f"the model does not answer yes or no: {server.clean(str(said))!r}")
-    return Measurement(float(match[1].lower() == "yes"))
+    return Measurement(float(read == "yes"))

@@ -3,7 +3,8 @@
 Lin et al. 2024, "Evaluating Text-to-Visual Generation with Image-to-Text Generation".
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
 from nami_bench.evaluation.image_text import Measurement
 
@@ -29,7 +30,7 @@ def measurement(tokens: Iterable[tuple[str, float]], likeliest: Sequence[str]) -
     count. `details`: "yes" and "no", the probabilities of all ways to write these. A model that answers
     something else has no value: neither word is among the likeliest.
     """
-    if not any(_word(text) in ("yes", "no") for text in likeliest):
+    if not any(_word(text) in YES_OR_NO for text in likeliest):
         said = likeliest[0] if likeliest else ""
         return Measurement(None, f"the model does not answer yes or no: its likeliest answer begins {said!r}")
     value = yes = no = 0.0
@@ -40,6 +41,19 @@ def measurement(tokens: Iterable[tuple[str, float]], likeliest: Sequence[str]) -
     return Measurement(value, details={"yes": yes, "no": no})
 
 
+def yes_and_no(texts: Mapping[int, str]) -> list[int]:
+    """Every token, of a vocabulary's texts, that reads yes or no."""
+    return [number for number, text in texts.items() if _word(text) in YES_OR_NO]
+
+
+def spoken(words: str) -> str | None:
+    """The "yes" or "no" with which words begin, whatever marks stand before it; None where none does."""
+    match = _SPOKEN.match(words)
+    return match[1].lower() if match else None
+
+
+YES_OR_NO = ("yes", "no")
+_SPOKEN = re.compile(r"\W*(yes|no)\b", re.IGNORECASE)
 _SPACES = " \t\r\n▁Ġ"
 """The last two are how tokenizers write a space."""
 

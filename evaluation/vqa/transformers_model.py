@@ -3,20 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from inspect import signature
 from itertools import groupby
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from PIL.Image import Image
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from nami_bench.errors import InputError, one_line
 from nami_bench.evaluation.image_text import ImageTextMetric, Measurement, Pair
-from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question
+from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question, yes_and_no
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import HubModel, hub_model, settings_sha256
-from nami_bench.neural.pretrained import load_network, pretrained
+from nami_bench.neural.image_text_decoder import ImageTextDecoder, UnreadableError
 
 
 class VqaScore(ImageTextMetric):
@@ -72,7 +69,7 @@ class VqaScore(ImageTextMetric):
     @cached_property
     def _judge(self) -> "_Judge":
         dtype: torch.dtype = getattr(torch, self.options.dtype)
-        return _Judge(self._files, dtype, choose_device(self.options.device))
+        return _Judge(ImageTextDecoder(self._files.folder, dtype, choose_device(self.options.device)))
 
     def _measure(self, pairs: Sequence[Pair]) -> Iterator[Measurement]:
         for (text, _), alike in groupby(pairs, key=lambda pair: (pair[1], pair[0].size)):
@@ -80,58 +77,29 @@ class VqaScore(ImageTextMetric):
 
 
 class _Judge:
-    """The loaded model and its processor."""
+    """A loaded model that says how sure it is of yes."""
 
-    def __init__(self, files: HubModel, dtype: torch.dtype, device: torch.device) -> None:
-        """Raises InputError where the model cannot be loaded, or is none that can be asked."""
-        try:
-            self.processor: Any = pretrained(AutoProcessor, files.folder)
-            config = pretrained(AutoConfig, files.folder)
-        except Exception as error:  # whatever a foreign file's values lead to
-            raise InputError(f"{files.folder} cannot be asked: {one_line(str(error), 200)}") from error
-        if config.is_encoder_decoder or getattr(self.processor, "chat_template", None) is None:
-            raise InputError(f"{files.folder} cannot be asked: it must be a decoder with a chat template")
-        self.network = load_network(AutoModelForImageTextToText, files.folder, dtype=dtype).to(device)
-        self.dtype, self.device = dtype, device
-        self.limit = getattr(config.get_text_config(), "max_position_embeddings", None)
-        vocabulary: Mapping[str, int] = self.processor.tokenizer.get_vocab()
-        self.texts = {number: text for text, number in vocabulary.items()}
-        self.last_only = (
-            {"logits_to_keep": 1} if "logits_to_keep" in signature(self.network.forward).parameters else {}
-        )
+    def __init__(self, decoder: ImageTextDecoder) -> None:
+        self._decoder = decoder
+        self._answers = yes_and_no(decoder.texts)
 
-    @torch.inference_mode()
     def answer(self, images: Sequence[Image], text: str) -> list[Measurement]:
         """One measurement for each of at least one image of one size, all of the same prompt."""
-        inputs = self._inputs(images, question(text))
+        decoder = self._decoder
+        try:
+            inputs = decoder.inputs(images, question(text))
+        except UnreadableError as error:
+            return [Measurement(None, str(error))] * len(images)
         length = inputs["input_ids"].shape[1]
-        if self.limit is not None and length > self.limit:
-            reason = f"question and image are {length} tokens, the model reads {self.limit}"
+        if decoder.limit is not None and length > decoder.limit:
+            reason = f"question and image are {length} tokens, the model reads {decoder.limit}"
             return [Measurement(None, reason, {"over_long": True})] * len(images)
-        logits = self.network(**inputs, **self.last_only).logits[:, -1]
-        return [self._measurement(row) for row in logits.float().softmax(dim=-1).cpu()]
-
-    def _inputs(self, images: Sequence[Image], asked: str) -> Mapping[str, torch.Tensor]:
-        conversations = [
-            [{"role": "user", "content": [{"type": "image", "image": i}, {"type": "text", "text": asked}]}]
-            for i in images
-        ]
-        inputs = self.processor.apply_chat_template(
-            conversations, add_generation_prompt=True, tokenize=True, return_dict=True, return_tensors="pt"
-        )
-        return {
-            name: value.to(self.device, self.dtype if value.is_floating_point() else None)
-            for name, value in inputs.items()
-        }
+        return [self._measurement(row) for row in decoder.logits(inputs)[:, -1].softmax(dim=-1).cpu()]
 
     def _measurement(self, probabilities: torch.Tensor) -> Measurement:
         if not probabilities.isfinite().all():
             return Measurement(float("nan"))
+        texts = self._decoder.texts
         best = probabilities.topk(min(LIKELIEST, len(probabilities))).indices.tolist()
-        tokens = ((self.texts[number], float(probabilities[number])) for number in self._answers)
-        return measurement(tokens, [self.texts.get(number, "") for number in best])
-
-    @cached_property
-    def _answers(self) -> list[int]:
-        """Every token that reads yes or no."""
-        return [n for n, text in self.texts.items() if text.strip(" ▁Ġ").lower() in ("yes", "no")]
+        tokens = ((texts[number], float(probabilities[number])) for number in self._answers)
+        return measurement(tokens, [texts.get(number, "") for number in best])

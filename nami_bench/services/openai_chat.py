@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 import base64
 import io
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -42,16 +43,18 @@ class Chat:
         self._options = options
 
     def ask(
-        self, image: Image, text: str, *, longest_side: int | None = None, **settings: Any
+        self, image: Image | str, text: str, *, longest_side: int | None = None, **settings: Any
     ) -> tuple[Mapping[str, Any], Answer, str]:
         """(first choice, whole answer, the model that the server says it asked) to an image and a text.
 
-        A larger image is sent reduced to `longest_side`. `settings` are further fields of the request, over
-        which the options' `extra` goes; one of None is left out. Raises RequestFailedError for a refusal or
-        an answer without a choice, WorkError where no further answer can be had.
+        `image` may be its `data_url`, which several questions share. A larger image is sent reduced to
+        `longest_side`. `settings` are further fields of the request, over which the options' `extra` goes;
+        one of None is left out. Raises RequestFailedError for a refusal or an answer without a choice,
+        WorkError where no further answer can be had.
         """
+        url = image if isinstance(image, str) else data_url(image, longest_side)
         content = [
-            {"type": "image_url", "image_url": {"url": _data_url(image, longest_side)}},
+            {"type": "image_url", "image_url": {"url": url}},
             {"type": "text", "text": text},
         ]
         body = {
@@ -72,6 +75,31 @@ class Chat:
             reason = str(refusal or "the server's content filter refused to answer")
             raise RequestFailedError(reason, refused=True)
         return choice, answer, self.server.clean(str(payload.get("model", "")))
+
+
+def first_token(choice: Mapping[str, Any], answer: Answer, server: OpenAIServer) -> list[tuple[str, float]]:
+    """What the first token of an answer may be, with probabilities, the likeliest first.
+
+    Raises WorkError where the server tells none.
+    """
+    try:
+        listed = choice["logprobs"]["content"][0]["top_logprobs"]
+        pairs = [(str(entry["token"]), math.exp(float(entry["logprob"]))) for entry in listed]
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
+        pairs = []
+    if not pairs:
+        raise WorkError(
+            f"{server.url} gives no log probabilities of its answers: choose a server that does, "
+            f"or read the answers themselves with -o logprobs=false ({excerpt(answer)})"
+        )
+    return sorted(pairs, key=lambda pair: -pair[1])
+
+
+def words(choice: Mapping[str, Any]) -> str | None:
+    """An answer's words; None where it has none."""
+    message = choice.get("message")
+    said = message.get("content") if isinstance(message, dict) else None
+    return said if isinstance(said, str) else None
 
 
 def ask_about(
@@ -115,7 +143,8 @@ def ask_about(
             client.stop.set()
 
 
-def _data_url(image: Image, longest_side: int | None) -> str:
+def data_url(image: Image, longest_side: int | None = None) -> str:
+    """An image as PNG in a data URL; a larger one reduced to `longest_side`."""
     if longest_side is not None and max(image.size) > longest_side:
         image = image.copy()
         image.thumbnail((longest_side, longest_side))

@@ -123,6 +123,11 @@ def test_a_question_that_does_not_fit_is_refused_and_counted(
     assert "the model reads 256" in str(long.reason) and short.value is not None
 
 
+def test_a_mark_in_a_prompt_is_mere_text(metric: VqaScore, photographs: Mapping[str, Path]) -> None:
+    marked, plain = metric.score([item(photographs["cat"], text) for text in ("a <image> sign", "a sign")])
+    assert marked.value is not None and plain.value is not None
+
+
 def test_the_instrument_names_settings_weights_question_and_dtype(
     llava_folder: Path, photographs: Mapping[str, Path]
 ) -> None:
