@@ -116,7 +116,7 @@ def size_of(path):
 
 def page_rows(folder):
     text = (folder / "index.html").read_text()
-    return json.loads(re.search(r'<script type="application/json" id="rows">(.*?)</script>', text, re.S)[1])
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
 
 
 def test_the_page_holds_everything_it_needs(results, tmp_path):
