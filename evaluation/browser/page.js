@@ -16,9 +16,14 @@
     return node;
   }
 
+  // What stands where there is no picture.
+  function notFound() {
+    return make("figure", { class: "missing" }, make("span", { class: "meta" }, "image not found"));
+  }
+
   // Each value once, as an option of the list with this id.
   function offer(id, values) {
-    $(id).append(...[...new Set(values)].map((value) => make("option", { value }, value || "(none)")));
+    $(id).append(...[...new Set(values)].map((value) => make("option", {}, value)));
   }
 
   // `select(filters)`: the rows that fit the values of the filters by their ids, in the order to show them in.
@@ -64,7 +69,12 @@
     function focusCard(index) {
       while (index >= drawn && drawn < shown.length) draw();
       const node = $("list").querySelector(`[data-index="${Math.max(index, 0)}"]`);
-      if (node) node.focus();
+      if (!node) return;
+      const header = document.querySelector("header");
+      const covered = getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
+      node.style.scrollMargin = `${covered + 16}px 0 16px`;
+      node.focus({ preventScroll: true });
+      node.scrollIntoView({ block: node.offsetHeight > innerHeight / 2 ? "start" : "nearest" });
     }
 
     function step(by) {
@@ -101,5 +111,5 @@
     more.observe($("more"));
   }
 
-  window.browserPage = { data: JSON.parse($("data").textContent), make, offer, show };
+  window.browserPage = { data: JSON.parse($("data").textContent), make, notFound, offer, show };
 })();

@@ -2,7 +2,7 @@
 "use strict";
 
 (function () {
-  const { data: rows, make, offer, show } = window.browserPage;
+  const { data: rows, make, notFound, offer, show } = window.browserPage;
   const COLORS = ["#ff4d4d", "#3fa7ff", "#ffd23f", "#4ddb80", "#ff8ad8", "#ff9a3c", "#b28dff", "#35e0d8"];
   let serial = 0;
 
@@ -42,7 +42,7 @@
   }
 
   function picture(row, points) {
-    if (!row.image) return make("figure", {}, make("span", { class: "meta" }, "image not found"));
+    if (!row.image) return notFound();
     const { image, width, height } = row;
     const shape = { class: "picture", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": row.prompt };
     const svg = make("svg", shape, make("image", { href: image, width, height }));

@@ -55,7 +55,7 @@ def overall_name(summaries: Mapping[str, GenEvalSummary]) -> str:
 
 
 def notes(summaries: Mapping[str, GenEvalSummary]) -> list[str]:
-    """What makes the runs unlike, then what each summary notes."""
+    """What makes the runs unlike."""
     found = []
     if len({summary.prompts_sha256 for summary in summaries.values()}) > 1:
         found.append("the runs are not of the same prompts: their differences may be the prompts'")
@@ -64,8 +64,6 @@ def notes(summaries: Mapping[str, GenEvalSummary]) -> list[str]:
         found.append(
             f"no overall score is drawn for {', '.join(without)}: it is the mean over GenEval's six tasks"
         )
-    for label, summary in summaries.items():
-        found += [f"{label}: {note}" if len(summaries) > 1 else note for note in summary.notes]
     return found
 
 

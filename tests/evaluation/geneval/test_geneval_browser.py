@@ -258,3 +258,13 @@ def test_on_screen(page):
     page.wait_for_function("document.activeElement.dataset.index === '2'")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "search"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_read_it(page, complaints, scheme):
+    page.emulate_media(color_scheme=scheme)
+    assert complaints(page) == []
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.locator("article").first.click()
+    assert complaints(page) == []
