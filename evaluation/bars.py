@@ -60,9 +60,9 @@ def draw_bars(
 def notes_by_run(notes: Mapping[str, Sequence[str]]) -> list[str]:
     """What is noted of runs by their names, each note with its run; what is noted of all is said once."""
     of_all = [note for note in next(iter(notes.values())) if all(note in others for others in notes.values())]
-    return of_all + [
-        f"{name}: {note}" for name, of_run in notes.items() for note in of_run if note not in of_all
-    ]
+    own = [(name, note) for name, of_run in notes.items() for note in of_run if note not in of_all]
+    each = "each: " if len(notes) > 1 else ""
+    return [*(f"{each}{note}" for note in of_all), *(f"{name}: {note}" for name, note in own)]
 
 
 def _bars(axes: Axes, drawn: Sequence[Series], groups: Sequence[str], axis: str) -> None:

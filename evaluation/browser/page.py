@@ -4,7 +4,6 @@ A benchmark's page extends `browser/page.html` with its filters, style and scrip
 a script may call.
 """
 
-import hashlib
 import io
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,12 @@ from nami_bench.images import write_bytes
 
 SIDE = 512
 """Longest side of the page's images, pixels."""
-PAGE = "index.html"
 
 
-def picture_path(content: str) -> str:
-    """Where, within the folder, the picture lies that `content` tells apart from every other.
-
-    Named so, a picture that is there already need not be made again.
-    """
-    return f"images/{hashlib.sha256(content.encode()).hexdigest()[:16]}.webp"
+def picture_path(sha256: str) -> str:
+    """Where, within the folder, the picture of this hash lies, hex: it is of what the picture is made of, so
+    that one which is there already need not be made again."""
+    return f"images/{sha256[:16]}.webp"
 
 
 def write_picture(path: Path, image: Image.Image) -> None:
@@ -36,8 +32,8 @@ def write_picture(path: Path, image: Image.Image) -> None:
     write_bytes(path, stream.getvalue())
 
 
-def write_page(folder: Path, template: str, title: str, about: str, data: Any) -> Path:
-    """Write `folder`/index.html and return its path.
+def write_page(folder: Path, template: str, title: str, about: str, data: Any) -> None:
+    """Write `folder`/index.html.
 
     `template` is a file of `nami_bench.evaluation`, such as "geneval/browser.html"; its script reads `data`,
     plain JSON values. No text in `data` can become markup. Raises StorageError, and InputError for a number
@@ -52,5 +48,4 @@ def write_page(folder: Path, template: str, title: str, about: str, data: Any) -
         text = environment.get_template(template).render(title=title, about=about, data=data)
     except ValueError as error:
         raise InputError(f"{title} cannot be shown as a page: {error}") from error
-    write_bytes(folder / PAGE, text.encode())
-    return folder / PAGE
+    write_bytes(folder / "index.html", text.encode())

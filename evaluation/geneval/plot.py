@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from nami_bench.domain.clauses import GENEVAL_TASKS
 from nami_bench.errors import InputError
 from nami_bench.evaluation.bars import Series, draw_bars, notes_by_run
-from nami_bench.evaluation.geneval.side_by_side import OVERALL, Kind, Run, notes, overall_name, runs
+from nami_bench.evaluation.geneval.side_by_side import OVERALL, Kind, Run, differences, overall_name, runs
 from nami_bench.evaluation.geneval.summary import GenEvalSummary
 
 _HATCHES = {Kind.WHOLE: None, Kind.PART: "...", Kind.REWRITTEN: "///"}
@@ -27,7 +27,7 @@ def plot_scores(summaries: Mapping[str, GenEvalSummary], file_format: str) -> by
     words = [overall_name(summaries) if task == OVERALL else task for task in tasks]
     below = [
         f"whiskers: 95 % intervals, over prompts; detector: {detectors.pop() or 'not recorded'}",
-        *notes(summaries),
+        *differences(summaries),
         *notes_by_run({label: summary.notes for label, summary in summaries.items()}),
     ]
     return draw_bars(

@@ -54,7 +54,7 @@ def overall_name(summaries: Mapping[str, GenEvalSummary]) -> str:
     return OVERALL if _SIX in tasks or len(set(tasks)) > 1 else f"mean of {len(tasks[0])} tasks"
 
 
-def notes(summaries: Mapping[str, GenEvalSummary]) -> list[str]:
+def differences(summaries: Mapping[str, GenEvalSummary]) -> list[str]:
     """What makes the runs unlike."""
     found = []
     if len({summary.prompts_sha256 for summary in summaries.values()}) > 1:

@@ -5,7 +5,7 @@
   const { data, make, notFound, offer, show } = window.browserPage;
   const MARKS = { right: ["good", "✓"], wrong: ["bad", "✗"], zeroed: ["zeroed", "–"] };
 
-  // What stands where in the data is said by these three, and by `answerOf`.
+  // What stands where in the data is said here, in `questionOf` and in `answerOf`.
   const categories = data.categories.map(([detail, broad]) => ({ detail: detail || "(none)", broad: broad || "(none)" }));
   const items = data.items.map(([id, prompt, questions]) => ({
     id, prompt, sought: prompt.toLowerCase(), questions: questions.map(questionOf),

@@ -1,5 +1,6 @@
 """A page to look at a judge's answers: images with their questions, each below what it depends on."""
 
+import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
@@ -52,10 +53,15 @@ def _file(result: ImageAnswers) -> tuple[str, str, str]:
     return result.file, result.sha256, result.cut
 
 
+def _sha256_of(result: ImageAnswers) -> str:
+    """What tells an image's picture apart from every other, whatever its line says."""
+    return hashlib.sha256(f"{result.sha256} {result.cut} {result.cell}".encode()).hexdigest()
+
+
 def _pictures(of_file: Sequence[ImageAnswers], images: Path, folder: Path) -> dict[tuple[str, int], str]:
     """The page's paths of one file's images by their places, without those that are not to be had."""
     name, sha256, cut = _file(of_file[0])
-    found = {result.place: picture_path(f"{sha256} {cut} {result.cell}") for result in of_file}
+    found = {result.place: picture_path(_sha256_of(result)) for result in of_file}
     wanted = {place: path for place, path in found.items() if not (folder / path).is_file()}
     cells = _cells(images / name, sha256, parse_cut(cut)) if wanted else []
     for place, path in wanted.items():

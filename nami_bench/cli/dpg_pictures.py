@@ -20,8 +20,8 @@ policy_option = click.option(
     type=click.Choice(["corrected", "official"]),
     default="corrected",
     show_default=True,
-    help="official: the question file is read, and the headline computed, as by DPG-Bench's own script, with "
-    "its defects: comparable with published scores.",
+    help="official: as DPG-Bench's own script reads the question file and computes the headline, with its "
+    "defects: comparable with published scores.",
 )
 
 
@@ -34,7 +34,7 @@ def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...], polic
     """A picture of one or more results files: bars overall and for each L1 category with intervals, models
     side by side.
 
-    What the figures do not rest on stands below, as `dpg summary` notes it. Results of different judges or
+    What the figures rest on stands below, as `dpg summary` notes it. Results of different judges or
     question files are refused.
     """
     named, file_format = named_results(results, labels), picture_format(output)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 
 import pytest
 from PIL import Image
@@ -12,6 +11,7 @@ from nami_bench.evaluation.questions.browser import write_browser
 from nami_bench.evaluation.questions.graph import Question
 from nami_bench.evaluation.questions.judge import Answer
 from nami_bench.images import write_png
+from tests.support.browser import opened_page, page_data
 from tests.support.dpg import image_answers
 from tests.support.program import nami_bench
 
@@ -62,11 +62,6 @@ def browse(results, *arguments):
     done = nami_bench("dpg", "browse", results, "-o", results.parent / "page", *arguments)
     assert done.returncode == 0, done.stderr
     return page_data(results.parent / "page"), done.stderr
-
-
-def page_data(folder):
-    text = (folder / "index.html").read_text()
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
 
 
 def color(path):
@@ -180,16 +175,10 @@ def test_results_that_no_page_can_show_are_refused_in_one_sentence(tmp_path):
 
 @pytest.fixture
 def page(browser, results, tmp_path):
-    """The page as it is opened from a folder that was moved; it must raise no complaint of the browser."""
     browse(results)
     moved = (results.parent / "page").rename(tmp_path / "moved")
-    with browser.new_page() as page:
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("console", lambda message: page.problems.append(message.text))
-        page.goto((moved / "index.html").as_uri())
+    with opened_page(browser, moved) as page:
         yield page
-        assert page.problems == []
 
 
 def test_on_screen(page):

@@ -48,7 +48,8 @@ def test_every_category_model_and_policy_is_named():
     assert re.search(r"overall entity attribute own kind", said), "in the paper's order, then its own"
     for word in ("first", "second", "judge: judge-1", "policy: official", "95 % intervals", "overall after"):
         assert word in said
-    assert said.count("passes over the first question") == 1, "what is noted of all is said once"
+    assert "each: the official script passes over the first question" in said
+    assert said.count("passes over the first question") == 1
     assert "same prompts" not in said
 
 
