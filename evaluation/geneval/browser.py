@@ -4,21 +4,15 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from nami_bench.domain.clauses import clause_fields
 from nami_bench.errors import ImageError, InputError
+from nami_bench.evaluation.browser.page import picture_path, write_page, write_picture
 from nami_bench.evaluation.geneval.masks import Masks, read_masks
 from nami_bench.evaluation.geneval.results import ImageResult
-from nami_bench.images import make_folder, read_hashed_image, write_bytes
-
-SIDE = 512
-"""Longest side of the page's images, pixels."""
-IMAGES = "images"
+from nami_bench.images import read_hashed_image
 
 _REASONS = (
     ("no target", re.compile(r"no target for ")),
@@ -45,7 +39,6 @@ def write_browser(
     nothing outside `folder`, which may be moved, served or packed. Pictures that are there already are kept.
     `original` tells from a prompt's metadata which text the prompt is a rewrite of, if it is one.
     """
-    make_folder(folder / IMAGES)
     masks = read_masks(source)
     with ThreadPoolExecutor() as pool:  # Pillow leaves the interpreter lock
         rows = []
@@ -54,7 +47,8 @@ def write_browser(
         ):
             rows.append(row)
             advance(1)
-    write_bytes(folder / "index.html", _page(rows, source.name, results[0].detector).encode())
+    about = _about(rows, results[0].detector)
+    write_page(folder, "geneval/browser.html", source.name, about, rows)
     return sum(row["image"] is None for row in rows)
 
 
@@ -135,28 +129,14 @@ def _picture(
         image, sha256 = read_hashed_image(path)
     except ImageError:
         return None, 0, 0
-    name = f"{IMAGES}/{sha256[:16]}.webp"
-    width, height = image.size
+    name = picture_path(sha256)
     if not (folder / name).is_file():
-        image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
-        write_bytes(folder / name, _webp(image))
-    return name, width, height
+        write_picture(folder / name, image)
+    return name, *image.size
 
 
-def _webp(image: Image.Image) -> bytes:
-    from io import BytesIO
-
-    stream = BytesIO()
-    image.save(stream, "WEBP", quality=82)
-    return stream.getvalue()
-
-
-def _page(rows: Sequence[Mapping[str, Any]], title: str, detector: str | None) -> str:
-    from jinja2 import Environment
-
-    text = files("nami_bench.evaluation.geneval").joinpath("browser.html").read_text(encoding="utf-8")
-    page = Environment(autoescape=True).from_string(text)
+def _about(rows: Sequence[Mapping[str, Any]], detector: str | None) -> str:
     rewritten = sum(row["original"] is not None for row in rows)
     about = [detector or "detector not recorded"]
     about += [f"{rewritten} of {len(rows)} images are of rewritten prompts"] if rewritten else []
-    return page.render(title=title, about=" · ".join(about), rows=list(rows))
+    return " · ".join(about)

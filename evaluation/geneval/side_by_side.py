@@ -54,8 +54,8 @@ def overall_name(summaries: Mapping[str, GenEvalSummary]) -> str:
     return OVERALL if _SIX in tasks or len(set(tasks)) > 1 else f"mean of {len(tasks[0])} tasks"
 
 
-def notes(summaries: Mapping[str, GenEvalSummary]) -> list[str]:
-    """What makes the runs unlike, then what each summary notes."""
+def differences(summaries: Mapping[str, GenEvalSummary]) -> list[str]:
+    """What makes the runs unlike."""
     found = []
     if len({summary.prompts_sha256 for summary in summaries.values()}) > 1:
         found.append("the runs are not of the same prompts: their differences may be the prompts'")
@@ -64,8 +64,6 @@ def notes(summaries: Mapping[str, GenEvalSummary]) -> list[str]:
         found.append(
             f"no overall score is drawn for {', '.join(without)}: it is the mean over GenEval's six tasks"
         )
-    for label, summary in summaries.items():
-        found += [f"{label}: {note}" if len(summaries) > 1 else note for note in summary.notes]
     return found
 
 

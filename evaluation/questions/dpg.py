@@ -78,8 +78,8 @@ def dpg_score(results: Sequence[ImageAnswers], policy: Policy) -> DpgScore:
     for name, images in by_file.items():
         images.sort(key=lambda image: image.cell)
         try:
-            cells = tuple(_cell_score(image.answers, policy) for image in images)
-        except _NotScored as reason:
+            cells = tuple(image_score(image.answers, policy) for image in images)
+        except NotScoredError as reason:
             dropped[name] = str(reason)
             continue
         files.append(FileScore(name, images[0].item, cells))
@@ -100,8 +100,8 @@ def dpg_score(results: Sequence[ImageAnswers], policy: Policy) -> DpgScore:
     )
 
 
-class _NotScored(Exception):
-    """An image without a score; the message says why."""
+class NotScoredError(Exception):
+    """An image has no score; the message says why."""
 
 
 def _asked(answers: Sequence[Answered], policy: Policy) -> Sequence[Answered]:
@@ -109,11 +109,11 @@ def _asked(answers: Sequence[Answered], policy: Policy) -> Sequence[Answered]:
     return [one for one in answers if policy is Policy.CORRECTED or not one.first_row]
 
 
-def _cell_score(answers: Sequence[Answered], policy: Policy) -> float:
-    """An image's score, 0-1, after zeroing; raises _NotScored."""
+def image_score(answers: Sequence[Answered], policy: Policy) -> float:
+    """An image's score, 0-1, after zeroing, by its answers; raises NotScoredError."""
     asked = _asked(answers, policy)
     if not asked:
-        raise _NotScored("no question is left")
+        raise NotScoredError("no question is left")
     try:
         after = zeroed(
             [one.question for one in asked],
@@ -121,7 +121,7 @@ def _cell_score(answers: Sequence[Answered], policy: Policy) -> float:
             Zeroing.IN_ROW_ORDER,
         )
     except UnknownParentError as error:
-        raise _NotScored(str(error)) from None
+        raise NotScoredError(str(error)) from None
     return arithmetic_mean(list(after.scores.values()))
 
 

@@ -138,7 +138,7 @@ def judge_grids(
     """
     known = [file for file in files if file.item in questions.by_id and looks[file.path].problem is None]
     first_line = min(question.line for item in questions.items for question in item.questions)
-    cut = f"{grid.columns}x{grid.rows} of {grid.side} px"
+    cut = str(grid)
     name = instrument(judge, reading)
     with ResultsFile(output, name, questions.sha256, cut) as results:
         _check_same(results, known, looks, grid)

@@ -16,9 +16,10 @@ from nami_bench.evaluation.shares import Interval
 @dataclass(frozen=True, slots=True)
 class DpgSummary:
     """`score` by the policy that was asked for, `other` by the other one; `notes` say in words what the
-    figures rest on. `images` were judged."""
+    figures rest on. `images` were judged; `questions_sha256` is that of the question file's bytes, hex."""
 
     judge: str
+    questions_sha256: str
     images: int
     score: DpgScore
     other: DpgScore | None
@@ -28,6 +29,7 @@ class DpgSummary:
         """Plain values for one JSON document; scores are 0-100."""
         return {
             "judge": self.judge,
+            "questions_sha256": self.questions_sha256,
             "images": self.images,
             **self.score.to_json(),
             "other_policy": None if self.other is None else self.other.to_json(),
@@ -68,7 +70,7 @@ def summarize(
     except InputError:
         compared = None
     notes = [*_notes(results, score), *_missing(results, questions)]
-    return DpgSummary(results[0].judge, len(results), score, compared, tuple(notes))
+    return DpgSummary(results[0].judge, asked.pop(), len(results), score, compared, tuple(notes))
 
 
 def _notes(results: Sequence[ImageAnswers], score: DpgScore) -> list[str]:

@@ -15,6 +15,7 @@ from nami_bench.foreign_files import is_hidden
 from nami_bench.images import as_rgb, decode_as_stored, read_file
 
 _GRID = re.compile(r"([1-9]\d?)x([1-9]\d?)")
+_CUT = re.compile(rf"{_GRID.pattern} of ([1-9]\d{{0,5}}) px")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,19 @@ class Grid:
     def size(self) -> tuple[int, int]:
         """Width and height that a file should have, pixels."""
         return self.columns * self.side, self.rows * self.side
+
+    def __str__(self) -> str:
+        """How results name the cut: "2x2 of 512 px"; which cells are used is another matter."""
+        return f"{self.columns}x{self.rows} of {self.side} px"
+
+
+def parse_cut(text: str) -> Grid:
+    """The inverse of a grid's `str`, with all cells used; raises InputError."""
+    match = _CUT.fullmatch(text)
+    if match is None:
+        raise InputError(f"the cut {text!r} is not 'COLUMNSxROWS of SIDE px', such as '2x2 of 512 px'")
+    columns, rows, side = map(int, match.groups())
+    return Grid(columns, rows, columns * rows, side)
 
 
 def parse_grid(text: str) -> tuple[int, int]:

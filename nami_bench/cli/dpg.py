@@ -1,10 +1,11 @@
-"""`nami-bench dpg`."""
+"""`nami-bench dpg`; its pictures are in `dpg_pictures`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from nami_bench.cli import dpg_pictures
 from nami_bench.cli.common import echo, parse_pairs, print_json, progress, say
 from nami_bench.cli.completeness import SHOWN, counts, say_problems
 from nami_bench.cli.folder_command import FolderOrCommand
@@ -15,15 +16,6 @@ if TYPE_CHECKING:
     from nami_bench.evaluation.questions.dpg_folder import FolderRun
     from nami_bench.evaluation.questions.dpg_summary import DpgSummary
 
-_policy_option = click.option(
-    "--policy",
-    type=click.Choice(["corrected", "official"]),
-    default="corrected",
-    show_default=True,
-    help="official: the question file is read, and the headline computed, as by DPG-Bench's own script, with "
-    "its defects: comparable with published scores. Both scores are always shown.",
-)
-
 
 @click.group(cls=FolderOrCommand)
 def dpg() -> None:
@@ -32,8 +24,8 @@ def dpg() -> None:
 
 @click.command(
     epilog="Example: nami-bench dpg outputs/my-model --questions dpg_bench.csv --judge mplug "
-    "--judge-option model=FOLDER. The figures of a results file: nami-bench dpg summary results.jsonl "
-    "(for a folder of the name 'summary' write ./summary)."
+    "--judge-option model=FOLDER. The figures of a results file: nami-bench dpg summary results.jsonl; "
+    "pictures of it: dpg plot and browse (for a folder of the name 'summary' write ./summary)."
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--questions", required=True, type=FILE, help="DPG-Bench's question file, dpg_bench.csv.")
@@ -45,7 +37,7 @@ def dpg() -> None:
     help="What makes an answer right: the very word, the word in whatever case, or its probability. Default: "
     "as the judge is meant to be read.",
 )
-@_policy_option
+@dpg_pictures.policy_option
 @click.option("--grid", default="2x2", show_default=True, help="Columns and rows of images in a file.")
 @click.option(
     "--pic-num", type=click.IntRange(min=1), help="How many of a file's images count. Default: all of them."
@@ -136,10 +128,10 @@ dpg.on_folder = _score
 @dpg.command(epilog="Example: nami-bench dpg summary results.jsonl --questions dpg_bench.csv --json")
 @click.argument("results", type=FILE)
 @click.option("--questions", type=FILE, help="The question file: prompts without results are noted.")
-@_policy_option
+@dpg_pictures.policy_option
 @json_option
 def summary(results: Path, questions: Path | None, policy: str, as_json: bool) -> None:
-    """DPG-Bench's figures for a results file."""
+    """DPG-Bench's figures for a results file; the scores of both policies are shown."""
     from nami_bench.evaluation.questions.dpg_summary import summarize
     from nami_bench.evaluation.questions.official_csv import Policy, read_dpg
     from nami_bench.evaluation.questions.results import read_results
@@ -150,6 +142,10 @@ def summary(results: Path, questions: Path | None, policy: str, as_json: bool) -
         print_json(figures.to_json())
     else:
         echo(figures.to_text())
+
+
+dpg.add_command(dpg_pictures.plot)
+dpg.add_command(dpg_pictures.browse)
 
 
 def _print_run(

@@ -7,6 +7,14 @@ import click
 
 from nami_bench.cli.common import progress, say
 from nami_bench.cli.options import FILE
+from nami_bench.cli.pictures import (
+    named_results,
+    page_folder,
+    page_option,
+    picture_format,
+    plot_arguments,
+    say_page,
+)
 
 prompts_option = click.option(
     "--prompts",
@@ -18,20 +26,7 @@ prompts_option = click.option(
 @click.command(
     epilog="Example: nami-bench geneval plot a/results.jsonl b/results.jsonl --label A --label B -o g.svg"
 )
-@click.argument("results", nargs=-1, required=True, type=FILE)
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    type=FILE,
-    help="The picture: .png, .svg or .pdf.",
-)
-@click.option(
-    "--label",
-    "labels",
-    multiple=True,
-    help="A model's name, once for each results file. Default: the file's name, or its folder's.",
-)
+@plot_arguments
 @prompts_option
 def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...], prompts: Path | None) -> None:
     """A picture of one or more results files: bars for each task with intervals, models side by side.
@@ -39,28 +34,14 @@ def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...], promp
     What the figures do not rest on stands below, as `geneval summary` notes it. Runs of rewritten prompts or
     of a part of the prompts are hatched; a run without all tasks has no overall score beside runs that have.
     """
-    from nami_bench.errors import InputError
-    from nami_bench.images import write_bytes
-
-    names = labels or tuple(_name(path) for path in results)
-    if len(names) != len(results):
-        raise InputError(f"{len(results)} results files need {len(results)} --label, got {len(names)}")
-    if len(set(names)) < len(names):
-        raise InputError(f"two results files are called {_doubled(names)!r}: tell them apart with --label")
-    try:
-        from nami_bench.evaluation.geneval.plot import FORMATS, plot_scores
-    except ModuleNotFoundError as error:
-        raise InputError(f"pictures need the package {error.name!r}: pip install {error.name}") from error
+    named, file_format = named_results(results, labels), picture_format(output)
+    from nami_bench.evaluation.geneval.plot import plot_scores
     from nami_bench.evaluation.geneval.results import read_results
     from nami_bench.evaluation.geneval.summary import summarize
+    from nami_bench.images import write_bytes
 
-    file_format = output.suffix.lower().lstrip(".")
-    if file_format not in FORMATS:
-        raise InputError(f"the picture {output} must end in .{', .'.join(FORMATS)}")
     expected = expected_metadata(prompts)
-    summaries = {
-        name: summarize(read_results(path), expected) for name, path in zip(names, results, strict=True)
-    }
+    summaries = {name: summarize(read_results(path), expected) for name, path in named.items()}
     write_bytes(output, plot_scores(summaries, file_format))
     say(f"wrote {output}")
 
@@ -70,12 +51,7 @@ def plot(results: tuple[Path, ...], output: Path, labels: tuple[str, ...], promp
     "outputs/my-model/results-browser/index.html"
 )
 @click.argument("results", type=FILE)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder for the page and its images. Default: results-browser beside results.jsonl.",
-)
+@page_option
 @click.option(
     "--images",
     type=click.Path(path_type=Path, file_okay=False),
@@ -89,10 +65,9 @@ def browse(results: Path, output: Path | None, images: Path | None) -> None:
     """
     from nami_bench.evaluation.geneval.browser import write_browser
     from nami_bench.evaluation.geneval.results import read_results
-
-    folder = output or results.with_name(f"{results.stem}-browser")
     from nami_bench.prompts.rewrites import original_text
 
+    folder = page_folder(results, output)
     rows = read_results(results)
     with progress("drawing", len(rows)) as advance:
         missing = write_browser(
@@ -103,9 +78,7 @@ def browse(results: Path, output: Path | None, images: Path | None) -> None:
             advance,
             original=lambda line: original_text(str(line.get("prompt")), line, str(results)),
         )
-    if missing:
-        say(f"{missing} of {len(rows)} images were not found or are damaged: name their folder with --images")
-    say(f"wrote {folder / 'index.html'}")
+    say_page(folder, missing, len(rows), "were not found or are damaged")
 
 
 def expected_metadata(prompts: Path | None) -> list[dict[str, Any]]:
@@ -117,12 +90,3 @@ def expected_metadata(prompts: Path | None) -> list[dict[str, Any]]:
     from nami_bench.prompts.files import load_prompt_set
 
     return [prompt.metadata() for prompt in load_prompt_set(prompts).prompts]
-
-
-def _name(path: Path) -> str:
-    """What to call the model of a results file that nobody named."""
-    return path.resolve().parent.name if path.stem == "results" else path.stem
-
-
-def _doubled(names: tuple[str, ...]) -> str:
-    return next(name for name in names if names.count(name) > 1)

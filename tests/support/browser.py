@@ -1,7 +1,11 @@
 """Chromium, for tests that look at a screen."""
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,3 +42,23 @@ def browser() -> Iterator[Any]:
         )
         yield chromium
         chromium.close()
+
+
+@contextmanager
+def opened_page(browser: Any, folder: Path) -> Iterator[Any]:
+    """A page of verdicts as it is opened from its folder; the browser may not complain of anything."""
+    problems: list[str] = []
+    with browser.new_page() as page:
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text))
+        page.goto((folder / "index.html").as_uri())
+        yield page
+    assert problems == []
+
+
+def page_data(folder: Path) -> Any:
+    """What the script of a page of verdicts reads."""
+    text = (folder / "index.html").read_text()
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found is not None
+    return json.loads(found[1])

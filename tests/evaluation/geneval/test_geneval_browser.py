@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import re
 import sys
 
 import numpy as np
@@ -18,6 +17,7 @@ from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.results import read_results
 from nami_bench.images import GenEvalFolder, write_png
+from tests.support.browser import opened_page, page_data
 
 ATTACK = "</script><script>window.attacked = 1</script><img src=x onerror='window.attacked = 2'>"
 
@@ -114,15 +114,10 @@ def size_of(path):
         return image.size
 
 
-def page_rows(folder):
-    text = (folder / "index.html").read_text()
-    return json.loads(re.search(r'<script type="application/json" id="rows">(.*?)</script>', text, re.S)[1])
-
-
 def test_the_page_holds_everything_it_needs(results, tmp_path):
     folder = tmp_path / "page"
     assert write_browser(read_results(results), results, folder) == 0
-    rows = page_rows(folder)
+    rows = page_data(folder)
     assert [row["correct"] for row in rows] == [False, True, False, False]
     assert rows[3]["kinds"] == ["wrong color"]
     assert rows[3]["expected"] == ["1 × blue dog"]
@@ -142,7 +137,7 @@ def test_pictures_are_small_and_made_once(results, tmp_path):
     write_png(big, Image.fromarray(noise))
     folder = tmp_path / "page"
     write_browser(read_results(results), results, folder)
-    (row,) = [row for row in page_rows(folder) if row["place"] == "00000/samples/0000.png"]
+    (row,) = [row for row in page_data(folder) if row["place"] == "00000/samples/0000.png"]
     assert (row["width"], row["height"]) == (1200, 600)
     assert size_of(folder / row["image"]) == (512, 256)
     before = {path.name: path.stat().st_mtime_ns for path in (folder / "images").iterdir()}
@@ -158,7 +153,7 @@ def test_the_references_results_and_moved_images_will_do(results, tmp_path):
     theirs = tmp_path / "theirs.jsonl"
     theirs.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert write_browser(read_results(theirs), theirs, tmp_path / "page") == 4
-    assert all(row["image"] is None for row in page_rows(tmp_path / "page"))
+    assert all(row["image"] is None for row in page_data(tmp_path / "page"))
     assert write_browser(read_results(theirs), theirs, tmp_path / "page", results.parent) == 0
 
 
@@ -197,7 +192,7 @@ def test_from_the_command_line(results, tmp_path, monkeypatch, capsys):
         main()
     assert not stopped.value.code
     assert "wrote model/results-browser/index.html" in capsys.readouterr().err
-    assert len(page_rows(tmp_path / "model" / "results-browser")) == 4
+    assert len(page_data(tmp_path / "model" / "results-browser")) == 4
     monkeypatch.setattr(sys, "argv", ["nami-bench", "geneval", "browse", "none.jsonl"])
     with pytest.raises(SystemExit) as stopped:
         main()
@@ -208,13 +203,8 @@ def test_from_the_command_line(results, tmp_path, monkeypatch, capsys):
 def page(browser, results, tmp_path):
     write_browser(read_results(results), results, tmp_path / "page")
     moved = (tmp_path / "page").rename(tmp_path / "moved")
-    with browser.new_page() as page:
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        page.on("console", lambda message: page.problems.append(message.text))
-        page.goto((moved / "index.html").as_uri())
+    with opened_page(browser, moved) as page:
         yield page
-        assert page.problems == []
 
 
 def test_on_screen(page):
@@ -258,3 +248,13 @@ def test_on_screen(page):
     page.wait_for_function("document.activeElement.dataset.index === '2'")
     page.keyboard.press("/")
     assert page.evaluate("document.activeElement.id") == "search"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everyone_can_read_it(page, complaints, scheme):
+    page.emulate_media(color_scheme=scheme)
+    assert complaints(page) == []
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    page.locator("article").first.click()
+    assert complaints(page) == []

@@ -9,7 +9,8 @@ import pytest
 from nami_bench.cli.app import main
 from nami_bench.domain import GENEVAL_TASKS
 from nami_bench.errors import InputError
-from nami_bench.evaluation.geneval.plot import FORMATS, plot_scores
+from nami_bench.evaluation.bars import FORMATS
+from nami_bench.evaluation.geneval.plot import plot_scores
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.evaluation.geneval.summary import summarize
 

@@ -131,7 +131,7 @@ def test_the_page_of_verdicts_names_the_originals(tmp_path):
     write_browser(found, tmp_path / "r.jsonl", tmp_path / "page")
     page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
     assert "2 of 2 images are of rewritten prompts" in page
-    assert '"original": "a photo of a bench"' in page
+    assert '"original":"a photo of a bench"' in page
 
 
 @pytest.fixture
