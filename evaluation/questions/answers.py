@@ -6,7 +6,7 @@ from typing import Literal
 from nami_bench.evaluation.questions.judge import Answer
 from nami_bench.evaluation.vqa.question import YES_OR_NO, measurement, spoken
 
-Reading = Literal["spellings", "yes"]
+Probability = Literal["spellings", "yes"]
 """Which probability a judge gives.
 
 "spellings": GenEval 2's, the sum over `spellings`, however small: to say something else entirely is to give
@@ -50,7 +50,7 @@ def probability_of(written: Sequence[str], first: Callable[[str], float]) -> flo
 def yes_or_no_answer(
     expected: str, said: str, tokens: Sequence[tuple[str, float]], likeliest: Sequence[str]
 ) -> Answer:
-    """The answer by the reading "yes"; `tokens` and `likeliest` as in VQAScore's `measurement`.
+    """The answer by the probability "yes"; `tokens` and `likeliest` as in VQAScore's `measurement`.
 
     `details`: "yes" and "no", the probabilities of all ways to write these.
     """
@@ -62,9 +62,9 @@ def yes_or_no_answer(
     return Answer(said, found.details[right], details=found.details)
 
 
-def problem_of_words(reading: Reading, expected: str, said: str) -> str | None:
+def problem_of_words(probability: Probability, expected: str, said: str) -> str | None:
     """Why words are no answer: where a yes or a no is to be read, and they begin with neither."""
-    if reading == "yes" and _yes_or_no(expected) and spoken(said) is None:
+    if probability == "yes" and _yes_or_no(expected) and spoken(said) is None:
         return f"the model does not answer yes or no: {said!r}"
     return None
 

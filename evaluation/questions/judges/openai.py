@@ -14,15 +14,15 @@ from pydantic import Json
 
 from nami_bench.errors import InputError, one_line
 from nami_bench.evaluation.questions.answers import (
-    Reading,
+    Probability,
     probability_of,
     problem_of_words,
     spellings,
     yes_or_no_answer,
 )
 from nami_bench.evaluation.questions.graph import Question
-from nami_bench.evaluation.questions.judge import Answer, Sheet
-from nami_bench.evaluation.questions.wording import template_words
+from nami_bench.evaluation.questions.judge import Answer, Reading, Sheet
+from nami_bench.evaluation.questions.templates import template_words
 from nami_bench.evaluation.vqa.question import LIKELIEST
 from nami_bench.services.openai import check_options
 from nami_bench.services.openai_chat import Chat, ask_about, data_url, first_token, words
@@ -47,15 +47,15 @@ class OpenAIJudge:
     class Options:
         """`model`, `base_url`, `key_env`, `concurrency`, `timeout`, `max_retries`: see
         `nami_bench.services.openai.ServerOptions`. `template`: the words around a question, a text with
-        {question} in it or one of plain, one-word and yes-or-no. `read`: see
-        `nami_bench.evaluation.questions.answers.Reading`. `logprobs`: see the class. `top_logprobs`: how many
+        {question} in it or one of plain, one-word and yes-or-no. `probability`: see
+        `nami_bench.evaluation.questions.answers.Probability`. `logprobs`: see the class. `top_logprobs`: how many
         tokens the server is asked to list, 2..20. `extra`: a JSON object of further fields of the request;
         null takes one out."""
 
         model: str
         base_url: str = "https://api.openai.com/v1"
         template: str = "one-word"
-        read: Reading = "spellings"
+        probability: Probability = "spellings"
         logprobs: bool = True
         top_logprobs: int = LIKELIEST
         extra: Json[dict[str, Any]] | dict[str, Any] = field(default_factory=dict)
@@ -70,6 +70,7 @@ class OpenAIJudge:
                 raise InputError(f"{_WHERE}: top_logprobs {self.top_logprobs} is not between 2 and 20")
 
     libraries: tuple[str, ...] = ()
+    reading = Reading.WORD
     runs_on: Mapping[str, str] = {}
 
     def __init__(self, options: Options) -> None:
@@ -80,7 +81,7 @@ class OpenAIJudge:
     def identity(self) -> str:
         """The server's model, its address, the words around a question, and what is read of an answer."""
         asked = self.options
-        read = asked.read if asked.logprobs else f"{asked.read}+words"
+        read = asked.probability if asked.logprobs else f"{asked.probability}+words"
         extra = [f"{name}={value}" for name, value in sorted(asked.extra.items())]
         return "+".join([f"{asked.model}@{asked.base_url.rstrip('/')}", asked.template, read, *extra])
 
@@ -119,7 +120,7 @@ class OpenAIJudge:
 
     def _by_logprobs(self, question: Question, listed: Sequence[tuple[str, float]]) -> Answer:
         texts = [text for text, _ in listed]
-        if self.options.read == "yes":
+        if self.options.probability == "yes":
             return yes_or_no_answer(question.expected, texts[0], listed, texts)
 
         def chance(spelling: str) -> float:
@@ -130,7 +131,7 @@ class OpenAIJudge:
     def _by_words(self, question: Question, said: str) -> Answer:
         if not said.strip():
             return Answer(problem="the model says nothing")
-        problem = problem_of_words(self.options.read, question.expected, said)
+        problem = problem_of_words(self.options.probability, question.expected, said)
         return Answer(problem=one_line(problem)) if problem else Answer(said)
 
 

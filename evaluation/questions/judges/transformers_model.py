@@ -9,11 +9,11 @@ import torch
 from PIL.Image import Image
 
 from nami_bench.errors import InputError
-from nami_bench.evaluation.questions.answers import Reading, probability_of, spellings, yes_or_no_answer
+from nami_bench.evaluation.questions.answers import Probability, probability_of, spellings, yes_or_no_answer
 from nami_bench.evaluation.questions.graph import Question
-from nami_bench.evaluation.questions.judge import Answer, Sheet
+from nami_bench.evaluation.questions.judge import Answer, Reading, Sheet
 from nami_bench.evaluation.questions.judges.first_tokens import FirstTokens, NotAsked
-from nami_bench.evaluation.questions.wording import template_words
+from nami_bench.evaluation.questions.templates import template_words
 from nami_bench.evaluation.vqa.question import LIKELIEST, yes_and_no
 from nami_bench.neural.device import choose_device, device_name
 from nami_bench.neural.hub import SETTINGS, HubModel, hub_model, settings_sha256
@@ -37,8 +37,8 @@ class TransformersJudge:
     class Options:
         """`model`: a folder that save_pretrained wrote, or a name on the hub; `revision`: of it. `dtype`:
         what the network computes in; auto is bfloat16 on CUDA and float32 elsewhere. `template`: the words
-        around a question, a text with {question} in it or one of plain, one-word and yes-or-no. `read`: see
-        `nami_bench.evaluation.questions.answers.Reading`. `batch_size`: questions in one pass. `device`:
+        around a question, a text with {question} in it or one of plain, one-word and yes-or-no. `probability`: see
+        `nami_bench.evaluation.questions.answers.Probability`. `batch_size`: questions in one pass. `device`:
         auto, cpu, cuda ... `max_new_tokens`: how long an answer's text may be; beyond 1 every question is run
         once more. `reuse`: run each image once; false runs every question by itself, for the same answers."""
 
@@ -46,12 +46,13 @@ class TransformersJudge:
         revision: str | None = None
         dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
         template: str = "one-word"
-        read: Reading = "spellings"
+        probability: Probability = "spellings"
         batch_size: int = 16
         device: str = "auto"
         max_new_tokens: int = 1
         reuse: bool = True
 
+    reading = Reading.WORD
     libraries = ("torch", "torchvision", "transformers")
 
     def __init__(self, options: Options) -> None:
@@ -69,7 +70,7 @@ class TransformersJudge:
         dtype = [] if self._dtype == "float32" else [self._dtype]
         longer = [f"tokens={asked.max_new_tokens}"] if asked.max_new_tokens > 1 else []
         model = f"{self._files.name}-{self._settings}-{self._files.sha256}"
-        return "+".join([model, asked.template, asked.read, *dtype, *longer])
+        return "+".join([model, asked.template, asked.probability, *dtype, *longer])
 
     @cached_property
     def runs_on(self) -> Mapping[str, str]:
@@ -119,7 +120,7 @@ class TransformersJudge:
         if not chances.isfinite().all():
             return Answer(problem="the model gave numbers that are not finite")
         said = self._said(image, text, int(chances.argmax()))
-        if self.options.read == "yes":
+        if self.options.probability == "yes":
             return self._yes_or_no(question, said, chances)
         written = spellings(question.text, question.expected)
         return Answer(said, probability_of(written, lambda spelling: self._chance(spelling, chances)))

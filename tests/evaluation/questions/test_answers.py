@@ -9,7 +9,7 @@ from nami_bench.evaluation.questions.answers import (
     spellings,
     yes_or_no_answer,
 )
-from nami_bench.evaluation.questions.wording import TEMPLATES, template_words
+from nami_bench.evaluation.questions.templates import TEMPLATES, template_words
 
 YES = ("Yes", "yes", " yes", " Yes")
 

@@ -93,7 +93,7 @@ def test_the_probability_of_the_expected_yes_or_no(service: Service) -> None:
         "Is": chosen({"No": 0.4, "Yes": 0.3, " yes": 0.1, "YES": 0.05}),
         "Are": chosen({"The": 1}),
     }
-    yes, odd = ask(service, "Is it?", "Are they?", read="yes")
+    yes, odd = ask(service, "Is it?", "Are they?", probability="yes")
     assert yes.probability == pytest.approx(0.45) and yes.text == "No"
     assert yes.details == {
         "yes": pytest.approx(0.45),
@@ -101,7 +101,7 @@ def test_the_probability_of_the_expected_yes_or_no(service: Service) -> None:
         "served_model": "seer-2026",
     }
     assert odd.text is None and "does not answer yes or no" in str(odd.problem)
-    (no,) = ask(service, "Is it?", read="yes", expected="No")
+    (no,) = ask(service, "Is it?", probability="yes", expected="No")
     assert no.probability == pytest.approx(0.4)
 
 
@@ -117,7 +117,7 @@ def test_without_log_probabilities_the_words_are_the_answer(service: Service) ->
     assert [answer.text for answer in answers] == ["Yes, it is", "Two", "Maybe\n", None]
     assert {answer.probability for answer in answers} == {None}
     assert answers[3].problem == "the model says nothing"
-    read = ask(service, *texts, logprobs=False, read="yes")
+    read = ask(service, *texts, logprobs=False, probability="yes")
     assert [answer.text for answer in read] == ["Yes, it is", None, None, None]
     assert "logprobs" not in service.asked[0] and service.asked[0]["max_tokens"] == 16
 
@@ -198,7 +198,7 @@ def test_identities_tell_what_is_asked_and_read() -> None:
         return OpenAIJudge(OpenAIJudge.Options("seer", "http://host/v1/", **options)).identity
 
     assert identity() == "seer@http://host/v1+one-word+spellings"
-    assert identity(logprobs=False, read="yes") == "seer@http://host/v1+one-word+yes+words"
+    assert identity(logprobs=False, probability="yes") == "seer@http://host/v1+one-word+yes+words"
     assert (
         identity(template="{question}?", extra={"seed": 3})
         == "seer@http://host/v1+{question}?+spellings+seed=3"
@@ -212,7 +212,7 @@ def test_identities_tell_what_is_asked_and_read() -> None:
         ({"template": "nothing"}, "template 'nothing'"),
         ({"top_logprobs": 21}, "top_logprobs 21 is not between 2 and 20"),
         ({"extra": {"n": 2}}, "extra may not hold n"),
-        ({"read": "tea leaves"}, "read"),
+        ({"probability": "tea leaves"}, "probability"),
     ],
 )
 def test_options_are_checked(options: dict[str, Any], words: str) -> None:

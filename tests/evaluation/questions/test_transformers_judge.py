@@ -214,7 +214,7 @@ def test_other_models_are_run_in_two_parts_too(
         for n, path in enumerate(photographs.values())
     ]
     of_images = [asked(texts, image) for image in images]
-    options = {"template": "{question} Please answer yes or no.", "read": "yes"}
+    options = {"template": "{question} Please answer yes or no.", "probability": "yes"}
     once = judge(folder, batch_size=3, **options)
     found = flat(once.answer(of_images))
     assert once._first_tokens._reuse
@@ -233,7 +233,7 @@ def test_a_model_that_says_neither_yes_nor_no(
     toy_model: Path, sheets: list[Sheet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has no answer where one of these is read, and gives the spellings little."""
-    read, spelled = judge(toy_model, read="yes"), judge(toy_model)
+    read, spelled = judge(toy_model, probability="yes"), judge(toy_model)
     row = torch.zeros(420)
     row[read._yes_and_no] = -20.0
     monkeypatch.setattr(FirstTokens, "scores", lambda _self, _image, texts: [row] * len(texts))
@@ -295,7 +295,7 @@ def test_the_identity_names_all_that_an_answer_depends_on(toy_model: Path) -> No
     assert known.startswith("model-") and known.endswith("+one-word+spellings")
     assert judge(toy_model, dtype="bfloat16").identity == f"{known}+bfloat16"
     assert judge(toy_model, reuse=False, batch_size=1).identity == known
-    own = judge(toy_model, template="{question}?", read="yes", max_new_tokens=3).identity
+    own = judge(toy_model, template="{question}?", probability="yes", max_new_tokens=3).identity
     assert own.endswith("+{question}?+yes+tokens=3")
     assert judge(toy_model).runs_on == {"device": "cpu", "dtype": "float32"}
 
