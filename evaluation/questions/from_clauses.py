@@ -3,7 +3,7 @@
 An image whose questions are all answered as expected is one that GenEval calls correct. Categories are DSG's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from nami_bench.domain import Prompt
@@ -13,7 +13,21 @@ from nami_bench.evaluation.questions import wording
 from nami_bench.evaluation.questions.graph import YES, Item, Question
 
 NO = "no"
+WRITER: Mapping[str, Any] = {"adapter": "clauses", "wording": wording.VERSION}
+"""What writes these questions, as a prompt writer says it of itself."""
 OBJECT, COUNT, COLOR, PLACE = "entity - whole", "other - count", "attribute - color", "relation - spatial"
+
+
+def items_of(prompts: Iterable[Prompt]) -> tuple[list[Item], dict[str, str]]:
+    """The questions of all prompts that have some, and by id of each other one why it has none."""
+    items: list[Item] = []
+    without: dict[str, str] = {}
+    for prompt in prompts:
+        try:
+            items.append(item_of(prompt))
+        except InputError as error:
+            without[prompt.id] = str(error)
+    return items, without
 
 
 def item_of(prompt: Prompt) -> Item:
@@ -22,26 +36,24 @@ def item_of(prompt: Prompt) -> Item:
     Raises InputError as `questions_of`, and for a prompt without clauses.
     """
     if prompt.geneval is None:
-        raise InputError(f"prompt {prompt.id} has no GenEval clauses to make questions of")
-    questions = questions_of(parse_clauses(prompt.geneval, f"prompt {prompt.id}"))
-    return Item(prompt.id, prompt.text, questions, {"writer": describe()})
+        raise InputError(f"prompt {prompt.id} has no GenEval clauses")
+    where = f"prompt {prompt.id}"
+    questions = questions_of(parse_clauses(prompt.geneval, where), where)
+    return Item(prompt.id, prompt.text, questions, {"writer": WRITER})
 
 
-def describe() -> Mapping[str, Any]:
-    """What writes these questions, as a prompt writer says it of itself."""
-    return {"adapter": "clauses", "wording": wording.VERSION}
-
-
-def questions_of(clauses: Clauses) -> tuple[Question, ...]:
+def questions_of(clauses: Clauses, where: str = "the clauses") -> tuple[Question, ...]:
     """For each include clause whether the class is there, how often where that is asked for, and its color;
     then places; then what must not be there.
 
-    Of n objects GenEval asks for n or more: "exactly" needs an exclude clause of n + 1. Raises InputError for
-    two include clauses of one class: no question could tell their objects apart.
+    Of n objects GenEval asks for n or more: "exactly" needs an exclude clause of n + 1. Raises InputError,
+    which `where` begins, for two include clauses of one class.
     """
     named = [clause.class_name for clause in clauses.include]
     if doubled := next((name for name in named if named.count(name) > 1), None):
-        raise InputError(f"two include clauses name {doubled!r}: no question could tell their objects apart")
+        raise InputError(
+            f"{where}: two include clauses name {doubled!r}, and no question could tell their objects apart"
+        )
     limits = _limits(clauses)
     asked = _Asked()
     for clause in clauses.include:
