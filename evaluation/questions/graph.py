@@ -118,6 +118,12 @@ def circular(questions: Sequence[Question]) -> list[Question]:
     return [question for question in questions if question.id in ancestors(question.id)]
 
 
+def before_parents(questions: Sequence[Question]) -> list[Question]:
+    """The questions that stand before one that they depend on, in order."""
+    at = {question.id: place for place, question in enumerate(questions)}
+    return [q for q in questions if any(at.get(parent, -1) > at[q.id] for parent in q.parents)]
+
+
 def refuse(path: Path, problems: Sequence[Defect]) -> None:
     """Raise InputError that names the first problems of a file, where there are any."""
     if not problems:
