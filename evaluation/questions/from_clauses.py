@@ -10,9 +10,8 @@ from nami_bench.domain import Prompt
 from nami_bench.domain.clauses import Clauses, parse_clauses
 from nami_bench.errors import InputError
 from nami_bench.evaluation.questions import wording
-from nami_bench.evaluation.questions.graph import YES, Item, Question
+from nami_bench.evaluation.questions.graph import NO, YES, Item, Question
 
-NO = "no"
 WRITER: Mapping[str, Any] = {"adapter": "clauses", "wording": wording.VERSION}
 """What writes these questions, as a prompt writer says it of itself."""
 OBJECT, COUNT, COLOR, PLACE = "entity - whole", "other - count", "attribute - color", "relation - spatial"

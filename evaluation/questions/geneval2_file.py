@@ -8,8 +8,6 @@ from typing import Any
 
 from nami_bench.evaluation.questions.graph import Item, Question
 
-KEYS = frozenset({"prompt", "atom_count", "vqa_list", "skills"})
-
 
 def read_row(row: Mapping[str, Any], index: int, line: int) -> Item:
     """A line's questions, numbered from 1 on, each with its answer as the expected one and its skill as the

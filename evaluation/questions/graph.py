@@ -8,7 +8,7 @@ from typing import Any
 
 from nami_bench.errors import InputError
 
-YES = "yes"
+YES, NO = "yes", "no"
 _DEFECTS_SHOWN = 5
 
 

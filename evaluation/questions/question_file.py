@@ -75,7 +75,12 @@ def to_jsonl(items: Iterable[Item]) -> bytes:
 
     Raises InputError for what could not be read again.
     """
-    return "".join(map(_line, items)).encode()
+    lines: dict[str, bytes] = {}
+    for item in items:
+        if item.id in lines:
+            raise InputError(f"the questions of {item.id!r} cannot be written: they are there already")
+        lines[item.id] = _line(item)
+    return b"".join(lines.values())
 
 
 def text_sha256(text: str) -> str:
@@ -83,7 +88,7 @@ def text_sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _line(item: Item) -> str:
+def _line(item: Item) -> bytes:
     try:
         if taken := [key for key in _KEYS if key in item.extra]:
             raise ValueError(f"'extra' may not hold {taken[0]!r}")
@@ -97,9 +102,9 @@ def _line(item: Item) -> str:
         line = json.dumps(row, ensure_ascii=False, allow_nan=False)
         for defect in defects(_read_row(parse_object(line), 0, 0)):
             raise ValueError(defect.what)
+        return f"{line}\n".encode()
     except ValueError as error:
         raise InputError(f"the questions of {item.id!r} cannot be written: {error}") from error
-    return line + "\n"
 
 
 def _entry(question: Question) -> dict[str, Any]:

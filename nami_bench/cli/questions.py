@@ -100,7 +100,6 @@ def write(
     """
     from nami_bench import pipeline, registry
     from nami_bench.errors import InputError
-    from nami_bench.pipeline.question_writing import decomposition_question
 
     if (origin is None) == (writer is None):
         raise InputError("say who writes the questions: --from clauses, or --writer NAME")
@@ -113,6 +112,8 @@ def write(
     if writer is None:
         _from_clauses(chosen, output, as_json)
         return
+    from nami_bench.pipeline.question_writing import decomposition_question
+
     question = decomposition_question(instruction_file, seed, temperature)
     asked = registry.create("prompt_writers", writer, parse_pairs(options, "--writer-option"))
     _by_writer(chosen, asked, question, tries, output, as_json)

@@ -6,8 +6,7 @@ from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.rules import GenEvalParams, decide, select
 from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
 from nami_bench.evaluation.questions import wording
-from nami_bench.evaluation.questions.from_clauses import NO
-from nami_bench.evaluation.questions.graph import YES, Question
+from nami_bench.evaluation.questions.graph import NO, YES, Question
 from nami_bench.evaluation.questions.judge import Answer, Sheet
 
 _PARAMS = GenEvalParams()

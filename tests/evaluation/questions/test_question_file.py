@@ -78,6 +78,11 @@ def test_what_could_not_be_read_again_is_not_written(item, words):
         to_jsonl([item])
 
 
+def test_no_item_is_written_twice():
+    with pytest.raises(InputError, match="the questions of 'x y' cannot be written: they are there already"):
+        to_jsonl([*ITEMS, ITEMS[1]])
+
+
 QUESTION = {"id": 1, "question": "q?", "expected": "yes", "parents": [], "category": "c"}
 
 
