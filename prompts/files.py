@@ -11,8 +11,6 @@
 import csv
 import hashlib
 import io
-import json
-import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +19,7 @@ from typing import Any
 from nami_bench.domain import Prompt, PromptFile, PromptSet, prompt_id
 from nami_bench.domain.clauses import CLAUSE_KEYS, clause_fields, has_clauses, parse_clauses
 from nami_bench.errors import InputError
-from nami_bench.foreign_text import parse_json
+from nami_bench.foreign_text import check_numbers, numbered_lines, parse_json, parse_object, parse_text_json
 from nami_bench.prompts.geneval import geneval_prompt, metadata_lines
 from nami_bench.prompts.protocol import Candidate, SourceContent
 from nami_bench.prompts.rewrites import KEY as REWRITTEN_FROM
@@ -202,31 +200,22 @@ def _decode(data: bytes, where: str) -> str:
 
 def _lines(data: bytes, where: str) -> Iterator[tuple[str, str]]:
     """('FILE line N', stripped line) of every line that holds something."""
-    # Not splitlines: a JSON string may hold U+2028, which is no line end here. Nor all at once.
-    for number, line in enumerate(io.StringIO(_decode(data, where), newline="\n"), start=1):
-        if text := line.strip():
-            yield f"{where} line {number}", text
+    for number, line in numbered_lines(_decode(data, where)):
+        yield f"{where} line {number}", line
 
 
 def json_lines(data: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """('FILE line N', object) of every line that holds something; raises InputError for what is none."""
     for line, text in _lines(data, where):
         try:
-            row = _parsed(text)
+            row = parse_object(text)
         except ValueError as error:
-            raise InputError(f"{line} is not JSON: {error}") from error
-        if not isinstance(row, dict):
-            raise InputError(f"{line} is not a JSON object")
-        _check_numbers(row, line)
+            raise InputError(f"{line} {error}") from error
+        try:
+            check_numbers(row)
+        except ValueError as error:
+            raise InputError(f"{line}: {error}") from error
         yield line, row
-
-
-def _parsed(text: str) -> Any:
-    value = parse_json(text)
-    if "\\u" in text:
-        # An escaped half of a surrogate pair is JSON, but no text.
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
 
 
 def _text(row: Mapping[str, Any], where: str) -> str:
@@ -255,7 +244,7 @@ def _json_clauses(cells: Mapping[str, str], where: str) -> dict[str, Any]:
     for key, opening in (("include", "["), ("exclude", "["), ("geneval", "{")):
         if cells.get(key, "").startswith(opening):
             try:
-                found[key] = _parsed(cells[key])
+                found[key] = parse_text_json(cells[key])
             except ValueError as error:
                 raise InputError(f"{where}: {key!r} is not JSON: {error}") from error
     return found
@@ -269,18 +258,6 @@ def _extra(row: Mapping[str, Any], geneval: object, read: Collection[str]) -> di
     if geneval is not None and row.get("geneval") is None:
         known.update(CLAUSE_KEYS)
     return {key: value for key, value in row.items() if key not in known}
-
-
-def _check_numbers(value: Any, where: str, field: str = "") -> None:
-    """Raises InputError for NaN and infinity, which are no JSON though Python reads them."""
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(f"{where}: {field!r} is {value}, which is no number that JSON knows")
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            _check_numbers(inner, where, f"{field}.{key}" if field else key)
-    elif isinstance(value, list):
-        for index, inner in enumerate(value):
-            _check_numbers(inner, where, f"{field}[{index}]")
 
 
 def _is_prompt_set(data: bytes) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nami_bench.domain import Prompt, PromptSet, prompt_id
 from nami_bench.domain.clauses import GENEVAL_CLASSES, GENEVAL_COLORS, GENEVAL_RELATIONS, clause_fields
+from nami_bench.domain.english import number_word, with_article
 from nami_bench.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ OFFICIAL_SEED = 43
 OFFICIAL_PER_TASK = 100
 OFFICIAL_SHA256 = "5c48e0813e812e3c373fa5c8ed07a8f0a483be30272b4427b0559c8048e67c13"
 """SHA-256 of GenEval's evaluation_metadata.jsonl."""
-
-_NUMBER_WORDS = {2: "two", 3: "three", 4: "four"}
 
 Metadata = dict[str, Any]
 
@@ -107,19 +106,21 @@ def geneval_prompt(index: int, metadata: Mapping[str, Any]) -> Prompt:
 
 def _single_object(grammar: Grammar, index: int) -> Metadata:
     name = grammar.class_names[index]
-    return _metadata("single_object", [_object(name)], _a(name))
+    return _metadata("single_object", [_object(name)], with_article(name))
 
 
 def _two_object(grammar: Grammar, rng: "np.random.Generator") -> Metadata:
     first, second = _two_classes(grammar.class_names, rng)
-    return _metadata("two_object", [_object(first), _object(second)], f"{_a(first)} and {_a(second)}")
+    return _metadata(
+        "two_object", [_object(first), _object(second)], f"{with_article(first)} and {with_article(second)}"
+    )
 
 
 def _counting(grammar: Grammar, rng: "np.random.Generator") -> Metadata:
     name = grammar.class_names[rng.choice(len(grammar.class_names))]
     count = int(rng.integers(2, 4, endpoint=True))
-    plural = name + ("es" if name.endswith("s") else "s")
-    row = _metadata("counting", [_object(name, count)], f"{_NUMBER_WORDS[count]} {plural}")
+    plural = name + ("es" if name.endswith("s") else "s")  # GenEval's own: "two persons", "three sheeps"
+    row = _metadata("counting", [_object(name, count)], f"{number_word(count)} {plural}")
     return {
         "tag": row["tag"],
         "include": row["include"],
@@ -131,7 +132,7 @@ def _counting(grammar: Grammar, rng: "np.random.Generator") -> Metadata:
 def _colors(grammar: Grammar, rng: "np.random.Generator") -> Metadata:
     name = grammar.colorable[rng.choice(len(grammar.colorable))]
     color = grammar.colors[rng.choice(len(grammar.colors))]
-    return _metadata("colors", [{**_object(name), "color": color}], _a(f"{color} {name}"))
+    return _metadata("colors", [{**_object(name), "color": color}], with_article(f"{color} {name}"))
 
 
 def _position(grammar: Grammar, rng: "np.random.Generator") -> Metadata:
@@ -139,14 +140,14 @@ def _position(grammar: Grammar, rng: "np.random.Generator") -> Metadata:
     relation = GENEVAL_RELATIONS[rng.choice(len(GENEVAL_RELATIONS))]
     # The relation points at the clause it is relative to, so the target comes first.
     include = [_object(target), {**_object(subject), "position": [relation, 0]}]
-    return _metadata("position", include, f"{_a(subject)} {relation} {_a(target)}")
+    return _metadata("position", include, f"{with_article(subject)} {relation} {with_article(target)}")
 
 
 def _color_attr(grammar: Grammar, rng: "np.random.Generator") -> Metadata:
     names = _two_classes(grammar.colorable, rng)
     colors = [grammar.colors[i] for i in rng.choice(len(grammar.colors), size=2, replace=False)]
     include = [{**_object(name), "color": color} for name, color in zip(names, colors, strict=True)]
-    first, second = (_a(f"{color} {name}") for name, color in zip(names, colors, strict=True))
+    first, second = (with_article(f"{color} {name}") for name, color in zip(names, colors, strict=True))
     return _metadata("color_attr", include, f"{first} and {second}")
 
 
@@ -161,7 +162,3 @@ def _object(name: str, count: int = 1) -> dict[str, Any]:
 
 def _metadata(tag: str, include: list[dict[str, Any]], phrase: str) -> Metadata:
     return {"tag": tag, "include": include, "prompt": f"a photo of {phrase}"}
-
-
-def _a(phrase: str) -> str:
-    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"

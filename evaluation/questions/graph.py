@@ -3,9 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-YES = "yes"
+from nami_bench.errors import InputError
+
+YES, NO = "yes", "no"
+_DEFECTS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class QuestionSet:
 
 @dataclass(frozen=True, slots=True)
 class Defect:
-    """What is wrong with a question's place in its graph; `line` as in `Question`."""
+    """What is wrong with a question, or with a line of its file; `line` as in `Question`."""
 
     line: int
     what: str
@@ -112,3 +116,18 @@ def circular(questions: Sequence[Question]) -> list[Question]:
         return found
 
     return [question for question in questions if question.id in ancestors(question.id)]
+
+
+def before_parents(questions: Sequence[Question]) -> list[Question]:
+    """The questions that stand before one that they depend on, in order."""
+    at = {question.id: place for place, question in enumerate(questions)}
+    return [q for q in questions if any(at.get(parent, -1) > at[q.id] for parent in q.parents)]
+
+
+def refuse(path: Path, problems: Sequence[Defect]) -> None:
+    """Raise InputError that names the first problems of a file, where there are any."""
+    if not problems:
+        return
+    said = "; ".join(map(str, sorted(problems, key=lambda problem: problem.line)[:_DEFECTS_SHOWN]))
+    more = f"; and {len(problems) - _DEFECTS_SHOWN} more" if len(problems) > _DEFECTS_SHOWN else ""
+    raise InputError(f"{path} is not sound: {said}{more}")

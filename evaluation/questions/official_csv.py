@@ -17,11 +17,10 @@ from pathlib import Path
 
 from nami_bench.errors import InputError
 from nami_bench.evaluation.lines_file import read_lines
-from nami_bench.evaluation.questions.graph import Defect, Item, Question, QuestionSet, defects
+from nami_bench.evaluation.questions.graph import Defect, Item, Question, QuestionSet, defects, refuse
 
 COLUMNS = ("item_id", "text", "proposition_id", "dependency", "tuple", "question_natural_language")
 """Those that are read."""
-_DEFECTS_SHOWN = 5
 _NO_PARENT = 0
 
 
@@ -59,10 +58,9 @@ def read_dpg(path: Path, policy: Policy) -> QuestionSet:
     """
     data, rows = _read(path)
     if policy is Policy.CORRECTED:
-        unsound = [defect for item in _joined(rows) for defect in defects(item)]
-        _refuse(path, [*_malformed(rows), *_torn(rows), *unsound])
+        refuse(path, [*_misplaced(rows), *(defect for item in _joined(rows) for defect in defects(item))])
     else:
-        _refuse(path, list(_malformed(rows)))
+        refuse(path, list(_malformed(rows)))
         if not any(row.is_list for row in rows):
             raise InputError(
                 f"{path}: no dependency is a list, which ends the official script: use the corrected policy"
@@ -83,8 +81,8 @@ def read_dsg(path: Path, policy: Policy) -> QuestionSet:
     items = _joined(rows)
     unsound = [defect for item in items for defect in defects(item)]
     if policy is Policy.CORRECTED:
-        _refuse(path, [*_malformed(rows), *_torn(rows), *unsound])
-    _refuse(path, list(_torn(rows)))
+        refuse(path, [*_misplaced(rows), *unsound])
+    refuse(path, list(_torn(rows)))
     odd = dict.fromkeys(row.item for row in rows if row.malformed)
     notes = []
     if odd:
@@ -93,6 +91,13 @@ def read_dsg(path: Path, policy: Policy) -> QuestionSet:
         notes.append(f"{len(unsound)} questions depend on themselves or on none that exists")
     found = tuple(_without_dependencies(item) if item.id in odd else item for item in items)
     return QuestionSet(found, hashlib.sha256(data).hexdigest(), tuple(notes))
+
+
+def read_rows(path: Path) -> tuple[list[Item], list[Defect]]:
+    """The items of either benchmark's file, all rows of each, and what is wrong with the rows beside what
+    `nami_bench.evaluation.questions.graph.defects` finds; raises InputError as `read_dpg`."""
+    _, rows = _read(path)
+    return _joined(rows), _misplaced(rows)
 
 
 def _without_dependencies(item: Item) -> Item:
@@ -182,6 +187,10 @@ def _joined(rows: Sequence[_Row]) -> list[Item]:
     return [Item(name, r[0].prompt, tuple(row.question for row in r)) for name, r in items.items()]
 
 
+def _misplaced(rows: Sequence[_Row]) -> list[Defect]:
+    return [*_malformed(rows), *_torn(rows)]
+
+
 def _malformed(rows: Sequence[_Row]) -> Iterator[Defect]:
     for row in rows:
         if row.malformed:
@@ -198,14 +207,6 @@ def _torn(rows: Sequence[_Row]) -> Iterator[Defect]:
         if seen.setdefault(row.item, row.prompt) != row.prompt:
             yield Defect(row.line, f"{row.item} has another text than before")
         before = row.item
-
-
-def _refuse(path: Path, problems: Sequence[Defect]) -> None:
-    if not problems:
-        return
-    said = "; ".join(map(str, sorted(problems, key=lambda problem: problem.line)[:_DEFECTS_SHOWN]))
-    more = f"; and {len(problems) - _DEFECTS_SHOWN} more" if len(problems) > _DEFECTS_SHOWN else ""
-    raise InputError(f"{path} is not sound: {said}{more}")
 
 
 def _few(names: Sequence[str]) -> str:

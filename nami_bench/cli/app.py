@@ -25,6 +25,7 @@ COMMANDS = {
     "images": ("nami_bench.cli.images", "Import, verify and remove images."),
     "geneval": ("nami_bench.cli.geneval", "GenEval on any folder in its layout."),
     "dpg": ("nami_bench.cli.dpg", "DPG-Bench on any folder of image grids."),
+    "questions": ("nami_bench.cli.questions", "Write and check the questions of question benchmarks."),
     "evaluate": ("nami_bench.cli.evaluate", "Automatic metrics over recorded images."),
     "study": ("nami_bench.cli.study", "Create, list and watch annotation studies."),
     "annotators": ("nami_bench.cli.annotators", "Add, list, disable and erase annotators."),

@@ -140,7 +140,7 @@ def show(
     from nami_bench.pipeline.prompt_origins import identity
     from nami_bench.prompts.rewrites import original_of
 
-    prompt_set = _prompt_set(reference)
+    prompt_set = prompt_set_named(reference)
     strata = {prompt.stratum for prompt in prompt_set.prompts}
     if stratum is not None and stratum not in strata:
         raise UnknownNameError(f"stratum of {prompt_set.name}", stratum, strata)
@@ -168,7 +168,7 @@ def stats(reference: str, as_json: bool) -> None:
     from nami_bench.pipeline.prompt_origins import identity
     from nami_bench.prompts.summary import summarize, yardsticks
 
-    prompt_set = _prompt_set(reference)
+    prompt_set = prompt_set_named(reference)
     summary, beside = summarize(prompt_set), yardsticks()
     if as_json:
         print_json({**identity(prompt_set), **summary, "beside": beside})
@@ -194,7 +194,7 @@ def export(reference: str, form: str, output: Path | None) -> None:
     """Write a set for use elsewhere; line N is prompt N in every format."""
     from nami_bench.prompts.files import FORMATS
 
-    prompt_set = _prompt_set(reference)
+    prompt_set = prompt_set_named(reference)
     bare = sum(prompt.geneval is None for prompt in prompt_set.prompts)
     write_or_print(output, FORMATS[form](prompt_set))
     if form == "geneval" and bare:
@@ -221,7 +221,7 @@ def _has_workspace() -> bool:
     return explicit or (workspace_root() / "nami.toml").is_file()
 
 
-def _prompt_set(reference: str) -> "PromptSet":
+def prompt_set_named(reference: str) -> "PromptSet":
     """A recorded set by name, else a file, which is read but not recorded."""
     from nami_bench.errors import InputError
     from nami_bench.prompts.files import load_prompt_set

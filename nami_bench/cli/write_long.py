@@ -90,11 +90,12 @@ def write_long(
     from nami_bench import registry
     from nami_bench.domain import checked_name
     from nami_bench.errors import InputError, WorkError
+    from nami_bench.prompts.writers.asking import Question
     from nami_bench.prompts.writers.folder import read_folder
     from nami_bench.prompts.writers.instruction import load_instruction
     from nami_bench.prompts.writers.journal import Journal
     from nami_bench.prompts.writers.review import Limits
-    from nami_bench.prompts.writers.run import LongPromptRun, Question
+    from nami_bench.prompts.writers.run import LongPromptRun
 
     if output.suffix != ".jsonl":
         raise InputError(f"-o {output}: a prompt set's file ends in .jsonl")

@@ -36,27 +36,28 @@ R = TypeVar("R")
 
 
 class Chat:
-    """A server that is asked about images; may be used from several threads."""
+    """A server that is asked about images, or texts alone; may be used from several threads."""
 
     def __init__(self, server: OpenAIServer, options: ServerOptions) -> None:
         self.server = server
         self._options = options
 
     def ask(
-        self, image: Image | str, text: str, *, longest_side: int | None = None, **settings: Any
+        self, image: Image | str | None, text: str, *, longest_side: int | None = None, **settings: Any
     ) -> tuple[Mapping[str, Any], Answer, str]:
-        """(first choice, whole answer, the model that the server says it asked) to an image and a text.
+        """(first choice, whole answer, the model that the server says it asked) to an image, or None, and a
+        text.
 
         `image` may be its `data_url`, which several questions share. A larger image is sent reduced to
         `longest_side`. `settings` are further fields of the request, over which the options' `extra` goes;
         one of None is left out. Raises RequestFailedError for a refusal or an answer without a choice,
         WorkError where no further answer can be had.
         """
-        url = image if isinstance(image, str) else data_url(image, longest_side)
-        content = [
-            {"type": "image_url", "image_url": {"url": url}},
-            {"type": "text", "text": text},
-        ]
+        seen: list[dict[str, Any]] = []
+        if image is not None:
+            url = image if isinstance(image, str) else data_url(image, longest_side)
+            seen.append({"type": "image_url", "image_url": {"url": url}})
+        content = [*seen, {"type": "text", "text": text}]
         body = {
             "model": self._options.model,
             "messages": [{"role": "user", "content": content}],

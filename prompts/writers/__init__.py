@@ -1,1 +1,1 @@
-"""Long prompts written about images by vision-language models."""
+"""Models that write: long prompts about images, and whatever else a text can ask them for."""

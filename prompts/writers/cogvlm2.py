@@ -72,7 +72,9 @@ class CogVLM2Writer(LocalWriter):
         """Also the conversation template."""
         return {**super().describe(), "template_version": TEMPLATE}
 
-    def _say(self, image: Image, request: WritingRequest) -> tuple[str, bool]:
+    def _say(self, image: Image | None, request: WritingRequest) -> tuple[str, bool]:
+        if image is None:
+            raise InputError("prompt writer 'cogvlm2' writes about images only: choose another for texts")
         tokens, finished = self._model.answer(image, request.instruction, request.sampling)
         return self._model.tokenizer.decode(tokens, skip_special_tokens=True), finished
 

@@ -1,4 +1,4 @@
-"""What a vision-language model is told to write about an image."""
+"""What a model is told to write, about an image or a text."""
 
 import hashlib
 from dataclasses import dataclass
@@ -31,13 +31,13 @@ LONG_PROMPT = Instruction(
     "before. Begin with the subject itself; do not speak of an image, a picture or a prompt, do not greet, "
     "and add no title, list or comment.",
 )
-"""The instruction that is given unless another one is named."""
+"""The instruction for long prompts that is given unless another one is named."""
 
 
-def load_instruction(path: Path | None) -> Instruction:
-    """The text of a file, named as the file is; without one, ours. Raises InputError."""
+def load_instruction(path: Path | None, default: Instruction = LONG_PROMPT) -> Instruction:
+    """The text of a file, named as the file is; without one, `default`. Raises InputError."""
     if path is None:
-        return LONG_PROMPT
+        return default
     try:
         text = read_bytes(path).decode("utf-8-sig").strip()
     except UnicodeDecodeError as error:

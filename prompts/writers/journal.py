@@ -19,12 +19,13 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One answer about one image: `image` is the hex SHA-256 of its file, `number` counts from 1.
+    """One answer: `subject` is the hex SHA-256 of what it is about, an image's file or a prompt's text,
+    `number` counts from 1.
 
     `text` and `finished` as in `Answer`; `refused` says why a content filter gave no text.
     """
 
-    image: str
+    subject: str
     number: int
     seed: int
     temperature: float
@@ -45,7 +46,7 @@ class Journal:
         self.path = path
         self.asked = json.loads(json.dumps(asked))
         self.attempts: dict[str, list[Attempt]] = defaultdict(list)
-        """Of each image, in order."""
+        """Of each subject, in order."""
 
     def __enter__(self) -> Self:
         from filelock import FileLock, Timeout
@@ -78,7 +79,7 @@ class Journal:
     def append(self, attempt: Attempt) -> None:
         """Keep an answer so that it outlives this process; raises StorageError."""
         self._write(asdict(attempt))
-        self.attempts[attempt.image].append(attempt)
+        self.attempts[attempt.subject].append(attempt)
 
     def _load(self) -> None:
         data = self.path.read_bytes() if self.path.exists() else b""
@@ -91,8 +92,10 @@ class Journal:
                 if number == 1:
                     self._check(row["asked"])
                 else:
+                    if "image" in row:  # in journals of before anything but images was asked about
+                        row["subject"] = row.pop("image")
                     attempt = Attempt(**row)
-                    self.attempts[attempt.image].append(attempt)
+                    self.attempts[attempt.subject].append(attempt)
             except (ValueError, TypeError, KeyError) as error:
                 raise InputError(
                     f"{self.path}, line {number} is not a writer's answer: mend it, or write to another "

@@ -44,7 +44,7 @@ class LocalWriter(ABC):
             yield self._answer(request)
 
     @abstractmethod
-    def _say(self, image: Image, request: WritingRequest) -> tuple[str, bool]:
+    def _say(self, image: Image | None, request: WritingRequest) -> tuple[str, bool]:
         """The answer's text without special tokens, and whether the model ended by itself."""
 
     def _answer(self, request: WritingRequest) -> Answer:

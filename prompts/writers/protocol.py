@@ -21,10 +21,11 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class WritingRequest:
-    """One image (8-bit RGB), the hex SHA-256 of its file, and what the model is told to write about it."""
+    """One image (8-bit RGB), the hex SHA-256 of its file, and what the model is told to write about it; or a
+    text alone, the instruction with what it is about, and then `subject` is the SHA-256 of that."""
 
-    image: Image
-    image_sha256: str
+    image: Image | None
+    subject: str
     instruction: str
     sampling: Sampling
 
@@ -56,6 +57,8 @@ class Answer:
 
 class PromptWriter(Protocol):
     """A vision-language model, registered in the entry-point group `nami_bench.prompt_writers`.
+
+    One that cannot be asked without an image raises InputError for such a request.
 
     Implementations are classes whose constructor takes an inner frozen dataclass `Options`. Constructing one
     loads nothing heavy and asks nobody.

@@ -59,7 +59,7 @@ def review(answer: str, finished: bool, limits: Limits) -> Draft:
 
     `finished`: the model ended by itself.
     """
-    said = _without_thoughts(answer)
+    said = without_thoughts(answer)
     if len(said) > _LONGEST:
         said, finished = said[:_LONGEST], False
     if not _is_readable(said):
@@ -150,7 +150,7 @@ _CUT = re.compile(
 )
 
 
-def _without_thoughts(answer: str) -> str:
+def without_thoughts(answer: str) -> str:
     """The answer without the reasoning that some models write before it."""
     match = _THOUGHTS.match(answer)
     return answer[match.end() :] if match else answer

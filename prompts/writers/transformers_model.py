@@ -52,7 +52,7 @@ class TransformersWriter(LocalWriter):
         return network.to(self._device)
 
     @torch.inference_mode()
-    def _say(self, image: Image, request: WritingRequest) -> tuple[str, bool]:
+    def _say(self, image: Image | None, request: WritingRequest) -> tuple[str, bool]:
         inputs = self._inputs(image, request.instruction)
         devices = [self._device] if self._device.type == "cuda" else []
         with torch.random.fork_rng(devices), quiet_transformers():
@@ -62,8 +62,9 @@ class TransformersWriter(LocalWriter):
         finished = len(tokens) < request.sampling.max_tokens or int(tokens[-1]) in self._end_tokens
         return self._processor.decode(tokens, skip_special_tokens=True), finished
 
-    def _inputs(self, image: Image, instruction: str) -> Mapping[str, torch.Tensor]:
-        content = [{"type": "image", "image": image}, {"type": "text", "text": instruction}]
+    def _inputs(self, image: Image | None, instruction: str) -> Mapping[str, torch.Tensor]:
+        seen = [] if image is None else [{"type": "image", "image": image}]
+        content = [*seen, {"type": "text", "text": instruction}]
         inputs = self._processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,

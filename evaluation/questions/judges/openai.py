@@ -48,9 +48,9 @@ class OpenAIJudge:
         """`model`, `base_url`, `key_env`, `concurrency`, `timeout`, `max_retries`: see
         `nami_bench.services.openai.ServerOptions`. `template`: the words around a question, a text with
         {question} in it or one of plain, one-word and yes-or-no. `probability`: see
-        `nami_bench.evaluation.questions.answers.Probability`. `logprobs`: see the class. `top_logprobs`: how many
-        tokens the server is asked to list, 2..20. `extra`: a JSON object of further fields of the request;
-        null takes one out."""
+        `nami_bench.evaluation.questions.answers.Probability`. `logprobs`: see the class. `top_logprobs`: how
+        many tokens the server is asked to list, 2..20. `extra`: a JSON object of further fields of the
+        request; null takes one out."""
 
         model: str
         base_url: str = "https://api.openai.com/v1"

@@ -37,10 +37,11 @@ class TransformersJudge:
     class Options:
         """`model`: a folder that save_pretrained wrote, or a name on the hub; `revision`: of it. `dtype`:
         what the network computes in; auto is bfloat16 on CUDA and float32 elsewhere. `template`: the words
-        around a question, a text with {question} in it or one of plain, one-word and yes-or-no. `probability`: see
-        `nami_bench.evaluation.questions.answers.Probability`. `batch_size`: questions in one pass. `device`:
-        auto, cpu, cuda ... `max_new_tokens`: how long an answer's text may be; beyond 1 every question is run
-        once more. `reuse`: run each image once; false runs every question by itself, for the same answers."""
+        around a question, a text with {question} in it or one of plain, one-word and yes-or-no.
+        `probability`: see `nami_bench.evaluation.questions.answers.Probability`. `batch_size`: questions in
+        one pass. `device`: auto, cpu, cuda ... `max_new_tokens`: how long an answer's text may be; beyond 1
+        every question is run once more. `reuse`: run each image once; false runs every question by itself,
+        for the same answers."""
 
         model: str
         revision: str | None = None

@@ -200,6 +200,13 @@ def test_what_fails_for_one_image_is_its_reason(
     assert good.state is AnswerState.DONE
 
 
+def test_it_is_not_asked_without_an_image(cogvlm2_folder: Path) -> None:
+    options = {"model": str(cogvlm2_folder), "run_code": "true", "device": "cpu"}
+    asked = registry.create("prompt_writers", "cogvlm2", options)
+    with pytest.raises(InputError, match="writes about images only"):
+        list(asked.write([WritingRequest(None, "0" * 64, "Split this.", GREEDY)]))
+
+
 def test_no_other_writer_runs_code_that_comes_with_a_model(
     cogvlm2_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,15 @@ def test_the_server_is_asked_as_the_protocol_says(chat: Any) -> None:
     assert chat.headers[0]["path"] == "/v1/chat/completions"
 
 
+def test_a_text_can_be_asked_about_alone(chat: Any, answered: Said) -> None:
+    chat.reply = lambda body: answered("Ok.")
+    asked = OpenAIWriter(OpenAIWriter.Options("scribe", chat.address))
+    (answer,) = asked.write([WritingRequest(None, "0" * 64, "Split this.", Sampling(0, 1))])
+    assert answer.text == "Ok."
+    (message,) = chat.asked[0]["messages"]
+    assert message["content"] == [{"type": "text", "text": "Split this."}]
+
+
 @pytest.mark.parametrize(
     ("reply", "state", "words"),
     [

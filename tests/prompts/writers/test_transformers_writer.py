@@ -95,6 +95,11 @@ def test_a_model_without_a_chat_template_is_refused(llava_folder: Path, tmp_path
         ask(writer, RED, Sampling(0.0, 1))
 
 
+def test_a_text_can_be_asked_about_alone(scribe: TransformersWriter) -> None:
+    (answer,) = scribe.write([WritingRequest(None, "0" * 64, "Tell", Sampling(0.0, 1, max_tokens=3))])
+    assert (answer.state, answer.reason) == (AnswerState.DONE, None)
+
+
 def test_too_long_an_instruction_is_no_crash(scribe: TransformersWriter) -> None:
     request = WritingRequest(RED, "0" * 64, IMAGE_MARK * 3, Sampling(0.0, 1))
     (answer,) = scribe.write([request])

@@ -18,12 +18,13 @@ from PIL import Image
 
 from nami_bench.domain import PromptSet
 from nami_bench.errors import InputError, WorkError
+from nami_bench.prompts.writers.asking import RETRY_TEMPERATURE, Question
 from nami_bench.prompts.writers.folder import read_folder
 from nami_bench.prompts.writers.instruction import LONG_PROMPT, load_instruction
 from nami_bench.prompts.writers.journal import Journal
 from nami_bench.prompts.writers.protocol import Answer, AnswerState, WritingRequest
 from nami_bench.prompts.writers.review import Limits
-from nami_bench.prompts.writers.run import RETRY_TEMPERATURE, LongPromptRun, Question
+from nami_bench.prompts.writers.run import LongPromptRun
 
 COLORS = ("red", "green", "blue", "yellow", "black", "white")
 GOOD = "{0} bricks form a wall of {0} stone. Beside the {0} tower stands one {0} cart with {0} wheels."
@@ -224,6 +225,14 @@ def test_a_line_that_a_kill_cut_off_is_dropped(go: Go, tmp_path: Path) -> None:
         ]
 
 
+def test_a_journal_of_before_texts_were_asked_about_goes_on(go: Go, tmp_path: Path) -> None:
+    path = tmp_path / "out.answers.jsonl"
+    whole = go(Scripted()).to_jsonl()
+    path.write_bytes(path.read_bytes().replace(b'{"subject":', b'{"image":'))
+    writer = Scripted()
+    assert go(writer).to_jsonl() == whole and writer.requests == []
+
+
 def test_a_second_run_on_the_same_file_is_refused(tmp_path: Path) -> None:
     with (
         Journal(tmp_path / "a.jsonl", {}),
@@ -254,7 +263,8 @@ from nami_bench.prompts.writers.instruction import LONG_PROMPT
 from nami_bench.prompts.writers.journal import Journal
 from nami_bench.prompts.writers.protocol import Answer
 from nami_bench.prompts.writers.review import Limits
-from nami_bench.prompts.writers.run import LongPromptRun, Question
+from nami_bench.prompts.writers.asking import Question
+from nami_bench.prompts.writers.run import LongPromptRun
 
 class Slow:
     def describe(self):
@@ -295,7 +305,7 @@ def test_a_kill_at_random_moments_loses_and_doubles_nothing(tmp_path: Path) -> N
             break
         assert done.returncode == -signal.SIGKILL, done.stderr
     lines = (tmp_path / "out.answers.jsonl").read_bytes().splitlines()[1:]
-    asked = Counter((row["image"], row["number"]) for row in map(json.loads, lines))
+    asked = Counter((row["subject"], row["number"]) for row in map(json.loads, lines))
     assert kills >= 2 and len(asked) == 60 and set(asked.values()) == {1}
     assert len((tmp_path / "out.jsonl").read_bytes().splitlines()) == 50
 

@@ -1,0 +1,28 @@
+"""A few rules of English, for sentences that are put together: articles, plurals, number words."""
+
+_NUMBERS = (
+    "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)  # fmt: skip
+_IRREGULAR = {"person": "people", "knife": "knives", "mouse": "mice", "sheep": "sheep", "tooth": "teeth"}
+
+
+def with_article(phrase: str) -> str:
+    """'an orange', 'a bench': by the first letter."""
+    return f"{'an' if phrase[0] in 'aeiou' else 'a'} {phrase}"
+
+
+def plural(noun: str) -> str:
+    """Of a noun, or of a compound whose last word is its noun: 'wine glasses', 'computer mice'."""
+    before, space, last = noun.rpartition(" ")
+    if last in _IRREGULAR:
+        last = _IRREGULAR[last]
+    elif last.endswith("y") and last[-2:-1] not in tuple("aeiou"):
+        last = last[:-1] + "ies"
+    else:
+        last += "es" if last.endswith(("s", "x", "z", "ch", "sh")) else "s"
+    return before + space + last
+
+
+def number_word(number: int) -> str:
+    """'twelve'; larger numbers in digits."""
+    return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
