@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from nami_bench.evaluation.questions.graph import Question
-from nami_bench.evaluation.questions.judge import Answer
+from nami_bench.evaluation.questions.judge import Answer, Reading
 from nami_bench.evaluation.questions.results import ImageAnswers, answered
-from nami_bench.evaluation.questions.rules import UnknownParentError, Zeroing, exact_word, zeroed
+from nami_bench.evaluation.questions.rules import UnknownParentError, Zeroing, score_of, zeroed
 
 
 def image_answers(
@@ -20,7 +20,7 @@ def image_answers(
         question: Answer(answer) if isinstance(answer, str) else answer
         for question, answer in answers.items()
     }
-    scores = {question.id: exact_word(answer.text, question.expected) for question, answer in said.items()}
+    scores = {question.id: score_of(question, answer, Reading.EXACT) for question, answer in said.items()}
     try:
         after = zeroed(list(said), scores, Zeroing.IN_ROW_ORDER)
     except UnknownParentError:
