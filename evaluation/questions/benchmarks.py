@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from nami_bench.evaluation.questions.graph import QuestionSet
 from nami_bench.evaluation.questions.metric import QuestionMetric
 from nami_bench.evaluation.questions.official_csv import Policy, read_dpg, read_dsg
+from nami_bench.evaluation.questions.question_file import read_by
 from nami_bench.evaluation.questions.rules import Zeroing
 
 
@@ -26,11 +27,11 @@ class Dpg(QuestionMetric):
     options: Options
 
     def _read(self) -> QuestionSet:
-        return read_dpg(self.options.questions, self.options.policy)
+        return read_by(self.options.questions, lambda path: read_dpg(path, self.options.policy))
 
     @property
     def _settings(self) -> tuple[str, ...]:
-        return (self.options.policy.value,)
+        return _unless(Policy.CORRECTED, self.options.policy)
 
 
 class Dsg(QuestionMetric):
@@ -48,8 +49,13 @@ class Dsg(QuestionMetric):
     options: Options
 
     def _read(self) -> QuestionSet:
-        return read_dsg(self.options.questions, self.options.policy)
+        return read_by(self.options.questions, lambda path: read_dsg(path, self.options.policy))
 
     @property
     def _settings(self) -> tuple[str, ...]:
-        return (self.options.policy.value,)
+        return _unless(Policy.OFFICIAL, self.options.policy)
+
+
+def _unless(usual: Policy, policy: Policy) -> tuple[str, ...]:
+    """A policy's name, where it is not the benchmark's usual one."""
+    return () if policy is usual else (policy.value,)

@@ -13,11 +13,11 @@ from nami_bench.errors import ImageError
 from nami_bench.evaluation.browser.page import picture_path, write_page, write_picture
 from nami_bench.evaluation.questions.dpg import NotScoredError, image_score
 from nami_bench.evaluation.questions.graph import YES
-from nami_bench.evaluation.questions.grids import Grid, parse_cut
+from nami_bench.evaluation.questions.grids import WHOLE, Grid, parse_cut
 from nami_bench.evaluation.questions.official_csv import Policy
 from nami_bench.evaluation.questions.outline import Placed, outline
 from nami_bench.evaluation.questions.results import Answered, ImageAnswers
-from nami_bench.images import decode_as_stored, read_recorded
+from nami_bench.images import decode_as_stored, decode_image, read_recorded
 
 
 def write_browser(
@@ -26,14 +26,16 @@ def write_browser(
     folder: Path,
     images: Path | None = None,
     advance: Callable[[int], None] = lambda count: None,
+    *,
+    values: Mapping[tuple[str, int], float] | None = None,
 ) -> int:
     """Write `folder`/index.html and the images it shows, made smaller; return how many images are missing.
 
     `source` is the results' own file. The files with the images are looked for in `images`, or beside
     `source`; what is there under a file's name but is not what was judged is missing too. The page needs
     nothing outside `folder`, which may be moved, served or packed. Pictures that are there already are kept.
-    Scores are those of the corrected policy. `advance(n)` is called when n more images are done with. Raises
-    InputError for results whose cut is none.
+    Scores are `values`, 0-1 by the images' places, or DPG-Bench's by the corrected policy. `advance(n)` is
+    called when n more images are done with. Raises InputError for results whose cut is none.
     """
     files = [list(of_file) for _, of_file in groupby(sorted(results, key=_file), _file)]
     pictures: dict[tuple[str, int], str] = {}
@@ -43,8 +45,11 @@ def write_browser(
             pictures.update(found)
             advance(len(of_file))
     judges = " and ".join(sorted({result.judge for result in results}))
-    about = f"{judges} · scores by the corrected policy"
-    write_page(folder, "questions/browser.html", source.name, about, _data(results, pictures))
+    about = judges if values is not None else f"{judges} · scores by the corrected policy"
+    scores = [
+        _score(result) if values is None else (_percent(values[result.place]), "") for result in results
+    ]
+    write_page(folder, "questions/browser.html", source.name, about, _data(results, scores, pictures))
     return len(results) - len(pictures)
 
 
@@ -63,7 +68,7 @@ def _pictures(of_file: Sequence[ImageAnswers], images: Path, folder: Path) -> di
     name, sha256, cut = _file(of_file[0])
     found = {result.place: picture_path(_sha256_of(result)) for result in of_file}
     wanted = {place: path for place, path in found.items() if not (folder / path).is_file()}
-    cells = _cells(images / name, sha256, parse_cut(cut)) if wanted else []
+    cells = _cells(images / name, sha256, None if cut == WHOLE else parse_cut(cut)) if wanted else []
     for place, path in wanted.items():
         _, cell = place
         if 0 <= cell < len(cells):
@@ -73,10 +78,12 @@ def _pictures(of_file: Sequence[ImageAnswers], images: Path, folder: Path) -> di
     return found
 
 
-def _cells(path: Path, sha256: str, grid: Grid) -> list[Image]:
-    """A file's images; none where it is not there, damaged, or another than was judged."""
+def _cells(path: Path, sha256: str, grid: Grid | None) -> list[Image]:
+    """A file's images, the whole file where there is no grid; none where it is not there, damaged, or another
+    than was judged."""
     try:
-        return grid.cut(decode_as_stored(read_recorded(path, sha256), path))
+        data = read_recorded(path, sha256)
+        return [decode_image(data, path)] if grid is None else grid.cut(decode_as_stored(data, path))
     except ImageError:
         return []
 
@@ -95,14 +102,27 @@ class _Numbers:
         return list(self._numbers)
 
 
-def _data(results: Sequence[ImageAnswers], pictures: Mapping[tuple[str, int], str]) -> dict[str, Any]:
+def _data(
+    results: Sequence[ImageAnswers],
+    scores: Sequence[tuple[float | None, str]],
+    pictures: Mapping[tuple[str, int], str],
+) -> dict[str, Any]:
     """The images as the page's script reads them: `browser.js` says what stands where."""
     categories, items = _Numbers(), _Numbers()
-    rows = [_row(result, pictures.get(result.place), categories, items) for result in results]
+    rows = [
+        _row(result, score, pictures.get(result.place), categories, items)
+        for result, score in zip(results, scores, strict=True)
+    ]
     return {"categories": categories.values, "items": items.values, "rows": rows}
 
 
-def _row(result: ImageAnswers, picture: str | None, categories: _Numbers, items: _Numbers) -> list[Any]:
+def _row(
+    result: ImageAnswers,
+    score: tuple[float | None, str],
+    picture: str | None,
+    categories: _Numbers,
+    items: _Numbers,
+) -> list[Any]:
     by_id = {answered.question.id: answered for answered in result.answers}
     placed = outline([answered.question for answered in result.answers])
     questions = tuple(
@@ -116,13 +136,11 @@ def _row(result: ImageAnswers, picture: str | None, categories: _Numbers, items:
         )
         for one in placed
     )
-    score, reason = _score(result)
     return [
         items((result.item, result.prompt, questions)),
-        f"{result.file}, image {result.cell}",
+        result.file if result.cut == WHOLE else f"{result.file}, image {result.cell}",
         picture,
-        score,
-        reason,
+        *score,
         [_answer(by_id[one.question.id], by_id) for one in placed],
     ]
 
@@ -130,9 +148,13 @@ def _row(result: ImageAnswers, picture: str | None, categories: _Numbers, items:
 def _score(result: ImageAnswers) -> tuple[float | None, str]:
     """An image's score, 0-100, or why there is none."""
     try:
-        return round(100 * image_score(result.answers, Policy.CORRECTED), 2), ""
+        return _percent(image_score(result.answers, Policy.CORRECTED)), ""
     except NotScoredError as reason:
         return None, str(reason)
+
+
+def _percent(score: float) -> float:
+    return round(100 * score, 2)
 
 
 def _answer(answered: Answered, by_id: Mapping[int, Answered]) -> list[Any]:

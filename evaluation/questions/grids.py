@@ -14,6 +14,8 @@ from nami_bench.errors import ImageError, InputError
 from nami_bench.foreign_files import is_hidden
 from nami_bench.images import as_rgb, decode_as_stored, read_file
 
+WHOLE = "whole"
+"""How results name an image that is a whole file."""
 _GRID = re.compile(r"([1-9]\d?)x([1-9]\d?)")
 _CUT = re.compile(rf"{_GRID.pattern} of ([1-9]\d{{0,5}}) px")
 

@@ -51,6 +51,15 @@ def read_questions(path: Path) -> QuestionSet:
     return found.questions
 
 
+def read_by(path: Path, read_csv: Callable[[Path], QuestionSet]) -> QuestionSet:
+    """The questions of a file in JSON lines, and of any other as `read_csv` reads it: a benchmark's own way.
+
+    Raises InputError as `read_questions`.
+    """
+    is_json = read_lines(path).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
+    return read_questions(path) if is_json else read_csv(path)
+
+
 def inspect_questions(path: Path) -> QuestionFile:
     """The same of a file that may be unsound; raises InputError where no line of it can be made out."""
     data = read_lines(path)

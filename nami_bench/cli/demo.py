@@ -37,7 +37,7 @@ NAMI_PIXELS = 64
 @click.option("--serve/--no-serve", default=True, help="Serve the annotation app at the end.")
 @click.option("--port", default=7860, show_default=True, help="Where the app listens.")
 def demo(with_models: bool, serve: bool, port: int) -> None:
-    """The whole job once: prompts, images, GenEval, human ratings, leaderboard, report; then the app.
+    """The whole job once: prompts, images, GenEval, questions, ratings, leaderboard, report; then the app.
 
     Works offline in the workspace (./nami-workspace by default). The models are a procedural renderer at
     three rates of planted errors, a test instrument; with --models also four small NAMIs, which really draw.
@@ -55,6 +55,7 @@ def demo(with_models: bool, serve: bool, port: int) -> None:
         models = tuple(card.name for card in cards)
         _images(workspace, store, prompt_set, cards)
         _geneval(workspace, store, prompt_set, models)
+        _questions(workspace, store, prompt_set, models)
         simulated = _study(store, prompt_set, own + SIMULATED, models)
         _simulated_ratings(workspace, store, prompt_set, simulated)
         _leaderboard(workspace, store, simulated)
@@ -131,6 +132,31 @@ def _geneval(
         say(f"   {name}: {tally(counts)}")
 
 
+def _questions(
+    workspace: "Workspace", store: "Store", prompt_set: "PromptSet", models: tuple[str, ...]
+) -> None:
+    from nami_bench import pipeline
+    from nami_bench.evaluation.questions.from_clauses import items_of
+    from nami_bench.evaluation.questions.question_file import to_jsonl
+    from nami_bench.images import write_bytes
+    from nami_bench.pipeline.question_page import write_question_page
+
+    say("4. questions about each image, from its prompt's clauses, and an analytic judge that answers them")
+    file = workspace.prompts_dir / f"{prompt_set.name}.questions.jsonl"
+    items, _ = items_of(prompt_set.prompts)
+    write_bytes(file, to_jsonl(items))
+    options = {"questions": file, "judge": "shapes"}
+    for name in models:
+        with progress(f"   {name}", SAMPLES * len(prompt_set)) as advance:
+            counts = pipeline.evaluate(
+                store, workspace.images_dir, "dsg", options, [name], prompt_set.name, advance
+            )
+        say(f"   {name}: {tally(counts)}")
+    page = workspace.reports_dir / "questions"
+    write_question_page(store, workspace.images_dir, "dsg", models, prompt_set.name, page)
+    say(f"   {page / 'index.html'}")
+
+
 def _study(store: "Store", prompt_set: "PromptSet", name: str, models: tuple[str, ...]) -> "Study":
     """The study `name` over the demo's models by NAMI-1K's protocol, made if it is not there."""
     from dataclasses import replace
@@ -152,7 +178,7 @@ def _simulated_ratings(
 ) -> None:
     from nami_bench.annotator_app.simulate import simulate_ratings
 
-    say("4. ratings: five SIMULATED annotators score every image (nobody's opinion: they show the way)")
+    say("5. ratings: five SIMULATED annotators score every image (nobody's opinion: they show the way)")
     wanted = store.items.count(study.name) * study.overlap
     left = wanted - sum(store.annotation.completed(study.name).values())
     with progress("   simulated", left) as advance:
@@ -198,7 +224,7 @@ def _leaderboard(workspace: "Workspace", store: "Store", study: "Study") -> None
     from nami_bench.images import write_bytes
     from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 
-    say("5. leaderboard")
+    say("6. leaderboard")
     board = leaderboard_from_store(store, study=study.name)
     print_leaderboard(board)
     for name, data in (("csv", leaderboard_csv(board)), ("html", leaderboard_html(board))):
@@ -212,7 +238,7 @@ def _report(workspace: "Workspace", store: "Store", study: "Study") -> None:
     from nami_bench.report.contents import collect
     from nami_bench.report.write import write_report
 
-    say("6. report: intervals, plots, agreement, image grids")
+    say("7. report: intervals, plots, agreement, image grids")
     contents = collect(store, DEFAULT_PRECISION, study=study.name)
     cards = [store.catalog.model(name) for name in study.models]
     folder = workspace.reports_dir / study.name
@@ -237,7 +263,7 @@ def _serve(
         )
 
         def announce(address: str, studies: "Sequence[Study]") -> None:
-            say(f"7. score the same images yourself: open {address}")
+            say(f"8. score the same images yourself: open {address}")
             say(f"   name {GUEST}, token {token}; Ctrl-C stops")
             say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {studies[0].name}")
 

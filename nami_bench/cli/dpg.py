@@ -28,7 +28,12 @@ def dpg() -> None:
     "pictures of it: dpg plot and browse (for a folder of the name 'summary' write ./summary)."
 )
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--questions", required=True, type=FILE, help="DPG-Bench's question file, dpg_bench.csv.")
+@click.option(
+    "--questions",
+    required=True,
+    type=FILE,
+    help="The question file: DPG-Bench's, dpg_bench.csv, or one that `questions check` knows.",
+)
 @click.option("--judge", required=True, help="What answers the questions: see `nami-bench plugins`.")
 @click.option("--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="Repeatable.")
 @click.option(
@@ -84,12 +89,13 @@ def _score(
     from nami_bench.evaluation.questions.grids import Grid, grid_files, look_at, most_common_side, parse_grid
     from nami_bench.evaluation.questions.judge import Reading
     from nami_bench.evaluation.questions.official_csv import Policy, read_dpg
+    from nami_bench.evaluation.questions.question_file import read_by
 
     columns, rows = parse_grid(grid)
     used = pic_num or columns * rows
     if used > columns * rows:
         raise InputError(f"--pic-num {used}: a grid of {grid} holds {columns * rows} images")
-    asked = read_dpg(questions, Policy(policy))
+    asked = read_by(questions, lambda path: read_dpg(path, Policy(policy)))
     files = grid_files(directory)
     if not files:
         raise InputError(f"{directory} holds no files")
@@ -134,9 +140,10 @@ def summary(results: Path, questions: Path | None, policy: str, as_json: bool) -
     """DPG-Bench's figures for a results file; the scores of both policies are shown."""
     from nami_bench.evaluation.questions.dpg_summary import summarize
     from nami_bench.evaluation.questions.official_csv import Policy, read_dpg
+    from nami_bench.evaluation.questions.question_file import read_by
     from nami_bench.evaluation.questions.results import read_results
 
-    asked = read_dpg(questions, Policy(policy)) if questions else None
+    asked = read_by(questions, lambda path: read_dpg(path, Policy(policy))) if questions else None
     figures = summarize(read_results(results), Policy(policy), asked)
     if as_json:
         print_json(figures.to_json())

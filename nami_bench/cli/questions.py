@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from nami_bench.cli.common import echo, parse_pairs, print_json, print_table, progress, say, tally
+from nami_bench.cli.common import echo, open_bench, parse_pairs, print_json, print_table, progress, say, tally
 from nami_bench.cli.options import FILE, json_option, limit_options
 from nami_bench.cli.prompts import prompt_set_named
 
@@ -258,3 +258,44 @@ def _unasked(checked: "QuestionCheck") -> dict[str, list[str]]:
         "prompts without questions": [one.id for one in checked.unasked if one.asked_about is None],
         "prompts whose text has changed": [one.id for one in checked.unasked if one.asked_about is not None],
     }
+
+
+@questions.command(
+    epilog="Example: nami-bench questions browse --metric dsg --model my-model -o pages/my-model"
+)
+@click.option("--metric", required=True, help="The metric whose answers are shown, such as dpg or dsg.")
+@click.option("--model", "models", multiple=True, help="Only this model; repeatable. Default: all.")
+@click.option("--prompts", "prompt_set", metavar="SET", help="The prompt set. Default: the only one.")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the page and its images.",
+)
+def browse(metric: str, models: tuple[str, ...], prompt_set: str | None, output: Path) -> None:
+    """A page to look at the answers that `nami-bench evaluate` recorded: images with their tree of questions.
+
+    The folder holds everything the page needs, and may be moved or packed.
+    """
+    from nami_bench.domain import ImageState
+    from nami_bench.errors import InputError
+    from nami_bench.pipeline.question_page import write_question_page
+
+    with open_bench() as bench:
+        records = bench.store.images.find(models=models or None, prompt_set=prompt_set, state=ImageState.DONE)
+        if not records:
+            raise InputError("there are no images to show answers about")
+        sets = sorted({record.prompt_set for record in records})
+        if len(sets) > 1:
+            raise InputError(
+                f"there are images of several prompt sets ({', '.join(sets)}): name one with --prompts"
+            )
+        names = list(dict.fromkeys(record.model for record in records))
+        with progress("drawing", len(records)) as advance:
+            shown, missing = write_question_page(
+                bench.store, bench.workspace.images_dir, metric, names, sets[0], output, advance
+            )
+    if missing:
+        say(f"{missing} of {shown} images were not found or are not those that were judged")
+    say(f"wrote {output / 'index.html'}")
