@@ -1,13 +1,15 @@
 """Automatic scores: from one value for each image to one number for each model."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.evaluation.geneval.summary import summarize
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval, PromptOrigin
+from nami_bench.evaluation.questions.results import Answered
 from nami_bench.evaluation.shares import mean_over_prompts
 
 GENEVAL = "geneval"
@@ -22,10 +24,15 @@ def automatic_columns(
     origins: Mapping[str, PromptOrigin],
 ) -> tuple[AutomaticColumn, ...]:
     """One column for each metric, prompt set and instrument that occurs, GenEval's first."""
-    of_images = {(s.metric, s.prompt_set, s.instrument) for s in scores}
+    of_images: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    for s in scores:
+        of_images[s.metric, s.prompt_set, s.instrument].update(category for category, _ in _answers(s))
     of_sets = {(s.metric, s.prompt_set, s.instrument, s.lower_is_better) for s in set_scores}
     found = [
-        *(AutomaticColumn(m, p, i, _tasks(prompts[p]) if m == GENEVAL else ()) for m, p, i in of_images),
+        *(
+            AutomaticColumn(m, p, i, _tasks(prompts[p]) if m == GENEVAL else tuple(sorted(categories)))
+            for (m, p, i), categories in of_images.items()
+        ),
         *(AutomaticColumn(m, p, i, of_sets=True, lower_is_better=lower) for m, p, i, lower in of_sets),
     ]
     marked = (replace(column, rewritten=origins[column.prompt_set].rewritten > 0) for column in found)
@@ -47,10 +54,11 @@ def automatic_score(
     """
     expected = _expected(column, records, prompts)
     scored = [s for s in scores if s.value is not None]
-    if column.metric != GENEVAL:
-        mean, interval = _mean_over_images(scored, level)
-        return AutomaticScore(mean, {}, len(scored), expected, interval)
-    return _geneval_score(column, scored, prompts, expected)
+    if column.metric == GENEVAL:
+        return _geneval_score(column, scored, prompts, expected)
+    mean, interval = _mean_over_images(scored, level)
+    score = AutomaticScore(mean, {}, len(scored), expected, interval)
+    return _with_categories(score, scored, level) if column.tasks else score
 
 
 def automatic_set_score(
@@ -81,6 +89,28 @@ def _mean_over_images(scores: Sequence[Score], level: float) -> tuple[float | No
     values = [(score.prompt_id, score.value or 0.0) for score in scores]
     mean, found = mean_over_prompts(values, scores[0].value_range, level)
     return mean, None if found is None else Interval(*found)
+
+
+def _answers(score: Score) -> Iterator[tuple[str, float]]:
+    """Of a metric that asks questions, each one's broad category and score, 0-1, before zeroing."""
+    if score.value is not None:
+        for entry in score.details.get("answers", ()):
+            answered = Answered.from_json(entry)
+            yield answered.question.broad_category, answered.score
+
+
+def _with_categories(score: AutomaticScore, scored: Sequence[Score], level: float) -> AutomaticScore:
+    """The same with the mean over the questions of each category, over prompts as they are a sample."""
+    values: dict[str, list[tuple[str, float]]] = defaultdict(list)
+    for one in scored:
+        for category, value in _answers(one):
+            values[category].append((one.prompt_id, value))
+    means = {name: mean_over_prompts(found, (0.0, 1.0), level) for name, found in values.items()}
+    return replace(
+        score,
+        tasks={name: mean for name, (mean, _) in means.items()},
+        task_intervals={name: Interval(*found) for name, (_, found) in means.items() if found is not None},
+    )
 
 
 def _geneval_score(

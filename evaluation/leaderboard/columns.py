@@ -35,6 +35,8 @@ SCORE_COLUMNS = {
     "METRIC:PROMPT_SET:INSTRUMENT": "mean over images of an automatic metric; "
     "fid, kid: one value of all images",
     "geneval:PROMPT_SET:INSTRUMENT:overall": "0-1; and one for each task, `...:TASK`",
+    "dpg:PROMPT_SET:INSTRUMENT:overall": "0-1, as of dsg and others that ask questions; and one for each "
+    "category of questions, `...:CATEGORY`, before zeroing",
     "METRIC:PROMPT_SET:INSTRUMENT:images": "images scored",
 }
 """The columns of scores, which depend on the board: patterns of their names, and what they hold."""
@@ -171,7 +173,7 @@ def overall_column(column: AutomaticColumn) -> ScoreColumn:
 
 
 def task_columns(column: AutomaticColumn) -> list[ScoreColumn]:
-    """GenEval's tasks, 0-1; none for other metrics."""
+    """GenEval's tasks, or the categories of questions, 0-1; none for other metrics."""
     return [
         ScoreColumn(
             f"{column.key}:{task}",

@@ -45,7 +45,8 @@ class AutomaticColumn:
     prompt_set: str
     instrument: str
     tasks: tuple[str, ...] = ()
-    """GenEval's tasks that occur in the prompt set, in GenEval's order; empty for other metrics."""
+    """GenEval's tasks that occur in the prompt set, in GenEval's order; of a metric that asks questions their
+    broad categories, in alphabetical order; empty for other metrics."""
     of_sets: bool = False
     """Whether there is one value for all of a model's images, not one for each."""
     lower_is_better: bool = False
@@ -69,8 +70,9 @@ class AutomaticScore:
 
     `value`: the mean over images, or the one value of all of them; for GenEval, 0-1, the unweighted mean of
     the tasks' accuracies, None unless every task of the prompt set has a scored image. `tasks`: accuracy by
-    GenEval task. `images` were scored, of `expected` (both None where the source does not say).
-    `interval`: over prompts, GenEval's always at 95 %; None for one value of all images.
+    GenEval task, or the mean over the questions of each category, 0-1. `images` were scored, of `expected`
+    (both None where the source does not say). `interval`: over prompts, GenEval's always at 95 %; None for
+    one value of all images.
     """
 
     value: float | None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from nami_bench.domain import GENEVAL_TASKS, Criteria
+from nami_bench.evaluation.leaderboard.automatic import GENEVAL
 from nami_bench.evaluation.leaderboard.columns import ScoreColumn, human_columns, overall_column, task_columns
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow, PromptOrigin
 from nami_bench.export.origin_text import software_notes
@@ -59,7 +60,7 @@ def simulation_notice(board: Leaderboard) -> str | None:
 
 def level(column: ScoreColumn, board: Leaderboard) -> str:
     """The level of the column's intervals, as "95%": GenEval's are always at that one."""
-    geneval = any(column.key.startswith(f"{a.key}:") for a in board.automatic if a.tasks)
+    geneval = any(column.key.startswith(f"{a.key}:") for a in board.automatic if a.metric == GENEVAL)
     return "95%" if geneval or board.precision is None else percent(board.precision.level)
 
 
@@ -114,7 +115,8 @@ def _sections(board: Leaderboard, rows: tuple[LeaderboardRow, ...], heading: str
     yield Section(heading, rows, (*human, *overall))
     for column in automatic:
         if column.tasks:
-            by = f"{label(column, automatic)} by task: {_origin(column)}"
+            parts = "task" if column.metric == GENEVAL else "category"
+            by = f"{label(column, automatic)} by {parts}: {_origin(column)}"
             scored = tuple(row for row in rows if column.key in row.automatic)
             yield Section(by, scored, tuple(task_columns(column)), column)
 
@@ -195,10 +197,11 @@ def _automatic_notes(board: Leaderboard) -> Iterator[str]:
     automatic = _automatic_of(board, board.measured)
     for column in automatic:
         name = label(column, automatic)
-        if not column.tasks:
+        if column.metric != GENEVAL:
             what = "one value for all images" if column.of_sets else "mean over images"
             better = ", lower is better" if column.lower_is_better else ""
-            yield f"{name}: {what}{better}; by {_origin(column)}."
+            asked = "; by category, the mean over questions before zeroing" if column.tasks else ""
+            yield f"{name}: {what}{better}{asked}; by {_origin(column)}."
             continue
         tasks = len(column.tasks)
         few = (
