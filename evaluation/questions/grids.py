@@ -17,6 +17,7 @@ from nami_bench.images import as_rgb, decode_as_stored, read_file
 WHOLE = "whole"
 """How results name an image that is a whole file."""
 _GRID = re.compile(r"([1-9]\d?)x([1-9]\d?)")
+_RESULTS = re.compile(r"dpg-bench_.*_results\.txt")
 _CUT = re.compile(rf"{_GRID.pattern} of ([1-9]\d{{0,5}}) px")
 
 
@@ -79,14 +80,17 @@ class GridFile:
 
 
 def grid_files(root: Path) -> list[GridFile]:
-    """The files of a folder, by name; hidden ones, folders and results (.jsonl) are left out.
+    """The files of a folder, by name; hidden ones, folders and results are left out: ours (.jsonl), and those
+    that DPG-Bench's own script leaves there.
 
     Raises InputError for what is no folder.
     """
     if not root.is_dir():
         raise InputError(f"{root} is not a folder")
     paths = sorted(path for path in root.iterdir() if not is_hidden(path.name) and path.is_file())
-    return [GridFile(path) for path in paths if path.suffix != ".jsonl"]
+    return [
+        GridFile(path) for path in paths if not (path.suffix == ".jsonl" or _RESULTS.fullmatch(path.name))
+    ]
 
 
 @dataclass(frozen=True, slots=True)

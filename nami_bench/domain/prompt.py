@@ -41,8 +41,8 @@ class Prompt:
     @property
     def item(self) -> str | None:
         """The name under which the prompt was published, where its line has one (DPG-Bench's and DSG's)."""
-        name = next((self.extra[key] for key in ("item", "item_id") if self.extra.get(key)), None)
-        return None if name is None else str(name)
+        names = (self.extra.get(key) for key in ("item", "item_id"))
+        return next((str(name) for name in names if name not in (None, "")), None)
 
     @property
     def task(self) -> str | None:

@@ -170,3 +170,40 @@ def test_a_missing_folder_is_refused_at_once(tmp_path):
 def test_the_plugin_takes_its_path_as_text_and_describes_itself_as_json(tmp_path):
     made = registry.create("generators", "folder", {"path": str(tmp_path)})
     assert json.loads(json.dumps(made.describe())) == {"adapter": "folder", "path": str(tmp_path.resolve())}
+
+
+@pytest.mark.parametrize(
+    ("name", "sample"), [("posescript_56.png", 0), ("posescript_56_3.png", 3), ("posescript_56-0.webp", 0)]
+)
+def test_a_published_name_finds_the_image(tmp_path, name, sample):
+    prompt = Prompt("00007", "a red fox", extra={"item": "posescript_56"})
+    path = save(tmp_path / name)
+    (result,) = ask(tmp_path, sample, prompt=prompt)
+    assert result.file == path
+    assert FolderGenerator(FolderGenerator.Options(tmp_path)).samples_per_prompt() == 1
+
+
+def test_a_published_number_is_not_taken_for_a_place_in_the_set(tmp_path):
+    """DPG-Bench's own items are called 0, 1, 2 ..., in another order than the set's."""
+    save(tmp_path / "0.png", (1, 2, 3))
+    fourth = Prompt("00003", "the item called 0", extra={"item_id": 0})
+    (result,) = ask(tmp_path, 0, prompt=fourth)
+    assert result.file == tmp_path / "0.png"
+    first = Prompt("00000", "another", extra={"item_id": "partiprompts9"})
+    assert "expected" in reason(tmp_path, prompt=first) and "partiprompts9_0.png" in reason(
+        tmp_path, prompt=first
+    )
+
+
+def test_a_published_name_of_five_digits_alone_counts(tmp_path):
+    save(tmp_path / "00007.png")
+    of_another = Prompt("00007", "the seventh, published as 00012", extra={"item": "00012"})
+    assert "no image for it" in reason(tmp_path, prompt=of_another)
+    (result,) = ask(tmp_path, 0, prompt=Prompt("00001", "published as 00007", extra={"item": "00007"}))
+    assert result.file == tmp_path / "00007.png"
+
+
+def test_a_published_name_and_a_place_for_one_image_are_ambiguous(tmp_path):
+    save(tmp_path / "00007.png")
+    save(tmp_path / "fox.png")
+    assert "more than one file" in reason(tmp_path, prompt=Prompt("00007", "a", extra={"item": "fox"}))

@@ -1,5 +1,7 @@
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,9 @@ from nami_bench.domain import Prompt, PromptSet
 from nami_bench.errors import InputError
 from nami_bench.prompts.files import FORMATS, digest, load_prompt_set, parse_candidates
 from nami_bench.prompts.geneval import geneval_prompt_set
+from nami_bench.prompts.public import DPGBench
+
+QUESTIONS = Path(__file__).parents[1] / "data" / "dpg" / "questions.csv"
 
 BENCH = {"tag": "single_object", "include": [{"class": "bench", "count": 1}], "prompt": "a photo of a bench"}
 
@@ -181,3 +186,24 @@ def test_unusable_files_are_refused_in_one_sentence(tmp_path, name, data, messag
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"cannot read .*gone.txt: No such file"):
         load_prompt_set(tmp_path / "gone.txt")
+
+
+def test_a_question_file_holds_each_item_once_under_its_published_name(tmp_path):
+    shutil.copy(QUESTIONS, tmp_path / "dpg_bench.csv")
+    found = load_prompt_set(tmp_path / "dpg_bench.csv")
+    assert len(found) == 12
+    assert found.prompts[0].item == "opening" and found.prompts[0].text == "A tin robot waters a fern."
+    assert [p.item for p in found.prompts].count("twice") == 1  # though its rows lie apart
+    assert all(set(p.extra) == {"item_id"} for p in found.prompts)  # nothing of a question
+    (tmp_path / "again.jsonl").write_bytes(found.to_jsonl())
+    assert [p.item for p in load_prompt_set(tmp_path / "again.jsonl").prompts] == [
+        p.item for p in found.prompts
+    ]
+
+
+def test_dpg_benchs_source_reads_its_question_file_too(tmp_path):
+    source = DPGBench(DPGBench.Options(QUESTIONS))
+    candidates = source.load().candidates
+    assert len(candidates) == 12
+    assert {c.extra["item"]: c.tags["origin"] for c in candidates}["456"] == "dpg"
+    assert {c.extra["item"]: c.tags["origin"] for c in candidates}["chain7"] == "chain"

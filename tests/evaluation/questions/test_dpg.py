@@ -157,6 +157,14 @@ def test_what_lies_beyond_the_edge_is_black_and_alpha_is_dropped():
     assert Grid(2, 2, 1, 16).cut(clear)[0].getpixel((3, 3)) == (200, 10, 10)
 
 
+def test_results_are_no_images(tmp_path):
+    names = ("results.jsonl", "dpg-bench_20240405-120000_results.txt", ".DS_Store", "notes.txt", "a.png")
+    for name in names:
+        (tmp_path / name).touch()
+    (tmp_path / "results-browser").mkdir()
+    assert [file.path.name for file in grid_files(tmp_path)] == ["a.png", "notes.txt"]
+
+
 @pytest.mark.parametrize("text", ["", "2", "2x", "0x2", "2x2x2", "two", "2X2", "100x1"])
 def test_a_grid_that_is_none(text):
     with pytest.raises(InputError, match="is not COLUMNSxROWS"):
