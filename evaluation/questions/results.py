@@ -135,11 +135,15 @@ def answered(
     after: Zeroed | None,
     first_line: int,
 ) -> tuple[Answered, ...]:
-    """Each question with its answer and score; `after`: None where zeroing failed, for want of a parent."""
+    """Each question with its answer and score; `after`: None where zeroing failed, for want of a parent.
+
+    The first question of the file's line `first_line` is marked: where a line is an item, it has several.
+    """
     by = {} if after is None else after.by
+    first = next((question for question in questions if question.line == first_line), None)
     return tuple(
-        Answered(q, answer, scores[q.id], by.get(q.id), q.line == first_line)
-        for q, answer in zip(questions, answers, strict=True)
+        Answered(question, answer, scores[question.id], by.get(question.id), question is first)
+        for question, answer in zip(questions, answers, strict=True)
     )
 
 

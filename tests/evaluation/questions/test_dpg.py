@@ -11,9 +11,11 @@ from nami_bench.errors import InputError
 from nami_bench.evaluation.questions.dpg import dpg_score
 from nami_bench.evaluation.questions.dpg_folder import KINDS, check_grids, judge_grids
 from nami_bench.evaluation.questions.dpg_summary import summarize
+from nami_bench.evaluation.questions.graph import Question
 from nami_bench.evaluation.questions.grids import Grid, grid_files, look_at, most_common_side, parse_grid
+from nami_bench.evaluation.questions.judge import Answer
 from nami_bench.evaluation.questions.official_csv import Policy, read_dpg
-from nami_bench.evaluation.questions.results import read_results
+from nami_bench.evaluation.questions.results import answered, read_results
 from tests.support.judges import LookedUp
 
 DATA = Path(__file__).parents[2] / "data" / "dpg"
@@ -84,6 +86,13 @@ def test_every_answer_is_kept_with_what_zeroed_it(tmp_path):
         (a.question.id, a.question.parents[0]) for a in row.answers if a.score and a.question.parents
     ]
     assert sum(a.first_row for r in rows for a in r.answers) == 4  # opening.png's first question
+
+
+def test_of_questions_that_share_a_line_the_first_is_the_files_first():
+    """As in a file in which a line is an item."""
+    asked = [Question(number, f"{number}?", line=1) for number in (1, 2)]
+    marked = answered(asked, [Answer("yes")] * 2, {1: 1.0, 2: 1.0}, None, first_line=1)
+    assert [one.first_row for one in marked] == [True, False]
 
 
 @pytest.mark.parametrize("after", [0, 1, 7, 25])
