@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ open_clip = pytest.importorskip("open_clip")
 from nami_bench.evaluation.clip_score import ClipScore  # noqa: E402
 from nami_bench.evaluation.open_clip_model import clip_files  # noqa: E402
 
+tokenizer_of = cache(open_clip.get_tokenizer)  # takes half a second
+model_of = cache(open_clip.create_model_from_pretrained)
 SENTENCE = "A small dog with a blue collar sleeps on the old red chair beside the window. "
 
 
@@ -36,8 +39,8 @@ def item(path: Path, text: str) -> ScoringItem:
 
 def naive_cosine(folder: Path, path: Path, text: str) -> float:
     """One image and one short text through the library's documented calls."""
-    model, preprocess = open_clip.create_model_from_pretrained(f"local-dir:{folder}")
-    tokens = open_clip.get_tokenizer(f"local-dir:{folder}")([text])
+    model, preprocess = model_of(f"local-dir:{folder}")
+    tokens = tokenizer_of(f"local-dir:{folder}")([text])
     with torch.no_grad():
         a = model.encode_image(preprocess(Image.open(path).convert("RGB"))[None])[0]
         b = model.encode_text(tokens)[0]
@@ -60,7 +63,7 @@ def test_short_prompts_score_as_computed_naively(
 def test_a_long_prompt_scores_the_token_weighted_mean_of_its_windows(
     metric: ClipScore, clip_folder: Path, photographs: Mapping[str, Path]
 ) -> None:
-    tokenizer = open_clip.get_tokenizer(f"local-dir:{clip_folder}")
+    tokenizer = tokenizer_of(f"local-dir:{clip_folder}")
     length = len(tokenizer.encode(SENTENCE))
     assert 4 * length <= 75 < 5 * length
     text = SENTENCE * 5 + "The end"

@@ -1,6 +1,7 @@
 """HPSv2 with a tiny CLIP of open_clip, in the authors' kind of checkpoint."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ open_clip = pytest.importorskip("open_clip")
 from nami_bench.evaluation.preference.hpsv2 import HPSv2  # noqa: E402
 
 TEXTS = ("a cat", "An astronaut in ORANGE, smiling!", "a cup of coffee & a spoon")
+tokenizer = cache(open_clip.get_tokenizer)  # takes half a second
 LONG = "A small dog with a blue collar sleeps on the old red chair beside the window. " * 6
 
 
@@ -50,7 +52,7 @@ def by_other_means(weights: Path, path: Path, text: str) -> float:
     std = torch.tensor([0.26862954, 0.26130258, 0.27577711])[:, None, None]
     with torch.no_grad():
         a = network.encode_image((square - mean) / std)[0]
-        b = network.encode_text(open_clip.get_tokenizer("ViT-B-32")([text]))[0]
+        b = network.encode_text(tokenizer("ViT-B-32")([text]))[0]
     return float(100 * a @ b / (a.norm() * b.norm()))
 
 

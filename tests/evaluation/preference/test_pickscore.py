@@ -1,6 +1,7 @@
 """PickScore with a tiny CLIPModel of transformers and CLIP's own vocabulary."""
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,8 @@ from torchvision import transforms as tv  # noqa: E402
 from nami_bench.evaluation.preference.pickscore import PickScore  # noqa: E402
 
 TEXTS = ("a cat", "An astronaut in ORANGE, smiling!", "a cup of coffee & a spoon", "ein Hund")
+tokenizer = cache(open_clip.get_tokenizer)  # takes half a second
+network_of = cache(transformers.CLIPModel.from_pretrained)
 LONG = "A small dog with a blue collar sleeps on the old red chair beside the window. " * 6
 
 
@@ -46,10 +49,9 @@ def by_other_means(folder: Path, path: Path, text: str) -> float:
     mean, std = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
     bicubic = tv.InterpolationMode.BICUBIC
     prepare = tv.Compose([tv.Resize(32, bicubic), tv.CenterCrop(32), tv.ToTensor(), tv.Normalize(mean, std)])
-    network = transformers.CLIPModel.from_pretrained(folder)
     with torch.no_grad():
-        found = network(
-            input_ids=open_clip.get_tokenizer("ViT-B-32")([text])[:, :77],
+        found = network_of(folder)(
+            input_ids=tokenizer("ViT-B-32")([text])[:, :77],
             pixel_values=prepare(Image.open(path).convert("RGB"))[None],
         )
     return float(found.logits_per_image[0, 0])
