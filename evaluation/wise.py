@@ -105,7 +105,7 @@ class Wise:
 
     def applies_to(self, prompt: Prompt) -> bool:
         """Whether the prompt is one of the benchmark's."""
-        return prompt.text.strip() in self._entries
+        return prompt.text.strip() in self._by_prompt
 
     def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
         """Yield one result for each item, in order.
@@ -120,8 +120,7 @@ class Wise:
         return published_files(self.options.prompts, ".json")
 
     @cached_property
-    def _entries(self) -> Mapping[str, _Entry]:
-        """By prompt."""
+    def _by_prompt(self) -> Mapping[str, _Entry]:
         return {text: entry for file in self._files for text, entry in _entries(file)}
 
     def _result(self, chat: Chat, item: ScoringItem) -> ScoringResult:
@@ -129,7 +128,7 @@ class Wise:
             image = read_image(item.path)
         except ImageError as error:
             return ScoringResult(item, None, str(error))
-        entry = self._entries[item.prompt.text.strip()]
+        entry = self._by_prompt[item.prompt.text.strip()]
         choice, _, served = chat.ask(
             image, question(item.prompt.text, entry.explanation), temperature=0, max_tokens=_MOST_TOKENS
         )

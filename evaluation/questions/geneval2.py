@@ -54,11 +54,11 @@ class GenEval2(QuestionMetric):
     options: Options
 
     @property
-    def reading(self) -> Reading:  # type: ignore[override]
+    def reading(self) -> Reading:
         """Words for tifa, otherwise probabilities."""
         return Reading.WORD if self.options.method is Method.TIFA else Reading.PROBABILITY
 
-    def _published(self) -> Mapping[str, Any]:
+    def _judge_defaults(self) -> Mapping[str, Any]:
         template = "plain" if self.options.method is Method.VQASCORE else "one-word"
         return {"template": template, "probability": "spellings", "max_new_tokens": 1}
 

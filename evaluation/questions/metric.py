@@ -46,8 +46,6 @@ class QuestionMetric:
         judge_options: Mapping[str, Any] = field(default_factory=dict)
 
     name: str
-    reading: Reading
-    """How answers become scores."""
     zeroing = Zeroing.NONE
     needs_yes_or_no = False
     """Whether an image has no score where an answer begins with neither; else such an answer is wrong."""
@@ -55,13 +53,18 @@ class QuestionMetric:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        judge_options = {**_known(options.judge, self._published()), **options.judge_options}
+        judge_options = {**_known(options.judge, self._judge_defaults()), **options.judge_options}
         self.judge: Judge = registry.create("judges", options.judge, judge_options)
 
-    def _published(self) -> Mapping[str, Any]:
+    def _judge_defaults(self) -> Mapping[str, Any]:
         """How the benchmark's own script asks: options of judges, where they have them and `judge_options`
-        says nothing else. What was taken is in the judge's identity."""
+        says nothing else. What is taken is in the judge's identity."""
         return {}
+
+    @property
+    def reading(self) -> Reading:
+        """How answers become scores."""
+        raise NotImplementedError
 
     def _read(self) -> QuestionSet:
         """The question file's content; raises InputError."""
@@ -175,7 +178,7 @@ class AsTheJudgeIsRead(QuestionMetric):
     options: Options
 
     @property
-    def reading(self) -> Reading:  # type: ignore[override]
+    def reading(self) -> Reading:
         """How answers become scores."""
         return self.options.read or self.judge.reading
 

@@ -42,12 +42,13 @@ class OneIGAlignment(QuestionMetric):
 
     By the benchmark's code: the rule, the files' forms, and that images are saved as JPEG, quality 75, before
     they are judged. Published with Qwen2.5-VL-7B-Instruct in bfloat16 and the template "yes-or-no", which a
-    judge is given unless `judge_options` says otherwise. Of an answer four tokens are read, to see that
-    nothing follows the "Yes", and words rather than probabilities where a server is asked. To a judge that
-    says "yes", such as `mplug`, every answer is wrong.
+    judge is given unless `judge_options` says otherwise. Of an answer four tokens are read (there 128), which
+    tells whether anything follows the "Yes", and of a server's its words rather than probabilities. Every
+    answer of a judge that says "yes", such as `mplug`, is wrong.
 
-    Not covered: grids of images are cut by whoever brings them, and black cells are not left out. OneIG's
-    scores for text, diversity, style and reasoning are none of questions.
+    The published score is the mean over the prompts of anime, human and object. Not covered: grids of images
+    are cut by whoever brings them, and black cells are not left out; OneIG's scores for text, diversity,
+    style and reasoning, which are not from questions.
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class OneIGAlignment(QuestionMetric):
     zeroing = Zeroing.BY_ORIGINALS
     options: Options
 
-    def _published(self) -> Mapping[str, Any]:
+    def _judge_defaults(self) -> Mapping[str, Any]:
         return {"template": "yes-or-no", "max_new_tokens": 4, "logprobs": False}
 
     def _read(self) -> QuestionSet:

@@ -127,8 +127,8 @@ class _Line:
         return InputError(f"{self.file.path}, line {self.number}: {what}")
 
 
-def _by_type(files: Iterable[PublishedFile]) -> Mapping[str, list[_Line]]:
-    found: dict[str, list[_Line]] = defaultdict(list)
+def _by_type(files: Iterable[PublishedFile]) -> defaultdict[str, list[_Line]]:
+    found: defaultdict[str, list[_Line]] = defaultdict(list)
     for file in files:
         for number, row in file.objects():
             line = _Line(file, number, row)
