@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from nami_bench.evaluation.questions.graph import QuestionSet
-from nami_bench.evaluation.questions.metric import QuestionMetric
+from nami_bench.evaluation.questions.metric import AsTheJudgeIsRead
 from nami_bench.evaluation.questions.official_csv import Policy, read_dpg, read_dsg
 from nami_bench.evaluation.questions.question_file import read_by
 from nami_bench.evaluation.questions.rules import Zeroing
 
 
-class Dpg(QuestionMetric):
+class Dpg(AsTheJudgeIsRead):
     """DPG-Bench (Hu et al. 2024, arXiv 2403.05135): zeroes are handed on in row order.
 
     Every question counts, also the first one of the file, over which the official script passes: for its
@@ -17,7 +17,7 @@ class Dpg(QuestionMetric):
     """
 
     @dataclass(frozen=True, slots=True)
-    class Options(QuestionMetric.Options):
+    class Options(AsTheJudgeIsRead.Options):
         """`policy`: what becomes of a file whose graph is not sound."""
 
         policy: Policy = Policy.CORRECTED
@@ -34,12 +34,12 @@ class Dpg(QuestionMetric):
         return _unless(Policy.CORRECTED, self.options.policy)
 
 
-class Dsg(QuestionMetric):
+class Dsg(AsTheJudgeIsRead):
     """DSG (Cho et al. 2023, arXiv 2310.18235): a question does not count where a parent is wrong; that is not
     handed on."""
 
     @dataclass(frozen=True, slots=True)
-    class Options(QuestionMetric.Options):
+    class Options(AsTheJudgeIsRead.Options):
         """`policy`: the published file is not sound, and is read as its own script reads it by default."""
 
         policy: Policy = Policy.OFFICIAL

@@ -7,28 +7,16 @@ zero in row order, and both score categories before zeroing.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from nami_bench.errors import InputError
+from nami_bench.evaluation.questions.categories import PERCENT, CategoryScore, answered_scores
 from nami_bench.evaluation.questions.official_csv import Policy
 from nami_bench.evaluation.questions.results import Answered, ImageAnswers
 from nami_bench.evaluation.questions.rules import UnknownParentError, Zeroing, arithmetic_mean, zeroed
 from nami_bench.evaluation.shares import Interval, mean_over_prompts
-
-PERCENT = (0.0, 100.0)
-
-
-@dataclass(frozen=True, slots=True)
-class CategoryScore:
-    """The mean score, 0-100, of `questions` answers in `prompts` prompts; `interval`: 95 %, over prompts."""
-
-    category: str
-    score: float
-    questions: int
-    prompts: int
-    interval: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +74,9 @@ def dpg_score(results: Sequence[ImageAnswers], policy: Policy) -> DpgScore:
         counted += images[-1:] if policy is Policy.OFFICIAL else images
     if not files:
         raise InputError(f"no image can be scored: {next(iter(dropped.values()))}")
-    answers = [(image.item, answered) for image in counted for answered in _asked(image.answers, policy)]
+    categories = answered_scores(
+        (image.item, answered) for image in counted for answered in _asked(image.answers, policy)
+    )
     mean, interval = mean_over_prompts([(file.item, 100 * file.score) for file in files], PERCENT)
     return DpgScore(
         policy,
@@ -94,8 +84,8 @@ def dpg_score(results: Sequence[ImageAnswers], policy: Policy) -> DpgScore:
         interval,
         tuple(files),
         len({file.item for file in files}),
-        _categories((one.question.broad_category, item, one.score) for item, one in answers),
-        _categories((one.question.category, item, one.score) for item, one in answers),
+        categories.broad,
+        categories.detailed,
         dropped,
     )
 
@@ -123,16 +113,3 @@ def image_score(answers: Sequence[Answered], policy: Policy) -> float:
     except UnknownParentError as error:
         raise NotScoredError(str(error)) from None
     return arithmetic_mean(list(after.scores.values()))
-
-
-def _categories(answers: Iterable[tuple[str, str, float]]) -> tuple[CategoryScore, ...]:
-    """(category, item, score 0-1) of each answer, by category in alphabetical order."""
-    found: dict[str, list[tuple[str, float]]] = defaultdict(list)
-    for category, item, score in answers:
-        found[category].append((item, 100 * score))
-    scores = []
-    for category in sorted(found):
-        mean, interval = mean_over_prompts(found[category], PERCENT)
-        prompts = len({item for item, _ in found[category]})
-        scores.append(CategoryScore(category, mean, len(found[category]), prompts, interval))
-    return tuple(scores)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nami_bench.errors import InputError
-from nami_bench.evaluation.questions.dpg import CategoryScore, DpgScore, dpg_score
+from nami_bench.evaluation.questions.categories import CategoryScore
+from nami_bench.evaluation.questions.dpg import DpgScore, dpg_score
 from nami_bench.evaluation.questions.graph import YES, QuestionSet
 from nami_bench.evaluation.questions.official_csv import Policy
 from nami_bench.evaluation.questions.results import Answered, ImageAnswers

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from itertools import tee
 from pathlib import Path
@@ -14,6 +14,7 @@ from nami_bench import registry
 from nami_bench.domain import Prompt
 from nami_bench.evaluation.image_reading import read_one_ahead
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
+from nami_bench.evaluation.questions.answers import problem_of_words
 from nami_bench.evaluation.questions.graph import Item, Question, QuestionSet
 from nami_bench.evaluation.questions.judge import Answer, Judge, Reading, Sheet, instrument
 from nami_bench.evaluation.questions.results import answered
@@ -38,21 +39,32 @@ class QuestionMetric:
     @dataclass(frozen=True, slots=True)
     class Options:
         """`questions`: the benchmark's question file. `judge` names a plugin of the group nami_bench.judges,
-        `judge_options` are its own. `read`: how its answers become scores (exact, word, probability);
-        default: as the judge is meant to be read."""
+        `judge_options` are its own."""
 
         questions: Path
         judge: str
         judge_options: Mapping[str, Any] = field(default_factory=dict)
-        read: Reading | None = None
 
     name: str
     zeroing = Zeroing.NONE
+    needs_yes_or_no = False
+    """Whether an image has no score where an answer begins with neither; else such an answer is wrong."""
     value_range = (0.0, 1.0)
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.judge: Judge = registry.create("judges", options.judge, options.judge_options)
+        judge_options = {**_known(options.judge, self._judge_defaults()), **options.judge_options}
+        self.judge: Judge = registry.create("judges", options.judge, judge_options)
+
+    def _judge_defaults(self) -> Mapping[str, Any]:
+        """How the benchmark's own script asks: options of judges, where they have them and `judge_options`
+        says nothing else. What is taken is in the judge's identity."""
+        return {}
+
+    @property
+    def reading(self) -> Reading:
+        """How answers become scores."""
+        raise NotImplementedError
 
     def _read(self) -> QuestionSet:
         """The question file's content; raises InputError."""
@@ -62,11 +74,6 @@ class QuestionMetric:
     def questions(self) -> QuestionSet:
         """All questions."""
         return self._read()
-
-    @property
-    def reading(self) -> Reading:
-        """How answers become scores."""
-        return self.options.read or self.judge.reading
 
     @property
     def instrument(self) -> str:
@@ -126,10 +133,10 @@ class QuestionMetric:
     def _result(self, scored: ScoringItem, answers: Sequence[Answer]) -> ScoringResult:
         item = self.item_of(scored.prompt)
         assert item is not None
-        problem = next((answer.problem for answer in answers if answer.problem), None)
+        pairs = list(zip(item.questions, answers, strict=True))
+        problem = next(filter(None, (self._problem(*pair) for pair in pairs)), None)
         if problem is not None:
             return ScoringResult(scored, None, problem)
-        pairs = zip(item.questions, answers, strict=True)
         scores = {question.id: self._score(question, answer) for question, answer in pairs}
         try:
             after = zeroed(item.questions, scores, self.zeroing)
@@ -138,14 +145,49 @@ class QuestionMetric:
         details = {
             "answers": [a.to_json() for a in answered(item.questions, answers, scores, after, first_line=-1)],
             "over_long": any(answer.details.get("truncated") is True for answer in answers),
+            **self._details(item),
         }
         return ScoringResult(scored, self._mean(list(after.scores.values())), details=details)
+
+    def _problem(self, question: Question, answer: Answer) -> str | None:
+        if answer.problem or not self.needs_yes_or_no:
+            return answer.problem
+        return problem_of_words("yes", question.expected, answer.text or "")
+
+    def _details(self, item: Item) -> Mapping[str, Any]:
+        """What a result tells of its item beside the answers."""
+        return {}
 
     def _score(self, question: Question, answer: Answer) -> float:
         return score_of(question, answer, self.reading)
 
     def _mean(self, scores: Sequence[float]) -> float:
         return arithmetic_mean(scores)
+
+
+class AsTheJudgeIsRead(QuestionMetric):
+    """One of which the benchmark leaves open how an answer is read."""
+
+    @dataclass(frozen=True, slots=True)
+    class Options(QuestionMetric.Options):
+        """`read`: how answers become scores (exact, word, probability); default: as the judge is meant to be
+        read."""
+
+        read: Reading | None = None
+
+    options: Options
+
+    @property
+    def reading(self) -> Reading:
+        """How answers become scores."""
+        return self.options.read or self.judge.reading
+
+
+def _known(judge: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of some options that a judge takes."""
+    taken = getattr(registry.load("judges", judge), "Options", None)
+    names = {option.name for option in fields(taken)} if taken else set()
+    return {name: value for name, value in options.items() if name in names}
 
 
 def _unread(waiting: deque[tuple[ScoringItem, str | None]]) -> Iterator[ScoringResult]:

@@ -6,18 +6,15 @@ question's category is its tuple's text before the first "(", as in the official
 (TencentQQGYLab/ELLA at 3c228f1, j-min/DSG at 7330119).
 """
 
-import csv
-import hashlib
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 
 from nami_bench.errors import InputError
-from nami_bench.evaluation.lines_file import read_lines
 from nami_bench.evaluation.questions.graph import Defect, Item, Question, QuestionSet, defects, refuse
+from nami_bench.evaluation.questions.published_file import published
 
 COLUMNS = ("item_id", "text", "proposition_id", "dependency", "tuple", "question_natural_language")
 """Those that are read."""
@@ -56,7 +53,7 @@ def read_dpg(path: Path, policy: Policy) -> QuestionSet:
 
     Raises InputError for a file that cannot be read, and for an unsound one, whose lines it names.
     """
-    data, rows = _read(path)
+    sha256, rows = _read(path)
     if policy is Policy.CORRECTED:
         refuse(path, [*_misplaced(rows), *(defect for item in _joined(rows) for defect in defects(item))])
     else:
@@ -66,7 +63,7 @@ def read_dpg(path: Path, policy: Policy) -> QuestionSet:
                 f"{path}: no dependency is a list, which ends the official script: use the corrected policy"
             )
     items, notes = _last_blocks(rows)
-    return QuestionSet(tuple(items), hashlib.sha256(data).hexdigest(), tuple(notes))
+    return QuestionSet(tuple(items), sha256, tuple(notes))
 
 
 def read_dsg(path: Path, policy: Policy) -> QuestionSet:
@@ -77,7 +74,7 @@ def read_dsg(path: Path, policy: Policy) -> QuestionSet:
 
     Raises InputError as `read_dpg`.
     """
-    data, rows = _read(path)
+    sha256, rows = _read(path)
     items = _joined(rows)
     unsound = [defect for item in items for defect in defects(item)]
     if policy is Policy.CORRECTED:
@@ -90,7 +87,7 @@ def read_dsg(path: Path, policy: Policy) -> QuestionSet:
     if unsound:
         notes.append(f"{len(unsound)} questions depend on themselves or on none that exists")
     found = tuple(_without_dependencies(item) if item.id in odd else item for item in items)
-    return QuestionSet(found, hashlib.sha256(data).hexdigest(), tuple(notes))
+    return QuestionSet(found, sha256, tuple(notes))
 
 
 def read_rows(path: Path) -> tuple[list[Item], list[Defect]]:
@@ -104,50 +101,31 @@ def _without_dependencies(item: Item) -> Item:
     return replace(item, questions=tuple(replace(question, parents=()) for question in item.questions))
 
 
-def _read(path: Path) -> tuple[bytes, list[_Row]]:
-    data = read_lines(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: byte {error.start} cannot be decoded") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-    try:
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InputError(
-                f"{path} is no question file of DPG-Bench or DSG: it lacks the "
-                f"column{'s' * (len(missing) > 1)} {', '.join(missing)}"
-            )
-        rows = list(_rows(reader, path))
-    except csv.Error as error:
-        raise InputError(f"{path} is not a CSV table after line {reader.line_num}: {error}") from error
-    if not rows:
-        raise InputError(f"{path} holds no questions")
-    return data, rows
+def _read(path: Path) -> tuple[str, list[_Row]]:
+    """The file's hash and its rows."""
+    file = published(path)
+    table = file.rows(COLUMNS, "question file of DPG-Bench or DSG")
+    return file.sha256, [_row(path, line, values) for line, values in table]
 
 
-def _rows(reader: "csv.DictReader[str]", path: Path) -> Iterator[_Row]:
-    begins = reader.line_num + 1
-    for cells in reader:
-        line, begins = begins, reader.line_num + 1
-        values = {name: (cells[name] or "").strip() for name in COLUMNS}
-        for name in ("item_id", "question_natural_language"):
-            if not values[name]:
-                raise InputError(f"{path}, line {line}: {name} is empty")
-        if not values["proposition_id"].isdecimal():
-            raise InputError(
-                f"{path}, line {line}: proposition_id {values['proposition_id']!r} is no whole number"
-            )
-        parents, malformed = _parents(values["dependency"])
-        question = Question(
-            id=int(values["proposition_id"]),
-            text=values["question_natural_language"],
-            parents=parents,
-            category=values["tuple"].split("(", 1)[0].strip(),
-            line=line,
+def _row(path: Path, line: int, values: Mapping[str, str]) -> _Row:
+    for name in ("item_id", "question_natural_language"):
+        if not values[name]:
+            raise InputError(f"{path}, line {line}: {name} is empty")
+    if not values["proposition_id"].isdecimal():
+        raise InputError(
+            f"{path}, line {line}: proposition_id {values['proposition_id']!r} is no whole number"
         )
-        is_list = "," in values["dependency"]
-        yield _Row(line, values["item_id"], values["text"], question, is_list, malformed)
+    parents, malformed = _parents(values["dependency"])
+    question = Question(
+        id=int(values["proposition_id"]),
+        text=values["question_natural_language"],
+        parents=parents,
+        category=values["tuple"].split("(", 1)[0].strip(),
+        line=line,
+    )
+    is_list = "," in values["dependency"]
+    return _Row(line, values["item_id"], values["text"], question, is_list, malformed)
 
 
 def _parents(cell: str) -> tuple[tuple[int, ...], str | None]:

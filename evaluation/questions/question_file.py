@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from nami_bench.errors import InputError
-from nami_bench.evaluation.lines_file import read_lines
 from nami_bench.evaluation.questions import geneval2_file
 from nami_bench.evaluation.questions.graph import Defect, Item, Question, QuestionSet, defects, refuse
 from nami_bench.evaluation.questions.official_csv import read_rows
+from nami_bench.evaluation.questions.published_file import published
 from nami_bench.foreign_text import check_numbers, numbered_lines, parse_object
 
 _KEYS = ("item", "prompt", "prompt_sha256", "questions")
@@ -62,11 +62,8 @@ def read_by(path: Path, read_csv: Callable[[Path], QuestionSet]) -> QuestionSet:
 
 def inspect_questions(path: Path) -> QuestionFile:
     """The same of a file that may be unsound; raises InputError where no line of it can be made out."""
-    data = read_lines(path)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: byte {error.start} cannot be decoded") from error
+    file = published(path)
+    text = file.text
     if not text.strip():
         raise InputError(f"{path} holds no questions")
     if text.lstrip().startswith("{"):
@@ -75,7 +72,7 @@ def inspect_questions(path: Path) -> QuestionFile:
         form, (items, unsound) = Form.CSV, read_rows(path)
     unsound += [defect for item in items for defect in defects(item)]
     unsound.sort(key=lambda defect: defect.line)
-    questions = QuestionSet(tuple(items), hashlib.sha256(data).hexdigest())
+    questions = QuestionSet(tuple(items), file.sha256)
     return QuestionFile(form, questions, tuple(unsound))
 
 
