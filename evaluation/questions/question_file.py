@@ -56,8 +56,7 @@ def read_by(path: Path, read_csv: Callable[[Path], QuestionSet]) -> QuestionSet:
 
     Raises InputError as `read_questions`.
     """
-    is_json = read_lines(path).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{")
-    return read_questions(path) if is_json else read_csv(path)
+    return read_questions(path) if published(path).text.lstrip().startswith("{") else read_csv(path)
 
 
 def inspect_questions(path: Path) -> QuestionFile:
