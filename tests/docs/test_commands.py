@@ -195,7 +195,9 @@ def story(request: pytest.FixtureRequest, tmp_path: Path, offline_environment: M
         shutil.copytree(request.getfixturevalue("demo_workspace"), tmp_path / "nami-workspace")
     for block in blocks(page):
         if block.file is not None:
-            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+            file = tmp_path / block.file
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
     SETUPS.get(named(page), lambda folder, environment: None)(tmp_path, offline_environment)
     packages = str(tmp_path / "site-packages")
     return Story(page, tmp_path, {**offline_environment, "PIP_TARGET": packages, "PYTHONPATH": packages})
