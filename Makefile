@@ -104,6 +104,7 @@ browser:
 # The documentation's pictures of the annotation app.
 screenshots: $(VENV)/.dev browser
 	$(BIN)/python -m docs.screenshots
+	$(BIN)/python -m docs.questions_screenshot
 
 clean:
 	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -1,71 +1,34 @@
-"""The judge `transformers`: an image run once for all its questions, against one question at a time.
+"""An image run once for all its questions, against one question at a time.
 
-    python -m benchmarks.questions                                         a small network on a CPU
+    python -m benchmarks.questions                                         a small decoder on a CPU
+    python -m benchmarks.questions --network mplug                         a small mPLUG on a CPU
+    python -m benchmarks.questions --network mplug-large --images 2        mPLUG's own sizes
     python -m benchmarks.questions --network 2b --device cuda \\
         --dtype bfloat16 --images 64 --size 1024                           Qwen3-VL-2B's sizes on a GPU
 
-Both ways are the judge itself, with `reuse` on and off: the same network in the same process, in turns. One
-at a time is how GenEval 2's own program asks: image and question through processor and network, for one
-token. The network is a Qwen3-VL with random weights, which take as long as trained ones, and the tokenizer of
-tests/data/geneval2. There are seven and eight questions to an image in turns, GenEval 2's 7.5 on average.
+Both ways are the same network in the same process, in turns. Of a decoder they are the judge `transformers`
+with `reuse` on and off: one at a time is how GenEval 2's own program asks, image and question through
+processor and network, for one token. Of mPLUG they are the judge `mplug` that gets an image with all of its
+questions, and an image with one: one at a time is how DPG-Bench's own program asks.
+
+Networks have random weights (`benchmarks/questions_models.py`). There are seven and eight questions to an
+image in turns, GenEval 2's 7.5 on average.
 
 Answers must be the same: the exit code is 1 where they are not, or below the ratio --at-least.
 """
 
 import argparse
 import json
-import shutil
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-TOY = Path(__file__).resolve().parents[1] / "tests" / "data" / "geneval2" / "model"
 ALONE, ONCE = "one question at a time", "each image once"
-NETWORKS: dict[str, dict[str, dict[str, Any]]] = {
-    "small": {
-        "text": {
-            "hidden_size": 256,
-            "intermediate_size": 768,
-            "num_hidden_layers": 6,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-            "head_dim": 64,
-            "vocab_size": 8192,
-        },
-        "vision": {
-            "depth": 4,
-            "hidden_size": 192,
-            "intermediate_size": 768,
-            "num_heads": 3,
-            "out_hidden_size": 256,
-            "deepstack_visual_indexes": [0, 1, 2],
-        },
-    },
-    "2b": {  # of Qwen/Qwen3-VL-2B-Instruct
-        "text": {
-            "hidden_size": 2048,
-            "intermediate_size": 6144,
-            "num_hidden_layers": 28,
-            "num_attention_heads": 16,
-            "num_key_value_heads": 8,
-            "head_dim": 128,
-            "vocab_size": 151936,
-        },
-        "vision": {
-            "depth": 24,
-            "hidden_size": 1024,
-            "intermediate_size": 4096,
-            "num_heads": 16,
-            "out_hidden_size": 2048,
-            "deepstack_visual_indexes": [5, 11, 17],
-        },
-    },
-}
 # The most that probabilities may differ, and whether the likeliest words must be the same: in 16 bits two
 # words of a random network are often equally likely.
 BOUNDS = {"float32": (1e-5, True), "bfloat16": (0.02, False), "float16": (0.02, False)}
@@ -110,27 +73,20 @@ def main() -> int:
 def measure(settings: Settings, work: Path) -> dict[str, Any]:
     """Build network and images in `work`; time both ways and compare their answers."""
     from benchmarks.geneval import busy_elsewhere
-    from nami_bench.evaluation.questions.judges.transformers_model import TransformersJudge
     from nami_bench.generators.nami.bench.machine import describe_machine, describe_versions
     from nami_bench.neural.device import choose_device
 
-    model, sheets = build(work / "network", settings.network), ask(work / "images", settings)
-    common: dict[str, Any] = {"device": settings.device, "dtype": settings.dtype}
-    common["batch_size"] = settings.batch_size
-    judges = {
-        name: TransformersJudge(TransformersJudge.Options(str(model), reuse=name == ONCE, **common))
-        for name in (ALONE, ONCE)
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in judges}
-    others: dict[str, list[float]] = {name: [] for name in judges}
-    own: dict[str, list[float]] = {name: [] for name in judges}
+    ways, sheets = ways_of(settings, work / "network"), ask(work / "images", settings)
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    others: dict[str, list[float]] = {name: [] for name in ways}
+    own: dict[str, list[float]] = {name: [] for name in ways}
     answers: dict[str, list[Any]] = {}
-    for judge in judges.values():  # weights are loaded, and both ways tried, before the clock starts
-        list(judge.answer(sheets[:2]))
+    for way in ways.values():  # weights are loaded, and both ways tried, before the clock starts
+        way.answers(sheets[:2])
     for _ in range(settings.rounds):
-        for name, judge in judges.items():
+        for name, way in ways.items():
             began, busy, worked = time.perf_counter(), busy_elsewhere(), time.process_time()
-            answers[name] = [answer for of_sheet in judge.answer(sheets) for answer in of_sheet]
+            answers[name] = way.answers(sheets)
             seconds[name].append(time.perf_counter() - began)
             own[name].append(time.process_time() - worked)
             others[name].append(round((busy_elsewhere() - busy) / seconds[name][-1], 2))
@@ -139,9 +95,9 @@ def measure(settings: Settings, work: Path) -> dict[str, Any]:
     return {
         "command": " ".join(["python -m benchmarks.questions", *sys.argv[1:]]),
         "settings": asdict(settings),
-        "judge": judges[ONCE].identity,
+        "judge": ways[ONCE].judge.identity,
         "questions": len(answers[ONCE]),
-        "image_tokens": (settings.size // 32) ** 2,
+        "image_tokens": image_tokens(settings, ways[ONCE].judge),
         "seconds": seconds,
         "processor_seconds": own,
         "cores_used_by_others": others,
@@ -154,44 +110,61 @@ def measure(settings: Settings, work: Path) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Way:
+    """A judge; `split`: it gets an image with one question at a time."""
+
+    judge: Any
+    split: bool = False
+
+    def answers(self, sheets: Sequence[Any]) -> list[Any]:
+        """To all questions, in order."""
+        from nami_bench.evaluation.questions.judge import Sheet
+
+        if self.split:
+            sheets = [Sheet(sheet.image, (question,)) for sheet in sheets for question in sheet.questions]
+        return [answer for of_sheet in self.judge.answer(sheets) for answer in of_sheet]
+
+
+def ways_of(settings: Settings, folder: Path) -> dict[str, Way]:
+    """Both ways to ask a network, which is built in `folder`."""
+    from benchmarks.questions_models import MPLUG_SIZES, build_mplug, build_qwen
+
+    common: dict[str, Any] = {"device": settings.device, "batch_size": settings.batch_size}
+    if settings.network in MPLUG_SIZES:
+        from nami_bench.evaluation.questions.judges.mplug.judge import MplugJudge
+
+        mplug = MplugJudge(MplugJudge.Options(model=build_mplug(folder, settings.network), **common))
+        return {ALONE: Way(mplug, split=True), ONCE: Way(mplug)}
+    from nami_bench.evaluation.questions.judges.transformers_model import TransformersJudge
+
+    common |= {"model": str(build_qwen(folder, settings.network)), "dtype": settings.dtype}
+    return {
+        name: Way(TransformersJudge(TransformersJudge.Options(reuse=name == ONCE, **common)))
+        for name in (ALONE, ONCE)
+    }
+
+
+def image_tokens(settings: Settings, judge: Any) -> int:
+    """How many tokens an image is to the network."""
+    config = getattr(judge, "config", None)  # mPLUG's, which makes every image one size
+    return (settings.size // 32) ** 2 if config is None else int(config.image.tokens)
+
+
 def compare(alone: Sequence[Any], once: Sequence[Any], dtype: str) -> dict[str, Any]:
     """How far answers to the same questions differ."""
     assert not [answer.problem for answer in (*alone, *once) if answer.problem]
     pairs = list(zip(alone, once, strict=True))
-    largest = max(abs(one.probability - other.probability) for one, other in pairs)
+    given = [pair for pair in pairs if pair[0].probability is not None]
+    largest = max((abs(one.probability - other.probability) for one, other in given), default=None)
     words = sum(one.text != other.text for one, other in pairs)
     bound, same_words = BOUNDS[dtype]
     return {
         "largest_difference_of_probabilities": largest,
+        "different_answers": len({answer.text for answer in once}),
         "words_that_differ": words,
-        "answers_agree": largest <= bound and not (same_words and words),
+        "answers_agree": (largest or 0) <= bound and not (same_words and words),
     }
-
-
-def build(folder: Path, network: str) -> Path:
-    """A Qwen3-VL with random weights that takes images as they are, in a folder."""
-    import torch
-    import transformers
-
-    shutil.copytree(TOY, folder, ignore=shutil.ignore_patterns("*.safetensors"))
-    (folder / "preprocessor_config.json").write_text(json.dumps(_image_settings()))
-    config = json.loads((TOY / "config.json").read_text())
-    sizes = NETWORKS[network]
-    heads = sizes["text"]["head_dim"]
-    rope = {**config["text_config"]["rope_scaling"], "mrope_section": [heads // 4, heads // 8, heads // 8]}
-    config["text_config"] |= {**sizes["text"], "rope_scaling": rope, "max_position_embeddings": 32768}
-    config["vision_config"] |= {**sizes["vision"], "num_position_embeddings": 2304}
-    torch.manual_seed(0)
-    built = transformers.Qwen3VLForConditionalGeneration(transformers.Qwen3VLConfig(**config))
-    with torch.no_grad():
-        built.lm_head.weight[:420] *= 8  # the tokenizer's: some answers are likelier than others
-    built.save_pretrained(folder)
-    return folder
-
-
-def _image_settings() -> Mapping[str, Any]:
-    settings: dict[str, Any] = json.loads((TOY / "preprocessor_config.json").read_text())
-    return {**settings, "size": {"shortest_edge": 32 * 32, "longest_edge": 4096 * 4096}}
 
 
 def ask(root: Path, settings: Settings) -> list[Any]:
@@ -228,12 +201,16 @@ def print_report(report: dict[str, Any]) -> None:
     worked = report["ratio_of_processor_seconds"]
     print(f"ratio of the medians: {report['ratio']:.2f}; of this program's processor time: {worked:.2f}")
     largest, words = report["largest_difference_of_probabilities"], report["words_that_differ"]
-    print(f"probabilities differ by {largest:.1e} at most; words that differ: {words}")
+    if largest is not None:
+        print(f"probabilities differ by {largest:.1e} at most")
+    print(f"answers whose words differ: {words} (of {report['different_answers']} different ones)")
 
 
 def _arguments() -> argparse.Namespace:
+    from benchmarks.questions_models import MPLUG_SIZES, QWEN_SIZES
+
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--network", choices=sorted(NETWORKS), default="small")
+    parser.add_argument("--network", choices=sorted(QWEN_SIZES | MPLUG_SIZES), default="small")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1 ... (default: cpu)")
     parser.add_argument("--dtype", choices=sorted(BOUNDS), default="float32", help="for both ways")
     parser.add_argument("--images", type=int, default=8)
@@ -244,7 +221,10 @@ def _arguments() -> argparse.Namespace:
         "--at-least", type=float, default=1.5, help="the least ratio; below it the exit code is 1"
     )
     parser.add_argument("-o", "--output", type=Path, help="write the report as JSON")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.network in MPLUG_SIZES and arguments.dtype != "float32":
+        parser.error("mPLUG is run in float32")
+    return arguments
 
 
 if __name__ == "__main__":

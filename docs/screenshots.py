@@ -65,11 +65,7 @@ INSTRUCTIONS = {
 
 
 def main() -> None:
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        sys.exit("screenshots need Chromium: install Debian's `chromium`")
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         workspace, store = _workspace(Path(folder) / "bench")
         for study in (_rating(store), _pairs(store)):
             store.studies.add(study)
@@ -79,30 +75,41 @@ def main() -> None:
         with _served(workspace, "nami-1k") as address:
             page = _visit(browser, store, address + "/admin", "root", height=900)
             page.wait_for_selector("[data-tile=progress] b")
-            _take(page, "admin")
+            take(page, "admin")
             _proposing_pictures(browser, store, address)
         with _served(workspace, "nami-1k-pairs") as address:
             page = _visit(browser, store, address, "lena")
             page.locator(".frame img").nth(1).wait_for()
             page.keyboard.press("ArrowLeft")
             page.keyboard.press("t")
-            _take(page, "pairwise")
-        browser.close()
+            take(page, "pairwise")
         store.close()
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser; ends the program where there is none."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        sys.exit("screenshots need Chromium: install Debian's `chromium`")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 def _rating_pictures(browser: Any, store: Store, address: str) -> None:
     page = _visit(browser, store, address, "lena")
     _type(page, "90", "20", "35", "55", "Enter")
     page.wait_for_selector("table.feedback")
-    _take(page, "feedback")
+    take(page, "feedback")
     _type(page, "Enter")
     page.wait_for_selector("[data-part=phase]", state="hidden")
     page.wait_for_selector(".frame img")
     _type(page, "85", "72", "ArrowDown", "x", "3", "6")
-    _take(page, "annotate")
+    take(page, "annotate")
     _type(page, "?")
-    _take(page, "keys")
+    take(page, "keys")
     page.context.close()
 
     page = _visit(browser, store, address, "mei", locale="zh-CN", color_scheme="dark", width=768, height=1024)
@@ -112,7 +119,7 @@ def _rating_pictures(browser: Any, store: Store, address: str) -> None:
     page.wait_for_selector("[data-part=phase]", state="hidden")
     page.wait_for_selector(".frame img")
     _type(page, "88", "76", "64")
-    _take(page, "annotate-zh-tablet")
+    take(page, "annotate-zh-tablet")
     page.context.close()
 
 
@@ -126,13 +133,13 @@ def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
     page = _visit(browser, store, address + "/admin", "root", height=900)
     page.locator("[data-part=submissions]").scroll_into_view_if_needed()
     page.wait_for_selector("[data-part=proposals] article")
-    _take(page, "submissions")
+    take(page, "submissions")
     page = _visit(browser, store, address + "/propose", "mei", height=1010)
     page.locator("#text").fill("a baker stacks nine round loaves on a blue handcart at dawn")
     page.get_by_label("Category").select_option("food")
     page.get_by_label("count", exact=True).check()
     page.wait_for_selector(".finding.near")
-    _take(page, "propose")
+    take(page, "propose")
 
 
 def _type(page: Any, *keys: str) -> None:
@@ -156,7 +163,8 @@ def _visit(
     return page
 
 
-def _take(page: Any, name: str) -> None:
+def take(page: Any, name: str) -> None:
+    """The picture `name` of a page as it is."""
     page.wait_for_timeout(300)
     path = IMAGES / f"{name}.png"
     page.screenshot(path=path)

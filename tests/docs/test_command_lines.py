@@ -97,7 +97,7 @@ CHECKED: dict[str, Callable[[list[str]], None]] = {
     "python3": check_python,
     "accelerate": check_accelerate,
 }
-UNCHECKED = {".", "cat", "cd", "cp", "export", "git", "openssl", "ray"}
+UNCHECKED = {".", "cat", "cd", "cp", "export", "git", "mkdir", "openssl", "ray"}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=named)

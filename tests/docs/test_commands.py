@@ -140,7 +140,16 @@ def has_files(*files: str) -> Callable[[Path], None]:
 CRITERIA = ("relevance", "coherence", "aesthetics", "authenticity")
 DEMO = {"README.md"} | {
     f"docs/{page}.md"
-    for page in ("geneval", "leaderboards", "metrics", "plugins", "quickstart", "studies", "study-design")
+    for page in (
+        "geneval",
+        "leaderboards",
+        "metrics",
+        "plugins",
+        "questions",
+        "quickstart",
+        "studies",
+        "study-design",
+    )
 }
 """Pages whose stories begin in the demo's workspace."""
 SETUPS: dict[str, Setup] = {
@@ -154,6 +163,9 @@ SETUPS: dict[str, Setup] = {
 CHECKS = {
     "docs/generators.md": has_images("images", {"shapes-fair": 96, "copied": 48, "painter": 16}),
     "docs/plugins.md": has_images("nami-workspace/images", {"plain": 48}),
+    "docs/questions.md": has_files(
+        "good/results.jsonl", "dpg.svg", "poor/results-browser/index.html", "shapes.jsonl"
+    ),
     "docs/researchers.md": has_files("leaderboard.html", "report/index.html", "dataset/data/ratings.parquet"),
 }
 
@@ -183,7 +195,9 @@ def story(request: pytest.FixtureRequest, tmp_path: Path, offline_environment: M
         shutil.copytree(request.getfixturevalue("demo_workspace"), tmp_path / "nami-workspace")
     for block in blocks(page):
         if block.file is not None:
-            (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+            file = tmp_path / block.file
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(block.text, encoding="utf-8")
     SETUPS.get(named(page), lambda folder, environment: None)(tmp_path, offline_environment)
     packages = str(tmp_path / "site-packages")
     return Story(page, tmp_path, {**offline_environment, "PIP_TARGET": packages, "PYTHONPATH": packages})

@@ -13,17 +13,21 @@ import pytest
 from cli_reference import cli_reference
 from cli_reference import commands as command_tree
 
-from nami_bench import config
+from nami_bench import config, registry
 from nami_bench.cli.app import cli
 from nami_bench.domain import Criterion, Prompt, PromptSet, Study
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.evaluation.human.table import COLUMNS, ratings_table
+from nami_bench.evaluation.questions.graph import Question
+from nami_bench.evaluation.questions.judge import Answer
+from nami_bench.evaluation.questions.results import Answered, ImageAnswers
 from nami_bench.export import comparisons_file
 from nami_bench.pipeline.dataset_folder import DatasetContent, side_file_of
 from nami_bench.prompts.recipe import Recipe, Share, Stratum
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMATS = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+QUESTIONS = (ROOT / "docs" / "questions.md").read_text(encoding="utf-8")
 COMMANDS: list[tuple[click.Context, click.Command]] = list(
     command_tree(cli, click.Context(cli, info_name="nami-bench"))
 )
@@ -46,9 +50,9 @@ def test_the_command_lines_page_has_them_all() -> None:
     assert "DIR" in sections["nami-bench geneval"]
 
 
-def keys(heading: str) -> Iterator[str]:
+def keys(heading: str, page: str = FORMATS) -> Iterator[str]:
     """What stands in backquotes in the first cells of a section's tables, in order."""
-    section = re.split(r"^##+ ", FORMATS.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    section = re.split(r"^##+ ", page.partition(f"# {heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     assert section, heading
     for cell in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
         yield from re.findall(r"`([^`]+)`", cell)
@@ -92,6 +96,21 @@ def test_what_a_file_of_judgements_says_of_its_study() -> None:
 
 def test_the_fields_of_genevals_results() -> None:
     assert list(keys("GenEval's results")) == [field.name for field in fields(ImageResult)]
+
+
+def test_the_fields_of_a_question_benchmarks_results() -> None:
+    answer = Answered(Question(1, "Is it?"), Answer("yes", details={"truncated": True}), 1.0, first_row=True)
+    row = ImageAnswers("a.png", 0, "a", "a fox", "judge", "0", "1", "1x1 of 8 px", (answer,))
+    expected = [*row.to_json(), *answer.to_json()]
+    assert sorted(keys("What comes out", QUESTIONS)) == sorted(expected)
+
+
+@pytest.mark.parametrize("judge", ["mplug", "transformers"])
+def test_the_options_of_judges(judge: str) -> None:
+    pytest.importorskip("torch")
+    options = [field.name for field in fields(registry.load("judges", judge).Options)]
+    said = list(keys(judge, QUESTIONS))
+    assert sorted(said[: len(options)]) == sorted(options)
 
 
 def test_the_leaderboards_keys() -> None:
