@@ -9,9 +9,10 @@ from nami_bench import registry
 
 def use_plugin(patch: pytest.MonkeyPatch, name: str, plugin: Any) -> None:
     """Whatever asks for the plugin `name` gets this one."""
-    original = registry.create
+    create, load = registry.create, registry.load
 
-    def create(group: str, asked: str, options: Any = None) -> Any:
-        return plugin if asked == name else original(group, asked, options)
+    def created(group: str, asked: str, options: Any = None) -> Any:
+        return plugin if asked == name else create(group, asked, options)
 
-    patch.setattr(registry, "create", create)
+    patch.setattr(registry, "create", created)
+    patch.setattr(registry, "load", lambda group, asked: type(plugin) if asked == name else load(group, asked))
