@@ -14,5 +14,8 @@ def use_plugin(patch: pytest.MonkeyPatch, name: str, plugin: Any) -> None:
     def created(group: str, asked: str, options: Any = None) -> Any:
         return plugin if asked == name else create(group, asked, options)
 
+    def loaded(group: str, asked: str) -> Any:
+        return type(plugin) if asked == name else load(group, asked)
+
     patch.setattr(registry, "create", created)
-    patch.setattr(registry, "load", lambda group, asked: type(plugin) if asked == name else load(group, asked))
+    patch.setattr(registry, "load", loaded)
