@@ -1,5 +1,6 @@
 """Metrics of recorded images by questions: one value for each image, the mean over its questions."""
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -27,7 +28,7 @@ from nami_bench.evaluation.questions.rules import (
 )
 
 
-class QuestionMetric:
+class QuestionMetric(ABC):
     """The mean score of an image's questions, 0..1, after zeroing.
 
     A prompt's questions are found by its published name (`Prompt.item`), else by its very text.
@@ -62,13 +63,13 @@ class QuestionMetric:
         return {}
 
     @property
+    @abstractmethod
     def reading(self) -> Reading:
         """How answers become scores."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read(self) -> QuestionSet:
         """The question file's content; raises InputError."""
-        raise NotImplementedError
 
     @cached_property
     def questions(self) -> QuestionSet:

@@ -1,20 +1,18 @@
 """`nami-bench dpg`; its pictures are in `dpg_pictures`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from nami_bench.cli import dpg_pictures
-from nami_bench.cli.common import echo, parse_pairs, print_json, progress, say
-from nami_bench.cli.completeness import SHOWN, counts, say_problems
-from nami_bench.cli.folder_command import FolderOrCommand
+from nami_bench.cli.common import parse_pairs, progress
+from nami_bench.cli.folder_command import (
+    FolderOrCommand,
+    print_run,
+    print_summary,
+    refuse_incomplete,
+)
 from nami_bench.cli.options import FILE, json_option
-
-if TYPE_CHECKING:
-    from nami_bench.evaluation.completeness import Completeness
-    from nami_bench.evaluation.questions.dpg_folder import FolderRun
-    from nami_bench.evaluation.questions.dpg_summary import DpgSummary
 
 
 @click.group(cls=FolderOrCommand)
@@ -105,21 +103,18 @@ def _score(
         looks = look_at(files, advance)
     cells = Grid(columns, rows, used, resolution or most_common_side(looks.values(), columns, rows))
     completeness = check_grids(files, looks, asked, cells)
-    if completeness.problems:
-        say_problems(completeness)
-        if not allow_incomplete:
-            if as_json:
-                print_json({"completeness": completeness.to_json()})
-            raise IncompleteError(
-                f"{directory} is not complete ({counts(completeness)}): mend it, or pass --allow-incomplete"
-            )
+    refuse_incomplete(
+        directory, completeness, allow_incomplete, "mend it, or pass --allow-incomplete", as_json
+    )
     results = output or directory / "results.jsonl"
     known = sum(file.item in asked.by_id and looks[file.path].problem is None for file in files)
     with progress("judging", known * used) as advance:
         reading = Reading(read) if read else answering.reading
         run = judge_grids(files, looks, asked, cells, answering, reading, results, advance)
     summary = summarize(run.results, Policy(policy), asked) if run.results else None
-    _print_run(results, run, summary, completeness, as_json)
+    failures = [f"not judged: {one.file}, image {one.cell}: {one.reason}" for one in run.failures]
+    notes = [f"{len(failures)} images were not judged"] if failures else []
+    print_run(results, run, summary, completeness, failures, notes, as_json)
     if run.failures and not (allow_incomplete and run.results):
         raise IncompleteError(
             f"{len(run.failures)} of {known * used} images were not judged; the others are in {results}"
@@ -145,39 +140,8 @@ def summary(results: Path, questions: Path | None, policy: str, as_json: bool) -
 
     asked = read_by(questions, lambda path: read_dpg(path, Policy(policy))) if questions else None
     figures = summarize(read_results(results), Policy(policy), asked)
-    if as_json:
-        print_json(figures.to_json())
-    else:
-        echo(figures.to_text())
+    print_summary(figures, as_json)
 
 
 dpg.add_command(dpg_pictures.plot)
 dpg.add_command(dpg_pictures.browse)
-
-
-def _print_run(
-    results: Path,
-    run: "FolderRun",
-    summary: "DpgSummary | None",
-    completeness: "Completeness",
-    as_json: bool,
-) -> None:
-    for failure in run.failures[:SHOWN]:
-        say(f"not judged: {failure.file}, image {failure.cell}: {failure.reason}")
-    if as_json:
-        print_json(
-            {
-                "results": str(results),
-                "completeness": completeness.to_json(),
-                "run": run.to_json(),
-                "summary": summary.to_json() if summary else None,
-            }
-        )
-        return
-    if summary:
-        echo(summary.to_text())
-    if completeness.problems:
-        echo(f"Note: incomplete: {counts(completeness)}")
-    if run.failures:
-        echo(f"Note: {len(run.failures)} images were not judged")
-    say(f"{len(run.results)} results in {results}")

@@ -1,21 +1,19 @@
 """`nami-bench geneval`; its pictures are in `geneval_pictures`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from nami_bench.cli import geneval_pictures
-from nami_bench.cli.common import echo, folder_location, parse_pairs, print_json, progress, say
-from nami_bench.cli.completeness import SHOWN, counts, say_problems
+from nami_bench.cli.common import folder_location, parse_pairs, progress
 from nami_bench.cli.engine import EngineChoice, engine_options
-from nami_bench.cli.folder_command import FolderOrCommand
+from nami_bench.cli.folder_command import (
+    FolderOrCommand,
+    print_run,
+    print_summary,
+    refuse_incomplete,
+)
 from nami_bench.cli.options import FILE, json_option
-
-if TYPE_CHECKING:
-    from nami_bench.evaluation.completeness import Completeness
-    from nami_bench.evaluation.geneval.folder_run import FolderRun
-    from nami_bench.evaluation.geneval.summary import GenEvalSummary
 
 
 @click.group(cls=FolderOrCommand)
@@ -99,20 +97,17 @@ def _score(
     total = sum(1 for _ in GenEvalFolder(directory).samples())
     with progress("checking", total) as advance:
         completeness = check_folder(directory, expected, samples, advance, follow_links=follow_links)
-    if completeness.problems:
-        say_problems(completeness)
-        if not allow_incomplete:
-            if as_json:
-                print_json({"completeness": completeness.to_json()})
-            raise IncompleteError(
-                f"{directory} is not complete ({counts(completeness)}): mend it, name its own prompts with "
-                "--prompts FILE and --samples, or pass --allow-incomplete"
-            )
+    advice = "mend it, name its own prompts with --prompts FILE and --samples, or pass --allow-incomplete"
+    refuse_incomplete(directory, completeness, allow_incomplete, advice, as_json)
     results = output or directory / "results.jsonl"
     with engine.started() as running, progress("scoring", total) as advance:
         run = score_folder(directory, metric, results, advance, follow_links=follow_links, engine=running)
     summary = summarize(run.results, expected) if run.results else None
-    _print_run(results, run, summary, completeness, as_json)
+    failures = [f"no verdict: {failure.reason}" for failure in run.failures]
+    notes = [f"{len(run.failures)} images have no verdict"] if run.failures else []
+    if run.passed_over:
+        notes.append(f"{run.passed_over} images were passed over: their prompts have no GenEval clauses")
+    print_run(results, run, summary, completeness, failures, notes, as_json)
     if run.failures and not (allow_incomplete and run.results):
         raise IncompleteError(
             f"{len(run.failures)} of {total} images have no verdict; the others are in {results}"
@@ -132,41 +127,8 @@ def summary(results: Path, prompts: Path | None, as_json: bool) -> None:
     from nami_bench.evaluation.geneval.summary import summarize
 
     figures = summarize(read_results(results), geneval_pictures.expected_metadata(prompts))
-    if as_json:
-        print_json(figures.to_json())
-    else:
-        echo(figures.to_text())
+    print_summary(figures, as_json)
 
 
 geneval.add_command(geneval_pictures.plot)
 geneval.add_command(geneval_pictures.browse)
-
-
-def _print_run(
-    results: Path,
-    run: "FolderRun",
-    summary: "GenEvalSummary | None",
-    completeness: "Completeness",
-    as_json: bool,
-) -> None:
-    for failure in run.failures[:SHOWN]:
-        say(f"no verdict: {failure.reason}")
-    if as_json:
-        print_json(
-            {
-                "results": str(results),
-                "completeness": completeness.to_json(),
-                "run": run.to_json(),
-                "summary": summary.to_json() if summary else None,
-            }
-        )
-        return
-    if summary:
-        echo(summary.to_text())
-    if completeness.problems:
-        echo(f"Note: incomplete: {counts(completeness)}")
-    if run.failures:
-        echo(f"Note: {len(run.failures)} images have no verdict")
-    if run.passed_over:
-        echo(f"Note: {run.passed_over} images were passed over: their prompts have no GenEval clauses")
-    say(f"{len(run.results)} results in {results}")
