@@ -16,11 +16,15 @@ from nami_bench.store import ItemProgress, StandingRatings, Store, progress_of
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.human.agreement import Level
+    from nami_bench.evaluation.human.ratings_array import Floats, Integers
 
 T = TypeVar("T")
 
 SHOWN = 200
 """So many of the latest flags and events are shown."""
+
+ALL_QUESTIONS = "all questions"
+"""Stands in the place of a criterion's name."""
 
 REPLICATES = 200
 """Of the bootstrap for agreement: the page must not wait."""
@@ -72,6 +76,7 @@ def agreement_so_far(
 ) -> list[dict[str, Any]]:
     """Krippendorff's alpha of each criterion: interval for ratings, nominal for verdicts on pairs.
 
+    Of questions one alpha, nominal, of all of them.
     `ratings`: those in force, where they were read already.
     """
     from nami_bench.evaluation.human.agreement import krippendorff_alphas
@@ -84,18 +89,31 @@ def agreement_so_far(
         level = "interval"
         ratings = ratings or store.standing.ratings(study.name)
         judged = [ratings.values(criterion.name) for criterion in study.criteria]
+    names = [criterion.name for criterion in study.criteria]
+    if study.mode == Mode.QUESTIONS:
+        names, level, judged = [ALL_QUESTIONS], "nominal", [_as_one(judged)]
     alphas = krippendorff_alphas(judged, level, replicates=REPLICATES)
     return [
         {
-            "criterion": criterion.name,
+            "criterion": name,
             "alpha": alpha.alpha,
             "low": alpha.low,
             "high": alpha.high,
             "items": alpha.units,
             "note": "; ".join(alpha.notes),
         }
-        for criterion, alpha in zip(study.criteria, alphas, strict=True)
+        for name, alpha in zip(names, alphas, strict=True)
     ]
+
+
+def _as_one(judged: "Sequence[tuple[Integers, Floats]]") -> "tuple[Integers, Floats]":
+    """(unit, value) of several questions as those of one: a unit is an image and a question."""
+    import numpy as np
+
+    units, values = zip(*judged, strict=True)
+    images = 1 + max((int(unit.max(initial=0)) for unit in units), default=0)
+    shifted = [unit + images * number for number, unit in enumerate(units)]
+    return np.concatenate(shifted), np.concatenate(values)
 
 
 class StudyLooks:

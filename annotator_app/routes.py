@@ -28,7 +28,8 @@ from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.annotator_app.sessions import LAST, AnnotationSession
 from nami_bench.annotator_app.studies import Studies
-from nami_bench.domain import Criterion, Role, Study
+from nami_bench.domain import Criterion, Mode, Question, Role, Study
+from nami_bench.domain.question import VALUES
 from nami_bench.store import Store
 
 MAX_SESSIONS = 1024
@@ -156,7 +157,10 @@ def study_json(study: Study) -> dict[str, Any]:
         "live_leaderboard": study.live_leaderboard,
         "contact": study.contact,
         "reasons": CANNOT_JUDGE,
-        "criteria": [_criterion_json(criterion, study.languages) for criterion in study.criteria],
+        # Questions are those of each item.
+        "criteria": []
+        if study.mode == Mode.QUESTIONS
+        else [_criterion_json(criterion, study.languages) for criterion in study.criteria],
     }
 
 
@@ -185,7 +189,7 @@ def view_json(view: View) -> dict[str, Any]:
 
 
 def item_json(item: Item) -> dict[str, Any]:
-    """ITEM: one question, with the answers in force where it was answered before."""
+    """ITEM: an image or two, with the answers in force where it was answered before."""
     given = item.given
     return {
         "token": item.token,
@@ -198,6 +202,16 @@ def item_json(item: Item) -> dict[str, Any]:
             "flag": given.flag,
             "comment": given.comment,
         },
+        "questions": list(map(_question_json, item.questions)) or None,
+    }
+
+
+def _question_json(question: Question) -> dict[str, Any]:
+    return {
+        "name": question.criterion,
+        "text": question.text,
+        "parents": list(map(str, question.parents)),
+        "right": VALUES[question.expected],
     }
 
 

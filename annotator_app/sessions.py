@@ -18,6 +18,7 @@ from nami_bench.annotator_app.engine.turn import Turn
 from nami_bench.annotator_app.engine.view import GivenAnswers, Item, View
 from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.domain import ImageRecord, Role, Study
+from nami_bench.domain.question import Questions
 from nami_bench.errors import ImageError, InputError, RefusedError, StorageError
 from nami_bench.store import COMPLETED, Desk, Lease, Sent, Store
 
@@ -83,7 +84,8 @@ class AnnotationSession:
 
         Raises RefusedError for a token that is not this annotator's.
         """
-        return self._store.annotation.look(lambda desk: self._before(desk, token))
+        questions = self._questions
+        return self._store.annotation.look(lambda desk: self._before(desk, token, questions))
 
     def image_png(self, address: str) -> bytes:
         """The pixels behind an address as PNG without metadata, as long as any other image of the study.
@@ -114,12 +116,16 @@ class AnnotationSession:
     def _canvas(self) -> int:
         return self._store.studies.get(self._study).canvas  # never changes
 
+    @cached_property
+    def _questions(self) -> Questions:
+        return self._store.studies.get(self._study).questions  # never change
+
     def _later(self, job: Callable[[Turn], View]) -> "Future[View]":
         return self._store.annotation.run_later(
             lambda desk: job(Turn(desk, self._study, self._annotator, self._item))
         )
 
-    def _item(self, lease: Lease, given: GivenAnswers | None) -> Item:
+    def _item(self, lease: Lease, questions: Questions, given: GivenAnswers | None) -> Item:
         now = time.time()
         sides = 1 if lease.other_image_id is None else 2
         return Item(
@@ -127,9 +133,10 @@ class AnnotationSession:
             lease.prompt,
             tuple(self._addresses.make(lease.token, side, now) for side in range(sides)),
             given,
+            questions.get(lease.prompt_id, ()),
         )
 
-    def _before(self, desk: Desk, token: str) -> Item | None:
+    def _before(self, desk: Desk, token: str, questions: Questions) -> Item | None:
         member_id = desk.place(self._study, self._annotator)
         until = None
         if token != LAST:
@@ -141,7 +148,7 @@ class AnnotationSession:
         if found is None:
             return None
         sent = desk.in_force(found.id)
-        return self._item(found, None if sent is None else _given(sent))
+        return self._item(found, questions, None if sent is None else _given(sent))
 
     def _withdraw(self, image: ImageRecord, error: ImageError) -> None:
         _log.warning("study %s: %s", self._study, error)

@@ -2,7 +2,8 @@
 
 The file's words are those of `Study`, but for a few that are shorter: `prompts` (its `prompt_set`), the
 tables `[[criterion]]` and `[[check]]`, and in a check `prompt` (its `prompt_id`). Words for annotators may be
-one text, which is in the first language. `strata` may be a list of those that are taken whole.
+one text, which is in the first language. `strata` may be a list of those that are taken whole. A check on
+questions expects "yes" or "no".
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,12 +14,15 @@ from typing import Any
 
 from nami_bench.config import load_toml
 from nami_bench.domain.criteria import Criteria
-from nami_bench.domain.study import ALL_PROMPTS, Study
+from nami_bench.domain.question import VALUES
+from nami_bench.domain.study import ALL_PROMPTS, Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.serialize import Location, validated
 
 _TABLES = {"criterion": "criteria", "checks": "checks", "pairs": "pairs", "check": "check_items"}
 """Tables beside [study], and the fields of `Study` that they become."""
+
+_NOT_IN_FILES = (*_TABLES.values(), "prompt_set", "questions", "questions_sha256")
 
 
 def load_study(
@@ -74,7 +78,7 @@ def _study_values(raw: Mapping[str, Any]) -> dict[str, Any]:
         if table != "study" and table not in _TABLES:
             raise InputError(f"{table}: unknown key")
     for key in section:
-        if key in (*_TABLES.values(), "prompt_set"):
+        if key in _NOT_IN_FILES:
             raise InputError(f"study.{key}: unknown key")
     values = {("prompt_set" if key == "prompts" else key): value for key, value in section.items()}
     values |= {field: raw[table] for table, field in _TABLES.items() if table in raw}
@@ -86,8 +90,11 @@ def _study_values(raw: Mapping[str, Any]) -> dict[str, Any]:
         values["strata"] = dict.fromkeys(values["strata"], ALL_PROMPTS)
     if isinstance(values.get("criteria"), list):
         values["criteria"] = [_criterion(one) for one in values["criteria"]]
+    if values.get("mode") == Mode.QUESTIONS:
+        values.setdefault("criteria", [])
     if isinstance(values.get("check_items"), list):
-        values["check_items"] = [_check(one, first) for one in values["check_items"]]
+        asks = values.get("mode") == Mode.QUESTIONS
+        values["check_items"] = [_check(one, first, asks=asks) for one in values["check_items"]]
     return values
 
 
@@ -105,13 +112,20 @@ def _criterion(raw: Any) -> Any:
     return raw
 
 
-def _check(raw: Any, first_language: str) -> Any:
+def _check(raw: Any, first_language: str, *, asks: bool) -> Any:
     if not isinstance(raw, dict):
         return raw
     if "prompt_id" in raw:
         raise InputError("check.prompt_id: unknown key")
     renamed = {("prompt_id" if key == "prompt" else key): value for key, value in raw.items()}
+    if asks and isinstance(raw.get("expected"), dict):
+        renamed["expected"] = {name: _yes_or_no(answer) for name, answer in raw["expected"].items()}
     return renamed | {"feedback": _by_language(raw.get("feedback", {}), first_language)}
+
+
+def _yes_or_no(answer: Any) -> Any:
+    """The lowest and highest value that passes, of an answer in words."""
+    return [VALUES[answer]] * 2 if isinstance(answer, str) and answer in VALUES else answer
 
 
 def _by_language(texts: Any, first_language: str) -> Any:

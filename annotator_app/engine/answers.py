@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nami_bench.domain import Mode, Outcome, Study
-from nami_bench.errors import InputError, RefusedError
+from nami_bench.domain.question import CANNOT_TELL, NOT_ASKED, not_asked
+from nami_bench.errors import InputError, RefusedError, UnknownNameError
 
 CANNOT_JUDGE = ("image does not load", "prompt unclear", "outside my knowledge", "other")
-"""The reasons for which a criterion may have no value."""
+"""The reasons for which a criterion may have no value; those of questions: `nami_bench.domain.question`."""
 
 MAX_COMMENT = 2000
 MAX_DURATION_MS = 86_400_000
@@ -38,34 +39,41 @@ NOTHING_STANDS: Mapping[str, Mapping[str, Any]] = {"values": {}, "reasons": {}}
 
 
 def check_answers(
-    study: Study, answers: Answers, standing: Mapping[str, Mapping[str, Any]] = NOTHING_STANDS
+    study: Study, prompt_id: str, answers: Answers, standing: Mapping[str, Mapping[str, Any]] = NOTHING_STANDS
 ) -> None:
     """Raise RefusedError for anything missing, contradictory, too long, or off its scale.
+
+    Of the questions about an image of the prompt, those must be "not asked" that depend on a wrong answer.
 
     An answer that is in force, of those in `standing`, may stay as it is: a reason may have been given
     elsewhere, in other words.
     """
     try:
-        _check(study, answers, standing)
+        _check(study, prompt_id, answers, standing)
     except RefusedError:
         raise
     except InputError as error:
         raise RefusedError("bad_answers", str(error)) from error
 
 
-def _check(study: Study, answers: Answers, standing: Mapping[str, Mapping[str, Any]]) -> None:
-    names = [c.name for c in study.criteria]
+def _check(study: Study, prompt_id: str, answers: Answers, standing: Mapping[str, Mapping[str, Any]]) -> None:
+    names = [c.name for c in study.asked(prompt_id)]
     if both := sorted(answers.values.keys() & answers.reasons.keys()):
         raise InputError(f"{both[0]} has both a value and a reason for having none: give one of them")
     for name in (*answers.values, *answers.reasons):
-        study.criterion(name)
+        if name not in names:
+            raise UnknownNameError("criterion", name, names)
     if missing := [n for n in names if n not in answers.values and n not in answers.reasons]:
         raise InputError(f"no rating for {', '.join(missing)}: rate every criterion, or say why you cannot")
+    asks = study.mode == Mode.QUESTIONS
+    known = (CANNOT_TELL, NOT_ASKED) if asks else CANNOT_JUDGE
     for name, reason in answers.reasons.items():
-        if reason not in CANNOT_JUDGE and reason != standing["reasons"].get(name):
-            raise InputError(f"{name}: unknown reason {reason!r}; known: {', '.join(CANNOT_JUDGE)}")
+        if reason not in known and reason != standing["reasons"].get(name):
+            raise InputError(f"{name}: unknown reason {reason!r}; known: {', '.join(known)}")
     for name, value in answers.values.items():
         _check_value(study, name, value, standing["values"].get(name))
+    if asks:
+        _check_asked(study, prompt_id, answers)
     if not 0 < len(answers.client_token) <= MAX_CLIENT_TOKEN:
         raise InputError(f"client_token must have 1 to {MAX_CLIENT_TOKEN} characters")
     if len(answers.comment) > MAX_COMMENT:
@@ -74,6 +82,15 @@ def _check(study: Study, answers: Answers, standing: Mapping[str, Mapping[str, A
         raise InputError("texts must not contain null characters")
     if answers.duration_ms is not None and not 0 <= answers.duration_ms <= MAX_DURATION_MS:
         raise InputError("duration_ms must lie between 0 and a day")
+
+
+def _check_asked(study: Study, prompt_id: str, answers: Answers) -> None:
+    given = {name: value for name, value in answers.values.items() if not isinstance(value, str)}
+    unasked = not_asked(study.questions[prompt_id], given)
+    said = {name for name, reason in answers.reasons.items() if reason == NOT_ASKED}
+    if wrong := sorted(unasked ^ said):
+        must = "must not be asked, since" if wrong[0] in unasked else "must be asked, since not"
+        raise InputError(f"question {wrong[0]} {must} one that it depends on has a wrong answer")
 
 
 def _check_value(study: Study, name: str, value: Value, stands: Value | None) -> None:

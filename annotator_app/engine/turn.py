@@ -22,6 +22,7 @@ from nami_bench.annotator_app.engine.progress import progress_of
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.annotator_app.engine.view import Feedback, GivenAnswers, Item, View
 from nami_bench.domain import CheckKind
+from nami_bench.domain.question import Questions
 from nami_bench.errors import RefusedError
 from nami_bench.local_time import local
 from nami_bench.store import (
@@ -39,8 +40,8 @@ from nami_bench.store import (
 Answered = Mapping[str, Mapping[str, Any]]
 """"values" and "reasons", by criterion."""
 
-Show = Callable[[Lease, GivenAnswers | None], Item]
-"""What an annotator may see of a lease, with the answers in force."""
+Show = Callable[[Lease, Questions, GivenAnswers | None], Item]
+"""What an annotator may see of a lease of a study with these questions, with the answers in force."""
 
 AHEAD = 2
 """So many items are in an annotator's hands beside the one on the screen, for loading ahead."""
@@ -66,7 +67,8 @@ class Turn(Seat):
             phase, items = (closed[0] if closed else "paused"), []
         code, message = closed[1:] if closed else _WORDS.get(self._key(phase), (None, None))
         self._keep_member()
-        shown = tuple(self.show(one, self._shown_standing(one)) for one in items)
+        asked = self.study.questions
+        shown = tuple(self.show(one, asked, self._shown_standing(one)) for one in items)
         progress = progress_of(self, phase)
         return View(phase, code, message, progress, shown, feedback, self.member.paused)
 
@@ -82,7 +84,7 @@ class Turn(Seat):
             if not is_same(answers, sent.answers, sent.flag, sent.comment):
                 raise RefusedError("reused_client_token", "this client_token was used for other answers")
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
-        check_answers(self.study, answers, self._standing(lease))
+        check_answers(self.study, lease.prompt_id, answers, self._standing(lease))
         if self.member.paused is not None:
             raise RefusedError("paused", _WORDS["paused"][1])
         if lease.state != OPEN and (closed := self._closed()):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from nami_bench.annotator_app.engine.answers import Value, Verdict
+from nami_bench.domain import Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class GivenAnswers:
 class Item:
     """What an annotator may know of an item: nothing here tells the model. `given` are answers in force.
 
+    `questions` are those about it, in a study of questions.
     `images` are addresses for `AnnotationSession.image_png`, from left to right.
     """
 
@@ -27,6 +29,7 @@ class Item:
     prompt: str
     images: tuple[str, ...]
     given: GivenAnswers | None = None
+    questions: tuple[Question, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 // One criterion on the screen: its name, its control, the words of its scale, and "can't judge".
 //
-// Three controls: a slider, buttons for the points of a short scale, and the sides of a pair.
-// No control has a default position: until it is moved or pressed, its criterion is not rated.
+// Four controls: a slider, buttons for the points of a short scale, the sides of a pair, and the answers to a
+// question, which stands in a criterion's place. No control has a default position: until it is moved or
+// pressed, its criterion is not rated.
 
 import { onRearranged, placed } from "./arrangement.js";
+import { CANNOT_TELL, isUnasked, NO, YES } from "./asking.js";
 import { choices } from "./choices.js";
 import { make, setText } from "./dom.js";
 import { slider } from "./slider.js";
@@ -12,24 +14,29 @@ import { known, pick, t } from "./texts.js";
 /** A score is {value} (a number or a side), {reason} for having none, or null while unrated. */
 export class CriterionRow {
   #score = null;
+  #isQuestion;
   #control;
   #value = make("output", { className: "value" });
   #excuse = make("button", { type: "button", className: "quiet excuse" });
 
   /**
-   * `on` has change(row, value), pick(row) for a press on it, focus(row) for the focus in it, and excuse(row),
-   * the wish to say "can't judge".
+   * `on` has change(row, value), choose(row, score) where a row is done by one choice, pick(row) for a press on
+   * it, focus(row) for the focus in it, and excuse(row), the wish to say "can't judge".
    */
   constructor(criterion, study, on) {
     this.criterion = criterion;
     this.name = criterion.name;
-    this.label = pick(criterion.label) ?? criterion.name;
+    this.label = criterion.text ?? pick(criterion.label) ?? criterion.name;
     const id = `criterion-${criterion.name}`;
     const anchors = pick(criterion.anchors) ?? [];
-    this.#control = controlOf(study, criterion, anchors, (value) => on.change(this, value));
+    this.#control = controlOf(study, criterion, anchors, {
+      change: (value) => on.change(this, value),
+      choose: (score) => on.choose(this, score),
+    });
     this.#excuse.addEventListener("click", () => on.excuse(this));
+    this.#isQuestion = study.mode === "questions";
     this.element = make("div", { className: "criterion", role: "group", "aria-labelledby": id },
-      make("div", { className: "head" }, make("span", { className: "name", id, textContent: this.label }), this.#value, this.#excuse),
+      make("div", { className: "head" }, make("span", { className: "name", id, textContent: this.label }), this.#value, ...(this.#isQuestion ? [] : [this.#excuse])),
       this.#control.element);
     this.#control.labelledBy(id);
     this.element.addEventListener("focusin", () => on.focus(this));
@@ -41,11 +48,13 @@ export class CriterionRow {
   /** Show a score; `typing` is what is typed of a number so far. */
   show(score, typing = "") {
     this.#score = score;
-    this.element.dataset.state = score === null ? "unrated" : "reason" in score ? "excused" : "rated";
+    this.element.dataset.state = stateOf(score);
+    this.#control.element.inert = isUnasked(score);
     this.element.classList.toggle("typing", typing !== "");
     const value = score !== null && "value" in score ? score.value : null;
-    this.#control.show(value, score === null ? t("unrated") : "");
-    setText(this.#value, typing || wordsFor(score));
+    const isWithheld = this.#isQuestion && stateOf(score) === "excused";
+    this.#control.show(isWithheld ? CANNOT_TELL : value, score === null ? t("unrated") : "");
+    setText(this.#value, typing || (this.#isQuestion ? answerWords(score) : wordsFor(score)));
     setText(this.#excuse, score !== null && "reason" in score ? known("reason", score.reason, score.reason) : t("excuse"));
     this.#excuse.ariaLabel = t("excuse.label", { criterion: this.label, words: this.#excuse.textContent });
   }
@@ -64,16 +73,35 @@ export class CriterionRow {
   }
 }
 
+function stateOf(score) {
+  if (score === null) return "unrated";
+  if (isUnasked(score)) return "unasked";
+  return "reason" in score ? "excused" : "rated";
+}
+
+/** A question's score in words. */
+export function answerWords(score) {
+  if (score === null) return t("unanswered");
+  if (isUnasked(score)) return t("unasked");
+  if ("reason" in score) return t("answer.cannot_tell");
+  return t(score.value === YES ? "answer.yes" : "answer.no");
+}
+
 function wordsFor(score) {
   if (score === null) return t("unrated");
   if ("reason" in score) return t("excused");
   return typeof score.value === "string" ? placed(`side.${score.value}`) : String(score.value);
 }
 
-function controlOf(study, criterion, anchors, change) {
+function controlOf(study, criterion, anchors, { change, choose }) {
+  if (study.mode === "questions") {
+    const options = [[YES, "answer.yes"], [NO, "answer.no"], [CANNOT_TELL, "answer.cannot_tell"]];
+    const buttons = options.map(([value, key]) => ({ value, text: t(key), words: "" }));
+    return choices(buttons, (answer) => choose(answer === CANNOT_TELL ? { reason: answer } : { value: answer }), "answers");
+  }
   if (study.mode === "pairwise") {
     const options = ["left", "tie", "right", "both_bad"].map((side) => ({ value: side, get text() { return placed(`side.${side}`); }, words: "" }));
-    return choices(options, change, "sides");
+    return choices(options, (side) => choose({ value: side }), "sides");
   }
   if (study.control === "buttons") return choices(pointsOf(criterion, anchors), change, "points");
   return slider(criterion, anchors, change);

@@ -17,7 +17,7 @@ export function showHelp(study) {
       make("td", {}, ...wordsFor(does, study.mode))));
   const half = Math.ceil(rows.length / 2);
   const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
-  const rules = study.mode === "pairwise" ? ["help.pairs"] : ["help.typing", "help.hundred", "help.done"];
+  const rules = { pairwise: ["help.pairs"], questions: ["help.questions"] }[study.mode] ?? ["help.typing", "help.hundred", "help.done"];
   return openWindow(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables),
     ...rules.map((key) => make("p", { className: "quiet-text", textContent: t(key) })));
 }
@@ -26,7 +26,7 @@ export function showHelp(study) {
 function wordsFor({ waiting, typing }, mode) {
   const within = t("help.while_typing", { does: t(`key.${typing}`) });
   if (waiting === null) return [within];
-  const isSame = typing === null || typing === waiting || typing === "extend" || mode === "pairwise";
+  const isSame = typing === null || typing === waiting || typing === "extend" || mode !== "rating";
   return isSame ? [placed(`key.${waiting}`)] : [placed(`key.${waiting}`), make("br"), within];
 }
 

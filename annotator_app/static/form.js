@@ -1,11 +1,16 @@
-// The scores of one item on the screen: the criteria's rows, and the state of their scores (scoring.js).
+// The scores of one item on the screen: a row for each criterion, or question, and the state of their scores
+// (scoring.js).
 
 import { CriterionRow } from "./criterion.js";
 import { after, begun, CHOICES, chosen, conditionOf, excused, finished, picked, settled, slid } from "./scoring.js";
 
 export class Form {
+  #element;
+  #study;
+  #makeRow;
   #rows;
   #scales;
+  #questions = null;
   #state;
   #on;
 
@@ -15,31 +20,39 @@ export class Form {
    */
   constructor(element, study, on) {
     this.#on = on;
-    const sides = study.mode === "pairwise";
+    this.#element = element;
+    this.#study = study;
     const row = {
-      change: (changed, value) => {
-        if (sides) this.#choose(chosen(this.#state, value, "", this.#at(changed)));
-        else this.#take(slid(this.#state, this.#at(changed), value));
-      },
+      change: (changed, value) => this.#take(slid(this.#state, this.#at(changed), value)),
+      choose: (changed, score) => this.#choose(chosen(this.#state, score, "", this.#at(changed))),
       pick: (pressed) => this.#take(picked(this.#state, this.#at(pressed))),
       focus: (entered) => { if (entered !== this.active) this.#take(picked(this.#state, this.#at(entered))); },
       excuse: on.excuse,
     };
-    this.#scales = study.criteria.map((criterion) => (sides ? null : criterion));
-    this.#rows = study.criteria.map((criterion) => new CriterionRow(criterion, study, row));
-    element.replaceChildren(...this.#rows.map((one) => one.element));
+    this.#makeRow = (criterion) => new CriterionRow(criterion, study, row);
+    this.#lay(study.criteria);
     this.#state = begun(this.#scales, this.#rows.map(() => null), false);
   }
 
   /** Begin an item, with what was given to it before, if anything: {values, reasons}. */
-  begin(given, isCorrection) {
+  begin({ questions }, given, isCorrection) {
+    if (this.#study.mode === "questions") {
+      this.#questions = questions;
+      this.#lay(questions);
+    }
     const scores = this.#rows.map(({ name }) => {
       if (given?.values?.[name] !== undefined) return { value: given.values[name] };
       return given?.reasons?.[name] === undefined ? null : { reason: given.reasons[name] };
     });
-    this.#state = begun(this.#scales, scores, isCorrection);
+    this.#state = begun(this.#scales, scores, isCorrection, this.#questions);
     this.#draw();
     this.focus();
+  }
+
+  #lay(criteria) {
+    this.#scales = criteria.map((criterion) => (this.#study.mode === "rating" ? criterion : null));
+    this.#rows = criteria.map(this.#makeRow);
+    this.#element.replaceChildren(...this.#rows.map((one) => one.element));
   }
 
   /** {values, reasons} by criterion; what is not rated, or not typed to its end, is in neither. */
@@ -87,9 +100,9 @@ export class Form {
     this.focus();
   }
 
-  /** Choose a side of a pair for the criterion that waits for one; `name` is what was pressed. */
-  choose(side, name) {
-    this.#choose(chosen(this.#state, side, name));
+  /** Choose a score for the criterion or question that waits for one; `name` is what was pressed. */
+  choose(score, name) {
+    this.#choose(chosen(this.#state, score, name));
   }
 
   /** Do what a key means; false where it means nothing here. */

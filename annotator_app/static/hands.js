@@ -3,7 +3,7 @@
 
 import { isAtWork, mayCorrect } from "./phases.js";
 
-/** @typedef {{ token: string | null, images: string[], prompt?: string, given?: object | null }} Item */
+/** @typedef {{ token: string | null, images: string[], prompt?: string, given?: object | null, questions?: object[] | null }} Item */
 /** @typedef {{ phase: string, items: Item[], progress: { done: number, total: number } }} Session  and more */
 /** @typedef {{ body: { client_token: string } }} Entry  of the outbox */
 

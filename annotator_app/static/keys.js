@@ -29,6 +29,9 @@ export const KEYS = [
   { keys: ["T", "2"], on: ["t", "2"], does: choosing("tie"), in: "pairwise" },
   { keys: ["→", "3"], on: ["arrowright", "3"], does: choosing("right"), in: "pairwise" },
   { keys: ["B", "4"], on: ["b", "4"], does: choosing("bothBad"), in: "pairwise" },
+  { keys: ["Y", "1"], on: ["y", "1"], does: choosing("yes"), in: "questions" },
+  { keys: ["N", "0"], on: ["n", "0"], does: choosing("no"), in: "questions" },
+  { keys: ["X"], on: ["x"], does: choosing("cannotTell"), in: "questions" },
   { keys: ["Space"], on: [" "], does: { waiting: "toUnrated", typing: "end", done: null } },
   { keys: ["Tab"], on: ["tab"], does: { waiting: null, typing: "end", done: null }, in: "rating", repeats: true, isShared: true },
   { keys: ["Enter"], on: ["enter"], does: always("submit") },
@@ -43,7 +46,7 @@ export const KEYS = [
   { keys: ["PageUp"], on: ["pageup"], ...move("muchMore"), in: "rating" },
   { keys: ["Home"], on: ["home"], ...move("least"), in: "rating" },
   { keys: ["End"], on: ["end"], ...move("most"), in: "rating" },
-  { keys: ["X"], on: ["x"], does: always("excuse") },
+  { keys: ["X"], on: ["x"], does: always("excuse"), notIn: "questions" },
   { keys: ["F"], on: ["f"], does: always("flag") },
   { keys: ["C"], on: ["c"], does: always("comment") },
   { keys: ["Esc"], on: ["escape"], does: always("forward") },
@@ -63,7 +66,7 @@ const SCROLLING = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home",
 
 /** What a study is, for its keys: its mode, and whether its numbers have decimals or a minus sign. */
 export function kindsOf({ mode, criteria }) {
-  if (mode === "pairwise") return new Set([mode]);
+  if (mode !== "rating") return new Set([mode]);
   const kinds = { decimals: criteria.some(hasDecimals), signed: criteria.some(({ minimum }) => minimum < 0) };
   return new Set([mode, ...Object.keys(kinds).filter((kind) => kinds[kind])]);
 }

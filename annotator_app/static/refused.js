@@ -49,8 +49,11 @@ export class RefusedScores {
   }
 
   #line({ about, body, refused }) {
-    const criteria = this.#session.study.criteria;
-    const label = (name) => pick(criteria.find((one) => one.name === name)?.label) ?? name;
+    const asked = about?.questions ?? this.#session.study.criteria;
+    const label = (name) => {
+      const criterion = asked.find((one) => one.name === name);
+      return criterion?.text ?? pick(criterion?.label) ?? name;
+    };
     const value = (given) => (typeof given === "number" ? number(given) : known("side", given, given));
     const scores = [
       ...Object.entries(body.values ?? {}).map(([name, given]) => `${label(name)} ${value(given)}`),

@@ -9,13 +9,17 @@
 //   note     what the annotator is told quietly: {key, values, stays}, or null
 //   run      the row whose score moves step by step: such a run is undone at once
 //   earlier  the state before the last change, for undo
+//   asks     of questions: the scores, with what is not asked (asking.js); else as they are
 
+import { asked, CANNOT_TELL, isUnasked, NO, YES } from "./asking.js";
 import { longer, read, stepped } from "./entry.js";
 
 /** Begin an item; in a correction all its scores may be typed anew, from the first on. */
-export function begun(scales, scores, isCorrection) {
+export function begun(scales, given, isCorrection, questions = null) {
+  const asks = questions === null ? (scores) => scores : (scores) => asked(scores, questions);
+  const scores = asks(given);
   const again = new Set(isCorrection ? scales.keys() : []);
-  const start = { scales, scores, active: 0, text: "", before: null, again, note: null, run: null, earlier: null };
+  const start = { scales, scores, asks, active: 0, text: "", before: null, again, note: null, run: null, earlier: null };
   return isDue(start, 0) ? start : { ...start, active: nextDue(start, 0) ?? 0 };
 }
 
@@ -30,8 +34,16 @@ export function finished({ scores, active, text, before }) {
   return text === "" ? scores : replaced(scores, active, before);
 }
 
-/** Effects that choose a side, and the side. */
-export const CHOICES = { left: "left", tie: "tie", right: "right", bothBad: "both_bad" };
+/** Effects that choose a side of a pair or answer a question, and the score that they give. */
+export const CHOICES = {
+  left: { value: "left" },
+  tie: { value: "tie" },
+  right: { value: "right" },
+  bothBad: { value: "both_bad" },
+  yes: { value: YES },
+  no: { value: NO },
+  cannotTell: { reason: CANNOT_TELL },
+};
 
 /** What keys.js calls effects; each takes the state and what was typed. */
 const EFFECTS = {
@@ -49,7 +61,7 @@ const EFFECTS = {
   muchMore: (state) => steppedBy(state, 10),
   least: (state) => steppedBy(state, -Infinity),
   most: (state) => steppedBy(state, Infinity),
-  ...Object.fromEntries(Object.entries(CHOICES).map(([effect, side]) => [effect, (state, key) => chosen(state, side, key)])),
+  ...Object.fromEntries(Object.entries(CHOICES).map(([effect, score]) => [effect, (state, key) => chosen(state, score, key)])),
   clear: (state) => (state.scores[state.active] === null ? settled(state) : scored(state, state.active, null)),
   undo: (state) => ({ ...(state.earlier ?? settled(state)), note: null, run: null }),
 };
@@ -67,6 +79,7 @@ export function settled(state) {
 /** Choose a row, to type its score, whether it has one or not. */
 export function picked(state, row) {
   const rest = settled(state);
+  if (isUnasked(state.scores[row])) return rest;
   // In the middle of a number this goes on, as the number's end does; else only this row is typed anew.
   if (state.text !== "" && isDue(rest, row)) return at(rest, row);
   return { ...at(rest, row), again: new Set([row]) };
@@ -80,10 +93,10 @@ export function slid(state, row, value) {
   return { ...without(next, row), active: row, run: row };
 }
 
-/** Choose a side for `row`, or for the one that waits; `key` is named where none does. */
-export function chosen(state, side, key, row = target(state)) {
+/** Choose a score for `row`, or for the one that waits; `key` is named where none does. */
+export function chosen(state, score, key, row = target(state)) {
   if (row === null) return EFFECTS.unused(state, key);
-  return onward(without(scored(state, row, { value: side }), row));
+  return onward(without(scored(state, row, score), row));
 }
 
 /** "Can't judge": one row, or with it all that have no score. */
@@ -156,8 +169,10 @@ function erase(state) {
 }
 
 function moved(state, by) {
-  const count = state.scores.length;
-  return picked(state, (state.active + by + count) % count);
+  const { scores } = state;
+  let row = state.active;
+  do row = (row + by + scores.length) % scores.length; while (isUnasked(scores[row]) && row !== state.active);
+  return picked(state, row);
 }
 
 function steppedBy(state, steps) {
@@ -168,7 +183,7 @@ function steppedBy(state, steps) {
 /** The row's score is another one; what was before can come back. */
 function scored(state, row, score) {
   const rest = settled(state);
-  return { ...rest, scores: replaced(rest.scores, row, score), active: row, earlier: rest };
+  return { ...rest, scores: state.asks(replaced(rest.scores, row, score)), active: row, earlier: rest };
 }
 
 function at(state, row) {
@@ -179,9 +194,9 @@ function onward(state) {
   return at(state, nextDue(state, state.active) ?? state.active);
 }
 
-/** A row takes a number where it has no score, or was chosen to get another. */
+/** A row takes a score where it has none, or was chosen to get another. */
 function isDue({ scores, again }, row) {
-  return scores[row] === null || again.has(row);
+  return scores[row] === null || (again.has(row) && !isUnasked(scores[row]));
 }
 
 /** The first row that waits, from the one below `row` on, round to itself; null where none does. */

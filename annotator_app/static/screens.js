@@ -1,6 +1,7 @@
 // What stands in the place of an item or of its scores: breaks, feedback, and every state without an item.
 
 import { placed } from "./arrangement.js";
+import { answerWords } from "./criterion.js";
 import { make, part } from "./dom.js";
 import { at } from "./home.js";
 import { known, number, pick, t } from "./texts.js";
@@ -78,15 +79,16 @@ export class Screens {
     return this.show(phase, t(`${phase}.title`), lines, null, further);
   }
 
-  /** What was given, beside what was expected. */
+  /** What was given, beside what was expected; `criteria` are the study's, or the item's questions. */
   feedback(feedback, criteria, go) {
     const rows = Object.entries(feedback.criteria).map(([name, { given, expected }]) => {
       const criterion = criteria.find((one) => one.name === name);
       const good = isExpected(given, expected);
+      const words = criterion?.text === undefined ? shown : shownAnswer;
       return make("tr", { className: good ? "good" : "off" },
-        make("th", { scope: "row", textContent: pick(criterion?.label) ?? name }),
-        make("td", { textContent: shown(given) }),
-        make("td", { textContent: shown(expected) }),
+        make("th", { scope: "row", textContent: criterion?.text ?? pick(criterion?.label) ?? name }),
+        make("td", { textContent: words(given) }),
+        make("td", { textContent: words(expected) }),
         make("td", { textContent: good ? "✓" : "✗", ariaLabel: t(good ? "feedback.good" : "feedback.off") }));
     });
     const head = ["criterion", "given", "expected", "verdict"].map((key) => make("th", { scope: "col", textContent: t(`feedback.${key}`) }));
@@ -112,6 +114,12 @@ function contactLine(contact) {
 function isExpected(given, expected) {
   if (!Array.isArray(expected)) return given === expected;
   return typeof given === "number" ? expected[0] <= given && given <= expected[1] : expected.includes(given);
+}
+
+/** The answer to a question; what is expected is [lowest, highest]. */
+function shownAnswer(value) {
+  if (value === null || value === undefined) return answerWords({ reason: "" });
+  return answerWords({ value: Array.isArray(value) ? value[0] : value });
 }
 
 function shown(value) {

@@ -53,7 +53,7 @@ export class Work {
     this.#viewer = new Viewer(part("work"), session.study, {
       ready: () => this.#onReady(),
       broken: () => this.#onBroken(),
-      chosen: (side) => { if (this.#isRating) this.#form.choose(side, placed(`side.${side}`)); },
+      chosen: (side) => { if (this.#isRating) this.#form.choose({ value: side }, placed(`side.${side}`)); },
     });
     this.#outbox = new Outbox(`${session.annotator}/${session.study.name}`, {
       sent: (entry, answer) => this.#onSent(entry, answer),
@@ -180,7 +180,7 @@ export class Work {
     this.#hands = { ...this.#hands, session: answer };
     this.#showProgress();
     part("scores").hidden = true;
-    this.#feedback.feedback(answer.feedback, this.#study.criteria, () => {
+    this.#feedback.feedback(answer.feedback, this.#item.questions ?? this.#study.criteria, () => {
       this.#endAwaited();
       this.#take(this.#hands.session);
     });
@@ -278,7 +278,7 @@ export class Work {
     setText(part("submitText"), t(this.#isCorrecting ? "submit.correction" : "submit"));
     this.#say("");
     this.#viewer.show(item);
-    this.#form.begin(given, this.#isCorrecting);
+    this.#form.begin(item, given, this.#isCorrecting);
     this.#viewer.scrollToStart();
     this.#drawSubmit();
     this.#preload();
@@ -350,7 +350,8 @@ export class Work {
     this.#form.settle();
     const missing = this.#form.missing;
     if (missing.length > 0) {
-      this.#say(t("missing", { names: missing.map((row) => row.label).join(t("list.comma")) }), "missing");
+      const names = missing.map((row) => row.label).join(t("list.comma"));
+      this.#say(this.#study.mode === "questions" ? t("missing.answers", { names }) : t("missing", { names }), "missing");
       this.#form.goTo(missing[0]);
       missing[0].reveal();
       return;
@@ -369,7 +370,7 @@ export class Work {
     performance.mark("submitted");
     const { token } = this.#item;
     const correction = this.#isCorrecting;
-    const about = { prompt: this.#item.prompt, at: new Date().toISOString() };
+    const about = { prompt: this.#item.prompt, questions: this.#item.questions, at: new Date().toISOString() };
     const entry = this.#outbox.add(token, { ...given, duration_ms: this.#clock.elapsed }, about);
     dropDraft(token);
     this.#clock.pause();

@@ -6,32 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from nami_bench.domain import Prompt
+from nami_bench.domain.question import NO as NO
+from nami_bench.domain.question import YES as YES
+from nami_bench.domain.question import Question as Question
 from nami_bench.errors import InputError
 
-YES, NO = "yes", "no"
 _DEFECTS_SHOWN = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One question about an image.
-
-    `id` tells it apart within its item. `expected` is the answer that counts as right. An image in which the
-    answer to one of `parents`, ids of the same item, is wrong cannot be right here. `category` is what scores
-    are grouped by, such as "attribute - color". `line` is where it stands in its file, from 1 on; 0: nowhere.
-    """
-
-    id: int
-    text: str
-    expected: str = YES
-    parents: tuple[int, ...] = ()
-    category: str = ""
-    line: int = field(default=0, compare=False)
-
-    @property
-    def broad_category(self) -> str:
-        """The category up to its first dash: "attribute"."""
-        return self.category.split("-", 1)[0].strip()
 
 
 @dataclass(frozen=True)
@@ -67,6 +48,15 @@ class QuestionSet:
     def by_id(self) -> Mapping[str, Item]:
         """Items by id."""
         return {item.id: item for item in self.items}
+
+    @cached_property
+    def _by_text(self) -> Mapping[str, Item]:
+        return {item.prompt.strip(): item for item in reversed(self.items)}
+
+    def about(self, prompt: Prompt) -> Item | None:
+        """The item of a prompt, found by its published name (`Prompt.item`), else by its very text."""
+        named = self.by_id.get(prompt.item or "")
+        return named or self._by_text.get(prompt.text.strip())
 
     @property
     def questions(self) -> int:

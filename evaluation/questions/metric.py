@@ -31,7 +31,7 @@ from nami_bench.evaluation.questions.rules import (
 class QuestionMetric(ABC):
     """The mean score of an image's questions, 0..1, after zeroing.
 
-    A prompt's questions are found by its published name (`Prompt.item`), else by its very text.
+    A prompt's questions are found as `QuestionSet.about` says.
     `details` of a result: "answers", each question with its answer, score and what zeroed it, as in
     `nami_bench.evaluation.questions.results`; and "over_long", whether the judge did not read one to its end.
     An image of which a question was not answered has no value and a reason.
@@ -97,14 +97,9 @@ class QuestionMetric(ABC):
         """The packages that the judge computes with."""
         return self.judge.libraries
 
-    @cached_property
-    def _by_text(self) -> Mapping[str, Item]:
-        return {item.prompt.strip(): item for item in reversed(self.questions.items)}
-
     def item_of(self, prompt: Prompt) -> Item | None:
         """The questions about a prompt, if there are any."""
-        named = self.questions.by_id.get(prompt.item or "")
-        return named or self._by_text.get(prompt.text.strip())
+        return self.questions.about(prompt)
 
     def applies_to(self, prompt: Prompt) -> bool:
         """Whether the question file asks about the prompt."""

@@ -60,24 +60,30 @@ def create(
 
     from nami_bench.blinding import check_sizes
     from nami_bench.domain import ImageState
+    from nami_bench.pipeline.question_study import with_questions
     from nami_bench.study_file import load_study, nami_1k_study_file
 
     with open_bench() as bench:
         if file is None and not models:
             records = bench.store.images.find(prompt_set=prompts, state=ImageState.DONE)
             models = tuple(dict.fromkeys(record.model for record in records))
-        loaded = load_study(file or nami_1k_study_file(), name=name, prompt_set=prompts, models=models)
+        file = file or nami_1k_study_file()
+        loaded = load_study(file, name=name, prompt_set=prompts, models=models)
         loaded = replace(
             loaded,
             canvas=canvas or loaded.canvas,
             sizes_may_differ=sizes_may_differ or loaded.sizes_may_differ,
         )
+        loaded = with_questions(bench.store, loaded, file.parent)
         with bench.store.together():
             bench.store.studies.add(loaded)
             notes = check_sizes(loaded, bench.store.items.shown_sizes(loaded.name))
         size = bench.store.items.count(loaded.name)
     for note in notes:
         say(note)
+    if loaded.questions:
+        asked = sum(map(len, loaded.questions.values()))
+        say(f"{loaded.question_file}: {asked} questions about {len(loaded.questions)} prompts are copied")
     say(
         f"study {loaded.name}: {size} {_items(loaded)}, {_wanted(loaded, size)} ratings to come; "
         f"next: `nami-bench annotators add NAME`, `nami-bench annotate --study {loaded.name}`"
@@ -149,14 +155,25 @@ def show(name: str, as_json: bool) -> None:
         return
     criteria = found.pop("criteria")
     checks = found.pop("check_items")
+    questions = found.pop("questions")
     print_table(("key", "value"), [(key, _shown(value)) for key, value in found.items()])
-    print_table(
-        ("criterion", "weight", "scale", "anchors"),
-        [
-            (c["name"], c["weight"], f"{c['minimum']:g} to {c['maximum']:g}", _shown(c["anchors"]))
-            for c in criteria
-        ],
-    )
+    if not questions:
+        print_table(
+            ("criterion", "weight", "scale", "anchors"),
+            [
+                (c["name"], c["weight"], f"{c['minimum']:g} to {c['maximum']:g}", _shown(c["anchors"]))
+                for c in criteria
+            ],
+        )
+    else:
+        print_table(
+            ("prompt", "question", "text", "expected", "after", "category"),
+            [
+                (prompt_id, q["id"], q["text"], q["expected"], _shown(q["parents"]), q["category"])
+                for prompt_id, asked in questions.items()
+                for q in asked
+            ],
+        )
     if checks:
         print_table(
             ("known answer", "prompt", "models", "expected"),

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from nami_bench.domain.criteria import Criteria, Criterion, Total
 from nami_bench.domain.names import checked_name
+from nami_bench.domain.question import Questions, check_questions, criteria_of_questions
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.local_time import day
 
@@ -23,6 +24,7 @@ class Mode(StrEnum):
 
     RATING = "rating"
     PAIRWISE = "pairwise"
+    QUESTIONS = "questions"
 
 
 class Panel(StrEnum):
@@ -53,10 +55,10 @@ class CheckKind(StrEnum):
 class CheckItem:
     """An image (or two) with a known answer: an example, a test before the work, or planted in it.
 
-    `models` names one model in rating mode, two in pairwise mode. `expected` holds for each judged
+    `models` names two models in pairwise mode, else one. `expected` holds for each judged
     criterion the lowest and highest value that passes, or the name of the model that must be
-    preferred ("tie", "both_bad" likewise). `feedback` is shown after training and qualification
-    items, by language.
+    preferred ("tie", "both_bad" likewise); of a question (0, 0) is no and (1, 1) is yes.
+    `feedback` is shown after training and qualification items, by language.
     """
 
     kind: CheckKind
@@ -147,6 +149,11 @@ class Study:
     questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
     `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs
     the last choice of an item submits it (None: where there is one criterion).
+
+    In mode "questions" annotators answer those of each image's prompt with yes, no, or can't tell:
+    `questions` by the prompt's id, copied from `question_file` (its name, and the SHA-256 of its bytes, hex),
+    so that nothing depends on the file. The criteria are those of `criteria_of_questions`. Before they are
+    copied, which `nami_bench.pipeline.question_study` does, there are none.
     """
 
     name: str
@@ -177,10 +184,14 @@ class Study:
     contact: str = ""
     time_zone: str = ""
     choice_submits: bool | None = None
+    question_file: str = ""
+    questions_sha256: str = ""
+    questions: Questions = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         checked_name("study", self.name)
         _one_of(self, "total", tuple(Total))
+        self._take_questions()
         object.__setattr__(self, "criteria", Criteria(self.criteria, self.total))
         if self.mode == Mode.PAIRWISE and self.total != Total.ARITHMETIC:
             raise InputError(
@@ -198,11 +209,7 @@ class Study:
             raise InputError(f"study {self.name!r}: name at least one model, each once")
         if self.mode == Mode.PAIRWISE and len(self.models) < 2:
             raise InputError(f"study {self.name!r}: a pairwise study needs at least two models")
-        names = [c.name for c in self.criteria]
-        if not names or len(set(names)) != len(names):
-            raise InputError(f"study {self.name!r}: name at least one criterion, each once")
-        if sum(c.weight for c in self.criteria) <= 0:
-            raise InputError(f"study {self.name!r}: the criteria's weights must not all be zero")
+        self._check_criteria()
         if self.overlap < 1 or self.samples < 1:
             raise InputError(f"study {self.name!r}: overlap and samples must be at least 1")
         self._check_numbers()
@@ -210,8 +217,9 @@ class Study:
         day(datetime(2000, 1, 1, tzinfo=UTC), self.time_zone)  # refuses a zone that there is not
         if len(self.contact) > 200 or not self.contact.isprintable():
             raise InputError(f"study {self.name!r}: contact is one line of at most 200 characters")
-        for item in self.check_items:
-            self._check_item(item)
+        if self.mode != Mode.QUESTIONS or self.questions:
+            for item in self.check_items:
+                self._check_item(item)
 
     def shut(self, now: datetime) -> str | None:
         """Why nobody works on it at this hour: "not_open" yet, or "closed"; None: it is open."""
@@ -220,6 +228,28 @@ class Study:
         if self.closes is not None and now >= self.closes:
             return "closed"
         return None
+
+    def _take_questions(self) -> None:
+        if (self.mode == Mode.QUESTIONS) != bool(self.question_file):
+            raise InputError(f"study {self.name!r}: question_file and mode 'questions' go together")
+        if self.mode != Mode.QUESTIONS:
+            return
+        if self.total != Total.ARITHMETIC or self.live_leaderboard != "administrators":
+            raise InputError(f"study {self.name!r}: questions have no total, and no leaderboard to show")
+        check_questions(self.questions)
+        criteria = criteria_of_questions(self.questions)
+        if self.criteria and [c.name for c in self.criteria] != [c.name for c in criteria]:
+            raise InputError(f"study {self.name!r}: its criteria are its questions: name no others")
+        object.__setattr__(self, "criteria", criteria)
+
+    def _check_criteria(self) -> None:
+        if self.mode == Mode.QUESTIONS:
+            return
+        names = [c.name for c in self.criteria]
+        if not names or len(set(names)) != len(names):
+            raise InputError(f"study {self.name!r}: name at least one criterion, each once")
+        if sum(c.weight for c in self.criteria) <= 0:
+            raise InputError(f"study {self.name!r}: the criteria's weights must not all be zero")
 
     def _check_numbers(self) -> None:
         for name in ("items_per_annotator", "break_every", "canvas"):
@@ -256,8 +286,11 @@ class Study:
             raise InputError(f"study {self.name!r}: {item.where}: name {wanted} in {self.mode} mode")
         if not item.expected:
             raise InputError(f"study {self.name!r}: {item.where}: expected is empty: nothing could fail")
+        asked = {criterion.name: criterion for criterion in self.asked(item.prompt_id)}
         for name, answer in item.expected.items():
-            criterion = self.criterion(name)
+            if name not in asked:
+                raise UnknownNameError("criterion", name, asked)
+            criterion = asked[name]
             if isinstance(answer, str) != (self.mode == Mode.PAIRWISE):
                 raise InputError(
                     f"study {self.name!r}: {item.where}: {name} expects "
@@ -282,6 +315,13 @@ class Study:
             if criterion.name == name:
                 return criterion
         raise UnknownNameError("criterion", name, [c.name for c in self.criteria])
+
+    def asked(self, prompt_id: str) -> tuple[Criterion, ...]:
+        """The criteria by which an item of a prompt is judged: all of them, or those of its questions."""
+        if self.mode != Mode.QUESTIONS:
+            return self.criteria
+        names = {question.criterion for question in self.questions.get(prompt_id, ())}
+        return tuple(criterion for criterion in self.criteria if criterion.name in names)
 
     @property
     def is_adaptive(self) -> bool:

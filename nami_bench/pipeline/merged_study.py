@@ -8,7 +8,7 @@ from nami_bench.errors import InputError
 if TYPE_CHECKING:
     from nami_bench.store import Merged, Naming, Store
 
-_SAME = ("mode", "total", "control")
+_SAME = ("mode", "total", "control", "questions_sha256")
 
 
 def merge_study(

@@ -95,7 +95,7 @@ def _pairs(session: Session, study_id: int) -> dict[tuple[str, str, str, int], t
 
 
 class _ComparisonsLookup(Lookup):
-    mode = Mode.PAIRWISE
+    modes = (Mode.PAIRWISE,)
 
     def __init__(self, session: Session, study: str) -> None:
         super().__init__(session, study)

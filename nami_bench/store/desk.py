@@ -207,6 +207,7 @@ class Desk:
             other_image_id=item.other_image_id,
             withdrawn=False,
             prompt=item.prompt,
+            prompt_id=item.prompt_id,
         )
 
     def renew(self, leases: Sequence[Lease], lease: timedelta) -> None:

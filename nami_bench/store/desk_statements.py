@@ -75,6 +75,7 @@ _LEASE = (
         ItemRow.other_image_id,
         ItemRow.withdrawn_at.is_not(None).label("withdrawn"),
         PromptRow.text.label("prompt"),
+        PromptRow.prompt_id,
     )
     .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
     .join(ImageRow, ImageRow.id == ItemRow.image_id)

@@ -48,6 +48,7 @@ class Lease:
     other_image_id: int | None
     withdrawn: bool
     prompt: str
+    prompt_id: str
 
     @property
     def counts(self) -> bool:

@@ -7,20 +7,29 @@ criteria are missing nothing is counted; when the item's turn comes, the screen 
 """
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Set
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, AssignmentRow, MemberRow, SubmissionRow
+from nami_bench.domain import Mode
+from nami_bench.store import convert
+from nami_bench.store.annotation_tables import (
+    COMPLETED,
+    EXPIRED,
+    AssignmentRow,
+    ItemRow,
+    MemberRow,
+    SubmissionRow,
+)
 from nami_bench.store.exclusions import recount_items
 from nami_bench.store.in_force import append_revisions
 from nami_bench.store.judged import Place, Standing
 from nami_bench.store.members import recount_members
 from nami_bench.store.sides import as_seen
-from nami_bench.store.tables import Base, StudyRow
+from nami_bench.store.tables import Base, ImageRow, PromptRow, StudyRow
 
 MOST_NAMED = 500
 """So many annotators are asked for by number; with more, all are read."""
@@ -68,6 +77,7 @@ class _Work:
         self.session, self.study = session, study
         self.members = members_of(session, study, annotators)
         self.criteria = {row.id: row.name for row in study.criteria}
+        self.asked = _asked(session, study)
         self.given = self._given()
         self.new: list[dict[str, Any]] = []
         self.changes: list[dict[str, Any]] = []
@@ -82,7 +92,7 @@ class _Work:
             if is_news:
                 self._change(before, COMPLETED, before.position, before.completed_at)
                 self.corrected.append((before.id, answers, before.swapped))
-        elif answers.keys() >= self.criteria.keys():
+        elif answers.keys() >= self.asked.get(item, self.criteria.keys()):
             self._complete(member, item, before, answers)
         elif before is not None and is_news:
             self._change(before, EXPIRED, before.position, None)
@@ -123,7 +133,7 @@ class _Work:
         at = max(one.created_at for one in answers.values())
         if before is None:
             # Sides as they stood by the first criterion; what stood otherwise is turned.
-            swapped = answers[next(iter(self.criteria))].swapped
+            swapped = next(answers[number].swapped for number in self.criteria if number in answers)
             self.new.append(
                 {
                     "token": secrets.token_urlsafe(16),
@@ -197,3 +207,21 @@ class _Work:
                 "flag": before.flag,
                 "comment": before.comment,
             }
+
+
+def _asked(session: Session, study: StudyRow) -> dict[int, Set[int]]:
+    """The criteria of each item of a study of questions; of others, whose items have all, nothing."""
+    if study.mode != Mode.QUESTIONS:
+        return {}
+    numbers = {row.name: row.id for row in study.criteria}
+    protocol = convert.study(study)
+    query = (
+        select(ItemRow.id, PromptRow.prompt_id)
+        .join(ImageRow, ImageRow.id == ItemRow.image_id)
+        .join(PromptRow, PromptRow.id == ImageRow.prompt_row_id)
+        .where(ItemRow.study_id == study.id)
+    )
+    return {
+        item: {numbers[criterion.name] for criterion in protocol.asked(prompt_id)}
+        for item, prompt_id in session.execute(query)
+    }

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,9 +36,9 @@ class Recorded:
         return Recorded(self.added + other.added, self.replaced + other.replaced)
 
 
-def check_mode(study: StudyRow, mode: Mode) -> None:
+def check_mode(study: StudyRow, modes: Collection[Mode]) -> None:
     """Raise InputError for ratings of pairs, and for comparisons of single images."""
-    if study.mode != mode:
+    if study.mode not in modes:
         what = "comparisons" if study.mode == Mode.PAIRWISE else "ratings"
         raise InputError(f"study {study.name!r} takes {what}: nothing was imported")
 
@@ -64,13 +64,13 @@ def find_or_add_annotator(session: Session, name: str) -> AnnotatorRow:
 class Lookup(ABC):
     """What judgements of one study speak of, each looked up once; kinds of judgements have their own."""
 
-    mode: Mode
+    modes: Collection[Mode]
 
     def __init__(self, session: Session, study: str) -> None:
         """Raises UnknownNameError for an unknown study, InputError for one of another mode."""
         self.session = session
         self.study = find_study(session, study)
-        check_mode(self.study, self.mode)
+        check_mode(self.study, self.modes)
         refresh_items(session, self.study)
         self._annotators: dict[str, int] = {}
 

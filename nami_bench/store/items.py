@@ -266,13 +266,15 @@ def check_strata(session: Session, prompt_set_id: int, study: Study) -> None:
 
 def _images(session: Session, row: StudyRow, study: Study) -> list[_Image]:
     prompts = session.execute(
-        select(PromptRow.id, PromptRow.stratum)
+        select(PromptRow.id, PromptRow.prompt_id, PromptRow.stratum)
         .where(PromptRow.set_id == row.prompt_set_id)
         .order_by(PromptRow.prompt_id)
     ).all()
     strata: dict[int, str] = {}
     counted: dict[str, int] = defaultdict(int)
-    for prompt, stratum in prompts:
+    for prompt, prompt_id, stratum in prompts:
+        if not study.asked(prompt_id):
+            continue
         limit = study.strata.get(stratum, -1) if study.strata else 0
         if limit == 0 or counted[stratum] < limit:
             strata[prompt] = stratum

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
-from nami_bench.domain import Mode, Rating
+from nami_bench.domain import Criterion, Mode, Rating
+from nami_bench.domain.question import CANNOT_TELL, NOT_ASKED
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
@@ -30,7 +31,8 @@ class Ratings(Repository):
 
         Ratings that are recorded with the same value or reason are passed over. Another one where one stands
         raises InputError, and with `replace` is recorded as a correction. Annotators not yet known are added,
-        without a token. An item counts as done where all of its criteria are rated.
+        without a token. An item counts as done where all of its criteria are rated. Answers to questions are
+        0, 1, or one of the two reasons of `nami_bench.domain.question`.
         """
         return record_all(self._database, ratings, _RatingsLookup, replace=replace)
 
@@ -89,10 +91,11 @@ class Ratings(Repository):
 
 
 class _RatingsLookup(Lookup):
-    mode = Mode.RATING
+    modes = (Mode.RATING, Mode.QUESTIONS)
 
     def __init__(self, session: Session, study: str) -> None:
         super().__init__(session, study)
+        self.protocol = convert.study(self.study)
         self.criteria = {row.name: (row.id, convert.criterion(row)) for row in self.study.criteria}
         query = (
             select(ModelRow.name, PromptRow.prompt_id, ImageRow.sample, ImageRow.id, ItemRow.id)
@@ -113,6 +116,8 @@ class _RatingsLookup(Lookup):
         criterion_id, criterion = self.criteria[rating.criterion]
         if rating.value is not None:
             criterion.check(rating.value)
+        if self.protocol.mode == Mode.QUESTIONS:
+            self._check_answer(rating, criterion)
         found = self.images.get((rating.model, rating.prompt_id, rating.sample))
         if found is None:
             raise InputError(
@@ -121,6 +126,20 @@ class _RatingsLookup(Lookup):
             )
         annotator = self.annotator(rating.annotator)
         return Judgement(annotator, criterion_id, *found, rating.value, rating.reason, rating)
+
+    def _check_answer(self, made: Rating, question: Criterion) -> None:
+        if question not in self.protocol.asked(made.prompt_id):
+            raise InputError(
+                f"study {made.study!r} has no question {question.name} about prompt {made.prompt_id}: "
+                "nothing was imported"
+            )
+        if made.reason not in (None, CANNOT_TELL, NOT_ASKED):
+            raise InputError(
+                f"{self.about(made)}: the reason must be {CANNOT_TELL!r} or {NOT_ASKED!r}, got "
+                f"{made.reason!r}: nothing was imported"
+            )
+        if made.value is not None:
+            question.check_step(made.value)
 
     def about(self, made: Rating) -> str:
         return f"{made.annotator!r} on {made.criterion} of {made.model}/{made.prompt_id}/{made.sample}"

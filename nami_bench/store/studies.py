@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, exists, func, select
 
-from nami_bench.domain import Study
+from nami_bench.domain import Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
@@ -41,9 +41,13 @@ class Studies(Repository):
     def add(self, study: Study, pairs: Iterable[ShownPair] = ()) -> None:
         """Record a study and the items whose images are there; of a study of pairs `pairs` first of all.
 
-        Raises InputError if the name is taken or an item with a known answer has no image, UnknownNameError
-        for its prompt set or models.
+        Raises InputError if the name is taken, an item with a known answer has no image, or a study of
+        questions has none, UnknownNameError for its prompt set or models.
         """
+        if study.mode == Mode.QUESTIONS and not study.questions:
+            raise InputError(
+                f"study {study.name!r} has no questions: they are to be copied from its file first"
+            )
         with self._database.writing() as session:
             if session.scalar(select(StudyRow.id).where(StudyRow.name == study.name)) is not None:
                 raise InputError(f"study {study.name!r} exists already: give the new one another name")
@@ -106,12 +110,16 @@ class Studies(Repository):
         """Give the study of this name the new protocol; return what changed, in words.
 
         Models, samples, prompts of strata, overlap and items with known answers may grow; texts, hours,
-        checks and limits may be set at will. It holds from the next item that anybody gets. Raises
-        InputError, and changes nothing, for anything else.
+        checks and limits may be set at will. Questions stay those that were copied when the study was made.
+        It holds from the next item that anybody gets. Raises InputError, and changes nothing, for anything
+        else.
         """
         with self._database.writing() as session:
             row = find_study(session, study.name)
             before = convert.study(row)
+            if study.mode == before.mode == Mode.QUESTIONS:
+                sha256, questions = before.questions_sha256, before.questions
+                study = replace(study, criteria=(), questions_sha256=sha256, questions=questions)
             if before == study:
                 return []
             check_changes(before, study)

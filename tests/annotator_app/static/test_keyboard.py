@@ -288,7 +288,7 @@ def key_table(page: Any) -> str:
     words = json.loads((STATIC / "texts" / "en.json").read_text(encoding="utf-8"))
     rows = page.evaluate('import("/keys.js").then(({ KEYS }) => KEYS)')
     where = {"rating": "ratings", "pairwise": "pairs", "decimals": "ratings with decimals"}
-    where["signed"] = "ratings below zero"
+    where |= {"signed": "ratings below zero", "questions": "questions"}
     lines = ["| key | in | a score is waited for | within a number | all is done |", "|---|---|---|---|---|"]
     for row in rows:
         keys = " ".join(f"`{key}`" for key in row["keys"])
