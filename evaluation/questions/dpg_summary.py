@@ -79,7 +79,8 @@ def _notes(results: Sequence[ImageAnswers], score: DpgScore) -> list[str]:
     notes = []
     if score.dropped:
         few = "; ".join(f"{file}: {reason}" for file, reason in list(score.dropped.items())[:3])
-        notes.append(f"{len(score.dropped)} files have no score ({few})")
+        files = "files have" if len(score.dropped) > 1 else "file has"
+        notes.append(f"{len(score.dropped)} {files} no score ({few})")
     if neither := sum(_is_neither(answered) for answered in answers):
         notes.append(f"{neither} of {len(answers)} answers are neither yes nor no, and count as wrong")
     if cut := sum(answered.answer.details.get("truncated") is True for answered in answers):
