@@ -18,7 +18,7 @@ from nami_bench.cli.app import cli
 from nami_bench.domain import Criterion, Prompt, PromptSet, Study
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.evaluation.human.table import COLUMNS, ratings_table
-from nami_bench.export import comparisons_file
+from nami_bench.export import answers_file, comparisons_file
 from nami_bench.pipeline.dataset_folder import DatasetContent, side_file_of
 from nami_bench.prompts.recipe import Recipe, Share, Stratum
 
@@ -80,6 +80,10 @@ def test_the_columns_of_ratings_and_comparisons() -> None:
     assert {*columns, "left", "right"} == expected
     header = next(csv.reader(comparisons_file.comparisons_csv([]).decode().splitlines()))
     assert set(header) == expected
+
+
+def test_the_columns_of_answers() -> None:
+    assert sorted(keys("Answers")) == sorted((*answers_file.REQUIRED, *answers_file.OPTIONAL))
 
 
 def test_what_a_file_of_judgements_says_of_its_study() -> None:
