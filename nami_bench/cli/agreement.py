@@ -58,11 +58,20 @@ def agreement(
 ) -> None:
     """How far annotators agree: Krippendorff's alpha, Fleiss' kappa, intraclass correlations, by criterion.
 
-    And each annotator beside the others (correlation, severity, spread), and what hangs on each of them.
+    And each annotator beside the others (correlation, severity, spread), and what hangs on each of them. Of
+    answers to questions: alpha, always nominal, by category.
     """
+    from nami_bench.cli.question_agreement import answers_of, show_question_agreement
+    from nami_bench.errors import InputError
     from nami_bench.evaluation.leaderboard.agreement import measure_agreement
     from nami_bench.export.agreement_text import agreement_csv, agreement_notes, agreement_tables
 
+    answers = answers_of(study, ratings, without)
+    if answers is not None:
+        if criteria is not None or scale:
+            raise InputError("--criteria and --scale belong to ratings: these are answers to questions")
+        show_question_agreement(answers, by is not None, replicates, seed, csv_file, as_json)
+        return
     table, chosen = ratings_of(study, ratings, criteria, scale)
     gone, checks = _left_out(str(table["study"].iloc[0]), chosen, without, in_store=ratings is None)
     table, said = gone.ratings(table)

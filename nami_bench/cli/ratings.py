@@ -24,6 +24,8 @@ def ratings() -> None:
     Columns: study, annotator, model, prompt_id, sample, criterion, value, and optionally reason, duration_ms,
     created_at. Where an annotator could not judge, value is empty and reason says why. Comparisons have
     left, right (models as they stood) and outcome (left, tie, right, both_bad) in place of model and value.
+    Answers to questions have question (its id), answer (yes, no, cannot tell, not asked), and optionally text
+    and category, in place of criterion, value and reason.
     """
 
 
@@ -35,7 +37,7 @@ def ratings() -> None:
 )
 @dry_run_option
 def import_(file: Path, scale: tuple[str, ...], replace: bool, dry_run: bool) -> None:
-    """Record ratings or comparisons that were made elsewhere: all of the file, or nothing.
+    """Record ratings, comparisons or answers that were made elsewhere: all of the file, or nothing.
 
     FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote, which brings along its
     study, prompts, models and images. Else they must be there; an exported file brings along its study's
@@ -132,7 +134,7 @@ def export(
     without: tuple[str, ...],
     output: Path | None,
 ) -> None:
-    """Write a study's ratings or comparisons: the last of each, where an annotator corrected one.
+    """Write a study's ratings, comparisons or answers: the last of each, where an annotator corrected one.
 
     As CSV with the criteria in a file beside it (FILE.study.json), as Parquet with them inside, or as a
     folder for the Hugging Face hub (huggingface): a card, the ratings, the prompts and the images' hashes.
@@ -149,7 +151,7 @@ def export(
     if output is None and chosen_format == "huggingface":
         raise InputError("--format huggingface writes a folder: name it with -o FOLDER")
     with open_bench() as bench:
-        chosen = choose_study(bench.store, study)
+        chosen = choose_study(bench.store, study, asks=True)
         if chosen is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
         content = study_content(bench.store, chosen, without)
@@ -157,7 +159,7 @@ def export(
             content = content.pseudonymous()
         _write(bench, content, output, chosen_format, with_images)
     count = len(content.comparisons) or len(content.ratings)
-    say(f"study {chosen.name}: {count} {'comparisons' if content.comparisons else 'ratings'}")
+    say(f"study {chosen.name}: {count} {content.kind}")
     for sentence in content.left_out:
         say(sentence)
 

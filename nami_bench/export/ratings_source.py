@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 RATINGS_FILE = Path("data") / "ratings.parquet"
 COMPARISONS_FILE = Path("data") / "comparisons.parquet"
+ANSWERS_FILE = Path("data") / "answers.parquet"
 
 
 def judgements_file(path: Path) -> Path:
@@ -26,15 +27,22 @@ def judgements_file(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    for name in (RATINGS_FILE, COMPARISONS_FILE):
+    known = (RATINGS_FILE, COMPARISONS_FILE, ANSWERS_FILE)
+    for name in known:
         if (path / name).is_file():
             return path / name
-    raise InputError(f"the folder {path} holds no {RATINGS_FILE} or {COMPARISONS_FILE}: name a file")
+    raise InputError(f"the folder {path} holds no {' or '.join(map(str, known))}: name a file")
 
 
 def holds_comparisons(path: Path) -> bool:
     """Whether the file's columns are those of comparisons; raises InputError for what cannot be read."""
     return set(REQUIRED) <= set(_header(path))
+
+
+def holds_answers(path: Path) -> bool:
+    """Whether the file's columns are those of answers to questions; raises InputError for what cannot be
+    read."""
+    return {"question", "answer"} <= set(_header(path))
 
 
 def load_ratings(
@@ -55,6 +63,8 @@ def load_ratings(
     chosen = None if criteria_file is None else load_criteria(criteria_file)
     if holds_comparisons(path):
         raise InputError(f"{path} holds comparisons: see `nami-bench strengths --comparisons {path}`")
+    if holds_answers(path):
+        raise InputError(f"{path} holds answers to questions: see `nami-bench agreement --ratings {path}`")
     if chosen is not None and scales != NO_SCALES:
         raise InputError(f"--criteria and --scale contradict each other: {criteria_file} has the scales")
     known = chosen or carried_criteria(path)
@@ -67,14 +77,15 @@ def load_ratings(
 
     table = read_any_ratings(path, criteria_of)
     if study is not None:
-        table = _of_study(table, study)
+        table = of_study(table, study)
     if known is None:
         unsaid = [criterion for criterion in criteria if scales.of(criterion.name) is None]
         _check_scales(path, low_values(table, dict.fromkeys(table["study"].unique(), unsaid)))
     return table, criteria
 
 
-def _of_study(table: "pd.DataFrame", study: str) -> "pd.DataFrame":
+def of_study(table: "pd.DataFrame", study: str) -> "pd.DataFrame":
+    """The rows of one of a table's studies; raises UnknownNameError."""
     names = sorted(map(str, table["study"].unique()))
     if study not in names:
         raise UnknownNameError("study", study, names)

@@ -1,7 +1,7 @@
 """A study as a folder that the Hugging Face `datasets` library reads: Parquet files and a card.
 
 README.md                       the card; its YAML names the files
-data/ratings.parquet            the long form of `ratings_parquet`
+data/ratings.parquet            the long form of `ratings_parquet`; or comparisons.parquet, answers.parquet
 data/prompts.parquet            the prompts of the study's prompt set
 data/images-00000-of-N.parquet  what became of each image; its bytes, if wanted
 """
@@ -22,16 +22,18 @@ from nami_bench import __version__
 from nami_bench.domain import SIMULATED_PREFIX, Comparison, ImageRecord, ImageState, ModelCard, PromptSet
 from nami_bench.domain.study import Mode, Study
 from nami_bench.errors import InputError, StorageError
+from nami_bench.evaluation.human.answers_table import answers_table
 from nami_bench.evaluation.human.table import in_order
 from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.evaluation.leaderboard.pseudonyms import pseudonymized, pseudonyms
+from nami_bench.export.answers_file import answers_csv, answers_parquet
 from nami_bench.export.carried_study import side_file_json
 from nami_bench.export.comparisons_file import comparisons_csv
 from nami_bench.export.comparisons_parquet import comparisons_parquet
 from nami_bench.export.markup import markdown_text
 from nami_bench.export.ratings_file import ratings_csv_parts
 from nami_bench.export.ratings_parquet import ratings_parquet
-from nami_bench.export.ratings_source import COMPARISONS_FILE, RATINGS_FILE
+from nami_bench.export.ratings_source import ANSWERS_FILE, COMPARISONS_FILE, RATINGS_FILE
 from nami_bench.images import make_folder, read_recorded, write_bytes
 from nami_bench.pipeline.screening import left_out
 
@@ -96,6 +98,16 @@ class DatasetContent:
         compared = ((c.prompt_id, m, c.sample) for c in self.comparisons for m in (c.left, c.right))
         return {*rated.itertuples(index=False, name=None), *compared}
 
+    @property
+    def kind(self) -> str:
+        """What the study's judgements are: ratings, comparisons or answers."""
+        return {Mode.PAIRWISE: "comparisons", Mode.QUESTIONS: "answers"}.get(Mode(self.study.mode), "ratings")
+
+    @property
+    def answers(self) -> pd.DataFrame:
+        """The ratings of a study of questions, as the answers that they are."""
+        return answers_table(self.ratings, self.study.questions)
+
     def pseudonymous(self) -> "DatasetContent":
         """The same with pseudonyms in the place of people's names (see `pseudonyms`)."""
         names = pseudonyms(self.annotators, self.study.name)
@@ -139,7 +151,7 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
 
 
 def csv_of(content: DatasetContent) -> bytes:
-    """The ratings, or comparisons, as CSV; what `parquet_of` has in its metadata is in `side_file_of`."""
+    """The judgements as CSV; what `parquet_of` has in its metadata is in `side_file_of`."""
     return b"".join(csv_parts(content))
 
 
@@ -147,6 +159,8 @@ def csv_parts(content: DatasetContent) -> Iterator[bytes]:
     """`csv_of` in parts, which need not all be there at once."""
     if content.study.mode == Mode.PAIRWISE:
         return iter([comparisons_csv(content.comparisons)])
+    if content.study.mode == Mode.QUESTIONS:
+        return iter([answers_csv(content.answers)])
     return ratings_csv_parts(content.ratings)
 
 
@@ -156,10 +170,12 @@ def side_file_of(content: DatasetContent) -> bytes:
 
 
 def parquet_of(content: DatasetContent) -> bytes:
-    """The ratings, or comparisons, with the study's configuration in the metadata."""
+    """The judgements, with the study's configuration in the metadata."""
     study = content.study
     if study.mode == Mode.PAIRWISE:
         return comparisons_parquet(content.comparisons, study.criteria, content.about)
+    if study.mode == Mode.QUESTIONS:
+        return answers_parquet(content.answers, study.criteria, content.about)
     return ratings_parquet(content.ratings, study.criteria, content.about)
 
 
@@ -173,7 +189,8 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
         raise InputError(f"study {content.study.name!r} has no ratings yet: there is nothing to export")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there already: name a new or empty folder")
-    write_bytes(folder / (COMPARISONS_FILE if content.comparisons else RATINGS_FILE), parquet_of(content))
+    file = {"comparisons": COMPARISONS_FILE, "answers": ANSWERS_FILE}.get(content.kind, RATINGS_FILE)
+    write_bytes(folder / file, parquet_of(content))
     _write(folder / "data" / "prompts.parquet", [_prompts(content.prompt_set)])
     parts = list(_parts(content.images, images_dir))
     for number, part in enumerate(parts):
@@ -266,7 +283,7 @@ def _card(content: DatasetContent, *, with_images: bool) -> str:
         annotators=len(names),
         simulated=sum(name.startswith(SIMULATED_PREFIX) for name in names),
         answers=answers,
-        pairwise=bool(content.comparisons),
+        kind=content.kind,
         images=len(judged),
         prompts=len({prompt for prompt, _, _ in judged}),
         size=next((name for below, name in _SIZES if answers < below), "n>10M"),

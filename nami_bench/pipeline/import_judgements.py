@@ -1,4 +1,4 @@
-"""Ratings and comparisons from files into a workspace, with the study where the file brings it along."""
+"""Judgements from files into a workspace, with the study where the file brings it along."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from nami_bench.domain import Criterion, Study
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.human.answers_table import answers_ratings
 from nami_bench.evaluation.human.table import table_ratings
 from nami_bench.evaluation.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
+from nami_bench.export.answers_file import read_answers
 from nami_bench.export.carried_study import (
     CarriedStudy,
     carried_criteria,
@@ -17,6 +19,7 @@ from nami_bench.export.carried_study import (
     check_carried,
 )
 from nami_bench.export.ratings_source import (
+    holds_answers,
     holds_comparisons,
     judgements_file,
     load_comparisons,
@@ -26,13 +29,15 @@ from nami_bench.pipeline.restored_study import StudyToRestore, restore_study
 from nami_bench.store.items import ShownPair
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nami_bench.store import Recorded, Store
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What became of a file: so many `ratings` or `comparisons` (`kind`) are new, so many stand where others
-    stood, the others were there."""
+    """What became of a file: so many `ratings`, `comparisons` or `answers` (`kind`) are new, so many stand
+    where others stood, the others were there."""
 
     kind: str
     added: int
@@ -73,7 +78,7 @@ def import_judgements(
     carried = carried_study(file)
     known = set(studies)
     study_of = partial(_study, file, studies, carried)
-    read = _comparisons if holds_comparisons(file) else _ratings
+    read = _comparisons if holds_comparisons(file) else _answers if holds_answers(file) else _ratings
     found = read(file, study_of, scales, replace=replace)
     if carried is not None and carried.name in found.studies and carried.name not in known:
         to_restore = StudyToRestore(file, studies[carried.name], carried, found.pairs)
@@ -109,6 +114,38 @@ def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales, *
         return store.comparisons.add(found, replace=replace)
 
     return _Found("comparisons", len(found), add, names, pairs)
+
+
+def _answers(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:
+    if scales != NO_SCALES:
+        raise InputError(f"{file} holds answers to questions: --scale belongs to ratings")
+    table = read_answers(file)
+    names = [str(name) for name in table["study"].unique()]
+    for name in names:
+        _check_questions(file, study_of(name), table[table["study"] == name])
+    ratings = table_ratings(answers_ratings(table))
+
+    def add(store: "Store") -> "Recorded":
+        return store.ratings.add(ratings, replace=replace)
+
+    return _Found("answers", len(ratings), add, names)
+
+
+def _check_questions(file: Path, study: Study, table: "pd.DataFrame") -> None:
+    """Refuse answers to questions that the study does not ask, or asks in other words."""
+    known = {
+        (prompt, question.id): question.text
+        for prompt, asked in study.questions.items()
+        for question in asked
+    }
+    for prompt, question, text in table[["prompt_id", "question", "text"]].drop_duplicates().values:
+        if (prompt, question) not in known:
+            raise InputError(f"{file}: study {study.name!r} has no question {question} about prompt {prompt}")
+        if text not in ("", known[prompt, question]):
+            raise InputError(
+                f"{file}: question {question} about prompt {prompt} is {text!r}, in study {study.name!r} it "
+                f"is {known[prompt, question]!r}"
+            )
 
 
 def _ratings(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:

@@ -158,12 +158,14 @@ class _Found:
         return [s for s in (self.set_scores if column.of_sets else self.scores) if column.holds(s)]
 
 
-def choose_study(store: "Store", name: str | None, prompt_set: str | None = None) -> Study | None:
-    """A study.
+def choose_study(
+    store: "Store", name: str | None, prompt_set: str | None = None, *, asks: bool = False
+) -> Study | None:
+    """A study; `asks`: one that asks questions will do too, whose answers are no scores of models.
 
     Without a name it is the newest that has ratings, else the newest, among those on `prompt_set` where
     that is given; None where there is none. Raises UnknownNameError for an unknown study or set,
-    InputError where the named study is on another set.
+    InputError where the named study is on another set, or asks questions and must not.
     """
     if prompt_set is not None:
         store.catalog.prompt_set(prompt_set)  # refuses an unknown name
@@ -173,8 +175,17 @@ def choose_study(store: "Store", name: str | None, prompt_set: str | None = None
             raise InputError(
                 f"study {name!r} is on the prompt set {study.prompt_set!r}, not on {prompt_set!r}"
             )
+        if study.mode == Mode.QUESTIONS and not asks:
+            raise InputError(
+                f"study {name!r} asks questions, whose answers are no scores of models: see `nami-bench "
+                f"agreement --study {name}` and `nami-bench evaluate --audit --study {name}`"
+            )
         return study
-    newest_first = [s for s in reversed(store.studies.all()) if prompt_set in (None, s.prompt_set)]
+    newest_first = [
+        study
+        for study in reversed(store.studies.all())
+        if prompt_set in (None, study.prompt_set) and (asks or study.mode != Mode.QUESTIONS)
+    ]
     rated = (study for study in newest_first if store.ratings.exist(study.name))
     return next(rated, newest_first[0] if newest_first else None)
 

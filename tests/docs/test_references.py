@@ -21,7 +21,7 @@ from nami_bench.evaluation.human.table import COLUMNS, ratings_table
 from nami_bench.evaluation.questions.graph import Question
 from nami_bench.evaluation.questions.judge import Answer
 from nami_bench.evaluation.questions.results import Answered, ImageAnswers
-from nami_bench.export import comparisons_file
+from nami_bench.export import answers_file, comparisons_file
 from nami_bench.pipeline.dataset_folder import DatasetContent, side_file_of
 from nami_bench.prompts.recipe import Recipe, Share, Stratum
 
@@ -84,6 +84,10 @@ def test_the_columns_of_ratings_and_comparisons() -> None:
     assert {*columns, "left", "right"} == expected
     header = next(csv.reader(comparisons_file.comparisons_csv([]).decode().splitlines()))
     assert set(header) == expected
+
+
+def test_the_columns_of_answers() -> None:
+    assert sorted(keys("Answers")) == sorted((*answers_file.REQUIRED, *answers_file.OPTIONAL))
 
 
 def test_what_a_file_of_judgements_says_of_its_study() -> None:

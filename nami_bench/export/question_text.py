@@ -1,0 +1,69 @@
+"""Agreement on questions as a table of text cells and as CSV."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from nami_bench.domain import SIMULATED_PREFIX
+from nami_bench.evaluation.human.question_agreement import ALL, QuestionAgreement
+from nami_bench.export.spreadsheet import csv_table
+from nami_bench.export.text import TextTable
+
+_COUNTS = ("yes", "no", "cannot_tell", "not_asked")
+_CSV = ("model", "category", "alpha", "low", "high", "questions", *_COUNTS, "notes")
+
+
+def agreement_table(found: Sequence[QuestionAgreement]) -> TextTable:
+    """A row for each category; models are named where there are any."""
+    with_models = any(one.model != ALL for one in found)
+    texts = (*(("model",) * with_models), "category")
+    numbers = ("alpha (nominal)", "questions", "yes", "no", "can't tell", "not asked")
+    rows = [
+        (
+            *((one.model,) * with_models),
+            one.category or "(none)",
+            _alpha(one),
+            str(one.alpha.units),
+            *(str(getattr(one, name)) for name in _COUNTS),
+        )
+        for one in found
+    ]
+    return TextTable("Agreement", (*texts, *numbers), tuple(rows), frozenset(numbers), frozenset(texts[:1]))
+
+
+def agreement_notes(answers: pd.DataFrame) -> Iterator[str]:
+    """How to read the numbers, and what they rest on."""
+    names = [str(name) for name in answers["annotator"].unique()]
+    simulated = sum(name.startswith(SIMULATED_PREFIX) for name in names)
+    if simulated:
+        yield f"SIMULATED: {simulated} of {len(names)} annotators are programs in the place of people."
+    yield (
+        f"{len(names)} annotators. alpha: Krippendorff's, of yes and no; a unit is a question about an image "
+        "that two or more answered so, 95% intervals by resampling units. Who could not tell, or was not "
+        "asked, does not count in it."
+    )
+
+
+def agreement_csv(found: Sequence[QuestionAgreement]) -> bytes:
+    """One line for each category: RFC 4180, UTF-8, one header."""
+    rows = (
+        (
+            one.model,
+            one.category,
+            one.alpha.alpha,
+            one.alpha.low,
+            one.alpha.high,
+            one.alpha.units,
+            *(getattr(one, name) for name in _COUNTS),
+            "; ".join(one.alpha.notes),
+        )
+        for one in found
+    )
+    return csv_table(_CSV, rows, decimals=6)
+
+
+def _alpha(one: QuestionAgreement) -> str | None:
+    alpha = one.alpha
+    if alpha.alpha is None:
+        return None
+    return f"{alpha.alpha:z.2f}" + (f" ({alpha.low:z.2f}–{alpha.high:z.2f})" if alpha.low is not None else "")
