@@ -1,5 +1,6 @@
 // Scores that the server refused for good: the browser keeps them until the annotator takes them away.
 
+import { answerWords } from "./criterion.js";
 import { closeWindow, openWindow } from "./dialogs.js";
 import { make, setText } from "./dom.js";
 import { wordsFor } from "./header.js";
@@ -54,7 +55,11 @@ export class RefusedScores {
       const criterion = asked.find((one) => one.name === name);
       return criterion?.text ?? pick(criterion?.label) ?? name;
     };
-    const value = (given) => (typeof given === "number" ? number(given) : known("side", given, given));
+    const isAnswer = Array.isArray(about?.questions);
+    const value = (given) => {
+      if (isAnswer) return answerWords({ value: given });
+      return typeof given === "number" ? number(given) : known("side", given, given);
+    };
     const scores = [
       ...Object.entries(body.values ?? {}).map(([name, given]) => `${label(name)} ${value(given)}`),
       ...Object.entries(body.reasons ?? {}).map(([name, reason]) => `${label(name)} – ${known("reason", reason, reason)}`),

@@ -16,6 +16,7 @@ Rows = NDArray[np.intp]
 RESAMPLES = 1000
 _SEED = 0
 _LEAST_DEFINED = 0.95
+_ROUNDING = 1e-12
 
 
 def cohen_kappa(a: Bools, b: Bools) -> float:
@@ -67,7 +68,7 @@ def estimates(
     if len(np.unique(clusters)) < 2:
         return [Estimate(_defined(value)) for value in values]
     draws = np.array([statistics(rows) for rows in _cluster_draws(clusters, strata)])
-    return [_estimate(value, draws[:, at]) for at, value in enumerate(values)]
+    return [estimate_of(value, draws[:, at]) for at, value in enumerate(values)]
 
 
 def _cluster_draws(clusters: Integers, strata: Integers | None) -> Iterator[Rows]:
@@ -82,12 +83,13 @@ def _cluster_draws(clusters: Integers, strata: Integers | None) -> Iterator[Rows
         yield np.concatenate([members[cluster] for cluster in drawn])
 
 
-def _estimate(value: float, draws: Floats) -> Estimate:
+def estimate_of(value: float, draws: Floats) -> Estimate:
+    """A statistic with the percentile interval of its `draws`, (n,); none where `estimates` gives none."""
     defined = draws[np.isfinite(draws)]
     if not np.isfinite(value) or len(defined) < _LEAST_DEFINED * len(draws):
         return Estimate(_defined(value))
     low, high = np.percentile(defined, [2.5, 97.5])
-    if low == high:
+    if high - low < _ROUNDING:
         return Estimate(value)
     return Estimate(value, (float(low), float(high)))
 

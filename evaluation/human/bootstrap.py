@@ -93,8 +93,8 @@ def bootstrap_scores(
             "take fewer replicates or models, or the intervals of method 'crossed'"
         )
     rng = np.random.default_rng(seed)
-    prompts = _weights(len(ratings.prompts), replicates, rng, resampled=over != "annotators")
-    annotators = _weights(len(ratings.annotators), replicates, rng, resampled=over != "prompts")
+    prompts = draw_weights(len(ratings.prompts), replicates, rng, resampled=over != "annotators")
+    annotators = draw_weights(len(ratings.annotators), replicates, rng, resampled=over != "prompts")
     criteria = _complete(ratings, prompts, annotators)
     if criteria is None:
         criteria = np.stack(
@@ -113,8 +113,8 @@ def bootstrap_scores(
     return BootstrapScores(ratings.models, ratings.columns, scores, samples, _notes(samples, scores))
 
 
-def _weights(members: int, replicates: int, rng: np.random.Generator, *, resampled: bool) -> Floats:
-    """How often each member is drawn, shape (replicates, members)."""
+def draw_weights(members: int, replicates: int, rng: np.random.Generator, *, resampled: bool) -> Floats:
+    """How often each member is drawn, shape (replicates, members); once each where none is `resampled`."""
     if not resampled or not members:
         return np.ones((replicates, members))
     drawn = rng.integers(0, members, size=(replicates, members))

@@ -1,12 +1,15 @@
 """The audit of `nami-bench evaluate --audit`, on a terminal and in files."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nami_bench.cli.common import Bench, echo, print_json, print_table, say, write_or_print
+from nami_bench.errors import InputError
 
 if TYPE_CHECKING:
+    from nami_bench.evaluation.audit.question_results import QuestionAudit, QuestionJudgeAudit
     from nami_bench.evaluation.audit.results import Audit, Estimate, JudgeAudit
 
 
@@ -21,10 +24,21 @@ def show_audit(
     csv_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Audit the workspace's metrics; print tables or JSON, and write the CSV where one is asked for."""
+    """Audit the workspace's metrics; print tables or JSON, and write the CSV where one is asked for.
+
+    Of a study of questions: its judges.
+    """
+    from nami_bench.domain import Mode
     from nami_bench.evaluation.audit.audit import THRESHOLD
     from nami_bench.pipeline.audit import CRITERION, audit_csv, audit_from_store
+    from nami_bench.pipeline.leaderboard_from_store import choose_study
 
+    chosen = choose_study(bench.store, study, prompts, asks=True)
+    if chosen is not None and chosen.mode == Mode.QUESTIONS:
+        if criterion is not None or threshold is not None:
+            raise InputError("--criterion and --threshold belong to ratings: this study asks questions")
+        _show_question_audit(bench, chosen.name, models, without, csv_file, as_json)
+        return
     say("auditing: prompts are resampled a thousand times, which may take half a minute")
     audit = audit_from_store(
         bench.store,
@@ -41,6 +55,79 @@ def show_audit(
         print_json(audit.to_json())
     else:
         print_audit(audit)
+
+
+def _show_question_audit(
+    bench: Bench,
+    study: str,
+    models: Sequence[str] | None,
+    without: Sequence[str],
+    csv_file: Path | None,
+    as_json: bool,
+) -> None:
+    from nami_bench.pipeline.question_audit import question_audit_csv, question_audit_from_store
+
+    say("auditing: prompts and annotators are resampled a thousand times")
+    audit = question_audit_from_store(bench.store, study, models, without)
+    if csv_file is not None:
+        write_or_print(csv_file, question_audit_csv(audit))
+    if as_json:
+        print_json(audit.to_json())
+    else:
+        print_question_audit(audit)
+
+
+def print_question_audit(audit: "QuestionAudit") -> None:
+    """The audit of judges as a table on stdout, with what must be said about it."""
+    from nami_bench.evaluation.audit.question_results import ALL, STATISTICS
+
+    echo(
+        f"Audit of study {audit.study}: {audit.answers} answers, yes or no, by {audit.annotators} annotators "
+        f"on {audit.images} images of {audit.prompts} prompts. A question is right to people where more gave "
+        "its right answer than the wrong one; ties, and what nobody could tell, are counted apart. 95 % "
+        "intervals, prompts and annotators are samples of many."
+    )
+    labels = _labels(audit.judges)
+    for label, judge in zip(labels, audit.judges, strict=True):
+        echo(f"- {label}: {judge.metric} by {judge.instrument}")
+    for note in audit.notes:
+        echo(f"- {note}")
+    echo("")
+    found = [
+        (one.category or "(none)", label, one)
+        for label, judge in zip(labels, audit.judges, strict=True)
+        for one in (judge.overall, *judge.categories)
+    ]
+    found.sort(
+        key=lambda row: (row[2].category != ALL, row[0])
+    )  # all judges of a category beneath each other
+    statistics = ("sensitivity", "specificity", "kappa", "calibration error", "Brier")
+    columns = ("category", "judge", "questions", "ties", "can't tell", *statistics)
+    rows = [
+        (
+            category,
+            label,
+            one.questions,
+            one.ties,
+            one.untold,
+            *(_shown(getattr(one, name), 2) for name in STATISTICS),
+        )
+        for category, label, one in found
+    ]
+    print_table(columns, rows, "Judges beside people", whole=columns[:2])
+    _print_notes((f"{label} on {category}", one.notes) for category, label, one in found)
+
+
+def _labels(judges: "Sequence[QuestionJudgeAudit]") -> list[str]:
+    """The metrics' names, numbered where one has several instruments."""
+    counts = Counter(judge.metric for judge in judges)
+    numbers: Counter[str] = Counter()
+    labels = []
+    for judge in judges:
+        numbers[judge.metric] += 1
+        several = counts[judge.metric] > 1
+        labels.append(f"{judge.metric} {numbers[judge.metric]}" if several else judge.metric)
+    return labels
 
 
 def print_audit(audit: "Audit") -> None:

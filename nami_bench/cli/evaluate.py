@@ -101,7 +101,8 @@ def evaluate(
     """Run automatic metrics over recorded images, or audit them. Images already scored are passed over.
 
     --audit shows how GenEval's verdicts agree with people's, by task and by model, and how every other
-    metric's order of images and models correlates with people's.
+    metric's order of images and models correlates with people's. With a study of questions it shows of each
+    judge, by category of questions, sensitivity, specificity, kappa and calibration against people's answers.
     """
     from nami_bench.errors import InputError, WorkError
 

@@ -292,10 +292,9 @@ class Study:
                 raise UnknownNameError("criterion", name, asked)
             criterion = asked[name]
             if isinstance(answer, str) != (self.mode == Mode.PAIRWISE):
-                raise InputError(
-                    f"study {self.name!r}: {item.where}: {name} expects "
-                    + ("the model to be preferred" if self.mode == Mode.PAIRWISE else "[lowest, highest]")
-                )
+                kinds = {Mode.PAIRWISE: "the model to be preferred", Mode.QUESTIONS: "yes or no"}
+                wanted = kinds.get(Mode(self.mode), "[lowest, highest]")
+                raise InputError(f"study {self.name!r}: {item.where}: {name} expects {wanted}")
             if isinstance(answer, str):
                 if answer not in (*item.models, Outcome.TIE, Outcome.BOTH_BAD):
                     raise InputError(

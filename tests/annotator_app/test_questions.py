@@ -136,6 +136,20 @@ def test_everybody_answers_every_image_and_the_overview_measures_agreement(asked
     assert (agreement["criterion"], agreement["alpha"], agreement["items"]) == ("all questions", 1.0, 12)
 
 
+def test_repeated_items_are_compared_question_by_question(opened: Asked, tmp_path: Path) -> None:
+    add_question_study(opened.store, tmp_path, checks=Checks(repeat_every=2, repeat_distance=1))
+    own = opened.session()
+    view, sent = own.state(), 0
+    while view.items:
+        is_dog = len(view.items[0].questions) == 4
+        view = send(own, view.items[0], SEEN, {"4": NOT_ASKED} if is_dog else {})
+        sent += 1
+    repeats = [one for one in opened.store.oversight.check_answers("asked") if one.kind == "repeat"]
+    assert len(repeats) == sent - 4 > 0
+    (member,) = overview(opened.store, "asked")["annotators"]
+    assert member["repeat_difference"] == 0.0
+
+
 def test_gold_and_training_items_know_the_answers(opened: Asked, tmp_path: Path) -> None:
     yes, no = (1.0, 1.0), (0.0, 0.0)
     items = (

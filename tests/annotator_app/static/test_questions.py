@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nami_bench.annotator_app.views import STATIC
+from nami_bench.domain import CheckItem, CheckKind
 from nami_bench.domain.question import NOT_ASKED, VALUES, Question, not_asked
 from tests.support.javascript import run_module
 from tests.support.question_studies import DOG
@@ -130,6 +131,18 @@ def test_questions_are_answered_by_keyboard(
     for name, stored in (("1", ["1", "1"]), ("2", ["0", "1"]), ("3", ["1", "cannot tell"])):
         assert studio.stored(screen.name, name) == stored
     assert studio.stored(screen.name, "4") == ["1", "not asked"]
+
+
+def test_an_example_says_which_answers_were_expected(
+    new_studio: Callable[..., Any], visit: Callable[..., Any]
+) -> None:
+    expected = {"1": (1.0, 1.0), "2": (1.0, 1.0)}
+    example = CheckItem(CheckKind.TRAINING, "00000", ("quokka-9b",), expected)
+    screen = visit(new_studio(("a brown dog on a sofa",), **QUESTIONS, check_items=(example,)))
+    screen.press("y", "x", "n", "n", "Enter")
+    screen.page.wait_for_selector("table.feedback")
+    rows = [row.split("\t") for row in screen.page.locator(".feedback tbody tr").all_inner_texts()]
+    assert rows == [["Is there a dog?", "Yes", "Yes", "✓"], ["Is the dog brown?", "Can’t tell", "Yes", "✗"]]
 
 
 def test_questions_are_answered_by_touch_on_a_phone(
