@@ -23,7 +23,8 @@ class CategoryAudit:
     `sensitivity`: of those right to people, the share right to the judge; `specificity`: of the wrong ones,
     the share wrong to it. `kappa`: Cohen's. Of a judge that gives probabilities of the right answer:
     `calibration` is the expected calibration error in ten bins (Naeini et al. 2015), `brier` the mean squared
-    difference from people's word (Brier 1950); 0 is best for both. `notes` say in words what is missing.
+    difference from people's word (Brier 1950); 0 is best for both, and the first is above 0 by chance alone
+    where questions are few. `notes` say in words what is missing.
     """
 
     category: str

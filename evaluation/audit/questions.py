@@ -49,7 +49,7 @@ def audit_questions(
     Raises InputError where nobody answered yes or no, or no judge answered any of these questions.
     """
     people = _people(answers, questions)
-    if people.empty:
+    if people["right"].isna().all():
         raise InputError("nobody has answered a question with yes or no: there is nothing to audit against")
     judges: list[QuestionJudgeAudit] = []
     notes: list[str] = []
@@ -87,15 +87,14 @@ def audit_questions(
 
 def _people(answers: pd.DataFrame, questions: Questions) -> pd.DataFrame:
     """Everybody's answer to what they were asked: QUESTION, annotator, category, and `right`: 1, 0, or NaN
-    where they could not tell. Empty where nobody said yes or no."""
+    where they could not tell."""
     asked = answers[answers["answer"].isin((*VALUES, CANNOT_TELL))]
     expected = {(prompt, q.id): VALUES[q.expected] for prompt, those in questions.items() for q in those}
     value = asked["answer"].map(dict(VALUES)).astype(float)
     wanted = [expected[key] for key in zip(asked["prompt_id"].astype(str), asked["question"], strict=True)]
     right = (value == wanted).astype(float).where(value.notna())
     table = asked[[*QUESTION, "annotator", "category"]].assign(right=right)
-    table = table.astype({"model": str, "prompt_id": str, "annotator": str})
-    return table if right.notna().any() else table.iloc[:0]
+    return table.astype({"model": str, "prompt_id": str, "annotator": str})
 
 
 def _by_judge(scores: Iterable[Score], questions: Questions) -> dict[tuple[str, str], list[tuple[Any, ...]]]:
@@ -169,7 +168,7 @@ class _Counted:
             for rows in (right == 1, right == 0)
         )
         category = pd.Index(names).get_indexer(pd.Index(units["category"]))
-        self._members = _indicator([(np.zeros_like(category)), category], len(names))
+        self._members = _indicator([np.zeros_like(category), category], len(names))
         of_bin = np.clip((np.nan_to_num(self._probability) * BINS).astype(int), 0, BINS - 1)
         self._bins = _indicator([of_bin, category * BINS + of_bin], len(names) * BINS)
 
