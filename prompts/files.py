@@ -5,6 +5,7 @@
 .csv     a header with a column called prompt, or else text, quoted as spreadsheets do; GenEval's tag, include
          and exclude as further columns, the latter two as JSON. In DPG-Bench's and DSG's question files,
          which have a row for each question, each item is a prompt, which keeps its published name
+folder   of .txt files, each one prompt, published under the file's name (DPG-Bench's form)
 .tsv     the same with tabs between fields and no quoting
 """
 
@@ -18,8 +19,10 @@ from typing import Any
 
 from nami_bench.domain import Prompt, PromptFile, PromptSet, prompt_id
 from nami_bench.domain.clauses import CLAUSE_KEYS, clause_fields, has_clauses, parse_clauses
+from nami_bench.domain.names import checked_name
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import check_numbers, numbered_lines, parse_json, parse_object, parse_text_json
+from nami_bench.images import write_bytes
 from nami_bench.prompts.geneval import geneval_prompt, metadata_lines
 from nami_bench.prompts.protocol import Candidate, SourceContent
 from nami_bench.prompts.rewrites import KEY as REWRITTEN_FROM
@@ -36,6 +39,10 @@ def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
     beside it where that belongs to these very prompts. Raises InputError with the line and the field for what
     could not be drawn or judged later.
     """
+    if path.is_dir():
+        content = read_folder(path)
+        texts = tuple(prompt_of(index, candidate) for index, candidate in enumerate(content.candidates))
+        return PromptSet(name or path.name, texts, file=PromptFile(path.name, content.sha256))
     data = read_bytes(path)
     chosen_name = path.stem if name is None else name
     if path.suffix.lower() == ".jsonl" and _is_prompt_set(data):
@@ -48,6 +55,40 @@ def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
         raise InputError(f"{path} holds no prompts")
     found = PromptSet(chosen_name, prompts, file=PromptFile(path.name, digest(data)))
     return replace(found, manifest=_manifest_beside(path, found.sha256))
+
+
+def holds_prompts(path: Path) -> bool:
+    """Whether `load_prompt_set` has something to read there: a file, or a folder of .txt files."""
+    return path.is_file() or (path.is_dir() and any(path.glob("*.txt")))
+
+
+def read_folder(folder: Path) -> SourceContent:
+    """One prompt in each .txt file; the hash is that of what `sha256sum *.txt` prints."""
+    contents = {path: read_bytes(path) for path in sorted(folder.glob("*.txt"))}
+    if not contents:
+        raise InputError(f"{folder} holds no .txt files")
+    listing = "".join(f"{digest(data)}  {path.name}\n" for path, data in contents.items())
+    candidates = []
+    for path, data in contents.items():
+        lines = parse_candidates(data, ".txt", str(path))
+        if not lines:
+            raise InputError(f"{path} holds no prompt")
+        candidates.append(Candidate(" ".join(line.text for line in lines), extra={"item": path.stem}))
+    return SourceContent(tuple(candidates), digest(listing.encode()), folder.name)
+
+
+def write_folder(folder: Path, prompt_set: PromptSet) -> None:
+    """Such a folder: each prompt in a file of its published name, else of its id.
+
+    Raises InputError where two prompts have one name, or one is no name of a file; StorageError.
+    """
+    names = [checked_name("published", prompt.item or prompt.id) for prompt in prompt_set.prompts]
+    if doubled := next((name for name in names if names.count(name) > 1), None):
+        raise InputError(
+            f"two prompts of {prompt_set.name} are published as {doubled!r}: nothing was written"
+        )
+    for name, prompt in zip(names, prompt_set.prompts, strict=True):
+        write_bytes(folder / f"{name}.txt", f"{prompt.text}\n".encode())
 
 
 def _to_txt(prompt_set: PromptSet) -> bytes:

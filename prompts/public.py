@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from nami_bench.errors import InputError
 from nami_bench.prompts.cache import cached_file, read_cached, read_or_download
-from nami_bench.prompts.files import digest, parse_candidates, read_bytes, read_content
+from nami_bench.prompts.files import digest, parse_candidates, read_content, read_folder
 from nami_bench.prompts.protocol import Availability, Candidate, SourceContent
 
 
@@ -152,26 +152,14 @@ class DPGBench(PublicSource):
     def load(self) -> SourceContent:
         """Read the folder or file that was given."""
         folder = self.path if self.path is not None and self.path.is_dir() else None
-        content = super().load() if folder is None else _read_folder(folder)
+        content = super().load() if folder is None else read_folder(folder)
         return replace(content, candidates=tuple(map(_with_origin, content.candidates)))
 
 
 def _with_origin(candidate: Candidate) -> Candidate:
     # Items that are a bare number are DPG-Bench's own.
-    item = candidate.tags.get("item") or candidate.tags.get("item_id", "")
+    named = {**candidate.extra, **candidate.tags}
+    item = str(named.get("item") or named.get("item_id", ""))
     return replace(
         candidate, tags={"origin": item.rstrip("0123456789") or "dpg"}, extra={"item": item} if item else {}
     )
-
-
-def _read_folder(folder: Path) -> SourceContent:
-    """One prompt in each .txt file; the hash is that of what `sha256sum *.txt` prints."""
-    contents = {path: read_bytes(path) for path in sorted(folder.glob("*.txt"))}
-    if not contents:
-        raise InputError(f"{folder} holds no .txt files")
-    listing = "".join(f"{digest(data)}  {path.name}\n" for path, data in contents.items())
-    candidates = []
-    for path, data in contents.items():
-        lines = parse_candidates(data, ".txt", str(path))
-        candidates.append(Candidate(" ".join(line.text for line in lines), {"item": path.stem}))
-    return SourceContent(tuple(candidates), digest(listing.encode()), folder.name)

@@ -184,17 +184,30 @@ def stats(reference: str, as_json: bool) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "txt", "geneval"]),
+    type=click.Choice(["jsonl", "txt", "geneval", "folder"]),
     default="jsonl",
     show_default=True,
-    help="Ours, one prompt a line, or the metadata lines that GenEval's generation scripts read.",
+    help="Ours, one prompt a line, the metadata lines that GenEval's generation scripts read, or a folder "
+    "with a text file for each prompt, under its published name, as DPG-Bench has it.",
 )
-@_output_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File, or for `folder` folder, to write; default: stdout.",
+)
 def export(reference: str, form: str, output: Path | None) -> None:
-    """Write a set for use elsewhere; line N is prompt N in every format."""
-    from nami_bench.prompts.files import FORMATS
+    """Write a set for use elsewhere; line N is prompt N in every format of lines."""
+    from nami_bench.errors import InputError
+    from nami_bench.prompts.files import FORMATS, write_folder
 
     prompt_set = prompt_set_named(reference)
+    if form == "folder":
+        if output is None:
+            raise InputError("name the folder to write with -o")
+        write_folder(output, prompt_set)
+        say(f"wrote {len(prompt_set)} prompts to {output}")
+        return
     bare = sum(prompt.geneval is None for prompt in prompt_set.prompts)
     write_or_print(output, FORMATS[form](prompt_set))
     if form == "geneval" and bare:
@@ -224,14 +237,14 @@ def _has_workspace() -> bool:
 def prompt_set_named(reference: str) -> "PromptSet":
     """A recorded set by name, else a file, which is read but not recorded."""
     from nami_bench.errors import InputError
-    from nami_bench.prompts.files import load_prompt_set
+    from nami_bench.prompts.files import holds_prompts, load_prompt_set
 
     path = Path(reference)
     if _has_workspace():
         with open_bench() as bench:
-            if bench.store.catalog.has_prompt_set(reference) or not path.is_file():
+            if bench.store.catalog.has_prompt_set(reference) or not holds_prompts(path):
                 return bench.store.catalog.prompt_set(reference)
-    elif not path.is_file():
+    elif not holds_prompts(path):
         raise InputError(
             f"{reference} is not a file, and no workspace at {workspace_root()} could have recorded it: "
             "give the path of a prompt file, or pass --workspace DIR"

@@ -16,15 +16,16 @@ if TYPE_CHECKING:
 
 
 def resolve_prompt_set(store: "Store", ref: str) -> PromptSet:
-    """A prompt set by its stored name, or read from a file and recorded under the file's stem.
+    """A prompt set by its stored name, or read from a file, or a folder of .txt files, and recorded under its
+    name without ending.
 
     Raises UnknownNameError where `ref` is neither.
     """
-    path = Path(ref)
-    if store.catalog.has_prompt_set(ref) or not path.is_file():
-        return store.catalog.prompt_set(ref)
-    from nami_bench.prompts.files import load_prompt_set
+    from nami_bench.prompts.files import holds_prompts, load_prompt_set
 
+    path = Path(ref)
+    if store.catalog.has_prompt_set(ref) or not holds_prompts(path):
+        return store.catalog.prompt_set(ref)
     prompt_set = load_prompt_set(path)
     store.catalog.add_prompt_set(prompt_set)
     return prompt_set

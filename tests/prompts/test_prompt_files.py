@@ -8,7 +8,7 @@ import pytest
 from nami_bench import pipeline
 from nami_bench.domain import Prompt, PromptSet
 from nami_bench.errors import InputError
-from nami_bench.prompts.files import FORMATS, digest, load_prompt_set, parse_candidates
+from nami_bench.prompts.files import FORMATS, digest, load_prompt_set, parse_candidates, write_folder
 from nami_bench.prompts.geneval import geneval_prompt_set
 from nami_bench.prompts.public import DPGBench
 
@@ -207,3 +207,34 @@ def test_dpg_benchs_source_reads_its_question_file_too(tmp_path):
     assert len(candidates) == 12
     assert {c.extra["item"]: c.tags["origin"] for c in candidates}["456"] == "dpg"
     assert {c.extra["item"]: c.tags["origin"] for c in candidates}["chain7"] == "chain"
+
+
+def test_a_folder_of_texts_keeps_published_names_both_ways(tmp_path):
+    source = tmp_path / "prompts"
+    source.mkdir()
+    for name, text in {"0": "a red fox\n", "partiprompts9": "two lines\nof one prompt\n"}.items():
+        (source / f"{name}.txt").write_text(text)
+    (source / "README.md").write_text("not a prompt")
+    found = load_prompt_set(source)
+    assert [(p.item, p.text) for p in found.prompts] == [
+        ("0", "a red fox"),
+        ("partiprompts9", "two lines of one prompt"),
+    ]
+    write_folder(tmp_path / "again", found)
+    assert load_prompt_set(tmp_path / "again").prompts == found.prompts
+    assert (found.name, found.file.name) == ("prompts", "prompts")
+
+
+def test_a_folder_without_texts_and_an_empty_text_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"holds no \.txt files"):
+        load_prompt_set(tmp_path)
+    (tmp_path / "0.txt").write_text(" \n")
+    with pytest.raises(InputError, match=r"0\.txt holds no prompt"):
+        load_prompt_set(tmp_path)
+
+
+def test_two_prompts_of_one_name_are_not_written_over_each_other(tmp_path):
+    prompts = tuple(Prompt(f"{n:05d}", f"prompt {n}", extra={"item": "same"}) for n in range(2))
+    with pytest.raises(InputError, match="two prompts of s are published as 'same'"):
+        write_folder(tmp_path / "out", PromptSet("s", prompts))
+    assert not (tmp_path / "out").exists()
