@@ -1,7 +1,10 @@
 """The audit of a study of questions: every judge's answers beside people's, by category.
 
 Intervals are 95 %, from 1000 draws of prompts and of people, each on its own, as in
-`nami_bench.evaluation.human.bootstrap`: in each draw the people drawn have their own majorities.
+`nami_bench.evaluation.human.bootstrap`: in each draw the people drawn have their own majorities. Of three
+people drawn there are mostly two, one of them twice, and the majority is that one's word, which errs more
+than that of three. So the draws are off from what was found, and only their spread about their median is
+used. How often the intervals hold is simulated in `benchmarks.question_audit_grid`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,6 +35,9 @@ from nami_bench.evaluation.questions.results import Answered
 
 BINS = 10
 """Of equal width, for the calibration error."""
+
+FEW_QUESTIONS = 400
+"""With fewer, chance fills the bins of the calibration error unevenly, which adds to it."""
 
 _CHUNK = 2**22
 """Numbers in an array of (questions, draws)."""
@@ -64,7 +70,7 @@ def audit_questions(
                 f"{metric} by {instrument}: {lost} of {len(units)} questions that people were asked have no "
                 "answer of this judge, or were put to it in other words, and are left out"
             )
-        judges.append(_audit_judge(metric, instrument, table, resamples))
+        judges.append(audit_judge(metric, instrument, table, resamples))
     if not judges:
         raise InputError(
             "no judge has answered these questions about these images: run a metric by questions on them "
@@ -122,17 +128,30 @@ def _answered(details: Mapping[str, Any]) -> list[Answered]:
         return []
 
 
-def _audit_judge(metric: str, instrument: str, table: pd.DataFrame, resamples: int) -> QuestionJudgeAudit:
+def audit_judge(metric: str, instrument: str, table: pd.DataFrame, resamples: int) -> QuestionJudgeAudit:
+    """One judge against people. `table` has a row for each answer of somebody: QUESTION, annotator, category,
+    `right` (1, 0, NaN), and of the judge `judged` and `probability`, the same in all rows of a question."""
     units = table.drop_duplicates(list(QUESTION)).reset_index(drop=True)
     names = [ALL, *sorted(units["category"].unique())]
     counted = _Counted(table, units, names)
     values = counted.statistics(np.ones((1, counted.prompts)), np.ones((1, counted.annotators)))[:, :, 0]
     draws = np.concatenate(list(_draws(counted, resamples)), axis=2)
     found = tuple(
-        counted.category(at, name, [estimate_of(*pair) for pair in zip(values[at], draws[at], strict=True)])
+        counted.category(at, name, list(map(_estimate, STATISTICS, values[at], draws[at])))
         for at, name in enumerate(names)
     )
     return QuestionJudgeAudit(metric, instrument, found[0], found[1:])
+
+
+def _estimate(statistic: str, value: float, draws: Floats) -> Estimate:
+    """With the interval of the draws, moved by what their median is off, within the statistic's range."""
+    found = estimate_of(float(value), draws)
+    if found.interval is None:
+        return found
+    off = float(value - np.nanmedian(draws))
+    least = -1.0 if statistic == "kappa" else 0.0
+    low, high = (min(max(end + off, least), 1.0) for end in found.interval)
+    return Estimate(found.value, (low, high))
 
 
 def _draws(counted: "_Counted", resamples: int) -> Iterator[Floats]:
@@ -207,6 +226,13 @@ class _Counted:
         untold = own & (said_right + said_wrong == 0)
         units = self.units[decided]
         prompts = units["prompt_id"].nunique()
+        found = dict(zip(STATISTICS, estimates, strict=True))
+        notes = list(_category_notes(right[decided], prompts, self.annotators))
+        if len(units) < FEW_QUESTIONS and found["calibration"].value is not None:
+            notes.append(
+                f"only {len(units)} questions: the calibration error comes out too large, "
+                "and its interval holds less often than it says"
+            )
         return CategoryAudit(
             category=name,
             questions=int(decided.sum()),
@@ -218,8 +244,8 @@ class _Counted:
             both_wrong=int((decided & ~right & ~judged).sum()),
             ties=int((own & ~decided & ~untold).sum()),
             untold=int(untold.sum()),
-            **dict(zip(STATISTICS, estimates, strict=True)),
-            notes=tuple(_category_notes(right[decided], prompts, self.annotators)),
+            **found,
+            notes=tuple(notes),
         )
 
 
@@ -241,7 +267,7 @@ def _kappa(both: Floats, missed: Floats, false: Floats, neither: Floats) -> Floa
 def _category_notes(right: Bools, prompts: int, annotators: int) -> Iterator[str]:
     yield from few_prompts(prompts)
     if annotators < 2:
-        yield "one annotator only: the intervals are over prompts alone"
+        yield "one annotator only: the intervals are over prompts alone, too narrow for what others would say"
     if len(right) and right.all():
         yield "people call every answer right: no specificity, and kappa says nothing"
     if len(right) and not right.any():

@@ -148,6 +148,21 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     assert all(0.9 * runs <= count for count in held.values()), held
 
 
+def test_intervals_lie_about_what_was_found() -> None:
+    """Three people who err now and then: the draws, mostly of two of them, err more, and are moved back."""
+    rng = np.random.default_rng(5)
+    questions = (Question(1, "?", category="a"),)
+    asked = {f"{i:05d}": questions for i in range(150)}
+    ratings = [Rating("s", n, "m", p, 0, "1", float(rng.random() < 0.85)) for p in asked for n in "abc"]
+    scores = [score(p, [(questions[0], 1.0, 0.999)]) for p in asked]
+    audit = audit_questions(answers_table(ratings_table(ratings), asked), scores, asked, resamples=200)
+    found = audit.judges[0].overall
+    assert found.brier.value is not None and found.brier.interval is not None
+    low, high = found.brier.interval
+    assert 0 <= low < found.brier.value < high
+    assert any("only 150 questions: the calibration error comes out too large" in n for n in found.notes)
+
+
 def test_people_are_drawn_too() -> None:
     """Five people of whom two see the opposite: who is drawn decides, though prompts be many."""
     questions = (Question(1, "?", category="a"),)
