@@ -42,16 +42,21 @@ class DpgSummary:
         scores = [score for score in (self.score, self.other) if score is not None]
         lines = ["DPG-Bench", "=========", f"Images: {self.images}", ""]
         lines += [f"{_title(score)}: {score.score:.2f}{_interval(score.interval)}" for score in scores]
+        zeroing = "after zeroing" if self.score.zeroed_categories else "before zeroing"
         for title, level in (("L1", self.score.broad), ("L2", self.score.detailed)):
-            lines += ["", f"{title} categories ({self.score.policy.value}, before zeroing)"]
+            lines += ["", f"{title} categories ({self.score.policy.value}, {zeroing})"]
             lines += [_category(category) for category in level]
         return "\n".join([*lines, "", f"Judge: {self.judge}", *(f"Note: {note}" for note in self.notes)])
 
 
 def summarize(
-    results: Sequence[ImageAnswers], policy: Policy, questions: QuestionSet | None = None
+    results: Sequence[ImageAnswers],
+    policy: Policy,
+    questions: QuestionSet | None = None,
+    *,
+    zeroed_categories: bool = False,
 ) -> DpgSummary:
-    """The figures of results of one judge.
+    """The figures of results of one judge; `zeroed_categories` as in `dpg_score`.
 
     `questions` are those that were asked: prompts without results are noted. Raises InputError for no
     results, results of more than one judge or of other questions, and where nothing can be scored.
@@ -64,10 +69,10 @@ def summarize(
         raise InputError(f"the results come from different judges, {' and '.join(sorted(judges))}")
     if len(asked) > 1:
         raise InputError("the results are answers to another question file than the one that was named")
-    score = dpg_score(results, policy)
+    score = dpg_score(results, policy, zeroed_categories=zeroed_categories)
     other = Policy.OFFICIAL if policy is Policy.CORRECTED else Policy.CORRECTED
     try:
-        compared = dpg_score(results, other)
+        compared = dpg_score(results, other, zeroed_categories=zeroed_categories)
     except InputError:
         compared = None
     notes = [*_notes(results, score), *_missing(results, questions)]

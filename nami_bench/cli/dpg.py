@@ -130,8 +130,16 @@ dpg.on_folder = _score
 @click.argument("results", type=FILE)
 @click.option("--questions", type=FILE, help="The question file: prompts without results are noted.")
 @dpg_pictures.policy_option
+@click.option(
+    "--categories",
+    type=click.Choice(["raw", "zeroed"]),
+    default="raw",
+    show_default=True,
+    help="Whether an answer whose parent is wrong counts in its category as it was given, as in the official "
+    "script, or as 0.",
+)
 @json_option
-def summary(results: Path, questions: Path | None, policy: str, as_json: bool) -> None:
+def summary(results: Path, questions: Path | None, policy: str, categories: str, as_json: bool) -> None:
     """DPG-Bench's figures for a results file; the scores of both policies are shown."""
     from nami_bench.evaluation.questions.dpg_summary import summarize
     from nami_bench.evaluation.questions.official_csv import Policy, read_dpg
@@ -139,7 +147,9 @@ def summary(results: Path, questions: Path | None, policy: str, as_json: bool) -
     from nami_bench.evaluation.questions.results import read_results
 
     asked = read_by(questions, lambda path: read_dpg(path, Policy(policy))) if questions else None
-    figures = summarize(read_results(results), Policy(policy), asked)
+    figures = summarize(
+        read_results(results), Policy(policy), asked, zeroed_categories=categories == "zeroed"
+    )
     print_summary(figures, as_json)
 
 

@@ -65,6 +65,10 @@ def test_the_whole_chain_gives_the_scripts_figures(run):
     )
     assert code == 0
     assert "Score, by the official script (9 prompts): 56.25" in out
+    assert "L1 categories (official, before zeroing)" in out
+    code, zeroed, _ = run("summary", "images/results.jsonl", "--policy", "official", "--categories", "zeroed")
+    assert code == 0 and "L1 categories (official, after zeroing)" in zeroed
+    assert "(9 prompts): 56.25" in zeroed
     code, out, _ = run("images", *OFFICIAL, "--allow-incomplete", "--json")
     assert json.loads(out)["run"]["reused"] == 48
 

@@ -77,6 +77,25 @@ def test_corrected_categories_are_those_of_all_images(tmp_path):
     assert color.interval is not None and 0 <= color.interval[0] < color.score < color.interval[1] <= 100
 
 
+@pytest.mark.parametrize("policy", Policy)
+def test_zeroed_categories_hold_what_the_score_holds(tmp_path, policy):
+    """Their sum, over one image a file, is that of all scores after zeroing; before zeroing it is more."""
+    rows = judged(tmp_path / "results.jsonl", used=1).results
+    zeroed, raw = (dpg_score(rows, policy, zeroed_categories=which) for which in (True, False))
+    sizes = {
+        row.file: len(row.answers) - (policy is Policy.OFFICIAL) * row.answers[0].first_row for row in rows
+    }
+    total = sum(file.score * sizes[file.file] for file in zeroed.files)
+    for level in ("broad", "detailed"):
+        sums = {
+            name: sum(c.score * c.questions for c in getattr(found, level)) / 100
+            for name, found in (("zeroed", zeroed), ("raw", raw))
+        }
+        assert sums["zeroed"] == pytest.approx(total, **EXACT)
+        assert sums["raw"] > total + 1
+    assert (zeroed.score, zeroed.files) == (raw.score, raw.files)
+
+
 def test_every_answer_is_kept_with_what_zeroed_it(tmp_path):
     judged(tmp_path / "results.jsonl")
     rows = read_results(tmp_path / "results.jsonl")
