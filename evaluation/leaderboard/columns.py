@@ -74,7 +74,8 @@ _TAKEN = {*COLUMNS_BEFORE, "total", *COLUMNS_AFTER}
 class ScoreColumn:
     """One number for each row.
 
-    `key` is its name in CSV and for --sort, `title` its short name, `decimals` how people read it;
+    `key` is its name in CSV and for --sort, `title` its short name, `decimals` how people read it, and
+    `quoted_decimals` how they read a published value, which never has more than were published;
     `top` is the best possible value, None where there is none. Higher is better, or lower, as
     `lower_is_better` says. `adjusted`: the value as the average annotator would have given it, with its
     interval; None for a column that has none.
@@ -88,6 +89,7 @@ class ScoreColumn:
     lower_is_better: bool = False
     interval: Callable[[LeaderboardRow], Interval | None] = lambda row: None
     adjusted: "ScoreColumn | None" = None
+    quoted_decimals: int = 2
 
     def merit(self, row: LeaderboardRow) -> float | None:
         """The row's value where higher is better, else its negative: the highest is always best."""
@@ -95,9 +97,9 @@ class ScoreColumn:
         return -value if value is not None and self.lower_is_better else value
 
     def shown(self, row: LeaderboardRow) -> str | None:
-        """The row's value as people read it, never "-0.0"; quoted values as they were quoted."""
+        """The row's value as people read it, never "-0.0"; quoted values with `quoted_decimals`."""
         value = self.value(row)
-        decimals = 2 if row.source else self.decimals
+        decimals = self.quoted_decimals if row.source else self.decimals
         return None if value is None else f"{value:z.{decimals}f}"
 
     def shown_interval(self, row: LeaderboardRow) -> str | None:
@@ -169,6 +171,7 @@ def overall_column(column: AutomaticColumn) -> ScoreColumn:
         top=1.0 if is_geneval else None,
         lower_is_better=column.lower_is_better,
         interval=partial(_automatic_interval, column.key),
+        quoted_decimals=2 if is_geneval else 3,
     )
 
 

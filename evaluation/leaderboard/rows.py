@@ -177,7 +177,7 @@ class LeaderboardRow:
     annotators: int | None = None
     withheld: int | None = None
     gaps: tuple[str, ...] = ()
-    source: str | None = None
+    sources: tuple[str, ...] = ()
     rank: int | None = None
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     total_interval: Interval | None = None
@@ -189,6 +189,11 @@ class LeaderboardRow:
     rank_high: int | None = None
     ties: tuple[str, ...] = ()
     first_probability: float | None = None
+
+    @property
+    def source(self) -> str | None:
+        """Where a published row was quoted from; None for a measured one."""
+        return "; ".join(self.sources) or None
 
     @property
     def complete(self) -> bool | None:

@@ -148,9 +148,12 @@ def _row_value(row: LeaderboardRow, name: str, of_board: Mapping[str, Any]) -> A
 
 
 def _json_row(row: LeaderboardRow) -> dict[str, Any]:
+    values = asdict(row)
+    del values["sources"]
     return {
-        **asdict(row),
+        **values,
         "status": row.status.value,
+        "source": row.source,
         "complete": row.complete,
         "missing_share": row.missing_share,
     }

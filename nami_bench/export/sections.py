@@ -218,8 +218,8 @@ def _automatic_notes(board: Leaderboard) -> Iterator[str]:
 def _origin_notes(board: Leaderboard) -> Iterator[str]:
     for name, sha256 in board.prompt_sets.items():
         yield origin_note(name, sha256, board.prompt_origins.get(name))
-    for source in dict.fromkeys(row.source for row in board.published):
-        yield f"Published rows are quoted from {source}. They were not measured here."
+    if sources := dict.fromkeys(source for row in board.published for source in row.sources):
+        yield f"Published rows are quoted from {'; '.join(sources)}. They were not measured here."
     if board.published and board.criteria and not any(row.criteria for row in board.published):
         yield "Their human scores are left out: this study has other criteria, weights or another total."
 

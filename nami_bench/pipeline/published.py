@@ -1,4 +1,4 @@
-"""Reference rows: what the authors of NAMI-1K published, beside what is measured here."""
+"""Reference rows: what was published of models, beside what is measured here."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,6 +23,9 @@ from nami_bench.study_file import load_criteria, nami_1k_study_file
 GENEVAL_COLUMN = AutomaticColumn(GENEVAL, prompt_set="geneval", instrument="published", tasks=GENEVAL_TASKS)
 """Its own column: which detector and weights measured is not said, so it is not any instrument of ours."""
 
+DPG_COLUMN = AutomaticColumn("dpg", prompt_set="dpg", instrument="published")
+"""Its own column too: nobody says with which policy, images for each prompt and versions it was measured."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Source:
@@ -33,31 +36,32 @@ class _Source:
 @dataclass(frozen=True, slots=True)
 class _Row:
     model: str
-    parameters: int
+    parameters: int | None = None
     human: Mapping[str, float] = field(default_factory=dict)
     geneval: Mapping[str, float] = field(default_factory=dict)
+    dpg: float | None = None
+    dpg_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    source: _Source
+    source: Mapping[str, _Source]
     row: tuple[_Row, ...]
 
 
 def published_rows(criteria: Sequence[Criterion]) -> tuple[LeaderboardRow, ...]:
     """The published rows, best first; human scores only where `criteria`, weights and total are NAMI-1K's."""
     published = _published()
-    source = f"{published.source.title}, {published.source.address}"
     weights = {c.name: c.weight for c in load_criteria(nami_1k_study_file())}
     same = {c.name: c.weight for c in criteria} == weights
     comparable = same and Criteria.of(criteria).total == Total.ARITHMETIC
-    rows = [_row(row, source, comparable) for row in published.row]
+    rows = [_row(row, published.source, comparable) for row in published.row]
     shown = [row for row in rows if row.total is not None or row.automatic]
     return tuple(sorted(shown, key=_best_first))
 
 
 def with_published(board: Leaderboard) -> Leaderboard:
-    """`board` with the published rows after its own and, for their GenEval scores, a column of their own.
+    """`board` with the published rows after its own; their GenEval and DPG-Bench scores have own columns.
 
     Raises InputError for the leaderboard of a stratum: there are no published scores of one.
     """
@@ -68,28 +72,40 @@ def with_published(board: Leaderboard) -> Leaderboard:
     return replace(
         board,
         rows=(*board.rows, *published_rows(board.criteria)),
-        automatic=(*board.automatic, GENEVAL_COLUMN),
+        automatic=(*board.automatic, GENEVAL_COLUMN, DPG_COLUMN),
     )
 
 
-def _row(row: _Row, source: str, comparable: bool) -> LeaderboardRow:
+def _row(row: _Row, sources: Mapping[str, _Source], comparable: bool) -> LeaderboardRow:
     human = dict(row.human) if comparable else {}
     tasks = dict(row.geneval)
     overall = tasks.pop("overall", None)
+    automatic = {} if overall is None else {GENEVAL_COLUMN.key: AutomaticScore(overall, tasks)}
+    quoted = [_quoted(sources["nami"])] if human or automatic else []
+    if row.dpg is not None and row.dpg_source is not None:
+        automatic[DPG_COLUMN.key] = AutomaticScore(round(row.dpg / 100, 4))
+        quoted.append(f"DPG-Bench: {_quoted(sources[row.dpg_source])}")
     return LeaderboardRow(
         model=row.model,
         status=Status.PUBLISHED,
         total=human.pop("total", None),
         criteria=human,
-        automatic={} if overall is None else {GENEVAL_COLUMN.key: AutomaticScore(overall, tasks)},
+        automatic=automatic,
         parameters=row.parameters,
-        source=source,
+        sources=tuple(quoted),
     )
 
 
-def _best_first(row: LeaderboardRow) -> tuple[float, float, str]:
-    overall = max((score.value or 0.0 for score in row.automatic.values()), default=0.0)
-    return -(row.total or 0.0), -overall, row.model
+def _quoted(source: _Source) -> str:
+    return f"{source.title}, {source.address}"
+
+
+def _best_first(row: LeaderboardRow) -> tuple[float, float, float, str]:
+    geneval, dpg = (
+        score.value or 0.0 if (score := row.automatic.get(column.key)) else 0.0
+        for column in (GENEVAL_COLUMN, DPG_COLUMN)
+    )
+    return -(row.total or 0.0), -geneval, -dpg, row.model
 
 
 @cache

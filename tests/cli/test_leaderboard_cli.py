@@ -91,7 +91,7 @@ def test_criteria_of_another_study_file(folder: Path) -> None:
 def test_published_rows_follow_unranked(folder: Path) -> None:
     arguments = ("--ratings", "ratings.csv", "--published", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(leaderboard(*arguments, cwd=folder))))
-    assert [row["rank"] for row in rows] == ["1", "2", *[""] * 6]
+    assert [row["rank"] for row in rows] == ["1", "2", *[""] * 13]
     assert {row["status"] for row in rows[2:]} == {"published"}
 
 

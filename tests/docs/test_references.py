@@ -130,3 +130,6 @@ def test_the_papers_tables_are_the_published_rows() -> None:
         for kind in ("human", "geneval"):
             cells = " | ".join(f"{value:.2f}" for value in row.get(kind, {}).values())
             assert cells in page, row["model"]
+        if "dpg" in row:
+            quoted = rf"\| {row['model']}( \(2B\))? \| {row['dpg']}0? \| \[?{row['dpg_source']}"
+            assert re.search(quoted, page, re.IGNORECASE), row["model"]

@@ -4,6 +4,7 @@ import pytest
 
 from nami_bench.domain import GENEVAL_TASKS, Criterion
 from nami_bench.errors import InputError
+from nami_bench.evaluation.leaderboard.columns import overall_column
 from nami_bench.evaluation.leaderboard.rows import (
     AutomaticColumn,
     Leaderboard,
@@ -11,7 +12,7 @@ from nami_bench.evaluation.leaderboard.rows import (
     Status,
     ranked,
 )
-from nami_bench.pipeline.published import GENEVAL_COLUMN, published_rows, with_published
+from nami_bench.pipeline.published import DPG_COLUMN, GENEVAL_COLUMN, published_rows, with_published
 from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 NAMI_1K = load_criteria(nami_1k_study_file())
@@ -43,7 +44,8 @@ def test_the_published_totals_follow_from_the_published_criteria() -> None:
 
 
 def test_the_published_geneval_overall_is_the_mean_of_its_tasks() -> None:
-    scores = [r.automatic[GENEVAL_COLUMN.key] for r in published_rows(NAMI_1K) if r.automatic]
+    rows = published_rows(NAMI_1K)
+    scores = [r.automatic[GENEVAL_COLUMN.key] for r in rows if GENEVAL_COLUMN.key in r.automatic]
     assert len(scores) == 5
     for score in scores:
         assert set(score.tasks) == set(GENEVAL_TASKS)
@@ -55,15 +57,39 @@ def test_published_rows_come_after_the_measured_ones_and_are_never_ranked() -> N
     board = Leaderboard(rows=(replace(row("mine", 1.0), rank=1),), criteria=NAMI_1K, ranked_by="total")
     rows = with_published(board).rows
     assert [r.model for r in rows[:2]] == ["mine", "FLUX-dev"]
-    assert [r.rank for r in rows] == [1] + [None] * 6
+    assert [r.rank for r in rows] == [1] + [None] * 13
     assert all(r.status is Status.PUBLISHED and r.source and r.complete is None for r in rows[1:])
 
 
-def test_published_and_measured_geneval_never_share_a_column() -> None:
-    mine = AutomaticColumn("geneval", "geneval", "mask2former", GENEVAL_TASKS)
-    board = with_published(Leaderboard(rows=(row("mine", None),), automatic=(mine,)))
-    assert [column.key for column in board.automatic] == [mine.key, GENEVAL_COLUMN.key]
-    assert all(set(r.automatic) <= {GENEVAL_COLUMN.key} for r in board.published)
+def test_published_and_measured_scores_never_share_a_column() -> None:
+    geneval = AutomaticColumn("geneval", "geneval", "mask2former", GENEVAL_TASKS)
+    dpg = AutomaticColumn("dpg", "dpg", "official-mplug")
+    board = with_published(Leaderboard(rows=(row("mine", None),), automatic=(geneval, dpg)))
+    assert board.automatic == (geneval, dpg, GENEVAL_COLUMN, DPG_COLUMN)
+    assert all(set(r.automatic) <= {GENEVAL_COLUMN.key, DPG_COLUMN.key} for r in board.published)
+
+
+def test_a_published_dpg_score_names_its_source() -> None:
+    rows = {r.model: r for r in published_rows(NAMI_1K)}
+    scores = {name: r.automatic[DPG_COLUMN.key] for name, r in rows.items() if DPG_COLUMN.key in r.automatic}
+    assert scores.keys() == {
+        "SD3-medium", "FLUX-dev", "PixArt-alpha", "SDXL", "DALL-E 3", "Janus-Pro-7B", "CogView4-6B",
+        "HiDream-I1", "Infinity", "Infinity-8B",
+    }  # fmt: skip
+    assert scores["FLUX-dev"].value == 0.8379
+    for name, score in scores.items():
+        assert 0.7 < (score.value or 0) < 0.9 and not score.tasks
+        assert rows[name].sources[-1].startswith("DPG-Bench: ")
+        assert "github.com" in rows[name].sources[-1] and "/blob/" in rows[name].sources[-1]
+    flux = rows["FLUX-dev"].source
+    assert flux is not None and "2503.09242" in flux and "CogView4" in flux
+    assert rows["HiDream-I1"].source is not None and "2503.09242" not in rows["HiDream-I1"].source
+
+
+def test_people_read_no_more_decimals_than_were_published() -> None:
+    column = overall_column(DPG_COLUMN)
+    shown = {r.model: column.shown(r) for r in published_rows(NAMI_1K)}
+    assert (shown["Infinity"], shown["FLUX-dev"], shown["Sana"]) == ("0.835", "0.838", None)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +101,14 @@ def test_published_and_measured_geneval_never_share_a_column() -> None:
         (*NAMI_1K, Criterion("beauty", 0.1)),
     ],
 )
-def test_under_other_criteria_or_weights_only_geneval_is_quoted(criteria: tuple[Criterion, ...]) -> None:
+def test_under_other_criteria_or_weights_human_scores_are_not_quoted(
+    criteria: tuple[Criterion, ...],
+) -> None:
     rows = published_rows(criteria)
-    assert {r.model for r in rows} == {"FLUX-dev", "Sana", "NAMI-2B", "Hunyuan-DiT", "SD3-medium"}
+    assert {r.model for r in rows} == {r.model for r in published_rows(NAMI_1K)}
+    assert {r.source for r in rows if r.model == "Infinity"} == {
+        next(r.sources[-1] for r in published_rows(NAMI_1K) if r.model == "Infinity")
+    }
     assert all(r.total is None and not r.criteria and r.automatic for r in rows)
 
 
