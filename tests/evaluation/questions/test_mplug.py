@@ -37,7 +37,10 @@ def raw():
 
 @pytest.fixture(scope="module")
 def images():
-    return {name: Image.open(DATA / name) for name in IMAGES}
+    found = {name: Image.open(DATA / name) for name in IMAGES}
+    for image in found.values():
+        image.load()  # and its file is closed
+    return found
 
 
 @pytest.fixture(scope="module")
