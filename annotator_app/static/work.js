@@ -117,6 +117,10 @@ export class Work {
     }
   }
 
+  get #asksQuestions() {
+    return this.#study.mode === "questions";
+  }
+
   get #isRating() {
     return !this.#hands.left && this.#item !== null && !this.#screens.isShown && !this.#feedback.isShown;
   }
@@ -351,14 +355,14 @@ export class Work {
     const missing = this.#form.missing;
     if (missing.length > 0) {
       const names = missing.map((row) => row.label).join(t("list.comma"));
-      this.#say(this.#study.mode === "questions" ? t("missing.answers", { names }) : t("missing", { names }), "missing");
+      this.#say(this.#asksQuestions ? t("missing.answers", { names }) : t("missing", { names }), "missing");
       this.#form.goTo(missing[0]);
       missing[0].reveal();
       return;
     }
     const given = this.#given();
     if (!this.#viewer.isReady && Object.keys(given.values).length > 0) {
-      this.#say(t("missing.image"), "missing");
+      this.#say(this.#asksQuestions ? t("missing.imageOfQuestions") : t("missing.image"), "missing");
       return;
     }
     if (!this.#viewer.wasSeen) {
