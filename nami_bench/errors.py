@@ -42,14 +42,14 @@ class UnknownNameError(InputError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str] = (), hint: str = "") -> None:
         names = sorted(known)
-        near = get_close_matches(name, names, n=3, cutoff=0.5)
-        if near:
-            advice = "did you mean " + " or ".join(repr(n) for n in near) + "?"
-        elif names:
-            advice = "known: " + ", ".join(names)
-        else:
-            advice = "none exist yet"
+        advice = did_you_mean(name, names) or ("known: " + ", ".join(names) if names else "none exist yet")
         super().__init__(f"unknown {kind} {name!r}: {advice}" + (f" ({hint})" if hint else ""))
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question after the names that are near; "" where none is."""
+    near = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return "did you mean " + " or ".join(repr(n) for n in near) + "?" if near else ""
 
 
 class RefusedError(InputError):

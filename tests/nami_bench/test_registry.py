@@ -38,8 +38,11 @@ def pens(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("pens")
 def test_options_are_coerced_and_checked() -> None:
     assert registry.create("generators", "pen", {"width": "2.5"}).options == Pen.Options(2.5, "black")
-    with pytest.raises(InputError, match="generator 'pen': widht: unknown key"):
+    with pytest.raises(InputError) as error:
         registry.create("generators", "pen", {"widht": "2"})
+    assert str(error.value) == (
+        "generator 'pen': widht: unknown key: did you mean 'width'? known: color, width"
+    )
     with pytest.raises(InputError, match="generator 'pen': width: input should be a valid number"):
         registry.create("generators", "pen", {"width": "thick"})
 
