@@ -2,7 +2,7 @@
 
 import click
 
-from nami_bench.cli.common import print_json, print_table
+from nami_bench.cli.common import echo, print_json, print_table
 from nami_bench.cli.options import json_option
 
 
@@ -51,7 +51,7 @@ def show(name: str, as_json: bool) -> None:
         print_json([asdict(one) for one in found])
         return
     for number, one in enumerate(found):
-        click.echo(("\n" if number else "") + f"{one.kind} {one.name}: {one.summary}")
+        echo(("\n" if number else "") + f"{one.kind} {one.name}: {one.summary}")
         if one.options:
             print_table(
                 ("option", "takes", "default"),
@@ -60,4 +60,4 @@ def show(name: str, as_json: bool) -> None:
                     for option in one.options
                 ],
             )
-        click.echo(one.about or "It takes no options.")
+        echo(one.about or "It takes no options.")

@@ -67,7 +67,7 @@ def test_identity_is_of_the_values_not_of_the_layout(tmp_path):
         ("count = 10", 'count = 10\nfilters = ["safty"]', "unknown filter .* did you mean 'safety'"),
         ("count = 10", "count = 10\nmax_length = 3", "max_length: unknown key"),
         ('{ name = "a" }', '{ name = "b" }', "two sources are called 'b'"),
-        ('{ name = "a" }', '{ nam = "a" }', "is missing"),
+        ('{ name = "a" }', '{ nam = "a" }', "nam: unknown key"),
         ("seed = 3", "seed = -1", "seed must be 0 or more"),
         ("seed = 3", "seed = 3\nnear_duplicates = 0", "near_duplicates must be above 0"),
         ("seed = 3", "", "seed: is missing"),
