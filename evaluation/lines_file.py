@@ -61,6 +61,31 @@ def read_lines(path: Path) -> bytes:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
 
 
+def parse_lines(
+    data: bytes, path: Path, otherwise: str, result: Callable[[Any], R], image: Callable[[R], str]
+) -> list[R]:
+    """The results in lines of JSON; empty lines are passed over.
+
+    `result` makes one of a line's value, or raises ValueError; `image` names the image that it is about.
+    Raises InputError, with the line's number, for a line that is none (it "is `otherwise`": "no result of
+    questions"), and for an image that occurs twice.
+    """
+    rows: list[R] = []
+    seen: set[str] = set()
+    for number, line in enumerate(data.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            row = result(parse_json(line))
+        except ValueError as error:
+            raise InputError(f"{path}, line {number} is {otherwise}: {error}") from error
+        if image(row) in seen:
+            raise InputError(f"{path}, line {number} is a second result of {image(row)}: keep one of them")
+        seen.add(image(row))
+        rows.append(row)
+    return rows
+
+
 def _whole_lines(data: bytes, start: bytes) -> bytes:
     """`data`, its last line completed or, where it is the beginning of one of our results, dropped."""
     last = data[data.rfind(b"\n") + 1 :]

@@ -10,8 +10,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from nami_bench.errors import InputError
-from nami_bench.evaluation.lines_file import LinesFile, read_lines
-from nami_bench.foreign_text import parse_json
+from nami_bench.evaluation.lines_file import LinesFile, parse_lines, read_lines
 
 _STRINGS = ("filename", "tag", "prompt", "reason", "metadata", "details")
 
@@ -106,17 +105,4 @@ def _parse_own(instrument: str, data: bytes, path: Path) -> list[ImageResult]:
 
 
 def _parse(data: bytes, path: Path) -> list[ImageResult]:
-    rows: list[ImageResult] = []
-    seen: set[str] = set()
-    for number, line in enumerate(data.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = ImageResult.from_json(parse_json(line))
-        except ValueError as error:
-            raise InputError(f"{path}, line {number} is not a GenEval result: {error}") from error
-        if row.filename in seen:
-            raise InputError(f"{path}, line {number} is a second result of {row.filename}: keep one of them")
-        seen.add(row.filename)
-        rows.append(row)
-    return rows
+    return parse_lines(data, path, "not a GenEval result", ImageResult.from_json, lambda row: row.filename)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from nami_bench.errors import InputError
-from nami_bench.evaluation.lines_file import LinesFile, read_lines
+from nami_bench.evaluation.lines_file import LinesFile, parse_lines, read_lines
 from nami_bench.evaluation.questions.graph import Question
 from nami_bench.evaluation.questions.judge import Answer
 from nami_bench.evaluation.questions.rules import Zeroed
-from nami_bench.foreign_text import parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,20 +187,13 @@ def _parse_own(judge: str, questions_sha256: str, cut: str, data: bytes, path: P
 
 
 def _parse(data: bytes, path: Path) -> list[ImageAnswers]:
-    rows: list[ImageAnswers] = []
-    seen: set[tuple[str, int]] = set()
-    for number, line in enumerate(data.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            row = ImageAnswers.from_json(parse_json(line))
-        except ValueError as error:
-            raise InputError(f"{path}, line {number} is no result of questions: {error}") from error
-        if row.place in seen:
-            raise InputError(f"{path}, line {number} is a second result of image {row.cell} of {row.file}")
-        seen.add(row.place)
-        rows.append(row)
-    return rows
+    return parse_lines(
+        data,
+        path,
+        "no result of questions",
+        ImageAnswers.from_json,
+        lambda row: f"image {row.cell} of {row.file}",
+    )
 
 
 def _of(row: Mapping[str, Any], key: str, kind: Any) -> Any:
