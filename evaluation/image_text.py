@@ -4,7 +4,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -14,21 +13,13 @@ from PIL.Image import Image
 
 from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError
+from nami_bench.evaluation.measurement import Measurement
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.images import read_image
 from nami_bench.neural.device import choose_device, device_name
 
 Pair = tuple[Image, str]
 """An 8-bit RGB image and a prompt's text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measurement:
-    """One pair's value, or the reason why it has none; `details` as in `ScoringResult`."""
-
-    value: float | None
-    reason: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
 
 
 class ImageTextMetric(ABC):

@@ -7,7 +7,8 @@ from typing import Protocol
 import torch
 from PIL.Image import Image
 
-from nami_bench.evaluation.image_text import ImageTextMetric, Measurement, Pair
+from nami_bench.evaluation.image_text import ImageTextMetric, Pair
+from nami_bench.evaluation.measurement import Measurement
 from nami_bench.evaluation.token_windows import token_windows
 
 Window = Sequence[int]

@@ -11,7 +11,7 @@ from pydantic import Json
 
 from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError
-from nami_bench.evaluation.image_text import Measurement
+from nami_bench.evaluation.measurement import Measurement
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question, spoken
 from nami_bench.images import read_image

@@ -6,7 +6,7 @@ Lin et al. 2024, "Evaluating Text-to-Visual Generation with Image-to-Text Genera
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from nami_bench.evaluation.image_text import Measurement
+from nami_bench.evaluation.measurement import Measurement
 
 TEMPLATE = "vqascore-question-1"
 """Names `question`'s words in instruments."""

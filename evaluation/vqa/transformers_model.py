@@ -9,7 +9,8 @@ from typing import Literal
 import torch
 from PIL.Image import Image
 
-from nami_bench.evaluation.image_text import ImageTextMetric, Measurement, Pair
+from nami_bench.evaluation.image_text import ImageTextMetric, Pair
+from nami_bench.evaluation.measurement import Measurement
 from nami_bench.evaluation.vqa.question import LIKELIEST, TEMPLATE, measurement, question, yes_and_no
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import HubModel, hub_model, settings_sha256

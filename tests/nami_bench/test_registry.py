@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -93,3 +95,25 @@ def test_a_metric_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_declared", lambda *_: [broken])
     with pytest.raises(InputError, match=r"pip install 'nami-bench\[pickscore\]'"):
         registry.load("metrics", "pickscore")
+
+
+_WITH_A_NETWORK = {"clip-score", "fid", "hpsv2", "image-reward", "kid", "pickscore", "vqa-score"}
+
+
+def test_what_runs_no_network_loads_without_torch() -> None:
+    """In a core installation, such as the demo's: see `make demo`."""
+    script = (
+        "import sys\n"
+        "for name in ('torch', 'torchvision', 'transformers', 'open_clip'): sys.modules[name] = None\n"
+        "from nami_bench import registry\n"
+        "for words in sys.argv[1:]: registry.load(*words.split('/'))\n"
+    )
+    names = [
+        *(f"metrics/{name}" for name in registry.plugins("metrics") if name not in _WITH_A_NETWORK),
+        *(f"judges/{name}" for name in ("shapes", "openai")),
+        *(f"generators/{name}" for name in ("shapes", "folder", "command", "openai-images")),
+        "detectors/shapes",
+        "prompt_writers/openai",
+    ]
+    assert {"metrics/dsg", "metrics/dpg", "metrics/geneval", "metrics/vqa-score-openai"} <= set(names)
+    subprocess.run([sys.executable, "-c", script, *names], check=True)
