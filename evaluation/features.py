@@ -17,7 +17,7 @@ from PIL.Image import Image
 
 from nami_bench.config import cache_dir
 from nami_bench.errors import ImageError, InputError, StorageError
-from nami_bench.images import hash_file, read_image, write_bytes
+from nami_bench.images import ImageSource, hash_file, read_image, write_bytes
 
 Features = NDArray[np.float32]
 """(images, dimension)."""
@@ -45,7 +45,7 @@ class FeatureExtractor(Protocol):
 
 
 def extract_features(
-    paths: Iterable[Path],
+    images: Iterable[ImageSource],
     extractor: FeatureExtractor,
     batch_size: int,
     advance: Callable[[int], object] = lambda count: None,
@@ -56,7 +56,7 @@ def extract_features(
     """
     found = [np.empty((0, extractor.dimension), np.float32)]
     problems: list[str] = []
-    for prepared in _prepared(paths, extractor, batch_size):
+    for prepared in _prepared(images, extractor, batch_size):
         batch = [pixels for pixels in prepared if not isinstance(pixels, str)]
         problems += [reason for reason in prepared if isinstance(reason, str)]
         if batch:
@@ -170,17 +170,17 @@ def moments(features: Features) -> tuple[NDArray[np.float64], NDArray[np.float64
 
 
 def _prepared(
-    paths: Iterable[Path], extractor: FeatureExtractor, batch_size: int
+    images: Iterable[ImageSource], extractor: FeatureExtractor, batch_size: int
 ) -> Iterator[list[NDArray[np.float32] | str]]:
     """Batches of prepared images, or reasons; decoding and resizing run in threads."""
 
-    def prepare(path: Path) -> NDArray[np.float32] | str:
+    def prepare(image: ImageSource) -> NDArray[np.float32] | str:
         try:
-            return extractor.prepare(read_image(path))
+            return extractor.prepare(read_image(image))
         except ImageError as error:
             return str(error)
 
-    remaining = iter(paths)
+    remaining = iter(images)
     with ThreadPoolExecutor() as pool:
         while batch := list(islice(remaining, batch_size)):
             yield list(pool.map(prepare, batch))

@@ -122,8 +122,8 @@ class _FeatureDistance(ABC):
         real = self.reference.features
         if real is not None:
             self._check_count(len(real), "the reference")
-        paths = [item.path for item in items]
-        features, problems = extract_features(paths, self.extractor, self.options.batch_size, advance)
+        images = [item.image for item in items]
+        features, problems = extract_features(images, self.extractor, self.options.batch_size, advance)
         self._check_count(len(features), "the model's readable images")
         if not np.isfinite(features).all():
             reason = "the network gave numbers that are not finite"

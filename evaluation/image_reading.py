@@ -1,6 +1,5 @@
 """Images decoded ahead in processes of their own: in order, and never more than a few at a time."""
 
-import multiprocessing
 import os
 import signal
 import threading
@@ -8,15 +7,16 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
+from multiprocessing.connection import Connection
 
+from loky.backend import get_context
 from PIL.Image import Image
 
 from nami_bench.errors import ImageError, WorkError
-from nami_bench.images import read_hashed_image
+from nami_bench.images import HeldImage, ImageSource, read_source
 
 FEW = 32
 """So many images are read here: starting processes for them would take longer."""
@@ -25,17 +25,17 @@ _MOST_WORKERS = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReadImage:
-    """One image file: its 8-bit RGB `image` and the hex SHA-256 of its bytes, or the `problem` in words."""
+    """One image: its 8-bit RGB `image` and the hex SHA-256 of its file's bytes, or the `problem` in words."""
 
     image: Image | None = None
     sha256: str | None = None
     problem: str | None = None
 
 
-def read(path: Path) -> ReadImage:
-    """Read and decode one file."""
+def read(source: ImageSource) -> ReadImage:
+    """Read and decode one image."""
     try:
-        image, sha256 = read_hashed_image(path)
+        image, sha256 = read_source(source)
     except ImageError as error:
         return ReadImage(problem=str(error))
     return ReadImage(image, sha256)
@@ -47,35 +47,36 @@ def default_workers() -> int:
     return min(max(1, usable - 1), _MOST_WORKERS)
 
 
-def read_ahead(paths: Iterable[Path], workers: int, ahead: int) -> Generator[ReadImage]:
-    """Yield each file's content, in order, while `workers` processes decode the next `ahead` files.
+def read_ahead(images: Iterable[ImageSource], workers: int, ahead: int) -> Generator[ReadImage]:
+    """Yield each image's content, in order, while `workers` processes decode the next `ahead`.
 
-    0 workers read each file when it is asked for. The processes end with the generator, however it ends,
-    and with this process, however it dies. Raises WorkError where one of them is killed.
+    0 workers read each image when it is asked for, and so are images in memory. The processes end with the
+    generator, however it ends, and with this process, however it dies; they do not import the program's main
+    module, so that a script needs no guard around its work. Raises WorkError where one of them is killed.
     """
-    remaining = iter(paths)
+    remaining = iter(images)
     first = list(islice(remaining, FEW)) if workers else []
-    if len(first) < FEW:
+    if len(first) < FEW or any(isinstance(image, HeldImage) for image in first):
         yield from map(read, chain(first, remaining))
         return
     with _reading_processes(workers) as pool:
         waiting: deque[Future[ReadImage]] = deque()
-        for path in chain(first, remaining):
-            waiting.append(_submit(pool, path))
+        for image in chain(first, remaining):
+            waiting.append(_submit(pool, image))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
 
 
-def read_one_ahead(paths: Iterable[Path]) -> Iterator[ReadImage]:
-    """Yield each file's content, in order, while a thread decodes the next."""
-    remaining = iter(paths)
+def read_one_ahead(images: Iterable[ImageSource]) -> Iterator[ReadImage]:
+    """Yield each image's content, in order, while a thread decodes the next."""
+    remaining = iter(images)
     with ThreadPoolExecutor(1) as pool:
 
         def begin() -> Future[ReadImage] | None:
-            path = next(remaining, None)
-            return None if path is None else pool.submit(read, path)
+            image = next(remaining, None)
+            return None if image is None else pool.submit(read, image)
 
         coming = begin()
         while coming is not None:
@@ -86,9 +87,11 @@ def read_one_ahead(paths: Iterable[Path]) -> Iterator[ReadImage]:
 
 @contextmanager
 def _reading_processes(workers: int) -> Iterator[ProcessPoolExecutor]:
-    # Forking a process that has torch's threads in it can hang.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin)
+    # Forking a process that has torch's threads in it can hang, and the standard library's way of starting
+    # afresh imports the main module again: without a guard, a script would run itself over and over.
+    context = get_context("loky")
+    our_end, their_end = context.Pipe()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(their_end,))
     try:
         yield pool
     except BrokenProcessPool as error:
@@ -98,27 +101,28 @@ def _reading_processes(workers: int) -> Iterator[ProcessPoolExecutor]:
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+        our_end.close()
+        their_end.close()
 
 
-def _submit(pool: ProcessPoolExecutor, path: Path) -> "Future[ReadImage]":
-    """Hand a file to the processes, which the first call starts: Ctrl-C must not reach them half-started."""
+def _submit(pool: ProcessPoolExecutor, image: ImageSource) -> "Future[ReadImage]":
+    """Hand an image to the processes, which the first call starts: no Ctrl-C may reach them half-started."""
     if not hasattr(signal, "pthread_sigmask"):
-        return pool.submit(read, path)
+        return pool.submit(read, image)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(read, path)
+        return pool.submit(read, image)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _begin() -> None:
+def _begin(parent: Connection) -> None:
     """In a new process: leave Ctrl-C to the parent, and do not outlive it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
+def _end_with(parent: Connection) -> None:
+    with suppress(EOFError, OSError):
+        parent.recv()  # nothing is ever sent: it ends when nobody holds the other end
     os._exit(1)

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
@@ -15,7 +14,7 @@ from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError
 from nami_bench.evaluation.measurement import Measurement
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
-from nami_bench.images import read_image
+from nami_bench.images import ImageSource, read_image
 from nami_bench.neural.device import choose_device, device_name
 
 Pair = tuple[Image, str]
@@ -70,7 +69,7 @@ def _read_ahead(items: Iterable[ScoringItem], size: int) -> Iterator[list[tuple[
     with ThreadPoolExecutor() as pool:
 
         def begin() -> list[tuple[ScoringItem, Future[Image | str]]]:
-            return [(item, pool.submit(_read, item.path)) for item in islice(remaining, size)]
+            return [(item, pool.submit(_read, item.image)) for item in islice(remaining, size)]
 
         reading = begin()
         while reading:
@@ -79,10 +78,10 @@ def _read_ahead(items: Iterable[ScoringItem], size: int) -> Iterator[list[tuple[
             reading = following
 
 
-def _read(path: Path) -> Image | str:
+def _read(source: ImageSource) -> Image | str:
     """The image, or why there is none."""
     try:
-        return read_image(path)
+        return read_image(source)
     except ImageError as error:
         return str(error)
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from nami_bench.domain import Prompt
+from nami_bench.images import ImageSource
 
 
 @dataclass(frozen=True, slots=True)
 class ScoringItem:
-    """One image on disk and the prompt it was made for."""
+    """One image, on disk or in memory, and the prompt it was made for.
 
-    path: Path
+    `nami_bench.images.read_image(item.image)` gives its pixels.
+    """
+
+    image: ImageSource
     prompt: Prompt
 
 

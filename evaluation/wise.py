@@ -125,7 +125,7 @@ class Wise:
 
     def _result(self, chat: Chat, item: ScoringItem) -> ScoringResult:
         try:
-            image = read_image(item.path)
+            image = read_image(item.image)
         except ImageError as error:
             return ScoringResult(item, None, str(error))
         entry = self._by_prompt[item.prompt.text.strip()]

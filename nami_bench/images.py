@@ -44,6 +44,21 @@ class StoredImage:
     height: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldImage:
+    """An image in memory: the bytes of a file, or pixels as Pillow holds them.
+
+    `name` is what error messages call it.
+    """
+
+    content: bytes | Image.Image
+    name: str = "the image"
+
+
+ImageSource = Path | HeldImage
+"""Where an image is: in a file or an object store, or in memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class SampleFile:
     """One image of a GenEval-layout folder; `outside`: what a link leads to that leaves the folder."""
@@ -54,12 +69,12 @@ class SampleFile:
     outside: Path | None = None
 
 
-def read_image(path: Path) -> Image.Image:
-    """Decode the whole file into 8-bit RGB: EXIF rotation applied, alpha dropped, 16 bits cut to 8.
+def read_image(source: ImageSource) -> Image.Image:
+    """Decode the whole image into 8-bit RGB: EXIF rotation applied, alpha dropped, 16 bits cut to 8.
 
     Raises ImageError with one sentence for a missing, truncated, oversized or foreign file.
     """
-    return decode_image(read_file(path), path)
+    return read_source(source)[0]
 
 
 def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
@@ -68,9 +83,56 @@ def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
     return decode_image(data, path), hashlib.sha256(data).hexdigest()
 
 
+def read_source(source: ImageSource) -> tuple[Image.Image, str | None]:
+    """`read_hashed_image` of an image wherever it is; pixels in memory have no hash."""
+    if not isinstance(source, HeldImage):
+        return read_hashed_image(source)
+    if isinstance(source.content, bytes):
+        return decode_image(source.content, source.name), hashlib.sha256(source.content).hexdigest()
+    return _decoded(source.content, source.name), None
+
+
+def _decoded(image: Image.Image, name: str) -> Image.Image:
+    """Pixels that Pillow holds, or has yet to load, as `decode_image` gives them."""
+    if image.width * image.height > MAX_PIXELS:
+        raise _oversized(image, name, MAX_PIXELS)
+    if image.mode == "F":
+        raise ImageError(f"{name} has floating-point pixels, of which nobody knows what is white")
+    try:
+        return as_rgb(ImageOps.exif_transpose(image))
+    except (OSError, ValueError, SyntaxError, EOFError) as error:  # of a file that was opened but not read
+        raise ImageError(f"{name} is damaged: {error}") from error
+
+
+def _oversized(image: Image.Image, name: object, most: int) -> ImageError:
+    return ImageError(f"{name} has {image.width}x{image.height} pixels, over the limit of {most}")
+
+
 def decode_image(data: bytes, name: object, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """`read_image` for bytes that are no file; `name` is what error messages call them."""
     return _decode(data, name, max_pixels, lambda image: as_rgb(ImageOps.exif_transpose(image)))
+
+
+def is_lossless(data: bytes) -> bool | None:
+    """Whether an image file keeps every pixel, as PNG and lossless WebP do; None for what is no image."""
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return True
+    if data.startswith(b"\xff\xd8\xff"):
+        return False
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _webp_pixels(data) == b"VP8L"
+    return None
+
+
+def _webp_pixels(data: bytes) -> bytes | None:
+    """The kind of the chunk that holds a WebP file's pixels: b"VP8L" where nothing is lost, b"VP8 " else."""
+    at = 12
+    while at + 8 <= len(data):
+        kind, size = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if kind in (b"VP8L", b"VP8 "):
+            return kind
+        at += 8 + size + size % 2
+    return None
 
 
 def decode_as_stored(data: bytes, name: object) -> Image.Image:
@@ -85,9 +147,7 @@ def _decode(
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if image.width * image.height > max_pixels:
-                raise ImageError(
-                    f"{name} has {image.width}x{image.height} pixels, over the limit of {max_pixels}"
-                )
+                raise _oversized(image, name, max_pixels)
             if image.format == "PNG":
                 # Decoding alone forgives a lost end and wrong checksums.
                 with Image.open(io.BytesIO(data), formats=_FORMATS) as checked:
@@ -154,7 +214,9 @@ def write_png(path: Path, image: Image.Image, provenance: Mapping[str, Any] | No
     return stored
 
 
-def encode_png(image: Image.Image, provenance: Mapping[str, Any] | None = None) -> tuple[StoredImage, bytes]:
+def encode_png(
+    image: Image.Image, provenance: Mapping[str, Any] | None = None, compress_level: int = 6
+) -> tuple[StoredImage, bytes]:
     """An image as the bytes of a PNG file; the same pixels and provenance give the same bytes.
 
     `provenance` goes into a text chunk, readable with `read_provenance`.
@@ -165,7 +227,7 @@ def encode_png(image: Image.Image, provenance: Mapping[str, Any] | None = None) 
     if provenance is not None:
         info.add_text(PROVENANCE_KEY, json.dumps(provenance, sort_keys=True))
     buffer = io.BytesIO()
-    as_rgb(image).save(buffer, format="PNG", pnginfo=info, compress_level=6)
+    as_rgb(image).save(buffer, format="PNG", pnginfo=info, compress_level=compress_level)
     data = buffer.getvalue()
     return StoredImage(hashlib.sha256(data).hexdigest(), image.width, image.height), data
 

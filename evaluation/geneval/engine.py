@@ -17,6 +17,7 @@ from nami_bench.evaluation.geneval.protocol import (
     Detector,
     ManyAtOnce,
 )
+from nami_bench.evaluation.geneval.reward import Rewards, rewards
 from nami_bench.evaluation.geneval.rules import GenEvalParams, Verdict, color_questions, decide, select
 from nami_bench.evaluation.image_reading import ReadImage, read_ahead
 from nami_bench.evaluation.protocol import ScoringItem
@@ -27,12 +28,14 @@ _BATCHES_LOOKED_AHEAD = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class JudgedImage:
-    """One image's verdict; None, with the `problem`, where it has none. `sha256`: of the bytes, hex."""
+    """One image's verdict, and its rewards where they were asked for; None, with the `problem`, where it has
+    none. `sha256`: of the file's bytes, hex."""
 
     item: ScoringItem
     verdict: Verdict | None = None
     sha256: str | None = None
     problem: str | None = None
+    rewards: Rewards | None = None
 
 
 class GenEvalEngine:
@@ -41,14 +44,22 @@ class GenEvalEngine:
     Batches are made within windows of `window` images, so that images of many sizes still share passes and
     memory does not grow with their number. Which images share a batch depends on their place among the items
     alone: a run taken up at the beginning of a window computes the same numbers as one in one go. `workers`
-    processes decode the images ahead (0: none).
+    processes decode the images ahead (0: none). `with_rewards`: see `JudgedImage`.
     """
 
-    def __init__(self, detector: Detector, params: GenEvalParams, batch_size: int, workers: int) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        params: GenEvalParams,
+        batch_size: int,
+        workers: int,
+        with_rewards: bool = False,
+    ) -> None:
         self.detector = detector
         self.params = params
         self.batch_size = batch_size
         self.workers = workers
+        self.with_rewards = with_rewards
         self.window = _BATCHES_LOOKED_AHEAD * batch_size
         self._detect = ShrinkingBatches(self._detections, batch_size)
         self._ask_colors = ShrinkingBatches(self._colors, batch_size)
@@ -62,7 +73,7 @@ class GenEvalEngine:
         clauses, WorkError where the detector breaks its contract.
         """
         named, looked_at = tee(items)
-        with closing(read_ahead((i.path for i in looked_at), self.workers, self.window)) as contents:
+        with closing(read_ahead((i.image for i in looked_at), self.workers, self.window)) as contents:
             pairs = zip(named, contents, strict=True)
             while window := list(islice(pairs, self.window)):
                 yield from self._judge_window(window, wanted)
@@ -130,6 +141,7 @@ class _Candidate:
         self, image: Image, clauses: Clauses, found: list[Detection] | OutOfMemory, engine: GenEvalEngine
     ) -> None:
         self.image, self.clauses, self.params = image, clauses, engine.params
+        self.with_rewards = engine.with_rewards
         self.problem: str | None = None
         self.kept: dict[str, list[Detection]] = {}
         if isinstance(found, OutOfMemory):
@@ -150,8 +162,13 @@ class _Candidate:
             colors.update(zip(group, answer, strict=True))
         if self.problem:
             return JudgedImage(item, problem=self.problem)
-        verdict = decide(self.clauses, self.kept, lambda group: [colors[d] for d in group], self.params)
-        return JudgedImage(item, verdict, content.sha256)
+
+        def asked(group: Sequence[Detection]) -> list[str]:
+            return [colors[detection] for detection in group]
+
+        verdict = decide(self.clauses, self.kept, asked, self.params)
+        earned = rewards(self.clauses, self.kept, asked, self.params) if self.with_rewards else None
+        return JudgedImage(item, verdict, content.sha256, rewards=earned)
 
 
 def classify_colors(classifier: ColorClassifier, questions: Sequence[ColorQuestion]) -> list[list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from nami_bench.domain import Prompt, prompt_id
 from nami_bench.domain.clauses import clause_fields, has_clauses, line_key, parse_clauses
@@ -19,7 +19,7 @@ from nami_bench.evaluation.geneval.masks import MasksFile
 from nami_bench.evaluation.geneval.metric import GenEvalMetric, boxes
 from nami_bench.evaluation.geneval.results import ImageResult, ResultsFile, place_of
 from nami_bench.evaluation.protocol import ScoringItem
-from nami_bench.images import GenEvalFolder, hash_file, read_metadata
+from nami_bench.images import GenEvalFolder, ImageSource, hash_file, read_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def score_folder(
     images, failures, passed_over = _collect(root, follow_links)
     _check_classes(metric, images)
     with ResultsFile(output, metric.instrument) as file:
-        by_place = {place_of(image.item.path): image for image in images}
+        by_place = {place_of(image.path): image for image in images}
         _check_same_images(file, by_place)
         remaining = dict(by_place)
         for row in file.found:
@@ -84,7 +84,7 @@ def score_folder(
         advance(len(failures) + passed_over + len(file.found))
         new = []
         windows = _windows(by_place, remaining, metric.window)
-        asked = [_Asked(image.item, place_of(image.item.path) in remaining) for image in windows]
+        asked = [_Asked(image.item, place_of(image.path) in remaining) for image in windows]
         # A worker elsewhere has no cores to spare for decoding but those that were asked for.
         options = replace(metric.options, workers=metric.options.workers or 0)
         job = Job(metric, partial(GenEvalMetric, options), _instrument, _judge, _lost)
@@ -95,9 +95,9 @@ def score_folder(
         ):
             for judged in judged_images:
                 if judged.verdict is None:
-                    failures.append(Failure(str(judged.item.path), str(judged.problem)))
+                    failures.append(Failure(str(judged.item.image), str(judged.problem)))
                 else:
-                    new.append(_result(remaining[place_of(judged.item.path)], judged, metric.instrument))
+                    new.append(_result(remaining[_place(judged.item)], judged, metric.instrument))
                     masks.append(new[-1].place, judged.verdict.kept)
                     file.append(asdict(new[-1]))
                 advance(1)
@@ -112,17 +112,21 @@ class _Asked:
     wanted: bool
 
 
+def _place(item: ScoringItem) -> str:
+    return place_of(cast(Path, item.image))
+
+
 def _judge(metric: GenEvalMetric, images: Iterable[_Asked]) -> Iterator[JudgedImage]:
     """A verdict for each wanted image, in order."""
-    wanted: set[Path] = set()
+    wanted: set[ImageSource] = set()
 
     def items() -> Iterator[ScoringItem]:
         for asked in images:
             if asked.wanted:
-                wanted.add(asked.item.path)
+                wanted.add(asked.item.image)
             yield asked.item
 
-    return metric.judge(items(), lambda item: item.path in wanted)
+    return metric.judge(items(), lambda item: item.image in wanted)
 
 
 def _lost(asked: _Asked, reason: str) -> JudgedImage | None:
@@ -148,8 +152,12 @@ class _FolderPrompt:
 
 @dataclass(frozen=True, slots=True)
 class _FolderImage:
-    item: ScoringItem
+    path: Path
     shared: _FolderPrompt
+
+    @property
+    def item(self) -> ScoringItem:
+        return ScoringItem(self.path, self.shared.prompt)
 
 
 def _collect(root: Path, follow_links: bool) -> tuple[list[_FolderImage], list[Failure], int]:
@@ -171,7 +179,7 @@ def _collect(root: Path, follow_links: bool) -> tuple[list[_FolderImage], list[F
                 reason = f"{file.path} is a link out of the folder, to {file.outside}"
                 failures.append(Failure(str(file.path), reason))
             else:
-                images.append(_FolderImage(ScoringItem(file.path, shared.prompt), shared))
+                images.append(_FolderImage(file.path, shared))
     if not images and not failures:
         raise InputError(
             f"{root} holds no images with GenEval metadata (00000/samples/0000.png, 00000/metadata.jsonl)"
@@ -203,9 +211,9 @@ def _windows(
 def _result(image: _FolderImage, judged: JudgedImage, instrument: str) -> ImageResult:
     assert judged.verdict is not None
     return ImageResult(
-        filename=str(image.item.path),
+        filename=str(image.path),
         tag=str(image.shared.metadata["tag"]),
-        prompt=image.item.prompt.text,
+        prompt=image.shared.prompt.text,
         correct=judged.verdict.correct,
         reason=judged.verdict.reason,
         metadata=image.shared.metadata_text,
@@ -232,7 +240,7 @@ def _check_same_images(file: ResultsFile, images: Mapping[str, _FolderImage]) ->
         if (
             image is None
             or line_key(lines[row.metadata]) != line_key(image.shared.metadata)
-            or row.sha256 != hash_file(image.item.path)
+            or row.sha256 != hash_file(image.path)
         ):
             raise InputError(
                 f"{file.path} holds a result of another {row.place} than the folder's: "

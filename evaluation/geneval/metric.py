@@ -22,8 +22,9 @@ class GenEvalMetric:
     """Judges images by GenEval's rules over the detections of a detector plugin.
 
     `details` of a result: "reason" (one line for each violated clause) and "boxes", the detections
-    that counted, {class: [[x1, y1, x2, y2, score], ...]} in pixels. An image that cannot be read or
-    judged has no value and a reason: a detector that does not know a class never gives a zero.
+    that counted, {class: [[x1, y1, x2, y2, score], ...]} in pixels; with the option `rewards` also "rewards"
+    by name and "credits", as in `nami_bench.evaluation.geneval.reward.Rewards`. An image that cannot be read
+    or judged has no value and a reason: a detector that does not know a class never gives a zero.
     """
 
     @dataclass(frozen=True, slots=True)
@@ -31,13 +32,14 @@ class GenEvalMetric:
         """`detector` names a plugin of the group nami_bench.detectors; there is no default, since a
         detector made for other pictures would score every image 0. `batch_size`: images in one pass of the
         detector; default: what it likes. `workers`: processes that decode images; default: all cores but
-        one, at most 8; 0 decodes in this one."""
+        one, at most 8; 0 decodes in this one. `rewards`: tell of each image what it is worth in training."""
 
         detector: str | None = None
         detector_options: Mapping[str, Any] = field(default_factory=dict)
         params: GenEvalParams = field(default_factory=GenEvalParams)
         batch_size: int | None = None
         workers: int | None = None
+        rewards: bool = False
 
     name = "geneval"
     value_range = (0.0, 1.0)
@@ -100,7 +102,8 @@ class GenEvalMetric:
         options, detector = self.options, self.detector
         liked = detector.batch_size if isinstance(detector, LikesBatches) else DEFAULT_BATCH_SIZE
         workers = default_workers() if options.workers is None else options.workers
-        return GenEvalEngine(detector, options.params, options.batch_size or liked, workers)
+        size = options.batch_size or liked
+        return GenEvalEngine(detector, options.params, size, workers, options.rewards)
 
 
 def boxes(verdict: Verdict) -> dict[str, list[list[float]]]:
@@ -115,7 +118,10 @@ def _as_result(judged: JudgedImage) -> ScoringResult:
     verdict = judged.verdict
     if verdict is None:
         return ScoringResult(judged.item, None, judged.problem)
-    details = {"reason": verdict.reason, "boxes": boxes(verdict)}
+    details: dict[str, Any] = {"reason": verdict.reason, "boxes": boxes(verdict)}
+    if judged.rewards is not None:
+        details["rewards"] = {k: v for k, v in asdict(judged.rewards).items() if k != "credits"}
+        details["credits"] = list(judged.rewards.credits)
     return ScoringResult(judged.item, float(verdict.correct), details=details)
 
 

@@ -4,11 +4,13 @@ The fields are those of the reference implementation, so that scripts for its fi
 ours read its. Two more make a file trustworthy: `detector`, what measured, and `sha256`, which bytes.
 """
 
+import json
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
+from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 from nami_bench.evaluation.lines_file import LinesFile, parse_lines, read_lines
 
@@ -33,6 +35,12 @@ class ImageResult:
     details: str
     detector: str | None = None
     sha256: str | None = None
+
+    @classmethod
+    def of(cls, filename: str, prompt: Prompt, correct: bool, detector: str) -> "ImageResult":
+        """A verdict that is known without its reasons, for `summarize`."""
+        metadata = json.dumps(prompt.metadata())
+        return cls(filename, str(prompt.task), prompt.text, correct, "", metadata, "{}", detector)
 
     @property
     def place(self) -> str:

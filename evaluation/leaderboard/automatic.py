@@ -1,6 +1,5 @@
 """Automatic scores: from one value for each image to one number for each model."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -118,7 +117,17 @@ def _geneval_score(
 ) -> AutomaticScore:
     if not scores:
         return AutomaticScore(None, dict.fromkeys(column.tasks), 0, expected)
-    summary = summarize([_result(score, prompts[score.prompt_id]) for score in scores])
+    summary = summarize(
+        [
+            ImageResult.of(
+                f"{score.prompt_id}/samples/{score.sample:04d}.png",
+                prompts[score.prompt_id],
+                score.value == 1.0,
+                score.instrument,
+            )
+            for score in scores
+        ]
+    )
     found = {task.task: task for task in summary.tasks}
     whole = all(task in found for task in column.tasks)
     return AutomaticScore(
@@ -128,17 +137,4 @@ def _geneval_score(
         expected=expected,
         interval=Interval(*summary.overall_interval) if whole else None,
         task_intervals={name: Interval(*task.interval) for name, task in found.items()},
-    )
-
-
-def _result(score: Score, prompt: Prompt) -> ImageResult:
-    return ImageResult(
-        filename=f"{score.prompt_id}/samples/{score.sample:04d}.png",
-        tag=str(prompt.task),
-        prompt=prompt.text,
-        correct=score.value == 1.0,
-        reason="",
-        metadata=json.dumps(prompt.metadata()),
-        details="{}",
-        detector=score.instrument,
     )

@@ -111,7 +111,7 @@ class QuestionMetric(ABC):
 
         def sheets() -> Iterator[Sheet]:
             named, looked_at = tee(items)
-            for item, content in zip(named, read_one_ahead(i.path for i in looked_at), strict=True):
+            for item, content in zip(named, read_one_ahead(i.image for i in looked_at), strict=True):
                 waiting.append((item, content.problem))
                 if content.image is not None:
                     yield self._sheet(item, content.image)

@@ -88,7 +88,7 @@ class OpenAIVqaScore:
 
     def _result(self, chat: Chat, item: ScoringItem) -> ScoringResult:
         try:
-            image = read_image(item.path)
+            image = read_image(item.image)
         except ImageError as error:
             return ScoringResult(item, None, str(error))
         asked = self.options

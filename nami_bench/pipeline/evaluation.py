@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 from nami_bench import registry
 from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
+from nami_bench.evaluation.measurement import measured_with
 from nami_bench.evaluation.protocol import Bounded, ScoresSets
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.same_settings import ServedModel
-from nami_bench.pipeline.set_evaluation import evaluate_set, measured_with
+from nami_bench.pipeline.set_evaluation import evaluate_set
 from nami_bench.pipeline.verification import file_problem, untouched
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.protocol import Metric, SetMetric
+    from nami_bench.images import ImageSource
     from nami_bench.store import Store
 
 _SCORES_PER_COMMIT = 64
@@ -139,7 +141,7 @@ def _score(metric: "Metric", pictures: Iterable[_Picture]) -> Iterator[Score]:
     """One score for each picture; first of those whose files are not as recorded."""
     from nami_bench.evaluation.protocol import ScoringItem
 
-    sound: dict[Path, _Picture] = {}
+    sound: dict[ImageSource, _Picture] = {}
     for picture in pictures:
         problem = file_problem(picture.images_dir, picture.record)
         if problem is None:
@@ -148,7 +150,7 @@ def _score(metric: "Metric", pictures: Iterable[_Picture]) -> Iterator[Score]:
             yield _as_score(metric, picture.record, None, problem, {})
     items = (ScoringItem(path, picture.prompt) for path, picture in list(sound.items()))
     for result in metric.score(items):
-        record = sound.pop(result.item.path).record
+        record = sound.pop(result.item.image).record
         yield _as_score(metric, record, result.value, result.reason, result.details)
     assert not sound, f"{metric.name} gave no result for {len(sound)} images"
 

@@ -4,13 +4,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nami_bench.domain import ImageRecord, ImageState, Prompt, SetScore
-from nami_bench.evaluation.protocol import RunsOnDevice, UsesLibraries
+from nami_bench.evaluation.measurement import measured_with
 from nami_bench.pipeline.progress import Advance
 from nami_bench.pipeline.verification import file_problem, untouched
-from nami_bench.software import used_here
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.protocol import ScoringItem, SetMetric, SetResult
@@ -61,12 +60,6 @@ def evaluate_set(
         counts["scored"] += score.images
         counts["failed"] += len(records) - score.images
     return counts
-
-
-def measured_with(metric: object) -> dict[str, Any]:
-    """For a score's details: the versions of what measured, and what it says of its device and dtype."""
-    libraries = metric.libraries if isinstance(metric, UsesLibraries) else ()
-    return {**used_here(libraries), **(metric.runs_on if isinstance(metric, RunsOnDevice) else {})}
 
 
 def _sound(

@@ -55,7 +55,7 @@ def readers(pid=None):
     found = []
     for child in children(pid):
         with contextlib.suppress(psutil.NoSuchProcess):
-            if child not in OTHERS and any("spawn_main" in word for word in child.cmdline()):
+            if child not in OTHERS and any("popen_loky" in word for word in child.cmdline()):
                 found.append(child)
     return found
 

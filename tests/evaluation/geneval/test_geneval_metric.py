@@ -83,7 +83,7 @@ def test_an_unreadable_image_has_a_reason_and_the_others_keep_their_order(pictur
     broken.write_bytes(broken.read_bytes()[:60])
     paths = [picture(255), broken, tmp_path / "none.png", picture(0)]
     results = list(metric(batch_size=3).score([ScoringItem(path, prompt()) for path in paths]))
-    assert [result.item.path for result in results] == paths
+    assert [result.item.image for result in results] == paths
     assert [result.value for result in results] == [1.0, None, None, 0.0]
     assert "damaged" in results[1].reason
     assert "does not exist" in results[2].reason
