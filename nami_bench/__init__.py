@@ -9,9 +9,22 @@ if TYPE_CHECKING:
     from nami_bench.config import Workspace
     from nami_bench.domain import Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
+    from nami_bench.scoring.scorer import Scorer
+    from nami_bench.scoring.scores import Scores
     from nami_bench.store import Store
 
-__all__ = ["NamiBenchError", "Prompt", "PromptSet", "Rating", "Store", "Study", "Workspace", "__version__"]
+__all__ = [
+    "NamiBenchError",
+    "Prompt",
+    "PromptSet",
+    "Rating",
+    "Scorer",
+    "Scores",
+    "Store",
+    "Study",
+    "Workspace",
+    "__version__",
+]
 
 # In a checkout without links (a zip archive, git on Windows) the other folders lie beside this one.
 if not os.path.isdir(os.path.join(os.path.dirname(__file__), "evaluation")):
@@ -24,6 +37,8 @@ _HOMES = {
     "Rating": "nami_bench.domain",
     "Study": "nami_bench.domain",
     "NamiBenchError": "nami_bench.errors",
+    "Scorer": "nami_bench.scoring.scorer",
+    "Scores": "nami_bench.scoring.scores",
     "Store": "nami_bench.store",
 }
 

@@ -1,0 +1,1 @@
+"""Metrics from Python: `Scorer`, on this machine or in front of a server."""
