@@ -27,6 +27,7 @@ COMMANDS = {
     "dpg": ("nami_bench.cli.dpg", "DPG-Bench on any folder of image grids."),
     "questions": ("nami_bench.cli.questions", "Write and check the questions of question benchmarks."),
     "evaluate": ("nami_bench.cli.evaluate", "Automatic metrics over recorded images."),
+    "serve-metrics": ("nami_bench.cli.serve_metrics", "Metrics and rewards for other programs, over HTTP."),
     "study": ("nami_bench.cli.study", "Create, list and watch annotation studies."),
     "annotators": ("nami_bench.cli.annotators", "Add, list, disable and erase annotators."),
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
@@ -52,7 +53,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
         return command
 

@@ -10,7 +10,7 @@ import click
 
 from nami_bench.cli.common import Bench, open_bench, parse_pairs, print_json, progress, say, tally
 from nami_bench.cli.engine import EngineChoice, engine_options
-from nami_bench.cli.options import csv_option, json_option, without_option
+from nami_bench.cli.options import csv_option, json_option, metric_options, without_option
 
 if TYPE_CHECKING:
     from nami_bench.domain import ImageRecord
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _REASONS_SHOWN = 5
 
 
-def _metric_names(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> Any:
+def metric_names(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> Any:
     """Each metric once, every one of them known, before any work begins."""
     from nami_bench import registry
     from nami_bench.errors import UnknownNameError
@@ -49,25 +49,10 @@ class _ListingMetrics(click.Command):
     "nami-bench evaluate pickscore --engine ray --ray-gpus 1; "
     "nami-bench evaluate --audit --csv audit.csv",
 )
-@click.argument("metrics", nargs=-1, metavar="METRIC...", callback=_metric_names)
+@click.argument("metrics", nargs=-1, metavar="METRIC...", callback=metric_names)
 @click.option("--model", "models", multiple=True, help="Only this model; repeatable. Default: all.")
 @click.option("--prompts", metavar="SET", help="Only this prompt set. Default: every set with images.")
-@click.option("--detector", help="GenEval's detector: see `nami-bench plugins`.")
-@click.option(
-    "--detector-option", "detector_options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable."
-)
-@click.option("--judge", help="What answers the questions of dpg, dsg ...: see `nami-bench plugins`.")
-@click.option(
-    "--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable."
-)
-@click.option(
-    "-o",
-    "--option",
-    "options",
-    multiple=True,
-    metavar="[METRIC.]KEY=VALUE",
-    help="For every METRIC, or for the one named; repeatable.",
-)
+@metric_options
 @click.option("--audit", is_flag=True, help="Then compare every recorded metric with the human ratings.")
 @click.option("--study", metavar="NAME", help="The audit's study. Default: the newest with ratings.")
 @click.option("--criterion", metavar="NAME", help="The audit's criterion. Default: relevance.")
@@ -112,9 +97,7 @@ def evaluate(
         raise InputError(f"{', '.join(stray)}: belongs to --audit, which was not asked for")
     if not audit and not metrics:
         raise InputError("name at least one metric (see `nami-bench evaluate --help`), or give --audit")
-    chosen = _options(metrics, options)
-    _give_part(chosen, "detector", detector, detector_options)
-    _give_part(chosen, "judge", judge, judge_options)
+    chosen = chosen_options(metrics, options, detector, detector_options, judge, judge_options)
     with open_bench() as bench:
         counts = _evaluate(bench, chosen, models, prompts, engine) if metrics else {}
         if audit:
@@ -128,6 +111,21 @@ def evaluate(
     failed = sum(count["failed"] for count in counts.values())
     if failed:
         raise WorkError(f"{failed} images could not be scored: their reasons are recorded with them")
+
+
+def chosen_options(
+    metrics: Sequence[str],
+    options: Sequence[str],
+    detector: str | None,
+    detector_options: Sequence[str],
+    judge: str | None,
+    judge_options: Sequence[str],
+) -> dict[str, dict[str, Any]]:
+    """By metric, the options that a command line gave it. Raises InputError for what belongs to none."""
+    chosen = _options(metrics, options)
+    _give_part(chosen, "detector", detector, detector_options)
+    _give_part(chosen, "judge", judge, judge_options)
+    return chosen
 
 
 def _options(metrics: Sequence[str], pairs: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -37,6 +37,30 @@ without_option = click.option(
 )
 """For every command whose numbers rest on people's judgements; see `leaderboard.left_out`."""
 
+metric_options = together(
+    click.option("--detector", help="GenEval's detector: see `nami-bench plugins`."),
+    click.option(
+        "--detector-option",
+        "detector_options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="For it; repeatable.",
+    ),
+    click.option("--judge", help="What answers the questions of dpg, dsg ...: see `nami-bench plugins`."),
+    click.option(
+        "--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable."
+    ),
+    click.option(
+        "-o",
+        "--option",
+        "options",
+        multiple=True,
+        metavar="[METRIC.]KEY=VALUE",
+        help="For every METRIC, or for the one named; repeatable.",
+    ),
+)
+"""What metrics are made with; see `nami_bench.cli.evaluate.chosen_options`."""
+
 scale_option = click.option(
     "--scale",
     multiple=True,

@@ -1,8 +1,10 @@
 """A client that asks again: back-off and Retry-After. It knows no service."""
 
 import logging
+import math
 import random
 import threading
+import time
 from dataclasses import replace
 from itertools import count
 from types import TracebackType
@@ -27,12 +29,16 @@ class RetryingClient:
 
     A request is tried again after 408, 429, 5xx, a timeout or a broken connection, `max_retries` times:
     after the server's Retry-After (up to five minutes), else after 1, 2, 4 ... 60 seconds, less up to half
-    of it at random. `timeout` (seconds) bounds the whole of each attempt.
+    of it at random. `timeout` (seconds) bounds the whole of each attempt, `patience` the time after which no
+    further one begins.
     """
 
-    def __init__(self, timeout: float, max_retries: int, connections: int) -> None:
+    def __init__(
+        self, timeout: float, max_retries: int, connections: int, patience: float = math.inf
+    ) -> None:
         self.stop = threading.Event()
         self._max_retries = max_retries
+        self._patience = patience
         self._client = BoundedClient(timeout, connections)
 
     def __enter__(self) -> "RetryingClient":
@@ -46,11 +52,14 @@ class RetryingClient:
 
     def send(self, method: str, url: str, **options: Any) -> Answer:
         """The server's answer, after retries; `options`: see `BoundedClient.send`. Raises NoAnswerError."""
+        last_start = time.monotonic() + self._patience
         for attempts in count(1):
             outcome = self._attempt(method, url, options)
             if attempts > self._max_retries or not _may_pass(outcome):
                 break
             wait = _wait(outcome, attempts)
+            if time.monotonic() + wait > last_start:
+                break
             if wait >= _LONG_WAIT:
                 what = outcome if isinstance(outcome, Exception) else outcome.status
                 address = urlsplit(url)._replace(query="").geturl()  # a query may be a signature

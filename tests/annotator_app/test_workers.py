@@ -139,7 +139,7 @@ def test_workers_that_cannot_start_end_the_program(small: Any, tmp_path: Path) -
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "error: unknown study 'gone'" in done.stderr
-    assert "WorkError: the annotation server did not start" in done.stderr
+    assert "WorkError: the server did not start" in done.stderr
 
 
 @pytest.mark.parametrize("trusted", [True, False])
