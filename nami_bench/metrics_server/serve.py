@@ -93,7 +93,7 @@ def _worker_app(make: Callable[[], "FastAPI"], gpus: Sequence[str], shared: Path
     end_with_parent()
     try:
         if gpus:
-            os.environ[_VISIBLE] = _free_gpu(gpus, shared)
+            os.environ[_VISIBLE] = free_gpu(gpus, shared)
         return make()
     except NamiBenchError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is nobody to raise it to
@@ -104,7 +104,7 @@ _held: list[Any] = []
 """The lock on this process' GPU, which the system frees when the process dies."""
 
 
-def _free_gpu(gpus: Sequence[str], shared: Path) -> str:
+def free_gpu(gpus: Sequence[str], shared: Path) -> str:
     """A GPU that the fewest other workers have; with more workers than GPUs some share one."""
     from filelock import FileLock, Timeout
 

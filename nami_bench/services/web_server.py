@@ -22,8 +22,8 @@ def run(config: uvicorn.Config, listener: socket.socket, on_ready: Callable[[], 
     server = uvicorn.Server(config)
     # uvicorn raises the signal that stopped it once more: SIGTERM then ends like Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    on_ready()
     try:
+        on_ready()
         server.run(sockets=[listener])
     except KeyboardInterrupt:
         return

@@ -52,7 +52,7 @@ def test_short_prompts_score_as_computed_naively(
 ) -> None:
     texts = ["a cat", "An astronaut in ORANGE, smiling!", "a cup of coffee &amp; a spoon", "ein Hund"]
     items = [item(path, text) for path in photographs.values() for text in texts]
-    expected = [100 * max(naive_cosine(clip_folder, i.path, i.prompt.text), 0.0) for i in items]
+    expected = [100 * max(naive_cosine(clip_folder, i.image, i.prompt.text), 0.0) for i in items]
     results = list(metric.score(items))
     assert [r.item for r in results] == items
     assert [r.value for r in results] == pytest.approx(expected, abs=1e-3)
@@ -92,7 +92,13 @@ def test_damaged_images_and_empty_prompts_have_a_reason_and_spoil_nothing_else(
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(photographs["cat"].read_bytes()[:900])
     good = item(photographs["cat"], "a cat")
-    items = [good, item(damaged, "a cat"), item(tmp_path / "none.png", "a cat"), item(good.path, " \n"), good]
+    items = [
+        good,
+        item(damaged, "a cat"),
+        item(tmp_path / "none.png", "a cat"),
+        item(good.image, " \n"),
+        good,
+    ]
     results = list(metric.score(items))
     assert [r.value is None for r in results] == [False, True, True, True, False]
     assert "damaged" in str(results[1].reason) and "does not exist" in str(results[2].reason)

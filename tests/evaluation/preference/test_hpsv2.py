@@ -60,7 +60,7 @@ def test_scores_are_a_hundred_cosines_of_padded_images(
     metric: HPSv2, hps_weights: Path, photographs: Mapping[str, Path]
 ) -> None:
     items = [item(path, text) for path in photographs.values() for text in TEXTS]
-    expected = [by_other_means(hps_weights, i.path, i.prompt.text) for i in items]
+    expected = [by_other_means(hps_weights, i.image, i.prompt.text) for i in items]
     results = list(metric.score(items))
     assert [r.value for r in results] == pytest.approx(expected, abs=1e-2)
     assert min(expected) < 0 and len({round(value) for value in expected}) > 4

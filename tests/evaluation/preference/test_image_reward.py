@@ -53,7 +53,7 @@ def test_rewards_are_those_of_the_original_parts(
     metric: ImageReward, original_reward: Any, bert_folder: Path, photographs: Mapping[str, Path]
 ) -> None:
     items = [item(path, text) for path in photographs.values() for text in TEXTS]
-    expected = [by_other_means(original_reward, bert_folder, i.path, i.prompt.text) for i in items]
+    expected = [by_other_means(original_reward, bert_folder, i.image, i.prompt.text) for i in items]
     results = list(metric.score(items))
     assert [r.value for r in results] == pytest.approx(expected, abs=1e-4)
     assert len({round(value, 3) for value in expected}) == len(items)
@@ -90,7 +90,7 @@ def test_rewards_do_not_depend_on_the_batch(
 def test_failures_are_failures(metric: ImageReward, photographs: Mapping[str, Path], tmp_path: Path) -> None:
     (tmp_path / "damaged.png").write_bytes(photographs["cat"].read_bytes()[:900])
     good = item(photographs["cat"], "a cat")
-    results = list(metric.score([item(tmp_path / "damaged.png", "a cat"), item(good.path, ""), good]))
+    results = list(metric.score([item(tmp_path / "damaged.png", "a cat"), item(good.image, ""), good]))
     assert [r.value is None for r in results] == [True, True, False]
     assert results[1].reason == "the prompt has no tokens"
 

@@ -61,7 +61,7 @@ def test_scores_are_the_models_own_similarity(
     metric: PickScore, folder: Path, photographs: Mapping[str, Path]
 ) -> None:
     items = [item(path, text) for path in photographs.values() for text in TEXTS]
-    expected = [by_other_means(folder, i.path, i.prompt.text) for i in items]
+    expected = [by_other_means(folder, i.image, i.prompt.text) for i in items]
     results = list(metric.score(items))
     assert [r.value for r in results] == pytest.approx(expected, abs=2e-2)
     assert len({round(value, 1) for value in expected}) > 6 and max(map(abs, expected)) <= 20.1
@@ -94,7 +94,7 @@ def test_failures_are_failures(metric: PickScore, photographs: Mapping[str, Path
     damaged = tmp_path / "damaged.png"
     damaged.write_bytes(photographs["cat"].read_bytes()[:900])
     good = item(photographs["cat"], "a cat")
-    results = list(metric.score([good, item(damaged, "a cat"), item(good.path, " "), good]))
+    results = list(metric.score([good, item(damaged, "a cat"), item(good.image, " "), good]))
     assert [r.value is None for r in results] == [False, True, True, False]
     assert "damaged" in str(results[1].reason) and results[2].reason == "the prompt has no tokens"
     assert results[0].value == pytest.approx(results[3].value, abs=1e-3)

@@ -58,7 +58,7 @@ def test_the_value_is_the_probability_of_yes(
     metric: VqaScore, llava_folder: Path, photographs: Mapping[str, Path]
 ) -> None:
     items = [item(path, text) for path in photographs.values() for text in TEXTS]
-    expected = [probabilities(llava_folder, i.path, i.prompt.text) for i in items]
+    expected = [probabilities(llava_folder, i.image, i.prompt.text) for i in items]
     results = list(metric.score(items))
     assert [r.value for r in results] == pytest.approx([p["Yes"] for p in expected], abs=1e-5)
     assert [r.details["yes"] for r in results] == pytest.approx(
@@ -97,7 +97,7 @@ def test_a_model_that_takes_images_in_their_own_proportions(
     for one in items:
         seen = "<|vision_start|><|image_pad|><|vision_end|>"
         asked = f"<|im_start|>user {seen}{PAPER.format(one.prompt.text)}<|im_end|> <|im_start|>assistant "
-        with Image.open(one.path) as opened:
+        with Image.open(one.image) as opened:
             inputs = processor(images=opened, text=asked, return_tensors="pt")
         with torch.no_grad():
             expected.append(float(network(**inputs).logits[0, -1].softmax(-1)[yes]))

@@ -31,9 +31,9 @@ PICTURES = drawn(PROMPTS)
 
 
 @contextlib.contextmanager
-def served(metrics, limits=None, token=None):
+def served(metrics, limits=None, token=None, port=0):
     """The address of a server in a thread of this process."""
-    listener = listen("127.0.0.1", 0)
+    listener = listen("127.0.0.1", port)
     app = build_app(LocalMetrics(metrics), limits or Limits(), token)
     config = uvicorn.Config(app, log_level="error", ws="none", http="h11", timeout_graceful_shutdown=5)
     server = uvicorn.Server(config)
@@ -326,6 +326,19 @@ def test_the_client_says_what_is_not_there(address):
         Scorer.connect(address, "pickscore")
     with pytest.raises(WorkError, match="does not answer"):
         Scorer.connect("http://127.0.0.1:9", patience=0)
+
+
+def test_a_server_that_comes_back_with_another_instrument_is_refused():
+    with served(geneval()) as address:
+        scorer = Scorer.connect(address, "geneval")
+        scorer.score(PICTURES[:2], PROMPTS[:2])
+    changed = geneval(params={"threshold": 0.5})
+    with (
+        served(changed, port=int(address.rpartition(":")[2])),
+        pytest.raises(WorkError, match=r"threshold=0\.5 now, before it was"),
+    ):
+        scorer.score(PICTURES[:2], PROMPTS[:2])
+    scorer.close()
 
 
 def test_the_answer_is_msgpack_where_that_is_wanted(address):
