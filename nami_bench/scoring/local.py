@@ -1,6 +1,7 @@
 """Metrics that run in this process."""
 
 import gc
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -88,13 +89,13 @@ def create_metrics(names: Sequence[str], options: Mapping[str, Any]) -> dict[str
     for key, value in options.items():
         alone = next((name for name in names if key.replace("_", "-") == name), None)
         if alone is not None and isinstance(value, Mapping):
-            own[alone].update(value)
+            own[alone].update(_plain(value))
             continue
         having = [name for name in names if key in taken[name]]
         if not having:
             _refuse(key, names, taken)
         for name in having:
-            own[name].setdefault(key, value)
+            own[name].setdefault(key, _plain(value))
     return {name: registry.create("metrics", name, chosen) for name, chosen in own.items()}
 
 
@@ -103,6 +104,13 @@ def _prompt_for(metric: Metric | SetMetric) -> Prompt:
     known = metric.detector.class_names if isinstance(metric, GenEvalMetric) else ("star",)
     clauses = {"tag": "single_object", "include": [{"class": known[0], "count": 1}]}
     return Prompt("00000", f"a photo of a {known[0]}", geneval=clauses)
+
+
+def _plain(value: Any) -> Any:
+    """Paths as texts: an option for a name on a hub takes a folder's, too."""
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
 def _option_names(metric: str) -> tuple[str, ...]:

@@ -1,0 +1,8 @@
+"""The small models that all metrics together need."""
+
+from tests.support.asked_models import llava_folder as llava_folder
+from tests.support.preference_models import bert_folder as bert_folder
+from tests.support.preference_models import hps_weights as hps_weights
+from tests.support.preference_models import original_reward as original_reward
+from tests.support.preference_models import pickscore_folder as pickscore_folder
+from tests.support.preference_models import reward_weights as reward_weights

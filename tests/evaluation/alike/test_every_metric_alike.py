@@ -1,0 +1,254 @@
+"""Every metric of the package on a hundred images: by the command line, from Python, and by a server.
+
+The models are small ones of the real classes; what the metrics' values mean is tested elsewhere.
+"""
+
+import csv
+import hashlib
+import json
+import math
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvicorn
+
+from nami_bench import Scorer, registry
+from nami_bench.domain import ImageState
+from nami_bench.evaluation.questions.from_clauses import items_of
+from nami_bench.evaluation.questions.question_file import to_jsonl
+from nami_bench.images import GenEvalFolder, encode_png
+from nami_bench.metrics_server.app import build_app
+from nami_bench.metrics_server.settings import Limits
+from nami_bench.scoring.local import LocalMetrics, create_metrics
+from nami_bench.services.web_server import listen
+from nami_bench.store import Store
+from tests.support.drawn import drawn, shapes_prompts
+from tests.support.http_server import Asked, Reply, http_server
+from tests.support.program import nami_bench
+
+pytestmark = pytest.mark.slow
+
+IMAGES = 100
+PROMPTS = shapes_prompts(IMAGES)
+PICTURES = drawn(PROMPTS)
+ITEMS, _ = items_of(PROMPTS)
+Options = Mapping[str, Mapping[str, Any]]
+
+
+def _answer(asked: Asked) -> Reply:
+    """A server's answer that depends on what it is shown and asked, and on nothing else."""
+    said = hashlib.sha256(json.dumps(asked.body["messages"]).encode()).digest()
+    if "logprobs" not in asked.body:
+        marks = " ".join(str(byte % 3) for byte in said[:3])
+        return Reply(body={"model": "seer-1", "choices": [{"message": {"content": marks}}]})
+    share = 0.05 + 0.9 * said[0] / 255
+    listed = [{"token": t, "logprob": math.log(p)} for t, p in (("Yes", share), ("No", 0.96 - share))]
+    chosen = {"token": "Yes", "logprob": math.log(share), "top_logprobs": listed}
+    choice = {"message": {"content": "Yes"}, "logprobs": {"content": [chosen]}, "finish_reason": "stop"}
+    return Reply(body={"model": "seer-1", "choices": [choice]})
+
+
+@pytest.fixture(scope="module")
+def inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import torch
+    from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+    path = tmp_path_factory.mktemp("weights") / "inception.pth"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(FeatureExtractorInceptionV3, "load_state_dict", lambda self, state: None)
+        torch.save({}, path)
+        torch.manual_seed(0)
+        network = FeatureExtractorInceptionV3("random", ["2048"], str(path))
+    torch.save(network.state_dict(), path)
+    return path
+
+
+def _question_files(folder: Path) -> Mapping[str, Path]:
+    """The prompts' questions in every benchmark's own form."""
+    folder.mkdir()
+    (folder / "own.jsonl").write_bytes(to_jsonl(ITEMS))
+    with (folder / "geneval2.jsonl").open("w") as lines:
+        for item in ITEMS:
+            asked = [[question.text, "Yes"] for question in item.questions]
+            row = {
+                "prompt": item.prompt,
+                "atom_count": 2,
+                "vqa_list": asked,
+                "skills": ["object"] * len(asked),
+            }
+            lines.write(json.dumps(row) + "\n")
+    (folder / "oneig").mkdir()
+    texts = {
+        f"{n:03d}": {
+            "question": {str(q.id): q.text for q in item.questions},
+            "dependency": {str(q.id): list(q.parents) or [0] for q in item.questions},
+        }
+        for n, item in enumerate(ITEMS)
+    }
+    (folder / "oneig" / "object.json").write_text(json.dumps(texts))
+    with (folder / "oneig.csv").open("w") as table:
+        rows = [("General_Object", f"{n:03d}", item.prompt) for n, item in enumerate(ITEMS)]
+        csv.writer(table).writerows([("category", "id", "prompt_en"), *rows])
+    with (folder / "tiif.jsonl").open("w") as asked_lines, (folder / "tiif_prompts.jsonl").open("w") as told:
+        for item in ITEMS:
+            questions = [q.text for q in item.questions]
+            line = {"type": "text", "yn_question_list": questions, "yn_answer_list": ["yes"] * len(questions)}
+            asked_lines.write(json.dumps(line) + "\n")
+            long = f"{item.prompt}, painted"
+            told.write(
+                json.dumps({"type": "text", "short_description": item.prompt, "long_description": long})
+                + "\n"
+            )
+    with (folder / "unigenbench.csv").open("w") as table:
+        points = {"Testpoints": ["Style"], "Testpoint Description": ["flat"]}
+        rows = [(str(n), item.prompt, json.dumps(points)) for n, item in enumerate(ITEMS)]
+        csv.writer(table).writerows([("index", "prompt_en", "sub_dims_en"), *rows])
+    checklists = {
+        f"C-{n:03d}": {
+            "Main Class": "Composition",
+            "Sub Class": "Multi-Instance",
+            "Prompt": item.prompt,
+            "Checklist": [{"question": q.text} for q in item.questions],
+        }
+        for n, item in enumerate(ITEMS)
+    }
+    (folder / "corebench.json").write_text(json.dumps(checklists))
+    wise = [
+        {"prompt_id": n + 1, "Prompt": item.prompt, "Explanation": "shapes", "Category": "x"}
+        for n, item in enumerate(ITEMS)
+    ]
+    (folder / "wise.json").write_text(json.dumps(wise))
+    return {path.stem: path for path in folder.iterdir()} | {"oneig-table": folder / "oneig.csv"}
+
+
+@pytest.fixture(scope="module")
+def options(
+    tmp_path_factory: pytest.TempPathFactory,
+    clip_folder: Path,
+    pickscore_folder: Path,
+    hps_weights: Path,
+    reward_weights: Path,
+    bert_folder: Path,
+    llava_folder: Path,
+    inception: Path,
+) -> Iterator[Options]:
+    """By metric, every one of the package."""
+    files = _question_files(tmp_path_factory.mktemp("alike") / "questions")
+    real = tmp_path_factory.mktemp("real")
+    for at, picture in enumerate(drawn(PROMPTS[:20], error_rate=0, seed=99)):
+        (real / f"{at}.png").write_bytes(encode_png(picture)[1])
+    distance = {"reference": real, "weights": inception, "allow_few": True, "device": "cpu"}
+    asked = {"judge": "transformers", "judge_options": {"model": llava_folder, "device": "cpu"}}
+    folder = files["own"].parent
+    with pytest.MonkeyPatch.context() as patch, http_server(_answer) as address:
+        patch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
+        patch.setenv("NO_PROXY", "127.0.0.1")
+        server = {"model": "seer", "base_url": f"{address}/v1"}
+        yield {
+            "geneval": {"detector": "shapes"},
+            "clip-score": {"model": clip_folder, "device": "cpu"},
+            "pickscore": {"model": pickscore_folder, "processor": pickscore_folder, "device": "cpu"},
+            "hpsv2": {"weights": hps_weights, "model": "tiny-hps", "device": "cpu"},
+            "image-reward": {"weights": reward_weights, "tokenizer": bert_folder, "device": "cpu"},
+            "vqa-score": {"model": llava_folder, "device": "cpu"},
+            "vqa-score-openai": server,
+            "wise": {**server, "prompts": files["wise"]},
+            "fid": distance,
+            "kid": distance,
+            "dpg": {"questions": files["own"], **asked},
+            "dsg": {"questions": files["own"], **asked},
+            "tifa": {"questions": files["own"], **asked},
+            "geneval2": {"questions": files["geneval2"], **asked},
+            "oneig-alignment": {"questions": folder / "oneig", "prompts": files["oneig-table"], **asked},
+            "tiif": {"questions": files["tiif"], "prompts": files["tiif_prompts"], **asked},
+            "unigenbench": {"questions": files["unigenbench"], **asked},
+            "corebench": {"questions": files["corebench"], **asked},
+        }
+
+
+def test_no_metric_of_the_package_is_left_out(options: Options) -> None:
+    own = {
+        name for name, point in registry.plugins("metrics").items() if point.value.startswith("nami_bench.")
+    }
+    assert set(options) == own
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("alike")
+    made = GenEvalFolder(folder / "made")
+    for at, (prompt, picture) in enumerate(zip(PROMPTS, PICTURES, strict=True)):
+        made.write_metadata(at, prompt.metadata())
+        made.sample_path(at, 0).parent.mkdir()
+        made.sample_path(at, 0).write_bytes(encode_png(picture)[1])
+    for words in (["init"], ["images", "import", str(made.root), "--model", "shapes"]):
+        assert nami_bench("--workspace", folder / "bench", *words).returncode == 0
+    return folder / "bench"
+
+
+def _by_command(workspace: Path, name: str, chosen: Mapping[str, Any]) -> tuple[list[float | None], str]:
+    """The values in the images' order, or the set's, and the instrument, as the workspace has them."""
+    pairs: list[str] = []
+    for key, value in chosen.items():
+        if key == "judge_options":
+            pairs += [w for k, v in value.items() for w in ("--judge-option", f"{k}={v}")]
+        elif key in ("judge", "detector"):
+            pairs += [f"--{key}", str(value)]
+        else:
+            pairs += ["-o", f"{key}={value}"]
+    done = nami_bench("--workspace", workspace, "evaluate", name, *pairs)
+    assert done.returncode == 0, done.stderr
+    with Store.open(f"sqlite:///{workspace / 'nami.db'}") as store:
+        order = [record.prompt_id for record in store.images.find(state=ImageState.DONE)]
+        sets = [score for score in store.scores.of_sets() if score.metric == name]
+        if sets:
+            return [sets[0].value], sets[0].instrument
+        scores = {score.prompt_id: score for score in store.scores.find(metric=name)}
+        return [scores[prompt].value for prompt in sorted(order)], next(iter(scores.values())).instrument
+
+
+class Service:
+    """A server of all metrics in a thread."""
+
+    def __init__(self, options: Options) -> None:
+        self.listener = listen("127.0.0.1", 0)
+        app = build_app(LocalMetrics(create_metrics(list(options), options)), Limits(), None)
+        self.server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", http="h11"))
+        self.thread = threading.Thread(target=self.server.run, args=([self.listener],), daemon=True)
+        self.thread.start()
+        self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+
+    def close(self) -> None:
+        self.server.should_exit = True
+        self.thread.join()
+        self.listener.close()
+
+
+@pytest.fixture(scope="module")
+def service(options: Options) -> Iterator[str]:
+    running = Service(options)
+    yield running.address
+    running.close()
+
+
+NAMES = [
+    "geneval", "clip-score", "pickscore", "hpsv2", "image-reward", "vqa-score", "vqa-score-openai", "wise",
+    "fid", "kid", "dpg", "dsg", "tifa", "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_command_python_and_server_give_the_same_values(
+    name: str, options: Options, workspace: Path, service: str
+) -> None:
+    expected, instrument = _by_command(workspace, name, options[name])
+    assert any(value is not None for value in expected)
+    with Scorer(name, **options[name]) as here, Scorer.connect(service, name, batch_size=IMAGES) as there:
+        for scores in (here.score(PICTURES, PROMPTS), there.score(PICTURES, PROMPTS)):
+            found = [None if np.isnan(value) else value for value in scores.values]
+            assert found == expected
+            assert scores.instrument == instrument
