@@ -6,18 +6,36 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from nami_bench.analysis.agreement import agreement
+    from nami_bench.analysis.leaderboard import leaderboard
+    from nami_bench.analysis.strengths import strengths
     from nami_bench.config import Workspace
     from nami_bench.domain import Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
     from nami_bench.store import Store
 
-__all__ = ["NamiBenchError", "Prompt", "PromptSet", "Rating", "Store", "Study", "Workspace", "__version__"]
+__all__ = [
+    "NamiBenchError",
+    "Prompt",
+    "PromptSet",
+    "Rating",
+    "Store",
+    "Study",
+    "Workspace",
+    "__version__",
+    "agreement",
+    "leaderboard",
+    "strengths",
+]
 
 # In a checkout without links (a zip archive, git on Windows) the other folders lie beside this one.
 if not os.path.isdir(os.path.join(os.path.dirname(__file__), "evaluation")):
     __path__.append(os.path.dirname(os.path.dirname(__file__)))
 
 _HOMES = {
+    "agreement": "nami_bench.analysis.agreement",
+    "leaderboard": "nami_bench.analysis.leaderboard",
+    "strengths": "nami_bench.analysis.strengths",
     "Workspace": "nami_bench.config",
     "Prompt": "nami_bench.domain",
     "PromptSet": "nami_bench.domain",
