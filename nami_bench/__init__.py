@@ -10,11 +10,12 @@ if TYPE_CHECKING:
     from nami_bench.analysis.leaderboard import leaderboard
     from nami_bench.analysis.strengths import strengths
     from nami_bench.config import Workspace
-    from nami_bench.domain import Prompt, PromptSet, Rating, Study
+    from nami_bench.domain import Criterion, Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
     from nami_bench.store import Store
 
 __all__ = [
+    "Criterion",
     "NamiBenchError",
     "Prompt",
     "PromptSet",
@@ -37,6 +38,7 @@ _HOMES = {
     "leaderboard": "nami_bench.analysis.leaderboard",
     "strengths": "nami_bench.analysis.strengths",
     "Workspace": "nami_bench.config",
+    "Criterion": "nami_bench.domain",
     "Prompt": "nami_bench.domain",
     "PromptSet": "nami_bench.domain",
     "Rating": "nami_bench.domain",

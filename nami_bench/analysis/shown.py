@@ -75,7 +75,7 @@ class Shown(ABC):
         return self.to_html()
 
     def __repr__(self) -> str:
-        parts = [self.heading, *map(_text, self.tables), *(f"- {note}" for note in self.notes)]
+        parts = [self.heading, *map(_text, self.tables), "", *(f"- {note}" for note in self.notes)]
         return "\n".join(parts)
 
 

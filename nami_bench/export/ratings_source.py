@@ -88,7 +88,7 @@ def load_ratings(
         table = of_study(table, study)
     if known is None or (chosen is not None and not with_scales):
         unsaid = [criterion for criterion in applied if scales.of(criterion.name) is None]
-        _check_scales(where, low_values(table, dict.fromkeys(table["study"].unique(), unsaid)))
+        _check_scales(source, low_values(table, dict.fromkeys(table["study"].unique(), unsaid)))
     return table, applied
 
 
@@ -110,12 +110,14 @@ def _chosen(criteria: SaidCriteria) -> Criteria | None:
     return Criteria.of(criteria)
 
 
-def _check_scales(where: str, low: LowValues | None) -> None:
-    if low is not None:
-        raise InputError(
-            f"{where}: {low} that is assumed: say which scale they are on, as --scale {low.usual} or by a "
-            f"study file (--criteria), or --scale {low.assumed} if they are that low"
-        )
+def _check_scales(source: Source, low: LowValues | None) -> None:
+    if low is None:
+        return
+    form, file = ("--scale {}", "--criteria") if isinstance(source, Path) else ('scale="{}"', "criteria")
+    raise InputError(
+        f"{_called(source)}: {low} that is assumed: say which scale they are on, as {form.format(low.usual)} "
+        f"or by a study file ({file}), or {form.format(low.assumed)} if they are that low"
+    )
 
 
 def read_any_ratings(source: Source, criteria_of: Callable[[str], Sequence[Criterion]]) -> pd.DataFrame:

@@ -42,8 +42,8 @@ def _interval_cell(row: ModelStrength) -> str | None:
 def strength_notes(table: StrengthTable) -> Iterator[str]:
     """What the numbers rest on, and what must be said about them."""
     yield (
-        f"{table.annotators} annotators made {table.comparisons} comparisons and could not judge "
-        f"{table.withheld}; 'both bad' are among the ties."
+        f"{table.annotators} annotator{'s' * (table.annotators != 1)} made {table.comparisons} comparisons "
+        f"and could not judge {table.withheld}; 'both bad' are among the ties."
     )
     yield from (*table.left_out, *table.notes)
 
