@@ -3,6 +3,8 @@
 import inspect
 import re
 from collections.abc import Iterator
+from functools import cached_property
+from types import FunctionType
 from typing import Any, get_args
 
 from cli_reference import prose
@@ -27,7 +29,9 @@ def members(of: type) -> Iterator[tuple[str, Any]]:
     for owner in of.__mro__:
         if _is_ours(owner):
             for name, member in vars(owner).items():
-                if name[0] != "_" and isinstance(_function(member), property | type(members)):
+                if name[0] != "_" and isinstance(
+                    _function(member), FunctionType | property | cached_property
+                ):
                     found.setdefault(name, member)
     yield from found.items()
 
@@ -83,8 +87,9 @@ def _own_words(one: Any) -> str:
 def _signature(name: str, one: Any) -> str:
     """How it is called, on one line or, where that is long, on one for each parameter."""
     called = name.rpartition(".")[2]
-    if isinstance(one, property):
-        return _code(f"{called}: {_annotation(inspect.signature(one.fget))}") if one.fget else ""
+    if isinstance(one, property | cached_property):
+        getter: Any = one.fget if isinstance(one, property) else one.func
+        return _code(f"{called}: {_annotation(inspect.signature(getter))}")
     try:
         found = inspect.signature(_function(one))
     except ValueError:  # of an exception, which takes its message
