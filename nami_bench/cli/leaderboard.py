@@ -122,11 +122,10 @@ def print_leaderboard(board: "Leaderboard") -> None:
 
 def _choose_format(format_: str | None, output: Path | None, as_json: bool) -> str:
     from nami_bench.errors import InputError
+    from nami_bench.export.leaderboard_formats import ENDINGS
 
     if as_json and format_ not in (None, "json"):
         raise InputError(f"--json and --format {format_} contradict each other: give one of them")
-    from nami_bench.export.leaderboard_formats import ENDINGS
-
     ending = output.suffix.lower() if output else ""
     return "json" if as_json else format_ or ENDINGS.get(ending, "table")
 

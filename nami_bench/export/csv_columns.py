@@ -176,7 +176,7 @@ def _read_texts(path: Path, columns: Columns) -> pd.DataFrame:
 def _check_first(path: Path, width: int) -> None:
     """Refuse a first record that has more cells than the header: pandas, which counts later ones by it, cuts
     them off. It would warn, but warnings can be made errors only for all threads at once."""
-    records = (record for _, record in _records(path) if record)
+    records = (record for _, record in _records(path) if any(cell.strip() for cell in record))
     if next(records, None) and len(next(records, ())) > width:
         refuse_line(path, 0, "there are more cells than columns")
 
