@@ -38,13 +38,13 @@ def cli_reference() -> str:
 
 def _section(context: click.Context, command: click.Command, level: int) -> str:
     usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
-    lines = [f"{'#' * level} {context.command_path}\n", f"```text\n{usage}\n```\n", _prose(command.help)]
+    lines = [f"{'#' * level} {context.command_path}\n", f"```text\n{usage}\n```\n", prose(command.help)]
     params = command.get_params(context)
     options = [p for p in params if isinstance(p, click.Option) and not {"--help", "--version"} & {*p.opts}]
     if options:
         lines += ["| option | default | |\n|---|---|---|", *(_row(option, context) for option in options), ""]
     if command.epilog:
-        lines.append(_prose(command.epilog))
+        lines.append(prose(command.epilog))
     return "\n".join(lines)
 
 
@@ -53,10 +53,10 @@ def _row(option: click.Option, context: click.Context) -> str:
     value = "" if option.is_flag or option.count else f" {option.make_metavar(context)}"
     extra = option.get_help_extra(context)
     default = f"`{extra['default']}`" if "default" in extra else "required" if option.required else ""
-    return f"| {_code(names + value)} | {default} | {_prose(option.help).strip()} |"
+    return f"| {_code(names + value)} | {default} | {prose(option.help).strip()} |"
 
 
-def _prose(text: str | None) -> str:
+def prose(text: str | None) -> str:
     """Help as Markdown: what stands in backquotes stays as it is."""
     parts = re.split(r"(`[^`]*`)", inspect.cleandoc(text or ""))
     return "".join(part if part.startswith("`") else _escaped(part) for part in parts) + "\n"

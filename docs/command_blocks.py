@@ -10,6 +10,9 @@ of a page are one story: the tests run them in order, as they stand, in one fold
     <!-- run: long -->                  run by `make test-slow`
     <!-- run: serves -->                run; when its page answers it gets Ctrl-C
 
+A fence of `python` without a title is run, too: the blocks of a page in order, in one interpreter, as in a
+notebook (`tests/docs/test_python_blocks.py`), and may have the same comments but for `serves`.
+
 What is not run must still be a command of the program, with its options. `make test` plays the stories of a
 few pages and checks the others in this way; `make test-slow` plays them all.
 """
@@ -48,6 +51,11 @@ class Block:
     def holds_commands(self) -> bool:
         """Whether a shell is to run it."""
         return self.info.partition(" ")[0] in ("", "sh", "bash", "console")
+
+    @property
+    def holds_python(self) -> bool:
+        """Whether an interpreter is to run it."""
+        return self.info == "python"
 
     @property
     def needs(self) -> bool:

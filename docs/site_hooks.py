@@ -1,6 +1,6 @@
 """What the documentation's site has beyond its pages, for mkdocs.
 
-- `reference/cli.md` is written from the program itself.
+- `reference/cli.md` and `reference/python.md` are written from the program itself.
 - `math` fences become MathML, which browsers draw without a script; GitHub draws them, too.
 - Links to files of the repository lead to copies of them in the site.
 - Every `results/*/README.md` is in the navigation.
@@ -18,6 +18,7 @@ from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
+from python_reference import python_reference
 
 LINK = re.compile(r"(?<=\]\()(?P<target>\.\.?/[^)#\s]+)")
 MARK = re.compile(r"^<!-- run: (?P<marks>[^\n]*) -->$", re.MULTILINE)
@@ -41,8 +42,9 @@ def mathml(source: str, *_: Any, **__: Any) -> str:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the command line's page, and the repository's files that pages link to."""
+    """Add the references, and the repository's files that pages link to."""
     files.append(File.generated(config, "reference/cli.md", content=cli_reference()))
+    files.append(File.generated(config, "reference/python.md", content=python_reference()))
     root = Path(config.config_file_path).parent
     for page in list(files.documentation_pages()):
         for match in LINK.finditer(page.content_string):

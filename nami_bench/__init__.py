@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from nami_bench.analysis.agreement import agreement
+    from nami_bench.analysis.leaderboard import leaderboard
+    from nami_bench.analysis.strengths import strengths
     from nami_bench.config import Workspace
-    from nami_bench.domain import Prompt, PromptSet, Rating, Study
+    from nami_bench.domain import Criterion, Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
     from nami_bench.scoring.scorer import Scorer
     from nami_bench.scoring.scores import Scores
     from nami_bench.store import Store
 
 __all__ = [
+    "Criterion",
     "NamiBenchError",
     "Prompt",
     "PromptSet",
@@ -24,6 +28,9 @@ __all__ = [
     "Study",
     "Workspace",
     "__version__",
+    "agreement",
+    "leaderboard",
+    "strengths",
 ]
 
 # In a checkout without links (a zip archive, git on Windows) the other folders lie beside this one.
@@ -31,7 +38,11 @@ if not os.path.isdir(os.path.join(os.path.dirname(__file__), "evaluation")):
     __path__.append(os.path.dirname(os.path.dirname(__file__)))
 
 _HOMES = {
+    "agreement": "nami_bench.analysis.agreement",
+    "leaderboard": "nami_bench.analysis.leaderboard",
+    "strengths": "nami_bench.analysis.strengths",
     "Workspace": "nami_bench.config",
+    "Criterion": "nami_bench.domain",
     "Prompt": "nami_bench.domain",
     "PromptSet": "nami_bench.domain",
     "Rating": "nami_bench.domain",

@@ -7,6 +7,7 @@ times, so it errs on the wide side for that part; the parts of prompts and annot
 of their size, which is 4/5 with five annotators.
 """
 
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from nami_bench.evaluation.human.ratings_array import Floats, RatingsArray
 
 _LARGEST = 2**27
 """Numbers in a result: a gigabyte."""
+_WARNINGS = threading.Lock()
 _CHUNK = 2**22
 """Numbers in an array of (images, replicates)."""
 
@@ -187,6 +189,6 @@ def _notes(samples: Floats, scores: Floats) -> tuple[str, ...]:
 
 def _quietly(function: Callable[..., Floats], *args: object, **kwargs: object) -> Floats:
     """Without numpy's warning where a model has no replicate at all: the NaN is said in words elsewhere."""
-    with warnings.catch_warnings():
+    with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return np.asarray(function(*args, **kwargs))

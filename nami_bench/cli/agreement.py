@@ -1,28 +1,22 @@
 """`nami-bench agreement`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.common import echo, print_json, print_table, workspace_root, write_or_print
 from nami_bench.cli.options import (
     MEASUREMENT_LEVELS,
     csv_option,
     json_option,
     ratings_options,
-    refuse_file_options,
-    scale_of,
     without_option,
 )
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
-
-    from nami_bench.domain import Criterion
+    from nami_bench.analysis.shown import Shown
     from nami_bench.evaluation.human.agreement import Level
-    from nami_bench.evaluation.leaderboard.checks import AnnotatorChecks
-    from nami_bench.evaluation.leaderboard.left_out import LeftOut
 
 
 @click.command(
@@ -50,7 +44,7 @@ def agreement(
     scale: tuple[str, ...],
     without: tuple[str, ...],
     level: "Level",
-    by: str | None,
+    by: Literal["model"] | None,
     replicates: int,
     seed: int,
     csv_file: Path | None,
@@ -61,71 +55,32 @@ def agreement(
     And each annotator beside the others (correlation, severity, spread), and what hangs on each of them. Of
     answers to questions: alpha, always nominal, by category.
     """
-    from nami_bench.cli.question_agreement import answers_of, show_question_agreement
-    from nami_bench.errors import InputError
-    from nami_bench.evaluation.leaderboard.agreement import measure_agreement
-    from nami_bench.export.agreement_text import agreement_csv, agreement_notes, agreement_tables
+    from nami_bench.analysis.agreement import agreement as analysed
 
-    answers = answers_of(study, ratings, without)
-    if answers is not None:
-        if criteria is not None or scale:
-            raise InputError("--criteria and --scale belong to ratings: these are answers to questions")
-        show_question_agreement(answers, by is not None, replicates, seed, csv_file, as_json)
-        return
-    table, chosen = ratings_of(study, ratings, criteria, scale)
-    gone, checks = _left_out(str(table["study"].iloc[0]), chosen, without, in_store=ratings is None)
-    table, said = gone.ratings(table)
-    found = measure_agreement(
-        table,
-        chosen,
+    found = analysed(
+        ratings,
+        study=study,
+        workspace=workspace_root() if ratings is None else None,
+        criteria=criteria,
+        scale=scale,
+        without=without,
         level=level,
-        by_model=by is not None,
+        by=by,
         replicates=replicates,
         seed=seed,
-        checks=gone.checks(checks),
-        left_out=said,
     )
+    show(found, csv_file, as_json)
+
+
+def show(found: "Shown", csv_file: Path | None, as_json: bool) -> None:
+    """Print a result's tables and notes, or JSON, and write the CSV where one is asked for."""
     if csv_file is not None:
-        write_or_print(csv_file, agreement_csv(found))
+        write_or_print(csv_file, found.to_csv().encode())
     if as_json:
         print_json(found.to_json())
         return
-    echo(f"Agreement: study {found.study}\n")
-    for shown in agreement_tables(found):
-        print_table(shown.columns, shown.rows, shown.title, shown.numeric, shown.whole)
-    for note in agreement_notes(found):
+    echo(f"{found.heading}\n")
+    for table in found.tables:
+        print_table(table.columns, table.rows, table.title, table.numeric, table.whole)
+    for note in found.notes:
         echo(f"- {note}")
-
-
-def _left_out(
-    study: str, criteria: "tuple[Criterion, ...]", without: tuple[str, ...], *, in_store: bool
-) -> "tuple[LeftOut, tuple[AnnotatorChecks, ...]]":
-    """Who does not count, and what the workspace knows of everybody's planted items."""
-    from nami_bench.evaluation.leaderboard.left_out import LeftOut
-    from nami_bench.pipeline.screening import annotator_checks, left_out
-
-    if not in_store:
-        return LeftOut(without), ()
-    with open_bench() as bench:
-        return left_out(bench.store, study, without), annotator_checks(bench.store, study, criteria)
-
-
-def ratings_of(
-    study: str | None, ratings: Path | None, criteria: Path | None, scale: tuple[str, ...] = ()
-) -> "tuple[DataFrame, tuple[Criterion, ...]]":
-    """A study's tidy table and criteria: from the file, else from the workspace."""
-    from nami_bench.errors import InputError
-    from nami_bench.export.ratings_source import load_ratings
-    from nami_bench.pipeline.leaderboard_from_store import choose_study
-
-    if ratings is not None:
-        return load_ratings(ratings, criteria, scale_of(scale), study)
-    refuse_file_options(criteria, scale)
-    with open_bench() as bench:
-        found = choose_study(bench.store, study)
-        if found is None:
-            raise InputError("there is no study yet: make one with `nami-bench study create`")
-        table = bench.store.ratings.table(found.name)
-        if not len(table):
-            raise InputError(f"study {found.name!r} has no ratings yet")
-        return table, found.criteria

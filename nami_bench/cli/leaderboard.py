@@ -1,29 +1,20 @@
 """`nami-bench leaderboard`."""
 
 import io
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, print_table, write_or_print
-from nami_bench.cli.options import (
-    FILE,
-    json_option,
-    precision_of,
-    precision_options,
-    ratings_options,
-    refuse_file_options,
-    scale_of,
-    without_option,
-)
+from nami_bench.cli.common import echo, print_table, workspace_root, write_or_print
+from nami_bench.cli.options import FILE, json_option, precision_options, ratings_options, without_option
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.leaderboard.rows import Leaderboard
 
 _FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
-_ENDINGS = {"md": "markdown", "tex": "latex"}
 
 
 @click.command(
@@ -83,32 +74,33 @@ def leaderboard(
     apart. A star marks models of which something is missing. Scores of different instruments (GenEval's
     detectors) are in different columns, and published rows are never ranked with measured ones.
     """
+    from nami_bench.analysis.leaderboard import leaderboard as analysed
+
     chosen = _choose_format(format_, output, as_json)
-    wanted = {
-        "study": study,
-        "stratum": stratum,
-        "sort": sort,
-        "by": by,
-        "without": without,
-        "samples": samples,
-        "precision": precision_of(**precision),
-    }
-    if ratings is None:
-        board = _of_workspace(criteria, scale, prompts, **wanted)
+    found = analysed(
+        ratings,
+        study=study,
+        workspace=workspace_root() if ratings is None else None,
+        criteria=criteria,
+        scale=scale,
+        prompts=prompts,
+        stratum=stratum,
+        by=by,
+        samples=samples,
+        without=without,
+        sort=sort,
+        published=published,
+        **precision,
+    )
+    if output is not None:
+        for file, data in _files(found.board, output, chosen).items():
+            write_or_print(file, data)
+    elif chosen == "table":
+        print_leaderboard(found.board)
     else:
-        board = _of_file(ratings, criteria, scale, prompts, **wanted)
-    if published:
-        from nami_bench.pipeline.published import with_published
+        from nami_bench.export.leaderboard_formats import leaderboard_as
 
-        board = with_published(board)
-    if chosen == "table" and output is None:
-        print_leaderboard(board)
-    else:
-        write_or_print(output, _rendered(board, chosen))
-        if chosen == "csv" and output is not None and board.models:
-            from nami_bench.export.origin_text import provenance_csv
-
-            write_or_print(output.with_suffix(".provenance.csv"), provenance_csv(board))
+        write_or_print(None, leaderboard_as(found.board, chosen))
 
 
 def print_leaderboard(board: "Leaderboard") -> None:
@@ -130,57 +122,19 @@ def print_leaderboard(board: "Leaderboard") -> None:
 
 def _choose_format(format_: str | None, output: Path | None, as_json: bool) -> str:
     from nami_bench.errors import InputError
+    from nami_bench.export.leaderboard_formats import ENDINGS
 
     if as_json and format_ not in (None, "json"):
         raise InputError(f"--json and --format {format_} contradict each other: give one of them")
-    ending = output.suffix.lower().removeprefix(".") if output else ""
-    ending = _ENDINGS.get(ending, ending)
-    return "json" if as_json else format_ or (ending if ending in _FORMATS else "table")
+    ending = output.suffix.lower() if output else ""
+    return "json" if as_json else format_ or ENDINGS.get(ending, "table")
 
 
-def _of_workspace(
-    criteria: Path | None, scale: tuple[str, ...], prompts: str | None, **wanted: Any
-) -> "Leaderboard":
-    from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
+def _files(board: "Leaderboard", output: Path, format_: str) -> Mapping[Path, bytes]:
+    from nami_bench.export.leaderboard_formats import leaderboard_files
 
-    refuse_file_options(criteria, scale)
-    with open_bench() as bench:
-        return leaderboard_from_store(bench.store, prompt_set=prompts, **wanted)
-
-
-def _of_file(
-    ratings: Path, criteria: Path | None, scale: tuple[str, ...], prompts: str | None, **wanted: Any
-) -> "Leaderboard":
-    from nami_bench.export.ratings_source import load_ratings
-    from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
-    from nami_bench.prompts.files import load_prompt_set
-
-    table, chosen = load_ratings(ratings, criteria, scale_of(scale), wanted["study"])
-    prompt_set = load_prompt_set(Path(prompts)) if prompts else None
-    return leaderboard_from_ratings(table, chosen, prompt_set=prompt_set, **wanted)
-
-
-def _rendered(board: "Leaderboard", format_: str) -> bytes:
-    if format_ == "csv":
-        from nami_bench.export.files import leaderboard_csv
-
-        return leaderboard_csv(board)
-    if format_ == "json":
-        from nami_bench.export.files import leaderboard_json
-
-        return leaderboard_json(board)
-    if format_ == "html":
-        from nami_bench.export.html import leaderboard_html
-
-        return leaderboard_html(board)
-    if format_ == "markdown":
-        from nami_bench.export.publication import leaderboard_markdown
-
-        return leaderboard_markdown(board)
-    if format_ == "latex":
-        from nami_bench.export.publication import leaderboard_latex
-
-        return leaderboard_latex(board)
+    if format_ != "table":
+        return leaderboard_files(board, output, format_)
     with redirect_stdout(io.StringIO()) as text:
         print_leaderboard(board)
-    return text.getvalue().encode()
+    return {output: text.getvalue().encode()}

@@ -94,15 +94,6 @@ def ratings_options(
     )
 
 
-def refuse_file_options(criteria: Path | None, scale: tuple[str, ...]) -> None:
-    """Raise InputError where what belongs to `--ratings` was given without it."""
-    from nami_bench.errors import InputError
-
-    if criteria is not None or scale:
-        option = "--scale" if criteria is None else "--criteria"
-        raise InputError(f"{option} belongs to --ratings: a study of the workspace has its own criteria")
-
-
 def scale_of(scale: tuple[str, ...]) -> "Scales":
     """What `--scale` says; raises InputError for what is no scale."""
     from nami_bench.evaluation.leaderboard.scales import parse_scales

@@ -5,13 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, print_json, print_table, write_or_print
+from nami_bench.cli.common import workspace_root
 from nami_bench.cli.options import csv_option, json_option, without_option
 
 if TYPE_CHECKING:
-    from nami_bench.domain import Comparison
     from nami_bench.evaluation.human.bradley_terry import Ties
-    from nami_bench.evaluation.human.ratings_array import RatingsArray
     from nami_bench.evaluation.human.strength_errors import Errors
 
 
@@ -79,70 +77,19 @@ def strengths(
     won, or only lost, has no finite strength but a bound. Groups of models that no comparisons join stand
     apart, each on a scale of its own.
     """
-    from nami_bench.evaluation.leaderboard.strengths import strength_table
-    from nami_bench.export.strengths import strength_tables, strengths_csv
+    from nami_bench.analysis.strengths import strengths as analysed
+    from nami_bench.cli.agreement import show
 
-    comparisons, said = _comparisons(study, file, without)
-    found = strength_table(
-        comparisons,
+    found = analysed(
+        file,
+        study=study,
+        workspace=workspace_root() if file is None or beside is not None else None,
+        beside=beside,
+        without=without,
         side=side,
         ties=ties,
         errors=errors,
         prior=prior,
         level=level,
-        ratings=None if beside is None else _ratings(beside, without),
-        left_out=said,
     )
-    if csv_file is not None:
-        write_or_print(csv_file, strengths_csv(found))
-    if as_json:
-        print_json(found.to_json())
-        return
-    echo(f"Strengths: study {found.study}\n")
-    for shown in strength_tables(found):
-        print_table(shown.columns, shown.rows, shown.title, shown.numeric, shown.whole)
-    echo(
-        f"- {found.annotators} annotators made {found.comparisons} comparisons and could not judge "
-        f"{found.withheld}; 'both bad' are among the ties."
-    )
-    for note in (*found.left_out, *found.notes):
-        echo(f"- {note}")
-
-
-def _comparisons(
-    study: str | None, file: Path | None, without: tuple[str, ...]
-) -> "tuple[list[Comparison], tuple[str, ...]]":
-    """The comparisons that count, and what must be said of the others."""
-    from nami_bench.errors import InputError
-    from nami_bench.evaluation.leaderboard.left_out import LeftOut
-    from nami_bench.pipeline.screening import left_out
-
-    if file is not None:
-        from nami_bench.export.ratings_source import load_comparisons
-
-        if study is not None:
-            raise InputError("--study and --comparisons contradict each other: give one of them")
-        found = load_comparisons(file)
-        studies = sorted({one.study for one in found})
-        if len(studies) > 1:
-            raise InputError(
-                f"{file} holds {len(studies)} studies ({', '.join(studies)}): give one at a time"
-            )
-        return LeftOut(without).comparisons(found)
-    with open_bench() as bench:
-        pairs = [one.name for one in bench.store.studies.all() if one.mode == "pairwise"]
-        if study is None and not pairs:
-            raise InputError("this workspace has no study of pairs: create one, or give --comparisons FILE")
-        name = study or pairs[-1]
-        if bench.store.studies.get(name).mode != "pairwise":
-            raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
-        return left_out(bench.store, name, without).comparisons(bench.store.comparisons.all(name))
-
-
-def _ratings(study: str, without: tuple[str, ...]) -> "RatingsArray":
-    from nami_bench.cli.agreement import ratings_of
-    from nami_bench.evaluation.human.ratings_array import RatingsArray
-
-    table, criteria = ratings_of(study, None, None)
-    # Who only compared pairs rated nothing here.
-    return RatingsArray.from_table(table[~table["annotator"].isin(without)], criteria)
+    show(found, csv_file, as_json)

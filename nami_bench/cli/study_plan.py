@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, print_json, print_table, say
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, say, workspace_root
 from nami_bench.cli.options import FILE, json_option, ratings_options
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _plan(
     column: str,
     options: "PlanOptions",
 ) -> "Plan":
-    from nami_bench.cli.agreement import ratings_of
+    from nami_bench.analysis.sources import ratings_of
     from nami_bench.errors import InputError
     from nami_bench.evaluation.human.components import AssumedShares
     from nami_bench.evaluation.human.ratings_array import RatingsArray
@@ -149,7 +149,8 @@ def _plan(
         if study is not None or ratings is not None:
             raise InputError("--deviation is for plans without a pilot: leave out --study and --ratings")
         return plan_from_assumption(deviation, options, column, AssumedShares(**named))
-    table, chosen = ratings_of(study, ratings, criteria, scale)
+    workspace = workspace_root() if ratings is None else None
+    table, chosen = ratings_of(ratings, study, criteria, scale, workspace)
     names = sorted(map(str, table["study"].unique()))
     if len(names) > 1:
         raise InputError(f"the ratings are of {len(names)} studies ({', '.join(names)}): choose with --study")

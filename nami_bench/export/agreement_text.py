@@ -7,7 +7,7 @@ from nami_bench.evaluation.leaderboard.coefficients import ICC_FORMS, CriterionA
 from nami_bench.export.spreadsheet import csv_table
 from nami_bench.export.text import TextTable
 
-_COLUMNS = ("criterion", "model", "annotator", "statistic", "value", "low", "high", "n", "level")
+COLUMNS = ("criterion", "model", "annotator", "statistic", "value", "low", "high", "n", "level")
 
 
 def agreement_tables(agreement: Agreement) -> Iterator[TextTable]:
@@ -142,7 +142,7 @@ def agreement_notes(agreement: Agreement) -> Iterator[str]:
 
 def agreement_csv(agreement: Agreement) -> bytes:
     """Long form (see `Agreement.rows`): RFC 4180, UTF-8, one header."""
-    return csv_table(_COLUMNS, ([row[name] for name in _COLUMNS] for row in agreement.rows()), decimals=6)
+    return csv_table(COLUMNS, ([row[name] for name in COLUMNS] for row in agreement.rows()), decimals=6)
 
 
 def _table(

@@ -29,6 +29,7 @@ from nami_bench.export.csv_columns import (
     refuse_line,
     written,
 )
+from nami_bench.export.frame_columns import read_frame_columns, refuse_place
 from nami_bench.export.parquet_columns import (
     ParquetColumns,
     parquet_bytes,
@@ -74,9 +75,15 @@ def read_answers(path: Path) -> pd.DataFrame:
         table, refuse = read_parquet_columns(path, _PARQUET), partial(refuse_row, path)
     else:
         table, refuse = read_csv_columns(path, _CSV), partial(refuse_line, path)
-    _check(table, refuse)
-    words = {name: table[name].astype(object).where(table[name].notna(), "") for name in ("text", "category")}
-    return table.assign(**words).astype({"question": "int64"})
+    return _checked(table, refuse)
+
+
+def read_answers_frame(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table of a data frame, checked likewise.
+
+    See `read_frame_columns`. Raises InputError, which names the row as `.iloc` does.
+    """
+    return _checked(read_frame_columns(frame, _PARQUET), refuse_place)
 
 
 def answers_csv(table: pd.DataFrame) -> bytes:
@@ -96,6 +103,12 @@ def answers_parquet(
     plain = {name: table[name].astype(object) for name in table.select_dtypes("category").columns}
     arrow = pa.Table.from_pandas(table.assign(**plain), SCHEMA, preserve_index=False)
     return parquet_bytes(arrow, about_criteria(criteria, about))
+
+
+def _checked(table: pd.DataFrame, refuse: Refuse) -> pd.DataFrame:
+    _check(table, refuse)
+    words = {name: table[name].astype(object).where(table[name].notna(), "") for name in ("text", "category")}
+    return table.assign(**words).astype({"question": "int64"})
 
 
 def _check(table: pd.DataFrame, refuse: Refuse) -> None:

@@ -5,11 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from nami_bench.domain import Comparison, Criterion
 from nami_bench.export.carried_study import about_criteria
 from nami_bench.export.comparisons_checks import OPTIONAL, REQUIRED, checked_comparisons
+from nami_bench.export.frame_columns import place, read_frame_columns, refuse_place
 from nami_bench.export.parquet_columns import (
     ParquetColumns,
     parquet_bytes,
@@ -46,3 +48,11 @@ def read_comparisons_parquet(path: Path) -> list[Comparison]:
     """
     table = read_parquet_columns(path, _COLUMNS)
     return checked_comparisons(table, partial(refuse_row, path), lambda row: f"row {row + 1}")
+
+
+def read_comparisons_frame(frame: pd.DataFrame) -> list[Comparison]:
+    """The comparisons of a data frame, checked likewise.
+
+    See `read_frame_columns`. Raises InputError, which names the row as `.iloc` does.
+    """
+    return checked_comparisons(read_frame_columns(frame, _COLUMNS), refuse_place, place)

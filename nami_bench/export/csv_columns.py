@@ -3,7 +3,6 @@
 import csv
 import re
 import unicodedata
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -159,15 +158,12 @@ def _read_texts(path: Path, columns: Columns) -> pd.DataFrame:
         )
     columns.check(path, header)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            texts = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding=_ENCODING)
+        _check_first(path, len(header))
+        texts = pd.read_csv(path, dtype=str, keep_default_na=False, index_col=False, encoding=_ENCODING)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not UTF-8: save it as 'CSV UTF-8'") from error
-    except pd.errors.ParserWarning:
-        refuse_line(path, 0, "there are more cells than columns")
     except (pd.errors.ParserError, csv.Error) as error:
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise InputError(f"{path} is not a CSV table: {reason}") from error
@@ -175,6 +171,14 @@ def _read_texts(path: Path, columns: Columns) -> pd.DataFrame:
         raise InputError(f"{path} holds no {columns.rows} below its header")
     lacking = {name: "" for name in columns.optional if name not in texts}
     return pd.concat([pd.DataFrame(lacking, index=texts.index), texts], axis=1)
+
+
+def _check_first(path: Path, width: int) -> None:
+    """Refuse a first record that has more cells than the header: pandas, which counts later ones by it, cuts
+    them off. It would warn, but warnings can be made errors only for all threads at once."""
+    records = (record for _, record in _records(path) if any(cell.strip() for cell in record))
+    if next(records, None) and len(next(records, ())) > width:
+        refuse_line(path, 0, "there are more cells than columns")
 
 
 def _check_lengths(path: Path) -> None:

@@ -31,9 +31,14 @@ JSON_SCHEMA = "nami-bench/leaderboard/2"
 """The `schema` of the documents: that of `leaderboard.schema.json`, which lies beside this module."""
 
 
+def leaderboard_rows(board: Leaderboard) -> list[dict[str, Any]]:
+    """A row for each model, by the columns of `leaderboard_csv`."""
+    return [_cells(board, row) for row in board.rows]
+
+
 def leaderboard_csv(board: Leaderboard) -> bytes:
     """RFC 4180, UTF-8, one header; texts that a spreadsheet program would run are neutralized."""
-    rows = [_cells(board, row) for row in board.rows]
+    rows = leaderboard_rows(board)
     return csv_table(list(rows[0]), (row.values() for row in rows), decimals=6)
 
 

@@ -1,5 +1,7 @@
 """A leaderboard as one HTML page: no script, nothing loaded from elsewhere, light and dark."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -18,6 +20,7 @@ from nami_bench.export.sections import (
 from nami_bench.export.text import (
     ADJUSTED,
     INCOMPLETE,
+    TextTable,
     counts,
     group_tables,
     marked_name,
@@ -30,13 +33,58 @@ from nami_bench.software import version_and_commit
 
 def leaderboard_html(board: Leaderboard) -> bytes:
     """The page, UTF-8; the same leaderboard gives the same bytes."""
-    environment = Environment(
+    return _environment().get_template("leaderboard.html").render(**page_values(board)).encode()
+
+
+def leaderboard_fragment(board: Leaderboard) -> str:
+    """The board as a part of somebody's page; see `tables_fragment`. Its groups, pairs and models are folded,
+    and so are its notes, but for what is missing or left out."""
+    values = page_values(board)
+    more = [*values["plain_tables"], *values["model_tables"]]
+    values |= {
+        "heading": f"Leaderboard: {values['title']}",
+        "plain_tables": (),
+        "more": more,
+        "remarks": board.cautions,
+        "notes": [note for note in values["notes"] if note not in board.cautions],
+    }
+    return _fragment(**values)
+
+
+def tables_fragment(
+    heading: str, tables: Sequence[TextTable], remarks: Sequence[str], *, folded: bool = True
+) -> str:
+    """Tables and remarks as a part of somebody's page, as a notebook shows it.
+
+    `folded`: all tables but the first one. Its colours are the page's, so it can be read in dark ones; it has
+    no ids, no script, and nothing is loaded.
+    """
+    shown = 1 if folded else len(tables)
+    return _fragment(
+        heading=heading,
+        notice=None,
+        tables=(),
+        plain_tables=tables[:shown],
+        more=tables[shown:],
+        gaps=(),
+        star=INCOMPLETE,
+        remarks=remarks,
+        notes=(),
+    )
+
+
+def _fragment(**values: Any) -> str:
+    return _environment().get_template("fragment.html").render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
         loader=PackageLoader("nami_bench.export"),
         autoescape=True,
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
-    return environment.get_template("leaderboard.html").render(**page_values(board)).encode()
 
 
 def page_values(board: Leaderboard) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.export.csv_columns import is_name
+from nami_bench.export.ratings_checks import Refuse
 from nami_bench.foreign_text import parse_json
 
 METADATA_KEY = b"nami_bench"
@@ -58,7 +60,11 @@ def read_parquet_columns(path: Path, columns: ParquetColumns) -> pd.DataFrame:
     are none. Raises InputError, which names the row (from 1).
     """
     with reading_parquet(path):
-        return _frame(path, pq.read_table(path), columns)
+        found = pq.read_table(path)
+        for name in found.column_names:
+            if name not in columns.schema.names:
+                raise InputError(f"{path}: {UnknownNameError('column', name, columns.schema.names)}")
+        return arrow_columns(found, columns, str(path), partial(refuse_row, path))
 
 
 @contextmanager
@@ -70,17 +76,15 @@ def reading_parquet(path: Path) -> Iterator[None]:
         raise InputError(f"cannot read {path} as Parquet: {_first_line(error)}") from error
 
 
-def _frame(path: Path, found: pa.Table, columns: ParquetColumns) -> pd.DataFrame:
-    known = columns.schema.names
-    for name in found.column_names:
-        if name not in known:
-            raise InputError(f"{path}: {UnknownNameError('column', name, known)}")
-    missing = [name for name in known if name not in found.column_names and name not in columns.optional]
+def arrow_columns(found: pa.Table, columns: ParquetColumns, where: str, refuse: Refuse) -> pd.DataFrame:
+    """`read_parquet_columns` of a table in memory, which messages call `where`; `refuse` names its rows."""
+    names = columns.schema.names
+    missing = [name for name in names if name not in found.column_names and name not in columns.optional]
     if missing:
-        raise InputError(f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
+        raise InputError(f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
     if not found.num_rows:
-        raise InputError(f"{path} holds no {columns.rows}")
-    typed = {field.name: _column(path, found, field, columns) for field in columns.schema}
+        raise InputError(f"{where} holds no {columns.rows}")
+    typed = {field.name: _column(found, field, columns, where, refuse) for field in columns.schema}
     frame: pd.DataFrame = pa.table(typed).to_pandas(types_mapper=_TYPES.get)
     return frame
 
@@ -93,34 +97,36 @@ def refuse_row(path: Path, row: int, problem: str) -> NoReturn:
 _TYPES: dict[pa.DataType, Any] = {pa.int64(): pd.Int64Dtype()}
 
 
-def _column(path: Path, table: pa.Table, field: pa.Field, columns: ParquetColumns) -> pa.ChunkedArray:
+def _column(
+    table: pa.Table, field: pa.Field, columns: ParquetColumns, where: str, refuse: Refuse
+) -> pa.ChunkedArray:
     if field.name not in table.column_names:
         return pa.chunked_array([pa.nulls(table.num_rows, field.type)])
     try:
         column = table.column(field.name).cast(field.type)
     except pa.ArrowException as error:
-        raise InputError(f"{path}: column {field.name!r} is not usable: {_first_line(error)}") from error
+        raise InputError(f"{where}: column {field.name!r} is not usable: {_first_line(error)}") from error
     if field.name in columns.names:
         column = pc.utf8_trim_whitespace(column)
-        _check_names(path, field.name, column)
+        _check_names(field.name, column, refuse)
     elif field.type == pa.string():
         column = pc.if_else(pc.equal(column, ""), None, column)
     if field.name == "sample":
-        _refuse_first(path, column.is_null(), "sample is empty")
-        _refuse_first(path, pc.less(column, 0), "sample is below 0")
+        _refuse_first(column.is_null(), "sample is empty", refuse)
+        _refuse_first(pc.less(column, 0), "sample is below 0", refuse)
     return column
 
 
-def _check_names(path: Path, name: str, column: pa.ChunkedArray) -> None:
-    _refuse_first(path, pc.fill_null(pc.equal(column, ""), True), f"{name} is empty")
+def _check_names(name: str, column: pa.ChunkedArray, refuse: Refuse) -> None:
+    _refuse_first(pc.fill_null(pc.equal(column, ""), True), f"{name} is empty", refuse)
     bad = [text for text in pc.unique(column).to_pylist() if not is_name(text)]
     if bad:
-        _refuse_first(path, pc.is_in(column, pa.array(bad)), f"{name} is unprintable")
+        _refuse_first(pc.is_in(column, pa.array(bad)), f"{name} is unprintable", refuse)
 
 
-def _refuse_first(path: Path, wrong: pa.ChunkedArray, problem: str) -> None:
+def _refuse_first(wrong: pa.ChunkedArray, problem: str, refuse: Refuse) -> None:
     if (row := pc.index(wrong, True).as_py()) >= 0:
-        refuse_row(path, row, problem)
+        refuse(row, problem)
 
 
 def _first_line(error: Exception) -> str:

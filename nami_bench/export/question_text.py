@@ -1,6 +1,7 @@
 """Agreement on questions as a table of text cells and as CSV."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -10,7 +11,6 @@ from nami_bench.export.spreadsheet import csv_table
 from nami_bench.export.text import TextTable
 
 _COUNTS = ("yes", "no", "cannot_tell", "not_asked")
-_CSV = ("model", "category", "alpha", "low", "high", "questions", *_COUNTS, "notes")
 
 
 def agreement_table(found: Sequence[QuestionAgreement]) -> TextTable:
@@ -44,22 +44,27 @@ def agreement_notes(answers: pd.DataFrame) -> Iterator[str]:
     )
 
 
+def agreement_rows(found: Sequence[QuestionAgreement]) -> list[dict[str, Any]]:
+    """A row for each category, by the columns of `agreement_csv`."""
+    return [
+        {
+            "model": one.model,
+            "category": one.category,
+            "alpha": one.alpha.alpha,
+            "low": one.alpha.low,
+            "high": one.alpha.high,
+            "questions": one.alpha.units,
+            **{name: getattr(one, name) for name in _COUNTS},
+            "notes": "; ".join(one.alpha.notes),
+        }
+        for one in found
+    ]
+
+
 def agreement_csv(found: Sequence[QuestionAgreement]) -> bytes:
     """One line for each category: RFC 4180, UTF-8, one header."""
-    rows = (
-        (
-            one.model,
-            one.category,
-            one.alpha.alpha,
-            one.alpha.low,
-            one.alpha.high,
-            one.alpha.units,
-            *(getattr(one, name) for name in _COUNTS),
-            "; ".join(one.alpha.notes),
-        )
-        for one in found
-    )
-    return csv_table(_CSV, rows, decimals=6)
+    rows = agreement_rows(found)
+    return csv_table(list(rows[0]), (row.values() for row in rows), decimals=6)
 
 
 def _alpha(one: QuestionAgreement) -> str | None:

@@ -11,6 +11,7 @@ import pyarrow as pa
 from nami_bench.domain import Criterion
 from nami_bench.evaluation.human.table import COLUMNS, typed
 from nami_bench.export.carried_study import about_criteria
+from nami_bench.export.frame_columns import read_frame_columns, refuse_place
 from nami_bench.export.parquet_columns import (
     ParquetColumns,
     parquet_bytes,
@@ -56,4 +57,16 @@ def read_ratings_parquet(path: Path, criteria_of: Callable[[str], Sequence[Crite
     """
     table = typed(read_parquet_columns(path, _COLUMNS))
     check_ratings(table, criteria_of, partial(refuse_row, path))
+    return table
+
+
+def read_ratings_frame(
+    frame: pd.DataFrame, criteria_of: Callable[[str], Sequence[Criterion]]
+) -> pd.DataFrame:
+    """The tidy table of a data frame of ratings, checked likewise.
+
+    See `read_frame_columns`. Raises InputError, which names the row as `.iloc` does.
+    """
+    table = typed(read_frame_columns(frame, _COLUMNS))
+    check_ratings(table, criteria_of, refuse_place)
     return table

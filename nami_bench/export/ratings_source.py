@@ -1,23 +1,27 @@
-"""Ratings and comparisons from a file of any kind, with what the file says of their study."""
+"""Judgements from a file of any kind, with what it says of their study, or from a data frame."""
 
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-from nami_bench.domain import Comparison, Criterion
+import pandas as pd
+
+from nami_bench.domain import Comparison, Criteria, Criterion
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
 from nami_bench.export.carried_study import carried_criteria, check_carried, is_parquet
 from nami_bench.export.comparisons_checks import REQUIRED
 from nami_bench.study_file import load_criteria, nami_1k_study_file
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    import pandas as pd
-
 RATINGS_FILE = Path("data") / "ratings.parquet"
 COMPARISONS_FILE = Path("data") / "comparisons.parquet"
 ANSWERS_FILE = Path("data") / "answers.parquet"
+
+Source: TypeAlias = Path | pd.DataFrame
+"""A CSV file, a Parquet file, a folder that `nami-bench ratings export --format huggingface` wrote, or a data
+frame with the columns of such a file."""
+SaidCriteria: TypeAlias = Path | Mapping[str, float] | Sequence[Criterion] | None
+"""Criteria: a study's TOML file, their weights by name, or they themselves; None: nobody said them."""
 
 
 def judgements_file(path: Path) -> Path:
@@ -34,57 +38,61 @@ def judgements_file(path: Path) -> Path:
     raise InputError(f"the folder {path} holds no {' or '.join(map(str, known))}: name a file")
 
 
-def holds_comparisons(path: Path) -> bool:
-    """Whether the file's columns are those of comparisons; raises InputError for what cannot be read."""
-    return set(REQUIRED) <= set(_header(path))
+def holds_comparisons(source: Source) -> bool:
+    """Whether the columns are those of comparisons; raises InputError for what cannot be read."""
+    return set(REQUIRED) <= set(_header(source))
 
 
-def holds_answers(path: Path) -> bool:
-    """Whether the file's columns are those of answers to questions; raises InputError for what cannot be
-    read."""
-    return {"question", "answer"} <= set(_header(path))
+def holds_answers(source: Source) -> bool:
+    """Whether the columns are those of answers to questions; raises InputError for what cannot be read."""
+    return {"question", "answer"} <= set(_header(source))
 
 
 def load_ratings(
-    path: Path,
-    criteria_file: Path | None = None,
+    source: Source,
+    criteria: SaidCriteria = None,
     scales: Scales = NO_SCALES,
     study: str | None = None,
-) -> "tuple[pd.DataFrame, tuple[Criterion, ...]]":
-    """The tidy table (see `nami_bench.evaluation.human.table`) and the criteria of a CSV file, a Parquet
-    file, or a folder that `nami-bench ratings export --format huggingface` wrote.
+) -> tuple[pd.DataFrame, tuple[Criterion, ...]]:
+    """The tidy table (see `nami_bench.evaluation.human.table`) and the criteria of ratings.
 
-    The criteria are those of `criteria_file` (a study's TOML), else those that the file carries, else
-    NAMI-1K's; `scales` are those of the values, if not the criteria's. `study` chooses among the file's.
-    Raises InputError, which names the line or row, for anything that is not as it should be, and where
-    NAMI-1K's scales would be taken for values that look like another's.
+    The criteria are those of `criteria`, else those that a file carries, else NAMI-1K's; `scales` are those
+    of the values, if not the criteria's. `study` chooses among the source's.
+    Raises InputError, which names the line or row, for anything that is not as it should be, and where a
+    scale was assumed for values that look like another's.
     """
-    path = judgements_file(path)
-    chosen = None if criteria_file is None else load_criteria(criteria_file)
-    if holds_comparisons(path):
-        raise InputError(f"{path} holds comparisons: see `nami-bench strengths --comparisons {path}`")
-    if holds_answers(path):
-        raise InputError(f"{path} holds answers to questions: see `nami-bench agreement --ratings {path}`")
-    if chosen is not None and scales != NO_SCALES:
-        raise InputError(f"--criteria and --scale contradict each other: {criteria_file} has the scales")
-    known = chosen or carried_criteria(path)
-    criteria = scales.applied(known or load_criteria(nami_1k_study_file()))
+    if isinstance(source, Path):
+        source = judgements_file(source)
+    where = _called(source)
+    if holds_comparisons(source):
+        raise InputError(f"{where} holds comparisons: see {_command('strengths', source, '--comparisons')}")
+    if holds_answers(source):
+        raise InputError(
+            f"{where} holds answers to questions: see {_command('agreement', source, '--ratings')}"
+        )
+    chosen = _chosen(criteria)
+    with_scales = chosen is not None and not isinstance(criteria, Mapping)
+    if with_scales and scales != NO_SCALES:
+        whose = criteria if isinstance(criteria, Path) else "criteria"
+        raise InputError(f"--criteria and --scale contradict each other: {whose} has the scales")
+    known = chosen or (carried_criteria(source) if isinstance(source, Path) else None)
+    applied = scales.applied(known or load_criteria(nami_1k_study_file()))
 
-    def criteria_of(name: str) -> "Sequence[Criterion]":
-        if chosen is None:
-            check_carried(path, name)
-        return criteria
+    def criteria_of(name: str) -> Sequence[Criterion]:
+        if chosen is None and isinstance(source, Path):
+            check_carried(source, name)
+        return applied
 
-    table = read_any_ratings(path, criteria_of)
+    table = read_any_ratings(source, criteria_of)
     if study is not None:
         table = of_study(table, study)
-    if known is None:
-        unsaid = [criterion for criterion in criteria if scales.of(criterion.name) is None]
-        _check_scales(path, low_values(table, dict.fromkeys(table["study"].unique(), unsaid)))
-    return table, criteria
+    if known is None or (chosen is not None and not with_scales):
+        unsaid = [criterion for criterion in applied if scales.of(criterion.name) is None]
+        _check_scales(source, low_values(table, dict.fromkeys(table["study"].unique(), unsaid)))
+    return table, applied
 
 
-def of_study(table: "pd.DataFrame", study: str) -> "pd.DataFrame":
+def of_study(table: pd.DataFrame, study: str) -> pd.DataFrame:
     """The rows of one of a table's studies; raises UnknownNameError."""
     names = sorted(map(str, table["study"].unique()))
     if study not in names:
@@ -92,42 +100,98 @@ def of_study(table: "pd.DataFrame", study: str) -> "pd.DataFrame":
     return table[table["study"] == study]
 
 
-def _check_scales(path: Path, low: LowValues | None) -> None:
-    if low is not None:
-        raise InputError(
-            f"{path}: {low} that is assumed: say which scale they are on, as --scale {low.usual} or by a "
-            f"study file (--criteria), or --scale {low.assumed} if they are that low"
-        )
+def _chosen(criteria: SaidCriteria) -> Criteria | None:
+    if criteria is None:
+        return None
+    if isinstance(criteria, Path):
+        return load_criteria(criteria)
+    if isinstance(criteria, Mapping):
+        return Criteria(Criterion(name, weight) for name, weight in criteria.items())
+    return Criteria.of(criteria)
 
 
-def read_any_ratings(path: Path, criteria_of: "Callable[[str], Sequence[Criterion]]") -> "pd.DataFrame":
-    """`read_ratings` or `read_ratings_parquet`."""
-    if is_parquet(path):
+def _check_scales(source: Source, low: LowValues | None) -> None:
+    if low is None:
+        return
+    form, file = ("--scale {}", "--criteria") if isinstance(source, Path) else ('scale="{}"', "criteria")
+    raise InputError(
+        f"{_called(source)}: {low} that is assumed: say which scale they are on, as {form.format(low.usual)} "
+        f"or by a study file ({file}), or {form.format(low.assumed)} if they are that low"
+    )
+
+
+def read_any_ratings(source: Source, criteria_of: Callable[[str], Sequence[Criterion]]) -> pd.DataFrame:
+    """`read_ratings`, `read_ratings_parquet` or `read_ratings_frame`."""
+    if not isinstance(source, Path):
+        from nami_bench.export.ratings_parquet import read_ratings_frame
+
+        return read_ratings_frame(source, criteria_of)
+    if is_parquet(source):
         from nami_bench.export.ratings_parquet import read_ratings_parquet
 
-        return read_ratings_parquet(path, criteria_of)
+        return read_ratings_parquet(source, criteria_of)
     from nami_bench.export.ratings_file import read_ratings
 
-    return read_ratings(path, criteria_of)
+    return read_ratings(source, criteria_of)
 
 
-def load_comparisons(path: Path) -> list[Comparison]:
-    """The comparisons of a CSV file, a Parquet file or a folder, as `load_ratings` takes them."""
-    path = judgements_file(path)
-    if is_parquet(path):
-        from nami_bench.export.comparisons_parquet import read_comparisons_parquet as read
-    else:
-        from nami_bench.export.comparisons_file import read_comparisons as read
-    if "value" in _header(path):
-        raise InputError(f"{path} holds ratings: see `nami-bench leaderboard --ratings {path}`")
-    return read(path)
+def load_comparisons(source: Source) -> list[Comparison]:
+    """The comparisons of a source, as `load_ratings` takes them."""
+    if isinstance(source, Path):
+        source = judgements_file(source)
+    if "value" in _header(source) and not (isinstance(source, pd.DataFrame) and holds_comparisons(source)):
+        raise InputError(
+            f"{_called(source)} holds ratings: see {_command('leaderboard', source, '--ratings')}"
+        )
+    if not isinstance(source, Path):
+        from nami_bench.export.comparisons_parquet import read_comparisons_frame
+
+        return read_comparisons_frame(source)
+    if is_parquet(source):
+        from nami_bench.export.comparisons_parquet import read_comparisons_parquet
+
+        return read_comparisons_parquet(source)
+    from nami_bench.export.comparisons_file import read_comparisons
+
+    return read_comparisons(source)
 
 
-def _header(path: Path) -> tuple[str, ...]:
-    if is_parquet(path):
+def load_answers(source: Source) -> pd.DataFrame | None:
+    """The answers to questions (see `nami_bench.evaluation.human.answers_table`) of a source, taken as
+    `load_ratings` takes it; None where it holds something else."""
+    if isinstance(source, Path):
+        source = judgements_file(source)
+    if not holds_answers(source):
+        return None
+    from nami_bench.export.answers_file import read_answers, read_answers_frame
+
+    return read_answers(source) if isinstance(source, Path) else read_answers_frame(source)
+
+
+def _header(source: Source) -> tuple[str, ...]:
+    if not isinstance(source, Path):
+        from nami_bench.export.frame_columns import frame_header
+
+        return frame_header(source)
+    if is_parquet(source):
         from nami_bench.export.parquet_columns import parquet_header
 
-        return parquet_header(path)
+        return parquet_header(source)
     from nami_bench.export.csv_columns import csv_header
 
-    return csv_header(path)
+    return csv_header(source)
+
+
+def _called(source: Source) -> str:
+    if isinstance(source, Path):
+        return str(source)
+    from nami_bench.export.frame_columns import WHERE
+
+    return WHERE
+
+
+def _command(name: str, source: Source, option: str) -> str:
+    """What takes the source in the place of what was called."""
+    if isinstance(source, Path):
+        return f"`nami-bench {name} {option} {source}`"
+    return f"`nami_bench.{name}`"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields
+from typing import Any
 
 from nami_bench.evaluation.leaderboard.strengths import ModelStrength, StrengthTable
 from nami_bench.export.sections import percent
@@ -38,9 +39,29 @@ def _interval_cell(row: ModelStrength) -> str | None:
     return None if row.high is None else f"{row.high:.0f} or less"
 
 
+def strength_notes(table: StrengthTable) -> Iterator[str]:
+    """What the numbers rest on, and what must be said about them."""
+    yield (
+        f"{table.annotators} annotator{'s' * (table.annotators != 1)} made {table.comparisons} comparisons "
+        f"and could not judge {table.withheld}; 'both bad' are among the ties."
+    )
+    yield from (*table.left_out, *table.notes)
+
+
+def strength_rows(table: StrengthTable) -> list[dict[str, Any]]:
+    """A row for each model and criterion, by the columns of `strengths_csv`."""
+    names = [field.name for field in fields(ModelStrength)]
+    of_all = {
+        "level": table.level,
+        "ties_as": table.ties,
+        "errors": table.errors,
+        "study": table.study,
+        "left_out": "; ".join(table.left_out),
+    }
+    return [{name: getattr(row, name) for name in names} | of_all for row in table.rows]
+
+
 def strengths_csv(table: StrengthTable) -> bytes:
     """One line for each model and criterion: RFC 4180, UTF-8, one header, formulas neutralized."""
-    names = [field.name for field in fields(ModelStrength)]
-    of_all = (table.level, table.ties, table.errors, table.study, "; ".join(table.left_out))
-    rows = ((*(getattr(row, name) for name in names), *of_all) for row in table.rows)
-    return csv_table((*names, "level", "ties_as", "errors", "study", "left_out"), rows)
+    rows = strength_rows(table)
+    return csv_table(list(rows[0]), (row.values() for row in rows))

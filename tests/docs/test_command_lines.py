@@ -20,7 +20,9 @@ from nami_bench.cli.app import cli
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_mark_is_known_and_stands_above_commands(page: Path) -> None:
     marked = [block for block in blocks(page) if block.marks]
-    assert all(block.holds_commands and block.marks <= MARKS.keys() for block in marked)
+    assert all(
+        (block.holds_commands or block.holds_python) and block.marks <= MARKS.keys() for block in marked
+    )
     text = page.read_text(encoding="utf-8")
     assert text.count("<!-- run:") == len(marked)
     assert len(re.findall("^ *```", text, re.MULTILINE)) == 2 * len(blocks(page)), "a fence is not seen"

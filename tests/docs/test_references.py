@@ -12,7 +12,9 @@ import click
 import pytest
 from cli_reference import cli_reference
 from cli_reference import commands as command_tree
+from python_reference import python_reference, undocumented
 
+import nami_bench
 from nami_bench import config, registry
 from nami_bench.cli.app import cli
 from nami_bench.domain import Criterion, Prompt, PromptSet, Study
@@ -133,3 +135,33 @@ def test_the_papers_tables_are_the_published_rows() -> None:
         if "dpg" in row:
             quoted = rf"\| {row['model']}( \(2B\))? \| {row['dpg']}0? \| \[?{row['dpg_source']}"
             assert re.search(quoted, page, re.IGNORECASE), row["model"]
+
+
+def test_every_public_name_and_method_says_what_it_is() -> None:
+    assert undocumented() == []
+
+
+def test_a_public_name_without_words_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Silent:
+        def method(self) -> None: ...
+
+    Silent.__module__ = "nami_bench.somewhere"
+    monkeypatch.setattr(nami_bench, "Silent", Silent, raising=False)
+    monkeypatch.setattr(nami_bench, "__all__", [*nami_bench.__all__, "Silent"])
+    assert undocumented() == ["Silent", "Silent.method"]
+    assert "## Silent\n" in python_reference() and "### Silent.method\n" in python_reference()
+
+
+def test_the_python_page_has_every_public_name() -> None:
+    headings = re.findall(r"^## (\w+)$", python_reference(), re.MULTILINE)
+    assert sorted({*headings} & {*nami_bench.__all__}) == sorted({*nami_bench.__all__} - {"__version__"})
+    assert f"`{nami_bench.__version__}`" in python_reference()
+    assert {"LeaderboardResult", "AgreementResult", "QuestionAgreementResult", "StrengthsResult"} <= {
+        *headings
+    }
+
+
+def test_the_python_page_shows_parameters_and_what_comes_back() -> None:
+    page = python_reference()
+    assert "    ratings: DataFrame | str | PathLike[str] | None = None,\n    *,\n" in page
+    assert "to_frame() -> DataFrame\n" in page and "open(url: str, *, " in page

@@ -1,0 +1,158 @@
+"""`nami_bench.strengths`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from nami_bench.analysis.shown import Shown
+from nami_bench.analysis.sources import (
+    Judgements,
+    Names,
+    Place,
+    check_least,
+    named,
+    opened,
+    ratings_of,
+    source_of,
+)
+from nami_bench.domain import Comparison
+from nami_bench.errors import InputError
+from nami_bench.evaluation.human.bradley_terry import Ties
+from nami_bench.evaluation.human.ratings_array import RatingsArray
+from nami_bench.evaluation.human.strength_errors import Errors
+from nami_bench.evaluation.leaderboard.left_out import LeftOut
+from nami_bench.evaluation.leaderboard.strengths import ModelStrength, StrengthTable, strength_table
+from nami_bench.export.html import tables_fragment
+from nami_bench.export.ratings_source import load_comparisons
+from nami_bench.export.strengths import strength_notes, strength_rows, strength_tables, strengths_csv
+from nami_bench.export.text import TextTable
+from nami_bench.pipeline.screening import left_out
+
+
+@dataclass(frozen=True, repr=False)
+class StrengthsResult(Shown):
+    """Bradley-Terry strengths of models by criterion; `strengths` holds everything as plain values."""
+
+    strengths: StrengthTable
+
+    @property
+    def rows(self) -> tuple[ModelStrength, ...]:
+        """One for each model and criterion, the strongest first: `elo` with `low` and `high`, and counts."""
+        return self.strengths.rows
+
+    @property
+    def heading(self) -> str:
+        """The study."""
+        return f"Strengths: study {self.strengths.study}"
+
+    @property
+    def tables(self) -> tuple[TextTable, ...]:
+        """One for each criterion, and each group of models that comparisons join."""
+        return tuple(strength_tables(self.strengths))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the numbers rest on, who is left out, and what must be said about the numbers."""
+        return tuple(strength_notes(self.strengths))
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each model and criterion, in the columns of the CSV file."""
+        return pd.DataFrame(strength_rows(self.strengths))
+
+    def to_html(self) -> str:
+        """A part of a page: all tables and the notes."""
+        return tables_fragment(self.heading, self.tables, self.notes, folded=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """The document that the command prints with `--json`, as plain values."""
+        return self.strengths.to_json()
+
+    def to_csv(self) -> str:
+        """The CSV file's text."""
+        return strengths_csv(self.strengths).decode()
+
+
+def strengths(
+    comparisons: Judgements | None = None,
+    *,
+    study: str | None = None,
+    workspace: Place | None = None,
+    beside: str | None = None,
+    without: Names = (),
+    side: bool = False,
+    ties: Ties = "davidson",
+    errors: Errors = "clustered",
+    prior: float = 0.0,
+    level: float = 0.95,
+) -> StrengthsResult:
+    """Models by pairwise comparisons, as `nami-bench strengths` computes it: Bradley-Terry strengths.
+
+    Strengths stand on Elo's scale: 1000 is the mean, 400 points are odds of ten to one. A model that only
+    won, or only lost, has no finite strength but a bound. Groups of models that no comparisons join stand
+    apart, each on a scale of its own.
+
+    `comparisons`: a data frame, or a file (CSV, Parquet, dataset folder), with a row for each verdict: study,
+    annotator, prompt_id, sample, criterion, left, right, outcome (left, tie, right, both_bad), and optionally
+    reason (why there is none), position, duration_ms, created_at. None: those of a study of `workspace`;
+    None: the workspace that a command in this folder would take. `study`: which one, by default the newest
+    of pairs.
+
+    `beside`: a study of ratings of the same models in the workspace: how far the two agree. `without`:
+    annotators who do not count. `side`: estimate how much the left place helps, and take it out. `ties`: by
+    Davidson's model, or as half a win for both. `errors`: from the sandwich with prompts as clusters or with
+    every comparison for itself, from prompts resampled, or from the model's own information. `prior`: so many
+    virtual ties between every two models of a group. `level`: of intervals, in (0, 1).
+
+    Raises InputError for bad input, with the row or line, and UnknownNameError, which is one, for a name that
+    nothing answers to.
+    """
+    check_least("prior", prior, 0)
+    if not 0 < level < 1:
+        raise InputError(f"the level {level:g} is not between 0 and 1")
+    if comparisons is not None and workspace is not None and beside is None:
+        raise InputError("a workspace and comparisons from elsewhere contradict each other: give one of them")
+    kept, said = _comparisons(comparisons, study, workspace, named(without))
+    found = strength_table(
+        kept,
+        side=side,
+        ties=ties,
+        errors=errors,
+        prior=prior,
+        level=level,
+        ratings=None if beside is None else _ratings(beside, workspace, named(without)),
+        left_out=said,
+    )
+    return StrengthsResult(found)
+
+
+def _comparisons(
+    comparisons: Judgements | None, study: str | None, workspace: Place | None, without: tuple[str, ...]
+) -> tuple[Sequence[Comparison], tuple[str, ...]]:
+    """The comparisons that count, and what must be said of the others."""
+    if comparisons is not None:
+        if study is not None:
+            raise InputError("--study and --comparisons contradict each other: give one of them")
+        found = load_comparisons(source_of(comparisons))
+        studies = sorted({one.study for one in found})
+        if len(studies) > 1:
+            named_ = "the data frame" if isinstance(comparisons, pd.DataFrame) else comparisons
+            raise InputError(
+                f"{named_} holds {len(studies)} studies ({', '.join(studies)}): give one at a time"
+            )
+        return LeftOut(without).comparisons(found)
+    with opened(workspace) as store:
+        pairs = [one.name for one in store.studies.all() if one.mode == "pairwise"]
+        if study is None and not pairs:
+            raise InputError("this workspace has no study of pairs: create one, or give --comparisons FILE")
+        name = study or pairs[-1]
+        if store.studies.get(name).mode != "pairwise":
+            raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
+        return left_out(store, name, without).comparisons(store.comparisons.all(name))
+
+
+def _ratings(study: str, workspace: Place | None, without: tuple[str, ...]) -> RatingsArray:
+    table, criteria = ratings_of(None, study, workspace=workspace)
+    # Who only compared pairs rated nothing here.
+    return RatingsArray.from_table(table[~table["annotator"].isin(without)], criteria)

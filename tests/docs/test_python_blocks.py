@@ -1,0 +1,46 @@
+"""The Python of README.md and docs/ runs; see `docs/command_blocks.py` for what a page may ask for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_blocks import PAGES, blocks, named
+
+from nami_bench.evaluation.human.table import ratings_table
+from tests.support.small_study import CRITERIA, drawn_ratings, small_files, small_workspace
+
+
+def judgements(folder: Path) -> dict[str, Any]:
+    small_files(folder)
+    small_workspace(folder / "nami-workspace")
+    return {}
+
+
+def table_and_criteria(folder: Path) -> dict[str, Any]:
+    return {"table": ratings_table(drawn_ratings()), "criteria": CRITERIA}
+
+
+SETUPS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "docs/python.md": judgements,
+    "docs/statistics.md": table_and_criteria,
+}
+"""What a page takes for granted: files in its folder, and names."""
+CASES = [
+    pytest.param(page, long, id=f"{named(page)}{' long' * long}", marks=[pytest.mark.slow] if long else [])
+    for page in PAGES
+    for long in (False, True)
+    if any(one.holds_python and not one.needs and long == ("long" in one.marks) for one in blocks(page))
+]
+
+
+@pytest.mark.parametrize(("page", "long"), CASES)
+def test_the_python_of_a_page_runs(
+    page: Path, long: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = SETUPS.get(named(page), lambda folder: {})(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for block in blocks(page):
+        if block.holds_python and not block.needs and (long or "long" not in block.marks):
+            # So that a traceback names the page and its line.
+            exec(compile("\n" * block.line + block.text, named(page), "exec"), names)
