@@ -123,5 +123,6 @@ def _code(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    """Without modules before classes, and without quotes around annotations that are not read yet."""
-    return _MODULES.sub("", re.sub(r"(: |^)'([^']*)'", r"\1\2", text))
+    """Without modules before classes, quotes around annotations that are not read yet, and marks of types
+    that stand for others."""
+    return _MODULES.sub("", re.sub(r"(: |^)'([^']*)'", r"\1\2", text)).replace("~", "")

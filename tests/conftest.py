@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.databases",
     "tests.support.http_server",
+    "tests.support.metrics_server",
     "tests.support.passwords",
 ]
 

@@ -17,7 +17,13 @@ from nami_bench.cli.options import metric_options
 @metric_options
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: for other machines too.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=18085, show_default=True, help="0: a free one."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=18085,
+    show_default=True,
+    envvar="NAMI_METRICS_PORT",
+    show_envvar=True,
+    help="0: a free one.",
 )
 @click.option(
     "--token",

@@ -40,8 +40,14 @@ class Scorer(Generic[R]):
             scores = scorer.score(images, metadata)
         scores.values, scores.failures, scores.summary()
 
+    `metrics`: a name (`nami-bench plugins` lists them), a metric object, or a sequence of them. `options` are
+    those of `nami-bench plugins show NAME`. Each goes to every metric that has one of that name; options for
+    one of several stand under its name: `geneval={"detector": "yolox"}`.
+
     Weights are loaded with the first call and stay until `close()`. It may be used from several threads, one
     call at a time does the work; within a training loop neither random numbers nor autocast are disturbed.
+
+    Raises InputError for unknown names and options, and where a metric lacks its package.
     """
 
     @overload
@@ -53,12 +59,6 @@ class Scorer(Generic[R]):
     ) -> None: ...
 
     def __init__(self, metrics: Any, **options: Any) -> None:
-        """`metrics`: a name (`nami-bench plugins` lists them), a metric object, or a sequence of them.
-
-        `options` are those of `nami-bench plugins show NAME`. Each goes to every metric that has one of that
-        name; options for one of several stand under its name: `geneval={"detector": "yolox"}`. Raises
-        InputError for unknown names and options, and where a metric lacks its package.
-        """
         from nami_bench.scoring.local import LocalMetrics, create_metrics
 
         self._one = not isinstance(metrics, list | tuple)
@@ -108,7 +108,7 @@ class Scorer(Generic[R]):
         none (InputError)."""
         return {name: self._metrics.instrument(name) for name in self._metrics.names}
 
-    def score(self, images: Any, prompts: Any, advance: Advance = lambda count: None) -> R:
+    def score(self, images: Any, prompts: Any, advance: Advance | None = None) -> R:
         """One value for each image: `Scores`, or of several metrics a dictionary of them by name.
 
         `images`: Pillow images, paths, the bytes of files, numpy arrays (height, width, channels) or torch
@@ -120,7 +120,7 @@ class Scorer(Generic[R]):
         """
         given = given_images(images)
         asked = given_prompts(prompts, len(given))
-        found = self._metrics.score(given, asked, advance)
+        found = self._metrics.score(given, asked, advance or (lambda count: None))
         return cast(R, found[self._metrics.names[0]] if self._one else found)
 
     def close(self) -> None:

@@ -26,6 +26,7 @@ def offline_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
         **os.environ,
         "PATH": os.pathsep.join((str(folder), str(Path(sys.executable).parent), os.environ["PATH"])),
         "NAMI_CACHE": str(tmp_path_factory.mktemp("cache")),
+        "NAMI_METRICS_PORT": "0",  # the usual one may be somebody's
         "OMP_NUM_THREADS": "1",
         "HF_HUB_OFFLINE": "1",
         "PIP_NO_INDEX": "1",

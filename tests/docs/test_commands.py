@@ -232,7 +232,7 @@ class Story:
             )
         try:
             if "serves" in block.marks:
-                visit(process, log)
+                visit(process, log, "/healthz" if "serve-metrics" in block.script else "")
                 os.killpg(process.pid, signal.SIGINT)
             process.wait(SECONDS)
         finally:
@@ -251,14 +251,14 @@ def listen_anywhere(folder: Path) -> None:
         settings.write_text(settings.read_text().replace("# port = 7860", "port = 0"))
 
 
-def visit(process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until a page is announced, and look at it."""
+def visit(process: subprocess.Popen[bytes], log: Path, path: str) -> None:
+    """Wait until an address is announced, and look at a page of it."""
     deadline = time.monotonic() + SECONDS
     while not (found := re.search(r"http://[\w.]+:\d+", log.read_text())):
         assert process.poll() is None and time.monotonic() < deadline, log.read_text()
         time.sleep(0.1)
-    with urllib.request.urlopen(found[0], timeout=60) as answer:
-        assert answer.status == 200 and b"<title>" in answer.read()
+    with urllib.request.urlopen(found[0] + path, timeout=60) as answer:
+        assert answer.status == 200 and (path or b"<title>" in answer.read())
 
 
 @pytest.mark.parametrize("story", RUN, indirect=True)

@@ -8,12 +8,27 @@ import pytest
 from command_blocks import PAGES, blocks, named
 
 from nami_bench.evaluation.human.table import ratings_table
+from nami_bench.images import GenEvalFolder, write_png
+from tests.support.drawn import drawn, shapes_prompts
 from tests.support.small_study import CRITERIA, drawn_ratings, small_files, small_workspace
 
+SERVER = "http://127.0.0.1:18085"
+"""Where pages say that the metrics server is."""
 
-def judgements(folder: Path) -> dict[str, Any]:
+
+def judgements_and_images(folder: Path) -> dict[str, Any]:
     small_files(folder)
     small_workspace(folder / "nami-workspace")
+    return images(folder)
+
+
+def images(folder: Path) -> dict[str, Any]:
+    """Where the demo has those of its best model."""
+    made = GenEvalFolder(folder / "nami-workspace" / "images" / "shapes-good" / "shapes-demo")
+    prompts = shapes_prompts(12)
+    for at, (prompt, picture) in enumerate(zip(prompts, drawn(prompts), strict=True)):
+        made.write_metadata(at, prompt.metadata())
+        write_png(made.sample_path(at, 0), picture)
     return {}
 
 
@@ -22,7 +37,8 @@ def table_and_criteria(folder: Path) -> dict[str, Any]:
 
 
 SETUPS: dict[str, Callable[[Path], dict[str, Any]]] = {
-    "docs/python.md": judgements,
+    "README.md": judgements_and_images,
+    "docs/python.md": judgements_and_images,
     "docs/statistics.md": table_and_criteria,
 }
 """What a page takes for granted: files in its folder, and names."""
@@ -36,11 +52,18 @@ CASES = [
 
 @pytest.mark.parametrize(("page", "long"), CASES)
 def test_the_python_of_a_page_runs(
-    page: Path, long: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path,
+    long: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     names = SETUPS.get(named(page), lambda folder: {})(tmp_path)
     monkeypatch.chdir(tmp_path)
     for block in blocks(page):
         if block.holds_python and not block.needs and (long or "long" not in block.marks):
+            text = block.text
+            if SERVER in text:
+                text = text.replace(SERVER, request.getfixturevalue("shapes_server"))
             # So that a traceback names the page and its line.
-            exec(compile("\n" * block.line + block.text, named(page), "exec"), names)
+            exec(compile("\n" * block.line + text, named(page), "exec"), names)

@@ -7,27 +7,23 @@ import csv
 import hashlib
 import json
 import math
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 
 from nami_bench import Scorer, registry
 from nami_bench.domain import ImageState
 from nami_bench.evaluation.questions.from_clauses import items_of
 from nami_bench.evaluation.questions.question_file import to_jsonl
 from nami_bench.images import GenEvalFolder, encode_png
-from nami_bench.metrics_server.app import build_app
-from nami_bench.metrics_server.settings import Limits
-from nami_bench.scoring.local import LocalMetrics, create_metrics
-from nami_bench.services.web_server import listen
+from nami_bench.scoring.local import create_metrics
 from nami_bench.store import Store
 from tests.support.drawn import drawn, shapes_prompts
 from tests.support.http_server import Asked, Reply, http_server
+from tests.support.metrics_server import served
 from tests.support.program import nami_bench
 
 pytestmark = pytest.mark.slow
@@ -211,28 +207,10 @@ def _by_command(workspace: Path, name: str, chosen: Mapping[str, Any]) -> tuple[
         return [scores[prompt].value for prompt in sorted(order)], next(iter(scores.values())).instrument
 
 
-class Service:
-    """A server of all metrics in a thread."""
-
-    def __init__(self, options: Options) -> None:
-        self.listener = listen("127.0.0.1", 0)
-        app = build_app(LocalMetrics(create_metrics(list(options), options)), Limits(), None)
-        self.server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="none", http="h11"))
-        self.thread = threading.Thread(target=self.server.run, args=([self.listener],), daemon=True)
-        self.thread.start()
-        self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-
-    def close(self) -> None:
-        self.server.should_exit = True
-        self.thread.join()
-        self.listener.close()
-
-
 @pytest.fixture(scope="module")
 def service(options: Options) -> Iterator[str]:
-    running = Service(options)
-    yield running.address
-    running.close()
+    with served(create_metrics(list(options), options)) as address:
+        yield address
 
 
 NAMES = [

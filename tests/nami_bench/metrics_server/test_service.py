@@ -12,7 +12,6 @@ import httpx
 import msgpack
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 
 from nami_bench import Scorer
@@ -20,31 +19,13 @@ from nami_bench.domain import Prompt
 from nami_bench.errors import InputError, UnknownNameError, WorkError
 from nami_bench.evaluation.protocol import ScoringResult
 from nami_bench.images import read_image
-from nami_bench.metrics_server.app import build_app
 from nami_bench.metrics_server.settings import Limits
-from nami_bench.scoring.local import LocalMetrics, create_metrics
-from nami_bench.services.web_server import listen
+from nami_bench.scoring.local import create_metrics
 from tests.support.drawn import drawn, shapes_prompts
+from tests.support.metrics_server import served
 
 PROMPTS = shapes_prompts(30)
 PICTURES = drawn(PROMPTS)
-
-
-@contextlib.contextmanager
-def served(metrics, limits=None, token=None, port=0):
-    """The address of a server in a thread of this process."""
-    listener = listen("127.0.0.1", port)
-    app = build_app(LocalMetrics(metrics), limits or Limits(), token)
-    config = uvicorn.Config(app, log_level="error", ws="none", http="h11", timeout_graceful_shutdown=5)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
 
 
 def geneval(**options):
