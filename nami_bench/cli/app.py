@@ -6,13 +6,18 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from nami_bench import __version__
+from nami_bench.cli.common import say_unless_logged
+from nami_bench.cli.output_options import take_output_options
 from nami_bench.cli.terminal import VisibleFormatter, visible
-from nami_bench.errors import NamiBenchError
+from nami_bench.cli.verbosity import note_said, unexpected
+from nami_bench.errors import NamiBenchError, WorkError
+from nami_bench.neural.foreign_bars import keep_off_this_program
+from nami_bench.neural.loading import told_by
 
 # Command -> (module with a click command of that name, one line of help). Listed here so that
 # `--help` imports none of the modules.
@@ -54,7 +59,18 @@ class _LazyGroup(click.Group):
             return None
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(command, click.Command)
-        return command
+        return take_output_options(command)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (NamiBenchError, click.ClickException, OSError) as error:
+            note_said(f"error: {error}")
+            raise
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            raise WorkError(unexpected(error)) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -73,7 +89,8 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Try it: `nami-bench demo`. Help on a command: `nami-bench generate --help`.",
+    epilog="-v, -q and --log-file may as well stand after the command. Try it: `nami-bench demo`. "
+    "Help on a command: `nami-bench generate --help`.",
 )
 @click.option(
     "--workspace",
@@ -85,10 +102,15 @@ class _LazyGroup(click.Group):
 def cli(ctx: click.Context, workspace: Path | None) -> None:
     """Benchmark text-to-image models: prompts, images, GenEval, human ratings, leaderboards."""
     ctx.obj = workspace
+    ctx.with_resource(told_by(say_unless_logged))
+
+
+take_output_options(cli, hidden=False)
 
 
 def main() -> NoReturn:
     """Run the program; exit 0 done, 1 the work failed, 2 wrong use or bad input."""
+    keep_off_this_program()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(VisibleFormatter())
     try:
