@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from nami_bench import __version__
 from nami_bench.cli.common import say_unless_logged
+from nami_bench.cli.completion import complete_if_asked, with_suggestions
 from nami_bench.cli.output_options import take_output_options
 from nami_bench.cli.terminal import VisibleFormatter, visible
 from nami_bench.cli.verbosity import note_said, unexpected
@@ -59,7 +61,13 @@ class _LazyGroup(click.Group):
             return None
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         assert isinstance(command, click.Command)
-        return take_output_options(command)
+        return with_suggestions(cmd_name, take_output_options(command))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        # Unlike click's own: without importing every command for its line of help.
+        commands = [CompletionItem(name, help=line) for name, (_, line) in COMMANDS.items()]
+        found = [command for command in commands if command.value.startswith(incomplete)]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -110,6 +118,7 @@ take_output_options(cli, hidden=False)
 
 def main() -> NoReturn:
     """Run the program; exit 0 done, 1 the work failed, 2 wrong use or bad input."""
+    complete_if_asked(cli)
     keep_off_this_program()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(VisibleFormatter())
