@@ -47,6 +47,10 @@ COMMANDS = {
     "report": ("nami_bench.cli.report", "A study's report: HTML, plots, image grids."),
     "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),
     "plugins": ("nami_bench.cli.plugins", "Everything registered, by group."),
+    "doctor": (
+        "nami_bench.cli.doctor",
+        "What is wrong with installation, machine and workspace.",
+    ),
 }
 
 
