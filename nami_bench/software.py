@@ -45,9 +45,10 @@ def tested_versions() -> dict[str, str]:
 
 
 def constraints_file() -> Path:
-    """The project's constraints.txt: what is built holds a copy, in a checkout it lies above the package."""
+    """The project's constraints.txt: in a checkout it lies above the package, what is built holds a copy."""
+    above = Path(__file__).parents[1]
     copy = Path(__file__).parent / "data" / "constraints.txt"
-    return copy if copy.is_file() else Path(__file__).parents[1] / "constraints.txt"
+    return above / "constraints.txt" if (above / "pyproject.toml").is_file() else copy
 
 
 def version_and_commit() -> str:
