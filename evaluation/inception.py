@@ -117,5 +117,5 @@ def _download(prefix: str) -> bytes:
         found = str(error)
     raise InputError(
         "Inception-V3's weights are not on this machine and cannot be fetched: allow the network, "
-        f"or get {URL_INCEPTION_V3} and name the file with -o weights=FILE ({found})"
+        f"or get {URL_INCEPTION_V3} and name the file with -O weights=FILE ({found})"
     )

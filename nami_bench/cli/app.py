@@ -132,6 +132,8 @@ def main() -> NoReturn:
     except NamiBenchError as error:
         _fail(str(error), error.exit_code)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and (hint := _in_other_case(error)):
+            error = click.NoSuchOption(error.option_name, error.message + hint, ctx=error.ctx)
         said = io.StringIO()
         error.show(said)
         click.echo(visible(said.getvalue(), lines=True), nl=False, err=True)
@@ -144,6 +146,13 @@ def main() -> NoReturn:
         sys.exit(0)
     except OSError as error:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
+
+
+def _in_other_case(error: click.NoSuchOption) -> str:
+    """A question after the option that is meant where -o was said for -O, or the reverse; else ""."""
+    other = error.option_name.swapcase()
+    known = {name for parameter in error.ctx.command.params for name in parameter.opts} if error.ctx else ()
+    return f" Did you mean {other}?" if other in known else ""
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -72,7 +72,7 @@ def train(config: Path, output: Path, settings: tuple[str, ...]) -> None:
         finished = run.train(advance)
     if run.is_main:
         say(
-            f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -o path={finished}`"
+            f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -O path={finished}`"
         )
 
 

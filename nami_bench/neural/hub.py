@@ -82,7 +82,7 @@ def hub_file(repository: str, name: str, given: Path | None, option: str = "weig
     """`given`, else the file of a repository on the hub, fetched where needed; raises InputError."""
     if given is not None:
         return given.expanduser()
-    with fetching(f"{name} of", repository, instead=f"name its file with -o {option}=FILE"):
+    with fetching(f"{name} of", repository, instead=f"name its file with -O {option}=FILE"):
         return Path(hf_hub_download(repository, name))
 
 
