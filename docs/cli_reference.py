@@ -40,7 +40,8 @@ def _section(context: click.Context, command: click.Command, level: int) -> str:
     usage = " ".join((context.command_path, *command.collect_usage_pieces(context)))
     lines = [f"{'#' * level} {context.command_path}\n", f"```text\n{usage}\n```\n", prose(command.help)]
     params = command.get_params(context)
-    options = [p for p in params if isinstance(p, click.Option) and not {"--help", "--version"} & {*p.opts}]
+    shown = [p for p in params if isinstance(p, click.Option) and not p.hidden]
+    options = [p for p in shown if not {"--help", "--version"} & {*p.opts}]
     if options:
         lines += ["| option | default | |\n|---|---|---|", *(_row(option, context) for option in options), ""]
     if command.epilog:

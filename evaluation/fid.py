@@ -88,7 +88,7 @@ class _FeatureDistance(ABC):
         """`extractor` takes the place of Inception-V3."""
         if options.reference is None:
             raise InputError(
-                f"{self.name} compares with real images: name them with -o reference=FOLDER or FILE.npz"
+                f"{self.name} compares with real images: name them with -O reference=FOLDER or FILE.npz"
             )
         if options.batch_size < 1:
             raise InputError(f"{self.name}: batch_size must be at least 1, got {options.batch_size}")
@@ -150,7 +150,7 @@ class _FeatureDistance(ABC):
         if count < self._needed() and not self.options.allow_few:
             raise InputError(
                 f"{self.name} needs {self._needed()} images on either side, {what} are {count}: "
-                f"{self._why()}; -o allow_few=true computes it all the same"
+                f"{self._why()}; -O allow_few=true computes it all the same"
             )
 
 

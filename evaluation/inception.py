@@ -19,6 +19,7 @@ from nami_bench.errors import InputError
 from nami_bench.images import write_bytes
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import short_sha256
+from nami_bench.neural.loading import loading
 from nami_bench.neural.pretrained import read_pickled
 
 _DOWNLOAD_SECONDS = 3600.0
@@ -82,8 +83,9 @@ class InceptionFeatures:
         device = choose_device(self._device)
         try:
             # The library reads the file without this protection, so it goes first.
-            read_pickled(self._file)
-            whole = FeatureExtractorInceptionV3("inception-v3", ["2048"], str(self._file))
+            with loading(self._file):
+                read_pickled(self._file)
+                whole = FeatureExtractorInceptionV3("inception-v3", ["2048"], str(self._file))
         except Exception as error:  # a foreign file makes the unpickler raise anything
             reason = str(error).strip().split("\n")[0]
             raise InputError(f"{self._file} does not hold Inception-V3's weights: {reason}") from error
@@ -105,7 +107,7 @@ def _download(prefix: str) -> bytes:
     from nami_bench.services.bounded_client import BoundedClient, NoAnswerError
 
     try:
-        with BoundedClient(_DOWNLOAD_SECONDS) as client:
+        with loading(URL_INCEPTION_V3, "fetching"), BoundedClient(_DOWNLOAD_SECONDS) as client:
             answer = client.send("GET", URL_INCEPTION_V3, follow_redirects=True, max_bytes=_MAX_BYTES)
         sha256 = hashlib.sha256(answer.body).hexdigest()
         found = f"the server answered {answer.status}" if answer.status != 200 else f"its SHA-256 is {sha256}"
@@ -115,5 +117,5 @@ def _download(prefix: str) -> bytes:
         found = str(error)
     raise InputError(
         "Inception-V3's weights are not on this machine and cannot be fetched: allow the network, "
-        f"or get {URL_INCEPTION_V3} and name the file with -o weights=FILE ({found})"
+        f"or get {URL_INCEPTION_V3} and name the file with -O weights=FILE ({found})"
     )

@@ -16,6 +16,7 @@ from PIL.Image import Image
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.foreign_text import parse_json
 from nami_bench.neural.hub import short_sha256
+from nami_bench.neural.loading import loading
 
 CONFIG = "open_clip_config.json"
 _WEIGHTS = (".safetensors", ".bin", ".pth")
@@ -76,7 +77,8 @@ class ClipModel:
         if config := open_clip.get_model_config(name):
             _refuse_foreign_text(name, config)
         try:
-            network = open_clip.create_model(**files.arguments, require_pretrained=True)
+            with loading(files.identity):
+                network = open_clip.create_model(**files.arguments, require_pretrained=True)
         except Exception as error:  # a foreign file makes the unpickler raise anything
             reason = str(error).strip().split("\n")[0]
             raise InputError(
@@ -141,7 +143,8 @@ def _refuse_foreign_text(name: str, model_config: Mapping[str, Any]) -> None:
 
 def _fetched(model: str, pretrained: str, tag: Mapping[str, Any]) -> Path:
     try:
-        return Path(open_clip.download_pretrained(dict(tag)))
+        with loading(f"the weights {pretrained!r} of {model}", "fetching"):
+            return Path(open_clip.download_pretrained(dict(tag)))
     except (OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().split("\n")[0]
         raise InputError(

@@ -34,6 +34,23 @@ def used_here(libraries: Iterable[str] = ()) -> dict[str, Any]:
     return own | {"libraries": _versions((*_OF_PIXELS, *libraries))}
 
 
+def tested_versions() -> dict[str, str]:
+    """Versions, by name on the package index, that were tested together: those of `constraints_file`."""
+    try:
+        lines = constraints_file().read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return {}
+    pins = (line.partition("==") for line in lines if not line.startswith("#"))
+    return {name.strip(): version.strip() for name, equals, version in pins if equals}
+
+
+def constraints_file() -> Path:
+    """The project's constraints.txt: in a checkout it lies above the package, what is built holds a copy."""
+    above = Path(__file__).parents[1]
+    copy = Path(__file__).parent / "data" / "constraints.txt"
+    return above / "constraints.txt" if (above / "pyproject.toml").is_file() else copy
+
+
 def version_and_commit() -> str:
     """'0.1.0', or '0.1.0 (commit 0123456789ab)'."""
     known = commit()

@@ -68,8 +68,29 @@ def test_the_source_distribution_holds_what_the_wheel_holds(built: Path) -> None
         in_wheel = {name for name in archive.namelist() if name.startswith("nami_bench/")}
     with tarfile.open(source) as archive:
         in_source = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
-    assert in_wheel <= in_source
-    assert {"pyproject.toml", "README.md", "LICENSE"} <= in_source
+    copy = {"nami_bench/data/constraints.txt"}
+    assert copy <= in_wheel
+    assert in_wheel - copy <= in_source
+    assert {"constraints.txt", "pyproject.toml", "README.md", "LICENSE"} <= in_source
+
+
+def test_a_wheel_can_be_built_of_the_source_distribution(built: Path, tmp_path: Path) -> None:
+    (source,) = built.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (folder,) = tmp_path.iterdir()
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel"], cwd=folder, check=True)
+    (wheel,) = (folder / "dist").glob("*.whl")
+    (first,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as again, zipfile.ZipFile(first) as before:
+        assert set(again.namelist()) == set(before.namelist())
+
+
+def test_the_doctor_knows_the_tested_versions_and_does_without_torch(installed: Path, tmp_path: Path) -> None:
+    said = run(installed, tmp_path, "doctor")
+    assert re.search(r"ok    tested versions: of \d+ packages \d+ are the tested ones, 0 near them", said)
+    assert "ok    torch: not installed" in said and "ok    core imports: " in said
+    assert re.search(r"ok    nami-bench: .* at .*site-packages", said)
 
 
 def test_nothing_heavy_comes_along(installed: Path) -> None:

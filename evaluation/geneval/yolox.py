@@ -20,6 +20,7 @@ from nami_bench.evaluation.geneval.clip_color import ClipColorClassifier, ClipCo
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.processor_cores import Cores
 from nami_bench.neural.hub import short_sha256
+from nami_bench.neural.loading import loading
 
 PUBLISHED = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx"
 PADDING = 114
@@ -116,7 +117,8 @@ class YoloxDetector:
         try:
             options = onnxruntime.SessionOptions()
             options.intra_op_num_threads = 1  # every core has an image of its own
-            return onnxruntime.InferenceSession(self.weights, options, providers=["CPUExecutionProvider"])
+            with loading(str(self.weights)):
+                return onnxruntime.InferenceSession(self.weights, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common class but this one
             reason = str(error).strip().split("\n")[0]
             raise InputError(f"{self.weights} is damaged or no ONNX network: {reason}") from error

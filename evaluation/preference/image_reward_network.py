@@ -13,6 +13,7 @@ from torchvision.transforms import functional as transforms
 from transformers import BlipTextConfig, BlipTextModel, BlipVisionConfig, BlipVisionModel
 
 from nami_bench.errors import InputError, one_line
+from nami_bench.neural.loading import loading
 from nami_bench.neural.pretrained import load_network, read_pickled
 
 _HEAD_WIDTH = 64  # of BERT and of every ViT that BLIP comes with
@@ -75,7 +76,8 @@ def load_reward_network(file: Path) -> RewardNetwork:
     Nothing in the file is run. Raises InputError where it is unreadable, or a tensor lacks or does not fit.
     """
     try:
-        state = read_pickled(file)
+        with loading(file):
+            state = read_pickled(file)
         vision = _stripped(state, "blip.visual_encoder.")
         text = _stripped(state, "blip.text_encoder.")
         named = {_renamed(name): tensor for name, tensor in vision.items()}

@@ -11,8 +11,9 @@ import torch
 from nami_bench.errors import InputError, StorageError
 from nami_bench.foreign_text import parse_json
 from nami_bench.generators.nami.folder import Sampling, overridden, own_sampling, pipeline_folder
-from nami_bench.generators.nami.loading import load_pipeline, without_bars
+from nami_bench.generators.nami.loading import load_pipeline
 from nami_bench.generators.torch_runtime import DtypeName, choose_dtype
+from nami_bench.neural.foreign_bars import without_bars
 
 
 def export(

@@ -5,11 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import diffusers
 import torch
-import transformers
 
 from nami_bench.errors import InputError, one_line
 from nami_bench.generators.nami.pipeline import NamiPipeline
@@ -25,7 +22,7 @@ def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> NamiPipel
     Raises InputError where it cannot be used.
     """
     try:
-        with without_bars(), _former_names():
+        with _former_names():
             pipeline: NamiPipeline = pretrained(NamiPipeline, folder, dtype=dtype, local_files_only=True)
     except Exception as error:
         # Configurations and weights of many libraries: whatever it is, the folder cannot be used.
@@ -49,19 +46,3 @@ def _former_names() -> Iterator[None]:
     finally:
         for name in added:
             del sys.modules[name]
-
-
-@contextmanager
-def without_bars() -> Iterator[None]:
-    """Keep diffusers and transformers from drawing a bar for every part that they read or write."""
-    # transformers' logging module is mostly untyped, and neither says whether its bars are on.
-    modules: list[Any] = [diffusers.utils.logging, transformers.utils.logging]
-    were_on = [module.is_progress_bar_enabled() for module in modules]
-    for module in modules:
-        module.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for module, was_on in zip(modules, were_on, strict=True):
-            if was_on:
-                module.enable_progress_bar()

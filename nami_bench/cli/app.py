@@ -6,13 +6,20 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from nami_bench import __version__
+from nami_bench.cli.common import say_unless_logged
+from nami_bench.cli.completion import complete_if_asked, with_suggestions
+from nami_bench.cli.output_options import take_output_options
 from nami_bench.cli.terminal import VisibleFormatter, visible
-from nami_bench.errors import NamiBenchError
+from nami_bench.cli.verbosity import note_said, unexpected
+from nami_bench.errors import NamiBenchError, WorkError
+from nami_bench.neural.foreign_bars import keep_off_this_program
+from nami_bench.neural.loading import told_by
 
 # Command -> (module with a click command of that name, one line of help). Listed here so that
 # `--help` imports none of the modules.
@@ -41,6 +48,10 @@ COMMANDS = {
     "report": ("nami_bench.cli.report", "A study's report: HTML, plots, image grids."),
     "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),
     "plugins": ("nami_bench.cli.plugins", "Everything registered, by group."),
+    "doctor": (
+        "nami_bench.cli.doctor",
+        "What is wrong with installation, machine and workspace.",
+    ),
 }
 
 
@@ -55,7 +66,24 @@ class _LazyGroup(click.Group):
             return None
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
-        return command
+        return with_suggestions(cmd_name, take_output_options(command))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+        # Unlike click's own: without importing every command for its line of help.
+        commands = [CompletionItem(name, help=line) for name, (_, line) in COMMANDS.items()]
+        found = [command for command in commands if command.value.startswith(incomplete)]
+        return found or click.Command.shell_complete(self, ctx, incomplete)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (NamiBenchError, click.ClickException, OSError) as error:
+            note_said(f"error: {error}")
+            raise
+        except (click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            raise WorkError(unexpected(error)) from error
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -74,7 +102,8 @@ class _LazyGroup(click.Group):
 @click.group(
     cls=_LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
-    epilog="Try it: `nami-bench demo`. Help on a command: `nami-bench generate --help`.",
+    epilog="-v, -q and --log-file may as well stand after the command. Try it: `nami-bench demo`. "
+    "Help on a command: `nami-bench generate --help`.",
 )
 @click.option(
     "--workspace",
@@ -86,10 +115,16 @@ class _LazyGroup(click.Group):
 def cli(ctx: click.Context, workspace: Path | None) -> None:
     """Benchmark text-to-image models: prompts, images, GenEval, human ratings, leaderboards."""
     ctx.obj = workspace
+    ctx.with_resource(told_by(say_unless_logged))
+
+
+take_output_options(cli, hidden=False)
 
 
 def main() -> NoReturn:
     """Run the program; exit 0 done, 1 the work failed, 2 wrong use or bad input."""
+    complete_if_asked(cli)
+    keep_off_this_program()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(VisibleFormatter())
     try:
@@ -98,6 +133,8 @@ def main() -> NoReturn:
     except NamiBenchError as error:
         _fail(str(error), error.exit_code)
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption) and (hint := _in_other_case(error)):
+            error = click.NoSuchOption(error.option_name, error.message + hint, ctx=error.ctx)
         said = io.StringIO()
         error.show(said)
         click.echo(visible(said.getvalue(), lines=True), nl=False, err=True)
@@ -110,6 +147,13 @@ def main() -> NoReturn:
         sys.exit(0)
     except OSError as error:
         _fail(f"{error.filename or 'the system'}: {error.strerror or error}", 1)
+
+
+def _in_other_case(error: click.NoSuchOption) -> str:
+    """A question after the option that is meant where -o was said for -O, or the reverse; else ""."""
+    other = error.option_name.swapcase()
+    known = {name for parameter in error.ctx.command.params for name in parameter.opts} if error.ctx else ()
+    return f" Did you mean {other}?" if other in known else ""
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from nami_bench.cli.terminal import visible, visible_json
+from nami_bench.cli.verbosity import is_quiet, is_verbose, note_said
 
 if TYPE_CHECKING:
     from nami_bench.config import Workspace
@@ -107,8 +108,21 @@ def print_table(
 
 
 def say(message: str) -> None:
-    """A line for people, on stderr: stdout belongs to results."""
+    """A line for people, on stderr: stdout belongs to results. With -q it goes to the log file only."""
+    note_said(message)
+    if not is_quiet():
+        complain(message)
+
+
+def complain(message: str) -> None:
+    """A line on stderr that -q does not silence."""
     click.echo(visible(message, lines=True), err=True)
+
+
+def say_unless_logged(message: str) -> None:
+    """`say` what the log says, too: not where -v shows that."""
+    if not is_verbose():
+        say(message)
 
 
 def echo(text: str) -> None:
@@ -118,8 +132,8 @@ def echo(text: str) -> None:
 
 @contextmanager
 def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Yield `advance(count)`: a bar on a terminal, a plain line now and then elsewhere."""
-    if sys.stderr.isatty():
+    """Yield `advance(count)`: a bar on a terminal, a plain line now and then elsewhere; nothing with -q."""
+    if sys.stderr.isatty() and not is_quiet():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -44,8 +44,8 @@ class _ListingMetrics(click.Command):
 @click.command(
     cls=_ListingMetrics,
     epilog="Examples: nami-bench evaluate geneval --detector shapes --model shapes-good; "
-    "nami-bench evaluate clip-score pickscore hpsv2 -o device=cuda -o pickscore.batch_size=64; "
-    "nami-bench evaluate fid kid -o reference=FOLDER_OF_REAL_IMAGES; "
+    "nami-bench evaluate clip-score pickscore hpsv2 -O device=cuda -O pickscore.batch_size=64; "
+    "nami-bench evaluate fid kid -O reference=FOLDER_OF_REAL_IMAGES; "
     "nami-bench evaluate pickscore --engine ray --ray-gpus 1; "
     "nami-bench evaluate --audit --csv audit.csv",
 )

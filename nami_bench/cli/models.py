@@ -19,11 +19,11 @@ def models() -> None:
 
 
 @models.command(
-    "add", epilog="Example: nami-bench models add shapes-fair --adapter shapes -o error_rate=0.25"
+    "add", epilog="Example: nami-bench models add shapes-fair --adapter shapes -O error_rate=0.25"
 )
 @click.argument("name")
 @click.option("--adapter", required=True, help="A generator: see `nami-bench plugins`.")
-@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="For the adapter.")
+@click.option("-O", "--option", "options", multiple=True, metavar="KEY=VALUE", help="For the adapter.")
 @click.option("--parameters", type=int, help="Parameter count, for the leaderboard.")
 @click.option("--licence", help="Licence of the weights, for the leaderboard.")
 def add(

@@ -43,7 +43,7 @@ def convert(weights_dir: Path, out: Path, config: str | None) -> None:
         from nami_bench.generators.nami.convert import convert as convert_release
 
         convert_release(weights_dir, out, shape, say)
-    say(f"wrote {out}: record it with `nami-bench models add nami --adapter nami -o path={out}`")
+    say(f"wrote {out}: record it with `nami-bench models add nami --adapter nami -O path={out}`")
 
 
 @nami.command(epilog="Example: nami-bench nami info nami-2b --size 1024 --steps 10,10,10")

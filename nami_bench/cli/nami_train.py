@@ -72,7 +72,7 @@ def train(config: Path, output: Path, settings: tuple[str, ...]) -> None:
         finished = run.train(advance)
     if run.is_main:
         say(
-            f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -o path={finished}`"
+            f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -O path={finished}`"
         )
 
 
@@ -152,14 +152,10 @@ def sample(
 
 def _open(config: Path, output: Path, settings: tuple[str, ...]) -> "TrainingRun":
     with models_extra():
-        from transformers.utils import logging as transformers_logging
-
         from nami_bench.generators.nami.training.config import load_train_config
         from nami_bench.generators.nami.training.run import TrainingRun
 
-        # A bar for every file written would tear ours apart, and tied weights are saved once, as is right.
-        silence: Any = transformers_logging  # mostly untyped
-        silence.disable_progress_bar()
+        # Tied weights are saved once, as is right.
         logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)
         return TrainingRun(load_train_config(config, _values(settings)), output, say)
 

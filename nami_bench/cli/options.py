@@ -51,7 +51,7 @@ metric_options = together(
         "--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable."
     ),
     click.option(
-        "-o",
+        "-O",
         "--option",
         "options",
         multiple=True,

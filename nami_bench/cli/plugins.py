@@ -41,7 +41,7 @@ def plugins(context: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """The options of the plugin NAME, which -o KEY=VALUE sets; of all plugins where several have the name."""
+    """The options of the plugin NAME, which -O KEY=VALUE sets; of all plugins where several have the name."""
     from dataclasses import asdict
 
     from nami_bench.plugin_options import described

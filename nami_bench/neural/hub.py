@@ -18,6 +18,7 @@ from huggingface_hub.errors import (
 
 from nami_bench.errors import InputError, one_line
 from nami_bench.file_hashes import file_sha256
+from nami_bench.neural.loading import loading
 
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 TEXTS = ("*.json", "*.txt", "*.jinja", "*.model")
@@ -81,7 +82,7 @@ def hub_file(repository: str, name: str, given: Path | None, option: str = "weig
     """`given`, else the file of a repository on the hub, fetched where needed; raises InputError."""
     if given is not None:
         return given.expanduser()
-    with fetching(f"{name} of", repository, instead=f"name its file with -o {option}=FILE"):
+    with fetching(f"{name} of", repository, instead=f"name its file with -O {option}=FILE"):
         return Path(hf_hub_download(repository, name))
 
 
@@ -95,9 +96,16 @@ def refuse_revision_of_folder(folder: Path, revision: str | None) -> None:
 def fetching(
     kind: str, name: str, revision: str | None = None, instead: str = "give a local folder"
 ) -> Iterator[None]:
-    """What goes wrong in a block that asks the hub for `name` is one sentence: an InputError."""
+    """What goes wrong in a block that asks the hub for `name` is one sentence: an InputError.
+
+    While it takes long, people are told how much has arrived.
+    """
+    before = _bytes_cached(name)
     try:
-        yield
+        with loading(
+            f"{name} from the hub or its cache", "fetching", lambda: _arrived(_bytes_cached(name) - before)
+        ):
+            yield
     except (OSError, ValueError, EntryNotFoundError) as error:
         raise InputError(f"{kind} {name!r} {_why(error, name, revision, instead)}") from error
 
@@ -120,6 +128,22 @@ def settings_sha256(folder: Path, names: Sequence[str] = SETTINGS) -> str:
     """12 digits of a SHA-256 over those of the files `names` that the folder has, and over their names."""
     lines = [f"{short_sha256(folder / name)}  {name}" for name in names if (folder / name).is_file()]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+def _bytes_cached(name: str) -> int:
+    """What the hub's cache holds of a repository, with what has arrived of files under way."""
+    blobs = Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}" / "blobs"
+    sizes = 0
+    for path in blobs.glob("*"):
+        try:
+            sizes += path.stat().st_size
+        except OSError:
+            continue  # finished, and so renamed, while we looked
+    return sizes
+
+
+def _arrived(count: int) -> str:
+    return f"{count / 1e6:.0f} MB so far"
 
 
 def _found(folder: Path, patterns: Sequence[str]) -> list[Path]:

@@ -18,6 +18,8 @@ from transformers.utils import logging as transformers_logging
 
 from nami_bench.errors import InputError, one_line
 from nami_bench.foreign_text import parse_json
+from nami_bench.neural.foreign_bars import without_bars
+from nami_bench.neural.loading import loading
 
 # Libraries load parts of a model without handing down what they were told of its code: with no time to ask
 # in, transformers refuses where it would ask.
@@ -33,7 +35,8 @@ def pretrained(kind: Any, source: Path | None, **arguments: Any) -> Any:
     `kind` is a class of transformers or diffusers; `arguments` go to its from_pretrained. Raises what that
     raises: of a damaged folder, anything.
     """
-    return kind.from_pretrained(source, trust_remote_code=False, **arguments)
+    with loading(source or kind.__name__), without_bars():
+        return kind.from_pretrained(source, trust_remote_code=False, **arguments)
 
 
 def pretrained_with_its_code(kind: Any, folder: Path, **arguments: Any) -> Any:
@@ -43,7 +46,8 @@ def pretrained_with_its_code(kind: Any, folder: Path, **arguments: Any) -> Any:
     """
     for name in ("config.json", "tokenizer_config.json"):
         _refuse_code_elsewhere(folder / name)
-    return kind.from_pretrained(folder, trust_remote_code=True, **arguments)
+    with loading(folder), without_bars():
+        return kind.from_pretrained(folder, trust_remote_code=True, **arguments)
 
 
 def load_network(
@@ -63,7 +67,7 @@ def load_network(
     """
     load: Any = pretrained_with_its_code if with_its_code else pretrained
     folder = None if "state_dict" in arguments else source
-    with quiet_transformers(), explained(source):
+    with loading(source), quiet_transformers(), explained(source):
         network, report = load(kind, folder, dtype=dtype, output_loading_info=True, **arguments)
         lost = {key for key in map(str, report["missing_keys"]) if not _UNUSED.match(key)}
         if with_its_code:
@@ -98,15 +102,13 @@ def explained(source: Path) -> Iterator[None]:
 def quiet_transformers() -> Iterator[None]:
     """Its report on tensors that we account for ourselves would alarm people."""
     logging: Any = transformers_logging  # mostly untyped
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    level = logging.get_verbosity()
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
     try:
-        yield
+        with without_bars():
+            yield
     finally:
         logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
 
 
 def _recompute_buffers(network: Any, lost: Set[str]) -> set[str]:

@@ -91,7 +91,7 @@ def first_token(choice: Mapping[str, Any], answer: Answer, server: OpenAIServer)
     if not pairs:
         raise WorkError(
             f"{server.url} gives no log probabilities of its answers: choose a server that does, "
-            f"or read the answers themselves with -o logprobs=false ({excerpt(answer)})"
+            f"or read the answers themselves with -O logprobs=false ({excerpt(answer)})"
         )
     return sorted(pairs, key=lambda pair: -pair[1])
 

@@ -112,7 +112,7 @@ def test_a_workspace_on_postgresql(
         + "".join(f"s,{name},m,00000,0,{c},{v}\n" for name in ("lena", "omar") for c, v in CRITERIA)
     )
     for arguments in (
-        ["models", "add", "m", "--adapter", "shapes", "-o", "size=64"],
+        ["models", "add", "m", "--adapter", "shapes", "-O", "size=64"],
         ["generate", "--model", "m", "--prompts", "star.jsonl", "--samples", "1"],
         ["evaluate", "geneval", "--detector", "shapes"],
         ["study", "create", "--name", "s", "--prompts", "star"],

@@ -1,5 +1,6 @@
 """The program as a whole: help, exit codes, one sentence for an error."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -7,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from nami_bench.cli.app import COMMANDS, cli
+from nami_bench.cli.folder_command import FolderOrCommand
 from tests.support.program import nami_bench
 
 
@@ -28,6 +30,39 @@ def test_every_command_explains_itself(path: tuple[str, ...]) -> None:
     assert result.exit_code == 0
     has_subcommands = "Commands:" in result.output
     assert has_subcommands or f"nami-bench {' '.join(path)}" in result.output.split("Options:")[1]
+
+
+def _lowest(group: click.Command) -> Iterator[click.Command]:
+    yield group
+    if isinstance(group, click.Group):
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            yield from _lowest(group.get_command(context, name) or group)
+    if isinstance(group, FolderOrCommand):
+        yield group.on_folder
+
+
+def test_a_short_option_is_short_for_one_long_option_everywhere() -> None:
+    long: dict[str, set[str]] = {}
+    for command in _lowest(cli):
+        for option in (one for one in command.params if isinstance(one, click.Option)):
+            for short in (name for name in option.opts if not name.startswith("--")):
+                long.setdefault(short, set()).update(name for name in option.opts if name.startswith("--"))
+    assert {"-o", "-O", "-v", "-q"} <= long.keys()
+    assert {short: names for short, names in long.items() if len(names) != 1} == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("models", "add", "m", "--adapter", "shapes", "-o", "size=64"), "-O"),
+        (("evaluate", "fid", "-o", "reference=x"), "-O"),
+        (("leaderboard", "-O", "board.csv"), "-o"),
+    ],
+)
+def test_who_takes_one_for_the_other_is_told(tmp_path: Path, words: tuple[str, ...], meant: str) -> None:
+    done = nami_bench(*words, cwd=tmp_path)
+    assert done.returncode == 2 and f"Did you mean {meant}?" in done.stderr
 
 
 def test_the_list_of_commands_is_complete() -> None:

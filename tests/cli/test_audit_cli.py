@@ -130,7 +130,7 @@ def test_metrics_run_before_the_audit(root: Path) -> None:
         (("--audit", "--study", "pilott"), UnknownNameError, "did you mean 'pilot'"),
         (("--audit", "--model", "god"), UnknownNameError, "did you mean 'good'"),
         (("geneval", "clip-skore"), UnknownNameError, "did you mean 'clip-score'"),
-        (("geneval", "-o", "fid.reference=x"), InputError, "the metric 'fid' was not asked for"),
+        (("geneval", "-O", "fid.reference=x"), InputError, "the metric 'fid' was not asked for"),
     ],
 )
 def test_wrong_use_is_one_sentence(

@@ -36,7 +36,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "star.jsonl").write_text(PROMPTS)
     for arguments in (
         ["init", "."],
-        ["models", "add", "m", "--adapter", "shapes", "-o", "size=64"],
+        ["models", "add", "m", "--adapter", "shapes", "-O", "size=64"],
         ["generate", "--model", "m", "--prompts", "star.jsonl", "--samples", "1"],
         ["study", "create", "--name", "s", "--prompts", "star"],
     ):
@@ -73,8 +73,8 @@ def refused(done: subprocess.CompletedProcess[str], code: int, words: str) -> No
             "unknown prompt set 'stars': did you mean 'star'",
         ),
         (["models", "add", "x", "--adapter", "shape"], "unknown generator 'shape': did you mean 'shapes'"),
-        (["models", "add", "x", "--adapter", "shapes", "-o", "error_rate=2"], "not between 0 and 1"),
-        (["models", "add", "x", "--adapter", "shapes", "-o", "sise=64"], "sise: unknown key"),
+        (["models", "add", "x", "--adapter", "shapes", "-O", "error_rate=2"], "not between 0 and 1"),
+        (["models", "add", "x", "--adapter", "shapes", "-O", "sise=64"], "sise: unknown key"),
         (["models", "add", "../x", "--adapter", "shapes"], "not usable"),
         (["models", "add", "m", "--adapter", "shapes"], "exists with other settings"),
         (["evaluate", "genval"], "unknown metric 'genval': did you mean 'geneval'"),

@@ -139,7 +139,7 @@ def test_a_workspaces_leaderboard_shows_images_ratings_and_geneval(folder: Path)
 
     run("init", ".")
     for model, error_rate in (("better", 0), ("worse", 1)):
-        run("models", "add", model, "--adapter", "shapes", "-o", f"error_rate={error_rate}", "-o", "size=64")
+        run("models", "add", model, "--adapter", "shapes", "-O", f"error_rate={error_rate}", "-O", "size=64")
         run("generate", "--model", model, "--prompts", "prompts.jsonl", "--samples", "1")
     run("evaluate", "geneval", "--detector", "shapes")
     run("study", "create", "--name", "nami-1k", "--prompts", "prompts")

@@ -14,7 +14,7 @@ from nami_bench.shapes import SHAPES
 from nami_bench.store import Store
 from tests.support.program import nami_bench
 
-JUDGE = ("--judge", "shapes", "-o", "questions=questions.jsonl")
+JUDGE = ("--judge", "shapes", "-O", "questions=questions.jsonl")
 
 
 @pytest.fixture(scope="module")

@@ -44,12 +44,15 @@ def check_nami_bench(arguments: list[str]) -> None:
     """The program's own parser takes it: command, options, their values, what is required."""
     context = cli.make_context("nami-bench", arguments)
     command: click.Command = cli
-    while isinstance(command, click.Group):
-        left = [*context._protected_args, *context.args]
-        name, found, rest = command.resolve_command(context, left)
-        assert found is not None
-        context = found.make_context(name, rest, context)
-        command = context.command  # of `geneval DIR` it is not the group's
+    with context:
+        while isinstance(command, click.Group):
+            left = [*context._protected_args, *context.args]
+            if command.invoke_without_command and not left:
+                return
+            name, found, rest = command.resolve_command(context, left)
+            assert found is not None
+            context = found.make_context(name, rest, context)
+            command = context.command  # of `geneval DIR` it is not the group's
 
 
 def check_make(arguments: list[str]) -> None:

@@ -47,7 +47,7 @@ def test_the_command_lines_page_has_them_all() -> None:
     sections = dict(re.findall(r"^## (nami-bench[^\n]*)\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL))
     assert list(sections) == ["nami-bench", *(context.command_path for context, _ in COMMANDS)]
     for context, command in COMMANDS:
-        options = [p for p in command.params if isinstance(p, click.Option)]
+        options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
         assert all(name in sections[context.command_path] for option in options for name in option.opts)
     assert "DIR" in sections["nami-bench geneval"]
 

@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Store:
 def test_clip_score_lands_on_the_leaderboard_and_long_prompts_are_counted(
     bench: Bench, clip_folder: Path, tmp_path: Path
 ) -> None:
-    evaluate = ("evaluate", "clip-score", "-o", f"model={clip_folder}", "-o", "device=cpu")
+    evaluate = ("evaluate", "clip-score", "-O", f"model={clip_folder}", "-O", "device=cpu")
     assert "6 scored, 2 with over-long prompts" in bench(*evaluate).stderr
     assert "6 kept, 2 with over-long prompts" in bench(*evaluate).stderr
     with store(tmp_path) as opened:
@@ -48,7 +48,7 @@ def test_weights_overwritten_between_two_runs_are_another_column(
     bench: Bench, clip_folder: Path, tmp_path: Path
 ) -> None:
     model = Path(shutil.copytree(clip_folder, tmp_path / "clip"))
-    evaluate = ("evaluate", "clip-score", "-o", f"model={model}", "-o", "device=cpu")
+    evaluate = ("evaluate", "clip-score", "-O", f"model={model}", "-O", "device=cpu")
     assert "6 scored" in bench(*evaluate).stderr
     weights = model / "open_clip_pytorch_model.bin"
     tensors = torch.load(weights)
@@ -64,9 +64,9 @@ def test_weights_overwritten_between_two_runs_are_another_column(
 def test_an_image_replaced_after_it_was_scored_does_not_keep_its_score(
     bench: Bench, clip_folder: Path, random_inception: Path, photographs: Mapping[str, Path], tmp_path: Path
 ) -> None:
-    clip = ("evaluate", "clip-score", "-o", f"model={clip_folder}", "-o", "device=cpu")
-    kid = ("evaluate", "kid", "-o", f"weights={random_inception}", "-o", "device=cpu", "-o", "allow_few=true",
-           "-o", f"reference={next(iter(photographs.values())).parent}")  # fmt: skip
+    clip = ("evaluate", "clip-score", "-O", f"model={clip_folder}", "-O", "device=cpu")
+    kid = ("evaluate", "kid", "-O", f"weights={random_inception}", "-O", "device=cpu", "-O", "allow_few=true",
+           "-O", f"reference={next(iter(photographs.values())).parent}")  # fmt: skip
     bench(*clip)
     bench(*kid)
     with store(tmp_path) as opened:
@@ -106,14 +106,14 @@ def random_inception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_kid_is_one_value_for_the_set_recorded_once_and_ranked(
     bench: Bench, photographs: Mapping[str, Path], random_inception: Path, tmp_path: Path
 ) -> None:
-    options: list[Any] = ["-o", f"weights={random_inception}", "-o", "device=cpu"]
-    options += ["-o", f"reference={next(iter(photographs.values())).parent}"]
+    options: list[Any] = ["-O", f"weights={random_inception}", "-O", "device=cpu"]
+    options += ["-O", f"reference={next(iter(photographs.values())).parent}"]
     for metric, needed in (("kid", 1000), ("fid", 2048)):
         refused = bench("evaluate", metric, *options, expect=InputError).exception
         assert f"needs {needed} images on either side, the model's images are 6" in str(refused)
     with store(tmp_path) as opened:
         assert opened.scores.of_sets() == []
-    options += ["-o", "allow_few=true"]
+    options += ["-O", "allow_few=true"]
     assert "6 scored" in bench("evaluate", "kid", *options).stderr
     assert "6 kept" in bench("evaluate", "kid", *options).stderr
     with store(tmp_path) as opened:
@@ -132,8 +132,8 @@ def test_a_changed_image_is_left_out_of_the_set_and_tried_again(
     bench: Bench, photographs: Mapping[str, Path], random_inception: Path, tmp_path: Path
 ) -> None:
     reference = next(iter(photographs.values())).parent
-    options: list[Any] = ["-o", f"weights={random_inception}", "-o", f"reference={reference}"]
-    options += ["-o", "device=cpu", "-o", "allow_few=true"]
+    options: list[Any] = ["-O", f"weights={random_inception}", "-O", f"reference={reference}"]
+    options += ["-O", "device=cpu", "-O", "allow_few=true"]
     with store(tmp_path) as opened:
         record = opened.images.find()[3]
     spoiled = tmp_path / "bench" / "images" / str(record.path)

@@ -325,5 +325,5 @@ def test_useless_references_are_one_sentence(folder: Callable[..., Path], tmp_pa
         with pytest.raises(InputError, match=words):
             _ = metric.instrument
             metric.score_set(made)
-    with pytest.raises(InputError, match="name them with -o reference=FOLDER"):
+    with pytest.raises(InputError, match="name them with -O reference=FOLDER"):
         FrechetInceptionDistance(DistanceOptions())

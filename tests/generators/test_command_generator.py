@@ -350,7 +350,7 @@ def test_a_run_from_the_command_line(command: Any, tmp_path: Path) -> None:
     in_workspace(tmp_path, "init").check_returncode()
     for name, draw in (("fine", command(BY_NAME)), ("broken", command(BY_NAME, "exit", "1"))):
         option = f"command={draw}"
-        added = in_workspace(tmp_path, "models", "add", name, "--adapter", "command", "-o", option)
+        added = in_workspace(tmp_path, "models", "add", name, "--adapter", "command", "-O", option)
         assert added.returncode == 0, added.stderr
     generate = ("generate", "--prompts", "two.txt", "--samples", "2", "--json", "--model")
     done = in_workspace(tmp_path, *generate, "fine")
@@ -365,7 +365,7 @@ def test_a_run_from_the_command_line(command: Any, tmp_path: Path) -> None:
 def test_ctrl_c_in_a_run_from_the_command_line_keeps_what_was_finished(command: Any, tmp_path: Path) -> None:
     (tmp_path / "two.txt").write_text("a red fox\na blue bird\n")
     draw = command(BY_NAME, "interrupt", "3")  # of nami-bench, by the program that it runs
-    for arguments in (["init"], ["models", "add", "m", "--adapter", "command", "-o", f"command={draw}"]):
+    for arguments in (["init"], ["models", "add", "m", "--adapter", "command", "-O", f"command={draw}"]):
         in_workspace(tmp_path, *arguments).check_returncode()
     generate = ["--workspace", "w", "generate", "--model", "m", "--prompts", "two.txt", "--samples", "2"]
     done = subprocess.run(

@@ -480,8 +480,8 @@ def test_a_run_from_the_command_line_leaves_the_key_nowhere(
 
     run("init")
     run(
-        *("models", "add", "painter", "--adapter", "openai-images", "-o", "model=painter"),
-        *("-o", f"base_url={service.address}/v1", "-o", "max_retries=0"),
+        *("models", "add", "painter", "--adapter", "openai-images", "-O", "model=painter"),
+        *("-O", f"base_url={service.address}/v1", "-O", "max_retries=0"),
     )
     command = ("generate", "--model", "painter", "--prompts", str(tmp_path / "four.txt"), "--samples", "1")
     assert "1 made, 2 failed, 1 refused" in run(*command)

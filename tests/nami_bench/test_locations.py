@@ -41,7 +41,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bucket: Path) -> 
     settings = tmp_path / "nami.toml"
     settings.write_text(settings.read_text().replace('# url = "images"', f'url = "{bucket}"'))
     (tmp_path / "stars.jsonl").write_text(3 * CLAUSES)
-    command("models", "add", "m", "--adapter", "shapes", "-o", "size=64")
+    command("models", "add", "m", "--adapter", "shapes", "-O", "size=64")
     assert command("generate", "--model", "m", "--prompts", "stars.jsonl", "--samples", "2").exit_code == 0
     return tmp_path
 
@@ -55,7 +55,7 @@ def test_images_in_a_bucket_are_those_of_a_folder(workspace: Path, bucket: Path)
     settings = workspace / "nami.toml"
     settings.write_text(settings.read_text().replace(f'url = "{bucket}"', ""))
     (workspace / "nami.db").unlink()
-    command("models", "add", "m", "--adapter", "shapes", "-o", "size=64")
+    command("models", "add", "m", "--adapter", "shapes", "-O", "size=64")
     assert command("generate", "--model", "m", "--prompts", "stars.jsonl", "--samples", "2").exit_code == 0
     assert found == local_hashes(workspace / "images")
     assert len(found) == 6

@@ -195,7 +195,7 @@ def _by_command(workspace: Path, name: str, chosen: Mapping[str, Any]) -> tuple[
         elif key in ("judge", "detector"):
             pairs += [f"--{key}", str(value)]
         else:
-            pairs += ["-o", f"{key}={value}"]
+            pairs += ["-O", f"{key}={value}"]
     done = nami_bench("--workspace", workspace, "evaluate", name, *pairs)
     assert done.returncode == 0, done.stderr
     with Store.open(f"sqlite:///{workspace / 'nami.db'}") as store:

@@ -112,7 +112,7 @@ def test_what_does_not_exist_or_fit_is_said(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(
-        InputError, match=r"HPS_v2\.1_compressed\.pt of .xswu/HPSv2. .* name its file with -o weights=FILE"
+        InputError, match=r"HPS_v2\.1_compressed\.pt of .xswu/HPSv2. .* name its file with -O weights=FILE"
     ):
         _ = HPSv2(HPSv2.Options()).instrument
     torch.save({"other.weight": torch.zeros(2)}, tmp_path / "other.pt")

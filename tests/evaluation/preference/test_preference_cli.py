@@ -31,7 +31,7 @@ def command(pickscore_folder: Path, hps_weights: Path, reward_weights: Path, ber
         "image-reward.weights": reward_weights,
         "image-reward.tokenizer": bert_folder,
     }
-    pairs = [word for key, value in options.items() for word in ("-o", f"{key}={value}")]
+    pairs = [word for key, value in options.items() for word in ("-O", f"{key}={value}")]
     return ["evaluate", *METRICS, *pairs]
 
 
@@ -78,12 +78,12 @@ def test_a_spoiled_image_is_a_stored_failure_and_is_tried_again(
 def test_what_the_last_metric_lacks_is_said_before_the_first_begins(
     bench: Bench, reward_weights: Path, bert_folder: Path, tmp_path: Path
 ) -> None:
-    ready = ("-o", f"image-reward.weights={reward_weights}", "-o", f"image-reward.tokenizer={bert_folder}")
+    ready = ("-O", f"image-reward.weights={reward_weights}", "-O", f"image-reward.tokenizer={bert_folder}")
     missing = tmp_path / "none.pt"
-    unready = ("evaluate", "image-reward", "hpsv2", "-o", f"hpsv2.weights={missing}", *ready)
+    unready = ("evaluate", "image-reward", "hpsv2", "-O", f"hpsv2.weights={missing}", *ready)
     assert f"cannot read the weights {missing}" in str(bench(*unready, expect=InputError).exception)
     with Store.open(f"sqlite:///{tmp_path / 'bench' / 'nami.db'}") as store:
         assert store.scores.find() == []
-    for wrong in (["-o", "hpsv2.wights=x"], ["-o", "hpsv2.version=3"], ["-o", "hpsv2.batch_size=0"]):
+    for wrong in (["-O", "hpsv2.wights=x"], ["-O", "hpsv2.version=3"], ["-O", "hpsv2.batch_size=0"]):
         refused = bench("evaluate", "pickscore", "hpsv2", *wrong, expect=InputError)
         assert "hpsv2" in str(refused.exception) and " on " not in refused.stderr

@@ -176,7 +176,7 @@ def test_a_server_that_fails_half_way_leaves_what_is_finished(service: Service) 
 
 def test_a_server_without_log_probabilities_ends_the_run(service: Service) -> None:
     service.replies = {"A": said("Yes")}
-    with pytest.raises(WorkError, match=r"gives no log probabilities.*-o logprobs=false"):
+    with pytest.raises(WorkError, match=r"gives no log probabilities.*-O logprobs=false"):
         ask(service, "A?")
 
 

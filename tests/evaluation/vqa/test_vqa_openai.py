@@ -175,7 +175,7 @@ def test_what_fails_one_image_is_its_reason(service: Service, ask: Ask, reply: R
         (problem(401, f"wrong key {KEY}"), r"refused the key in \$OPENAI_API_KEY \(401\)"),
         (problem(404, "no model seer"), "answered 404: see to base_url, model.*no model seer"),
         (problem(429, "pay", "insufficient_quota"), "no more answers for this account: pay"),
-        (said("Yes"), r"gives no log probabilities.*-o logprobs=false"),
+        (said("Yes"), r"gives no log probabilities.*-O logprobs=false"),
         (chosen({"Yes": 1.0}, logprobs={"content": []}), "gives no log probabilities"),
         (chosen({"Yes": 1.0}, logprobs={"content": [{"top_logprobs": "x"}]}), "gives no log probabilities"),
     ],
@@ -253,7 +253,7 @@ def test_a_run_resumes_where_the_server_gave_up_and_leaves_the_key_nowhere(
     service.replies["thing 2"] = [problem(429, f"pay {KEY}", "insufficient_quota")]
     service.delays["thing 3"] = 0.3
     command = ["--workspace", str(workspace), "evaluate", "vqa-score-openai"]
-    command += ["-o", "model=seer", "-o", f"base_url={service.address}", "-o", "concurrency=8"]
+    command += ["-O", "model=seer", "-O", f"base_url={service.address}", "-O", "concurrency=8"]
     stopped = CliRunner().invoke(cli, command)
     assert isinstance(stopped.exception, WorkError) and "for this account: pay ***" in str(stopped.exception)
     with Store.open(f"sqlite:///{workspace / 'nami.db'}") as store:

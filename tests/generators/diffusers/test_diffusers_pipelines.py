@@ -291,7 +291,7 @@ def test_from_the_command_line_to_the_leaderboard(
         return result.stdout
 
     options = {"model": str(pipeline_folder(kind)), **SMALL, "extra": json.dumps(EXTRA.get(kind, {}))}
-    given = [part for name, value in options.items() for part in ("-o", f"{name}={value}")]
+    given = [part for name, value in options.items() for part in ("-O", f"{name}={value}")]
     nami_bench("init")
     nami_bench("models", "add", kind, "--adapter", "diffusers", *given)
     nami_bench("prompts", "build", "shapes-demo")

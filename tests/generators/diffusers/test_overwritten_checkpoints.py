@@ -58,7 +58,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Resu
 
 
 def add(bench: Callable[..., Result], name: str, **options: Any) -> None:
-    given = [part for key, value in (OPTIONS | options).items() for part in ("-o", f"{key}={value}")]
+    given = [part for key, value in (OPTIONS | options).items() for part in ("-O", f"{key}={value}")]
     result = bench("models", "add", name, "--adapter", "diffusers", *given)
     assert result.exit_code == 0, result.output
 

@@ -205,7 +205,7 @@ def test_from_the_command_line(release: Path, tmp_path: Path) -> None:
     arguments = ["nami", "convert", str(release), str(tmp_path / "out"), "--config", str(config)]
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.exception
-    assert "models add nami --adapter nami -o path=" in done.stderr
+    assert "models add nami --adapter nami -O path=" in done.stderr
     info = CliRunner().invoke(cli, ["nami", "info", str(tmp_path / "out"), "--json"])
     total = NamiTransformer2DModel.from_shape(TINY).num_parameters()
     assert json.loads(info.stdout)["parameters"]["transformer"] == total

@@ -178,7 +178,7 @@ def test_from_the_command_line_into_the_leaderboard(converted: Path, tmp_path: P
         return done.stdout
 
     run("init")
-    run("models", "add", "tiny", "--adapter", "nami", "-o", f"path={converted}", "-o", "steps=1")
+    run("models", "add", "tiny", "--adapter", "nami", "-O", f"path={converted}", "-O", "steps=1")
     run("prompts", "build", "shapes-demo")
     run("generate", "--model", "tiny", "--prompts", "shapes-demo", "--samples", "2", "--limit", "3")
     run("images", "verify", "--model", "tiny")

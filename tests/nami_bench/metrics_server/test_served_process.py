@@ -74,7 +74,7 @@ def test_wrong_use_is_one_sentence_before_anything_is_served():
         (["genevel", "--detector", "shapes"], "unknown metric 'genevel'"),
         (["geneval"], "GenEval needs a detector"),
         (["geneval", "--detector", "shapes", "--host", "0.0.0.0", "--port", "0"], "set a token"),
-        (["geneval", "--detector", "shapes", "-o", "batch_sise=3"], "batch_size"),
+        (["geneval", "--detector", "shapes", "-O", "batch_sise=3"], "batch_size"),
     ):
         done = nami_bench("serve-metrics", *arguments, env={"NAMI_METRICS_TOKEN": None})
         assert done.returncode == 2, done

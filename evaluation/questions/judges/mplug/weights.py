@@ -12,6 +12,7 @@ from torch import Tensor
 from nami_bench.errors import InputError, one_line
 from nami_bench.evaluation.questions.judges.mplug.configuration import Configuration
 from nami_bench.evaluation.questions.judges.mplug.network import MplugNetwork
+from nami_bench.neural.loading import loading
 from nami_bench.neural.pretrained import read_pickled
 
 State = Mapping[str, Tensor]
@@ -34,13 +35,14 @@ def load_network(path: Path, config: Configuration) -> MplugNetwork:
     The published code takes what fits and leaves random numbers in the rest. Here InputError is raised where
     a tensor is missing, of another shape or of more layers than the configuration says, or not finite.
     """
-    state = _read(path)
-    with torch.device("meta"):
-        network = MplugNetwork(config)
-    expected = network.state_dict()
-    _check(state, expected, config, path)
-    # assign: the network takes these very tensors, and never has memory of its own to copy them into.
-    network.load_state_dict({name: _float32(state, name, path) for name in expected}, assign=True)
+    with loading(path):
+        state = _read(path)
+        with torch.device("meta"):
+            network = MplugNetwork(config)
+        expected = network.state_dict()
+        _check(state, expected, config, path)
+        # assign: the network takes these very tensors, and never has memory of its own to copy them into.
+        network.load_state_dict({name: _float32(state, name, path) for name in expected}, assign=True)
     network.text_decoder.tie()
     return network.eval().requires_grad_(False)
 

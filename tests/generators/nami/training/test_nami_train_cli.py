@@ -15,6 +15,7 @@ from PIL import Image
 
 from nami_bench.cli.app import cli
 from nami_bench.errors import InputError
+from tests.support.program import nami_bench
 
 ROOT = Path(__file__).parents[4]
 
@@ -194,3 +195,15 @@ def test_two_processes_train_a_sharded_model_as_two_with_copies(toy_file: Path, 
 
     alone = _run("nami", "train", toy_file, "-o", sharded)
     assert "holds a run with processes = 2, not 1" in str(alone.exception)
+
+
+@pytest.mark.slow
+def test_what_is_loaded_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nami_bench.neural.loading.A_MOMENT_S", 0.0)
+    words = ("nami", "sample", "nami-tiny", "a photo of a star", "-o", tmp_path / "star.png")
+    said = nami_bench(*words).stderr.splitlines()
+    assert [line for line in said if line.startswith("loading")] == [said[0]]
+    assert "nami-tiny" in said[0] and said[0].endswith(" ...")
+    assert all("loading" not in line for line in nami_bench(*words, "-q").stderr.splitlines())
+    logged = nami_bench(*words, "-v").stderr
+    assert "nami_bench.neural.loading: loading" in logged and " ..." not in logged
