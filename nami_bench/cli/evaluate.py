@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import Bench, open_bench, parse_pairs, print_json, progress, say, tally
+from nami_bench.cli.common import (
+    Bench,
+    open_bench,
+    options_by_name,
+    parse_pairs,
+    print_json,
+    progress,
+    say,
+    tally,
+)
 from nami_bench.cli.engine import EngineChoice, engine_options
 from nami_bench.cli.options import csv_option, json_option, without_option
 
@@ -112,7 +121,7 @@ def evaluate(
         raise InputError(f"{', '.join(stray)}: belongs to --audit, which was not asked for")
     if not audit and not metrics:
         raise InputError("name at least one metric (see `nami-bench evaluate --help`), or give --audit")
-    chosen = _options(metrics, options)
+    chosen = options_by_name(metrics, options, "metric")
     _give_part(chosen, "detector", detector, detector_options)
     _give_part(chosen, "judge", judge, judge_options)
     with open_bench() as bench:
@@ -128,21 +137,6 @@ def evaluate(
     failed = sum(count["failed"] for count in counts.values())
     if failed:
         raise WorkError(f"{failed} images could not be scored: their reasons are recorded with them")
-
-
-def _options(metrics: Sequence[str], pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By metric, its options."""
-    from nami_bench.errors import InputError
-
-    parsed = parse_pairs(pairs, "--option")
-    shared = {key: value for key, value in parsed.items() if "." not in key}
-    chosen: dict[str, dict[str, Any]] = {metric: dict(shared) for metric in metrics}
-    for key in parsed.keys() - shared.keys():
-        metric, _, name = key.rpartition(".")  # a metric's name may hold dots, a key does not
-        if metric not in chosen:
-            raise InputError(f"--option {key}: the metric {metric!r} was not asked for")
-        chosen[metric][name] = parsed[key]
-    return chosen
 
 
 def _give_part(chosen: dict[str, dict[str, Any]], part: str, name: str | None, pairs: Sequence[str]) -> None:
@@ -179,6 +173,7 @@ def _evaluate(
     from nami_bench import pipeline, registry
     from nami_bench.domain import ImageState
     from nami_bench.errors import InputError
+    from nami_bench.evaluation.geneval.published import standing
 
     records = bench.store.images.find(models=models or None, prompt_set=prompts, state=ImageState.DONE)
     if not records:
@@ -206,6 +201,8 @@ def _evaluate(
                         make=_maker(name, chosen[name]),
                     )
                 say(f"{title}: {tally(counts[title])}")
+                if metric.name == "geneval":
+                    say(f"  {metric.instrument}: {standing(metric.instrument)}")
                 if counts[title]["failed"]:
                     _say_reasons(bench, metric, names, prompt_set)
     return counts
