@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval import published
 from nami_bench.neural.hub import PICKLED, SAFETENSORS, TEXTS
 from nami_bench.neural.hub_weights import HubFiles
 from nami_bench.neural.weights import ByHand, OwnFiles, WebFile, Weights
@@ -19,9 +20,9 @@ MASK2FORMER = WebFile(
     address="https://download.openmmlab.com/mmdetection/v2.0/mask2former/"
     "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco/"
     "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco_20220504_001756-743b7d99.pth",
-    pin=Pin("743b7d99", "OpenMMLab ends a file's name with the first digits of its SHA-256"),
+    pin=Pin(published.DETECTOR_SHA256, "OpenMMLab ends a file's name with the first digits of its SHA-256"),
     licence="Apache-2.0",
-    size=280_000_000,
+    size=275_000_000,  # 68,797,171 parameters in float32
 )
 """GenEval's detector. All of its SHA-256 could not be verified when this was written."""
 
@@ -58,8 +59,7 @@ BERT = "google-bert/bert-base-uncased"
 PICKSCORE = "yuvalkirstain/PickScore_v1"
 PICKSCORE_PROCESSOR = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 HUB_MASK2FORMER = "facebook/mask2former-swin-small-coco-instance"
-CLIP = "ViT-L-14"
-CLIP_TAG = "openai"
+CLIP, CLIP_TAG = published.CLIP, published.CLIP_TAG
 DETECTOR_FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
 
 _NAMED_THERE = "see its page"

@@ -9,6 +9,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+DETECTOR_SHA256 = "743b7d99"
+"""The first digits of the hash of mmdet's file: `nami_bench.evaluation.weights.MASK2FORMER`."""
+
+CLIP = "ViT-L-14"
+CLIP_TAG = "openai"
+"""What judges colors, in open_clip's words."""
+
 _DETECTOR = re.compile(r"mask2former-(?P<sha256>[0-9a-f]{12})(?P<dtype>-\w+)?")
 
 
@@ -42,8 +49,6 @@ class Standing:
 def standing(instrument: str | None) -> Standing:
     """What GenEval's `instrument` is beside the published one: the detector's weights and precision, the
     color classifier's model and tag (its weights' file has had more than one form), the rules."""
-    from nami_bench.evaluation.weights import CLIP, CLIP_TAG  # brings the hub's library
-
     if instrument is None:
         return Standing(None)
     detector, *others = instrument.split("+")
@@ -57,16 +62,12 @@ def standing(instrument: str | None) -> Standing:
 
 
 def _of_detector(detector: str) -> list[str]:
-    from nami_bench.evaluation.weights import MASK2FORMER
-
     found = _DETECTOR.fullmatch(detector)
     if found is None:
         return [f"the detector is {detector}, not mmdet's Mask2Former"]
     differences = []
-    if not found["sha256"].startswith(MASK2FORMER.pin.digits):
-        differences.append(
-            f"the weights' SHA-256 begins with {found['sha256']}, not with {MASK2FORMER.pin.digits}"
-        )
+    if not found["sha256"].startswith(DETECTOR_SHA256):
+        differences.append(f"the weights' SHA-256 begins with {found['sha256']}, not with {DETECTOR_SHA256}")
     if found["dtype"]:
         differences.append(f"it ran in {found['dtype'][1:]}, not in float32")
     return differences

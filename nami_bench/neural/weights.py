@@ -155,8 +155,8 @@ class WebFile:
         if (path := self.usable()) is not None:
             self._remember(path)
             return path
-        if self.path.is_file():  # it fits the pin, perhaps, and is another than was fetched first
-            self.path.unlink()
+        if self.path.is_file() and self.pin.fits(file_sha256(self.path)):
+            self.path.unlink()  # another than was fetched first, which the pin alone cannot tell
         address = mirrored(self.address)
         try:
             download(address, self.path, self.pin, max_bytes=_MAX_BYTES, report=report or _told(self.path))

@@ -1,17 +1,14 @@
 """`nami-bench weights`, with a hub on this machine."""
 
 import json
-import os
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from nami_bench.evaluation.weights import INCEPTION
-from tests.support.hub import Hub, hub_environment, hub_server
+from tests.support.hub import Hub, hub_server
 from tests.support.program import nami_bench
 
 HPS = {"HPS_v2.1_compressed.pt": bytes(5000)}
@@ -114,31 +111,3 @@ def test_a_bundle_brings_them_to_a_machine_without_a_network(
     assert weights("verify", "hpsv2").returncode == 1
     assert weights("unbundle", tmp_path / "w.tar").returncode == 0
     assert weights("verify", "hpsv2").returncode == 0
-
-
-@pytest.mark.slow
-def test_a_metric_runs_on_a_machine_without_a_network_on_what_was_carried_there(
-    hub: Hub, tmp_path: Path, pickscore_folder: Path, bench: Callable[..., Result]
-) -> None:
-    hub.add("lab/tiny", pickscore_folder)
-    model = ("-o", "model=lab/tiny", "-o", "processor=lab/tiny")
-    online = hub_environment(hub, tmp_path / "a")
-    offline = {"HF_HUB_CACHE": str(tmp_path / "b"), "HF_HUB_OFFLINE": "1"}
-
-    def run(environment: object, *arguments: object) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "nami_bench", "--workspace", tmp_path / "bench", *arguments]
-        environment = {**os.environ, "NAMI_CACHE": str(tmp_path / "nami"), **dict(environment)}  # type: ignore[call-overload]
-        return subprocess.run([*map(str, command)], env=environment, capture_output=True, text=True)
-
-    evaluate = ("evaluate", "pickscore", *model, "-o", "device=cpu", "--json")
-    assert run(online, "weights", "fetch", "pickscore", *model).returncode == 0
-    made = run(online, "weights", "bundle", "pickscore", *model, "--output", tmp_path / "w.tar")
-    assert made.returncode == 0, made.stderr
-    refused = run(offline, *evaluate)
-    assert refused.returncode == 2 and "HF_HUB_OFFLINE is set" in refused.stderr
-    hub.asked.clear()
-    assert run(offline, "weights", "unbundle", tmp_path / "w.tar").returncode == 0
-    done = run(offline, *evaluate)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["pickscore: camera on made"]["scored"] == 6
-    assert hub.asked == []
