@@ -35,8 +35,8 @@ class Standing:
             return "not known to be the published detector: these results do not name theirs"
         if not self.differences:
             return (
-                "the published detector, in float32 and with the published rules (known by the first 8 "
-                "digits of its SHA-256: no more could be verified)"
+                "the published detector, in float32 and with the published rules (its SHA-256 begins with "
+                f"{DETECTOR_SHA256}; the full one could not be verified when this was written)"
             )
         return f"not the published detector: {'; '.join(self.differences)}"
 

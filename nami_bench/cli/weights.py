@@ -81,7 +81,10 @@ def verify(names: tuple[str, ...], options: tuple[str, ...], as_json: bool) -> N
     here = [part for part in parts if part.files()]
     problems = [f"{part.source}: not on this machine" for part in parts if names and part not in here]
     for part in here:
-        problems += part.damage()
+        damage = part.damage()
+        problems += damage
+        if not damage:
+            say(f"{part.source}: no damage found ({_hash_words(part.hash())})")
     if as_json:
         print_json({"checked": [part.source for part in here], "damaged": problems})
     for problem in problems:

@@ -41,10 +41,14 @@ class HubFiles:
     def hash(self) -> Hash:
         """That of the largest file, as the hub has it."""
         largest = max(self.files(), key=lambda path: path.stat().st_size, default=None)
-        digits = None if largest is None else _blob_name(largest)
-        if digits is None or len(digits) != 64:
+        if largest is None:
             return Hash(None, "the hub says it when they are fetched")
-        return Hash(digits, f"the hub, for {largest.name if largest else ''}, when it was fetched")
+        digits = _blob_name(largest)
+        if digits is None:
+            return Hash(None, "this cache keeps none: nothing to compare with")
+        if len(digits) != 64:
+            return Hash(None, "git's, of each small file")
+        return Hash(digits, f"the hub, for {largest.name}, when it was fetched")
 
     def files(self) -> list[Path]:
         """The snapshot's files."""

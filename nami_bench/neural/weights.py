@@ -219,7 +219,7 @@ class OwnFiles:
 
     def hash(self) -> Hash:
         """None is known."""
-        return Hash(None, "a file of your own")
+        return Hash(None, "your own: nothing to compare with")
 
     def files(self) -> list[Path]:
         """The file, or those in the folder."""

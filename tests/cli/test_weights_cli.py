@@ -61,6 +61,7 @@ def test_damage_is_one_line_and_exit_code_1_until_it_is_fetched_again(hub: Hub, 
     weights("fetch", "hpsv2")
     done = weights("verify")
     assert done.returncode == 0 and "1 of" in done.stderr
+    assert done.stderr.startswith("xswu/HPSv2: no damage found (")
     (file,) = (tmp_path / "hub").rglob("HPS_v2.1_compressed.pt")
     file.resolve().write_bytes(b"damaged")
     done = weights("verify", "hpsv2", "--json")
