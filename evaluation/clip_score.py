@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from nami_bench.evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
+from nami_bench.evaluation.weights import CLIP, CLIP_TAG
 from nami_bench.evaluation.windowed import DualEncoderMetric
 from nami_bench.neural.device import choose_device
 
@@ -30,8 +31,8 @@ class ClipScore(DualEncoderMetric):
         default is OpenAI's ViT-L/14, as in torchmetrics. `batch_size` is in images. `device`: auto, cpu, cuda
         ..."""
 
-        model: str = "ViT-L-14"
-        pretrained: str = "openai"
+        model: str = CLIP
+        pretrained: str = CLIP_TAG
         weights: Path | None = None
         batch_size: int = 32
         device: str = "auto"

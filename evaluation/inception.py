@@ -4,7 +4,6 @@ Szegedy et al. 2016 (the network, as released by Google on 2015-12-05), Heusel e
 Parmar et al. 2022, "On Aliased Resizing and Surprising Subtleties in GAN Evaluation" (the resizing).
 """
 
-import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,17 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3, FeatureExtractorInceptionV3
+from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from nami_bench.errors import InputError
-from nami_bench.images import write_bytes
+from nami_bench.evaluation.weights import INCEPTION
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import short_sha256
 from nami_bench.neural.loading import loading
 from nami_bench.neural.pretrained import read_pickled
-
-_DOWNLOAD_SECONDS = 3600.0
-_MAX_BYTES = 2**28  # it has 95 MB
 
 SIZE = 299
 """Side of the network's input, in pixels."""
@@ -49,7 +45,7 @@ class InceptionFeatures:
 
     def __init__(self, weights: Path | None = None, device: str = "auto") -> None:
         """`weights`: the network converted to PyTorch, as torch-fidelity and pytorch-fid publish it; None:
-        torch's cache, fetched into it where it isn't there."""
+        their file, fetched where it is in neither our cache nor torch's."""
         self._weights = weights
         self._device = device
 
@@ -72,7 +68,7 @@ class InceptionFeatures:
 
     @cached_property
     def _file(self) -> Path:
-        return _fetched() if self._weights is None else self._weights.expanduser()
+        return INCEPTION.fetch() if self._weights is None else self._weights.expanduser()
 
     @cached_property
     def _sha256(self) -> str:
@@ -92,30 +88,3 @@ class InceptionFeatures:
         # The library's own forward takes 8-bit pixels only and would round; its layers are in order.
         *layers, _classifier = whole.children()
         return torch.nn.Sequential(*layers).to(device), device
-
-
-def _fetched() -> Path:
-    name = URL_INCEPTION_V3.rsplit("/", 1)[1]
-    path: Path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if not path.is_file():
-        write_bytes(path, _download(Path(name).stem.rsplit("-", 1)[1]))
-    return path
-
-
-def _download(prefix: str) -> bytes:
-    """The file's bytes, whose SHA-256 begins with `prefix`."""
-    from nami_bench.services.bounded_client import BoundedClient, NoAnswerError
-
-    try:
-        with loading(URL_INCEPTION_V3, "fetching"), BoundedClient(_DOWNLOAD_SECONDS) as client:
-            answer = client.send("GET", URL_INCEPTION_V3, follow_redirects=True, max_bytes=_MAX_BYTES)
-        sha256 = hashlib.sha256(answer.body).hexdigest()
-        found = f"the server answered {answer.status}" if answer.status != 200 else f"its SHA-256 is {sha256}"
-        if answer.status == 200 and sha256.startswith(prefix):
-            return answer.body
-    except NoAnswerError as error:
-        found = str(error)
-    raise InputError(
-        "Inception-V3's weights are not on this machine and cannot be fetched: allow the network, "
-        f"or get {URL_INCEPTION_V3} and name the file with -O weights=FILE ({found})"
-    )

@@ -20,6 +20,7 @@ GROUPS = {
     "prompt_writers": "prompt writer",
     "detectors": "detector",
     "judges": "judge",
+    "weights": "declaration of weights",
 }
 
 

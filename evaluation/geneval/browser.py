@@ -11,6 +11,7 @@ from nami_bench.domain.clauses import clause_fields
 from nami_bench.errors import ImageError, InputError
 from nami_bench.evaluation.browser.page import picture_path, write_page, write_picture
 from nami_bench.evaluation.geneval.masks import Masks, read_masks
+from nami_bench.evaluation.geneval.published import standing
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.images import read_hashed_image
 
@@ -137,6 +138,6 @@ def _picture(
 
 def _about(rows: Sequence[Mapping[str, Any]], detector: str | None) -> str:
     rewritten = sum(row["original"] is not None for row in rows)
-    about = [detector or "detector not recorded"]
+    about = [f"{detector}: {standing(detector)}" if detector else "detector not recorded"]
     about += [f"{rewritten} of {len(rows)} images are of rewritten prompts"] if rewritten else []
     return " · ".join(about)

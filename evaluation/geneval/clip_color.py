@@ -20,6 +20,7 @@ from nami_bench.errors import StorageError, WorkError
 from nami_bench.evaluation.geneval.protocol import ColorQuestion, Detection
 from nami_bench.evaluation.open_clip_model import ClipFiles, ClipModel, clip_files
 from nami_bench.evaluation.processor_cores import Cores
+from nami_bench.evaluation.weights import CLIP, CLIP_TAG
 from nami_bench.images import write_bytes
 from nami_bench.neural.device import choose_device
 
@@ -43,8 +44,8 @@ class ClipColorOptions:
     """
 
     device: str = "auto"
-    clip_model: str = "ViT-L-14"
-    clip_pretrained: str = "openai"
+    clip_model: str = CLIP
+    clip_pretrained: str = CLIP_TAG
     clip_weights: Path | None = None
 
 

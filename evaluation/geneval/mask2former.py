@@ -24,16 +24,10 @@ from nami_bench.evaluation.geneval.transformers_loading import (
     detector_files,
     geneval_labels,
 )
+from nami_bench.evaluation.weights import HUB_MASK2FORMER, MASK2FORMER
 from nami_bench.neural.batches import run_alike
 from nami_bench.neural.hub import short_sha256
 from nami_bench.neural.pretrained import load_network
-
-PUBLISHED = (
-    "https://download.openmmlab.com/mmdetection/v2.0/mask2former/"
-    "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco/"
-    "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco_20220504_001756-743b7d99.pth"
-)
-"""GenEval's checkpoint. Its SHA-256 begins with the digits at the end of its name."""
 
 
 class Mask2FormerRunner:
@@ -114,21 +108,26 @@ class Mask2FormerDetector(_Mask2Former):
 
     @dataclass(frozen=True, kw_only=True, slots=True)
     class Options(NetworkOptions):
-        """`weights`: the .pth file, as mmdet wrote it. Published: the file at PUBLISHED, in float32."""
+        """`weights`: the .pth file, as mmdet wrote it; by default GenEval's own is fetched. Published: that
+        file, in float32."""
 
         weights: Path | None = None
         dtype: Dtype = "float32"
 
     def __init__(self, options: Options) -> None:
-        if options.weights is None:
-            raise InputError(
-                "the detector 'mask2former' needs mmdet's checkpoint: download "
-                f"{PUBLISHED} and name the file with the option weights=FILE"
-            )
         self.options = options
-        self.weights = options.weights.expanduser()
-        if not self.weights.is_file():
-            raise InputError(f"there is no file {self.weights}: mmdet's checkpoint is at {PUBLISHED}")
+        given = options.weights and options.weights.expanduser()
+        if given is not None and not given.is_file():
+            raise InputError(
+                f"there is no file {given}: leave weights out to have {MASK2FORMER.name} fetched, or get "
+                f"it from {MASK2FORMER.address}"
+            )
+        self._given = given
+
+    @cached_property
+    def weights(self) -> Path:
+        """The file; fetched where none was given. Raises WorkError where it cannot be had."""
+        return self._given or MASK2FORMER.fetch()
 
     def _named_weights(self) -> str:
         return f"mask2former-{short_sha256(self.weights)}"
@@ -150,7 +149,7 @@ class HubMask2FormerDetector(_Mask2Former):
     class Options(NetworkOptions):
         """`model`: a name on the Hugging Face hub or a folder; `revision`: a branch, tag or commit there."""
 
-        model: str = "facebook/mask2former-swin-small-coco-instance"
+        model: str = HUB_MASK2FORMER
         revision: str | None = None
 
     def __init__(self, options: Options) -> None:

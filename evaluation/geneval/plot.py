@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from nami_bench.domain.clauses import GENEVAL_TASKS
 from nami_bench.errors import InputError
 from nami_bench.evaluation.bars import Series, draw_bars, notes_by_run
+from nami_bench.evaluation.geneval.published import standing
 from nami_bench.evaluation.geneval.side_by_side import OVERALL, Kind, Run, differences, overall_name, runs
 from nami_bench.evaluation.geneval.summary import GenEvalSummary
 
@@ -25,8 +26,10 @@ def plot_scores(summaries: Mapping[str, GenEvalSummary], file_format: str) -> by
         raise InputError(f"the results come from different detectors, {names}: they cannot be compared")
     tasks = _tasks(list(summaries.values()))
     words = [overall_name(summaries) if task == OVERALL else task for task in tasks]
+    detector = detectors.pop()
     below = [
-        f"whiskers: 95 % intervals, over prompts; detector: {detectors.pop() or 'not recorded'}",
+        f"whiskers: 95 % intervals, over prompts; detector: {detector or 'not recorded'}",
+        *([str(standing(detector))] if detector else []),
         *differences(summaries),
         *notes_by_run({label: summary.notes for label, summary in summaries.items()}),
     ]

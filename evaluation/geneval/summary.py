@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from nami_bench.domain.clauses import GENEVAL_TASKS, line_key
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.coverage import Coverage, PromptKey, coverage, result_metadata
+from nami_bench.evaluation.geneval.published import standing
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.evaluation.shares import Interval, mean_interval, share_interval, share_of_images
 
@@ -69,7 +70,8 @@ class GenEvalSummary:
             "correct_image_share": self.correct_images / self.images,
             "correct_prompt_share": self.correct_prompts / self.prompts,
         }
-        return {**asdict(self), **shares, "tasks": tasks}
+        published = standing(self.detector).to_json()
+        return {**asdict(self), **shares, "tasks": tasks, "published_detector": published}
 
     def to_text(self) -> str:
         """The reference implementation's lines, which scripts parse, then ours."""
@@ -93,6 +95,7 @@ class GenEvalSummary:
             f"overall: {_percentages(self.overall_interval)}",
             "",
             f"Detector: {self.detector or 'not recorded'}",
+            *([f"That is {standing(self.detector)}"] if self.detector else []),
             *(f"Note: {note}" for note in self.notes),
         ]
         return "\n".join(lines)

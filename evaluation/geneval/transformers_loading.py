@@ -9,12 +9,12 @@ from transformers import AutoConfig
 
 from nami_bench.domain import GENEVAL_CLASSES
 from nami_bench.errors import InputError, one_line
+from nami_bench.evaluation.weights import DETECTOR_FILES
 from nami_bench.neural.hub import hub_folder, settings_sha256, short_sha256
 from nami_bench.neural.pretrained import pretrained
 
-_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+_WEIGHTS = DETECTOR_FILES[1:]
 _SETTINGS = ("config.json", "preprocessor_config.json")
-_FILES = ["*.json", *_WEIGHTS]
 
 # Other words for COCO's classes in models' own labels, where they differ by more than case or an underscore.
 _OTHER_WORDS = {
@@ -48,7 +48,7 @@ def detector_files(model: str, revision: str | None = None) -> DetectorFiles:
 
     Raises InputError where there is no such model, or one without weights in a single file.
     """
-    folder = hub_folder(model, _FILES, revision)
+    folder = hub_folder(model, DETECTOR_FILES, revision)
     weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
     if weights is None or not (folder / "config.json").is_file():
         raise InputError(f"{folder} holds no detection model: it needs config.json and model.safetensors")

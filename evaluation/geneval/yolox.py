@@ -19,10 +19,10 @@ from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.clip_color import ClipColorClassifier, ClipColorOptions
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.processor_cores import Cores
+from nami_bench.evaluation.weights import YOLOX_NANO
 from nami_bench.neural.hub import short_sha256
 from nami_bench.neural.loading import loading
 
-PUBLISHED = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx"
 PADDING = 114
 STRIDES = (8, 16, 32)
 FLOOR, MAX_IOU = 0.01, 0.45
@@ -45,20 +45,25 @@ class YoloxDetector:
 
     @dataclass(frozen=True, kw_only=True, slots=True)
     class Options(ClipColorOptions):
-        """`weights`: the .onnx file, of any size of YOLOX. It runs on the CPU; `device` is for the colors."""
+        """`weights`: the .onnx file, of any size of YOLOX; by default YOLOX-nano is fetched. It runs on the
+        CPU; `device` is for the colors."""
 
         weights: Path | None = None
 
     def __init__(self, options: Options) -> None:
-        if options.weights is None:
-            raise InputError(
-                f"the detector 'yolox' needs an ONNX file: download {PUBLISHED} (or a larger one beside it) "
-                "and name it with the option weights=FILE"
-            )
         self.options = options
-        self.weights = options.weights.expanduser()
-        if not self.weights.is_file():
-            raise InputError(f"there is no file {self.weights}: YOLOX-nano is at {PUBLISHED}")
+        given = options.weights and options.weights.expanduser()
+        if given is not None and not given.is_file():
+            raise InputError(
+                f"there is no file {given}: leave weights out to have {YOLOX_NANO.name} fetched, or get it "
+                f"(or a larger one beside it) from {YOLOX_NANO.address}"
+            )
+        self._given = given
+
+    @cached_property
+    def weights(self) -> Path:
+        """The file; YOLOX-nano is fetched where none was given. Raises WorkError where it cannot be had."""
+        return self._given or YOLOX_NANO.fetch()
 
     @cached_property
     def identity(self) -> str:

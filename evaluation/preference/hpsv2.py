@@ -19,12 +19,11 @@ from torchvision.transforms import functional as transforms
 
 from nami_bench.errors import UnknownNameError
 from nami_bench.evaluation.open_clip_model import ClipFiles, ClipModel
+from nami_bench.evaluation.weights import HPS_FILES, HPS_REPOSITORY
 from nami_bench.evaluation.windowed import DualEncoderMetric
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import hub_file, short_sha256
 
-REPOSITORY = "xswu/HPSv2"
-_FILES = {"2.0": "HPS_v2_compressed.pt", "2.1": "HPS_v2.1_compressed.pt"}
 SCALE = 100.0
 """As in the paper's tables; its package returns the cosine itself."""
 
@@ -67,7 +66,7 @@ class HPSv2(DualEncoderMetric):
     @cached_property
     def _files(self) -> ClipFiles:
         asked = self.options
-        file = hub_file(REPOSITORY, _FILES[asked.version], asked.weights)
+        file = hub_file(HPS_REPOSITORY, HPS_FILES[asked.version], asked.weights)
         arguments = {"model_name": asked.model, "pretrained": str(file), "force_quick_gelu": False}
         return ClipFiles(arguments, file, f"hps-{asked.version}-{asked.model}-{short_sha256(file)}")
 

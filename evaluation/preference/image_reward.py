@@ -15,13 +15,12 @@ from transformers import AutoTokenizer
 
 from nami_bench.errors import InputError, one_line
 from nami_bench.evaluation.preference.image_reward_network import RewardNetwork, load_reward_network
+from nami_bench.evaluation.weights import BERT, IMAGE_REWARD_FILE, IMAGE_REWARD_REPOSITORY
 from nami_bench.evaluation.windowed import Window, WindowedMetric
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import combined_sha256, hub_file, hub_folder, short_sha256
 from nami_bench.neural.pretrained import pretrained
 
-REPOSITORY = "THUDM/ImageReward"
-FILE = "ImageReward.pt"
 TEXT_LIMIT = 33
 """The original reads 35 tokens, two of which mark start and end, and was trained on no more."""
 
@@ -43,7 +42,7 @@ class ImageReward(WindowedMetric):
         `batch_size` is in images. `device`: auto, cpu, cuda ..."""
 
         weights: Path | None = None
-        tokenizer: str = "google-bert/bert-base-uncased"
+        tokenizer: str = BERT
         batch_size: int = 32
         device: str = "auto"
 
@@ -61,7 +60,7 @@ class ImageReward(WindowedMetric):
 
     @cached_property
     def _weights(self) -> Path:
-        return hub_file(REPOSITORY, FILE, self.options.weights)
+        return hub_file(IMAGE_REWARD_REPOSITORY, IMAGE_REWARD_FILE, self.options.weights)
 
     @cached_property
     def _tokenizer_folder(self) -> Path:

@@ -13,6 +13,7 @@ from PIL.Image import Image
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
 from nami_bench.errors import InputError, one_line
+from nami_bench.evaluation.weights import PICKSCORE, PICKSCORE_PROCESSOR
 from nami_bench.evaluation.windowed import DualEncoderMetric
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import HubModel, combined_sha256, hub_folder, hub_model
@@ -33,8 +34,8 @@ class PickScore(DualEncoderMetric):
         folder or name with its tokenizer and image processor. `batch_size` is in images. `device`: auto, cpu,
         cuda ..."""
 
-        model: str = "yuvalkirstain/PickScore_v1"
-        processor: str = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
+        model: str = PICKSCORE
+        processor: str = PICKSCORE_PROCESSOR
         revision: str | None = None
         batch_size: int = 32
         device: str = "auto"

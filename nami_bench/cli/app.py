@@ -47,6 +47,7 @@ COMMANDS = {
     "leaderboard": ("nami_bench.cli.leaderboard", "Models by human and automatic scores."),
     "report": ("nami_bench.cli.report", "A study's report: HTML, plots, image grids."),
     "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),
+    "weights": ("nami_bench.cli.weights", "Weights of metrics, detectors and judges: list, fetch, carry."),
     "plugins": ("nami_bench.cli.plugins", "Everything registered, by group."),
     "doctor": (
         "nami_bench.cli.doctor",

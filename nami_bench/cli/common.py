@@ -17,6 +17,7 @@ from nami_bench.cli.verbosity import is_quiet, is_verbose, note_said
 
 if TYPE_CHECKING:
     from nami_bench.config import Workspace
+    from nami_bench.services.download import Report
     from nami_bench.store import Store
 
 SECONDS_BETWEEN_LINES = 10.0
@@ -70,6 +71,21 @@ def parse_pairs(pairs: Sequence[str], option: str) -> dict[str, str]:
             raise InputError(f"{option} {pair!r} is not of the form KEY=VALUE")
         parsed[key] = value
     return parsed
+
+
+def options_by_name(names: Sequence[str], pairs: Sequence[str], kind: str) -> dict[str, dict[str, Any]]:
+    """By name, the options that [NAME.]KEY=VALUE arguments give to all or to one of some of a `kind`."""
+    from nami_bench.errors import InputError
+
+    parsed = parse_pairs(pairs, "--option")
+    shared = {key: value for key, value in parsed.items() if "." not in key}
+    chosen: dict[str, dict[str, Any]] = {name: dict(shared) for name in names}
+    for key in parsed.keys() - shared.keys():
+        name, _, option = key.rpartition(".")  # a name may hold dots, a key does not
+        if name not in chosen:
+            raise InputError(f"--option {key}: the {kind} {name!r} was not asked for")
+        chosen[name][option] = parsed[key]
+    return chosen
 
 
 def print_json(value: Any) -> None:
@@ -144,6 +160,34 @@ def progress(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
             yield partial(bar.advance, task)
     else:
         yield _PlainProgress(title, total)
+
+
+@contextmanager
+def byte_progress(title: str) -> Iterator["Report"]:
+    """Yield `report(done, total)`, in bytes: a bar on a terminal, a plain line now and then elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+        description = TextColumn("{task.description}", markup=False)
+        columns = (description, BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            task = bar.add_task(visible(title), total=None)
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+    else:
+        yield _PlainBytes(title)
+
+
+class _PlainBytes:
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.printed_at = time.monotonic()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        if time.monotonic() - self.printed_at >= SECONDS_BETWEEN_LINES:
+            self.printed_at = time.monotonic()
+            of = "?" if total is None else f"{total / 1e6:.0f}"
+            say(f"{self.title}: {done / 1e6:.0f} of {of} MB")
 
 
 class _PlainProgress:

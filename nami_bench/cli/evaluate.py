@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import Bench, open_bench, parse_pairs, print_json, progress, say, tally
+from nami_bench.cli.common import (
+    Bench,
+    open_bench,
+    options_by_name,
+    parse_pairs,
+    print_json,
+    progress,
+    say,
+    tally,
+)
 from nami_bench.cli.engine import EngineChoice, engine_options
 from nami_bench.cli.options import csv_option, json_option, metric_options, without_option
 
@@ -122,24 +131,9 @@ def chosen_options(
     judge_options: Sequence[str],
 ) -> dict[str, dict[str, Any]]:
     """By metric, the options that a command line gave it. Raises InputError for what belongs to none."""
-    chosen = _options(metrics, options)
+    chosen = options_by_name(metrics, options, "metric")
     _give_part(chosen, "detector", detector, detector_options)
     _give_part(chosen, "judge", judge, judge_options)
-    return chosen
-
-
-def _options(metrics: Sequence[str], pairs: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """By metric, its options."""
-    from nami_bench.errors import InputError
-
-    parsed = parse_pairs(pairs, "--option")
-    shared = {key: value for key, value in parsed.items() if "." not in key}
-    chosen: dict[str, dict[str, Any]] = {metric: dict(shared) for metric in metrics}
-    for key in parsed.keys() - shared.keys():
-        metric, _, name = key.rpartition(".")  # a metric's name may hold dots, a key does not
-        if metric not in chosen:
-            raise InputError(f"--option {key}: the metric {metric!r} was not asked for")
-        chosen[metric][name] = parsed[key]
     return chosen
 
 
@@ -177,6 +171,7 @@ def _evaluate(
     from nami_bench import pipeline, registry
     from nami_bench.domain import ImageState
     from nami_bench.errors import InputError
+    from nami_bench.evaluation.geneval.published import standing
 
     records = bench.store.images.find(models=models or None, prompt_set=prompts, state=ImageState.DONE)
     if not records:
@@ -204,6 +199,8 @@ def _evaluate(
                         make=_maker(name, chosen[name]),
                     )
                 say(f"{title}: {tally(counts[title])}")
+                if metric.name == "geneval":
+                    say(f"  {metric.instrument}: {standing(metric.instrument)}")
                 if counts[title]["failed"]:
                     _say_reasons(bench, metric, names, prompt_set)
     return counts

@@ -22,8 +22,8 @@ def geneval() -> None:
 
 
 @click.command(
-    epilog="Example: nami-bench geneval outputs/my-model --detector mask2former "
-    "--detector-option weights=FILE.pth (docs/geneval.md has every detector). The figures of a results file: "
+    epilog="Example: nami-bench geneval outputs/my-model --detector mask2former, which fetches GenEval's own "
+    "detector where it is not here (docs/geneval.md has the others). The figures of a results file: "
     "nami-bench geneval summary results.jsonl; pictures of it: geneval plot and browse (for a folder of the "
     "name 'summary' write ./summary)."
 )

@@ -58,6 +58,7 @@ def _of_machine(root: Path) -> list[Check]:
         Check("disk", lambda: machine.disks(_places(root))),
         Check("cache", lambda: machine.cache(cache_dir())),
         Check("hub cache", lambda: machine.hub_cache(_hub_cache())),
+        Check("weights", _weights),
         Check("variables", lambda: environment.variables(os.environ)),
     ]
 
@@ -129,6 +130,13 @@ def _places(root: Path) -> dict[str, Path]:
     if isinstance(opened, Workspace) and not is_remote(opened.images_dir):
         places["images"] = opened.images_dir
     return places | {"temporary files": Path(tempfile.gettempdir())}
+
+
+def _weights() -> Finding:
+    from nami_bench.doctor.weights import weights
+    from nami_bench.neural.needed_weights import all_needed
+
+    return weights(all_needed())
 
 
 def _hub_cache() -> Path:

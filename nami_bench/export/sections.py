@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from nami_bench.domain import GENEVAL_TASKS, Criteria
+from nami_bench.evaluation.geneval.published import standing
 from nami_bench.evaluation.leaderboard.automatic import GENEVAL
 from nami_bench.evaluation.leaderboard.columns import ScoreColumn, human_columns, overall_column, task_columns
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow, PromptOrigin
@@ -211,7 +212,7 @@ def _automatic_notes(board: Leaderboard) -> Iterator[str]:
         )
         yield (
             f"{name}: share of correct images, 0 to 1, overall the mean over tasks; "
-            f"measured by {_origin(column)}{few}."
+            f"measured by {_origin(column)}{few}. Its detector is {standing(column.instrument)}."
         )
 
 

@@ -18,12 +18,14 @@ from huggingface_hub.errors import (
 
 from nami_bench.errors import InputError, one_line
 from nami_bench.file_hashes import file_sha256
+from nami_bench.neural.hub_progress import reporting_bars
 from nami_bench.neural.loading import loading
+from nami_bench.services.download import Report
 
 HUB_NAME = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 TEXTS = ("*.json", "*.txt", "*.jinja", "*.model")
-_SAFETENSORS = ("model.safetensors", "model-*-of-*.safetensors")
-_PICKLED = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
+SAFETENSORS = ("model.safetensors", "model-*-of-*.safetensors")
+PICKLED = ("pytorch_model.bin", "pytorch_model-*-of-*.bin")
 
 SETTINGS = (
     "config.json",
@@ -59,23 +61,41 @@ def hub_model(model: str, revision: str | None = None) -> HubModel:
 
     Raises InputError where there is no such model, or no weights in it.
     """
-    folder = hub_folder(model, (*TEXTS, *_SAFETENSORS), revision)
-    weights = _found(folder, _SAFETENSORS)
+    folder = hub_folder(model, (*TEXTS, *SAFETENSORS), revision)
+    weights = found(folder, SAFETENSORS)
     if not weights and not Path(model).expanduser().is_dir():
-        folder = hub_folder(model, (*TEXTS, *_PICKLED), revision)
-    weights = weights or _found(folder, _PICKLED)
+        folder = hub_folder(model, (*TEXTS, *PICKLED), revision)
+    weights = weights or found(folder, PICKLED)
     if not weights or not (folder / "config.json").is_file():
         raise InputError(f"{folder} holds no model: it needs config.json and model.safetensors")
     return HubModel(folder, Path(model).expanduser().resolve().name, combined_sha256(weights))
 
 
-def hub_folder(model: str, patterns: Sequence[str] = TEXTS, revision: str | None = None) -> Path:
-    """The folder `model`, else the files of that name on the hub that fit `patterns`; raises InputError."""
+def hub_folder(
+    model: str, patterns: Sequence[str] = TEXTS, revision: str | None = None, report: Report | None = None
+) -> Path:
+    """The folder `model`, else the files of that name on the hub that fit `patterns`; raises InputError.
+
+    `report` is told of what comes in place of the hub's own bars.
+    """
     folder = Path(model).expanduser()
     if folder.is_dir():
         return folder
+    bars = None if report is None else reporting_bars(report)
     with fetching("model", model, revision):
-        return Path(snapshot_download(model, revision=revision, allow_patterns=list(patterns)))
+        return Path(
+            snapshot_download(model, revision=revision, allow_patterns=list(patterns), tqdm_class=bars)
+        )
+
+
+def cached_folder(model: str, patterns: Sequence[str], revision: str | None = None) -> Path | None:
+    """The folder in the hub's cache that has the files of `model` that fit `patterns`; asks nobody."""
+    try:
+        return Path(
+            snapshot_download(model, revision=revision, allow_patterns=list(patterns), local_files_only=True)
+        )
+    except (OSError, ValueError):
+        return None
 
 
 def hub_file(repository: str, name: str, given: Path | None, option: str = "weights") -> Path:
@@ -146,7 +166,8 @@ def _arrived(count: int) -> str:
     return f"{count / 1e6:.0f} MB so far"
 
 
-def _found(folder: Path, patterns: Sequence[str]) -> list[Path]:
+def found(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    """The folder's files that fit one of the patterns, in order."""
     return sorted(path for pattern in patterns for path in folder.glob(pattern))
 
 

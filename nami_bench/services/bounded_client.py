@@ -7,13 +7,15 @@ back is anybody's: an answer may be dripped byte by byte, lead elsewhere for eve
 import os
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import wait
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import httpx
@@ -22,8 +24,15 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 MAX_BYTES = 64 * 1024 * 1024
 """No answer may be larger unless its asker says so: 1024x1024 pixels as base64 are 4 MB at the most."""
 
+SLOWEST = 1024
+"""Bytes a second: a body that is received piece by piece and comes more slowly is given up."""
+
 _MOST_REDIRECTS = 10
 _TRANSIENT = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)
+
+
+Headers = httpx.Headers
+"""An answer's: names in any case."""
 
 
 class NoAnswerError(Exception):
@@ -63,6 +72,28 @@ class Answer:
         except (ValueError, TypeError, OverflowError, IndexError):  # TypeError: a date without a zone
             return None
         return max(0.0, seconds)
+
+
+class Receiver(Protocol):
+    """Takes a body piece by piece; what its methods raise ends the call, and reaches whoever made it."""
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """What to ask with: a Range, say."""
+        ...
+
+    @property
+    def room(self) -> int:
+        """How many bytes it would still take."""
+        ...
+
+    def begin(self, status: int, headers: Headers) -> None:
+        """A body (of the status 200 or 206) is about to come."""
+        ...
+
+    def take(self, data: bytes) -> None:
+        """The next bytes, unpacked."""
+        ...
 
 
 class BoundedClient:
@@ -110,9 +141,33 @@ class BoundedClient:
             request = self._client.build_request(method, url, **options)
         except httpx.InvalidURL as error:
             raise NoAnswerError(_words(error)) from error
-        return self._portal.call(self._call, request, follow_redirects, max_bytes or MAX_BYTES)
+        most = max_bytes or MAX_BYTES
+        return self._wait_for(
+            request, partial(self._answer, _MOST_REDIRECTS * follow_redirects, _whole(most))
+        )
 
-    async def _call(self, request: httpx.Request, follow_redirects: bool, max_bytes: int) -> Answer:
+    def receive(self, url: str, receiver: Receiver) -> Answer:
+        """GET, redirects followed; the body of a 200 or 206 goes to `receiver`, which is called from another
+        thread, and the answer then has none.
+
+        `timeout` seconds may pass before the first byte; from then on every `timeout` seconds must bring
+        SLOWEST bytes for each of them. Raises NoAnswerError, and what the receiver raises.
+        """
+        try:
+            request = self._client.build_request("GET", url, headers=receiver.headers)
+        except httpx.InvalidURL as error:
+            raise NoAnswerError(_words(error)) from error
+        take = partial(_hand_over, receiver, self._timeout)
+        return self._wait_for(request, partial(self._answer, _MOST_REDIRECTS, take))
+
+    def _wait_for(self, request: httpx.Request, ask: "_Ask") -> Answer:
+        """A wait without end may miss a Ctrl-C that comes as it begins."""
+        future = self._portal.start_task_soon(self._call, request, ask)
+        while not wait([future], timeout=0.5).done:
+            pass
+        return future.result()
+
+    async def _call(self, request: httpx.Request, ask: "_Ask") -> Answer:
         started = time.perf_counter()
         events: set[str] = set()
         opened: list[Any] = []
@@ -124,8 +179,8 @@ class BoundedClient:
 
         request.extensions["trace"] = note
         try:
-            with anyio.fail_after(self._timeout):
-                response, body = await self._answer(request, _MOST_REDIRECTS * follow_redirects, max_bytes)
+            with anyio.fail_after(self._timeout) as scope:
+                response, body = await ask(request, scope)
         except TimeoutError as error:
             for stream in opened:  # left open where the end came during TLS
                 await stream.aclose()
@@ -138,14 +193,14 @@ class BoundedClient:
         return Answer(response.status_code, response.headers, body, time.perf_counter() - started)
 
     async def _answer(
-        self, request: httpx.Request, redirects: int, max_bytes: int
+        self, redirects: int, read: "_Read", request: httpx.Request, scope: anyio.CancelScope
     ) -> tuple[httpx.Response, bytes]:
         """The last answer of a chain of at most `redirects`; what the others hold is never read."""
         for left in range(redirects, -1, -1):
             response = await self._client.send(request, stream=True, follow_redirects=False)
             try:
                 if response.next_request is None or redirects == 0:
-                    return response, await _body(response, max_bytes)
+                    return response, await read(response, scope)
                 request = response.next_request
             finally:
                 await response.aclose()
@@ -154,20 +209,53 @@ class BoundedClient:
         raise NoAnswerError(f"the address leads on more than {redirects} times")
 
 
-async def _body(response: httpx.Response, max_bytes: int) -> bytes:
+_Read = Callable[[httpx.Response, anyio.CancelScope], Awaitable[bytes]]
+_Ask = Callable[[httpx.Request, anyio.CancelScope], Awaitable[tuple[httpx.Response, bytes]]]
+
+
+def _whole(max_bytes: int) -> _Read:
+    """Reads a body into memory."""
+
+    async def read(response: httpx.Response, scope: anyio.CancelScope) -> bytes:
+        body = bytearray()
+        async for data in _unpacked(response, max_bytes):
+            body += data
+        return bytes(body)
+
+    return read
+
+
+async def _hand_over(
+    receiver: Receiver, timeout: float, response: httpx.Response, scope: anyio.CancelScope
+) -> bytes:
+    """Pass the body on, and move the call's end for as long as enough of it comes."""
+    if response.status_code not in (200, 206):
+        return b""
+    receiver.begin(response.status_code, response.headers)
+    came = 0
+    async for data in _unpacked(response, receiver.room):
+        receiver.take(data)
+        came += len(data)
+        if came >= SLOWEST * timeout:
+            came, scope.deadline = 0, anyio.current_time() + timeout
+    return b""
+
+
+async def _unpacked(response: httpx.Response, most: int) -> AsyncIterator[bytes]:
     """The answer's bytes, unpacked no further than allowed: 9 kB may be made to hold gigabytes."""
     unpack, is_whole = _unpacker(response.headers.get("content-encoding", ""))
-    body = bytearray()
+    came = 0
     try:
         async for chunk in response.aiter_raw():
-            body += unpack(chunk, max_bytes + 1 - len(body))
-            if len(body) > max_bytes:
-                raise NoAnswerError(f"the answer is larger than {max_bytes} bytes")
+            data = unpack(chunk, most + 1 - came)
+            came += len(data)
+            if came > most:
+                raise NoAnswerError(f"the answer is larger than {most} bytes")
+            yield data
     except zlib.error as error:
         raise NoAnswerError(f"the answer cannot be unpacked: {error}") from error
-    if body and not is_whole():
+    if came and not is_whole():
         raise NoAnswerError("the answer cannot be unpacked: it has no end")
-    return bytes(body)
 
 
 def _unpacker(coding: str) -> tuple[Callable[[bytes, int], bytes], Callable[[], bool]]:

@@ -5,13 +5,14 @@ import math
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
+from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from nami_bench.services.bounded_client import Answer, BoundedClient, NoAnswerError
+from nami_bench.services.bounded_client import Answer, BoundedClient, NoAnswerError, Receiver
 
 _log = logging.getLogger(__name__)
 
@@ -22,6 +23,16 @@ _RETRIED = frozenset({408, 429, *range(500, 600)})
 _FIRST_WAIT = 1.0
 _LONG_WAIT = 5.0  # from here on, whoever waits is told
 _LONGEST_WAIT = 60.0
+_PROGRESS = 1 << 20
+
+
+class ResumingReceiver(Receiver, Protocol):
+    """A receiver that asks for what it does not have yet."""
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has."""
+        ...
 
 
 class RetryingClient:
@@ -52,12 +63,25 @@ class RetryingClient:
 
     def send(self, method: str, url: str, **options: Any) -> Answer:
         """The server's answer, after retries; `options`: see `BoundedClient.send`. Raises NoAnswerError."""
+        return self._persist(url, partial(self._client.send, method, url, **options), lambda: 0)
+
+    def receive(self, url: str, receiver: "ResumingReceiver") -> Answer:
+        """`BoundedClient.receive`, with retries; one that brought a MiB or more is no failed one."""
+        return self._persist(url, partial(self._client.receive, url, receiver), lambda: receiver.size)
+
+    def _persist(self, url: str, ask: Callable[[], Answer], size: Callable[[], int]) -> Answer:
+        """Ask until there is an answer; `size` tells how many bytes are there."""
+        attempts, failed, most = 0, 0, size()
         last_start = time.monotonic() + self._patience
-        for attempts in count(1):
-            outcome = self._attempt(method, url, options)
-            if attempts > self._max_retries or not _may_pass(outcome):
+        while True:
+            outcome = _attempt(ask)
+            attempts += 1
+            # Beyond all that there ever was: a server that makes it begin again and again brings nothing.
+            failed = 1 if size() - most >= _PROGRESS else failed + 1
+            most = max(most, size())
+            if failed > self._max_retries or not _may_pass(outcome):
                 break
-            wait = _wait(outcome, attempts)
+            wait = _wait(outcome, failed)
             if time.monotonic() + wait > last_start:
                 break
             if wait >= _LONG_WAIT:
@@ -70,11 +94,12 @@ class RetryingClient:
             raise outcome
         return replace(outcome, attempts=attempts)
 
-    def _attempt(self, method: str, url: str, options: dict[str, Any]) -> Answer | NoAnswerError:
-        try:
-            return self._client.send(method, url, **options)
-        except NoAnswerError as error:
-            return error
+
+def _attempt(ask: Callable[[], Answer]) -> Answer | NoAnswerError:
+    try:
+        return ask()
+    except NoAnswerError as error:
+        return error
 
 
 def _may_pass(outcome: Answer | NoAnswerError) -> bool:

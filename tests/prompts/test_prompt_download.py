@@ -5,7 +5,7 @@ from nami_bench.prompts.cache import cached_file, read_or_download
 from nami_bench.prompts.files import digest
 from nami_bench.prompts.protocol import Availability
 from nami_bench.prompts.public import PublicSource
-from nami_bench.services import bounded_client
+from nami_bench.services import bounded_client, retrying_client
 from tests.support.http_server import Reply, http_server
 
 DATA = b"a cat\na dog on a mat\n"
@@ -30,13 +30,15 @@ class Files:
 @pytest.fixture
 def server(monkeypatch, no_proxy, tmp_path):
     monkeypatch.setenv("NAMI_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(retrying_client, "_FIRST_WAIT", 0.01)
     files = Files()
     with http_server(files.answer) as files.address:
         yield files
 
 
 def files_in(folder):
-    return [path for path in folder.rglob("*") if path.is_file()]
+    """But for the locks, which stay."""
+    return [path for path in folder.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
 def test_a_download_is_kept_and_not_repeated(server, tmp_path):
@@ -58,13 +60,16 @@ def test_a_wrong_hash_leaves_nothing(server, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("path", "message"),
-    [("/missing.txt", "the server answered 404"), ("/truncated.txt", "peer closed connection")],
+    ("path", "message", "left"),
+    [
+        ("/missing.txt", "the server answered 404", []),
+        ("/truncated.txt", "peer closed connection", ["truncated.txt.partial"]),
+    ],
 )
-def test_failed_downloads_leave_nothing_and_say_why(server, tmp_path, path, message):
+def test_failed_downloads_leave_nothing_that_is_used_and_say_why(server, tmp_path, path, message, left):
     with pytest.raises(WorkError, match=message):
-        read_or_download("cats", server.address + path, SHA256)
-    assert files_in(tmp_path) == []
+        read_or_download("cats", server.address + path, "0" * 64)
+    assert [file.name for file in files_in(tmp_path)] == left
 
 
 def test_a_refused_connection_is_one_sentence(server):

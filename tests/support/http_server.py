@@ -4,7 +4,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,12 +25,16 @@ class Asked:
 
 @dataclass(frozen=True)
 class Reply:
-    """`body` as bytes, or as what becomes JSON. `status` 0 hangs up without a word; `delay` in seconds."""
+    """`body` as bytes, or as what becomes JSON. `status` 0 hangs up without a word; `delay` in seconds.
+
+    `rest`: written piece by piece after the body; a Content-Length must then be given.
+    """
 
     status: int = 200
     body: Any = b""
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
+    rest: Iterable[bytes] = ()
 
     @property
     def raw(self) -> bytes:
@@ -69,6 +73,8 @@ def http_server(answer: Callable[[Asked], Reply]) -> Iterator[str]:
                 self.end_headers()
                 if self.command != "HEAD":
                     self.wfile.write(said.raw)
+                    for piece in said.rest:
+                        self.wfile.write(piece)
             except ConnectionError:
                 self.close_connection = True  # the client did not wait
 

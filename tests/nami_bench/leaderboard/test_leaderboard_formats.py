@@ -339,7 +339,8 @@ def test_notes_give_the_formula_the_counts_the_instruments_and_the_prompts_hash(
     text = "\n".join(notes(board()))
     assert "total = 0.3 relevance + 0.3 coherence + 0.2 aesthetics + 0.2 authenticity" in text
     assert "5 annotators gave 250 ratings and could not judge 10 times; the latest is of 2026-03-01" in text
-    assert "measured by sharp, 640px on stars; only 2 of GenEval's 6 tasks occur" in text
+    assert "measured by sharp, 640px on stars; only 2 of GenEval's 6 tasks occur. Its detector is not" in text
+    assert "is not the published detector: the detector is sharp, 640px, not mmdet's" in text
     assert "ab" * 32 in text
 
 

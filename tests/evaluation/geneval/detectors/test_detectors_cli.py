@@ -19,6 +19,7 @@ from nami_bench.evaluation.geneval.mask2former import Mask2FormerDetector
 from nami_bench.evaluation.geneval.rules import select
 from nami_bench.images import GenEvalFolder, read_image
 from nami_bench.store import Store
+from tests.support.http_server import Reply, http_server
 
 DATA = Path(__file__).resolve().parents[3] / "data" / "mask2former"
 IMAGE = DATA / "square128.png"
@@ -122,11 +123,16 @@ def test_a_run_is_not_taken_up_with_weights_that_were_overwritten(
     assert (folder / "results.jsonl").read_bytes() == before
 
 
-def test_geneval_without_weights_says_which_file(run, folder):
-    code, _, err = run("geneval", folder, "--detector", "mask2former")
-    assert code == 2
-    assert "743b7d99.pth" in err
-    assert "weights=FILE" in err
+def test_weights_that_cannot_be_fetched_are_one_sentence_before_any_image_is_scored(
+    run, folder, monkeypatch, no_proxy
+):
+    with http_server(lambda asked: Reply(404)) as address:
+        monkeypatch.setenv("NAMI_WEIGHTS_MIRROR", address)
+        code, _, err = run(*COMMAND, "--detector", "mask2former")
+    assert code == 1
+    assert f"error: cannot fetch {address}/mask2former_swin-s" in err
+    assert "743b7d99.pth" in err and "weights=FILE" in err and "answered 404" in err
+    assert not (folder / "results.jsonl").exists()
 
 
 @pytest.mark.slow

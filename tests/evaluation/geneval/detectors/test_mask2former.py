@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,8 @@ from PIL import Image
 
 from nami_bench import registry
 from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS, Prompt
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, WorkError
+from nami_bench.evaluation.geneval import mask2former
 from nami_bench.evaluation.geneval.mask2former import Mask2FormerDetector
 from nami_bench.evaluation.geneval.mask2former_names import Architecture, is_recomputed, tensor_names
 from nami_bench.evaluation.geneval.mask2former_pixels import (
@@ -31,7 +33,11 @@ from nami_bench.evaluation.geneval.mask2former_weights import load_checkpoint
 from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.rules import select
 from nami_bench.evaluation.protocol import ScoringItem
-from nami_bench.images import read_image
+from nami_bench.evaluation.weights import MASK2FORMER
+from nami_bench.images import hash_file, read_image
+from nami_bench.services.download import Pin
+from tests.support.file_server import FileServer
+from tests.support.http_server import http_server
 
 DATA = Path(__file__).resolve().parents[3] / "data" / "mask2former"
 EXPECTED = json.loads((DATA / "expected.json").read_text())
@@ -331,9 +337,21 @@ def test_a_file_that_would_run_code_is_refused(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_without_weights_the_file_to_download_is_named():
-    with pytest.raises(InputError, match=r"download https://.*743b7d99\.pth .*weights=FILE"):
-        registry.create("detectors", "mask2former")
+def test_without_weights_the_published_file_is_fetched_and_checked(no_proxy, monkeypatch, own_cache):
+    foreign = FileServer({f"/{MASK2FORMER.name}": (DATA / "checkpoint.pth").read_bytes()})
+    detector = registry.create("detectors", "mask2former", {"device": "cpu"})
+    with http_server(foreign.answer) as address:
+        monkeypatch.setenv("NAMI_WEIGHTS_MIRROR", address)
+        with pytest.raises(WorkError, match=r"expected 743b7d99\.\.\. \(not verified .*weights=FILE"):
+            _ = detector.identity
+    assert not MASK2FORMER.path.exists()
+    MASK2FORMER.path.parent.mkdir(exist_ok=True)
+    pin = Pin(hash_file(DATA / "checkpoint.pth")[:8], "a test")
+    monkeypatch.setattr(mask2former, "MASK2FORMER", replace(MASK2FORMER, pin=pin))
+    with http_server(foreign.answer) as address:
+        monkeypatch.setenv("NAMI_WEIGHTS_MIRROR", address)
+        assert detector.identity == f"mask2former-{hash_file(DATA / 'checkpoint.pth')[:12]}"
+    assert MASK2FORMER.path.read_bytes() == (DATA / "checkpoint.pth").read_bytes()
 
 
 def test_weights_that_are_not_there_are_named(tmp_path):

@@ -1,5 +1,6 @@
 """YOLOX: what surrounds the network, on made-up outputs; and a real one on real photographs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,16 @@ pytest.importorskip("open_clip")
 from nami_bench import registry
 from nami_bench.domain import GENEVAL_CLASSES, GENEVAL_COLORS, Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval import yolox
 from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.yolox import YoloxDetector, best_boxes, decode, letterbox
 from nami_bench.evaluation.protocol import ScoringItem
+from nami_bench.evaluation.weights import YOLOX_NANO
+from nami_bench.images import hash_file
+from nami_bench.services.download import Pin
+from tests.support.file_server import FileServer
 from tests.support.foreign import FOREIGN, needs
+from tests.support.http_server import http_server
 
 NANO = FOREIGN / "detectors" / "yolox_nano.onnx"
 SIZE = (64, 96)
@@ -72,9 +79,25 @@ def test_nothing_found():
     assert (len(kept), len(labels), len(best)) == (0, 0, 0)
 
 
-def test_without_weights_the_file_to_download_is_named():
-    with pytest.raises(InputError, match=r"download https://.*yolox_nano\.onnx"):
-        registry.create("detectors", "yolox")
+def test_without_weights_the_smallest_is_fetched(no_proxy, monkeypatch, own_cache):
+    files = FileServer({f"/{YOLOX_NANO.name}": DYNAMIC.read_bytes()})
+    pin = Pin(hash_file(DYNAMIC), "a test")
+    monkeypatch.setattr(yolox, "YOLOX_NANO", replace(YOLOX_NANO, pin=pin))
+    with http_server(files.answer) as address:
+        monkeypatch.setenv("NAMI_WEIGHTS_MIRROR", address)
+        detector = registry.create("detectors", "yolox")
+        assert detector.identity == f"yolox-{hash_file(DYNAMIC)[:12]}"
+    assert detector.detect([]) == [] and YOLOX_NANO.path.is_file()
+
+
+@real
+def test_the_pinned_hash_is_that_of_the_copy_at_hand():
+    assert YOLOX_NANO.pin.fits(hash_file(NANO)) and NANO.stat().st_size == YOLOX_NANO.size
+
+
+def test_weights_that_are_not_there_are_named(tmp_path):
+    with pytest.raises(InputError, match=r"there is no file .*gone\.onnx: leave weights out"):
+        registry.create("detectors", "yolox", {"weights": str(tmp_path / "gone.onnx")})
 
 
 def test_a_file_that_is_no_network_is_refused(tmp_path):

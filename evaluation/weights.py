@@ -1,0 +1,336 @@
+"""The weights of this package's metrics, detectors and judges: each is named here and nowhere else.
+
+Nothing is loaded for it, so that `nami-bench weights list` is quick. Sizes are about; licences are those that
+the authors name on their pages. Of hashes, see `Pin`: what could not be compared with the published file
+itself says so.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from nami_bench.errors import InputError
+from nami_bench.evaluation.geneval import published
+from nami_bench.neural.hub import PICKLED, SAFETENSORS, TEXTS
+from nami_bench.neural.hub_weights import HubFiles
+from nami_bench.neural.weights import ByHand, OwnFiles, WebFile, Weights
+from nami_bench.services.download import Pin
+
+MASK2FORMER = WebFile(
+    address="https://download.openmmlab.com/mmdetection/v2.0/mask2former/"
+    "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco/"
+    "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco_20220504_001756-743b7d99.pth",
+    pin=Pin(published.DETECTOR_SHA256, "OpenMMLab ends a file's name with the first digits of its SHA-256"),
+    licence="Apache-2.0",
+    size=275_000_000,  # 68,797,171 parameters in float32
+)
+"""GenEval's detector. All of its SHA-256 could not be verified when this was written."""
+
+YOLOX_NANO = WebFile(
+    address="https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0/yolox_nano.onnx",
+    # Of a copy in the repository Kazuhito00/YOLOX-ONNX-TFLite-Sample (model/yolox_nano.onnx); the release's
+    # own could not be compared with it.
+    pin=Pin(
+        "695e750a5d5754bb5a8d5325643b59282191a7e7a564e435a415fd3c578eab14",
+        "a copy in the repository Kazuhito00/YOLOX-ONNX-TFLite-Sample",
+    ),
+    licence="Apache-2.0",
+    size=3_660_092,
+)
+
+INCEPTION = WebFile(
+    address="https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth",
+    # All digits stand in several public repositories that pin the file; its name has the first eight.
+    pin=Pin(
+        "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
+        "public repositories that pin it; its name has the first digits",
+    ),
+    licence="Apache-2.0",
+    size=95_628_359,
+    elsewhere="checkpoints/weights-inception-2015-12-05-6726825d.pth",
+)
+
+HPS_REPOSITORY = "xswu/HPSv2"
+HPS_FILES = {"2.0": "HPS_v2_compressed.pt", "2.1": "HPS_v2.1_compressed.pt"}
+IMAGE_REWARD_REPOSITORY = "THUDM/ImageReward"
+IMAGE_REWARD_FILE = "ImageReward.pt"
+BERT = "google-bert/bert-base-uncased"
+PICKSCORE = "yuvalkirstain/PickScore_v1"
+PICKSCORE_PROCESSOR = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
+HUB_MASK2FORMER = "facebook/mask2former-swin-small-coco-instance"
+CLIP, CLIP_TAG = published.CLIP, published.CLIP_TAG
+DETECTOR_FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
+
+_NAMED_THERE = "see its page"
+_CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+_CLIP_REPOSITORY = "timm/vit_large_patch14_clip_224.openai"
+_MPLUG = "damo/mplug_visual-question-answering_coco_large_en on ModelScope"
+
+
+class NoWeights:
+    """Of a plugin that loads none."""
+
+    note: ClassVar[str] = "none"
+
+    def loads(self) -> tuple[Weights, ...]:
+        """Nothing."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShapesWeights(NoWeights):
+    """Of what judges the shapes world."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgesWeights(NoWeights):
+    """Of a metric that asks a judge."""
+
+    note: ClassVar[str] = "its judge's"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorsWeights(NoWeights):
+    """Of GenEval."""
+
+    note: ClassVar[str] = "its detector's"
+
+
+@dataclass(frozen=True, slots=True)
+class ServersWeights(NoWeights):
+    """Of what asks a server."""
+
+    note: ClassVar[str] = "its server's"
+
+
+class _Loads:
+    note = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipScoreWeights(_Loads):
+    """Of `ClipScore`."""
+
+    model: str = CLIP
+    pretrained: str = CLIP_TAG
+    weights: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """CLIP."""
+        return (_clip(self.model, self.pretrained, self.weights),)
+
+
+@dataclass(frozen=True, slots=True)
+class PickScoreWeights(_Loads):
+    """Of `PickScore`."""
+
+    model: str = PICKSCORE
+    processor: str = PICKSCORE_PROCESSOR
+    revision: str | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The model, and its processor's files."""
+        model = _model(self.model, self.revision, "MIT" if self.model == PICKSCORE else None, 3_940_000_000)
+        signs = ("preprocessor_config.json", "processor_config.json", "tokenizer.json", "vocab.json")
+        return model, _texts(self.processor, signs, "MIT" if self.processor == PICKSCORE_PROCESSOR else None)
+
+
+@dataclass(frozen=True, slots=True)
+class HPSv2Weights(_Loads):
+    """Of `HPSv2`."""
+
+    version: Literal["2.0", "2.1"] = "2.1"
+    weights: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The authors' file."""
+        return (_file(HPS_REPOSITORY, HPS_FILES[self.version], self.weights, "Apache-2.0", 1_970_000_000),)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRewardWeights(_Loads):
+    """Of `ImageReward`."""
+
+    weights: Path | None = None
+    tokenizer: str = BERT
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The authors' file, and BERT's vocabulary."""
+        file = _file(IMAGE_REWARD_REPOSITORY, IMAGE_REWARD_FILE, self.weights, "Apache-2.0", 1_790_000_000)
+        licence = "Apache-2.0" if self.tokenizer == BERT else None
+        return file, _texts(self.tokenizer, ("tokenizer.json", "vocab.txt"), licence)
+
+
+@dataclass(frozen=True, slots=True)
+class InceptionWeights(_Loads):
+    """Of `InceptionFeatures`, on which FID and KID are defined."""
+
+    weights: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The network."""
+        return (_given(self.weights) or INCEPTION,)
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenModelWeights:
+    """Of what asks a model that its user chooses: `VqaScore`, `TransformersJudge`."""
+
+    model: str | None = None
+    revision: str | None = None
+
+    @property
+    def note(self) -> str:
+        """That it must be chosen."""
+        return "" if self.model else "name it with -O model=NAME"
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The model."""
+        return (_model(self.model, self.revision),) if self.model else ()
+
+
+@dataclass(frozen=True, slots=True)
+class MplugWeights(_Loads):
+    """Of `MplugJudge`."""
+
+    model: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """Its folder."""
+        how = "download the folder with ModelScope's own client and name it with model=FOLDER"
+        by_hand = ByHand(source=_MPLUG, licence=_NAMED_THERE, how=how)
+        return (_given(self.model) or by_hand,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ColorWeights(_Loads):
+    """Of `ClipColorClassifier`."""
+
+    clip_model: str = CLIP
+    clip_pretrained: str = CLIP_TAG
+    clip_weights: Path | None = None
+
+    def _clip(self) -> Weights:
+        return _clip(self.clip_model, self.clip_pretrained, self.clip_weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mask2FormerWeights(_ColorWeights):
+    """Of `Mask2FormerDetector`."""
+
+    weights: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """mmdet's file, and CLIP."""
+        return _given(self.weights) or MASK2FORMER, self._clip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YoloxWeights(_ColorWeights):
+    """Of `YoloxDetector`."""
+
+    weights: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The smallest network, and CLIP."""
+        return _given(self.weights) or YOLOX_NANO, self._clip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubMask2FormerWeights(_ColorWeights):
+    """Of `HubMask2FormerDetector`."""
+
+    model: str = HUB_MASK2FORMER
+    revision: str | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The model, and CLIP."""
+        known = self.model == HUB_MASK2FORMER
+        return _detector(self.model, self.revision, 275_000_000 if known else None), self._clip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChosenDetectorWeights(_ColorWeights):
+    """Of `TransformersDetector`."""
+
+    model: str | None = None
+    revision: str | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The model, where one is chosen, and CLIP."""
+        return (*((_detector(self.model, self.revision),) if self.model else ()), self._clip())
+
+
+def _given(path: Path | None) -> OwnFiles | None:
+    return None if path is None else OwnFiles(path=path.expanduser())
+
+
+def _folder(model: str) -> OwnFiles | None:
+    folder = Path(model).expanduser()
+    return OwnFiles(path=folder) if folder.is_dir() else None
+
+
+def _file(repository: str, name: str, given: Path | None, licence: str, size: int) -> Weights:
+    return _given(given) or HubFiles(
+        repository=repository, patterns=(name,), signs=(name,), licence=licence, size=size
+    )
+
+
+def _model(model: str, revision: str | None, licence: str | None = None, size: int | None = None) -> Weights:
+    """What `hub_model` loads."""
+    return _folder(model) or HubFiles(
+        repository=model,
+        patterns=(*TEXTS, *SAFETENSORS),
+        otherwise=(*TEXTS, *PICKLED),
+        signs=(*SAFETENSORS, *PICKLED),
+        revision=revision,
+        licence=licence or _NAMED_THERE,
+        size=size if licence else None,
+    )
+
+
+def _texts(model: str, signs: tuple[str, ...], licence: str | None) -> Weights:
+    """What `hub_folder` loads of a tokenizer or processor: some megabytes."""
+    return _folder(model) or HubFiles(
+        repository=model, patterns=TEXTS, signs=signs, licence=licence or _NAMED_THERE
+    )
+
+
+def _detector(model: str, revision: str | None, size: int | None = None) -> Weights:
+    """What `detector_files` loads."""
+    return _folder(model) or HubFiles(
+        repository=model,
+        patterns=DETECTOR_FILES,
+        signs=DETECTOR_FILES[1:],
+        revision=revision,
+        licence=_NAMED_THERE,
+        size=size,
+    )
+
+
+def _clip(model: str, tag: str, given: Path | None) -> Weights:
+    """What `clip_files` loads."""
+    if own := _given(given) or _folder(model):
+        return own
+    repository, names, licence = (
+        (_CLIP_REPOSITORY, _CLIP_FILES[:1], "MIT")
+        if (model, tag) == (CLIP, CLIP_TAG)
+        else (*_other_clip(model, tag), _NAMED_THERE)
+    )
+    size = 1_710_000_000 if repository == _CLIP_REPOSITORY else None
+    return HubFiles(repository=repository, patterns=names, signs=names, licence=licence, size=size)
+
+
+def _other_clip(model: str, tag: str) -> tuple[str, tuple[str, ...]]:
+    """Repository and files of another of open_clip's models: only now is that library loaded."""
+    from open_clip.pretrained import get_pretrained_cfg
+
+    place = str(get_pretrained_cfg(model, tag).get("hf_hub", ""))
+    repository, _, name = place.rpartition("/")
+    if not repository:
+        raise InputError(
+            f"open_clip has no weights {tag!r} of {model!r} on the hub: name a file with the option weights "
+            "(for a detector: clip_weights)"
+        )
+    return repository, (name,) if name else _CLIP_FILES
