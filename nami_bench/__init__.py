@@ -9,9 +9,20 @@ if TYPE_CHECKING:
     from nami_bench.config import Workspace
     from nami_bench.domain import Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
+    from nami_bench.run_file import run
     from nami_bench.store import Store
 
-__all__ = ["NamiBenchError", "Prompt", "PromptSet", "Rating", "Store", "Study", "Workspace", "__version__"]
+__all__ = [
+    "NamiBenchError",
+    "Prompt",
+    "PromptSet",
+    "Rating",
+    "Store",
+    "Study",
+    "Workspace",
+    "__version__",
+    "run",
+]
 
 # In a checkout without links (a zip archive, git on Windows) the other folders lie beside this one.
 if not os.path.isdir(os.path.join(os.path.dirname(__file__), "evaluation")):
@@ -25,6 +36,7 @@ _HOMES = {
     "Study": "nami_bench.domain",
     "NamiBenchError": "nami_bench.errors",
     "Store": "nami_bench.store",
+    "run": "nami_bench.run_file",
 }
 
 

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from nami_bench.cli.terminal import visible, visible_json
+from nami_bench.domain.english import tally as tally
 
 if TYPE_CHECKING:
     from nami_bench.config import Workspace
@@ -155,8 +156,3 @@ def write_or_print(output: Path | None, data: bytes) -> None:
 
     write_bytes(output, data)
     say(f"wrote {output}")
-
-
-def tally(counts: Mapping[str, int]) -> str:
-    """'3 done, 1 failed' from {'done': 3, 'failed': 1, 'refused': 0}."""
-    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"

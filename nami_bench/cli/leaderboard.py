@@ -161,26 +161,10 @@ def _of_file(
 
 
 def _rendered(board: "Leaderboard", format_: str) -> bytes:
-    if format_ == "csv":
-        from nami_bench.export.files import leaderboard_csv
+    if format_ != "table":
+        from nami_bench.export.formats import rendered
 
-        return leaderboard_csv(board)
-    if format_ == "json":
-        from nami_bench.export.files import leaderboard_json
-
-        return leaderboard_json(board)
-    if format_ == "html":
-        from nami_bench.export.html import leaderboard_html
-
-        return leaderboard_html(board)
-    if format_ == "markdown":
-        from nami_bench.export.publication import leaderboard_markdown
-
-        return leaderboard_markdown(board)
-    if format_ == "latex":
-        from nami_bench.export.publication import leaderboard_latex
-
-        return leaderboard_latex(board)
+        return rendered(board, format_)
     with redirect_stdout(io.StringIO()) as text:
         print_leaderboard(board)
     return text.getvalue().encode()
