@@ -8,7 +8,7 @@ from typing import Any
 
 from nami_bench import registry
 from nami_bench.domain import Mode
-from nami_bench.errors import InputError, NamiBenchError
+from nami_bench.errors import NamiBenchError
 from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.image_settings import described_change, differing
 from nami_bench.run_file.bench import Workbench
@@ -56,17 +56,11 @@ class _Found:
 
 
 def check_lock(bench: Workbench, lock: Mapping[str, Any]) -> Check:
-    """Compare a lock with what a run would find on this machine; nothing is changed.
-
-    Raises InputError for a lock that lacks what its schema has.
-    """
-    try:
-        found = [one for check in _CHECKS for one in check(bench, lock)]
-        # Of what is not all here a leaderboard would be another one, and that says nothing.
-        if not any(one.is_unfinished for one in found):
-            found += _leaderboards(bench, lock)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"the lock is damaged: {type(error).__name__} {error}") from error
+    """Compare a lock, as `read_lock` gives it, with what a run would find here; nothing is changed."""
+    found = [one for check in _CHECKS for one in check(bench, lock)]
+    # Of what is not all here a leaderboard would be another one, and that says nothing.
+    if not any(one.is_unfinished for one in found):
+        found += _leaderboards(bench, lock)
     return Check(
         tuple(one.sentence for one in found if one.differs),
         tuple(one.sentence for one in found if not one.differs),

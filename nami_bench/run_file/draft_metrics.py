@@ -10,7 +10,7 @@ from nami_bench import registry
 from nami_bench.config import Workspace
 from nami_bench.domain import PromptSet, Score, SetScore
 from nami_bench.errors import InputError, NamiBenchError
-from nami_bench.run_file.lock import read_lock
+from nami_bench.run_file.lock_file import read_lock
 from nami_bench.run_file.parts import MetricPart
 from nami_bench.run_file.scores import made_questions, metric_options, question_file
 from nami_bench.serialize import validated

@@ -8,32 +8,29 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from nami_bench import __version__
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Score, SetScore, Study
-from nami_bench.errors import InputError
 from nami_bench.evaluation.leaderboard.origins import model_origin
 from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
 from nami_bench.export.files import leaderboard_csv
 from nami_bench.file_hashes import file_sha256
-from nami_bench.foreign_text import parse_json
 from nami_bench.image_settings import used_settings
 from nami_bench.images import write_bytes
 from nami_bench.pipeline.prompt_origins import identity
 from nami_bench.report.provenance import images_sha256
 from nami_bench.run_file.bench import Took, Workbench
 from nami_bench.run_file.load import LoadedRun
+from nami_bench.run_file.lock_file import SCHEMA, took_before
 from nami_bench.run_file.schema import RunFile
-from nami_bench.serialize import plain, validated
+from nami_bench.serialize import plain
 from nami_bench.software import software
 from nami_bench.store import Store
-
-SCHEMA = "nami-bench/run-lock/1"
-"""The `schema` of the document; it changes when a key changes its meaning."""
 
 
 def write_lock(bench: Workbench, boards: Mapping[str, Leaderboard]) -> dict[str, Any]:
@@ -204,43 +201,16 @@ def _sha256(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_lock(path: Path) -> dict[str, Any]:
-    """A lock's content; raises InputError for what is none, or one of another form."""
-    try:
-        content = parse_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputError(f"{path} is no lock: {error}") from error
-    found = content.get("schema") if isinstance(content, dict) else None
-    if found != SCHEMA:
-        raise InputError(f"{path} is no lock of this NAMI-Bench: its schema is {found!r}, not {SCHEMA!r}")
-    return dict(content)
-
-
-def took_before(*paths: Path) -> list[Took]:
-    """The durations that locks hold; a lock that is missing or damaged holds none."""
-    found = []
-    for path in paths:
-        try:
-            found += [_as_took(one, path) for one in read_lock(path).get("took", ())]
-        except InputError:
-            continue
-    return found
-
-
 def _merged(earlier: Sequence[Took], now: Sequence[Took]) -> list[Took]:
-    """One entry for each metric, what this run says first: its machine is the one that will go on."""
+    """One entry for each metric, of all its images together."""
     found: dict[str, Took] = {}
     for one in [*earlier, *now]:
-        found[json.dumps(_took(one)["metric"], sort_keys=True)] = one
+        key = json.dumps(_took(one)["metric"], sort_keys=True)
+        before = found.get(key, Took(one.metric, 0, 0))
+        found[key] = replace(one, seconds=before.seconds + one.seconds, images=before.images + one.images)
     return list(found.values())
 
 
 def _took(one: Took) -> dict[str, Any]:
     metric = without_folders(plain(one.metric))
     return {"metric": metric, "images": one.images, "seconds": round(one.seconds, 3)}
-
-
-def _as_took(raw: Any, path: Path) -> Took:
-    return validated(Took, raw, str(path))

@@ -16,13 +16,14 @@ from nami_bench.config import (
     open_workspace,
 )
 from nami_bench.engines.choice import EngineChoice
-from nami_bench.errors import DatabaseLostError
+from nami_bench.errors import DatabaseLostError, InputError
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
 from nami_bench.run_file.bench import SILENT, Teller, Workbench
 from nami_bench.run_file.check import Check, check_lock
 from nami_bench.run_file.images import make_images, plan_images, record_models
 from nami_bench.run_file.load import LoadedRun, load_run
-from nami_bench.run_file.lock import read_lock, took_before, write_lock
+from nami_bench.run_file.lock import write_lock
+from nami_bench.run_file.lock_file import read_lock, took_before
 from nami_bench.run_file.parts import GenerationPart
 from nami_bench.run_file.plan import Plan
 from nami_bench.run_file.prompt_sets import plan_prompts, record_prompts
@@ -77,7 +78,8 @@ def run(
         loaded = load_run(lock["run_file"]["content"] if source is None else source, overrides)
         with _looked_at(place, loaded, tell) as bench:
             return RunResult(check=check_lock(bench, lock))
-    assert source is not None, "only a check needs no run file"
+    if source is None:
+        raise InputError("name a run file: only a check can take it from the lock")
     loaded = load_run(source, overrides)
     if dry_run:
         with _looked_at(place, loaded, tell) as bench:

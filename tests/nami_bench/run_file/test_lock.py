@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from nami_bench.errors import InputError
-from nami_bench.run_file import Check
+from nami_bench.run_file import Check, run
 from nami_bench.software import software
 from tests.support.program import nami_bench
 from tests.support.small_run import Ground
@@ -144,11 +144,31 @@ def test_the_command_ends_with_1_where_something_differs(done: Ground) -> None:
     assert ended.returncode == 1 and len(json.loads(ended.stdout)["differences"]) == 1
 
 
+def test_a_lock_whose_inner_values_are_others_is_refused(done: Ground) -> None:
+    for key in (
+        "software",
+        "models",
+        "scores",
+        "studies",
+        "leaderboards",
+        "prompt_sets",
+        "run_file",
+        "inputs",
+    ):
+        before = done.lock.read_text()
+        changed(done, lambda lock, key=key: lock.update({key: ["?"]}))
+        with pytest.raises(InputError, match=r"the lock .* is damaged"):
+            run(None, workspace=done.workspace, check=done.lock)
+        done.lock.write_text(before)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"schema": "nami-bench/run-lock/1"}', "\x00"])
 def test_what_is_no_lock_is_refused(done: Ground, text: str) -> None:
     done.lock.write_text(text)
     with pytest.raises(InputError, match="lock"):
         checked(done)
+    with pytest.raises(InputError, match="lock"):
+        run(None, workspace=done.workspace, check=done.lock)
 
 
 def test_a_damaged_lock_does_not_stop_a_run(done: Ground) -> None:
