@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from nami_bench.config import Workspace
     from nami_bench.domain import Criterion, Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
+    from nami_bench.run_file import run
     from nami_bench.scoring.scorer import Scorer
     from nami_bench.scoring.scores import Scores
     from nami_bench.store import Store
@@ -30,6 +31,7 @@ __all__ = [
     "__version__",
     "agreement",
     "leaderboard",
+    "run",
     "strengths",
 ]
 
@@ -51,6 +53,7 @@ _HOMES = {
     "Scorer": "nami_bench.scoring.scorer",
     "Scores": "nami_bench.scoring.scores",
     "Store": "nami_bench.store",
+    "run": "nami_bench.run_file",
 }
 
 

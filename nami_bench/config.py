@@ -204,7 +204,7 @@ def cache_dir() -> Path:
 def load_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file; raises InputError that names the file and the line."""
     try:
-        return parse_toml(path.read_text(encoding="utf-8"))
+        return parse_toml(path.read_text(encoding="utf-8-sig"))  # editors on Windows begin files with a mark
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:

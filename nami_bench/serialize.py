@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from nami_bench.errors import InputError, did_you_mean
 
@@ -61,7 +61,10 @@ def _unknown_key(key: str, known: Sequence[str]) -> str:
 def _keys_at(target: Any, place: Location) -> list[str]:
     """The keys of the dataclass at `place` within `target`; none where another type lies on the way."""
     for part in place:
-        target = get_type_hints(target).get(str(part)) if is_dataclass(target) else None
+        if isinstance(part, int):
+            target = next(iter(get_args(target)), None) if get_origin(target) is tuple else None
+        else:
+            target = get_type_hints(target).get(part) if is_dataclass(target) else None
     return [field.name for field in fields(target) if field.init] if is_dataclass(target) else []
 
 

@@ -26,6 +26,7 @@ from nami_bench.neural.loading import told_by
 COMMANDS = {
     "init": ("nami_bench.cli.init", "Make a workspace with a commented nami.toml."),
     "demo": ("nami_bench.cli.demo", "The whole job on embedded defaults, offline; then the annotation app."),
+    "run": ("nami_bench.cli.run", "A whole run in one file: planned, done, locked, checked."),
     "prompts": ("nami_bench.cli.prompts", "Make, list and export prompt sets."),
     "models": ("nami_bench.cli.models", "Add, list, rename and remove models under test."),
     "generate": ("nami_bench.cli.generate", "Make images; resumable."),

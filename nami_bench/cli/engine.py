@@ -1,15 +1,12 @@
 """`--engine` and what belongs to it: where the work of a command is done."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    from nami_bench.engines import Engine
+from nami_bench.engines.choice import EngineChoice as EngineChoice
 
 _OPTIONS = (
     click.option(
@@ -38,35 +35,6 @@ _OPTIONS = (
         help="GPUs for each worker, or a share of one. Default: 1 where the cluster has any.",
     ),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class EngineChoice:
-    """What was asked for, not yet started."""
-
-    name: str
-    address: str | None
-    workers: int | None
-    cpus: float | None
-    gpus: float | None
-
-    @contextmanager
-    def started(self) -> "Iterator[Engine]":
-        """The engine, while it runs. Raises InputError where it cannot be had."""
-        from nami_bench.engines import LOCAL
-        from nami_bench.errors import InputError
-
-        if self.name == "local":
-            yield LOCAL
-            return
-        try:
-            from nami_bench.engines.ray_cluster import ray_engine
-        except ModuleNotFoundError as error:
-            raise InputError(
-                f"--engine ray needs the package {error.name!r}: pip install 'nami-bench[ray]'"
-            ) from error
-        with ray_engine(self.address, self.workers, self.cpus or 1, self.gpus) as engine:
-            yield engine
 
 
 def engine_options(command: Callable[..., Any]) -> Callable[..., Any]:

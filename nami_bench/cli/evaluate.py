@@ -1,8 +1,7 @@
 """`nami-bench evaluate`."""
 
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
-from functools import partial
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,7 +195,7 @@ def _evaluate(
                         prompt_set,
                         advance,
                         engine=running,
-                        make=_maker(name, chosen[name]),
+                        make=pipeline.metric_maker(name, chosen[name]),
                     )
                 say(f"{title}: {tally(counts[title])}")
                 if metric.name == "geneval":
@@ -204,15 +203,6 @@ def _evaluate(
                 if counts[title]["failed"]:
                     _say_reasons(bench, metric, names, prompt_set)
     return counts
-
-
-def _maker(name: str, options: dict[str, Any]) -> Callable[[], Any]:
-    """Makes the metric in a worker elsewhere, which has no cores to spare but those asked for."""
-    from nami_bench import registry
-
-    return partial(
-        registry.create, "metrics", name, {"workers": 0, **options} if name == "geneval" else options
-    )
 
 
 def _say_reasons(bench: Bench, metric: Any, models: Sequence[str], prompt_set: str) -> None:

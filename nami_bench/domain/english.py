@@ -1,4 +1,6 @@
-"""A few rules of English, for sentences that are put together: articles, plurals, number words."""
+"""A few rules of English, for sentences that are put together: articles, plurals, number words, counts."""
+
+from collections.abc import Mapping
 
 _NUMBERS = (
     "no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
@@ -26,3 +28,8 @@ def plural(noun: str) -> str:
 def number_word(number: int) -> str:
     """'twelve'; larger numbers in digits."""
     return _NUMBERS[number] if number < len(_NUMBERS) else str(number)
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """'3 done, 1 failed' from {'done': 3, 'failed': 1, 'refused': 0}."""
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"

@@ -3,7 +3,7 @@
 Every function may be killed at any moment and called again: it goes on where it was.
 """
 
-from nami_bench.pipeline.evaluation import evaluate, run_metric
+from nami_bench.pipeline.evaluation import evaluate, metric_maker, run_metric
 from nami_bench.pipeline.generation import GenerationReport, generate, image_seed, import_images
 from nami_bench.pipeline.prompt_sets import (
     folder_prompt_set,
@@ -37,6 +37,7 @@ __all__ = [
     "generate",
     "image_seed",
     "import_images",
+    "metric_maker",
     "propose_prompt",
     "refuse_submission",
     "remove_images",

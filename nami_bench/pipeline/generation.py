@@ -64,6 +64,7 @@ def generate(
     seed: int = 0,
     limit: int | None = None,
     first: int | None = None,
+    drawn_by: int | None = None,
     advance: Advance = lambda count: None,
     engine: Engine = LOCAL,
 ) -> GenerationReport:
@@ -71,14 +72,16 @@ def generate(
 
     Finished images are never made again: neither those recorded nor those that a killed run wrote but
     could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
-    no difference to what is recorded, nor to the order. `limit` and `first`: see `select_prompts`.
+    no difference to what is recorded, nor to the order. `limit` and `first`: see `select_prompts`, where
+    `drawn_by` (None: `seed`) is the seed.
 
     Raises InputError where recorded images of the model were made with another seed, other weights or other
     settings, or another run holds the folder.
     """
     if samples < 1:
         raise InputError(f"samples must be at least 1, got {samples}")
-    selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=seed)
+    draw = seed if drawn_by is None else drawn_by
+    selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=draw)
     card = store.catalog.model(model)
     generator: Generator = registry.create("generators", card.adapter, card.options)
     run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed, selection)

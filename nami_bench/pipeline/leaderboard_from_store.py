@@ -65,6 +65,7 @@ def leaderboard_from_store(
     without: Sequence[str] = (),
     samples: int | None = None,
     table: "pd.DataFrame | None" = None,
+    models: Sequence[str] = (),
 ) -> Leaderboard:
     """The leaderboard of a study: human scores, and the automatic ones of its models, ranked by `sort`.
 
@@ -74,13 +75,14 @@ def leaderboard_from_store(
     `by` divides the prompts: see `with_uncertainty`.
     `without` names annotators whose ratings do not count, beside those whom the store excludes. Only the
     first `samples` of each prompt count (None: all), and no score of a whole set of images that has more.
-    `table`: the study's (see `Ratings.table`), where it was read already.
+    `table`: the study's (see `Ratings.table`), where it was read already. `models`: no study, but the
+    automatic scores of these alone.
 
     Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
     another prompt set, or where there is nothing to show.
     """
-    chosen = choose_study(store, study, prompt_set)
-    found = _collect(store, chosen, prompt_set, stratum, samples)
+    chosen = None if models else choose_study(store, study, prompt_set)
+    found = _collect(store, chosen, prompt_set, stratum, samples, tuple(models))
     if table is None:
         table = ratings_table([]) if chosen is None else store.ratings.table(chosen.name)
     gone = LeftOut(tuple(without)) if chosen is None else left_out(store, chosen.name, without)
@@ -191,9 +193,14 @@ def choose_study(
 
 
 def _collect(
-    store: "Store", study: Study | None, prompt_set: str | None, stratum: str | None, samples: int | None
+    store: "Store",
+    study: Study | None,
+    prompt_set: str | None,
+    stratum: str | None,
+    samples: int | None,
+    among: tuple[str, ...],
 ) -> _Found:
-    models = study.models if study else None
+    models = study.models if study else among or None
     scores = store.scores.find(models=models, prompt_set=prompt_set)
     set_scores = store.scores.of_sets(models=models, prompt_set=prompt_set) if stratum is None else []
     if study is None and not scores and not set_scores:

@@ -70,18 +70,24 @@ def collect(
     with_names: bool = False,
     without: Sequence[str] = (),
     agreement_level: Level = "interval",
+    models: Sequence[str] = (),
 ) -> ReportContents:
     """The contents of the report on a study (which: see `choose_study`), or on the automatic scores alone.
 
     Annotators are pseudonymized unless `with_names`; those in `without` do not count. `agreement_level`: of
-    measurement, for alpha.
+    measurement, for alpha. `models`: the automatic scores of these alone, and no study.
 
     Raises UnknownNameError for an unknown study or annotator, InputError where there is nothing to report on.
     """
-    chosen = choose_study(store, study)
+    chosen = None if models else choose_study(store, study)
     read = store.ratings.table(chosen.name) if chosen else None  # once: there may be a million
     board = leaderboard_from_store(
-        store, study=chosen.name if chosen else None, precision=precision, without=without, table=read
+        store,
+        study=chosen.name if chosen else None,
+        precision=precision,
+        without=without,
+        table=read,
+        models=models,
     )
     models = [row.model for row in board.measured]
     sets = [store.catalog.prompt_set(name) for name in board.prompt_sets]

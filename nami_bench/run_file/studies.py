@@ -1,0 +1,146 @@
+"""The run's studies, and the judgements in them."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+from nami_bench.annotator_app.simulate import simulate_ratings
+from nami_bench.blinding import check_sizes
+from nami_bench.domain import Mode, Study
+from nami_bench.errors import InputError, NamiBenchError
+from nami_bench.evaluation.leaderboard.scales import parse_scales
+from nami_bench.pipeline.import_judgements import import_judgements
+from nami_bench.pipeline.question_study import with_questions
+from nami_bench.run_file.bench import Workbench
+from nami_bench.run_file.load import LoadedRun
+from nami_bench.run_file.parts import StudyPart
+from nami_bench.run_file.plan import Planned
+from nami_bench.run_file.schema import RunFile
+from nami_bench.run_file.simulated import geneval_truth
+from nami_bench.store import Store
+from nami_bench.study_file import load_study, nami_1k_study_file
+
+
+def work_studies(bench: Workbench) -> None:
+    """Make each study that is not there, import its files, and let simulated annotators rate, where the file
+    asks for some."""
+    for part in bench.run.study:
+        if not part.is_recorded:
+            _make(bench, part)
+        for path in part.ratings:
+            _import(bench, part, bench.loaded.place(path))
+        study = bench.store.studies.get(part.name)
+        items = bench.store.items.count(part.name)
+        if part.simulated_annotators:
+            _simulate(bench, study, part.simulated_annotators, items)
+        done = sum(bench.store.annotation.completed(part.name).values())
+        bench.tell.say(
+            f"   {part.name}: {done} of {_wanted(study, items)} judgements of {items} items are there"
+        )
+        if done < _wanted(study, items) and not part.simulated_annotators:
+            bench.tell.say(
+                f"   people give the others: nami-bench annotate --study {part.name}; then run this again"
+            )
+
+
+def defined_study(part: StudyPart, run: RunFile, loaded: LoadedRun) -> Study:
+    """The study that a protocol or file makes of the part, before any questions are copied into it."""
+    prompt_set = run.set_of(part.prompts)
+    models = part.models or tuple(model.name for model in run.models_on(prompt_set))
+    study = load_study(_file(part, loaded), name=part.name, prompt_set=prompt_set, models=models)
+    accepted = part.sizes_may_differ or study.sizes_may_differ
+    return replace(study, canvas=part.canvas or study.canvas, sizes_may_differ=accepted)
+
+
+def add_study(store: Store, study: Study) -> tuple[str, ...]:
+    """Record a study; what must be said about the sizes of its images."""
+    with store.together():
+        store.studies.add(study)
+        return check_sizes(study, store.items.shown_sizes(study.name))
+
+
+def plan_studies(bench: Workbench) -> list[Planned]:
+    """What would be made, and which judgements would be added."""
+    return [planned for part in bench.run.study for planned in _planned(bench, part)]
+
+
+def _make(bench: Workbench, part: StudyPart) -> None:
+    study = with_questions(
+        bench.store, defined_study(part, bench.run, bench.loaded), _file(part, bench.loaded).parent
+    )
+    if part.name in bench.store.studies.names():
+        _check_same(study, bench.store.studies.get(part.name))
+        return
+    for note in add_study(bench.store, study):
+        bench.tell.say(f"   {note}")
+
+
+def _check_same(wanted: Study, known: Study) -> None:
+    """Refuse a study of the workspace that is not the one that the run file means."""
+    differing = [f.name for f in fields(Study) if getattr(wanted, f.name) != getattr(known, f.name)]
+    if differing:
+        raise InputError(
+            f"study {wanted.name!r} exists and differs in {', '.join(differing)}: give the new one another "
+            "name, change it with `nami-bench study change`, or take it as it is, without protocol and file"
+        )
+
+
+def _import(bench: Workbench, part: StudyPart, path: Path) -> None:
+    done = import_judgements(bench.store, path, bench.workspace.images_dir, parse_scales(part.scale))
+    bench.tell.say(f"   {path.name}: {done.added} {done.kind} recorded, {done.known} were there")
+
+
+def _simulate(bench: Workbench, study: Study, annotators: int, items: int) -> None:
+    bench.tell.say(
+        f"   {study.name}: {annotators} SIMULATED annotators score every image "
+        "(nobody's opinion: they show the way)"
+    )
+    left = items * min(annotators, study.overlap) - sum(bench.store.annotation.completed(study.name).values())
+    with bench.tell.progress("   simulated", max(0, left)) as advance:
+        truth = geneval_truth(bench.store, study)
+        simulate_ratings(bench.store, bench.workspace.images_dir, study, annotators, truth, advance=advance)
+
+
+def _wanted(study: Study, items: int) -> int:
+    return items * study.overlap
+
+
+def _planned(bench: Workbench, part: StudyPart) -> list[Planned]:
+    known = part.name in bench.store.studies.names()
+    problem, note = "", ""
+    try:
+        if known and not part.is_recorded:
+            _check_same_but_questions(bench, part)
+        elif not part.is_recorded:
+            defined_study(part, bench.run, bench.loaded)
+        elif not known and not part.ratings:
+            bench.store.studies.get(part.name)
+    except NamiBenchError as error:
+        problem = str(error)
+    planned = [Planned("study", part.name, "study", int(known), int(not known), problem=problem)]
+    done = sum(bench.store.annotation.completed(part.name).values()) if known else 0
+    if part.simulated_annotators:
+        note = f"by {part.simulated_annotators} SIMULATED annotators, nobody's opinion"
+        planned.append(Planned("judgements", part.name, "judgements", done, None, note=note))
+    elif not part.ratings:
+        planned.append(
+            Planned("judgements", part.name, "judgements", done, None, note="from people, by and by")
+        )
+    for path in map(bench.loaded.place, part.ratings):
+        missing = "" if path.exists() else f"there is no {path}"
+        planned.append(
+            Planned("judgements", part.name, path.name, done, None, note="imported", problem=missing)
+        )
+    return planned
+
+
+def _check_same_but_questions(bench: Workbench, part: StudyPart) -> None:
+    """`_check_same` where the questions of a file need no prompts that may not be there yet."""
+    wanted, known = defined_study(part, bench.run, bench.loaded), bench.store.studies.get(part.name)
+    if wanted.mode == Mode.QUESTIONS:
+        sha256 = known.questions_sha256
+        wanted = replace(wanted, criteria=(), questions=known.questions, questions_sha256=sha256)
+    _check_same(wanted, known)
+
+
+def _file(part: StudyPart, loaded: LoadedRun) -> Path:
+    return nami_1k_study_file() if part.file is None else loaded.place(part.file)
