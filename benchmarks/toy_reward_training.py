@@ -326,13 +326,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--updates", type=int, default=8)
+    parser.add_argument("--updates", type=int, default=30)
     parser.add_argument("--seeds", type=int, nargs="+", default=(0, 1, 2))
     parser.add_argument("--controls", type=int, nargs="*", default=(0,), help="seeds with shuffled rewards")
     parser.add_argument("--reward", choices=KINDS, default="partial", help="what is trained on")
     parser.add_argument("--prompts", type=int, default=29, help="held-out prompts of each task, at most")
-    parser.add_argument("--images", type=int, default=3, help="images of each held-out prompt")
-    parser.add_argument("--every", type=int, default=8, help="updates between two measurements")
+    parser.add_argument("--images", type=int, default=4, help="images of each held-out prompt")
+    parser.add_argument("--every", type=int, default=10, help="updates between two measurements")
     parser.add_argument("--workers", type=int, default=2, help="runs at once, one core each")
     parser.add_argument("-o", "--output", type=Path, help="the figures as JSON")
     arguments = parser.parse_args()

