@@ -1,0 +1,80 @@
+"""A policy of 1.7 million parameters learns from a reward: briefly, and on prompts that it has not seen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("torch")
+pytest.importorskip("diffusers")
+
+
+@pytest.mark.slow
+def test_geneval_as_a_reward_makes_the_policy_better_on_prompts_that_it_has_not_seen() -> None:
+    from benchmarks.shapes_rewards import shapes_reward
+    from benchmarks.toy_reward_training import Policy, gain, held_out, rewards_of_prompts, train
+
+    reward, rows, policy = shapes_reward("partial"), held_out(29), Policy()
+    before = rewards_of_prompts(policy, reward, rows, images_each=3, seed=10_000)
+    train(reward, 10, seed=0, policy=policy)
+    after = rewards_of_prompts(policy, reward, rows, images_each=3, seed=10_000)
+    found = gain(before, after)
+    assert found.low > 0, found
+    assert found.after > found.before + 0.04, found
+
+
+@pytest.mark.slow
+def test_a_reward_function_gets_every_image_with_its_metadata_and_an_equal_reward_teaches_nothing() -> None:
+    import torch
+
+    from benchmarks.toy_reward_training import Policy, Settings, train
+
+    asked: list[tuple[Sequence[Image.Image], Sequence[Mapping[str, Any]]]] = []
+
+    def indifferent(images: Sequence[Image.Image], metadata: Sequence[Mapping[str, Any]]) -> Any:
+        asked.append((images, metadata))
+        return np.ones(len(images))
+
+    settings = Settings(prompts=2, images_per_prompt=3)
+    policy, untrained = Policy(settings), Policy(settings)
+    train(indifferent, 2, settings=settings, policy=policy)
+    assert [(len(images), len(metadata)) for images, metadata in asked] == [(6, 6), (6, 6)]
+    images, metadata = asked[0]
+    assert {(image.mode, image.size) for image in images} == {("RGB", (64, 64))}
+    assert len({image.tobytes() for image in images}) == 6
+    assert [line["prompt"] for line in metadata[:3]] == [metadata[0]["prompt"]] * 3
+    assert all({"tag", "include", "prompt"} <= line.keys() for line in metadata)
+    pairs = zip(policy.transformer.parameters(), untrained.transformer.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.parametrize(
+    "rewards", [[1.0, 0.0, float("nan"), 1.0], pytest.param([1.0], marks=pytest.mark.slow)]
+)
+def test_a_reward_function_that_fails_stops_the_training(rewards: list[float]) -> None:
+    from benchmarks.toy_reward_training import Settings, train
+    from nami_bench.errors import WorkError
+
+    settings = Settings(flow_steps=(1, 1, 1), prompts=2, images_per_prompt=2)
+    with pytest.raises(WorkError, match="4 finite numbers"):
+        train(lambda images, metadata: np.array(rewards), 1, settings=settings)
+
+
+def test_the_gain_is_a_paired_difference_over_prompts() -> None:
+    from benchmarks.toy_reward_training import gain
+
+    before = np.linspace(-3, 1, 40)
+    better = gain(before, before + np.tile([0.1, 0.3], 20))
+    assert better.after - better.before == pytest.approx(0.2)
+    assert 0.15 < better.low < 0.2 < better.high < 0.25
+    alike = gain(before, before)
+    assert (alike.low, alike.high) == (0, 0)
+
+
+def test_shuffled_rewards_are_the_same_rewards() -> None:
+    from benchmarks.toy_reward_training import shuffled
+
+    found = shuffled(lambda images, metadata: np.arange(50.0))([], [])
+    assert sorted(found) == list(range(50)) and list(found) != list(range(50))
