@@ -21,7 +21,9 @@ _SWIN_S = Architecture(96, (2, 2, 18, 2), (3, 6, 12, 24), 7, 4, 256, 8, 6, 1024,
 _TOY = Architecture(8, (1, 1, 1, 1), (1, 2, 4, 8), 7, 2, 32, 4, 1, 32, 1, 32, 20, 80, 3)
 _LABELS = dict(enumerate(GENEVAL_CLASSES))
 _SIDE = 224
-_CLASS_GAIN = 4.0
+# Of mmdet's tensors: chosen so that queries stay apart, and are sure of some class and some place.
+_GAINS = {"cls_embed.weight": 4.0, "mask_feature.weight": 4.0}
+_OTHER_GAIN = 0.5
 _SMALL_CLIP = {
     "embed_dim": 256,
     "vision_cfg": {"image_size": 224, "layers": 6, "width": 256, "patch_size": 32},
@@ -97,8 +99,9 @@ def write_checkpoint(path: Path, full_size: bool) -> Path:
 def _random(name: TensorName) -> torch.Tensor:
     if len(name.shape) == 1:
         return torch.zeros(name.shape) if name.source.endswith("bias") else torch.ones(name.shape)
-    # Random queries are sure of nothing; these of some class.
-    gain = _CLASS_GAIN if name.source.endswith("cls_embed.weight") else 1.0
+    if "query_" in name.source:
+        return torch.randn(name.shape)
+    gain = next((gain for end, gain in _GAINS.items() if name.source.endswith(end)), _OTHER_GAIN)
     return torch.randn(name.shape) * gain * prod(name.shape[1:]) ** -0.5
 
 

@@ -146,7 +146,10 @@ def served(options: dict[str, str], part: Part) -> Iterator[str]:
         yield _address(server, log, part)
     finally:
         server.terminate()
-        server.wait()
+        try:
+            server.wait(_FINISH_SECONDS)
+        except subprocess.TimeoutExpired:
+            server.kill()
 
 
 def _address(server: "subprocess.Popen[bytes]", log: Path, part: Part) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from benchmarks.gpu.part import Part
-from nami_bench.generators.nami.config import NAMI_2B
+from nami_bench.generators.nami.config import NAMI_2B, NamiConfig
 from nami_bench.generators.nami.training.config import (
     BridgeSection,
     DataSection,
@@ -32,8 +32,14 @@ from nami_bench.generators.nami.training.shapes_data import vocabulary
 RECIPE = Path(__file__).resolve().parents[1] / "nami_tiny.toml"
 """The run that stopped in its second step with bfloat16 on a GPU: docs/results/nami-tiny."""
 _STEPS = 5
-_WIDTH = 1024
-"""Of the text encoders that are trained along, which take the place of a width of 4096 and 1024."""
+_TOY = NamiConfig(
+    num_layers=1,
+    num_single_layers=2,
+    attention_head_dim=16,
+    num_attention_heads=2,
+    axes_dims_rope=(4, 6, 6),
+    stage_singleblock_index=(1, 1, 2),
+)
 
 
 class _EnoughError(Exception):
@@ -62,20 +68,25 @@ def _configurations(small: bool) -> dict[str, TrainConfig]:
         **batch,
     }
     recipe = load_train_config(RECIPE, changes)
-    return {"nami-tiny": recipe} if small else {"nami-tiny": recipe, "nami-2b": _two_billion()}
+    if small:
+        return {"nami-tiny": recipe, "a toy of nami-2b": _begun_here(_TOY, width=32, side=64)}
+    return {"nami-tiny": recipe, "nami-2b": _begun_here(NAMI_2B, width=1024, side=512)}
 
 
-def _two_billion() -> TrainConfig:
-    """NAMI-2B's layers and width over 512 pixels of the shapes world."""
-    shape = replace(NAMI_2B, joint_attention_dim=_WIDTH, pooled_projection_dim=_WIDTH, sample_size=64)
-    text = TinyText(vocabulary(), width=_WIDTH, layers=4, heads=16)
+def _begun_here(layers: NamiConfig, width: int, side: int) -> TrainConfig:
+    """A new model of these layers over `side` pixels of the shapes world.
+
+    Text encoders of one `width` are trained along, in place of NAMI-2B's of 4096 and 1024.
+    """
+    shape = replace(layers, joint_attention_dim=width, pooled_projection_dim=width, sample_size=side // 8)
+    text = TinyText(vocabulary(), width=width, layers=4, heads=16)
     train = TrainSection(
         steps=_STEPS, batch_size=6, shares=((1, 1, 1),), mixed_precision="bf16", gradient_checkpointing=True
     )
     return TrainConfig(
         ModelSection(transformer=shape, pixels_per_latent=8, latent_channels=16, text=text),
         BridgeSection(steps=2, batch_size=4),
-        DataSection(size=512),
+        DataSection(size=side),
         train,
     )
 
