@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 NODE := $(BIN)/node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow release-check lint format docs bench-geneval bench-nami-tiny ablations browser screenshots clean
+.PHONY: help demo test test-slow release-check lint format docs bench-geneval bench-nami-tiny bench-gpu ablations browser screenshots clean
 
 help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860;"
@@ -18,6 +18,7 @@ help:
 	@echo "make release-check  a wheel, alone in a new environment: demo, GenEval, leaderboard, annotation app"
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
 	@echo "make bench-nami-tiny  the shipped model on every held-out prompt (a quarter of an hour on one core)"
+	@echo "make bench-gpu  what only a GPU can show, into docs/results/gpu/ (nine minutes; ARGS=\"--part NAME --again\")"
 	@echo "make ablations NAMI's ablations in miniature, into ablations/ (hours on one core; goes on where it was stopped)"
 	@echo "make lint      formatting, ruff, mypy, import layers, eslint, tsc"
 	@echo "make docs      the documentation as a site, in build/site"
@@ -59,6 +60,9 @@ bench-geneval: $(VENV)/.dev
 
 bench-nami-tiny: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.nami_tiny nami-tiny --images 60 --at-least 0.8 --each-at-least 0.5
+
+bench-gpu: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.gpu $(ARGS)
 
 ablations: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.nami_ablations run --out ablations

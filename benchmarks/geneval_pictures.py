@@ -9,6 +9,7 @@ from PIL import Image
 from skimage import data
 
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS
+from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.rules import GenEvalParams, select
 from nami_bench.images import GenEvalFolder, read_image, read_metadata, write_png
 
@@ -34,21 +35,28 @@ def draw(root: Path, images: int, size: int) -> Path:
     return root
 
 
-def write_prompts(root: Path, detector: Any, shares: Mapping[str, int]) -> GenEvalParams:
-    """Give each folder a prompt about what its first image shows, and return the threshold that fits."""
+def write_prompts(
+    root: Path, detector: Any, shares: Mapping[str, int], params: GenEvalParams | None = None
+) -> GenEvalParams:
+    """Give each folder a prompt about what its first image shows, and return the constants to judge by:
+    `params`, or else the published ones with the threshold that fits."""
     folder, rng = GenEvalFolder(root), np.random.default_rng(1)
     prompts = [path for _, path in folder.prompt_folders()]
     firsts = [detector.detect([read_image(path / "samples" / "0000.png")])[0] for path in prompts]
-    scores = np.concatenate([[d.score for d in found] for found in firsts])
-    threshold = float(np.quantile(scores, 1 - _COUNTED))
-    params = GenEvalParams(threshold=threshold, counting_threshold=threshold)
+    params = params or _fitting(firsts)
     tasks = rng.choice(
         list(shares), size=len(prompts), p=np.array(list(shares.values())) / sum(shares.values())
     )
     for index, (task, found) in enumerate(zip(tasks, firsts, strict=True)):
-        counts = {name: len(of_class) for name, of_class in select(found, threshold).items()}
+        counts = {name: len(of_class) for name, of_class in select(found, params.threshold).items()}
         folder.write_metadata(index, _metadata(str(task), counts, rng))
     return params
+
+
+def _fitting(found: Sequence[Sequence[Detection]]) -> GenEvalParams:
+    scores = np.concatenate([[detection.score for detection in of_image] for of_image in found])
+    threshold = float(np.quantile(scores, 1 - _COUNTED))
+    return GenEvalParams(threshold=threshold, counting_threshold=threshold)
 
 
 def _metadata(task: str, counts: Mapping[str, int], rng: np.random.Generator) -> dict[str, Any]:

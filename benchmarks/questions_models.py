@@ -32,6 +32,25 @@ QWEN_SIZES: dict[str, dict[str, dict[str, Any]]] = {
             "deepstack_visual_indexes": [0, 1, 2],
         },
     },
+    "400m": {
+        "text": {
+            "hidden_size": 1024,
+            "intermediate_size": 3072,
+            "num_hidden_layers": 16,
+            "num_attention_heads": 16,
+            "num_key_value_heads": 8,
+            "head_dim": 64,
+            "vocab_size": 32768,
+        },
+        "vision": {
+            "depth": 12,
+            "hidden_size": 768,
+            "intermediate_size": 3072,
+            "num_heads": 12,
+            "out_hidden_size": 1024,
+            "deepstack_visual_indexes": [2, 5, 8],
+        },
+    },
     "2b": {  # of Qwen/Qwen3-VL-2B-Instruct
         "text": {
             "hidden_size": 2048,
