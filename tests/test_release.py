@@ -72,6 +72,16 @@ def test_the_source_distribution_holds_what_the_wheel_holds(built: Path) -> None
     assert {"pyproject.toml", "README.md", "LICENSE"} <= in_source
 
 
+@pytest.mark.parametrize("extras", ["s3", "gs", "dev,docs,gs,models,postgres,ray,s3"])
+def test_extras_can_be_installed_with_the_constraints(built: Path, extras: str) -> None:
+    """Needs a package index: versions are looked up, nothing is installed."""
+    (wheel,) = built.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "--quiet", "install", "--dry-run"]
+    command = [*pip, "--ignore-installed", "-c", str(ROOT / "constraints.txt"), f"{wheel}[{extras}]"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
+    assert done.returncode == 0, done.stderr
+
+
 def test_nothing_heavy_comes_along(installed: Path) -> None:
     code = (
         "import importlib.util as u; print([n for n in ('torch', 'evaluation', 'prompts') if u.find_spec(n)])"
