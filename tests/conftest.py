@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.support.browser",
     "tests.support.databases",
     "tests.support.http_server",
+    "tests.support.object_store",
     "tests.support.passwords",
 ]
 
