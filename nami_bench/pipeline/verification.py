@@ -48,8 +48,10 @@ def file_problem(images_dir: Path, record: ImageRecord) -> str | None:
 
 def refuse_unseen(image: Path) -> None:
     """Raise WorkError, on a worker's machine, where not even the folder of the image's set is there."""
+    if is_remote(image):
+        return
     folder = image.parents[2].absolute()
-    if not is_remote(image) and not folder.is_dir():
+    if not folder.is_dir():
         raise WorkError(
             f"a worker does not see {folder}: let all machines see the images under this name, or keep them "
             "in an object store"
