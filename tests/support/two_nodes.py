@@ -13,8 +13,6 @@ from pathlib import Path
 
 HEAD, NODE = "10.231.7.1", "10.231.7.2"
 _RAY = [sys.executable, "-m", "ray.scripts.scripts"]
-_STARTS = 3
-"""Ray gives itself a minute to start, which a machine busy with other work can take."""
 _SOON = {
     "RAY_health_check_initial_delay_ms": "1000",
     "RAY_health_check_period_ms": "1000",
@@ -130,15 +128,11 @@ class TwoNodes:
         if apart:
             hide = 'mount -t tmpfs none "$1" && shift && exec "$@"'
             start = ["unshare", "-m", "sh", "-c", hide, "sh", str(self._hidden), *start]
-        for _ in range(_STARTS):
-            done = subprocess.run(
-                [*self._in(namespace), *start],
-                env=self._environment, capture_output=True, text=True, check=False, timeout=400,
-            )  # fmt: skip
-            if done.returncode == 0:
-                return
-            self._end(namespace)
-        raise AssertionError(done.stdout + done.stderr)
+        done = subprocess.run(
+            [*self._in(namespace), *start],
+            env=self._environment, capture_output=True, text=True, check=False, timeout=400,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
 
     @staticmethod
     def _in(namespace: str) -> list[str]:
