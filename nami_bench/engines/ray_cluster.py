@@ -155,14 +155,14 @@ class _Crew(Generic[P, T, R]):
     def results(self, shards: Iterable[Sequence[T]]) -> Iterator[R]:
         """All shards' results, in order, as soon as the shards before are done."""
         remaining = iter(shards)
-        if (first := next(remaining, None)) is None:
-            return
-        ahead: deque[list[_Part[T, R]]] = deque([[_Part(first)]])
-        self._again.extend(ahead[0])
+        ahead: deque[list[_Part[T, R]]] = deque()
         while True:
+            if not ahead:  # something to wait with, though every worker may be starting
+                if (shard := next(remaining, None)) is None:
+                    return
+                ahead.append([_Part(shard)])
+                self._again.extend(ahead[0])
             self._hand_out(remaining, ahead)
-            if not ahead:
-                return
             if all(part.results is not None for part in ahead[0]):
                 for part in ahead.popleft():
                     yield from part.results or ()
