@@ -22,6 +22,9 @@ from nami_bench.images import ImageSource, hash_file, read_image, write_bytes
 Features = NDArray[np.float32]
 """(images, dimension)."""
 
+Extracted = tuple[Features, list[str]]
+"""The features of those of some images that can be read, in order, and why each other one cannot."""
+
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
 
 
@@ -49,7 +52,7 @@ def extract_features(
     extractor: FeatureExtractor,
     batch_size: int,
     advance: Callable[[int], object] = lambda count: None,
-) -> tuple[Features, list[str]]:
+) -> Extracted:
     """Features of the images that can be read, in order, and one reason for each that cannot.
 
     `advance` is called with the number of images just done.

@@ -17,7 +17,14 @@ from scipy.linalg import eigh, eigvalsh
 
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
-from nami_bench.evaluation.features import FeatureExtractor, Features, Reference, extract_features, moments
+from nami_bench.evaluation.features import (
+    Extracted,
+    FeatureExtractor,
+    Features,
+    Reference,
+    extract_features,
+    moments,
+)
 from nami_bench.evaluation.inception import InceptionFeatures
 from nami_bench.evaluation.protocol import ScoringItem, SetResult
 from nami_bench.neural.device import choose_device, device_name
@@ -111,6 +118,29 @@ class _FeatureDistance(ABC):
         """Images of any prompt belong in the set."""
         return True
 
+    @property
+    def window(self) -> int:
+        """Images in one pass of the network; see `nami_bench.engines.protocol.Windowed`."""
+        return self.options.batch_size
+
+    @property
+    def extracts_with(self) -> str:
+        """Network, weights and resizing: what features depend on beside the image."""
+        return self.extractor.identity
+
+    def check_size(self, images: int) -> None:
+        """Raises InputError where so many images, or those of the reference, are too few."""
+        self._check_count(images, "the model's images")
+        if self.reference.features is not None:
+            self._check_count(len(self.reference.features), "the reference")
+
+    def extract(
+        self, items: Sequence[ScoringItem], advance: Callable[[int], object] = lambda count: None
+    ) -> Extracted:
+        """The features of the images of `items`; see `extract_features`."""
+        images = [item.image for item in items]
+        return extract_features(images, self.extractor, self.options.batch_size, advance)
+
     def score_set(
         self, items: Sequence[ScoringItem], advance: Callable[[int], object] = lambda count: None
     ) -> SetResult:
@@ -118,17 +148,20 @@ class _FeatureDistance(ABC):
 
         Raises InputError where there are too few images on either side, or the reference is unusable.
         """
-        self._check_count(len(items), "the model's images")
-        real = self.reference.features
-        if real is not None:
-            self._check_count(len(real), "the reference")
-        images = [item.image for item in items]
-        features, problems = extract_features(images, self.extractor, self.options.batch_size, advance)
+        self.check_size(len(items))
+        return self.score_features(*self.extract(items, advance))
+
+    def score_features(self, features: Features, problems: Sequence[str]) -> SetResult:
+        """The distance of a set's features from the reference; `problems`: of images that have none.
+
+        Raises InputError where they are too few.
+        """
         self._check_count(len(features), "the model's readable images")
         if not np.isfinite(features).all():
             reason = "the network gave numbers that are not finite"
             return SetResult(None, len(features), tuple(problems), reason)
         value, details = self._distance(features)
+        real = self.reference.features
         counts = {"images": len(features), "reference_images": None if real is None else len(real)}
         return SetResult(value, len(features), tuple(problems), details={**counts, **details})
 

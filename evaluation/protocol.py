@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from nami_bench.domain import Prompt
+from nami_bench.engines.protocol import Windowed
 from nami_bench.images import ImageSource
+
+if TYPE_CHECKING:
+    from nami_bench.evaluation.features import Extracted, Features
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,32 @@ class ScoresSets(Protocol):
 
         Raises InputError where there are too few for the value to mean anything.
         """
+        ...
+
+
+@runtime_checkable
+class ScoresFeatures(Windowed, Protocol):
+    """A `SetMetric` that turns each image into features, wherever, and then looks at those of all.
+
+    `score_set` is `check_size`, `extract` and `score_features`. Sets are cut at multiples of `window`, so
+    that batches, and thus the numbers, stay the same.
+    """
+
+    @property
+    def extracts_with(self) -> str:
+        """Names everything that features depend on beside the image."""
+        ...
+
+    def check_size(self, images: int) -> None:
+        """Raises InputError where so many images are too few for the value to mean anything."""
+        ...
+
+    def extract(self, items: Sequence[ScoringItem]) -> "Extracted":
+        """The features of the images of `items`."""
+        ...
+
+    def score_features(self, features: "Features", problems: Sequence[str]) -> SetResult:
+        """The value of a set by its features; `problems`: of the images that have none."""
         ...
 
 

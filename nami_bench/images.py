@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -180,10 +180,13 @@ def inspect_image(path: Path) -> StoredImage:
 
 
 def read_file(path: Path) -> bytes:
-    """The file's bytes; raises ImageError where there is no such file or it cannot be read."""
+    """The file's bytes; raises ImageError where there is no such file or it cannot be read.
+
+    Where an object store does not let itself be asked, whether there is one is not known: StorageError.
+    """
+    if locations.is_remote(path):
+        return _remote_file(path)
     try:
-        if locations.is_remote(path):
-            return locations.get(path)
         if not path.is_file() and path.exists():
             # Opening a named pipe would wait for ever.
             raise ImageError(f"{path} is no file")
@@ -192,6 +195,33 @@ def read_file(path: Path) -> bytes:
         raise ImageError(f"{path} does not exist") from error
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _remote_file(path: Path) -> bytes:
+    try:
+        return locations.get(path)
+    except FileNotFoundError as error:
+        raise ImageError(f"{path} does not exist") from error
+    except OSError as error:
+        raise StorageError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def has_file(path: Path) -> bool:
+    """Whether there is such a file; raises StorageError where an object store does not say."""
+    if not locations.is_remote(path):
+        return path.is_file()
+    try:
+        return locations.has_file(path)
+    except OSError as error:
+        raise StorageError(f"cannot look at {path}: {error.strerror or error}") from error
+
+
+def delete_file(path: Path) -> None:
+    """Delete the file, if it is there; raises StorageError."""
+    try:
+        locations.delete(path)
+    except OSError as error:
+        raise StorageError(f"cannot delete {path}: {error.strerror or error}") from error
 
 
 def hash_file(path: Path) -> str:
@@ -233,13 +263,20 @@ def encode_png(
 
 
 def read_provenance(path: Path) -> dict[str, Any] | None:
-    """The provenance that `write_png` embedded, or None for any other file."""
+    """The provenance that `write_png` embedded, or None for any other file and for none.
+
+    Raises StorageError where an object store does not say.
+    """
     try:
-        with path.open("rb") as file, Image.open(file) as image:
+        with _opened(path) as file, Image.open(file) as image:
             text = image.info.get(PROVENANCE_KEY)
         return None if text is None else dict(parse_json(text))
-    except (OSError, ValueError, UnidentifiedImageError):
+    except (OSError, ValueError, UnidentifiedImageError, ImageError):
         return None
+
+
+def _opened(path: Path) -> BinaryIO:
+    return io.BytesIO(_remote_file(path)) if locations.is_remote(path) else path.open("rb")
 
 
 def as_png(source: Path) -> tuple[StoredImage, bytes, str]:
@@ -306,7 +343,7 @@ class GenEvalFolder:
         """Write a prompt's metadata.jsonl, unless the same line is there already."""
         path = self.root / f"{index:05d}" / "metadata.jsonl"
         line = (json.dumps(metadata) + "\n").encode()
-        if not path.is_file() or read_file(path) != line:
+        if not has_file(path) or read_file(path) != line:
             write_bytes(path, line)
 
     def read_metadata(self, index: int) -> dict[str, Any]:
@@ -316,7 +353,7 @@ class GenEvalFolder:
     def remove_partial_files(self) -> None:
         """Delete what killed writers left half-written, and the marker."""
         if locations.is_remote(self.root):
-            (self.root / _MARKER).unlink(missing_ok=True)  # there are no others
+            delete_file(self.root / _MARKER)  # there are no others
             return
         for path in self.root.rglob(".*.partial"):
             path.unlink(missing_ok=True)
@@ -441,10 +478,10 @@ def read_metadata(folder: Path) -> dict[str, Any]:
     """Parse the first JSON object in `folder`/metadata.jsonl, on one line or many; raises InputError."""
     path = folder / "metadata.jsonl"
     try:
-        data = locations.get(path) if locations.is_remote(path) else path.read_bytes()
+        data = read_file(path) if locations.is_remote(path) else path.read_bytes()
         text = data.decode(json.detect_encoding(data))  # with a byte order mark or without
         value = _first_object(text.strip())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ImageError) as error:
         raise InputError(f"{folder} has no metadata.jsonl") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} is not JSON: {error}") from error

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.databases",
     "tests.support.http_server",
     "tests.support.metrics_server",
+    "tests.support.object_store",
     "tests.support.passwords",
 ]
 

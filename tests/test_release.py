@@ -93,6 +93,16 @@ def test_the_doctor_knows_the_tested_versions_and_does_without_torch(installed: 
     assert re.search(r"ok    nami-bench: .* at .*site-packages", said)
 
 
+@pytest.mark.parametrize("extras", ["s3", "gs", "dev,docs,gs,models,postgres,ray,s3"])
+def test_extras_can_be_installed_with_the_constraints(built: Path, extras: str) -> None:
+    """Needs a package index: versions are looked up, nothing is installed."""
+    (wheel,) = built.glob("*.whl")
+    pip = [sys.executable, "-m", "pip", "--quiet", "install", "--dry-run"]
+    command = [*pip, "--ignore-installed", "-c", str(ROOT / "constraints.txt"), f"{wheel}[{extras}]"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=1800)
+    assert done.returncode == 0, done.stderr
+
+
 def test_nothing_heavy_comes_along(installed: Path) -> None:
     code = (
         "import importlib.util as u; print([n for n in ('torch', 'evaluation', 'prompts') if u.find_spec(n)])"

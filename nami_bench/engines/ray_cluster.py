@@ -32,11 +32,13 @@ _STARTS = 3
 """A cluster of this machine is given half a minute to start, which one busy with other work can take."""
 _SHARDS_AHEAD = 4
 """Shards for each worker that are begun or wait for an earlier one to be handed over."""
+_LOOK_S = 10
+"""So often it is looked whether the cluster still has a machine that work could wait for."""
 
 
 @dataclass(frozen=True, slots=True)
 class RayEngine:
-    """`workers` actors of `cpus` processor cores and `gpus` GPUs each."""
+    """`workers` actors of `cpus` processor cores and `gpus` GPUs each; fewer while a machine is gone."""
 
     workers: int
     cpus: float
@@ -70,12 +72,11 @@ def ray_engine(
     if not connected_before:
         _connect(address or os.environ.get("RAY_ADDRESS") or "local")
     try:
-        resources = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if gpus is None:
-            gpus = 1 if any(node.get("GPU") for node in resources) else 0
+            gpus = 1 if any(node.get("GPU") for node in _resources()) else 0
         # Ray tells of dead workers on stdout, which belongs to results.
         with redirect_stdout(sys.stderr):
-            yield RayEngine(_count(resources, workers, cpus, gpus), cpus, gpus)
+            yield RayEngine(_count(workers, cpus, gpus), cpus, gpus)
     finally:
         if not connected_before:
             ray.shutdown()
@@ -100,12 +101,22 @@ def _connect(address: str) -> None:
                 raise WorkError(f"Ray does not start on this machine: {one_line(str(error))}") from error
 
 
-def _count(resources: Sequence[dict[str, float]], workers: int | None, cpus: float, gpus: float) -> int:
-    """How many workers there will be: each on one machine with all its cores and GPUs."""
+def _resources() -> list[dict[str, float]]:
+    """What each machine of the cluster has, as far as they are there."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _room(cpus: float, gpus: float) -> int:
+    """So many workers the machines have room for: each on one machine with all its cores and GPUs."""
     share = {"CPU": cpus, "GPU": gpus}
-    room = sum(
-        int(min(node.get(name, 0) // each for name, each in share.items() if each)) for node in resources
+    return sum(
+        int(min(node.get(name, 0) // each for name, each in share.items() if each)) for node in _resources()
     )
+
+
+def _count(workers: int | None, cpus: float, gpus: float) -> int:
+    """How many workers there will be."""
+    room = _room(cpus, gpus)
     if room < (workers or 1):
         raise InputError(
             f"the Ray cluster has room for {room} workers of {cpus:g} CPUs and {gpus:g} GPUs each, not for "
@@ -133,19 +144,25 @@ class _Crew(Generic[P, T, R]):
         worker: Any = ray.remote(_Worker)
         self._actor = worker.options(num_cpus=engine.cpus, num_gpus=engine.gpus, max_restarts=0)
         self._task = ray.put((job.make, job.identity, job.identity(job.plugin), job.work))
-        self._idle = [self._hire() for _ in range(engine.workers)]
+        self._starting: dict[Any, Any] = {}
+        self._idle: list[Any] = []
         self._busy: dict[Any, tuple[Any, _Part[T, R]]] = {}
         self._again: deque[_Part[T, R]] = deque()
         self._deaths = 0
+        for _ in range(engine.workers):
+            self._hire()
 
     def results(self, shards: Iterable[Sequence[T]]) -> Iterator[R]:
         """All shards' results, in order, as soon as the shards before are done."""
         remaining = iter(shards)
         ahead: deque[list[_Part[T, R]]] = deque()
         while True:
+            if not ahead:  # something to wait with, though every worker may be starting
+                if (shard := next(remaining, None)) is None:
+                    return
+                ahead.append([_Part(shard)])
+                self._again.extend(ahead[0])
             self._hand_out(remaining, ahead)
-            if not ahead:
-                return
             if all(part.results is not None for part in ahead[0]):
                 for part in ahead.popleft():
                     yield from part.results or ()
@@ -156,11 +173,14 @@ class _Crew(Generic[P, T, R]):
 
     def dismiss(self) -> None:
         """End every actor, whatever it is doing."""
-        for actor in [*self._idle, *(actor for actor, _ in self._busy.values())]:
+        busy = (actor for actor, _ in self._busy.values())
+        for actor in [*self._idle, *self._starting.values(), *busy]:
             ray.kill(actor)
 
-    def _hire(self) -> Any:
-        return self._actor.remote(self._task, str(Path.cwd()), __version__)
+    def _hire(self) -> None:
+        """One more worker, which gets work once it has started: that may need a machine to come back."""
+        actor = self._actor.remote(self._task, str(Path.cwd()), __version__)
+        self._starting[actor.ready.remote()] = actor
 
     def _hand_out(self, remaining: Iterator[Sequence[T]], ahead: deque[list[_Part[T, R]]]) -> None:
         while self._idle:
@@ -175,28 +195,55 @@ class _Crew(Generic[P, T, R]):
             self._busy[actor.run.remote(part.items)] = (actor, part)
 
     def _wait(self, ahead: deque[list[_Part[T, R]]]) -> None:
-        """Take in one worker's answer, or its death."""
-        (ready, *_), _ = ray.wait(list(self._busy))
+        """Take in one worker's start or answer, or its death."""
+        ready, _ = ray.wait([*self._busy, *self._starting], timeout=_LOOK_S)
+        if not ready:
+            self._check_room()
+        elif ready[0] in self._starting:
+            self._take_in(ready[0])
+        else:
+            self._take_answer(ready[0], ahead)
+
+    def _check_room(self) -> None:
+        if not self._busy and not _room(self._engine.cpus, self._engine.gpus):
+            raise WorkError(
+                "the Ray cluster has no machine left with room for a worker: what was finished is kept, and "
+                "the same command goes on"
+            )
+
+    def _take_in(self, started: Any) -> None:
+        actor = self._starting.pop(started)
+        try:
+            ray.get(started)
+        except RayError as error:
+            self._replace(actor, error)
+        else:
+            self._idle.append(actor)
+
+    def _take_answer(self, ready: Any, ahead: deque[list[_Part[T, R]]]) -> None:
         try:
             answer = ray.get(ready)
         except RayTaskError as error:  # what the worker was sent, or sends, does not pickle
             raise WorkError(f"a Ray worker failed: {_last_line(error)}") from error
         except RayError as error:
             actor, part = self._busy.pop(ready)
-            ray.kill(actor)
-            self._idle.append(self._hire())
-            self._deaths += 1
-            if self._deaths == _HOPELESS:
-                raise WorkError(
-                    f"{_HOPELESS} Ray workers died one after the other and finished nothing; what was "
-                    f"finished before is kept: {_cause(error)}"
-                ) from error
+            self._replace(actor, error)
             self._try_again(part, ahead, _cause(error))
         else:
             actor, part = self._busy.pop(ready)
             self._idle.append(actor)
             self._deaths = 0
             part.results, part.error = answer
+
+    def _replace(self, actor: Any, error: RayError) -> None:
+        ray.kill(actor)
+        self._hire()
+        self._deaths += 1
+        if self._deaths == _HOPELESS:
+            raise WorkError(
+                f"{_HOPELESS} Ray workers died one after the other and finished nothing; what was "
+                f"finished before is kept: {_cause(error)}"
+            ) from error
 
     def _try_again(self, part: _Part[T, R], ahead: deque[list[_Part[T, R]]], cause: str) -> None:
         part.tries += 1
@@ -222,6 +269,9 @@ class _Worker:
         self._plugin: Any = None
         if Path(folder).is_dir():  # relative paths mean here what they mean where the command runs
             os.chdir(folder)
+
+    def ready(self) -> None:
+        """Answers once the worker has started."""
 
     def run(self, items: Sequence[Any]) -> tuple[list[Any], NamiBenchError | None]:
         """The results that could be had, and the error that ended the work, if one did."""

@@ -16,7 +16,7 @@ from nami_bench.evaluation.protocol import Bounded, ScoresSets
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.same_settings import ServedModel
 from nami_bench.pipeline.set_evaluation import evaluate_set
-from nami_bench.pipeline.verification import file_problem, untouched
+from nami_bench.pipeline.verification import file_problem, refuse_unseen, untouched
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.protocol import Metric, SetMetric
@@ -65,14 +65,14 @@ def run_metric(
     changed since (on this machine: in an object store `verify_images` looks) loses its score. Returns counts
     of scored, kept, inapplicable and failed images; failures are recorded with their reason. Scored and kept
     ones whose prompt was too long for the metric are counted once more, as "with over-long prompts". A metric
-    of whole sets gives one score for each model instead, and always works in this process. Stopped by an
+    of whole sets gives one score for each model instead. Stopped by an
     error or by the user, it keeps what is finished.
 
     `engine` does the scoring; one that works elsewhere makes its metrics with `make`. Raises InputError where
     a server answers with another model than it did for recorded scores of this instrument.
     """
     if isinstance(metric, ScoresSets):
-        return evaluate_set(store, images_dir, metric, models, prompt_set, advance)
+        return evaluate_set(store, images_dir, metric, models, prompt_set, advance, engine=engine, make=make)
     return _evaluate_images(store, images_dir, metric, models, prompt_set, advance, engine, make)
 
 
@@ -113,7 +113,8 @@ def _evaluate_images(
     )
     pending: list[Score] = []
     pictures = (_Picture(record, prompts[record.prompt_id], images_dir) for record in todo)
-    job = Job(metric, make or (lambda: metric), _instrument, _score, partial(_lost, metric))
+    work = _score_elsewhere if engine.elsewhere else _score
+    job = Job(metric, make or (lambda: metric), _instrument, work, partial(_lost, metric))
     try:
         with closing(engine.run(job, batches(pictures, shard_size(metric)))) as scores:
             for score in scores:
@@ -159,6 +160,14 @@ def _score(metric: "Metric", pictures: Iterable[_Picture]) -> Iterator[Score]:
         record = sound.pop(result.item.image).record
         yield _as_score(metric, record, result.value, result.reason, result.details)
     assert not sound, f"{metric.name} gave no result for {len(sound)} images"
+
+
+def _score_elsewhere(metric: "Metric", pictures: Iterable[_Picture]) -> Iterator[Score]:
+    """`_score` on a machine that may not see the images: to fail each of them would be wrong."""
+    shard = list(pictures)
+    for picture in shard:
+        refuse_unseen(picture.images_dir / str(picture.record.path))
+    return _score(metric, shard)
 
 
 def _lost(metric: "Metric", picture: _Picture, reason: str) -> Score:

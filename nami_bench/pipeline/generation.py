@@ -18,7 +18,7 @@ from nami_bench.image_settings import settings_sha256
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.removal import finish_removals
-from nami_bench.pipeline.run_lock import alone_in
+from nami_bench.pipeline.run_lock import Check, alone_in
 from nami_bench.pipeline.same_settings import (
     ServedModel,
     check_same_dtype,
@@ -141,6 +141,7 @@ class _GenerationRun:
         made_as = card.first_name or card.name
         self.drawing = Drawing(self.folder, made_as, card.adapter, prompt_set.sha256, self.settings_sha256)
         self.served = ServedModel.of_images(card.name, ())
+        self.check_lock: Check = lambda: None
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
 
@@ -148,7 +149,7 @@ class _GenerationRun:
     def locked(self) -> Iterator[None]:
         """Hold the folder against a second run; what was removed before does not come back."""
         finish_removals(self.store, self.images_dir, self.card.name)
-        with alone_in(self.folder.root):
+        with alone_in(self.folder.root) as self.check_lock:
             self.folder.remove_partial_files()
             yield
 
@@ -164,6 +165,7 @@ class _GenerationRun:
             closing(engine.run(self._job(drawing), shards)) as made,
         ):
             for drawn in made:
+                self.check_lock()
                 self._keep(drawn, recorded.get((drawn.request.prompt.id, drawn.request.sample)))
                 advance(1)
         return GenerationReport(self.counts, tuple(self.problems))
@@ -237,7 +239,7 @@ class _GenerationRun:
         if record is not None and record.state is ImageState.REFUSED:
             return "refused"
         if record is not None and record.state is ImageState.DONE:
-            return "kept" if path.is_file() else None
+            return "kept" if images.has_file(path) else None
         if images.read_provenance(path) != self.drawing.provenance(request):
             return None
         try:
@@ -264,12 +266,12 @@ class _GenerationRun:
         try:
             self.served.check(drawn.provenance.get("served_model"))
         except InputError:
-            path.unlink(missing_ok=True)
+            images.delete_file(path)
             raise
         if drawn.data is not None:
             images.write_bytes(path, drawn.data)
         if before is not None and before.state is ImageState.DONE and before.sha256 != stored.sha256:
-            path.unlink()
+            images.delete_file(path)
             raise WorkError(
                 f"{path} was lost, and made again it came out different: scores and ratings rest on the "
                 "lost file; bring it back, or generate under another model name"

@@ -123,15 +123,18 @@ def _folders_of(store: "Store", images_dir: Path, model: str) -> list[Path]:
 
 
 def _set_folders(folder: Path) -> list[Path]:
-    """What lies in a model's folder on this machine: the folders of its prompt sets."""
-    if locations.is_remote(folder) or not folder.is_dir():
+    """What lies in a model's folder: the folders of its prompt sets."""
+    if locations.is_remote(folder):
+        names = {parts[0] for parts in locations.files(folder) if len(parts) > 1}
+        return [folder / name for name in sorted(names)]
+    if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir())
 
 
 def _delete(path: Path) -> None:
     try:
-        path.unlink(missing_ok=True)
+        locations.delete(path)
     except OSError as error:
         raise StorageError(
             f"cannot delete {path}: {error.strerror or error}; the images are removed, and the same command "
@@ -153,7 +156,7 @@ def _delete_empty(image: Path) -> None:
 
 def _delete_folder(folder: Path) -> None:
     if locations.is_remote(folder):
-        locations.remove_tree(folder)
+        _delete_remote_folder(folder)
         return
     for part in _set_folders(folder):
         with alone_in(part):
@@ -164,6 +167,15 @@ def _delete_folder(folder: Path) -> None:
         _delete_entry(part)
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+def _delete_remote_folder(folder: Path) -> None:
+    for part in _set_folders(folder):
+        with alone_in(part) as check_lock:
+            for path in locations.files(part):
+                if path != (LOCK,):
+                    check_lock()
+                    _delete(part.joinpath(*path))
 
 
 def _delete_entry(path: Path) -> None:

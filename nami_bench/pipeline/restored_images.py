@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow.parquet as pq
 
+from nami_bench import locations
 from nami_bench.domain import ImageRecord, ImageState, PromptSet, checked_name
 from nami_bench.errors import ImageError, InputError
 from nami_bench.export.parquet_columns import reading_parquet
-from nami_bench.images import GenEvalFolder, hash_file, write_bytes
+from nami_bench.images import GenEvalFolder, has_file, hash_file, write_bytes
 
 if TYPE_CHECKING:
     from nami_bench.store import Store
@@ -93,7 +94,7 @@ class RestoredImages:
         if hashlib.sha256(data).hexdigest() != record.sha256:
             raise ImageError(f"image {_named(record)} of the folder does not have its recorded hash")
         path = self._images_dir / str(record.path)
-        if path.is_file():
+        if has_file(path):
             if hash_file(path) != record.sha256:
                 raise InputError(
                     f"{path} is there, with other bytes than image {_named(record)} of the folder: move it "
@@ -107,7 +108,7 @@ class RestoredImages:
         index = int(record.prompt_id)
         folder = GenEvalFolder(path.parents[2])
         line = path.parents[1] / "metadata.jsonl"
-        if not line.is_file():
+        if not has_file(line):
             self._written.append(line)
             folder.write_metadata(index, self._prompt_set.by_id[record.prompt_id].metadata())
 
@@ -115,7 +116,7 @@ class RestoredImages:
         folders: set[Path] = set()
         for path in self._written:
             with suppress(OSError):
-                path.unlink(missing_ok=True)
+                locations.delete(path)
             folders.update(path.relative_to(self._images_dir).parents[:-1])
         for folder in sorted(folders, key=lambda one: len(one.parts), reverse=True):
             with suppress(OSError):  # it holds something else, or the object store knows no folders

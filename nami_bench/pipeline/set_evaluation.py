@@ -2,16 +2,20 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from nami_bench.domain import ImageRecord, ImageState, Prompt, SetScore
+from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.evaluation.measurement import measured_with
-from nami_bench.pipeline.progress import Advance
-from nami_bench.pipeline.verification import file_problem, untouched
+from nami_bench.evaluation.protocol import ScoresFeatures
+from nami_bench.pipeline.progress import Advance, batches
+from nami_bench.pipeline.verification import file_problem, refuse_unseen, untouched
 
 if TYPE_CHECKING:
+    from nami_bench.evaluation.features import Extracted, Features
     from nami_bench.evaluation.protocol import ScoringItem, SetMetric, SetResult
     from nami_bench.store import Store
 
@@ -25,8 +29,14 @@ def evaluate_set(
     models: Sequence[str],
     prompt_set: str,
     advance: Advance = lambda count: None,
+    *,
+    engine: Engine = LOCAL,
+    make: Callable[[], Any] | None = None,
 ) -> Counter[str]:
     """Score each model's recorded images as one set and record the score.
+
+    A metric that `ScoresFeatures` has them extracted by `engine`, which makes its metrics with `make`; the
+    value is computed in this process.
 
     A model whose images, and their files, are unchanged since they were all scored is passed over. Returns
     counts of images, as `pipeline.evaluate` does. Images that cannot be read are left out, counted as failed,
@@ -54,7 +64,10 @@ def evaluate_set(
             continue
         items, problems = _sound(images_dir, records, prompts)
         advance(len(problems))
-        result = metric.score_set(items, advance)
+        if engine.elsewhere and isinstance(metric, ScoresFeatures):
+            result = _score_elsewhere(metric, items, advance, engine, make or (lambda: metric))
+        else:
+            result = metric.score_set(items, advance)
         score = _as_score(metric, model, prompt_set, identity, result, problems)
         store.scores.put_of_set(score)
         counts["scored"] += score.images
@@ -76,6 +89,45 @@ def _sound(
         else:
             problems.append(problem)
     return items, problems
+
+
+def _score_elsewhere(
+    metric: "ScoresFeatures",
+    items: Sequence["ScoringItem"],
+    advance: Advance,
+    engine: Engine,
+    make: Callable[[], Any],
+) -> "SetResult":
+    """What `score_set` gives, from features that workers extracted."""
+    import numpy as np
+
+    metric.check_size(len(items))
+    job = Job(metric, make, _extracts_with, _extract, _lost)
+    found: list[Features] = []
+    problems: list[str] = []
+    with closing(engine.run(job, batches(items, shard_size(metric)))) as shards:
+        for features, reasons in shards:
+            found.append(features)
+            problems += reasons
+            advance(len(features) + len(reasons))
+    return metric.score_features(np.concatenate([part for part in found if len(part)] or found), problems)
+
+
+def _extracts_with(metric: "ScoresFeatures") -> str:
+    return metric.extracts_with
+
+
+def _extract(metric: "ScoresFeatures", items: Iterable["ScoringItem"]) -> Iterator["Extracted"]:
+    shard = list(items)
+    for item in shard:
+        refuse_unseen(cast(Path, item.image))
+    yield metric.extract(shard)
+
+
+def _lost(item: "ScoringItem", reason: str) -> "Extracted":
+    import numpy as np
+
+    return np.empty((0, 0), np.float32), [f"{item.image}: {reason}"]
 
 
 def _as_score(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nami_bench import images
 from nami_bench.domain import ImageRecord, ImageState
-from nami_bench.errors import ImageError
+from nami_bench.errors import ImageError, WorkError
 from nami_bench.locations import is_remote
 from nami_bench.pipeline.progress import Advance
 
@@ -44,6 +44,18 @@ def file_problem(images_dir: Path, record: ImageRecord) -> str | None:
     except ImageError as error:
         return str(error)
     return None if found == record.sha256 else f"{record.path} has changed since it was recorded"
+
+
+def refuse_unseen(image: Path) -> None:
+    """Raise WorkError, on a worker's machine, where not even the folder of the image's set is there."""
+    if is_remote(image):
+        return
+    folder = image.parents[2].absolute()
+    if not folder.is_dir():
+        raise WorkError(
+            f"a worker does not see {folder}: let all machines see the images under this name, or keep them "
+            "in an object store"
+        )
 
 
 def untouched(images_dir: Path, record: ImageRecord) -> bool:

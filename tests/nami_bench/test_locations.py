@@ -117,9 +117,9 @@ def test_places_are_named_by_addresses(tmp_path: Path, monkeypatch: pytest.Monke
     assert not is_remote(location(f"file://{tmp_path}"))
     with pytest.raises(InputError, match="nothing here knows nosuch://"):
         location("nosuch://bucket")
-    monkeypatch.setitem(sys.modules, "s3fs", None)
-    with pytest.raises(InputError, match=r"pip install 'nami-bench\[s3\]'"):
-        location("s3://bucket/nami")
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    with pytest.raises(InputError, match=r"pip install 'nami-bench\[gs\]'"):
+        location("gs://bucket/nami")
 
 
 def test_a_folder_of_images_may_be_elsewhere(tmp_path: Path) -> None:
