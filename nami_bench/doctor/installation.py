@@ -1,13 +1,13 @@
 """Checks of what is run: Python, this package, and names that hide one another."""
 
 import json
+import os
 import tomllib
 from collections.abc import Collection, Iterable, Sequence
 from importlib.machinery import PathFinder
 from importlib.metadata import Distribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from nami_bench.doctor.finding import Finding, fail, ok, warn
 
@@ -87,7 +87,8 @@ def editable_source(distribution: Distribution) -> Path | None:
         written = json.loads(distribution.read_text("direct_url.json") or "{}")
         if not written["dir_info"]["editable"]:
             return None
-        return Path(url2pathname(unquote(urlsplit(written["url"]).path)))
+        place = unquote(urlsplit(written["url"]).path)
+        return Path(place[1:] if os.name == "nt" else place)  # /C:/folder
     except (ValueError, KeyError, TypeError):
         return None
 

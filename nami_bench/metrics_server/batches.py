@@ -83,10 +83,7 @@ class Batches:
         while batch := self._next():
             wanted = [request for request in batch if request.answer.set_running_or_notify_cancel()]
             if wanted:
-                started = time.perf_counter()
                 self._answer(wanted)
-                images = sum(len(request.images) for request in wanted)
-                self._finished(len(wanted), images, time.perf_counter() - started)
 
     def _next(self) -> list[Request]:
         """The requests that are next; none at the end."""
@@ -105,6 +102,7 @@ class Batches:
         return alike and images <= self._most and not any(map(self._metrics.measures_sets, other.metrics))
 
     def _answer(self, batch: Sequence[Request]) -> None:
+        started = time.perf_counter()
         try:
             images = [image for request in batch for image in request.images]
             prompts = tuple(prompt for request in batch for prompt in request.prompts)
@@ -116,6 +114,7 @@ class Batches:
             for request in batch:  # what is wrong with one is nothing to the others
                 self._answer([request])
             return
+        self._finished(len(batch), len(images), time.perf_counter() - started)
         start = 0
         for request in batch:
             end = start + len(request.images)

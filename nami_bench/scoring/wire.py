@@ -9,7 +9,6 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -36,7 +35,11 @@ TOKEN_VARIABLE = "NAMI_METRICS_TOKEN"
 
 def preferred_type() -> str:
     """The content type that this Python can speak and that is the smaller."""
-    return MSGPACK if find_spec("msgpack") else JSON
+    try:
+        import msgpack  # noqa: F401
+    except ImportError:
+        return JSON
+    return MSGPACK
 
 
 def pack(message: Mapping[str, Any], content_type: str) -> bytes:

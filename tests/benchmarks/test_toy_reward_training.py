@@ -5,20 +5,55 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_blocks import ROOT, blocks
 from PIL import Image
+
+from nami_bench import Scorer
+from tests.support.drawn import drawn, shapes_prompts
 
 pytest.importorskip("torch")
 pytest.importorskip("diffusers")
 
 
+def documented_client() -> Any:
+    """`geneval_reward` of docs/rewards.md, as it stands there."""
+    page = ROOT / "docs" / "rewards.md"
+    (client,) = (block for block in blocks(page) if block.file == "geneval_reward.py")
+    names: dict[str, Any] = {}
+    exec(compile("\n" * client.line + client.text, str(page), "exec"), names)
+    return names["geneval_reward"]
+
+
+def test_the_documented_client_gives_what_flow_grpo_takes(shapes_server: str) -> None:
+    prompts = shapes_prompts(12)
+    pictures, metadata = drawn(prompts), [prompt.metadata() for prompt in prompts]
+    reward = documented_client()(shapes_server)
+    batch = np.stack([np.asarray(picture) for picture in pictures]).transpose(0, 3, 1, 2) / 255
+    scores, verdicts, stricts, verdict_groups, strict_groups = reward(
+        [*batch.transpose(0, 2, 3, 1), np.full((4, 4, 3), np.nan)], None, [*metadata, metadata[0]]
+    )
+    with Scorer("geneval", detector="shapes", rewards=True) as scorer:
+        expected = scorer.score(pictures, metadata).rewards
+    assert scores[:-1] == expected["flow_grpo"].tolist()
+    assert scores[-1] == pytest.approx(np.mean(expected["flow_grpo"]))
+    assert verdicts[:-1] == expected["verdict"].tolist()
+    assert stricts[:-1] == expected["strict"].tolist()
+    assert verdict_groups["colors"][0] in (verdicts[0], -10.0)
+    assert set(strict_groups) == set(verdict_groups)
+    reward.close()
+
+
 @pytest.mark.slow
-def test_geneval_as_a_reward_makes_the_policy_better_on_prompts_that_it_has_not_seen() -> None:
+def test_the_policy_gets_better_by_the_documented_client_on_prompts_that_it_has_not_seen(
+    shapes_server: str,
+) -> None:
     from benchmarks.shapes_rewards import shapes_reward
     from benchmarks.toy_reward_training import Policy, gain, held_out, rewards_of_prompts, train
 
+    served = documented_client()(shapes_server, "partial")
     reward, rows, policy = shapes_reward("partial"), held_out(29), Policy()
     before = rewards_of_prompts(policy, reward, rows, images_each=3, seed=10_000)
-    train(reward, 10, seed=0, policy=policy)
+    train(lambda images, metadata: served(images, None, metadata)[0], 10, seed=0, policy=policy)
     after = rewards_of_prompts(policy, reward, rows, images_each=3, seed=10_000)
     found = gain(before, after)
     assert found.low > 0, found

@@ -1,12 +1,14 @@
 """The Python of README.md and docs/ runs; see `docs/command_blocks.py` for what a page may ask for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_blocks import PAGES, blocks, named
+from command_blocks import PAGES, ROOT, blocks, named
 
+from nami_bench.evaluation.geneval.protocol import Detection
+from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
 from nami_bench.evaluation.human.table import ratings_table
 from nami_bench.images import GenEvalFolder, write_png
 from tests.support.drawn import drawn, shapes_prompts
@@ -36,9 +38,31 @@ def table_and_criteria(folder: Path) -> dict[str, Any]:
     return {"table": ratings_table(drawn_ratings()), "criteria": CRITERIA}
 
 
+def detections(folder: Path) -> dict[str, Any]:
+    prompt = shapes_prompts(1)[0]
+    detector = ShapesDetector()
+    (picture,) = drawn([prompt])
+    (found,) = detector.detect([picture])
+
+    def colors(group: Sequence[Detection]) -> list[str]:
+        return detector.color_classifier.classify(picture, group)
+
+    return {"metadata": prompt.metadata(), "detections": found, "colors": colors}
+
+
+def run_file(folder: Path) -> dict[str, Any]:
+    """The page's own."""
+    page = ROOT / "docs" / "run-files.md"
+    (file,) = (block for block in blocks(page) if block.file == "bench.toml")
+    (folder / "bench.toml").write_text(file.text)
+    return {}
+
+
 SETUPS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "README.md": judgements_and_images,
     "docs/python.md": judgements_and_images,
+    "docs/rewards.md": detections,
+    "docs/run-files.md": run_file,
     "docs/statistics.md": table_and_criteria,
 }
 """What a page takes for granted: files in its folder, and names."""

@@ -25,7 +25,7 @@ def workspace(root: Path, url: str | None, prompts: int = 2) -> Path:
         settings = root / "nami.toml"
         settings.write_text(settings.read_text().replace('# url = "images"', f'url = "{url}"'))
     (root / "stars.jsonl").write_text(prompts * CLAUSES)
-    done(root, "models", "add", "m", "--adapter", "shapes", "-o", "size=64", "-o", "error_rate=0.5")
+    done(root, "models", "add", "m", "--adapter", "shapes", "-O", "size=64", "-O", "error_rate=0.5")
     return root
 
 

@@ -168,11 +168,11 @@ def evaluated(root: Path, reference: Path, weights: Path, *arguments: object) ->
             for _ in range(40)
         )
     )
-    options = ("-o", f"reference={reference}", "-o", f"weights={weights}", "-o", "allow_few=true")
+    options = ("-O", f"reference={reference}", "-O", f"weights={weights}", "-O", "allow_few=true")
     for command in (
-        ("models", "add", "m", "--adapter", "shapes", "-o", "size=64", "-o", "error_rate=0.3"),
+        ("models", "add", "m", "--adapter", "shapes", "-O", "size=64", "-O", "error_rate=0.3"),
         ("generate", "--model", "m", "--prompts", "stars.jsonl", "--samples", 1),
-        ("evaluate", "fid", "kid", *options, "-o", "batch_size=8", *arguments),
+        ("evaluate", "fid", "kid", *options, "-O", "batch_size=8", *arguments),
     ):
         done = nami_bench(*command, cwd=root)
         assert done.returncode == 0, done.stderr

@@ -4,6 +4,8 @@ import base64
 import contextlib
 import io
 import json
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -75,7 +77,7 @@ def test_the_server_answers_as_the_metric_does_offline_in_the_images_order(addre
 
 
 def test_json_without_msgpack_says_the_same(address, offline, monkeypatch):
-    monkeypatch.setattr("nami_bench.scoring.wire.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "msgpack", None)
     with Scorer.connect(address, "geneval") as scorer:
         same(scorer.score(PICTURES, PROMPTS), offline)
 
@@ -196,12 +198,13 @@ class Slow:
 
     def __init__(self):
         self.batches = []
-        self.go = threading.Event()
+        self.begun, self.go = threading.Event(), threading.Event()
 
     def applies_to(self, prompt):
         return True
 
     def score(self, items):
+        self.begun.set()
         self.go.wait(20)
         self.batches.append(len(items))
         for item in items:
@@ -217,10 +220,11 @@ def gray(level):
 def test_requests_that_wait_are_joined_and_each_gets_its_own_values():
     slow = Slow()
     with served({"slow": slow}, Limits(batch=20)) as address, ThreadPoolExecutor(8) as pool:
-        asked = [
-            pool.submit(ask, address, [encoded(gray(10 * at + n)) for n in range(5)], ["x"] * 5)
-            for at in range(8)
-        ]
+        asked = []
+        for at in range(8):
+            images = [encoded(gray(10 * at + n)) for n in range(5)]
+            asked.append(pool.submit(ask, address, images, ["x"] * 5))
+            slow.begun.wait(20)  # the first alone: the others wait for it
         while _waiting(address) < 35:
             time.sleep(0.01)
         slow.go.set()
@@ -248,7 +252,7 @@ def test_what_is_wrong_with_one_request_is_nothing_to_those_joined_with_it():
         ):
             time.sleep(0.01)
         others = [pool.submit(ask, address, [encoded(gray(9))], [text]) for text in ("x", "raise", "x")]
-        while _waiting(address) < 2:
+        while _waiting(address) < 3:
             time.sleep(0.01)
         slow.go.set()
         statuses = [future.result().status_code for future in others]
@@ -259,7 +263,10 @@ def test_what_is_wrong_with_one_request_is_nothing_to_those_joined_with_it():
 def test_more_than_may_wait_is_told_to_come_again():
     slow = Slow()
     with served({"slow": slow}, Limits(waiting=6)) as address, ThreadPoolExecutor(4) as pool:
-        busy = [pool.submit(ask, address, [encoded(gray(1))] * 5, ["x"] * 5) for _ in range(2)]
+        busy = []
+        for _ in range(2):
+            busy.append(pool.submit(ask, address, [encoded(gray(1))] * 5, ["x"] * 5))
+            slow.begun.wait(20)
         while _waiting(address) < 5:
             time.sleep(0.01)
         refused = ask(address, [encoded(gray(1))] * 2, ["x"] * 2)
@@ -325,3 +332,32 @@ def test_a_server_that_comes_back_with_another_instrument_is_refused():
 def test_the_answer_is_msgpack_where_that_is_wanted(address):
     answer = httpx.get(f"{address}/v1/info", headers={"Accept": "application/msgpack"})
     assert msgpack.unpackb(answer.content)["metrics"]["geneval"]["of_set"] is False
+
+
+ALONE = """
+import importlib.abc, sys
+from importlib.metadata import packages_distributions
+allowed = {"nami_bench", "numpy", "PIL", "httpx", "anyio", "httpcore", "h11", "idna", "certifi", "sniffio",
+           "truststore", "typing_extensions"}
+allowed |= {name for name, of in packages_distributions().items() if set(of) & {"httpx", "anyio", "httpcore"}}
+
+class Only(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top in allowed or top.startswith("_"):
+            return None
+        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Only())
+from nami_bench import Scorer
+with Scorer.connect(sys.argv[1], "geneval") as scorer:
+    clauses = {"tag": "single_object", "include": [{"class": "star", "count": 1}], "prompt": "a star"}
+    import numpy
+    print(scorer.score(numpy.zeros((3, 8, 8, 3)), clauses).rewards["verdict"].tolist())
+"""
+
+
+def test_a_client_needs_numpy_pillow_and_httpx_alone(address):
+    command = [sys.executable, "-c", ALONE, address]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout == "[0.0, 0.0, 0.0]\n", done.stderr
