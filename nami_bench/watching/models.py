@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from nami_bench.generators.protocol import Generator
 
 _PEFT_PREFIX = "base_model.model."
+_STRENGTHS = (
+    "r", "lora_alpha", "target_modules", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "bias",
+)  # fmt: skip
+"""What of PEFT's configuration says how strong its weights are, and where they belong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +141,20 @@ def _lora_file(checkpoint: Checkpoint, scratch: Path) -> Path:
 
 
 def _from_peft(file: Path, configuration: Path, target: Path) -> Path:
-    """PEFT's own form as diffusers': the network's name before each weight, and its strength beside it.
+    """PEFT's own form as diffusers': the network's name before each weight, the strengths in the header.
 
-    Strengths that differ by module, and other adapters than LoRA, are refused rather than misread.
+    Raises InputError for other adapters than LoRA.
     """
-    import torch
     from safetensors.torch import load_file, save_file
 
     settings = json.loads(configuration.read_text(encoding="utf-8"))
-    if settings.get("peft_type", "LORA") != "LORA" or settings.get("use_dora"):
-        raise InputError(
-            f"{configuration} is of a {settings.get('peft_type')} adapter: only plain LoRA is read"
-        )
-    if settings.get("rank_pattern") or settings.get("alpha_pattern") or settings.get("use_rslora"):
-        raise InputError(f"{configuration} has strengths that differ by module, which are not read")
+    if settings.get("peft_type", "LORA") != "LORA":
+        raise InputError(f"{configuration} is of a {settings['peft_type']} adapter: only LoRA is read")
     tensors = load_file(file)
-    prefix = "unet" if any("down_blocks" in name for name in tensors) else "transformer"
-    named = {f"{prefix}.{name.removeprefix(_PEFT_PREFIX)}": tensor for name, tensor in tensors.items()}
-    alpha = torch.tensor(float(settings.get("lora_alpha") or settings["r"]))
-    ends = ".lora_A.weight"
-    alphas = {f"{n.removesuffix(ends)}.alpha": alpha.clone() for n in named if n.endswith(ends)}
-    save_file({**named, **alphas}, target, metadata={"format": "pt"})
+    part = "unet" if any("down_blocks" in name for name in tensors) else "transformer"
+    named = {f"{part}.{name.removeprefix(_PEFT_PREFIX)}": tensor for name, tensor in tensors.items()}
+    strengths = {f"{part}.{key}": settings[key] for key in _STRENGTHS if key in settings}
+    save_file(named, target, metadata={"format": "pt", "lora_adapter_metadata": json.dumps(strengths)})
     return target
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from nami_bench.domain import Prompt
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, NamiBenchError
 from nami_bench.evaluation.lines_file import LinesFile, read_lines
 from nami_bench.foreign_text import parse_json
 from nami_bench.serialize import plain, validated
@@ -106,10 +106,14 @@ class Results:
         where it cannot be written."""
         self._file = LinesFile(path, _WHAT, _parsed)
         lines = self._file.found
-        if not lines:
-            self._append(settings)
-            lines = [settings]
-        check_same(_settings(lines, path), settings, path)
+        try:
+            if not lines:
+                self._append(settings)
+                lines = [settings]
+            check_same(_settings(lines, path), settings, path)
+        except NamiBenchError:
+            self._file.__exit__()
+            raise
         self.settings = settings
         self.measured = [line for line in lines if isinstance(line, Measured)]
         self.failed = [line for line in lines if isinstance(line, Failure)]

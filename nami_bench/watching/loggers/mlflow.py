@@ -1,5 +1,6 @@
 """MLflow: the server that MLFLOW_TRACKING_URI names, else a database in the watch's folder."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from mlflow import MlflowClient
 from nami_bench.images import read_image
 from nami_bench.watching.loggers.protocol import COLUMNS, Entry
 
-_TAG = "nami_watch.folder"
+_TAG = "nami_watch"
 
 
 class MlflowLogger:
@@ -24,11 +25,10 @@ class MlflowLogger:
         known = self._client.get_experiment_by_name(name)
         artifacts = None if os.environ.get("MLFLOW_TRACKING_URI") else (place / "mlflow-artifacts").as_uri()
         experiment = known.experiment_id if known else self._client.create_experiment(name, artifacts)
-        before = self._client.search_runs([experiment], f"tags.`{_TAG}` = '{_quoted(str(place))}'")
+        identity = hashlib.sha256(os.fsencode(place)).hexdigest()
+        before = self._client.search_runs([experiment], f"tags.{_TAG} = '{identity}'")
         found = (
-            before[0]
-            if before
-            else self._client.create_run(experiment, tags={_TAG: str(place)}, run_name=run)
+            before[0] if before else self._client.create_run(experiment, tags={_TAG: identity}, run_name=run)
         )
         self._run: str = found.info.run_id
 
@@ -46,7 +46,3 @@ class MlflowLogger:
     def close(self) -> None:
         """Mark the run as finished; it can be taken up again."""
         self._client.set_terminated(self._run)
-
-
-def _quoted(text: str) -> str:
-    return text.replace("'", "\\'")
