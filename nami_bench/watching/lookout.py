@@ -12,18 +12,14 @@ from nami_bench.watching.completeness import Signature, signature, why_incomplet
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A whole checkpoint. `sha256`: what it is known by. `step`: see `step_of`. `modified`: the time of its
-    files' last change, in seconds since 1970."""
+    """A whole checkpoint. `name`: its path within the run. `sha256`: what it is known by. `step`: see
+    `step_of`. `modified`: the time of its files' last change, in seconds since 1970."""
 
+    name: str
     checkpoint: Checkpoint
     sha256: str
     step: int | None
     modified: float
-
-    @property
-    def name(self) -> str:
-        """As people call it."""
-        return self.checkpoint.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class Lookout:
             if isinstance(found := self._whole(path), Found):
                 wholes.append(found)
             else:
-                self.waiting[path.name] = found
+                self.waiting[self._name(path)] = found
         return wholes
 
     def changed(self, found: Found) -> bool:
@@ -100,6 +96,9 @@ class Lookout:
         except (OSError, InputError) as error:
             return f"cannot be read yet: {error}"
 
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._root).as_posix()
+
     def _is_settled(self, path: Path, seen: Signature) -> bool:
         now, before = self._clock(), self._looks.get(path)
         if before is None or before.signature != seen:
@@ -113,4 +112,4 @@ class Lookout:
             known = (seen, checkpoint.sha256())
             self._hashes[checkpoint.path] = known
         modified = max(entry[2] for entry in seen) / 1e9
-        return Found(checkpoint, known[1], step_of(checkpoint.name), modified)
+        return Found(self._name(checkpoint.path), checkpoint, known[1], step_of(checkpoint.name), modified)

@@ -183,7 +183,7 @@ def key_of(one: Measured) -> str:
 
 def results_file(path: Path) -> Path:
     """Where the results of a run lie; raises InputError where it was never watched."""
-    for file in (path, path / RESULTS, path / FOLDER / RESULTS):
+    for file in (path, path / FOLDER / RESULTS, path / RESULTS):
         if file.is_file():
             return file
     raise InputError(f"{path} holds no results of a watch: measure it first with `nami-bench watch {path}`")

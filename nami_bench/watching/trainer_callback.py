@@ -12,7 +12,7 @@ class ValidationTrainerCallback(TrainerCallback):
     """A `ValidationCallback` for `transformers.Trainer`: `Trainer(..., callbacks=[this])`.
 
     `pipeline_of` makes the pipeline, or hands over the one there is, for the trained model. Values also go
-    into the trainer's own log history, as geneval or validation/geneval/low would be read there.
+    into the trainer's own log history, under names such as validation/geneval.
     """
 
     def __init__(self, validation: ValidationCallback, pipeline_of: Callable[[Any], Any]) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import time
 from pathlib import Path
 
 import wandb
@@ -29,6 +30,7 @@ class WandbLogger:
         # Checkpoints may be measured in another order than they were made in.
         self._run.define_metric(_STEP)
         self._run.define_metric("*", step_metric=_STEP)
+        self._row = 0
 
     def log(self, entry: Entry) -> None:
         """Write one checkpoint."""
@@ -36,7 +38,10 @@ class WandbLogger:
         for row in entry.rows:
             table.add_data(entry.name, *row)
         images = [wandb.Image(read_image(image), caption=prompt) for prompt, image in entry.images]
-        self._run.log({_STEP: entry.step, **entry.values, "scores": table, "images": images})
+        # W&B drops rows whose number does not grow, and offline it does not know that of the last session.
+        self._row = max(self._row + 1, int(time.time()))
+        values = {_STEP: entry.step, **entry.values, "scores": table, "images": images}
+        self._run.log(values, step=self._row)
 
     def close(self) -> None:
         """Finish the run; it can be taken up again."""

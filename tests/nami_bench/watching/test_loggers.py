@@ -1,6 +1,8 @@
 """Loggers against the programs themselves, in their offline modes: what was written is read back by them."""
 
 import json
+import struct
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,13 +93,37 @@ def test_wandb_keeps_values_tables_and_images_offline(folder: Path, entry: Entry
     runs = sorted((folder / "wandb").glob("offline-run-*"))
     assert runs
     assert len({run.name.rpartition("-")[2] for run in runs}) == 1  # one run, by its id
-    (summary,) = [json.loads(file.read_text()) for file in runs[-1].rglob("wandb-summary.json")]
-    assert (summary["checkpoint_step"], summary["geneval"], summary["geneval/low"]) == (10, 0.5, 0.25)
-    assert summary["images"]["captions"] == ["a [red] star"]
+    rows = [row for run in runs for row in wandb_rows(next(run.glob("*.wandb")))]
+    assert [(row["checkpoint_step"], row["geneval"], row["geneval/low"]) for row in rows] == [
+        (5, 0.5, 0.25),
+        (10, 0.5, 0.25),
+    ]
+    assert rows[0]["_step"] < rows[1]["_step"]  # else W&B would drop the second when it is sent
+    assert all(row["images/captions"] == ["a [red] star"] for row in rows)
     tables = [json.loads(file.read_text()) for file in folder.rglob("*.table.json")]
     assert {row[0] for table in tables for row in table["data"]} == {"checkpoint-5", "checkpoint-10"}
     assert tables[0]["data"][0][1:3] == ["geneval", 0.5]
     assert len(list(folder.rglob("images/*.png"))) == 2
+
+
+def wandb_rows(file: Path) -> Iterator[dict]:
+    """The rows of an offline run's file: records of W&B's protocol, framed as in LevelDB's log."""
+    from wandb.proto.wandb_internal_pb2 import Record
+
+    data, at, whole = file.read_bytes(), 7, b""
+    while at + 7 <= len(data):
+        if (room := 32768 - at % 32768) < 7:
+            at += room
+            continue
+        _, length, kind = struct.unpack_from("<IHB", data, at)
+        whole += data[at + 7 : at + 7 + length]
+        at += 7 + length
+        if kind in (1, 4):  # complete, or the last part
+            record = Record.FromString(whole)
+            whole = b""
+            if record.WhichOneof("record_type") == "history":
+                items = record.history.item
+                yield {i.key or "/".join(i.nested_key): json.loads(i.value_json) for i in items}
 
 
 @pytest.mark.slow
