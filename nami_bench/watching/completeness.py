@@ -8,6 +8,7 @@ from typing import Any
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
 from nami_bench.generators.pipeline_content import read_index
+from nami_bench.pipeline.run_lock import LOCK
 from nami_bench.watching.checkpoints import (
     ADAPTER_CONFIG,
     NETWORKS,
@@ -68,8 +69,10 @@ def _being_written(path: Path) -> Iterator[str]:
 
 
 def _is_left_by_a_system(name: str) -> bool:
-    """Such as .DS_Store, .gitattributes or .cache: hidden, but nobody's work in progress."""
-    return name.startswith(".") and not name.endswith((".partial", ".tmp", ".part", ".lock", ".incomplete"))
+    """Such as .DS_Store, .gitattributes or .cache: hidden, but nobody's work in progress. Nor is a
+    workspace's own lock, which stays where a run has ended."""
+    is_work = name.endswith((".partial", ".tmp", ".part", ".lock", ".incomplete"))
+    return name == LOCK or (name.startswith(".") and not is_work)
 
 
 def _pipeline(folder: Path) -> Iterator[str]:

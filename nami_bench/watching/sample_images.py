@@ -28,12 +28,17 @@ def found_plan(
     first = _first(lookout, wait)
     if first is None or first.checkpoint.kind is not Kind.IMAGES:
         if prompt_set is None:
-            what = "there is no whole checkpoint yet" if first is None else f"{first.name} holds a model"
+            what = _none_yet(lookout) if first is None else f"{first.name} holds a model"
             raise InputError(f"{what}: name the prompts to measure by with --prompts")
         return Plan(prompt_set, samples or SAMPLES, seed)
     path = first.checkpoint.path
     found = FolderGenerator(FolderGenerator.Options(path)).samples_per_prompt()
     return Plan(prompt_set or folder_prompt_set(path, "samples"), samples or found, seed)
+
+
+def _none_yet(lookout: Lookout) -> str:
+    name, why = next(iter(lookout.waiting.items()), ("", ""))
+    return f"there is no whole checkpoint yet{f' ({name} {why})' if name else ''}"
 
 
 def _first(lookout: Lookout, wait: float | None) -> Found | None:

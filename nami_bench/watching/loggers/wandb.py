@@ -39,7 +39,7 @@ class WandbLogger:
             table.add_data(entry.name, *row)
         images = [wandb.Image(read_image(image), caption=prompt) for prompt, image in entry.images]
         # W&B drops rows whose number does not grow, and offline it does not know that of the last session.
-        self._row = max(self._row + 1, int(time.time()))
+        self._row = max(self._row + 1, time.time_ns() // 1_000_000)
         values = {_STEP: entry.step, **entry.values, "scores": table, "images": images}
         self._run.log(values, step=self._row)
 

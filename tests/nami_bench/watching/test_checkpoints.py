@@ -131,6 +131,9 @@ def test_half_written_checkpoints_say_what_they_lack(run: Path) -> None:
     (network(run / "locked") / ".write.lock").touch()
     assert "something still writes there" in problem(run / "locked")
 
+    (network(run / "ended") / ".lock").touch()  # a workspace's own, which stays
+    assert problem(run / "ended") == ""
+
     (network(run / "early") / "vae").mkdir()
     assert problem(run / "early") == "holds vae beside transformer, but no model_index.json yet"
 
