@@ -54,7 +54,9 @@ def open_logger(name: str, folder: Path, run: str) -> Logger:
     try:
         made: Any = getattr(importlib.import_module(module), kind)(folder, run)
     except ModuleNotFoundError as error:
-        raise InputError(f"--log {name} needs the package {error.name!r}: pip install {name}") from error
+        raise InputError(
+            f"--log {name} needs the package {error.name!r}: pip install {error.name}"
+        ) from error
     logger: Logger = made
     return logger
 
