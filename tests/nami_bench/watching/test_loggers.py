@@ -64,7 +64,9 @@ def test_an_unknown_logger_names_the_known_ones(folder: Path) -> None:
 
 def test_a_missing_package_is_said_with_the_command_that_installs_it(folder: Path, monkeypatch) -> None:
     monkeypatch.setitem(protocol.LOGGERS, "wandb", ("no_such_package.x", "Y"))
-    with pytest.raises(InputError, match="--log wandb 'no_such_package': pip install no_such_package"):
+    with pytest.raises(
+        InputError, match="--log wandb needs the package 'no_such_package': pip install no_such_package"
+    ):
         open_logger("wandb", folder, "exp")
 
 
