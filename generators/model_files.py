@@ -1,7 +1,6 @@
 """Where a model's files are, and what identifies them: a hash, or a commit of the Hugging Face hub."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +9,8 @@ from huggingface_hub import snapshot_download
 
 from nami_bench.errors import InputError
 from nami_bench.file_hashes import file_sha256
-from nami_bench.foreign_text import parse_json
+from nami_bench.generators.pipeline_content import INDEX, pipeline_sha256
 from nami_bench.neural.hub import HUB_NAME, fetching, refuse_revision_of_folder
-
-INDEX = "model_index.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +78,6 @@ def check_untouched(path: Path, sha256: str | None) -> None:
     """
     if sha256 is not None and (pipeline_sha256(path) if path.is_dir() else file_sha256(path)) != sha256:
         raise InputError(f"{path} was overwritten while it was loaded: run it again")
-
-
-def pipeline_sha256(folder: Path) -> str:
-    """One hash for a pipeline's folder: of its index and of every file in its components' folders.
-
-    What else lies in the folder (a README, a single-file copy of the weights) does not count. Weights are
-    read at about 1.5 GB/s, and again only if something touched them: see `nami_bench.file_hashes`.
-    """
-    lines = [f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in _content(folder)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _content(folder: Path) -> Iterator[Path]:
-    try:
-        index = parse_json((folder / INDEX).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / INDEX} is not readable JSON: {error}") from error
-    yield folder / INDEX
-    for component in sorted(name for name in index if (folder / name).is_dir()):
-        yield from sorted(path for path in (folder / component).rglob("*") if path.is_file())
 
 
 def _only_safetensors(folder: Path) -> Path:

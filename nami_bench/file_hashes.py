@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,6 +43,12 @@ def file_sha256(path: Path) -> str:
         with suppress(StorageError):
             write_bytes(remembered, json.dumps({"state": before, "sha256": found}).encode())
     return found
+
+
+def files_sha256(root: Path, files: Iterable[Path]) -> str:
+    """One hash for several files and their names within `root`, in the order given; raises OSError."""
+    lines = [f"{file_sha256(path)}  {path.relative_to(root).as_posix()}\n" for path in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def _read(path: Path) -> str:

@@ -25,6 +25,16 @@ class Sampling:
     prompt_suffix: str = RELEASE_PROMPT_SUFFIX
     timestep_spacing: TimestepSpacing = "linspace"
 
+    @property
+    def call(self) -> dict[str, Any]:
+        """As arguments of `NamiPipeline`'s call; the spacing is its scheduler's."""
+        return {
+            "negative_prompt": self.negative_prompt,
+            "prompt_suffix": self.prompt_suffix,
+            "num_inference_steps": self.steps[0] if len(self.steps) == 1 else self.steps,
+            "guidance_scale": self.guidance_scale,
+        }
+
 
 PLAIN_SAMPLING = Sampling(negative_prompt="", prompt_suffix="", timestep_spacing="trailing")
 """For models trained here: no added words, and steps that all do the same work."""

@@ -13,12 +13,13 @@ from pydantic import BeforeValidator
 from nami_bench.errors import InputError
 from nami_bench.generators.batching import BatchRunner, NoImage
 from nami_bench.generators.diffusers_loading import Offload, place
-from nami_bench.generators.model_files import check_untouched, pipeline_sha256
+from nami_bench.generators.model_files import check_untouched
 from nami_bench.generators.nami.folder import overridden, own_sampling, pipeline_folder
 from nami_bench.generators.nami.loading import load_pipeline
 from nami_bench.generators.nami.pipeline import NamiPipeline
 from nami_bench.generators.nami.schedule import TimestepSpacing
 from nami_bench.generators.nami.scheduler import NamiEulerScheduler
+from nami_bench.generators.pipeline_content import pipeline_sha256
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.generators.torch_runtime import (
     DtypeName,
@@ -159,12 +160,9 @@ class NamiGenerator:
         options, sampling = self.options, self._sampling
         (images,) = self._pipeline(
             [request.prompt.text for request in requests],
-            sampling.negative_prompt,
-            prompt_suffix=sampling.prompt_suffix,
+            **sampling.call,
             height=options.height,
             width=options.width,
-            num_inference_steps=sampling.steps[0] if len(sampling.steps) == 1 else sampling.steps,
-            guidance_scale=sampling.guidance_scale,
             generator=noise_generators(requests),
             interpolate_shift=options.interpolate_shift,
             output_type="np",

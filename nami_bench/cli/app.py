@@ -35,6 +35,7 @@ COMMANDS = {
     "dpg": ("nami_bench.cli.dpg", "DPG-Bench on any folder of image grids."),
     "questions": ("nami_bench.cli.questions", "Write and check the questions of question benchmarks."),
     "evaluate": ("nami_bench.cli.evaluate", "Automatic metrics over recorded images."),
+    "watch": ("nami_bench.cli.watch", "Checkpoints measured as a training writes them."),
     "serve-metrics": ("nami_bench.cli.serve_metrics", "Metrics and rewards for other programs, over HTTP."),
     "study": ("nami_bench.cli.study", "Create, list and watch annotation studies."),
     "annotators": ("nami_bench.cli.annotators", "Add, list, disable and erase annotators."),

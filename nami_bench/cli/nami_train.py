@@ -10,6 +10,7 @@ import click
 
 from nami_bench.cli.common import progress, say
 from nami_bench.cli.nami_arguments import models_extra, whole_numbers
+from nami_bench.cli.nami_validation import metrics_of, opened_validation, validation_options
 from nami_bench.cli.options import FILE
 
 if TYPE_CHECKING:
@@ -57,19 +58,39 @@ def pretrain_bridge(config: Path, output: Path, settings: tuple[str, ...]) -> No
         say(f"the bridge is in {output / 'bridge'}")
 
 
-@click.command(epilog="Example: nami-bench nami train tiny.toml -o runs/tiny")
+@click.command(
+    epilog="Examples: nami-bench nami train tiny.toml -o runs/tiny; nami-bench nami train tiny.toml "
+    "-o runs/tiny --validate geneval --detector shapes --validate-prompts shapes.jsonl --validate-every 500 "
+    "(then: nami-bench watch show runs/tiny)"
+)
 @config_argument
 @run_option
 @set_option
-def train(config: Path, output: Path, settings: tuple[str, ...]) -> None:
+@validation_options
+def train(
+    config: Path,
+    output: Path,
+    settings: tuple[str, ...],
+    validate: tuple[str, ...],
+    validate_prompts: Path | None,
+    validate_every: int,
+    validate_samples: int,
+    validate_options: tuple[str, ...],
+    detector: str | None,
+    detector_options: tuple[str, ...],
+) -> None:
     """Train a NAMI model as CONFIG (TOML) says, in the folder DIR.
 
     Several GPUs, several machines and FSDP go through accelerate: write its configuration with
     `accelerate config`, then `accelerate launch -m nami_bench nami train CONFIG -o DIR`.
     """
+    metrics = metrics_of(validate, validate_prompts, validate_options, detector, detector_options)
     run = _open(config, output, settings)
-    with _bar(run, "training", run.config.train.steps) as advance:
-        finished = run.train(advance)
+    with (
+        _bar(run, "training", run.config.train.steps) as advance,
+        opened_validation(run, metrics, validate_prompts, validate_every, validate_samples) as callback,
+    ):
+        finished = run.train(advance, callback)
     if run.is_main:
         say(
             f"wrote {finished}: record it with `nami-bench models add NAME --adapter nami -O path={finished}`"

@@ -16,11 +16,21 @@ def undisturbed() -> Iterator[None]:
     The program's random numbers go on afterwards as if nothing had drawn any. Within the block torch is as it
     starts: no autocast, float32 as the default dtype and computed in full, the CPU as the default device.
     """
+    with own_random_numbers(), ExitStack() as stack:
+        if (torch := sys.modules.get("torch")) is not None:
+            _as_it_starts(torch, stack)
+        yield
+
+
+@contextmanager
+def own_random_numbers() -> Iterator[None]:
+    """The program's random numbers go on after the block as if nothing in it had drawn any."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
         with ExitStack() as stack:
             if (torch := sys.modules.get("torch")) is not None:
-                _as_it_starts(torch, stack)
+                devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
+                stack.enter_context(torch.random.fork_rng(devices))
             yield
     finally:
         random.setstate(python)
@@ -28,8 +38,6 @@ def undisturbed() -> Iterator[None]:
 
 
 def _as_it_starts(torch: Any, stack: ExitStack) -> None:
-    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []
-    stack.enter_context(torch.random.fork_rng(devices))
     for kind in ("cpu", "cuda"):
         if torch.is_autocast_enabled(kind):
             stack.enter_context(torch.autocast(kind, enabled=False))

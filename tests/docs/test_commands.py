@@ -149,6 +149,7 @@ DEMO = {"README.md"} | {
         "quickstart",
         "studies",
         "study-design",
+        "watch",
     )
 }
 """Pages whose stories begin in the demo's workspace."""

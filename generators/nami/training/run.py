@@ -14,19 +14,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nami_bench.generators.nami.training.preparation import Preparation
-from nami_bench.generators.nami.training.trainer import Trainer
+from nami_bench.generators.nami.training.trainer import PipelineCallback, Trainer
 
 
 class TrainingRun(Preparation):
     """One run of a configuration in its folder."""
 
-    def train(self, advance: Callable[[int], object] = lambda steps: None) -> Path:
-        """Train to the end and return the finished pipeline's folder; `advance` is told of steps done.
+    def train(
+        self,
+        advance: Callable[[int], object] = lambda steps: None,
+        callback: PipelineCallback | None = None,
+    ) -> Path:
+        """Train to the end and return the finished pipeline's folder; `advance` is told of steps done, and
+        `callback` sees the pipeline now and then.
 
         Raises WorkError where the loss is no longer finite or explodes; the batch's ids are saved then.
         """
         self.prepare_bridge()
-        trainer = Trainer(self)
+        trainer = Trainer(self, callback)
         start = trainer.restore()
         if start:
             self.say(f"going on from step {start}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from diffusers.training_utils import EMAModel
@@ -38,6 +38,18 @@ from nami_bench.generators.nami.training.windows import logit_normal_sigma
 LOG_EVERY = 50
 
 
+class PipelineCallback(Protocol):
+    """Looks at the pipeline as it is trained, its weights averaged: measures it, draws with it."""
+
+    def due(self, step: int) -> bool:
+        """Whether it wants to look after this step; after the last one it does in any case."""
+        ...
+
+    def measure(self, step: int, pipeline: Any) -> object:
+        """Look at the pipeline, and leave it as it is. Called in the main process alone."""
+        ...
+
+
 class _StepBatches(Dataset[ImageBatch]):
     """Batch by step, so that a loader that looks ahead changes nothing."""
 
@@ -52,8 +64,9 @@ class _StepBatches(Dataset[ImageBatch]):
 class Trainer:
     """Model, optimiser and averages of a run, and the loop over its steps."""
 
-    def __init__(self, run: Preparation) -> None:
-        self.run, self.train = run, run.config.train
+    def __init__(self, run: Preparation, callback: PipelineCallback | None = None) -> None:
+        """`callback` looks at the pipeline now and then."""
+        self.run, self.train, self.callback = run, run.config.train, callback
         pipeline, accelerator = run.pipeline, run.accelerator
         self.stages = pipeline.num_stages
         trained_text = run.config.trains_text
@@ -117,6 +130,8 @@ class Trainer:
                 self._validate(done)
             if self.train.sample_prompts and done % self.train.sample_every == 0:
                 self._sample(done)
+            if self.callback is not None and (self.callback.due(done) or done == self.train.steps):
+                self._call_back(done, self.callback)
             if done % self.train.save_every == 0 or done == self.train.steps:
                 self._save(done)
 
@@ -272,6 +287,11 @@ class Trainer:
                 return
             path = self.run.folder / "samples" / f"step-{step:08d}.png"
             draw_samples(self.run.pipeline, self.train.sample_prompts, path)
+
+    def _call_back(self, step: int, callback: PipelineCallback) -> None:
+        with self.averaged():
+            if self.run.is_main:
+                callback.measure(step, self.run.pipeline)
 
     def _save(self, step: int) -> None:
         accelerator = self.run.accelerator

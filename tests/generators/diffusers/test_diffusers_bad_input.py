@@ -14,7 +14,7 @@ from nami_bench.domain import Prompt
 from nami_bench.errors import GenerationError, InputError
 from nami_bench.generators.diffusers_loading import place
 from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
-from nami_bench.generators.model_files import pipeline_sha256
+from nami_bench.generators.pipeline_content import pipeline_sha256
 from nami_bench.generators.presets import PRESETS
 from nami_bench.generators.protocol import GenerationRequest
 from tests.support.http_server import Asked, Reply, http_server

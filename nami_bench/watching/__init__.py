@@ -1,0 +1,1 @@
+"""The training companion: checkpoints measured as they appear, and callbacks for training loops."""

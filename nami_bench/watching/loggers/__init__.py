@@ -1,0 +1,1 @@
+"""Where values, tables and images go beside the results file: one module for each program."""
