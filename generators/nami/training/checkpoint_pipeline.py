@@ -12,11 +12,12 @@ from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
 from nami_bench.generators.nami.autoencoder import PatchPCAAutoencoder
 from nami_bench.generators.nami.folder import pipeline_folder
-from nami_bench.generators.nami.loading import load_pipeline, without_bars
+from nami_bench.generators.nami.loading import load_pipeline
 from nami_bench.generators.nami.pipeline import NamiPipeline
 from nami_bench.generators.nami.training.config import TrainConfig
 from nami_bench.generators.nami.training.model import NamiTrainingModel
 from nami_bench.generators.nami.training.tiny import new_pipeline
+from nami_bench.neural.foreign_bars import without_bars
 from nami_bench.neural.pretrained import pretrained
 from nami_bench.serialize import validated
 
