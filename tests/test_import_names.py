@@ -86,6 +86,7 @@ def test_a_checkout_without_links_works(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_wheel_holds_one_package(tmp_path: Path) -> None:
     run(ROOT, PYTHON, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path))
     (wheel,) = tmp_path.glob("*.whl")

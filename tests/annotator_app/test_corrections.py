@@ -101,6 +101,7 @@ def test_a_corrected_repeat_counts_once_and_alike_everywhere(studied: Callable[.
     assert repeat_differences(bench) == [2.0] * 4
 
 
+@pytest.mark.slow
 def test_a_first_answer_that_is_corrected_after_the_repeat_is_what_the_repeat_is_held_against(
     studied: Callable[..., Any],
 ) -> None:

@@ -131,6 +131,7 @@ def counters(bench: Any) -> list[tuple[int, int]]:
     return [(row[1], row[2]) for row in kept]
 
 
+@pytest.mark.slow
 def test_an_erased_person_is_gone_from_every_table_and_from_the_file(lived: Any) -> None:
     assert all(trace in everything(lived) for trace in traces(lived)[:1])
     before, board = rows(lived), leaderboard_from_store(lived.store, study="trial")

@@ -167,6 +167,7 @@ def test_the_work_of_two_servers_comes_together_once(servers: Callable[..., Any]
     assert ours.so_far() == (10, 12)
 
 
+@pytest.mark.slow
 def test_a_name_that_is_taken_is_said_and_renamed(servers: Callable[..., Any]) -> None:
     ours, theirs = servers(overlap=4)
     for server in (ours, theirs):
@@ -363,6 +364,7 @@ def test_what_is_not_the_same_study_is_refused(servers: Callable[..., Any], tmp_
     assert ours.dump() == before
 
 
+@pytest.mark.slow
 def test_the_command(servers: Callable[..., Any]) -> None:
     ours, theirs = servers()
     ours.rate("lena", 1)

@@ -49,6 +49,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> str:
     return url
 
 
+@pytest.mark.slow
 def test_no_reader_makes_an_object_of_a_rating_or_an_image(large: str, made_rows: list[int]) -> None:
     from nami_bench.pipeline.dataset_folder import csv_of, study_content
     from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store

@@ -37,6 +37,7 @@ def test_every_image_gets_its_overlap_and_no_more(new_bench: Callable[..., Any])
     assert len(bench.store.ratings.all("trial")) == 10 * 2 * 2
 
 
+@pytest.mark.slow
 def test_scores_repeat_with_the_seed_and_differ_without(new_bench: Callable[..., Any]) -> None:
     first, again, other = (new_bench(name, strata=("short",) * 5, overlap=3) for name in "abc")
     scores = run(first, seed=4)
@@ -44,6 +45,7 @@ def test_scores_repeat_with_the_seed_and_differ_without(new_bench: Callable[...,
     assert scores != run(other, seed=5)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on_as_if_it_had_not_been(new_bench: Callable[..., Any]) -> None:
     whole, broken = (new_bench(name, strata=("short",) * 5, overlap=3) for name in "ab")
 

@@ -84,6 +84,7 @@ def test_one_log_in_opens_every_study_and_each_has_its_own_work(
     assert [one["done"] for one in ada.get("/studies").json()["studies"]] == [1, 1]
 
 
+@pytest.mark.slow
 def test_studies_come_and_go_without_a_restart(
     house: tuple[Any, str], enter: Callable[..., httpx.Client]
 ) -> None:

@@ -19,6 +19,7 @@ def _config(name: str, **options: Any) -> Any:
     return variant_config(name, 3, Path("shapes.tar"), **options)
 
 
+@pytest.mark.slow
 def test_variants_differ_in_what_they_are_about_and_cost_what_the_base_costs() -> None:
     from benchmarks.nami_ablations.variants import VARIANTS, step_flops
 
@@ -147,6 +148,7 @@ def _run(variant: str, seed: int, frechet: float, validation: list[float]) -> di
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_tables_have_the_means_of_the_finished_runs(tmp_path: Path) -> None:
     from benchmarks.nami_ablations.collect import MARK, collect, load_results, paired_difference
 

@@ -197,6 +197,7 @@ def test_it_is_said_in_every_format(root: Path, tmp_path: Path) -> None:
     assert "1 of 2 annotators are left out" in file.read_text() and "excluded" in file.read_text()
 
 
+@pytest.mark.slow
 def test_an_exclusion_is_looked_at_first_and_done_once(root: Path) -> None:
     before = leaderboard(root)
     looked = run(root, "ratings", "exclude", "--annotator", "omar", "--dry-run")

@@ -37,6 +37,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_leaderboard_has_the_metric_and_its_categories(root: Path) -> None:
     board = json.loads(nami_bench("leaderboard", "--json", cwd=root).stdout)
     scores = {row["model"]: row["automatic"] for row in board["rows"]}

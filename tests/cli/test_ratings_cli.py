@@ -153,6 +153,7 @@ def test_unknown_studies_and_workspaces_without_any_are_refused(root: Path, tmp_
     assert isinstance(error, InputError) and "there is no study yet" in str(error)
 
 
+@pytest.mark.slow
 def test_ratings_are_exported_as_parquet_and_as_a_dataset_folder(root: Path, tmp_path: Path) -> None:
     file = tmp_path / "in.csv"
     file.write_text(HEADER + ROWS)

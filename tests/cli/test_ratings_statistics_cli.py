@@ -149,6 +149,7 @@ def test_agreement_is_told_by_criterion_and_by_annotator(good: Path, folder: Pat
     assert "Krippendorff" in text and "better leads worse by" in text
 
 
+@pytest.mark.slow
 def test_a_plan_takes_panel_and_models_from_the_pilot_or_by_option(good: Path) -> None:
     plan = ("study", "plan", "--ratings", "good.csv", "--difference", "8", "--annotators", "4,10")
     found = document(*plan, "--overlap", "2")
@@ -214,6 +215,7 @@ def test_a_plan_says_how_many_prompts_and_what_the_pilot_can_find(good: Path, fo
     assert "The ratings at hand" in run("study", "plan", "--ratings", "good.csv", *options).stdout
 
 
+@pytest.mark.slow
 def test_a_plan_may_rest_on_an_assumption(folder: Path) -> None:
     found = document("study", "plan", "--deviation", "15", "--overlap", "3", "--pairs", "10")
     assert found["current"] is None and "assumed" in found["components"]["notes"][0]

@@ -134,6 +134,7 @@ def test_removed_images_are_gone_everywhere_and_can_be_made_again(bench: Bench) 
     assert (bench.rows(), bench.files(), bench.is_whole()) == (before, files, True)
 
 
+@pytest.mark.slow
 def test_images_that_somebody_judged_stay_unless_one_says_so(bench: Bench) -> None:
     assert bench.work() == 6
     before = bench.rows()
@@ -157,6 +158,7 @@ def test_images_that_somebody_judged_stay_unless_one_says_so(bench: Bench) -> No
     assert len(bench.store.ratings.all("pilot")) == 6
 
 
+@pytest.mark.slow
 def test_a_removed_model_leaves_its_studies(bench: Bench) -> None:
     third = replace(bench.store.studies.get("pilot"), models=("one", "two", "broken"), check_items=(GOLD,))
     bench.store.studies.add(replace(third, name="three", check_items=()))
@@ -179,6 +181,7 @@ def test_a_removed_model_leaves_its_studies(bench: Bench) -> None:
     assert bench.work("three") > 0
 
 
+@pytest.mark.slow
 def test_a_known_answer_goes_with_its_image(bench: Bench) -> None:
     looked = bench.run("models", "remove", "broken", "--dry-run")
     assert "1 item with known answers leave their studies" in looked.stdout
@@ -236,6 +239,7 @@ def test_files_that_a_removal_left_do_not_come_back_in_the_next_run(
     assert new_bench.is_whole()
 
 
+@pytest.mark.slow
 def test_a_renamed_model_stays_joined_to_everything(bench: Bench) -> None:
     pairs = replace(bench.store.studies.get("pilot"), name="pairs", mode="pairwise", check_items=(
         CheckItem(CheckKind.GOLD, "00001", ("broken", "one"), {"relevance": "one"}, sample=1),
@@ -290,6 +294,7 @@ def test_a_rename_that_cannot_be_is_refused(new_bench: Bench) -> None:
     assert new_bench.is_whole()
 
 
+@pytest.mark.slow
 def test_a_rename_that_is_killed_can_be_finished(new_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def killed(*_: object, **more: Any) -> Any:
         if more.get("dry_run"):

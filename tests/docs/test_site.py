@@ -73,6 +73,7 @@ def test_no_page_loads_anything_from_another_host(pages: dict[Path, Page], site:
     assert re.findall(r"(?:url\(|@import )['\"]?(?:https?:)?//", styles) == []
 
 
+@pytest.mark.slow
 def test_formulas_are_drawn_by_the_browser_itself(site: Path) -> None:
     for name, count in (("metrics", 3), ("statistics", 5)):
         text = (site / f"{name}.html").read_text(encoding="utf-8")

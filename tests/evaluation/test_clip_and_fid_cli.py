@@ -24,6 +24,7 @@ def store(tmp_path: Path) -> Store:
     return Store.open(f"sqlite:///{tmp_path / 'bench' / 'nami.db'}")
 
 
+@pytest.mark.slow
 def test_clip_score_lands_on_the_leaderboard_and_long_prompts_are_counted(
     bench: Bench, clip_folder: Path, tmp_path: Path
 ) -> None:

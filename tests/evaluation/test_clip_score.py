@@ -219,6 +219,7 @@ def test_no_token_is_lost_and_no_window_is_too_long() -> None:
         assert all(0 < len(window) <= limit for window in windows)
 
 
+@pytest.mark.slow
 def test_scores_do_not_depend_on_the_batch(clip_folder: Path, photographs: Mapping[str, Path]) -> None:
     items = [item(path, f"a photo of {name}. " * n) for n in (1, 40) for name, path in photographs.items()]
     values = [

@@ -31,6 +31,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_features_equal_the_librarys_where_it_takes_the_same_pixels(weights: Path) -> None:
     pixels = data.astronaut()[:299, :299]
     features = InceptionFeatures(weights, "cpu")

@@ -315,6 +315,7 @@ def test_the_plugin_takes_options_as_text_and_describes_itself_as_json(tmp_path:
     }
 
 
+@pytest.mark.slow
 def test_the_pipeline_takes_up_where_a_dead_program_left_off(command: Any, tmp_path: Path) -> None:
     prompts = PromptSet("set", PROMPTS)
     flag = tmp_path / "mended"

@@ -57,6 +57,7 @@ def hashes(folder: Path) -> dict[str, str]:
     return {f"{one.index}/{one.path.name}": images.hash_file(one.path) for one in found}
 
 
+@pytest.mark.slow
 def test_images_are_made_kept_and_verified_in_a_bucket(tmp_path: Path, object_store: ObjectStore) -> None:
     root = workspace(tmp_path, object_store.url)
     assert generate(root) == {"made": 4}
@@ -140,6 +141,7 @@ def test_a_server_that_is_not_there_is_said_in_one_sentence(
         assert "the store cannot be reached" in refused(root, *command)
 
 
+@pytest.mark.slow
 def test_a_store_that_refuses_makes_no_image_missing(tmp_path: Path, object_store: ObjectStore) -> None:
     root = workspace(tmp_path, object_store.url)
     generate(root)

@@ -237,6 +237,7 @@ def test_photographs_come_in_by_their_own_metadata(store: Store, photographs: Pa
     assert list(pipeline.verify_images(store, tmp_path / "images")) == []
 
 
+@pytest.mark.slow
 def test_a_damaged_or_missing_photograph_is_a_recorded_failure(
     store: Store, photographs: Path, tmp_path: Path
 ) -> None:

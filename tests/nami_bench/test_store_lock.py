@@ -88,6 +88,7 @@ def lock_of(folder: Path, stack: ExitStack, machine: str) -> StoreLock:
     return lock
 
 
+@pytest.mark.slow
 def test_a_run_on_another_machine_is_refused_and_told_who_is_there(
     folder: Path, object_store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,6 +242,7 @@ def test_help_loads_nothing_heavy():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_a_files_own_hash_is_shown_beside_the_canonical_one(run, workspace, tmp_path):
     run("prompts", "geneval", "-o", "official.jsonl")
     file = {"name": "official.jsonl", "sha256": OFFICIAL_SHA256}

@@ -105,7 +105,7 @@ QUESTIONS: dict[str, Any] = {
 }
 
 
-@pytest.mark.quick_look
+@pytest.mark.slow
 def test_questions_are_answered_by_keyboard(
     new_studio: Callable[..., Any], visit: Callable[..., Any]
 ) -> None:

@@ -226,7 +226,7 @@ def test_zoom_by_keys_wheel_and_pressing_twice(screen: Any) -> None:
     assert image.bounding_box()["width"] in (pytest.approx(320, abs=1), pytest.approx(whole["width"], abs=1))
 
 
-@pytest.mark.quick_look
+@pytest.mark.slow
 def test_the_next_item_does_not_wait_for_the_server(studio: Any, screen: Any) -> None:
     held: list[Any] = []
     waits = True

@@ -132,6 +132,7 @@ def test_ratings_on_another_scale_are_put_on_0_to_100() -> None:
     assert found.judges == audit(ratings, scores).judges
 
 
+@pytest.mark.slow
 def test_every_metric_is_correlated_by_image_and_by_model() -> None:
     rng = np.random.default_rng(0)
     ratings, scores = planted()
@@ -161,6 +162,7 @@ def test_every_metric_is_correlated_by_image_and_by_model() -> None:
     assert found.correlations[0].metric == "geneval"
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_said() -> None:
     ratings, scores = planted()
     scores[0] = score("ant", "00000", None)

@@ -84,6 +84,7 @@ def assert_dual(study: tuple[np.ndarray, np.ndarray]) -> None:
                 assert (pair.p_value < 1 - level) == (pair.low > 0 or pair.high < 0)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(studies())
 def test_p_is_below_alpha_exactly_where_the_interval_leaves_zero_out(

@@ -203,6 +203,7 @@ def test_longer_answers_begin_as_short_ones(toy_model: Path, sheets: list[Sheet]
     assert probabilities(short) == pytest.approx(probabilities(long), abs=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["llava_folder", "qwen_folder"])
 def test_other_models_are_run_in_two_parts_too(
     model: str, request: pytest.FixtureRequest, photographs: Mapping[str, Path]

@@ -85,6 +85,7 @@ def test_values_do_not_depend_on_the_batch(
     assert values[2] == pytest.approx(values[0], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_model_that_takes_images_in_their_own_proportions(
     qwen_folder: Path, photographs: Mapping[str, Path], tmp_path: Path
 ) -> None:

@@ -177,6 +177,7 @@ def test_compiled_blocks_give_the_same_latents() -> None:
     assert result.difference <= 1e-4 * max(1.0, result.largest)
 
 
+@pytest.mark.slow
 def test_latents_that_are_not_finite_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: Any) -> Any:
         model = random_transformer(*arguments)

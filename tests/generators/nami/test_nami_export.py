@@ -31,6 +31,7 @@ def source(tiny_pipeline: NamiPipeline, tmp_path: Path) -> Path:
     return tmp_path / "source"
 
 
+@pytest.mark.slow
 def test_an_exported_model_is_half_the_size_and_asks_for_its_own_steps(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "out" / "small"
     done = export(source, target, "--steps", "1,1,2", "--guidance-scale", "2.5", "--start-noise", "0.5")

@@ -171,6 +171,7 @@ def test_a_damaged_folder_is_named(converted: Path, tmp_path: Path) -> None:
         list(make(folder).generate(REQUESTS))
 
 
+@pytest.mark.slow
 def test_from_the_command_line_into_the_leaderboard(converted: Path, tmp_path: Path) -> None:
     def run(*arguments: str) -> str:
         done = CliRunner().invoke(cli, ["--workspace", str(tmp_path / "w"), *arguments])

@@ -135,12 +135,14 @@ print(board.models[0], sorted({"torch", "gradio", "matplotlib", "transformers"} 
 """
 
 
+@pytest.mark.slow
 def test_a_plain_script_needs_no_main_guard_and_loads_no_models(folder: Path) -> None:
     (folder / "script.py").write_text(SCRIPT)
     done = subprocess.run([sys.executable, "script.py"], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("NAMI-2B []\n", "")
 
 
+@pytest.mark.slow
 def test_threads_do_not_disturb_each_other(folder: Path) -> None:
     expected = leaderboard("ratings.csv", criteria="criteria.toml", intervals="bca", replicates=60).to_json()
     (folder / "torn.csv").write_text("study,annotator\na,b,c\n")

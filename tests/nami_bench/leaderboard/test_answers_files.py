@@ -184,6 +184,7 @@ def test_agreement_is_that_of_yes_and_no_by_category(asked: tuple[Workspace, Sto
     assert (entity.alpha.units, entity.alpha.alpha) == (4, 1.0)
 
 
+@pytest.mark.slow
 def test_agreement_on_the_command_line_from_a_study_and_from_its_file(
     asked: tuple[Workspace, Store], tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def _board(table: object, used: Criteria) -> object:
         return str(error)
 
 
+@pytest.mark.slow
 @quick
 @given(data=st.data())
 def test_comparisons_with_odd_names_give_the_same_strengths(data: st.DataObject, folder: Path) -> None:

@@ -183,6 +183,7 @@ def test_the_data_files_say_what_the_page_says(reported: Reported) -> None:
     assert f"{float(rows[0]['total']):.2f}" in texts
 
 
+@pytest.mark.slow
 def test_people_are_pseudonyms_unless_names_are_wanted(
     store: Store, images_dir: Path, tmp_path: Path
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_second_report_replaces_the_first_and_keeps_thumbnails(reported: Repor
     assert (tmp_path / "r" / "index.html").read_bytes() == page
 
 
+@pytest.mark.slow
 def test_a_folder_of_something_else_is_not_touched(store: Store, images_dir: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")

@@ -22,6 +22,7 @@ def init(ground: Ground, *arguments: object) -> str:
     return file.read_text()
 
 
+@pytest.mark.slow
 def test_what_is_written_says_what_the_run_was_and_gives_the_same_leaderboard(done: Ground) -> None:
     done.lock.unlink()  # it would tell
     text = init(done)

@@ -110,6 +110,7 @@ def test_length_is_counted_after_the_cut() -> None:
             Limits(low, high)
 
 
+@pytest.mark.slow
 def test_no_prompt_of_our_own_is_rejected() -> None:
     data = (files("nami_bench.prompts") / "data" / "nami_long.jsonl").read_text(encoding="utf-8")
     texts = [json.loads(line)["prompt"] for line in data.splitlines()]

@@ -111,6 +111,7 @@ def test_a_crop_is_that_of_the_whole_image_with_its_background_replaced(photogra
     assert crop(photograph, Detection("cup", box, 1.0, mask)).tobytes() == whole.crop(box).tobytes()
 
 
+@pytest.mark.slow
 def test_many_images_are_classified_as_each_alone(tiny_clip, photograph, objects):
     cat = Image.fromarray(data.chelsea())
     questions = [
@@ -141,6 +142,7 @@ def test_class_embeddings_come_from_the_cache_the_second_time(tiny_clip, own_cac
     assert path.parent.parent == own_cache
 
 
+@pytest.mark.slow
 def test_a_damaged_cache_is_computed_again(tiny_clip, own_cache):
     first = classifier(tiny_clip).embedded_colors("cup")
     (path,) = own_cache.rglob("*.npy")

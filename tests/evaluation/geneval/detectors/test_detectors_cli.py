@@ -88,6 +88,7 @@ def folder(tmp_path, prompts):
 COMMAND = ("geneval", "model", "--prompts", "prompts.jsonl", "--samples", 1, "--allow-incomplete")
 
 
+@pytest.mark.slow
 def test_geneval_on_a_folder(run, folder, detector, detector_options):
     command = [*COMMAND, "--json", "--detector", "mask2former", *detector_options]
     code, out, err = run(*command)

@@ -162,6 +162,7 @@ def test_missing_weights_are_no_random_numbers(changed):
         detector.detect([Image.new("RGB", (32, 32))])
 
 
+@pytest.mark.slow
 def test_files_of_older_versions_hold_tables_that_are_computed_now(changed):
     name = "model.pixel_level_module.encoder.encoder.layers.0.blocks.0.attention.self.relative_position_index"
     detector = changed(lambda tensors: tensors.update({name: torch.zeros(49, 49, dtype=torch.long)}))

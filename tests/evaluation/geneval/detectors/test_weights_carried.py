@@ -49,6 +49,7 @@ def folder(tmp_path):
     return root.root
 
 
+@pytest.mark.slow
 def test_weights_are_fetched_carried_and_used_where_there_is_no_network(
     tiny, folder, tiny_clip, tmp_path, monkeypatch
 ):

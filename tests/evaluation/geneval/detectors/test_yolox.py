@@ -144,6 +144,7 @@ def test_the_best_detection_of_a_class_has_no_near_double(detector):
     assert sum(d.class_name == "cat" and d.score > 0.3 for d in found) == 1
 
 
+@pytest.mark.slow
 @real
 def test_geneval_gives_verdicts_on_photographs(detector, tmp_path):
     """With a random CLIP the color's verdict means nothing, but it must come from the box alone."""

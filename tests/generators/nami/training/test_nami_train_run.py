@@ -87,6 +87,7 @@ def test_a_fitted_autoencoder_belongs_to_its_run(toy_config: Config, tmp_path: P
     assert 0.5 < _log(tmp_path / "whole")[0]["variance_kept"] < 1
 
 
+@pytest.mark.slow
 def test_a_finished_run_draws(toy_config: Config, tmp_path: Path) -> None:
     from nami_bench.domain import Prompt
     from nami_bench.generators.protocol import GenerationRequest
