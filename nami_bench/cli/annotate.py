@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import open_bench, say
+from nami_bench.cli.common import announce, open_bench, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,9 @@ def _announce(store: "Store", address: str, studies: "Sequence[Study]") -> None:
     from nami_bench.blinding import in_words, sizes_tell
 
     if len(studies) == 1:
-        say(f"annotating study {studies[0].name!r} at {address}")
+        announce(f"annotating study {studies[0].name!r} at {address}")
     else:
-        say(f"annotating {len(studies)} studies at {address}")
+        announce(f"annotating {len(studies)} studies at {address}")
     for study in studies:
         accepts = study.canvas or study.sizes_may_differ
         if not accepts and sizes_tell(shown := store.items.shown_sizes(study.name)):

@@ -131,6 +131,12 @@ def say(message: str) -> None:
         complain(message)
 
 
+def announce(message: str) -> None:
+    """A line on stderr that a command is run for, such as an address: -q does not silence it."""
+    note_said(message)
+    complain(message)
+
+
 def complain(message: str) -> None:
     """A line on stderr that -q does not silence."""
     click.echo(visible(message, lines=True), err=True)

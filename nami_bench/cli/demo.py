@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import say, workspace_root
+from nami_bench.cli.common import announce, say, workspace_root
 from nami_bench.cli.run import Terminal
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ def _serve(workspace: "Workspace", run: "RunFile", port: int) -> None:
             else store.accounts.add(Annotator(GUEST))
         )
 
-        def announce(address: str, studies: "Sequence[Study]") -> None:
-            say(f"score the same images yourself: open {address}")
-            say(f"   name {GUEST}, token {token}; Ctrl-C stops")
+        def tell(address: str, studies: "Sequence[Study]") -> None:
+            announce(f"score the same images yourself: open {address}")
+            announce(f"   name {GUEST}, token {token}; Ctrl-C stops")
             say(f"   your own leaderboard afterwards: nami-bench leaderboard --study {studies[0].name}")
 
-        serve(workspace, store, own, port=port, on_ready=announce)
+        serve(workspace, store, own, port=port, on_ready=tell)
 
 
 def _own_study(store: "Store", run: "RunFile") -> str:

@@ -2,7 +2,7 @@
 
 import click
 
-from nami_bench.cli.common import say
+from nami_bench.cli.common import announce, say
 from nami_bench.cli.evaluate import chosen_options, metric_names
 from nami_bench.cli.options import metric_options
 
@@ -79,9 +79,6 @@ def serve_metrics(
         chosen["geneval"].setdefault("rewards", True)
     limits = Limits(body_mb, max_images, waiting=max_waiting, batch=batch_images, allow_lossy=allow_lossy)
 
-    def announce(address: str) -> None:
-        say(f"{', '.join(chosen)} at {address}; Ctrl-C stops")
-
     say("loading weights ...")
     serve(
         tuple(chosen),
@@ -91,6 +88,6 @@ def serve_metrics(
         token=token,
         workers=workers,
         limits=limits,
-        on_ready=announce,
+        on_ready=lambda address: announce(f"{', '.join(chosen)} at {address}; Ctrl-C stops"),
     )
     say("stopped")

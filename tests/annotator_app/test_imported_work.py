@@ -107,6 +107,7 @@ def test_more_work_than_was_wanted_does_not_exceed_the_total(bench: Any) -> None
     assert so_far(bench) == (18, 24)
 
 
+@pytest.mark.slow
 def test_a_server_that_runs_takes_note_of_an_import(bench: Any) -> None:
     own = session(bench, "ada")
     view = own.state()
@@ -131,6 +132,7 @@ def test_a_server_that_runs_takes_note_of_an_import(bench: Any) -> None:
     assert in_force(bench, "ada", held[0]) == VALUES
 
 
+@pytest.mark.slow
 def test_imported_work_is_gone_back_to_after_that_of_the_screen_and_may_be_corrected(bench: Any) -> None:
     own = session(bench, "ada")
     view = own.state()
@@ -156,6 +158,7 @@ def test_imported_work_is_gone_back_to_after_that_of_the_screen_and_may_be_corre
         bench.store.ratings.add(told)
 
 
+@pytest.mark.slow
 def test_an_item_that_is_judged_in_part_is_asked_about_with_what_stands(bench: Any) -> None:
     part = bench.images[:3]
     bench.store.ratings.add(ratings(part, "ada", ["relevance"]))
@@ -175,6 +178,7 @@ def test_an_item_that_is_judged_in_part_is_asked_about_with_what_stands(bench: A
     assert so_far(bench) == (12, 24)
 
 
+@pytest.mark.slow
 def test_the_criteria_that_were_missing_may_come_by_a_second_file(bench: Any) -> None:
     bench.store.ratings.add(ratings(bench.images[:2], "ada", ["relevance"]))
     held = session(bench, "ada").state()
@@ -184,6 +188,7 @@ def test_the_criteria_that_were_missing_may_come_by_a_second_file(bench: Any) ->
     assert len(held.items) == 3
 
 
+@pytest.mark.slow
 def test_replacing_has_to_be_asked_for_and_is_a_correction(bench: Any) -> None:
     work_through(bench, "ada", value=70.0)
     told = ratings(bench.images[:4], "ada") + ratings(bench.images[:1], "eve")
@@ -205,6 +210,7 @@ def test_replacing_has_to_be_asked_for_and_is_a_correction(bench: Any) -> None:
         bench.store.ratings.add([told[0], replace(told[0], value=11.0)], replace=True)
 
 
+@pytest.mark.slow
 def test_the_rules_look_at_work_that_was_done_here_and_repeat_nothing_else(bench: Any) -> None:
     checks = Checks(constant=5, fastest_ms=2000, window=4, repeat_every=3, repeat_distance=1)
     bench.store.studies.add(replace(bench.study, name="checked", checks=checks))
@@ -222,6 +228,7 @@ def test_the_rules_look_at_work_that_was_done_here_and_repeat_nothing_else(bench
     assert checked.repeats is not None
 
 
+@pytest.mark.slow
 def test_a_limit_counts_what_was_imported(bench: Any) -> None:
     bench.store.studies.add(replace(bench.study, name="short", items_per_annotator=5, panel=Panel.SPREAD))
     bench.store.ratings.add(ratings(bench.images[:3], "ada", study="short"))
@@ -231,6 +238,7 @@ def test_a_limit_counts_what_was_imported(bench: Any) -> None:
     assert session(bench, "eve", "short").state().phase == "finished"
 
 
+@pytest.mark.slow
 def test_authors_without_a_log_in_take_no_share_of_what_is_left(bench: Any) -> None:
     bench.store.studies.add(replace(bench.study, name="spread", panel=Panel.SPREAD, overlap=1))
     bench.store.ratings.add(ratings(bench.images[:4], "eve", study="spread"))
@@ -252,6 +260,7 @@ def comparison(prompt: int, left: str, right: str, criterion: str, outcome: Outc
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turned", [False, True])
 def test_pairs_count_on_whichever_side_the_images_stood(pairs: Any, turned: bool) -> None:
     a, b = ("quokka-9b", "zebrafish-xl") if turned else ("zebrafish-xl", "quokka-9b")
@@ -295,6 +304,7 @@ def test_pairs_count_on_whichever_side_the_images_stood(pairs: Any, turned: bool
     assert winners["00001", "relevance"] == winners["00003", "relevance"] == b
 
 
+@pytest.mark.slow
 def test_an_adaptive_study_is_done_by_imported_verdicts_too(pairs: Any) -> None:
     study = replace(pairs.study, name="adaptive", pairs=Pairs(choice="adaptive", comparisons=4))
     pairs.store.studies.add(study)
@@ -309,6 +319,7 @@ def test_an_adaptive_study_is_done_by_imported_verdicts_too(pairs: Any) -> None:
     assert session(pairs, "ada", "adaptive").state().phase == "finished"
 
 
+@pytest.mark.slow
 def test_ratings_of_pairs_are_refused_and_verdicts_on_single_images(pairs: Any) -> None:
     with pytest.raises(InputError, match="takes comparisons"):
         pairs.store.ratings.add(ratings(pairs.images[:1], "ada", study="pairs"))
@@ -318,6 +329,7 @@ def test_ratings_of_pairs_are_refused_and_verdicts_on_single_images(pairs: Any) 
         )
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_replaces_and_tries_without_changing(bench: Any, tmp_path: Any) -> None:
     def run(*arguments: object) -> Result:
         return CliRunner().invoke(cli, ["--workspace", str(bench.workspace.root), *map(str, arguments)])

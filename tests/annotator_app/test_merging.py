@@ -222,6 +222,7 @@ def test_case_makes_no_other_person_and_who_is_simulated_stays_so(servers: Calla
     assert ours.values("Lena") == theirs.values("lena")
 
 
+@pytest.mark.slow
 def test_the_same_person_is_said_and_differences_are_refused(servers: Callable[..., Any]) -> None:
     ours, theirs = servers()
     ours.rate("lena", 4, value=10.0)
@@ -242,6 +243,7 @@ def test_the_same_person_is_said_and_differences_are_refused(servers: Callable[.
     assert given is not None and given.given is not None and given.given.values["fit"] == 20.0
 
 
+@pytest.mark.slow
 def test_the_longer_history_is_the_later_one(servers: Callable[..., Any]) -> None:
     ours, theirs = servers()
     theirs.rate("lena", 3, value=10.0)
@@ -260,6 +262,7 @@ def test_the_longer_history_is_the_later_one(servers: Callable[..., Any]) -> Non
         ours.take(theirs)
 
 
+@pytest.mark.slow
 def test_a_file_that_both_have_imported_needs_no_word(servers: Callable[..., Any]) -> None:
     ours, theirs = servers()
     told = [Rating("study", "lena", m, p, 0, c, 5.0) for m, p in ours.images()[:3] for c in ("fit", "looks")]
@@ -274,6 +277,7 @@ def test_a_file_that_both_have_imported_needs_no_word(servers: Callable[..., Any
     assert ours.values("lena") == theirs.values("lena") and ours.so_far() == (3, 12)
 
 
+@pytest.mark.slow
 def test_halves_of_an_item_make_one(servers: Callable[..., Any]) -> None:
     ours, theirs = servers()
     (model, prompt), *_ = ours.images()
@@ -286,6 +290,7 @@ def test_halves_of_an_item_make_one(servers: Callable[..., Any]) -> None:
         ours.take(theirs, Naming(same=("lena",)))
 
 
+@pytest.mark.slow
 def test_planted_items_come_along(servers: Callable[..., Any]) -> None:
     gold = CheckItem(CheckKind.GOLD, "00000", ("one",), {"fit": (0, 100)})
     checks = Checks(gold_every=3, repeat_every=3, repeat_distance=1)
@@ -301,6 +306,7 @@ def test_planted_items_come_along(servers: Callable[..., Any]) -> None:
     assert not ours.take(theirs).is_news and ours.dump() == once
 
 
+@pytest.mark.slow
 def test_pairs_keep_their_sides_though_models_have_other_numbers(servers: Callable[..., Any]) -> None:
     ours, theirs = servers(mode="pairwise")
     theirs.rate("lena", value="left")
@@ -344,6 +350,7 @@ def test_postgresql_takes_over_from_sqlite_and_back_what_is_in_hands_too(
         server.store.close()
 
 
+@pytest.mark.slow
 def test_what_is_not_the_same_study_is_refused(servers: Callable[..., Any], tmp_path: Path) -> None:
     ours, theirs = servers()
     theirs.rate("lena", 1)

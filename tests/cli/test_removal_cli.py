@@ -191,6 +191,7 @@ def test_a_known_answer_goes_with_its_image(bench: Bench) -> None:
     assert bench.work() == 6
 
 
+@pytest.mark.slow
 def test_nothing_is_destroyed_without_a_yes(new_bench: Bench) -> None:
     before = new_bench.rows()
     for command in (("images", "remove", "--model", "one"), ("models", "remove", "one")):
@@ -279,6 +280,7 @@ def test_a_renamed_model_stays_joined_to_everything(bench: Bench) -> None:
     assert bench.store.catalog.model("one").first_name is None
 
 
+@pytest.mark.slow
 def test_a_rename_that_cannot_be_is_refused(new_bench: Bench) -> None:
     for old, new, words in (
         ("one", "two", "exists already"),

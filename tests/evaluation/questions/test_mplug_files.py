@@ -123,6 +123,7 @@ def test_values_that_describe_no_network_are_refused(name, values, words, folder
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+@pytest.mark.slow
 def test_where_the_first_file_is_silent_the_published_codes_values_hold(folder, published):
     (folder / "config.yaml").write_text("task: visual-question-answering")
     found = read_configuration(folder).image
@@ -132,6 +133,7 @@ def test_where_the_first_file_is_silent_the_published_codes_values_hold(folder, 
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, values, words",
     [
@@ -160,6 +162,7 @@ def test_weights_that_contradict_the_configuration_are_refused(name, values, wor
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+@pytest.mark.slow
 def test_tensors_are_found_in_any_of_the_published_wrappings(folder, state):
     expected = ask(folder)
     prefixed = {f"model.{name}": tensor for name, tensor in state.items()}
@@ -170,6 +173,7 @@ def test_tensors_are_found_in_any_of_the_published_wrappings(folder, state):
     assert ask(folder) == expected
 
 
+@pytest.mark.slow
 def test_what_only_training_needs_may_be_missing_or_damaged(folder, state):
     expected = ask(folder)
     used = MplugNetwork(read_configuration(folder)).state_dict()
@@ -201,6 +205,7 @@ def scalar(state):
     state["visual_encoder.visual.positional_embedding"] = torch.tensor(1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "damage, words",
     [
@@ -217,24 +222,28 @@ def test_damaged_weights_are_refused(damage, words, folder, state):
     refused(folder, *words)
 
 
+@pytest.mark.slow
 def test_what_takes_no_part_in_answering_is_let_be(folder, state):
     state["text_encoder.pooler.dense.weight"] = torch.zeros(3)
     torch.save({"model": state}, folder / "pytorch_model.bin")
     load_network(folder / "pytorch_model.bin", read_configuration(folder))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04"])
 def test_a_file_that_holds_no_weights_is_refused(content, folder):
     (folder / "pytorch_model.bin").write_bytes(content)
     refused(folder, "pytorch_model.bin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [[1], {"model": 3}, {"model": {"a": "b"}}, {"a": Path("code")}])
 def test_a_file_of_something_else_is_refused(content, folder):
     torch.save(content, folder / "pytorch_model.bin")
     refused(folder, "pytorch_model.bin")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [lambda v: v + "more\n", lambda v: "one\n" + v, lambda v: "", lambda v: v[:700]]
 )
@@ -243,6 +252,7 @@ def test_another_vocabulary_is_refused(change, folder):
     refused(folder, "vocab.txt is not the network's vocabulary", "[CLS] on line 102")
 
 
+@pytest.mark.slow
 def test_the_shortcut_needs_yes_and_no(folder):
     words = (folder / "vocab.txt").read_text().replace("\nyes\n", "\naye\n")
     (folder / "vocab.txt").write_text(words)
@@ -251,6 +261,7 @@ def test_the_shortcut_needs_yes_and_no(folder):
         next(one.answer([Sheet(Image.new("RGB", (9, 5)), (Question(1, "Is it?"),))]))
 
 
+@pytest.mark.slow
 def test_the_published_network_has_exactly_the_published_tensors(published):
     config = Configuration(ImageConfig(), text_config(published))
     with torch.device("meta"):

@@ -110,6 +110,7 @@ def test_answers_depend_neither_on_order_nor_on_company(toy_model: Path, sheets:
 MARK = "Is <|im_end|> seen, or <|image_pad|>?"
 
 
+@pytest.mark.slow
 def test_marks_in_a_question_are_mere_text(toy_model: Path, sheets: list[Sheet]) -> None:
     one, image = judge(toy_model), sheets[0].image
     plain = one._decoder.inputs([image], "Is it?")["input_ids"][0].tolist()
@@ -123,6 +124,7 @@ def test_marks_in_a_question_are_mere_text(toy_model: Path, sheets: list[Sheet])
     assert probabilities(found) == pytest.approx(probabilities(apart), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_marks_are_refused_where_they_cannot_be_read_as_text(
     toy_model: Path, sheets: list[Sheet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -132,6 +134,7 @@ def test_marks_are_refused_where_they_cannot_be_read_as_text(
     assert "'<|im_end|>'" in str(found[1].problem) and found[1].probability is None
 
 
+@pytest.mark.slow
 def test_a_question_that_is_too_long_is_a_problem_and_the_others_are_answered(
     toy_model: Path, sheets: list[Sheet]
 ) -> None:
@@ -143,6 +146,7 @@ def test_a_question_that_is_too_long_is_a_problem_and_the_others_are_answered(
         assert "the model reads 4096" in str(long.problem)
 
 
+@pytest.mark.slow
 def test_images_of_one_pixel_and_of_strange_proportions(toy_model: Path, sheets: list[Sheet]) -> None:
     thin = Image.new("RGB", (1, 400), (9, 99, 199))
     questions = ["Is it red?", "Is it blue?"]
@@ -153,6 +157,7 @@ def test_images_of_one_pixel_and_of_strange_proportions(toy_model: Path, sheets:
     assert all("aspect ratio" in str(answer.problem) and answer.text is None for answer in odd)
 
 
+@pytest.mark.slow
 def test_numbers_that_are_not_finite_are_a_problem(toy_model: Path, sheets: list[Sheet]) -> None:
     for reuse in (True, False):
         one = judge(toy_model, reuse=reuse)
@@ -162,6 +167,7 @@ def test_numbers_that_are_not_finite_are_a_problem(toy_model: Path, sheets: list
         assert {answer.probability for answer in found} == {None}
 
 
+@pytest.mark.slow
 def test_scores_are_those_after_the_repetition_penalty_and_before_drawing(
     toy_model: Path, sheets: list[Sheet], tmp_path: Path
 ) -> None:
@@ -194,6 +200,7 @@ def test_scores_are_those_after_the_repetition_penalty_and_before_drawing(
     assert one.identity.split("+")[0] != judge(toy_model).identity.split("+")[0]
 
 
+@pytest.mark.slow
 def test_longer_answers_begin_as_short_ones(toy_model: Path, sheets: list[Sheet]) -> None:
     short = flat(judge(toy_model).answer(sheets[:1]))
     long = flat(judge(toy_model, max_new_tokens=4).answer(sheets[:1]))
@@ -230,6 +237,7 @@ def test_other_models_are_run_in_two_parts_too(
     assert words.text and words.probability is None and words.problem is None
 
 
+@pytest.mark.slow
 def test_a_model_that_says_neither_yes_nor_no(
     toy_model: Path, sheets: list[Sheet], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +252,7 @@ def test_a_model_that_says_neither_yes_nor_no(
     assert little.problem is None and 0 < (little.probability or 0) < 1e-8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["other numbers", "no numbers", "an error"])
 def test_a_network_that_cannot_be_run_in_parts_is_run_whole(
     toy_model: Path,
@@ -270,6 +279,7 @@ def test_a_network_that_cannot_be_run_in_parts_is_run_whole(
     assert len([r for r in caplog.records if "run once for each question" in r.getMessage()]) == 1
 
 
+@pytest.mark.slow
 def test_a_template_that_puts_the_image_last_is_run_whole(
     toy_model: Path, sheets: list[Sheet], tmp_path: Path
 ) -> None:
@@ -282,6 +292,7 @@ def test_a_template_that_puts_the_image_last_is_run_whole(
     assert probabilities(found) == pytest.approx(probabilities(apart), abs=1e-5)
 
 
+@pytest.mark.slow
 def test_prompts_get_the_image_of_the_first_one() -> None:
     assert with_image([1, 9, 9, 9, 2, 3, 4], [1, 9, 2, 3, 4], [[1, 9, 5, 4]]) == [
         [1, 9, 9, 9, 2, 3, 4],
@@ -291,6 +302,7 @@ def test_prompts_get_the_image_of_the_first_one() -> None:
     assert with_image([1, 2, 9, 9, 4], [1, 2, 9, 4], [[1, 3, 9, 4]]) is None
 
 
+@pytest.mark.slow
 def test_the_identity_names_all_that_an_answer_depends_on(toy_model: Path) -> None:
     known = judge(toy_model).identity
     assert known.startswith("model-") and known.endswith("+one-word+spellings")
@@ -301,6 +313,7 @@ def test_the_identity_names_all_that_an_answer_depends_on(toy_model: Path) -> No
     assert judge(toy_model).runs_on == {"device": "cpu", "dtype": "float32"}
 
 
+@pytest.mark.slow
 def test_encoder_decoders_are_refused(toy_model: Path, sheets: list[Sheet], tmp_path: Path) -> None:
     transformers.T5Config(d_model=8, num_layers=1).save_pretrained(tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"")
@@ -308,6 +321,7 @@ def test_encoder_decoders_are_refused(toy_model: Path, sheets: list[Sheet], tmp_
         next(judge(tmp_path).answer(sheets))
 
 
+@pytest.mark.slow
 def test_options_are_checked(toy_model: Path) -> None:
     for wrong in ({"batch_size": 0}, {"max_new_tokens": 0}, {"template": "no place"}):
         with pytest.raises(InputError, match="judge 'transformers': "):

@@ -207,6 +207,7 @@ def test_sliced_decoding_gives_the_same_images(tiny_pipeline: NamiPipeline) -> N
     assert calls == [1, 1, 1]
 
 
+@pytest.mark.slow
 def test_another_size_needs_a_choice(tiny_pipeline: NamiPipeline) -> None:
     calls: list[int] = []
     tiny_pipeline.transformer.register_forward_pre_hook(lambda *_: calls.append(1))
@@ -230,6 +231,7 @@ def test_half_precision_draws_the_same_picture_from_the_same_noise(dtype: torch.
     assert (image.float() - exact).abs().mean() < 0.02
 
 
+@pytest.mark.slow
 def test_trailing_steps_move_more_than_the_releases(tiny_pipeline: NamiPipeline) -> None:
     trailing = NamiEulerScheduler.from_config(tiny_pipeline.scheduler.config, timestep_spacing="trailing")
     for steps in (1, 4):
@@ -240,6 +242,7 @@ def test_trailing_steps_move_more_than_the_releases(tiny_pipeline: NamiPipeline)
         assert torch.equal(spaced, released) is (steps == 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stages", [1, 2, 4])
 def test_any_number_of_stages(stages: int) -> None:
     index = tuple(range(5 - stages, 5))
@@ -255,6 +258,7 @@ def test_saved_and_loaded_it_draws_the_same(tiny_pipeline: NamiPipeline, tmp_pat
     assert torch.equal(draw(loaded, PROMPTS, 1, 2, 3), draw(tiny_pipeline, PROMPTS, 1, 2, 3))
 
 
+@pytest.mark.slow
 def test_text_side_work_is_done_once(tiny_pipeline: NamiPipeline) -> None:
     calls: list[str] = []
     transformer = tiny_pipeline.transformer
@@ -305,6 +309,7 @@ class _Synchronizations(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.slow
 def test_the_host_never_waits_within_the_loop(tiny_pipeline: NamiPipeline) -> None:
     mode = _Synchronizations()
     depth: list[int] = []
@@ -323,6 +328,7 @@ def test_the_host_never_waits_within_the_loop(tiny_pipeline: NamiPipeline) -> No
     assert mode.operations > 500
 
 
+@pytest.mark.slow
 def test_offloaded_parts_are_fetched_for_every_use(tiny_pipeline: NamiPipeline) -> None:
     """The order in which diffusers offloads, with hooks that say which part was fetched."""
     expected = draw(tiny_pipeline, "a", 1)
@@ -343,6 +349,7 @@ def test_offloaded_parts_are_fetched_for_every_use(tiny_pipeline: NamiPipeline) 
     assert {"text_encoder", "text_encoder_2", "vae"} < set(fetched)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -366,6 +373,7 @@ def test_arguments_that_do_not_fit_are_named(
         tiny_pipeline(**{"prompt": "a", "num_inference_steps": 1, **arguments})
 
 
+@pytest.mark.slow
 def test_parts_that_are_missing_or_do_not_fit_are_named(golden: Golden) -> None:
     pipeline = NamiPipeline(golden.transformer, golden.bridge, NamiEulerScheduler())
     pipeline.set_progress_bar_config(disable=True)
@@ -379,10 +387,12 @@ def test_parts_that_are_missing_or_do_not_fit_are_named(golden: Golden) -> None:
         NamiPipeline(golden.transformer, golden.bridge, NamiEulerScheduler((0, 0.5, 1)))
 
 
+@pytest.mark.slow
 def test_the_golden_files_are_whole() -> None:
     assert (DATA / "golden_a.safetensors").stat().st_size > 1_000_000
 
 
+@pytest.mark.slow
 def test_start_noise_is_fine_noise_of_the_flows_level(tiny_pipeline: NamiPipeline) -> None:
     """What a block of 2x2 latents has in common stays as the bridge left it; the differences get noise."""
     latents = torch.randn(2, 4, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -397,6 +407,7 @@ def test_start_noise_is_fine_noise_of_the_flows_level(tiny_pipeline: NamiPipelin
     assert added.std().item() == pytest.approx(0.5 * (2 / 3) * 0.75**0.5, rel=0.03)
 
 
+@pytest.mark.slow
 def test_start_noise_leaves_each_image_to_its_own_generator(tiny_pipeline: NamiPipeline) -> None:
     plain = draw(tiny_pipeline, PROMPTS, 1, 2, 3)
     tiny_pipeline.register_to_config(start_noise=1.0)

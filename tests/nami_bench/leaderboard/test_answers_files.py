@@ -131,6 +131,7 @@ def test_the_file_says_what_was_asked(asked: tuple[Workspace, Store]) -> None:
     assert "'=bob" in set(table["annotator"])  # no spreadsheet program runs it
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
@@ -156,6 +157,7 @@ def test_files_that_do_not_fit_are_refused(
     assert not store.ratings.exist("asked")
 
 
+@pytest.mark.slow
 def test_both_tables_say_the_same(asked: tuple[Workspace, Store], tmp_path: Path) -> None:
     table = ratings_table(ratings())
     answers = answers_table(table, asked[1].studies.get("asked").questions)
@@ -165,6 +167,7 @@ def test_both_tables_say_the_same(asked: tuple[Workspace, Store], tmp_path: Path
     pd.testing.assert_frame_equal(again, table, check_categorical=False)
 
 
+@pytest.mark.slow
 def test_agreement_is_that_of_yes_and_no_by_category(asked: tuple[Workspace, Store]) -> None:
     questions = asked[1].studies.get("asked").questions
     found = question_agreement(answers_table(ratings_table(ratings()), questions), replicates=0)
@@ -203,6 +206,7 @@ def test_agreement_on_the_command_line_from_a_study_and_from_its_file(
     assert (tmp_path / "a.csv").read_text().startswith("model,category,alpha")
 
 
+@pytest.mark.slow
 def test_answers_are_no_scores_of_models(asked: tuple[Workspace, Store]) -> None:
     _, store = asked
     assert choose_study(store, None) is None

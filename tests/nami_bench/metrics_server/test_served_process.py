@@ -121,17 +121,27 @@ class BreakingNetwork:
         self.port, self.connections, self.broken = port, 0, 0
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.threads = [threading.Thread(target=self.accept, daemon=True)]
+        self.threads[0].start()
 
     def accept(self):
-        with contextlib.suppress(OSError):
-            while True:
+        while True:
+            try:
                 client, _ = self.listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.port))
-                self.connections += 1
-                breaks = self.connections % 3 == 0
-                threading.Thread(target=self.pass_on, args=(client, server, False), daemon=True).start()
-                threading.Thread(target=self.pass_on, args=(server, client, breaks), daemon=True).start()
+            except OSError:  # it is closed
+                return
+            self.connections += 1
+            self.threads.append(
+                threading.Thread(target=self.connect, args=(client, self.connections % 3 == 0), daemon=True)
+            )
+            self.threads[-1].start()
+
+    def connect(self, client, breaks):
+        with client, socket.create_connection(("127.0.0.1", self.port)) as server:
+            back = threading.Thread(target=self.pass_on, args=(server, client, breaks))
+            back.start()
+            self.pass_on(client, server, False)
+            back.join()
 
     def pass_on(self, source, target, breaks):
         with contextlib.suppress(OSError):
@@ -144,6 +154,12 @@ class BreakingNetwork:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for thread in self.threads:
+            thread.join()
+
 
 @pytest.mark.slow
 def test_what_a_broken_network_lost_is_asked_again_and_scored_once(expected):
@@ -154,7 +170,7 @@ def test_what_a_broken_network_lost_is_asked_again_and_scored_once(expected):
             for _ in range(3):
                 assert scorer.score(PICTURES, PROMPTS).values.tolist() == expected
         address = f"http://127.0.0.1:{port}"
-        network.listener.close()
+        network.close()
         assert network.broken
         assert counted(address, "nami_images_total") == 3 * len(PICTURES)
 
