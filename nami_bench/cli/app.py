@@ -13,13 +13,15 @@ from click.shell_completion import CompletionItem
 
 from nami_bench import __version__
 from nami_bench.cli.common import say_unless_logged
-from nami_bench.cli.completion import complete_if_asked, with_suggestions
 from nami_bench.cli.output_options import take_output_options
 from nami_bench.cli.terminal import VisibleFormatter, visible
 from nami_bench.cli.verbosity import note_said, unexpected
 from nami_bench.errors import NamiBenchError, WorkError
 from nami_bench.neural.foreign_bars import keep_off_this_program
 from nami_bench.neural.loading import told_by
+
+COMPLETION = "_NAMI_BENCH_COMPLETE"
+"""The variable by which a shell asks what Tab would suggest; only then is what answers loaded."""
 
 # Command -> (module with a click command of that name, one line of help). Listed here so that
 # `--help` imports none of the modules.
@@ -69,7 +71,12 @@ class _LazyGroup(click.Group):
             return None
         command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
         assert isinstance(command, click.Command)
-        return with_suggestions(cmd_name, take_output_options(command))
+        command = take_output_options(command)
+        if not os.environ.get(COMPLETION):
+            return command
+        from nami_bench.cli.completion import with_suggestions
+
+        return with_suggestions(cmd_name, command)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
         # Unlike click's own: without importing every command for its line of help.
@@ -126,7 +133,10 @@ take_output_options(cli, hidden=False)
 
 def main() -> NoReturn:
     """Run the program; exit 0 done, 1 the work failed, 2 wrong use or bad input."""
-    complete_if_asked(cli)
+    if asked := os.environ.get(COMPLETION):
+        from nami_bench.cli.completion import answer
+
+        answer(cli, asked)
     keep_off_this_program()
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(VisibleFormatter())

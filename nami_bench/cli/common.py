@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,6 @@ import click
 
 from nami_bench.cli.terminal import visible, visible_json
 from nami_bench.cli.verbosity import is_quiet, is_verbose, note_said
-from nami_bench.domain.english import tally as tally
 
 if TYPE_CHECKING:
     from nami_bench.config import Workspace
@@ -220,3 +219,10 @@ def write_or_print(output: Path | None, data: bytes) -> None:
 
     write_bytes(output, data)
     say(f"wrote {output}")
+
+
+def tally(counts: Mapping[str, int]) -> str:
+    """See `nami_bench.domain.english.tally`, which `--help` need not load."""
+    from nami_bench.domain.english import tally as in_words
+
+    return in_words(counts)

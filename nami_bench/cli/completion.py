@@ -13,24 +13,21 @@ import sys
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote, unquote, urlsplit
 
 import click
 from click.shell_completion import CompletionItem, shell_complete
 
 from nami_bench import registry
+from nami_bench.cli.app import COMPLETION as VARIABLE
 from nami_bench.cli.folder_command import FolderOrCommand
 
-VARIABLE = "_NAMI_BENCH_COMPLETE"
 Names = Callable[[click.Context], Iterable[str]]
 
 
-def complete_if_asked(program: click.Command) -> None:
-    """Answer the shell and exit, where the environment says that it asks; else do nothing."""
-    asked = os.environ.get(VARIABLE)
-    if not asked:
-        return
+def answer(program: click.Command, asked: str) -> NoReturn:
+    """Answer what the shell asks for in the environment, and exit."""
     try:
         code = shell_complete(program, {}, "nami-bench", VARIABLE, asked)
     except Exception:  # a half-written command line: nothing to suggest, and nobody to tell
@@ -39,9 +36,8 @@ def complete_if_asked(program: click.Command) -> None:
 
 
 def with_suggestions(name: str, command: click.Command) -> click.Command:
-    """While the shell asks, let the parameters of the command `name`, and of all below it, know names."""
-    if os.environ.get(VARIABLE):
-        _suggest((name,), command)
+    """Let the parameters of the command `name`, and of all below it, know names."""
+    _suggest((name,), command)
     return command
 
 

@@ -17,7 +17,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 FOLDERS = ("annotator_app", "evaluation", "generators", "prompts")
 HEAVY = {
     "torch", "gradio", "pandas", "diffusers", "transformers", "numpy", "sqlalchemy", "pydantic",
-    "matplotlib", "pyarrow", "scipy", "ray", "upath",
+    "matplotlib", "pyarrow", "scipy", "ray", "upath", "sqlite3",
 }  # fmt: skip
 
 
