@@ -92,7 +92,7 @@ class _Server:
         self._batches = Batches(metrics, limits.batch, limits.waiting, self._gauges.batch)
         self._answers = Answers(images=limits.waiting)
         self._room = _Room(limits.body_bytes * _BODIES_AT_ONCE)
-        self._instance = uuid.uuid4().hex
+        self._about = self._describe()
 
     def close(self) -> None:
         """Finish the batch that is being worked on, and give the device's memory back."""
@@ -118,7 +118,7 @@ class _Server:
             self._check_token(request)
         except _RefusedError as refused:
             return _refusal(refused, accepted)
-        return _message(await run_in_threadpool(self._info), 200, accepted)
+        return _message(self._about, 200, accepted)
 
     async def score(self, request: Request) -> Response:
         """Scores of a request's images by its metrics."""
@@ -134,7 +134,8 @@ class _Server:
         self._gauges.seconds.observe(time.perf_counter() - started)
         return response
 
-    def _info(self) -> dict[str, Any]:
+    def _describe(self) -> dict[str, Any]:
+        """Asked once: metrics that are at work are not to be asked."""
         metrics = {
             name: {
                 "instrument": self._metrics.instrument(name),
@@ -151,7 +152,7 @@ class _Server:
         return {
             "service": "nami-bench serve-metrics",
             "version": __version__,
-            "instance": self._instance,
+            "instance": uuid.uuid4().hex,
             "channel_order": "RGB",
             "metrics": metrics,
             "limits": limits,

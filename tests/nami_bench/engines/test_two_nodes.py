@@ -78,7 +78,7 @@ def workspace(root: Path, environment: dict[str, str], seconds: str) -> Path:
     alone(root, environment, "--workspace", str(root), "init")
     (root / "stars.jsonl").write_text(IMAGES // 2 * STAR)
     options = ("size=64", "error_rate=0.5", *watched(root, seconds))
-    pairs = [word for option in options for word in ("-o", option)]
+    pairs = [word for option in options for word in ("-O", option)]
     alone(root, environment, "models", "add", "m", "--adapter", "observed", *pairs)
     return root
 
