@@ -1,6 +1,7 @@
 """A Ray cluster of two machines: network namespaces with a cable between, on one kernel. Needs root."""
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -42,7 +43,10 @@ class TwoNodes:
 
     def __init__(self, environment: Mapping[str, str], hidden: Path, temporary: Path) -> None:
         """`environment` is added to that of every process. The node does not see what is in `hidden`."""
-        self._environment = {**os.environ, **_SOON, "RAY_USAGE_STATS_ENABLED": "0", **environment}
+        # As the documentation says. Without the two, a token that an earlier cluster left in ~/.ray is asked
+        # for by the head and not shown by the node.
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+        self._environment = {**os.environ, **_SOON, **token, "RAY_USAGE_STATS_ENABLED": "0", **environment}
         self._environment.pop("RAY_ADDRESS", None)
         self._hidden = hidden
         self._temporary = temporary
