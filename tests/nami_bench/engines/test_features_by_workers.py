@@ -158,7 +158,7 @@ def test_inception_in_rays_workers_gives_the_digits_of_one_process(
 
 def evaluated(root: Path, reference: Path, weights: Path, *arguments: object) -> list[tuple[str, float]]:
     """FID and KID of 40 images in a new workspace."""
-    nami_bench("init", cwd=root)
+    nami_bench("init", ".", cwd=root)
     (root / "stars.jsonl").write_text(
         "".join(
             json.dumps(
