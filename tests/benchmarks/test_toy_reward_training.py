@@ -53,11 +53,13 @@ def test_the_policy_gets_better_by_the_documented_client_on_prompts_that_it_has_
     served = documented_client()(shapes_server, "partial")
     reward, rows, policy = shapes_reward("partial"), held_out(29), Policy()
     before = rewards_of_prompts(policy, reward, rows, images_each=3, seed=10_000)
-    train(lambda images, metadata: served(images, None, metadata)[0], 10, seed=0, policy=policy)
+    # After ten updates rewards of other images do a little, too; after twenty nothing (docs/results).
+    train(lambda images, metadata: served(images, None, metadata)[0], 20, seed=0, policy=policy)
+    served.close()
     after = rewards_of_prompts(policy, reward, rows, images_each=3, seed=10_000)
     found = gain(before, after)
     assert found.low > 0, found
-    assert found.after > found.before + 0.04, found
+    assert found.after > found.before + 0.1, found
 
 
 @pytest.mark.slow
