@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli.evaluate import chosen_options, metric_names
-from nami_bench.cli.options import FILE, together
+from nami_bench.cli.options import FILE, detector_options, together
 
 if TYPE_CHECKING:
     from nami_bench.generators.nami.training.run import TrainingRun
@@ -41,14 +41,7 @@ validation_options = together(
         metavar="[METRIC.]KEY=VALUE",
         help="For every METRIC, or for the one named; repeatable.",
     ),
-    click.option("--detector", help="GenEval's detector: see `nami-bench plugins`."),
-    click.option(
-        "--detector-option",
-        "detector_options",
-        multiple=True,
-        metavar="KEY=VALUE",
-        help="For it; repeatable.",
-    ),
+    detector_options,
 )
 
 

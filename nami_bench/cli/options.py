@@ -37,7 +37,7 @@ without_option = click.option(
 )
 """For every command whose numbers rest on people's judgements; see `leaderboard.left_out`."""
 
-metric_options = together(
+detector_options = together(
     click.option("--detector", help="GenEval's detector: see `nami-bench plugins`."),
     click.option(
         "--detector-option",
@@ -46,6 +46,11 @@ metric_options = together(
         metavar="KEY=VALUE",
         help="For it; repeatable.",
     ),
+)
+"""GenEval's detector, and the options that are its own."""
+
+metric_options = together(
+    detector_options,
     click.option("--judge", help="What answers the questions of dpg, dsg ...: see `nami-bench plugins`."),
     click.option(
         "--judge-option", "judge_options", multiple=True, metavar="KEY=VALUE", help="For it; repeatable."
