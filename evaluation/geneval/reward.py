@@ -13,7 +13,6 @@ from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.rules import (
     Colors,
     GenEvalParams,
-    color_questions,
     decide,
     relative_position,
 )
@@ -58,8 +57,9 @@ def rewards(
 ) -> Rewards:
     """The rewards of an image in which `select` kept these detections, by class.
 
-    `colors` is asked for no groups but those of `reward_color_questions`, for some of them twice: it should
-    look answers up.
+    `colors` is asked for no groups but those of `color_questions`, for some of them twice: it should look
+    answers up. The rewards beside the verdict look at colors only where exactly as many objects were found as
+    asked for, and those are the verdict's group.
     """
     earned: list[_Clause] = []
     for clause in clauses.include:
@@ -72,15 +72,6 @@ def rewards(
         flow_grpo=_mean(credits + (1.0,) * sum(one.wrong_position for one in earned)),
         credits=credits,
     )
-
-
-def reward_color_questions(clauses: Clauses, kept: Mapping[str, list[Detection]]) -> list[list[Detection]]:
-    """The groups, each of one class, whose colors `rewards` will ask for.
-
-    They are the verdict's: the other rewards look at colors only where exactly as many objects were found as
-    asked for, and those are the verdict's group.
-    """
-    return color_questions(clauses, kept)
 
 
 def group_lists(tags: Sequence[str], values: Sequence[float]) -> dict[str, list[float]]:

@@ -31,9 +31,6 @@ class Answers:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
     def get_or_ask(
         self, key: str, images: int, ask: Callable[[], "Future[Answer]"]
     ) -> tuple["Future[Answer]", bool]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _HERE = ("127.0.0.1", "::1", "localhost")
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
-_BODY_SECONDS_AT_THE_END = 10
+_SECONDS_TO_FINISH = 10
 
 
 def serve(
@@ -60,7 +60,7 @@ def serve(
             log_level="error",
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=_BODY_SECONDS_AT_THE_END,
+            timeout_graceful_shutdown=_SECONDS_TO_FINISH,
         )
         if processes > 1:
             os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared

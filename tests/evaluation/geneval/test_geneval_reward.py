@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from nami_bench.domain.clauses import GENEVAL_COLORS, GENEVAL_RELATIONS, GENEVAL_TASKS, parse_clauses
 from nami_bench.evaluation.geneval.protocol import Detection
-from nami_bench.evaluation.geneval.reward import OTHER_TASK, group_lists, reward_color_questions, rewards
-from nami_bench.evaluation.geneval.rules import GenEvalParams, decide, select
+from nami_bench.evaluation.geneval.reward import OTHER_TASK, group_lists, rewards
+from nami_bench.evaluation.geneval.rules import GenEvalParams, color_questions, decide, select
 
 GOLDEN = Path(__file__).parents[2] / "data" / "geneval_reward" / "golden.json.gz"
 LEFT, RIGHT, FAR_RIGHT = (0, 20, 10, 30), (40, 20, 50, 30), (80, 20, 90, 30)
@@ -31,7 +31,7 @@ def rewards_of(metadata, detections):
     clauses = parse_clauses(metadata)
     color_of = {Detection(name, tuple(box), score): color for name, *box, score, color in detections}
     kept = select(list(color_of), GenEvalParams().score_threshold(clauses.tag))
-    known = {d: color_of[d] for group in reward_color_questions(clauses, kept) for d in group}
+    known = {d: color_of[d] for group in color_questions(clauses, kept) for d in group}
     return rewards(clauses, kept, lambda group: [known[d] for d in group], GenEvalParams())
 
 
