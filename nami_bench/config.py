@@ -25,7 +25,8 @@ _TEMPLATE = """\
 format = {format}
 
 [database]
-# Where scores and ratings live. NAMI_DATABASE_URL in the environment wins over this line.
+# Where scores and ratings live. NAMI_DATABASE_URL in the environment, or the file that
+# NAMI_DATABASE_URL_FILE names, wins over this line.
 # url = "sqlite:///nami.db"        # relative to this folder (the default)
 
 [images]
@@ -124,8 +125,11 @@ class Workspace:
 
     @property
     def database_url(self) -> str:
-        """SQLAlchemy URL; a relative SQLite path is taken from the workspace's folder."""
-        url = os.environ.get("NAMI_DATABASE_URL") or self.database.url
+        """SQLAlchemy URL; a relative SQLite path is taken from the workspace's folder.
+
+        Raises InputError where the environment names a file for it that cannot be read.
+        """
+        url = os.environ.get("NAMI_DATABASE_URL") or _url_in_file() or self.database.url
         start, rest = url[: len(_SQLITE)], url[len(_SQLITE) :]
         if start != _SQLITE or rest.startswith(("/", ":memory:", "file:")):
             return url
@@ -148,6 +152,11 @@ class Workspace:
     def reports_dir(self) -> Path:
         """Leaderboards and results written by default."""
         return self.root / "reports"
+
+    @property
+    def backups_dir(self) -> Path:
+        """Copies of the database."""
+        return self.root / "backups"
 
 
 def find_workspace(explicit: Path | None = None) -> Path:
@@ -193,6 +202,17 @@ def init_workspace(root: Path) -> Workspace:
     except OSError as error:
         raise StorageError(f"cannot make a workspace in {root}: {error.strerror or error}") from error
     return open_workspace(root)
+
+
+def _url_in_file() -> str | None:
+    """What the file says that NAMI_DATABASE_URL_FILE names: so a container gets a URL with a password."""
+    named = os.environ.get("NAMI_DATABASE_URL_FILE")
+    if not named:
+        return None
+    try:
+        return Path(named).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read NAMI_DATABASE_URL_FILE, {named}: {error}") from error
 
 
 def cache_dir() -> Path:

@@ -1,4 +1,4 @@
-"""The tables of log-ins: who is in, and who failed to get in."""
+"""The tables of log-ins: who is in, who failed to get in, and who was erased."""
 
 from datetime import datetime
 
@@ -24,3 +24,14 @@ class LoginAttemptRow(Base):
     id: Mapped[PrimaryKey]
     source: Mapped[str] = mapped_column(comment="the name that was tried (hashed), or the network address")
     at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ErasedAccountRow(Base):
+    """Which account was erased, without a word of whose it was: a restored back-up may hold it still."""
+
+    __tablename__ = "erased_account"
+    id: Mapped[PrimaryKey]
+    account: Mapped[int] = mapped_column(comment="its number, which another may have by now")
+    account_created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ratings_kept: Mapped[bool] = mapped_column(comment="under a pseudonym")
+    created_at: Mapped[CreatedAt]
