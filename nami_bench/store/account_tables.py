@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from nami_bench.store.tables import AnnotatorRow, Base, CreatedAt, PrimaryKey, UtcDateTime
@@ -16,6 +16,18 @@ class LoginSessionRow(Base):
     created_at: Mapped[CreatedAt]
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     annotator: Mapped[AnnotatorRow] = relationship()
+
+
+class OutsideAccountRow(Base):
+    """Whose account elsewhere lets somebody in here."""
+
+    __tablename__ = "outside_account"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+    id: Mapped[PrimaryKey]
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"), index=True)
+    issuer: Mapped[str] = mapped_column(comment="who vouches, an address")
+    subject: Mapped[str] = mapped_column(comment="the account there; it stays when its name changes")
+    created_at: Mapped[CreatedAt]
 
 
 class LoginAttemptRow(Base):

@@ -18,7 +18,12 @@ from sqlalchemy.orm import Session
 
 from nami_bench.domain import SIMULATED_PREFIX, Role, SubmissionState, name_in_text
 from nami_bench.errors import StorageError
-from nami_bench.store.account_tables import ErasedAccountRow, LoginAttemptRow, LoginSessionRow
+from nami_bench.store.account_tables import (
+    ErasedAccountRow,
+    LoginAttemptRow,
+    LoginSessionRow,
+    OutsideAccountRow,
+)
 from nami_bench.store.annotation_tables import (
     AssignmentRow,
     ComparisonRow,
@@ -39,7 +44,7 @@ from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
 _WAIT_S = 30.0
 _ERASED = "erased"
 _PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "event",
-             "login_session", "login_attempt", "prompt_submission")  # fmt: skip
+             "login_session", "login_attempt", "outside_account", "prompt_submission")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +195,7 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
     delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
+    delete_rows(session, OutsideAccountRow, OutsideAccountRow.annotator_id == row.id)
     return counts
 
 
