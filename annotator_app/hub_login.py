@@ -4,45 +4,45 @@ The hub says who somebody is, and nothing more is asked of it or kept: no mail a
 there. A cookie of ten minutes ties the answer to the browser that asked.
 """
 
+import hashlib
 import logging
 import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.subpath import cookie_path
 from nami_bench.domain import Annotator, Role
 from nami_bench.errors import InputError
 from nami_bench.store import Store
 
-if TYPE_CHECKING:
-    from authlib.integrations.httpx_client import AsyncOAuth2Client
-
 HUB = "https://huggingface.co"
 COOKIE = "nami-hub-login"
 PATIENCE_S = 10.0
 _LIFE_S = 600
-_FAILED = {
+PROBLEMS = {
     "hub_refused": "The hub did not let you in: try again.",
     "hub_expired": "This log-in took too long or was begun in another browser: try again.",
     "hub_unreachable": "The hub does not answer just now: try again later.",
     "hub_not_invited": "This account is not invited to this server: ask whoever runs it.",
 }
-_UNREACHABLE = (httpx.HTTPError, ValueError, KeyError, TypeError)
+"""What may go wrong, by its code, which stands in the address of the log-in page then."""
+
+_UNREACHABLE = (httpx.HTTPError, ValueError, KeyError)
 """What goes wrong with answers that are none of such a provider."""
 
 _log = logging.getLogger(__name__)
 
 Enter = Callable[[Request, Annotator], Response]
-"""Opens a session for an account, and leads to where it works."""
-
-Problem = Callable[[str, str], Response]
-"""The log-in page with a problem: its code, and its words."""
+"""Opens a session for an account, and leads from below /login/ to where it works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +67,31 @@ class HubLogin:
         return Role.ANNOTATOR if not self.users or name in self.users else None
 
 
-def add_hub_routes(router: APIRouter, store: Store, hub: HubLogin, enter: Enter, problem: Problem) -> None:
-    """Add /login/hub, which leads to the hub, and /login/callback, to which it leads back."""
+def hub_router(store: Store, hub: HubLogin, enter: Enter) -> APIRouter:
+    """/login/hub, which leads to the hub, and /login/callback, to which it leads back."""
+    public = router(Level.PUBLIC)
 
     def failed(code: str) -> Response:
-        answer = problem(code, _FAILED[code])
-        answer.delete_cookie(COOKIE)
-        return answer
+        return RedirectResponse(f"../login?problem={code}", 303)
 
-    @router.get("/login/hub")
+    @public.get("/login/hub")
     async def begin(request: Request) -> Response:
-        verifier = secrets.token_urlsafe(48)
+        state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
         try:
-            async with _client(hub) as client:
-                asked = (await _metadata(client, hub))["authorization_endpoint"]
-                address, state = client.create_authorization_url(asked, code_verifier=verifier)
+            async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+                asked = (await _endpoints(client, hub))["authorization_endpoint"]
         except _UNREACHABLE as error:
             return unreachable(error)
-        answer = RedirectResponse(address, 303)
+        question = {
+            "response_type": "code",
+            "client_id": hub.client_id,
+            "redirect_uri": hub.redirect_uri,
+            "scope": "openid profile",
+            "state": state,
+            "code_challenge": _challenge(verifier),
+            "code_challenge_method": "S256",
+        }
+        answer = RedirectResponse(f"{asked}?{urlencode(question)}", 303)
         answer.set_cookie(
             COOKIE,
             f"{state}.{verifier}",
@@ -96,7 +103,7 @@ def add_hub_routes(router: APIRouter, store: Store, hub: HubLogin, enter: Enter,
         )
         return answer
 
-    @router.get("/login/callback")
+    @public.get("/login/callback")
     async def end(request: Request, code: str = "", state: str = "", error: str = "") -> Response:
         known, _, verifier = request.cookies.get(COOKIE, "").partition(".")
         if not known or not secrets.compare_digest(known.encode(), state.encode()):
@@ -129,8 +136,10 @@ def add_hub_routes(router: APIRouter, store: Store, hub: HubLogin, enter: Enter,
         if not account.active:
             return failed("hub_not_invited")
         answer = enter(request, account)
-        answer.delete_cookie(COOKIE)
+        answer.delete_cookie(COOKIE, path=cookie_path(request.scope))
         return answer
+
+    return public
 
 
 class _Refused(Exception):
@@ -139,38 +148,37 @@ class _Refused(Exception):
 
 async def _who(hub: HubLogin, code: str, verifier: str) -> dict[str, Any]:
     """What the hub says of whoever it gave `code` to."""
-    from authlib.integrations.base_client import OAuthError
+    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
+        ends = await _endpoints(client, hub)
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": verifier,
+            "redirect_uri": hub.redirect_uri,
+        }
+        answer = await client.post(ends["token_endpoint"], data=form, auth=(hub.client_id, hub.client_secret))
+        if answer.status_code == 400:  # RFC 6749, section 5.2
+            raise _Refused
+        token = _object(answer)["access_token"]
+        return _object(
+            await client.get(ends["userinfo_endpoint"], headers={"Authorization": f"Bearer {token}"})
+        )
 
-    async with _client(hub) as client:
-        metadata = await _metadata(client, hub)
-        try:
-            await client.fetch_token(metadata["token_endpoint"], code=code, code_verifier=verifier)
-        except OAuthError as error:
-            raise _Refused from error
-        answer = await client.get(metadata["userinfo_endpoint"])
-        answer.raise_for_status()
-        told = answer.json()
-        return told if isinstance(told, dict) else {}
 
-
-async def _metadata(client: "AsyncOAuth2Client", hub: HubLogin) -> dict[str, Any]:
+async def _endpoints(client: httpx.AsyncClient, hub: HubLogin) -> dict[str, Any]:
     """Where the provider is asked what (OpenID Connect Discovery 1.0, section 4)."""
-    answer = await client.get(f"{hub.provider}/.well-known/openid-configuration", withhold_token=True)
+    return _object(await client.get(f"{hub.provider}/.well-known/openid-configuration"))
+
+
+def _object(answer: httpx.Response) -> dict[str, Any]:
+    """The JSON object that is answered; raises what `_UNREACHABLE` lists."""
     answer.raise_for_status()
-    found: dict[str, Any] = answer.json()
+    found = answer.json()
+    if not isinstance(found, dict):
+        raise ValueError(f"{answer.url} answers with no object")
     return found
 
 
-def _client(hub: HubLogin) -> "AsyncOAuth2Client":
-    try:
-        from authlib.integrations.httpx_client import AsyncOAuth2Client
-    except ModuleNotFoundError as error:
-        raise InputError("logging in through the hub needs authlib: pip install 'nami-bench[hub]'") from error
-    return AsyncOAuth2Client(
-        hub.client_id,
-        hub.client_secret,
-        scope="openid profile",
-        redirect_uri=hub.redirect_uri,
-        code_challenge_method="S256",
-        timeout=PATIENCE_S,
-    )
+def _challenge(verifier: str) -> str:
+    """What shows the provider that who asks later knows the verifier (RFC 7636, method S256)."""
+    return urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")

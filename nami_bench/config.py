@@ -17,6 +17,7 @@ DEFAULT_WORKSPACE = "nami-workspace"
 _SQLITE = "sqlite:///"
 
 _HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
+_ORIGIN = re.compile(r"https://(\*\.)?[\w-]+(\.[\w-]+)*(:\d{1,5})?|http://localhost(:\d{1,5})?")
 _ROOT_PATH = re.compile(r"(/[\w~-][\w.~-]*)+")
 
 _TEMPLATE = """\
@@ -41,6 +42,7 @@ format = {format}
 # trusted_proxies = ["127.0.0.1"]   # whose X-Forwarded-For and X-Forwarded-Proto are believed
 # host_names = ["nami.example.org"] # by which browsers know it, beside this machine's own
 # root_path = "/nami"               # where a proxy hands the app's path on with this before it
+# framed_by = ["https://huggingface.co"]  # sites whose frame shows a page that leads to a tab of our own
 
 [submissions]
 # Prompts that people propose on the app's page /propose.
@@ -75,6 +77,7 @@ class AnnotateConfig:
     trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
     host_names: tuple[str, ...] = ()
     root_path: str = ""
+    framed_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.host_names:
@@ -82,6 +85,11 @@ class AnnotateConfig:
                 raise InputError(
                     f"{name!r} is no host name: give it as browsers show it, without http:// and port, "
                     "such as nami.example.org"
+                )
+        for origin in self.framed_by:
+            if not _ORIGIN.fullmatch(origin):
+                raise InputError(
+                    f"{origin!r} is no origin of a site: give it as https://huggingface.co, without a path"
                 )
         if self.root_path and not _ROOT_PATH.fullmatch(self.root_path):
             raise InputError(

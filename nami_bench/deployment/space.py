@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from nami_bench.annotator_app.hub_login import HUB as PROVIDER
+from nami_bench.annotator_app.hub_login import HubLogin
 from nami_bench.annotator_app.server import serve
 from nami_bench.annotator_app.sessions import has_administrator
 from nami_bench.config import Workspace, init_workspace, open_workspace
@@ -55,7 +57,7 @@ def run(data: Path, database: Path, port: int) -> None:
         _add_owner(store)
         copies.begin()
         try:
-            serve(workspace, store, None, port=port)
+            serve(workspace, store, None, port=port, hub=_hub())
         finally:
             copies.end()
 
@@ -69,12 +71,32 @@ def _workspace(data: Path) -> Workspace:
         workers=1,
         host_names=(*workspace.annotate.host_names, *filter(None, [host])),
         trusted_proxies=(*workspace.annotate.trusted_proxies, *PROXIES),
+        framed_by=HUB,
     )
     return replace(workspace, annotate=settings)
 
 
+def _hub() -> HubLogin | None:
+    """How people log in with their account on the hub, where the Space's README asks for that.
+
+    NAMI_ADMIN names the administrators among them, NAMI_USERS all others who may come in (default: everybody
+    whom the hub lets through), by their names there and with spaces in between.
+    """
+    identifier = os.environ.get("OAUTH_CLIENT_ID")
+    if not identifier:
+        return None
+    return HubLogin(
+        client_id=identifier,
+        client_secret=os.environ.get("OAUTH_CLIENT_SECRET", ""),
+        redirect_uri=f"https://{os.environ['SPACE_HOST']}/login/callback",
+        provider=os.environ.get("OPENID_PROVIDER_URL", PROVIDER).rstrip("/"),
+        users=tuple(os.environ.get("NAMI_USERS", "").split()),
+        administrators=tuple(os.environ.get("NAMI_ADMIN", "").split()),
+    )
+
+
 def _add_owner(store: Store) -> None:
-    if has_administrator(store):
+    if has_administrator(store) or os.environ.get("NAMI_ADMIN"):
         return
     token = store.accounts.add(Annotator(OWNER, Role.ADMINISTRATOR))
     _say(f"log in as {OWNER} with the token {token} (shown this once)")

@@ -101,6 +101,4 @@ def _settings(options: SpaceOptions) -> dict[str, Any]:
 def _installed(options: SpaceOptions) -> str:
     from nami_bench import __version__
 
-    if options.package:
-        return options.package
-    return f"nami-bench{'[hub]' if options.log_in else ''}=={__version__}"
+    return options.package or f"nami-bench=={__version__}"

@@ -1,5 +1,6 @@
 """A Space: the folder that is uploaded, and what the hub's machine starts, started here."""
 
+import os
 import re
 import socket
 import sqlite3
@@ -84,7 +85,14 @@ def test_copies_follow_what_is_written(tmp_path: Path) -> None:
 def started(space: Path, data: Path, port: int) -> Iterator[list[str]]:
     """The Space, as the hub starts it; at the end, after SIGTERM, what it said."""
     said: list[str] = []
-    environment = {"SPACE_HOST": "lab-study.hf.space", "NAMI_DATA": str(data), "NAMI_PORT": str(port)}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "SPACE_HOST": "lab-study.hf.space",
+        "OAUTH_CLIENT_ID": "client",
+        "OAUTH_CLIENT_SECRET": "secret",
+        "NAMI_DATA": str(data),
+        "NAMI_PORT": str(port),
+    }
     server = subprocess.Popen(
         [sys.executable, "app.py"],
         cwd=space,
@@ -119,6 +127,10 @@ def test_a_space_goes_on_where_it_stopped(tmp_path: Path) -> None:
         headers = {"Host": "lab-study.hf.space", "X-Forwarded-Proto": "https"}
         page = httpx.get(f"http://127.0.0.1:{port}/login", headers=headers)
         assert page.status_code == 200
+        assert 'href="login/hub"' in page.text
+        framed = httpx.get(f"http://127.0.0.1:{port}/", headers={**headers, "Sec-Fetch-Dest": "iframe"})
+        assert "in a tab of its own" in framed.text
+        assert "https://huggingface.co" in framed.headers["content-security-policy"]
     token = re.search(r"as owner with the token (\S+)", said[0])
     assert token is not None, said[0]
     (copy,) = (data / "backups").iterdir()
