@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from fastapi.staticfiles import StaticFiles
 
 from nami_bench.annotator_app.access import Gate, LoginCookie
-from nami_bench.annotator_app.console.mounting import LazyConsole, is_page
+from nami_bench.annotator_app.console.mounting import LazyConsole, Surroundings, is_page
 from nami_bench.annotator_app.console.routes import console_door, console_router
 from nami_bench.annotator_app.faults import answer_errors
 from nami_bench.annotator_app.health import health_router
@@ -57,7 +57,8 @@ def build_app(
     may_propose = terms.open_to in _PROPOSERS
     title = TITLE if study is None else study.name
     onlooker, known = Onlooker(store.url), KnownPrompts(store)
-    console = LazyConsole(f"{title}: console", store, studies, images_dir, onlooker)
+    surroundings = Surroundings(store, studies, images_dir, onlooker, known, terms)
+    console = LazyConsole(f"{title}: console", surroundings)
     app = Server(
         docs_url=None, redoc_url=None, openapi_url=None, lifespan=console.lifespan, redirect_slashes=False
     )

@@ -217,12 +217,12 @@ class _NoProcess:
         self._store = Store.open(url, create=False)
         self._looks = StudyLooks(self._store)
 
-    def ask_later(self, what: str, study: str) -> "Future[bytes]":
+    def ask_later(self, what: str, *about: str) -> "Future[bytes]":
         future: Future[bytes] = Future()
 
         def answer() -> None:
             try:
-                future.set_result(getattr(self._looks, what)(study))
+                future.set_result(getattr(self._looks, what)(*about))
             except Exception as error:
                 future.set_exception(error)
 
