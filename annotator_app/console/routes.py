@@ -69,6 +69,17 @@ def console_door() -> APIRouter:
     return door
 
 
+def way_to_the_console() -> APIRouter:
+    """The first page of a server that has nothing but the console."""
+    way = router(Level.OWNER, pages=True)
+
+    @way.api_route("/", methods=["GET", "HEAD"])
+    async def first() -> Response:
+        return RedirectResponse("admin/", 307)
+
+    return way
+
+
 def _picture(store: Store, images_dir: Path, number: int, side: int | None) -> Response:
     """A recorded image as PNG, or small as JPEG; raises ImageError where it is missing or another."""
     record = store.images.by_number(number)
