@@ -85,8 +85,16 @@ class Work:
                 path = f"{name}/{prompt.id}"
                 self.store.images.put(ImageRecord(name, "set", prompt.id, 0, ImageState.DONE, path, "x"))
         self.store.studies.add(
-            Study("study", "set", names, (Criterion("quality", 1.0),), overlap=panel.overlap, panel="spread",
-                  seed=seed, calibration=panel.calibration)  # fmt: skip
+            Study(
+                "study",
+                "set",
+                names,
+                (Criterion("quality", 1.0),),
+                overlap=panel.overlap,
+                panel="spread",
+                seed=seed,
+                calibration=panel.calibration,
+            )
         )
         self.people = [f"a{i:02d}" for i in range(panel.annotators)]
         self.sessions: dict[str, AnnotationSession] = {}
@@ -187,7 +195,9 @@ def main() -> None:
             rows.append(run(panel, options.seeds))
             print(json.dumps(rows[-1]), flush=True)
     if options.output:
-        options.output.write_text(json.dumps({"software": used_here(["numpy"]), "rows": rows}, indent=1) + "\n")
+        options.output.write_text(
+            json.dumps({"software": used_here(["numpy"]), "rows": rows}, indent=1) + "\n"
+        )
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from typing import Any
 
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.domain import Criterion, Mode, Outcome, Study
-from nami_bench.domain.question import CANNOT_TELL
 from nami_bench.evaluation.human.early_end import Judgement, reason_to_end
 from nami_bench.store import Lease
 
@@ -36,11 +35,7 @@ def _judgement(study: Study, criterion: Criterion, given: Mapping[str, Any], swa
     """As the rule compares it: a verdict by the pair's own order, a rating on 0-100."""
     value = given["values"].get(criterion.name)
     if value is None:
-        reason = given["reasons"].get(criterion.name)
-        # That a question was not asked follows from the answers before it, in which one may agree.
-        return reason if study.mode == Mode.QUESTIONS and reason != CANNOT_TELL else None
+        return None
     if study.mode == Mode.PAIRWISE:
         return _TURNED.get(value, value) if swapped else str(value)
-    if study.mode == Mode.QUESTIONS:
-        return f"{value:g}"
-    return 100.0 * (value - criterion.minimum) / (criterion.maximum - criterion.minimum)
+    return 100.0 * (float(value) - criterion.minimum) / (criterion.maximum - criterion.minimum)

@@ -148,7 +148,7 @@ def _least_met(seat: Seat, items: Iterable[int]) -> ListedItem:
 
 
 def least_taken(seat: Seat, cell: str) -> ListedItem | None:
-    """The item of a cell that the fewest were given, and not this annotator; among equals see `_least_met`."""
+    """The item of a cell that the fewest were given, not this annotator; of equals: see `_least_met`."""
     for limit in (CHOICE, len(seat.index.cells[cell])):
         free = _not_given(seat, seat.desk.free_in_cell(seat.study_id, cell, seat.study, limit))
         if free:

@@ -27,8 +27,8 @@ class Stopping:
     """The rule by which items of a study end early; the study's `overlap` is the most that an item gets.
 
     `minimum`: nothing ends with fewer judgements. "agreement" ends an item when `agree` judgements agree, or
-    when that can no longer be reached: equal verdicts on pairs, equal answers to questions, ratings `within`
-    so many points (of 0-100) of one another. "interval" ends it when the 95 % interval of its mean reaches no
+    when that can no longer be reached: equal verdicts on pairs, ratings `within` so many points (of 0-100) of
+    one another. "interval" ends it when the 95 % interval of its mean reaches no
     further than `half_width` points to either side. With several criteria each of them must allow it.
     """
 

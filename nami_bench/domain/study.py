@@ -182,8 +182,8 @@ class Study:
     canvas: int = 0
     checks: Checks = Checks()
     pairs: Pairs = Pairs()
-    stopping: Stopping = Stopping()
-    budget: Budget = Budget()
+    stopping: Stopping = field(default_factory=Stopping)
+    budget: Budget = field(default_factory=Budget)
     check_items: tuple[CheckItem, ...] = ()
     total: str = Total.ARITHMETIC
     sizes_may_differ: bool = False
@@ -289,10 +289,14 @@ class Study:
             )
         if not self.ends_early:
             return
+        if self.mode == Mode.QUESTIONS:
+            raise InputError(
+                f"study {self.name!r}: a stopping rule is of ratings and pairs: people who check a "
+                "judge must answer what is hard as often as what is easy"
+            )
         if self.stopping.rule == Rule.INTERVAL and self.mode != Mode.RATING:
             raise InputError(
-                f"study {self.name!r}: stopping.rule 'interval' is of ratings; use 'agreement' in {self.mode} "
-                "mode"
+                f"study {self.name!r}: stopping.rule 'interval' is of ratings: use 'agreement' for pairs"
             )
         if self.overlap <= self.stopping.minimum:
             raise InputError(

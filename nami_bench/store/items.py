@@ -18,6 +18,7 @@ from nami_bench.store.annotation_tables import STUDY_KIND, EventRow, ItemRow
 from nami_bench.store.calibration import fill_block
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
+from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.pair_design import Group, Pair, design_pairs
 from nami_bench.store.shown_images import shown_files, shown_sizes
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
@@ -35,8 +36,8 @@ class ItemProgress:
 
     `items` are those that are asked about. Of the `withdrawn` ones nothing more is wanted than what was
     judged, and of those that `ended` early. What goes beyond the overlap (judged elsewhere, too) is wanted by
-    nobody: `done` <= `total`. But of the calibration block all counts, and the overlap at least is wanted: how
-    many people will come nobody knows.
+    nobody: `done` <= `total`. But of the calibration block all counts, and the overlap at least is wanted:
+    how many people will come nobody knows.
     """
 
     stratum: str
@@ -46,6 +47,26 @@ class ItemProgress:
     done: int
     total: int
     ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """One item that a study asks about, or asked about, and how far it is.
+
+    `models` in alphabetical order. `stopped_why`: by what rule it ended early, after so many judgements and
+    when; None where it did not.
+    """
+
+    stratum: str
+    models: tuple[str, ...]
+    prompt_id: str
+    sample: int
+    calibration: bool
+    completed: int
+    withdrawn: bool
+    stopped_why: str | None
+    stopped_after: int | None
+    stopped_at: datetime | None
 
 
 class Items(Repository):
@@ -111,6 +132,31 @@ class Items(Repository):
                 )
                 for cell, count, withdrawn, done, total, ended in session.execute(query)
             ]
+
+    def states(self, study: str) -> list[ItemState]:
+        """All items that the study asks about, or asked about, by stratum, models, prompt and sample."""
+        query = with_images(
+            select(
+                ItemRow.cell,
+                ModelRow.name,
+                other_model.name,
+                PromptRow.prompt_id,
+                ImageRow.sample,
+                ItemRow.calibration,
+                ItemRow.completed,
+                ItemRow.withdrawn_at.is_not(None),
+                ItemRow.stopped_why,
+                ItemRow.stopped_after,
+                ItemRow.stopped_at,
+            )
+        )
+        with self._database.reading() as session:
+            ours = query.where(ItemRow.study_id == find_study(session, study).id, ItemRow.kind == STUDY_KIND)
+            found = [
+                ItemState(cell.partition(":")[2], tuple(sorted(filter(None, (one, other)))), *rest)
+                for cell, one, other, *rest in session.execute(ours)
+            ]
+        return sorted(found, key=lambda one: (one.stratum, one.models, one.prompt_id, one.sample))
 
     def withdraw_image(self, study: str, path: str, reason: str) -> None:
         """Ask nobody of the study any more about the items that show the image at `path`, and tell the
