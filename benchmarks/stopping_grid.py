@@ -42,12 +42,13 @@ ANNOTATORS, PROMPTS = 12, 100
 
 @dataclass(frozen=True)
 class Cell:
-    """A rule, and what is rated."""
+    """A rule, and what is rated; of the `block` first prompts everybody rates all images."""
 
     kind: str
     overlap: int
     stopping: Stopping
     level: str
+    block: int = 0
 
     @property
     def name(self) -> str:
@@ -57,11 +58,11 @@ class Cell:
             return f"{rule.agree} of {self.overlap} within {rule.within:g}, from {rule.minimum}"
         if rule.rule == Rule.INTERVAL:
             return f"half width {rule.half_width:g}, {rule.minimum} to {self.overlap}"
-        return f"fixed {self.overlap}"
+        return f"fixed {self.overlap}" + (f", block of {3 * self.block} images" if self.block else "")
 
 
 def grid() -> Iterator[Cell]:
-    """All cells: kinds x rules x (models of different worth, models alike)."""
+    """All cells: kinds x rules x (models of different worth, models alike), and calibration blocks."""
     rules = [
         (3, Stopping()),
         (5, Stopping()),
@@ -73,6 +74,8 @@ def grid() -> Iterator[Cell]:
     ]
     for kind, (overlap, rule), level in itertools.product(KINDS, rules, ("different", "alike")):
         yield Cell(kind, overlap, rule, level)
+    for kind, level in itertools.product(KINDS, ("different", "alike")):
+        yield Cell(kind, 2, Stopping(minimum=2), level, block=4)
 
 
 def values(cell: Cell, rng: np.random.Generator) -> Array:
@@ -108,6 +111,7 @@ def truth(cell: Cell) -> Array:
 def lengths(cell: Cell, ordered: Array) -> NDArray[np.int64]:
     """By image, how many of its ratings, shape (models, prompts, annotators), count."""
     found = np.full(ordered.shape[:2], cell.overlap)
+    found[:, : cell.block] = ANNOTATORS
     if cell.stopping.rule == Rule.NONE:
         return found
     for image in np.ndindex(*found.shape):

@@ -12,7 +12,7 @@ def affordable(seat: Seat, held: int, count: int) -> int:
     if budget.per_day:
         count = min(count, left_today(seat) - held)
     if budget.answers and count > 0:
-        count = min(count, budget.answers - seat.desk.spent(seat.study_id))
+        count = min(count, budget.answers - seat.desk.spent(seat.study_id, seat.member))
     return max(0, count)
 
 
@@ -26,10 +26,10 @@ def is_day_done(seat: Seat) -> bool:
     budget = seat.study.budget
     if not budget.per_day or left_today(seat) > 0:
         return False
-    return not budget.answers or seat.desk.spent(seat.study_id) < budget.answers
+    return not budget.answers or seat.desk.spent(seat.study_id, seat.member) < budget.answers
 
 
 def share_left(seat: Seat, sharing: int) -> int | None:
     """An annotator's part of the answers that the study may still ask for; None: it has no limit."""
     answers = seat.study.budget.answers
-    return -(-max(0, answers - seat.desk.spent(seat.study_id)) // sharing) if answers else None
+    return -(-max(0, answers - seat.desk.spent(seat.study_id, seat.member)) // sharing) if answers else None

@@ -25,7 +25,8 @@ def adaptive_overlap(study: Study) -> tuple[str, ...]:
         return ()
     return (
         f"adaptive overlap: images have {study.sure} to {study.overlap} annotators, fewer where these agreed "
-        f"(stopping rule {str(study.stopping.rule)!r}); each image counts once, whatever their number",
+        f"(stopping rule {str(study.stopping.rule)!r}); each image counts once, whatever their number. Where "
+        "ratings crowd at an end of the scale this may move a score by some tenths of a point",
     )
 
 
@@ -43,7 +44,8 @@ def unselected_ratings(
         model, prompt_id, sample, _ = key
         return number <= study.sure or ((model,), prompt_id, sample) in block
 
-    kept = {key for key, number in place.items() if is_kept(key, number)}
+    counted = zip(place.index.tolist(), place.tolist(), strict=True)
+    kept = {key for key, number in counted if is_kept(key, number)}
     rows = table[[*_IMAGE, "annotator"]].itertuples(index=False, name=None)
     return table[[row in kept for row in rows]], (_said(study),)
 

@@ -278,9 +278,13 @@ class Desk:
         as it is."""
         self.write(sql.STOP, {"item": item_id, "at": self.now, "why": why, "after": after})
 
-    def spent(self, study_id: int) -> int:
-        """How many answers annotators gave to the work of a study, or have in hand: planted items, too."""
-        return self.connection.scalar(sql.SPENT, {"study": study_id}) or 0
+    def spent(self, study_id: int, member: Member) -> int:
+        """How many answers annotators gave to the work of a study, or have in hand: planted items, too.
+
+        What the member did is taken from the value, which may be ahead of the database.
+        """
+        others = self.connection.scalar(sql.SPENT, {"study": study_id, "but": member.id}) or 0
+        return others + member.done
 
     def refresh_items(self, study: str, study_id: int) -> int:
         """Add items for images that were finished since; looked for once a minute. How many were added."""

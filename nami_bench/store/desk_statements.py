@@ -290,9 +290,9 @@ ANSWERS_TO_ITEM = (
     )
     .order_by(AssignmentRow.completed_at, AssignmentRow.id)
 )
-_of_study_done = (
+_done_by_others = (
     select(func.coalesce(func.sum(MemberRow.done), 0))
-    .where(MemberRow.study_id == bindparam("study"))
+    .where(MemberRow.study_id == bindparam("study"), MemberRow.id != bindparam("but"))
     .scalar_subquery()
 )
 _of_study_held = (
@@ -305,7 +305,7 @@ _of_study_held = (
     )
     .scalar_subquery()
 )
-SPENT = select(_of_study_done + _of_study_held)
+SPENT = select(_done_by_others + _of_study_held)
 
 TAKEN_BY_CELL = (
     select(ItemRow.cell, func.sum(ItemRow.taken))
