@@ -64,7 +64,7 @@ def grid() -> Iterator[Cell]:
         (7, Stopping(Rule.AGREEMENT, 3, 4)),
     ]
     for worth, spread, tie, (overlap, rule) in itertools.product(
-        (0.0, 0.4), (0.0, 1.0, 2.0), (0.3, 1.0), rules
+        (0.0, 0.4), (0.0, 1.0, 2.0), (0.5,), rules
     ):
         yield Cell(worth, spread, tie, overlap, rule)
 
@@ -134,7 +134,7 @@ def study(cell: Cell, right: NDArray[np.float64], seed: Any) -> dict[str, Any]:
 
 def run(cell: Cell, studies: int, number: int) -> dict[str, Any]:
     """The means over so many studies of a cell."""
-    many = verdicts(cell, 20_000, np.random.default_rng(number))
+    many = verdicts(cell, 4_000, np.random.default_rng(number))
     right = fitted(many, np.ones(many.shape, dtype=bool)).strength
     rows = [study(cell, right, (number, seed)) for seed in range(studies)]
 
@@ -160,7 +160,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--studies", type=int, default=200)
+    parser.add_argument("--studies", type=int, default=60)
     parser.add_argument("-o", "--output", type=Path, help="JSON file for what is printed")
     options = parser.parse_args()
     rows = []

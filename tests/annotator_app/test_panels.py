@@ -11,12 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nami_bench.annotator_app.engine.answers import Answers
-from nami_bench.domain import Budget, Rule, Stopping, Study
+from nami_bench.domain import Budget, Comparison, Outcome, Rule, Stopping, Study
 from nami_bench.errors import InputError, RefusedError
+from nami_bench.pipeline.early_end import adaptive_overlap, unselected_comparisons, unselected_ratings
 from nami_bench.pipeline.study_cost import study_cost
-from nami_bench.store import progress_of
+from nami_bench.store import Store, progress_of
 from nami_bench.store.calibration import Candidate, choose
-from tests.annotator_app.test_assignment import LATE, World, world
+from tests.annotator_app.test_assignment import LATE, START, World, world
 
 AGREE = Stopping(Rule.AGREEMENT, minimum=2, agree=2, within=10.0)
 
@@ -312,3 +313,49 @@ def test_a_stopping_rule_is_not_changed_on_the_way() -> None:
         with pytest.raises(InputError, match="stopping cannot change"):
             made.store.studies.change(replace(made.study, stopping=Stopping()))
         made.store.studies.change(replace(made.study, budget=Budget(answers=100)))
+
+
+def test_agreement_rests_on_what_every_item_has() -> None:
+    """The first judgements of each item, and all of the block: not on those that came because people differed."""
+    with world(["short"] * 3, 1, overlap=4, panel="spread", calibration=1, stopping=AGREE) as made:
+        for number, name in enumerate(("ada", "bob", "eve", "kim")):
+            made.now += timedelta(minutes=1)
+            made.join(name)
+            while made.views[name].items:
+                made.now += timedelta(seconds=10)
+                rate(made, name, 30.0 * number)
+        table = made.store.ratings.table("study")
+        assert len(table) == 4 + 4 + 4
+        kept, notes = unselected_ratings(made.store, made.study, table)
+        assert kept.groupby("prompt_id", observed=True).size().sort_values().tolist() == [2, 2, 4]
+        others = kept[kept.groupby("prompt_id", observed=True)["value"].transform("size") == 2]
+        assert set(others["annotator"]) == {"ada", "bob"}
+        assert "first 2 judgements" in notes[0]
+        assert adaptive_overlap(made.study)[0].startswith("adaptive overlap: images have 2 to 4 annotators")
+        whole, none = unselected_ratings(made.store, replace(made.study, stopping=Stopping()), table)
+        assert len(whole) == 12 and not none
+
+
+def test_strengths_rest_on_the_first_verdicts_of_each_pair(made_study: Study, tmp_path: Path) -> None:
+    study = replace(made_study, mode="pairwise", stopping=AGREE)
+    verdicts = [
+        Comparison(
+            "study",
+            name,
+            "00000",
+            0,
+            "quality",
+            *sides,
+            Outcome.LEFT,
+            created_at=START + timedelta(hours=hour),
+        )
+        for name, hour, sides in (
+            ("ada", 3, ("model-0", "model-1")),
+            ("bob", 1, ("model-1", "model-0")),
+            ("eve", 2, ("model-0", "model-1")),
+        )
+    ]
+    store = Store.open(f"sqlite:///{tmp_path / 'other.db'}")
+    kept, _ = unselected_comparisons(store, study, verdicts)
+    store.close()
+    assert [one.annotator for one in kept] == ["bob", "eve"]
