@@ -316,7 +316,7 @@ def test_a_stopping_rule_is_not_changed_on_the_way() -> None:
 
 
 def test_agreement_rests_on_what_every_item_has() -> None:
-    """The first judgements of each item, and all of the block: not on those that came because people differed."""
+    """The first judgements of each item, and all of the block: not what came because people differed."""
     with world(["short"] * 3, 1, overlap=4, panel="spread", calibration=1, stopping=AGREE) as made:
         for number, name in enumerate(("ada", "bob", "eve", "kim")):
             made.now += timedelta(minutes=1)
