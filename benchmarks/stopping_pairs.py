@@ -63,9 +63,7 @@ def grid() -> Iterator[Cell]:
         (5, Stopping(Rule.AGREEMENT, 3, 3)),
         (7, Stopping(Rule.AGREEMENT, 3, 4)),
     ]
-    for worth, spread, tie, (overlap, rule) in itertools.product(
-        (0.0, 0.4), (0.0, 1.0, 2.0), (0.5,), rules
-    ):
+    for worth, spread, tie, (overlap, rule) in itertools.product((0.0, 0.4), (0.0, 1.0, 2.0), (0.5,), rules):
         yield Cell(worth, spread, tie, overlap, rule)
 
 
