@@ -99,10 +99,16 @@ def agreement_so_far(
             "low": alpha.low,
             "high": alpha.high,
             "items": alpha.units,
-            "note": "; ".join(alpha.notes),
+            "note": "; ".join((*alpha.notes, *_ADAPTIVE * study.ends_early)),
         }
         for name, alpha in zip(names, alphas, strict=True)
     ]
+
+
+_ADAPTIVE = (
+    "items end early where annotators agree, so this is not the agreement of all: `nami-bench agreement` "
+    "rests on what every item has",
+)
 
 
 def _as_one(judged: "Sequence[tuple[Integers, Floats]]") -> "tuple[Integers, Floats]":

@@ -7,7 +7,7 @@ sent, answers to planted items included.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from nami_bench.store.tables import Base, CreatedAt, Current, Json, PrimaryKey, UtcDateTime, one_in_force
@@ -23,6 +23,7 @@ class ItemRow(Base):
     """One question of a study: an image, or two side by side.
 
     `taken` counts the assignments that hold or have filled it, so that a write can refuse the one too many.
+    Items that ended early (`stopped_at`) are in no index of what is left: nobody is asked about them.
     """
 
     __tablename__ = "item"
@@ -36,7 +37,15 @@ class ItemRow(Base):
             sqlite_where=text("other_image_id IS NULL"),
             postgresql_where=text("other_image_id IS NULL"),
         ),
-        Index("ix_item_cell", "study_id", "kind", "cell", "taken"),
+        Index(
+            "ix_item_cell",
+            "study_id",
+            "kind",
+            "cell",
+            "taken",
+            sqlite_where=text("stopped_at IS NULL"),
+            postgresql_where=text("stopped_at IS NULL"),
+        ),
         Index("ix_item_study", "study_id", "id"),
     )
     id: Mapped[PrimaryKey]
@@ -53,6 +62,12 @@ class ItemRow(Base):
     taken: Mapped[int] = mapped_column(default=0, comment="assignments that are open or completed")
     completed: Mapped[int] = mapped_column(default=0)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="its image cannot be shown")
+    calibration: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="judged by everybody, whatever the overlap"
+    )
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="ended by the rule")
+    stopped_why: Mapped[str | None]
+    stopped_after: Mapped[int | None] = mapped_column(comment="judgements that the rule saw")
 
 
 class MemberRow(Base):
