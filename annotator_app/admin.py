@@ -94,7 +94,9 @@ def agreement_so_far(
     names = [criterion.name for criterion in study.criteria]
     if study.mode == Mode.QUESTIONS:
         names, level, judged = [ALL_QUESTIONS], "nominal", [_as_one(judged)]
-    alphas = krippendorff_alphas(judged, level, replicates=REPLICATES)
+    # Pairs of one order hang together: resampled one by one they would seem to tell more than they do.
+    replicates = 0 if study.is_ranked else REPLICATES
+    alphas = krippendorff_alphas(judged, level, replicates=replicates)
     return [
         {
             "criterion": name,

@@ -1,4 +1,5 @@
-"""Several images put in order, or the best and the worst of them: keys, presses, chips that are drawn, drafts."""
+"""Several images put in order, or the best and the worst of them: keys, presses, chips that are drawn,
+drafts."""
 
 from collections.abc import Callable
 from importlib.resources import files
@@ -33,15 +34,18 @@ def ranks(studio: Any, name: str, criterion: str) -> list[tuple[int, ...]]:
 
 def test_what_becomes_of_an_order() -> None:
     script = """
-      const { placed, movedTo, withoutImage, withoutLast, extreme, notExtreme, pressed, meets, orderText } = module;
+      const { placed, movedTo, withoutImage, withoutLast, orderText } = module;
+      const { extreme, notExtreme, pressed, meets } = module;
       return [
         placed("0000", 2, false), placed("0010", 0, false), placed("2010", 3, true), placed("2012", 2, true),
         withoutImage("2013", 2), withoutLast("2213"), orderText("2213"),
         movedTo("1234", 3, 0, false), movedTo("1234", 3, 0, true), movedTo("1230", 3, 2, true),
-        extreme("0000", 1, true), extreme("0100", 3, false), extreme("2123", 0, true), extreme("2123", 1, false),
+        extreme("0000", 1, true), extreme("0100", 3, false), extreme("2123", 0, true),
+        extreme("2123", 1, false),
         notExtreme("2123", 3), pressed("1200", 0, "ranking"), pressed("1234", 0, "ranking"),
         pressed("0100", 1, "best_worst"), pressed("0100", 0, "best_worst"), pressed("2123", 0, "best_worst"),
-        [meets("2 > *", "2133"), meets("2 > 1 = 3", "2123"), meets("1 = 3", "2122"), meets("* > 4", "1233"), meets("2 > 1", "1223")],
+        [meets("2 > *", "2133"), meets("2 > 1 = 3", "2123"), meets("1 = 3", "2122"),
+          meets("* > 4", "1233"), meets("2 > 1", "1223")],
       ];
     """
     assert run_module(ORDERING, script, None) == [
