@@ -13,8 +13,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+import nami_bench
+from nami_bench.annotator_app.admin import agreement_so_far
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
+from nami_bench.annotator_app.simulate import simulate_ratings
 from nami_bench.domain import (
     Annotator,
     CheckItem,
@@ -33,6 +36,15 @@ from nami_bench.domain import (
 )
 from nami_bench.domain.ranking import meets
 from nami_bench.errors import InputError, RefusedError
+from nami_bench.export.carried_study import side_file
+from nami_bench.pipeline.dataset_folder import (
+    csv_of,
+    parquet_of,
+    side_file_of,
+    study_content,
+    write_dataset_folder,
+)
+from nami_bench.pipeline.import_judgements import import_judgements
 from nami_bench.pipeline.merged_study import merge_study
 from nami_bench.store import ImageChoice, Naming, Store, progress_of
 from nami_bench.store.group_design import design_groups
@@ -384,3 +396,74 @@ def test_a_ranking_has_ranks_or_a_reason() -> None:
         Ranking("s", "ann", "00000", 0, "c", ("a", "b", "c"), None)
     with pytest.raises(InputError, match="a model is there twice"):
         Ranking("s", "ann", "00000", 0, "c", ("a", "b", "b"), (1, 2, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["ranking", "best_worst"])
+def test_a_study_of_real_images_goes_out_and_comes_in_again(
+    new_bench: Callable[..., Any], tmp_path: Path, mode: str
+) -> None:
+    """By a dataset folder into an empty workspace, and by CSV and Parquet into one that has the images."""
+    made = new_bench("made", strata=("short",) * 3, overlap=2)
+    names = ("zebrafish-xl", "quokka-9b", "copy-a", "copy-b")
+    for copy in names[2:]:
+        made.store.catalog.add_model(ModelCard(copy, "folder"))
+        for image in made.store.images.find(models=[names[0]]):
+            made.store.images.put(replace(image, model=copy))
+    study = replace(made.study, name="orders", mode=mode, models=names, ranks=Ranks(3, per_prompt=2))
+    made.store.studies.add(study)
+    truth = {name: 80.0 - 20 * number for number, name in enumerate(names)}
+
+    def quality(image: ImageRecord, _: Prompt) -> dict[str, float]:
+        return dict.fromkeys(("relevance", "realism"), truth[image.model])
+
+    simulate_ratings(made.store, made.images_dir, study, 3, quality)
+    kept = made.store.rankings.all("orders")
+    assert len(kept) == 3 * 2 * 2 * 2
+    content = study_content(made.store, made.store.studies.get("orders"))
+    folder, csv, parquet = tmp_path / "folder", tmp_path / "o.csv", tmp_path / "o.parquet"
+    write_dataset_folder(folder, content, made.images_dir)
+    csv.write_bytes(csv_of(content))
+    side_file(csv).write_bytes(side_file_of(content))
+    parquet.write_bytes(parquet_of(content))
+    assert "rankings" in (folder / "README.md").read_text()
+    with Store.open(f"sqlite:///{tmp_path / 'empty.db'}") as empty:
+        assert import_judgements(empty, folder, tmp_path / "images").added == len(kept)
+        assert empty.rankings.all("orders") == kept
+        assert empty.items.progress("orders") == made.store.items.progress("orders")
+        assert import_judgements(empty, csv, tmp_path / "images").added == 0
+        assert import_judgements(empty, parquet, tmp_path / "images").known == len(kept)
+        assert empty.studies.get("orders").ranks == Ranks(3, per_prompt=2)
+    table = nami_bench.strengths(csv)
+    assert table.strengths.model == ("plackett-luce" if mode == "ranking" else "best-worst")
+    first = [row for row in table.rows if row.criterion == "relevance"]
+    assert (first[0].model, first[-1].model) == (names[0], names[-1])
+    found = made.store.studies.get("orders")
+    assert [one["criterion"] for one in agreement_so_far(made.store, found)] == ["relevance", "realism"]
+    said = nami_bench.strengths(study="orders", workspace=made.workspace, without="simulated-1")
+    assert any("left out" in note for note in said.notes)
+
+
+@pytest.mark.slow
+def test_orders_on_either_database(database_url: str) -> None:
+    one = Bench(database_url)
+    one.work("ada", by_name)
+    one.work("bob", by_name, most=4)
+    kept = one.store.rankings.all("order")
+    assert len(kept) == 28
+    assert {(r.best, r.worst) for r in kept} <= {(min(r.models), max(r.models)) for r in kept}
+    unit, verdict = one.store.standing.implied_verdicts("order")["looks"]
+    assert len(unit) == len(verdict) == 14 * 6
+    before = one.store.standing.state("order")
+    own = one.session("ada")
+    last = own.before("now")
+    own.submit(last.token, Answers("mend", {"fit": "1234"}, {"looks": "other"}))
+    assert one.store.standing.state("order") != before
+    assert {m.name: m.withheld for m in one.store.oversight.members("order")} == {"ada": 1, "bob": 0}
+    assert one.store.removals.remove_images(ImageChoice(models=["echo"]), with_ratings=True).rankings > 0
+    one.store.erasures.erase("ada")
+    one.store.erasures.wipe_traces()
+    one.store.erasures.erase("bob", keep_ratings=True)
+    assert all(r.annotator.startswith("erased-") for r in one.store.rankings.all("order"))
+    assert_last_revisions_in_force(one.store)
+    one.store.close()
