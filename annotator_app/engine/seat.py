@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nami_bench.domain import Mode, Panel, Study
+from nami_bench.domain import Panel, Study
 from nami_bench.errors import RefusedError, UnknownNameError
 from nami_bench.store import STUDY_KIND, Desk, ListedItem, Member
 
@@ -155,8 +155,7 @@ class Seat:
         """What the member was given, brought up to date."""
         member, given = self.member, self.desk.memory.of(Given, self.member.id)
         if given.in_part is None:
-            pairs = self.study.mode == Mode.PAIRWISE
-            given.in_part = self.desk.judged_in_part(self.study_id, member, pairs)
+            given.in_part = self.desk.judged_in_part(self.study_id, member, self.study.mode)
         if given.last and given.position == member.shown and member.qualified:
             return given  # nobody else gave this member anything
         for assignment_id, item_id, occasion, position in self.desk.given(member, given.last):

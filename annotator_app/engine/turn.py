@@ -33,6 +33,8 @@ from nami_bench.store import (
     Lease,
     ListedItem,
     Sent,
+    Sides,
+    arranged,
     count_answers,
     judged_so_far,
 )
@@ -178,10 +180,7 @@ class Turn(Seat):
         item = self.index.items[lease.item_id]
         if item.expected is None:
             return None
-        left, right = (*item.models, "", "")[:2]
-        if lease.swapped:
-            left, right = right, left
-        return judge(item.expected, answers, left, right)
+        return judge(item.expected, answers, arranged(item.models, lease.sides))
 
     def _may_return(self, lease: Lease) -> bool:
         if lease.state != EXPIRED:
@@ -329,7 +328,7 @@ class Turn(Seat):
             item,
             lease=self.lease_time,
             occasion=occasion,
-            swapped=self._swapped(item, occasion),
+            sides=self._sides(item, occasion),
             position=position,
             choice=choice,
         )
@@ -338,11 +337,15 @@ class Turn(Seat):
             company.add(lease.id, self.member.id, item)
         return lease
 
-    def _swapped(self, item: ListedItem, occasion: int) -> bool:
-        if len(item.models) == 1:
-            return False
-        side = order.rank(self.study.seed, self.annotator, "side", *item.models, item.prompt_id, item.sample)
-        return bool((side[0] + occasion) & 1)  # the second time the other way round
+    def _sides(self, item: ListedItem, occasion: int) -> Sides:
+        """How the images stand; the second time the other way round."""
+        count = len(item.models)
+        what = (*item.models, item.prompt_id, item.sample)
+        seed, name = self.study.seed, self.annotator
+        if count <= 2:
+            return count == 2 and bool((order.rank(seed, name, "side", *what)[0] + occasion) & 1)
+        places = sorted(range(count), key=lambda image: order.rank(seed, name, "place", image, *what))
+        return "".join(map(str, reversed(places) if occasion & 1 else places))
 
     # -- phases ------------------------------------------------------------------------------------
 

@@ -348,7 +348,7 @@ def _changed(bench: "Bench", study: "Study") -> list[str]:
 
 
 def _items(found: "Study") -> str:
-    return "pairs" if found.mode == "pairwise" else "images"
+    return {1: "images", 2: "pairs"}.get(found.images_shown, f"groups of {found.images_shown} images")
 
 
 def _wanted(found: "Study", size: int) -> int:

@@ -91,10 +91,9 @@ def leaderboard_from_store(
     most = max(found.samples.values(), default=0)
     table, limited = of_samples(table, samples, most)
     cautions += limited
-    if chosen is not None and chosen.mode == Mode.PAIRWISE:
-        cautions += (
-            f"study {chosen.name} compares pairs of images: its verdicts are not scores and not here",
-        )
+    if chosen is not None and chosen.images_shown > 1:
+        what = "compares pairs of images" if chosen.images_shown == 2 else "puts images in order"
+        cautions += (f"study {chosen.name} {what}: its verdicts are not scores and not here",)
     ratings = None
     if chosen is None:
         if not found.models:

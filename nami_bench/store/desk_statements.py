@@ -17,6 +17,7 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.item_images import other_model, with_images
+from nami_bench.store.kinds import KINDS, RATINGS
 from nami_bench.store.tables import (
     AnnotatorRow,
     Base,
@@ -24,7 +25,6 @@ from nami_bench.store.tables import (
     ImageRow,
     ModelRow,
     PromptRow,
-    RatingRow,
     StudyRow,
 )
 
@@ -67,6 +67,7 @@ _LEASE = (
         AssignmentRow.occasion,
         AssignmentRow.state,
         AssignmentRow.swapped,
+        AssignmentRow.arrangement,
         AssignmentRow.position,
         AssignmentRow.assigned_at,
         AssignmentRow.expires_at,
@@ -155,20 +156,16 @@ _in_part = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"), ItemRow.kind == STUDY_KIND, ~_done
 )
 _of_study = select(CriterionRow.id).where(CriterionRow.study_id == bindparam("study"))
-RATED_IN_PART = _in_part.where(
-    ItemRow.image_id.in_(
-        select(RatingRow.image_id).where(
-            RatingRow.criterion_id.in_(_of_study), RatingRow.annotator_id == bindparam("annotator")
+IN_PART = {
+    kind: _in_part.where(
+        (ItemRow.image_id if kind is RATINGS else ItemRow.id).in_(
+            select(getattr(kind.table, kind.thing)).where(
+                kind.table.criterion_id.in_(_of_study), kind.table.annotator_id == bindparam("annotator")
+            )
         )
     )
-)
-COMPARED_IN_PART = _in_part.where(
-    ItemRow.id.in_(
-        select(ComparisonRow.item_id).where(
-            ComparisonRow.criterion_id.in_(_of_study), ComparisonRow.annotator_id == bindparam("annotator")
-        )
-    )
-)
+    for kind in KINDS
+}
 GIVE = insert(assignments)
 COMPLETE = (
     update(assignments)
@@ -350,6 +347,7 @@ LISTED = (
             ItemRow.other_image_id,
             PromptRow.text,
             ItemRow.calibration,
+            ItemRow.images_key,
         )
     )
     .where(ItemRow.study_id == bindparam("study"), ItemRow.id > bindparam("after"))

@@ -9,7 +9,8 @@ from nami_bench.store.catalog import find_model
 from nami_bench.store.tables import StudyModelRow, StudyRow
 
 FIXED = (
-    "prompt_set", "mode", "panel", "control", "seed", "canvas", "pairs", "total", "question_file", "stopping",
+    "prompt_set", "mode", "panel", "control", "seed", "canvas", "pairs", "ranks", "total", "question_file",
+    "stopping",
 )  # fmt: skip
 """What a study keeps: another value would make later judgements something else than earlier ones."""
 
