@@ -111,7 +111,8 @@ class ConsoleProcess:
     @property
     def pid(self) -> int | None:
         """The number of the process that runs now."""
-        return self._process.pid
+        pid: int | None = self._process.pid
+        return pid
 
     def close(self) -> None:
         """End the process, and do not start it again."""
