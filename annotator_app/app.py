@@ -11,10 +11,12 @@ from nami_bench.annotator_app.console.process import Forwarding
 from nami_bench.annotator_app.console.routes import console_door, console_router, way_to_the_console
 from nami_bench.annotator_app.faults import answer_errors
 from nami_bench.annotator_app.health import health_router
+from nami_bench.annotator_app.hub_login import HubLogin
 from nami_bench.annotator_app.levels import Guarded, Level, check_levels
 from nami_bench.annotator_app.login import login_router
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.origin import Hosts
+from nami_bench.annotator_app.own_tab import OwnTab
 from nami_bench.annotator_app.routes import at_the_root, named_in_path, work_router
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.submission_routes import submission_router
@@ -47,6 +49,7 @@ def build_app(
     study: Study | None,
     terms: Terms,
     settings: AnnotateConfig = _SETTINGS,
+    hub: HubLogin | None = None,
     console_at: Path | None = None,
 ) -> "Server":
     """The whole application, for one study or (None) all of the workspace's; its state is in `store` alone.
@@ -54,12 +57,13 @@ def build_app(
     Log-in, pages, the console and proposed prompts belong to the workspace, and there is one of each. The
     work on a study is a router of its own, at /study/NAME; it stands at the root, too, where one study is
     served, and for pages that an older version served there. `settings` say by which names and below which
-    path the app is reached. `console_at`: the Unix socket of the process that has the console, where this
-    one is one of several; None: it is here. The class is Gradio's, which costs seconds and 120 MB to load.
+    path the app is reached, `hub` how people log in with an account there. `console_at`: the Unix socket of
+    the process that has the console, where this one is one of several; None: it is here. The class is
+    Gradio's, which costs seconds and 120 MB to load.
     """
     parts = _Parts(store, images_dir, study, terms, settings)
     console = parts.console() if console_at is None else Forwarding(console_at)
-    app = parts.server(console.lifespan)
+    app = parts.server(console.lifespan, hub)
     studies, may_propose = parts.studies, terms.open_to in _PROPOSERS
     app.include_router(page_router(studies))
     app.include_router(choice_router(studies, may_propose=may_propose))
@@ -103,7 +107,7 @@ class _Parts:
         )
         return LazyConsole(f"{self._title}: console", found)
 
-    def server(self, lifespan: Any) -> "Server":
+    def server(self, lifespan: Any, hub: HubLogin | None = None) -> "Server":
         """An application with what everybody reaches."""
         from gradio import Server
 
@@ -113,7 +117,7 @@ class _Parts:
         answer_errors(app)
         app.include_router(way_router())
         app.include_router(health_router(self._store))
-        app.include_router(login_router(self._store, self._cookie, self._title))
+        app.include_router(login_router(self._store, self._cookie, self._title, hub))
         app.mount("/app", Guarded(StaticFiles(directory=STATIC), Level.PUBLIC))
         return app
 
@@ -128,6 +132,8 @@ class _Parts:
         hosts = Hosts(self._settings.host, self._settings.host_names)
         find = self._store.logins.session_annotator
         app.add_middleware(Gate, find=find, hosts=hosts, cookie=self._cookie)
+        if self._settings.framed_by:
+            app.add_middleware(OwnTab, framed_by=self._settings.framed_by)
         if self._settings.root_path:
             app.add_middleware(Prefix, prefix=self._settings.root_path)
         return app

@@ -14,16 +14,18 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
 from nami_bench.annotator_app.console.process import console_beside
-from nami_bench.annotator_app.sessions import open_study
+from nami_bench.annotator_app.sessions import has_administrator, open_study
 from nami_bench.annotator_app.terms import read_terms
 from nami_bench.config import AnnotateConfig, Workspace
-from nami_bench.domain import Role, Study
+from nami_bench.domain import Study
 from nami_bench.errors import DatabaseLostError, InputError, NamiBenchError
 from nami_bench.services.web_server import end_with_parent, listen, run, shown_host, supervise
 from nami_bench.store import Store
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from nami_bench.annotator_app.hub_login import HubLogin
 
 _LIKE_ALL: dict[str, Any] = {
     "http": "h11",  # httptools is a little faster, and reads request headers without end
@@ -46,32 +48,35 @@ def serve(
     study_name: str | None,
     *,
     on_ready: Ready = lambda address, studies: None,
+    hub: "HubLogin | None" = None,
     **given: Any,
 ) -> None:
     """Serve a study (None: all of the workspace) until interrupted; port 0 takes a free one.
 
-    `given`: `host`, `port`, `workers`, `host_names`, `root_path`; what is None comes from the workspace's
-    settings, and `host_names` are known beside those there. Several workers share the port, and one console
-    beside them; one that dies is started again. `on_ready(address, studies)` is called once the
-    address takes connections. Raises InputError where there is nothing to annotate or the address cannot be
-    had, WorkError where the server fails to start, DatabaseLostError at the end where the database is not
-    there any more.
+    `given`: `host`, `port`, `workers`, `host_names`, `trusted_proxies`, `root_path`; what is None comes from
+    the workspace's settings, and `host_names` and `trusted_proxies` are known beside those there. `hub`:
+    people may log in with an account there. Several workers share the port, and one console beside them; one
+    that dies is started again. `on_ready(address, studies)` is called once the address takes connections.
+
+    Raises InputError where there is nothing to annotate and no administrator who could change that, or the
+    address cannot be had, WorkError where the server fails to start, DatabaseLostError at the end where the
+    database is not there any more.
     """
     workspace = _with_settings(workspace, **given)
     settings, terms = workspace.annotate, read_terms(workspace)
-    one = open_study(store, study_name)
-    studies = store.studies.all() if study_name is None else [one]
+    one = open_study(store, study_name) if study_name or not has_administrator(store) else None
+    studies = [one] if one is not None and study_name else store.studies.all()
     with listen(settings.host, settings.port) as listener:
         ready = partial(on_ready, _address(settings, listener), studies)
         if settings.workers > 1:
             with console_beside(partial(_serve_console, workspace, study_name)) as console_at:
-                app = partial(_worker_app, workspace, study_name, console_at)
+                app = partial(_worker_app, workspace, study_name, console_at, hub)
                 supervise(_config(app, settings, settings.workers), listener, ready)
         else:
             from nami_bench.annotator_app.app import build_app  # heavy: not for the parent of workers
 
             only = None if study_name is None else one
-            built = build_app(store, workspace.images_dir, only, terms, settings)
+            built = build_app(store, workspace.images_dir, only, terms, settings, hub)
             run(_config(partial(_answering_at_the_end, built, store), settings), listener, ready)
     _check_that_all_is_saved(store)
 
@@ -90,7 +95,7 @@ def serve_console(
     workspace = _with_settings(workspace, workers=1, **given)
     settings, terms = workspace.annotate, read_terms(workspace)
     study = None if study_name is None else store.studies.get(study_name)
-    if not any(one.active and one.role is Role.ADMINISTRATOR for one in store.accounts.all()):
+    if not has_administrator(store):
         raise InputError(
             "nobody can log in yet: run `nami-bench annotators add NAME --role administrator`, which prints "
             "a token"
@@ -101,10 +106,17 @@ def serve_console(
         run(_config(partial(_answering_at_the_end, built, store), settings), listener, ready)
 
 
-def _with_settings(workspace: Workspace, *, host_names: Sequence[str] = (), **given: Any) -> Workspace:
+def _with_settings(
+    workspace: Workspace,
+    *,
+    host_names: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
+    **given: Any,
+) -> Workspace:
     settings = replace(
         workspace.annotate,
         host_names=(*workspace.annotate.host_names, *host_names),
+        trusted_proxies=(*workspace.annotate.trusted_proxies, *trusted_proxies),
         **{name: value for name, value in given.items() if value is not None},
     )
     return replace(workspace, annotate=settings)
@@ -120,11 +132,13 @@ def _config(app: Callable[[], "FastAPI"], settings: AnnotateConfig, workers: int
     return uvicorn.Config(app, factory=True, workers=workers, forwarded_allow_ips=proxies, **_LIKE_ALL)
 
 
-def _worker_app(workspace: Workspace, study_name: str | None, console_at: Path) -> "FastAPI":
+def _worker_app(
+    workspace: Workspace, study_name: str | None, console_at: Path, hub: "HubLogin | None"
+) -> "FastAPI":
     """What one of several worker processes serves."""
     from nami_bench.annotator_app.app import build_app
 
-    return _opened_app(workspace, study_name, partial(build_app, console_at=console_at))
+    return _opened_app(workspace, study_name, partial(build_app, hub=hub, console_at=console_at))
 
 
 def _console_app(workspace: Workspace, study_name: str | None) -> "FastAPI":

@@ -188,3 +188,8 @@ def open_study(store: Store, name: str | None = None) -> Study:
     if not any(a.active and a.role is not Role.SIMULATED for a in store.accounts.all()):
         raise InputError("nobody can log in yet: run `nami-bench annotators add NAME`, which prints a token")
     return study
+
+
+def has_administrator(store: Store) -> bool:
+    """Whether somebody can log in who may make studies."""
+    return any(one.active and one.role is Role.ADMINISTRATOR for one in store.accounts.all())

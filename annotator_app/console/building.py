@@ -6,7 +6,6 @@ import warnings
 
 import gradio as gr
 from fastapi import FastAPI
-from gradio.components.navbar import Navbar
 
 from nami_bench.annotator_app.console.context import Console
 from nami_bench.annotator_app.console.mounting import Surroundings
@@ -38,8 +37,8 @@ _KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
 
 def build_blocks(title: str, found: Surroundings) -> gr.Blocks:
     """All pages, as one application of Gradio's."""
-    blocks: gr.Blocks = gr.Blocks(title=title, analytics_enabled=False, fill_width=True)
-    with blocks:
+    blocks: gr.Blocks
+    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
         console = Console(
             found.store,
             found.studies,
@@ -86,7 +85,7 @@ def study_selector() -> gr.Dropdown:
 
 
 def _fill(console: Console, page: Page) -> None:
-    Navbar(main_page_name=PAGES[0].title)
+    gr.components.Navbar(main_page_name=PAGES[0].title)
     gr.HTML(f"<h1>{page.title}</h1>", elem_classes=["console-title"], apply_default_css=False)
     with gr.Row(elem_classes=["console-bar"]):
         console.study = study_selector()

@@ -111,8 +111,8 @@ class ConsoleProcess:
     @property
     def pid(self) -> int | None:
         """The number of the process that runs now."""
-        pid: int | None = self._process.pid
-        return pid
+        number: int | None = self._process.pid
+        return number
 
     def close(self) -> None:
         """End the process, and do not start it again."""
