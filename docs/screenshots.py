@@ -76,7 +76,7 @@ def main() -> None:
         _work_through(store, workspace)
         with _served(workspace, "nami-1k") as address:
             page = _visit(browser, store, address + "/admin", "root", height=900)
-            page.wait_for_selector("[data-tile=progress] b")
+            page.get_by_text("Agreement so far").wait_for()
             take(page, "admin")
             _proposing_pictures(browser, store, address)
         with _served(workspace, "nami-1k-pairs") as address:
@@ -142,9 +142,9 @@ def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
         )
     store.proposals.refuse("picture0", "root", "Which bird? Annotators could not tell.")
     store.proposals.accept("picture1", "root", "two red kites above a windmill, seen from below")
-    page = _visit(browser, store, address + "/admin", "root", height=900)
-    page.locator("[data-part=submissions]").scroll_into_view_if_needed()
-    page.wait_for_selector("[data-part=proposals] article")
+    page = _visit(browser, store, address + "/admin/prompts", "root", height=900)
+    page.get_by_text(list(PROPOSALS)[-1]).first.click()
+    page.get_by_role("button", name="Refuse").wait_for()
     take(page, "submissions")
     page = _visit(browser, store, address + "/propose", "mei", height=1010)
     page.locator("#text").fill("a baker stacks nine round loaves on a blue handcart at dawn")
@@ -168,7 +168,7 @@ def _visit(
     context.add_cookies([{"name": COOKIE, "value": store.logins.open_session(name), "url": origin}])
     page = context.new_page()
     page.goto(address)
-    page.wait_for_selector(".frame img, dialog[open], #admin [data-tile], .proposal")
+    page.wait_for_selector(".frame img, dialog[open], #study input, .proposal")
     if page.locator("dialog[open]").count():
         page.keyboard.press("Escape")
         page.wait_for_selector(".frame img")  # what has no image yet cannot be submitted

@@ -8,6 +8,7 @@ import click
 
 from nami_bench.cli.common import open_bench, print_json, print_table, say
 from nami_bench.cli.options import FILE, json_option
+from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
 from nami_bench.cli.study_plan import study_plan
 
@@ -373,5 +374,6 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+study.add_command(log)
 study.add_command(merge)
 study.add_command(study_plan)
