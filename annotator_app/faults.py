@@ -22,6 +22,7 @@ _STATUS = {
     "bad_answers": 400,
     "not_yours": 404,
     "no_study": 503,
+    "not_assigned": 403,
     "taken_over": 409,
     "reused_client_token": 409,
     "answered": 409,
@@ -44,7 +45,7 @@ _STATUS = {
 }
 """The HTTP status for the codes of RefusedError."""
 
-_FOR_NOW = ("paused", "closed", "too_many", "no_study")
+_FOR_NOW = ("paused", "closed", "too_many", "no_study", "not_assigned")
 """Codes of what may be taken later as it is."""
 
 _UNAVAILABLE = ("unavailable", "this did not work just now: try again, or tell the organizer")

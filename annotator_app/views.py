@@ -5,6 +5,7 @@ script and no `eval`, a strict Content-Security-Policy can stand over everything
 they start with 60 KB instead of megabytes.
 """
 
+import asyncio
 import html
 import json
 import re
@@ -30,18 +31,22 @@ def page_router(studies: Studies, *, may_propose: bool) -> APIRouter:
     router.get("/propose", response_class=HTMLResponse)(lambda: proposing)
 
     @router.api_route("/", methods=["GET", "HEAD"])
-    def root(request: Request) -> Response:
+    async def root(request: Request) -> Response:
         if studies.only is not None:
+            if not await studies.admits(studies.only, request.state.annotator):
+                return _start_page(studies, 403, missing="not_assigned")
             return HTMLResponse(_rating_page(studies, studies.only, home=""))
-        seen = studies.seen_by(request.state.annotator, request.state.role)
+        seen = await asyncio.to_thread(studies.seen_by, request.state.annotator, request.state.role)
         if len(seen) == 1:  # nothing to choose
             return RedirectResponse(f"study/{quote(seen[0]['name'], safe='')}/", 303)
         return _start_page(studies)
 
     @router.api_route("/study/{study}/", methods=["GET", "HEAD"])
-    async def rating(study: str) -> Response:
+    async def rating(request: Request, study: str) -> Response:
         if not await studies.has(study):
-            return _start_page(studies, 404, home="../../")
+            return _start_page(studies, 404, home="../../", missing="missing")
+        if not await studies.admits(study, request.state.annotator):
+            return _start_page(studies, 403, home="../../", missing="not_assigned")
         return HTMLResponse(_rating_page(studies, study, home="../../"))
 
     @router.get("/studies")
@@ -57,8 +62,8 @@ def _rating_page(studies: Studies, study: str, home: str) -> str:
     return render("rate.html", title=study, place=f"{studies.workspace}/{study}", home=home)
 
 
-def _start_page(studies: Studies, status: int = 200, home: str = "") -> HTMLResponse:
-    missing = "" if status == 200 else "missing"
+def _start_page(studies: Studies, status: int = 200, home: str = "", missing: str = "") -> HTMLResponse:
+    """`missing`: which text says why it stands in the place of a study's page."""
     return HTMLResponse(
         render("start.html", title=TITLE, place=studies.workspace, home=home, missing=missing), status
     )

@@ -62,9 +62,10 @@ function annotatorTable(on) {
   ], ({ name }) => name);
 }
 
-function fillState(cell, { active, paused }) {
+function fillState(cell, { active, paused, came }) {
   const isPaused = paused !== null && paused !== undefined;
-  setText(cell, !active ? t("admin.disabled") : isPaused ? t("admin.paused", { reason: paused }) : t("admin.active"));
+  const works = came ? t("admin.active") : t("admin.not_come");
+  setText(cell, !active ? t("admin.disabled") : isPaused ? t("admin.paused", { reason: paused }) : works);
   cell.classList.toggle("paused", isPaused);
 }
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, print_json, print_table, say
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, say, who, write_or_print
 from nami_bench.cli.consent import counted, dry_run_option, with_consent, yes_option
-from nami_bench.cli.options import json_option
+from nami_bench.cli.options import FILE, json_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +52,51 @@ def add(names: tuple[str, ...], role: str) -> None:
     for person, token in zip(people, tokens, strict=True):
         echo(f"{person.name}\t{token}")
     say("the second column is the log-in token: hand it over now, it cannot be shown again")
+
+
+@annotators.command(
+    "import",
+    epilog="Examples: nami-bench annotators import people.csv -o tokens.csv; "
+    "nami-bench annotators import people.csv --dry-run",
+)
+@click.argument("file", type=FILE)
+@click.option("-o", "--output", type=FILE, metavar="FILE.csv", help="File to write; default: stdout.")
+@dry_run_option
+def import_(file: "Path", output: "Path | None", dry_run: bool) -> None:
+    """Add the people of FILE.csv, all or none, and write each new one's token, once, as CSV.
+
+    Its columns are name and, where you like, role (annotator or administrator) and study; who is to work on
+    several studies has a line for each. Commas, semicolons and tabs are read. Who has an account keeps it and
+    its token, and is assigned.
+    """
+    from nami_bench.errors import InputError
+    from nami_bench.export.people_file import read_people, tokens_csv
+    from nami_bench.pipeline.people import add_people
+
+    people = read_people(file)
+    if output is not None and output.exists() and not dry_run:
+        raise InputError(f"{output} exists already: tokens are shown once, so nothing is overwritten")
+    with open_bench() as bench:
+        added = add_people(bench.store, people, who(), dry_run=dry_run)
+    new = sum(token is not None for _, token in added)
+    told = f"{counted(new, 'new account')}, {len(added) - new} there already"
+    if dry_run:
+        say(f"{told}; nothing was changed (--dry-run)")
+        return
+    write_or_print(output, tokens_csv(added))
+    say(f"{told}; the last column is the log-in token: hand it over now, it cannot be shown again")
+
+
+@annotators.command("role", epilog="Example: nami-bench annotators role lena administrator")
+@click.argument("name")
+@click.argument("role", type=click.Choice(["annotator", "administrator"]))
+def role(name: str, role: str) -> None:
+    """Make somebody an annotator or an administrator; what they judged stays."""
+    from nami_bench.domain import Role
+
+    with open_bench() as bench:
+        bench.store.accounts.set_role(name, Role(role))
+    say(f"{name} is an {role} now")
 
 
 @annotators.command("reset", epilog="Example: nami-bench annotators reset lena")
@@ -190,6 +235,8 @@ def _lines(found: "Erasure") -> Iterator[str]:
         yield f"study {study}: {counted(values, 'value')} {what}"
     yield f"{counted(found.answers, 'answer')} as sent {what}, {counted(found.comments, 'comment')} removed"
     yield f"{counted(found.log_ins, 'log-in')} ended, {counted(found.events, 'event')} removed"
+    if found.messages:
+        yield f"{counted(found.messages, 'message')} to and from the organizers removed"
     yield (
         f"{counted(found.prompts_removed, 'proposed prompt')} removed, "
         f"{counted(found.prompts_kept, 'accepted prompt')} kept without an author"

@@ -14,6 +14,7 @@ from nami_bench.store.catalog import Catalog
 from nami_bench.store.chores import Chores
 from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import PATIENCE_S, Database
+from nami_bench.store.enrolments import Enrolments
 from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.images import Images
@@ -54,6 +55,7 @@ class Store:
         # Who judges.
         self.accounts = Accounts(database)
         self.logins = Logins(database)
+        self.enrolments = Enrolments(database)
         self.exclusions = Exclusions(database)
         self.erasures = Erasures(database)
         # What is asked, and what was said.

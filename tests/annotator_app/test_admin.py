@@ -82,7 +82,7 @@ def test_an_overview_has_what_the_page_shows(bench: Any, people: Callable[[str],
     assert (bob["name"], bob["done"], bob["flags"], bob["paused"]) == ("bob", 6, 1, None)
     assert set(ada) == {
         "name", "role", "active", "paused", "done", "today", "median_ms", "gold_passed", "gold_seen",
-        "repeat_difference", "withheld", "flags", "excluded",
+        "repeat_difference", "withheld", "flags", "excluded", "assigned", "came",
     }  # fmt: skip
     (flag,) = view["flags"]
     assert (flag["annotator"], flag["flag"], flag["comment"]) == ("bob", True, "<b>odd</b>")

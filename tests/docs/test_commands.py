@@ -144,6 +144,7 @@ DEMO = {"README.md"} | {
         "geneval",
         "leaderboards",
         "metrics",
+        "people",
         "plugins",
         "questions",
         "quickstart",

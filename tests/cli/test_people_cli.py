@@ -1,0 +1,133 @@
+"""The people of a study from the command line: lists of them, roles, assignments."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from nami_bench.cli.app import cli
+from nami_bench.errors import InputError
+from nami_bench.store import Store
+from tests.support.small_study import small_workspace
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """`run(*arguments)` is a command in a workspace with the studies pilot and duel, of mei, omar and tom."""
+    small_workspace(tmp_path)
+    return lambda *arguments: CliRunner().invoke(cli, ["--workspace", str(tmp_path), *arguments])
+
+
+@pytest.fixture
+def listed(run: Run, tmp_path: Path) -> Callable[..., Result]:
+    """`listed(text, *options)` imports a list of people."""
+
+    def import_(text: str, *options: str) -> Result:
+        path = tmp_path / "people.csv"
+        path.write_bytes(text.encode())
+        return run("annotators", "import", str(path), *options)
+
+    return import_
+
+
+def rows(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def assigned(tmp_path: Path, study: str) -> list[str]:
+    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
+        return [one.annotator for one in store.enrolments.of(study)]
+
+
+LIST = (
+    "\ufeffName;Role;Study\r\nJörg Müller;;pilot\r\n\r\nLENA;annotator;pilot\r\nlena;;duel\r\n"
+    "mei;;duel\r\nlena;;duel\r\nboss;administrator;\r\n"
+)
+
+
+def test_a_list_from_a_spreadsheet_makes_accounts_and_assigns_them(
+    listed: Callable[..., Result], tmp_path: Path
+) -> None:
+    tried = listed(LIST, "--dry-run")
+    assert (tried.exit_code, tried.stdout) == (0, "")
+    assert "3 new accounts, 1 there already; nothing was changed" in tried.stderr
+    assert assigned(tmp_path, "pilot") == []
+
+    done = rows(listed(LIST).stdout)
+    assert [(one["name"], one["role"], one["studies"], bool(one["token"])) for one in done] == [
+        ("Jörg Müller", "annotator", "pilot", True),
+        ("LENA", "annotator", "pilot duel", True),
+        ("mei", "annotator", "duel", False),
+        ("boss", "administrator", "", True),
+    ]
+    assert assigned(tmp_path, "pilot") == ["Jörg Müller", "LENA"]
+    assert assigned(tmp_path, "duel") == ["mei", "LENA"]
+    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
+        assert store.logins.authenticate("lena", done[1]["token"]) == store.accounts.get("LENA")
+    again = rows(listed(LIST).stdout)
+    assert [one["token"] for one in again] == [""] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "people.csv is empty: its first line must name the columns"),
+        ("role,study\nannotator,pilot\n", "lacks the column name"),
+        ("name,email\nlena,x\n", "unknown column 'email'"),
+        ("name\n", "holds no people"),
+        ("name,role\nlena,boss\n", "line 2: unknown role 'boss'"),
+        ("name,role\n,annotator\n", "line 2: name is empty"),
+        ("name,role\nlena,\nLena,administrator\n", "line 3: 'Lena' has two roles"),
+        ("name,study\nlena,pilto\n", "did you mean 'pilot'?"),
+        ("name,role,study\nboss,administrator,pilot\n", "who takes no items"),
+        ("name,role\nmei,administrator\n", "'mei' is an annotator already"),
+        ("name\nlena,pilot\n", "line 2: there are more cells than columns"),
+        ('name\n"lena\n', "line 2: it is not a CSV table"),
+        ("name\nsimulated-9\n", "belong to simulated annotators"),
+    ],
+)
+def test_a_list_with_a_fault_changes_nothing(
+    run: Run, listed: Callable[..., Result], text: str, words: str
+) -> None:
+    before = run("annotators", "list").stdout
+    refused = listed(text)
+    assert isinstance(refused.exception, InputError)
+    assert refused.stdout == ""
+    assert words in str(refused.exception)
+    assert run("annotators", "list").stdout == before
+
+
+def test_tokens_are_never_written_over(run: Run, listed: Callable[..., Result], tmp_path: Path) -> None:
+    output = tmp_path / "tokens.csv"
+    assert listed("name\nlena\n", "-o", str(output)).exit_code == 0
+    assert [one["name"] for one in rows(output.read_text())] == ["lena"]
+    refused = listed("name\nomid\n", "-o", str(output))
+    assert "nothing is overwritten" in str(refused.exception)
+    assert "omid" not in run("annotators", "list").stdout
+
+
+def test_people_are_assigned_and_taken_off(run: Run) -> None:
+    run("annotators", "add", "lena")
+    run("annotators", "add", "boss", "--role", "administrator")
+    done = run("study", "assign", "pilot", "lena", "mei")
+    assert done.exit_code == 0
+    assert "lena, mei: assigned to pilot" in done.stderr
+    assert "takes everybody" in done.stderr
+    assert "nobody new" in run("study", "assign", "pilot", "lena").stderr
+    status = json.loads(run("study", "status", "pilot", "--json").stdout)
+    assert status["not_come_yet"] == ["lena"]
+    assert "not come yet" in run("study", "status", "pilot").stdout
+
+    for name, words in (("boss", "is an administrator"), ("lina", "did you mean 'lena'?")):
+        refused = run("study", "assign", "pilot", "tom", name)
+        assert words in str(refused.exception)
+    assert "lena: not assigned to pilot any more" in run("study", "unassign", "pilot", "lena", "tom").stderr
+    assert run("annotators", "role", "boss", "annotator").exit_code == 0
+    assert run("study", "assign", "pilot", "boss").exit_code == 0
+    assert json.loads(run("study", "status", "pilot", "--json").stdout)["not_come_yet"] == ["boss"]
