@@ -224,5 +224,6 @@ def _flag(flag: Any) -> dict[str, Any]:
         "prompt": flag.prompt,
         "flag": flag.flag,
         "comment": flag.comment,
+        "number": flag.number,
         "at": flag.at.isoformat(),
     }

@@ -12,6 +12,7 @@ from nami_bench.annotator_app.admin_routes import add_admin_routes
 from nami_bench.annotator_app.faults import answer_errors
 from nami_bench.annotator_app.health import health_router
 from nami_bench.annotator_app.login import login_router
+from nami_bench.annotator_app.message_routes import message_router
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.origin import Hosts
 from nami_bench.annotator_app.routes import at_the_root, named_in_path, work_router
@@ -52,6 +53,7 @@ def build_app(
     for prefix, study_of in (("", at_the_root(store, studies)), ("/study/{study}", named_in_path(studies))):
         work = work_router(store, images_dir, studies, study_of, onlooker, may_propose=may_propose)
         app.include_router(work, prefix=prefix)
+        app.include_router(message_router(store, studies, study_of), prefix=prefix)
     add_admin_routes(app, store, studies, onlooker)
     known = KnownPrompts(store)
     add_submission_routes(app, store, known, terms)

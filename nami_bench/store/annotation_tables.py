@@ -15,6 +15,9 @@ from nami_bench.store.tables import Base, CreatedAt, Current, Json, PrimaryKey, 
 STUDY_KIND = "study"
 """The kind of an item that the study asks about; the others have known answers."""
 
+DEEDS = ("assigned", "unassigned", "message", "announced")
+"""Kinds of events whose texts say which organizer did it."""
+
 OPEN, EXPIRED, COMPLETED = "open", "expired", "completed"
 """The states of an assignment."""
 

@@ -19,6 +19,7 @@ from nami_bench.domain import SIMULATED_PREFIX, Role, SubmissionState, name_in_t
 from nami_bench.errors import StorageError
 from nami_bench.store.account_tables import LoginAttemptRow, LoginSessionRow
 from nami_bench.store.annotation_tables import (
+    DEEDS,
     AssignmentRow,
     ComparisonRow,
     EventRow,
@@ -156,8 +157,17 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     _set(session, EnrolmentRow, EnrolmentRow.enrolled_by == row.name, enrolled_by=_ERASED)
     for written in (AnnouncementRow, MessageRow):
         _set(session, written, written.author == row.name, author=_ERASED)
+    _forget_what_they_did(session, row.name)
     delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
     return counts
+
+
+def _forget_what_they_did(session: Session, name: str) -> None:
+    """Take the name out of the log of what was done to others."""
+    word = name_in_text(name)
+    for event in session.scalars(select(EventRow).where(EventRow.kind.in_(DEEDS))):
+        event.text = word.sub(_ERASED, event.text)
+    session.flush()
 
 
 def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> None:

@@ -119,6 +119,7 @@ class Oversight(Repository):
                         PromptRow.prompt_id,
                         PromptRow.text,
                         ImageRow.sample,
+                        SubmissionRow.assignment_id,
                     )
                 )
                 .where(
@@ -130,8 +131,8 @@ class Oversight(Repository):
                 .limit(limit)
             )
             return [
-                Flag(at, flag, comment, name, (a,) if b is None else (a, b), prompt_id, text, sample)
-                for at, flag, comment, name, a, b, prompt_id, text, sample in session.execute(query)
+                Flag(at, flag, comment, name, (a,) if b is None else (a, b), *rest)
+                for at, flag, comment, name, a, b, *rest in session.execute(query)
             ]
 
     def events(self, study: str, limit: int = 1000) -> list[Event]:

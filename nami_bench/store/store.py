@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from nami_bench.store.accounts import Accounts
 from nami_bench.store.annotation import Annotation
+from nami_bench.store.announcements import Announcements
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.chores import Chores
 from nami_bench.store.comparisons import Comparisons
@@ -21,6 +22,7 @@ from nami_bench.store.images import Images
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
 from nami_bench.store.merging import Work
+from nami_bench.store.messages import Messages
 from nami_bench.store.oversight import Oversight
 from nami_bench.store.proposals import Proposals
 from nami_bench.store.ratings import Ratings
@@ -67,6 +69,9 @@ class Store:
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)
+        # What is said about it.
+        self.announcements = Announcements(database, lambda: self.clock())
+        self.messages = Messages(database, lambda: self.clock())
         self.proposals = Proposals(database, lambda: self.clock(), self.annotation.secret)
 
     @classmethod

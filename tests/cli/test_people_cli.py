@@ -131,3 +131,31 @@ def test_people_are_assigned_and_taken_off(run: Run) -> None:
     assert run("annotators", "role", "boss", "annotator").exit_code == 0
     assert run("study", "assign", "pilot", "boss").exit_code == 0
     assert json.loads(run("study", "status", "pilot", "--json").stdout)["not_come_yet"] == ["boss"]
+
+
+def test_messages_and_announcements_from_the_command_line(run: Run, tmp_path: Path) -> None:
+    assert run("study", "announce", "pilot", "Welcome", "--until", "2099-01-31T18:00:00Z").exit_code == 0
+    (one,) = json.loads(run("study", "announcements", "pilot", "--json").stdout)
+    assert (one["text"], one["shown_until"][:10]) == ("Welcome", "2099-01-31")
+    assert run("study", "take-back", "pilot", str(one["number"])).exit_code == 0
+    assert json.loads(run("study", "announcements", "pilot", "--json").stdout) == []
+
+    assert run("study", "message", "pilot", "mei", "Hello \x1b[31mred").exit_code != 0
+    assert run("study", "message", "pilot", "mei", "Hello [bold]you[/bold]").exit_code == 0
+    with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
+        store.messages.answer("pilot", "mei", "Hi", "t1")
+    (thread,) = json.loads(run("study", "messages", "pilot", "--json").stdout)
+    assert (thread["annotator"], thread["messages"], thread["unread"]) == ("mei", 2, 1)
+    shown = run("study", "messages", "pilot", "mei").stdout
+    assert "Hello [bold]you[/bold]" in shown and "not yet" in shown
+    assert json.loads(run("study", "messages", "pilot", "--json").stdout)[0]["unread"] == 0
+    assert json.loads(run("study", "comments", "pilot", "--json").stdout) == []
+    for arguments, words in (
+        (("message", "pilot", "nobody", "x"), "unknown annotator"),
+        (("message", "pilot", "mei", "x", "--about", "99999"), "unknown item '99999'"),
+        (("message", "pilot", "mei", "x" * 2001), "at most 2000"),
+        (("announce", "pilot", "late", "--until", "2001-01-31T18:00:00Z"), "nobody would see it"),
+        (("take-back", "pilot", "9"), "unknown announcement '9'"),
+    ):
+        assert words in str(run("study", *arguments).exception)
+    assert "needs a time zone" in run("study", "announce", "pilot", "x", "--from", "2099-01-31").stderr
