@@ -143,6 +143,14 @@ class StudyLooks:
         self._remember(self._known, study, (state, found.encode()))
         return self._known[study][1]
 
+    def people(self, study: str) -> bytes:
+        """`people_report` as JSON."""
+        from nami_bench.pipeline.people_report import people_report
+
+        return json.dumps(
+            people_report(self._store, study).to_json(), ensure_ascii=False, allow_nan=False
+        ).encode()
+
     def ratings_csv(self, study: str) -> bytes:
         """The path of a new file with a study's judgements in force, as `nami-bench ratings export` writes
         them; whoever asked deletes it."""

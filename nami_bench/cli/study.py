@@ -10,7 +10,7 @@ from nami_bench.cli.common import open_bench, print_json, print_table, say
 from nami_bench.cli.options import FILE, json_option
 from nami_bench.cli.study_merge import merge
 from nami_bench.cli.study_messages import COMMANDS as MESSAGES
-from nami_bench.cli.study_people import NOT_COME, assign, unassign
+from nami_bench.cli.study_people import NOT_COME, assign, people, unassign
 from nami_bench.cli.study_plan import study_plan
 
 if TYPE_CHECKING:
@@ -347,6 +347,7 @@ def _shown(value: Any) -> str:
 
 study.add_command(merge)
 study.add_command(study_plan)
+study.add_command(people)
 study.add_command(assign)
 study.add_command(unassign)
 for command in MESSAGES:

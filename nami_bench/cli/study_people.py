@@ -1,16 +1,20 @@
-"""`nami-bench study assign` and `unassign`: the people of a study."""
+"""`nami-bench study people`, `assign` and `unassign`: the people of a study."""
 
 from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import open_bench, say, who
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, say, who
+from nami_bench.cli.options import json_option
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from nami_bench.cli.common import Bench
+    from nami_bench.evaluation.human.figures import Figure
+    from nami_bench.pipeline.people_report import PersonReport
+    from nami_bench.store import MemberReport
 
 NOT_COME = "not come yet"
 
@@ -62,3 +66,70 @@ def check_annotators(bench: "Bench", names: "Sequence[str]") -> None:
 
 def _done(names: "Sequence[str]", what: str, nothing: str) -> str:
     return f"{', '.join(names)}: {what}" if names else nothing
+
+
+@click.command(
+    "people", epilog="Examples: nami-bench study people pilot; nami-bench study people pilot --json"
+)
+@click.argument("name")
+@json_option
+def people(name: str, as_json: bool) -> None:
+    """How everybody does in a study: pace, known answers, repeats, agreement with the others, severity.
+
+    Numbers in brackets are 95 % intervals. Who stands out from the others is named below the table, and why;
+    docs/people.md says what each column is.
+    """
+    from nami_bench.pipeline.people_report import people_report
+
+    with open_bench() as bench:
+        found = people_report(bench.store, name)
+    if as_json:
+        print_json(found.to_json())
+        return
+    print_table(_COLUMNS, map(_row, found.people))
+    for one in found.people:
+        for flag in one.figures.flags if one.figures else ():
+            echo(f"{one.member.name} {flag.words}")
+    if found.note:
+        say(found.note)
+
+
+_COLUMNS = (
+    "annotator", "state", "done", "today", "s/item", "s today", "gold", "repeats", "agreement", "severity",
+    "spread", "same", "left-right",
+)  # fmt: skip
+
+
+def _row(one: "PersonReport") -> tuple[object, ...]:
+    member, figures = one.member, one.figures
+    begun = (member.name, _state(member), member.done, member.today)
+    if figures is None:
+        return (*begun, *(None,) * (len(_COLUMNS) - len(begun)))
+    same = None if figures.habits is None else f"{100 * figures.habits.top_share:.0f} %"
+    return (
+        *begun,
+        _shown(figures.pace, 1),
+        _shown(figures.pace_today, 1),
+        _shown(figures.gold, 2),
+        _shown(figures.repeats, 1),
+        _shown(figures.peers.agreement, 2),
+        _shown(figures.peers.severity, 1),
+        _shown(figures.peers.spread, 2),
+        same,
+        _shown(figures.lean, 2),
+    )
+
+
+def _state(member: "MemberReport") -> str:
+    """In one word, or what the annotator is told."""
+    if member.excluded:
+        return "excluded"
+    if not member.active:
+        return "disabled"
+    return f"paused: {member.paused}" if member.paused else "active" if member.came else NOT_COME
+
+
+def _shown(figure: "Figure | None", digits: int) -> str | None:
+    if figure is None:
+        return None
+    return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"

@@ -24,6 +24,7 @@ from nami_bench.store.logins import Logins
 from nami_bench.store.merging import Work
 from nami_bench.store.messages import Messages
 from nami_bench.store.oversight import Oversight
+from nami_bench.store.personal import Personal
 from nami_bench.store.proposals import Proposals
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.removals import Removals
@@ -69,6 +70,7 @@ class Store:
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)
+        self.personal = Personal(database)
         # What is said about it.
         self.announcements = Announcements(database, lambda: self.clock())
         self.messages = Messages(database, lambda: self.clock())

@@ -36,6 +36,14 @@ def listed(run: Run, tmp_path: Path) -> Callable[..., Result]:
     return import_
 
 
+@pytest.fixture(scope="module")
+def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of such a workspace, for tests that change nothing."""
+    folder = tmp_path_factory.mktemp("unchanged")
+    small_workspace(folder)
+    return folder
+
+
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
@@ -92,15 +100,18 @@ def test_a_list_from_a_spreadsheet_makes_accounts_and_assigns_them(
         ("name\nsimulated-9\n", "belong to simulated annotators"),
     ],
 )
-def test_a_list_with_a_fault_changes_nothing(
-    run: Run, listed: Callable[..., Result], text: str, words: str
-) -> None:
-    before = run("annotators", "list").stdout
-    refused = listed(text)
+def test_a_list_with_a_fault_changes_nothing(unchanged: Path, text: str, words: str) -> None:
+    def people() -> list[str]:
+        with Store.open(f"sqlite:///{unchanged / 'nami.db'}") as store:
+            return [one.name for one in store.accounts.all()]
+
+    before, path = people(), unchanged / "people.csv"
+    path.write_text(text)
+    refused = CliRunner().invoke(cli, ["--workspace", str(unchanged), "annotators", "import", str(path)])
     assert isinstance(refused.exception, InputError)
     assert refused.stdout == ""
     assert words in str(refused.exception)
-    assert run("annotators", "list").stdout == before
+    assert people() == before
 
 
 def test_tokens_are_never_written_over(run: Run, listed: Callable[..., Result], tmp_path: Path) -> None:
@@ -159,3 +170,28 @@ def test_messages_and_announcements_from_the_command_line(run: Run, tmp_path: Pa
     ):
         assert words in str(run("study", *arguments).exception)
     assert "needs a time zone" in run("study", "announce", "pilot", "x", "--from", "2099-01-31").stderr
+
+
+def test_how_everybody_does_is_shown_and_said(run: Run, tmp_path: Path) -> None:
+    run("annotators", "add", "lena")
+    run("study", "assign", "pilot", "lena")
+    run("ratings", "exclude", "--annotator", "tom", "--yes")
+    shown = run("study", "people", "pilot")
+    assert shown.exit_code == 0
+    assert "not come yet" in shown.stdout and "excluded" in shown.stdout
+    assert "of two people nobody can tell" in shown.stderr
+    found = json.loads(run("study", "people", "pilot", "--json").stdout)
+    people = {one["name"]: one for one in found["people"]}
+    assert set(people) == {"mei", "omar", "tom", "lena"}
+    assert (people["lena"]["figures"], people["lena"]["flags"]) == (None, [])
+    assert people["tom"]["excluded"] and people["tom"]["figures"]["agreement"] is not None
+    mei = people["mei"]["figures"]
+    assert (mei["items"], mei["shared"], mei["pace"], mei["gold"]) == (18, 18, None, None)
+    assert mei["agreement"]["low"] < mei["agreement"]["value"] < mei["agreement"]["high"]
+
+    duel = {one["name"]: one for one in json.loads(run("study", "people", "duel", "--json").stdout)["people"]}
+    assert duel["mei"]["figures"]["items"] == 18
+    assert duel["mei"]["figures"]["severity"] is None
+    assert -1 <= duel["mei"]["figures"]["lean"]["value"] <= 1
+    assert "nobody can be compared" in run("study", "people", "duel").stderr
+    assert "unknown study" in str(run("study", "people", "nowhere").exception)
