@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from nami_bench.annotator_app.engine.answers import MAX_CLIENT_TOKEN
+from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.routes import StudyOf
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.domain import LONGEST_MESSAGE, Announcement, Message
@@ -30,8 +31,8 @@ class Seen(BaseModel):
 
 
 def message_router(store: Store, studies: Studies, study_of: StudyOf) -> APIRouter:
-    """An annotator's messages in the study that `study_of` finds; the gate has put in who asks."""
-    router = APIRouter()
+    """An annotator's messages in the study that `study_of` finds."""
+    told = router(Level.ANNOTATOR)
 
     async def admitted(request: Request, study: Annotated[str, Depends(study_of)]) -> str:
         return await studies.admitted(study, request.state.annotator)
@@ -46,26 +47,26 @@ def message_router(store: Store, studies: Studies, study_of: StudyOf) -> APIRout
             "unread": sum(one.author is not None and not one.is_read for one in thread),
         }
 
-    @router.get("/messages")
+    @told.get("/messages")
     def read(request: Request, study: Here) -> dict[str, Any]:
         return all_of(study, request.state.annotator)
 
-    @router.post("/messages")
+    @told.post("/messages")
     def write(request: Request, study: Here, sent: Written) -> dict[str, Any]:
         store.messages.answer(study, request.state.annotator, sent.text, sent.client_token)
         return all_of(study, request.state.annotator)
 
-    @router.post("/messages/read")
+    @told.post("/messages/read")
     def mark_read(request: Request, study: Here, seen: Seen) -> dict[str, Any]:
         store.messages.mark_read(study, request.state.annotator, seen.number, by_annotator=True)
         return {}
 
-    @router.post("/messages/dismiss")
+    @told.post("/messages/dismiss")
     def dismiss(request: Request, study: Here, seen: Seen) -> dict[str, Any]:
         store.announcements.dismiss(study, request.state.annotator, seen.number)
         return {}
 
-    return router
+    return told
 
 
 def _announcement_json(one: Announcement) -> dict[str, Any]:

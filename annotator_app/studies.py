@@ -11,7 +11,7 @@ from typing import Any
 
 from nami_bench.domain import Role
 from nami_bench.errors import InputError, RefusedError
-from nami_bench.store import NOT_ASSIGNED, Store, StudyAtHand
+from nami_bench.store import NOT_ASSIGNED, Desk, Store, StudyAtHand
 
 REMEMBERED_SECONDS = 1.0
 """For so long the names of studies are not asked for again, nor whether one without images has some now."""
@@ -43,13 +43,13 @@ class Studies:
 
     async def admitted(self, name: str, annotator: str) -> str:
         """`name`, if somebody may work on this study; raises RefusedError."""
-        if not await self.admits(name, annotator):
+        if not await asyncio.to_thread(self.admits, name, annotator):
             raise RefusedError("not_assigned", NOT_ASSIGNED)
         return name
 
-    async def admits(self, name: str, annotator: str) -> bool:
+    def admits(self, name: str, annotator: str) -> bool:
         """Whether somebody may work on a study that is served."""
-        return await asyncio.to_thread(self._store.enrolments.admits, name, annotator)
+        return self._store.enrolments.admits(name, annotator)
 
     async def has(self, name: str) -> bool:
         """Whether a study of this name is served."""
@@ -77,6 +77,29 @@ class Studies:
         if not names:
             raise InputError("there is no study yet: make one with `nami-bench study create FILE.toml`")
         return names[-1]
+
+    def may_rate(self, study: str, annotator: str, role: str) -> bool:
+        """Whether somebody is given items: an administrator only after having asked to rate as well."""
+        return role != Role.ADMINISTRATOR or self._store.studies.has_member(study, annotator)
+
+    def join(self, study: str, annotator: str, role: str) -> None:
+        """Let somebody take part in a study, as an annotator does by coming: an administrator who asks to.
+
+        Where it is for those who are assigned, administrators assign themselves by that; raises RefusedError
+        for others.
+        """
+
+        def join(desk: Desk) -> None:
+            study_id, _ = desk.study(study)
+            if not desk.place(study, annotator):
+                member = desk.member(study_id, annotator)
+                desk.tell(study_id, member, "joined", f"{annotator} rates as well")
+
+        if not self.admits(study, annotator):
+            if role != Role.ADMINISTRATOR:
+                raise RefusedError("not_assigned", NOT_ASSIGNED)
+            self._store.enrolments.assign(study, [annotator], by=annotator)
+        self._store.annotation.run(join)
 
     def seen_by(self, annotator: str, role: str) -> list[dict[str, Any]]:
         """What somebody may choose from, oldest first: administrators from all, others from what is open to
@@ -111,6 +134,7 @@ def _row(one: StudyAtHand, now: datetime) -> dict[str, Any]:
         "state": state,
         "done": one.done,
         "assigned": one.is_assigned,
+        "joined": one.is_member,
         "opens": study.opens and study.opens.astimezone(UTC).isoformat(),
         "closes": study.closes and study.closes.astimezone(UTC).isoformat(),
     }

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from nami_bench.cli.common import Bench
     from nami_bench.evaluation.human.figures import Figure
+    from nami_bench.evaluation.human.people import PersonFigures
     from nami_bench.pipeline.people_report import PersonReport
     from nami_bench.store import MemberReport
 
@@ -86,7 +87,8 @@ def people(name: str, as_json: bool) -> None:
     if as_json:
         print_json(found.to_json())
         return
-    print_table(_COLUMNS, map(_row, found.people))
+    print_table(_WORK, map(_work, found.people), whole=("state",))
+    print_table(_PEERS, [_peers(one.member.name, one.figures) for one in found.people if one.figures])
     for one in found.people:
         for flag in one.figures.flags if one.figures else ():
             echo(f"{one.member.name} {flag.words}")
@@ -94,28 +96,43 @@ def people(name: str, as_json: bool) -> None:
         say(found.note)
 
 
-_COLUMNS = (
-    "annotator", "state", "done", "today", "s/item", "s today", "gold", "repeats", "agreement", "severity",
-    "spread", "same", "left-right",
-)  # fmt: skip
+_WORK = ("annotator", "state", "done", "today", "s/item", "s/item today", "gold passed", "repeats differ by")
+_PEERS = (
+    "annotator",
+    "shared",
+    "agreement",
+    "severity",
+    "spread",
+    "commonest",
+    "longest run",
+    "left - right",
+)
 
 
-def _row(one: "PersonReport") -> tuple[object, ...]:
+def _work(one: "PersonReport") -> tuple[object, ...]:
     member, figures = one.member, one.figures
     begun = (member.name, _state(member), member.done, member.today)
     if figures is None:
-        return (*begun, *(None,) * (len(_COLUMNS) - len(begun)))
-    same = None if figures.habits is None else f"{100 * figures.habits.top_share:.0f} %"
+        return (*begun, None, None, None, None)
     return (
         *begun,
         _shown(figures.pace, 1),
         _shown(figures.pace_today, 1),
         _shown(figures.gold, 2),
         _shown(figures.repeats, 1),
-        _shown(figures.peers.agreement, 2),
-        _shown(figures.peers.severity, 1),
-        _shown(figures.peers.spread, 2),
-        same,
+    )
+
+
+def _peers(name: str, figures: "PersonFigures") -> tuple[object, ...]:
+    peers, habits = figures.peers, figures.habits
+    return (
+        name,
+        peers.items,
+        _shown(peers.agreement, 2),
+        _shown(peers.severity, 1),
+        _shown(peers.spread, 2),
+        None if habits is None else f"{100 * habits.top_share:.0f} %",
+        None if habits is None else f"{habits.longest_run} (by chance {habits.run_by_chance})",
         _shown(figures.lean, 2),
     )
 

@@ -134,4 +134,5 @@ def _whole(*columns: "np.ndarray") -> "tuple[np.ndarray, ...]":
 
 
 def _names(session: "Session") -> dict[int, str]:
-    return {number: name for number, name in session.execute(select(AnnotatorRow.id, AnnotatorRow.name))}
+    rows = session.execute(select(AnnotatorRow.id, AnnotatorRow.name))
+    return {row.id: row.name for row in rows}

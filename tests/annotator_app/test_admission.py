@@ -128,9 +128,15 @@ def test_nothing_of_a_study_reaches_those_who_are_not_assigned(house: tuple[Any,
         body = {"client_token": "x", "values": {"relevance": 5, "realism": 2}, "duration_ms": 9}
         sent = bob.post(f"/study/trial/item/{state['items'][0]['token']}", json=body)
         assert (sent.status_code, sent.json()["code"], "final" in sent.json()) == (403, "not_assigned", False)
+        joined = bob.post("/study/trial/join", json={})
+        assert (joined.status_code, joined.json()["code"]) == (403, "not_assigned")
         assert bob.get("/study/second/session").json()["phase"] == "work"
         with enter(bench, address, "root") as root:
             assert [one["name"] for one in root.get("/studies").json()["studies"]] == ["trial", "second"]
+            assert root.get("/study/trial/").status_code == 200  # the start page, which asks
+            assert root.post("/study/trial/join", json={}).status_code == 200
+            assert root.get("/study/trial/session").json()["phase"] == "work"
+        assert [one.annotator for one in bench.store.enrolments.of("trial")] == ["ada", "root"]
 
 
 def test_a_server_of_one_study_says_so_at_its_root(
