@@ -81,7 +81,7 @@ def people_figures(
 
 def note_of(people: Sequence[PersonFigures]) -> str:
     """What must be said of the comparisons as a whole; "" where there is nothing."""
-    compared = sum(one.peers.agreement is not None for one in people)
+    compared = sum(one.counts and one.peers.agreement is not None for one in people)
     if compared >= FEWEST:
         return ""
     if compared == 0:

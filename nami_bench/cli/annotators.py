@@ -215,34 +215,15 @@ def erase(name: str, keep_ratings: bool, dry_run: bool, yes: bool, as_json: bool
 
 def _erased(act: "Callable[[bool], Erasure]", *, dry_run: bool, yes: bool, as_json: bool) -> bool:
     """Whether it was done."""
+    from nami_bench.pipeline.people import erasure_lines
+
     if dry_run and as_json:
         print_json({"dry_run": True, **asdict(act(True))})
         return False
-    done = with_consent(act, (lambda found: ()) if as_json else _lines, dry_run=dry_run, yes=yes)
+    done = with_consent(act, (lambda found: ()) if as_json else erasure_lines, dry_run=dry_run, yes=yes)
     if done is not None and as_json:
         print_json({"dry_run": False, **asdict(done)})
     return done is not None
-
-
-def _lines(found: "Erasure") -> Iterator[str]:
-    """What goes, or would go."""
-    if found.pseudonym is None:
-        what = "removed"
-    else:
-        what = "kept under a pseudonym"
-        yield f"the name becomes a random one, as {found.pseudonym}"
-    for study, values in found.studies.items():
-        yield f"study {study}: {counted(values, 'value')} {what}"
-    yield f"{counted(found.answers, 'answer')} as sent {what}, {counted(found.comments, 'comment')} removed"
-    yield f"{counted(found.log_ins, 'log-in')} ended, {counted(found.events, 'event')} removed"
-    if found.messages:
-        yield f"{counted(found.messages, 'message')} to and from the organizers removed"
-    yield (
-        f"{counted(found.prompts_removed, 'proposed prompt')} removed, "
-        f"{counted(found.prompts_kept, 'accepted prompt')} kept without an author"
-    )
-    if found.mentions:
-        yield f"{counted(found.mentions, 'text')} of others with the name: it stays as it is, read it"
 
 
 def _files_naming(name: str, folder: "Path") -> "Iterator[Path]":

@@ -25,24 +25,29 @@ class Person:
 
 
 def read_people(path: Path) -> list[Person]:
+    """`people_of_text` of a file; raises InputError for one that cannot be read, too."""
+    return people_of_text(_text(path), str(path))
+
+
+def people_of_text(text: str, where: str) -> list[Person]:
     """The people of a list, in its order; columns name, and if you like role and study.
 
     Who stands on several lines, in whatever case, is one person with several studies. Raises InputError,
-    which names the line, for what cannot be read, unknown or missing columns, names and roles that cannot be,
-    and one person with two roles.
+    which names the line of `where`, for unknown or missing columns, names and roles that cannot be, and one
+    person with two roles.
     """
     found: dict[str, Person] = {}
-    for line, cells in _lines(path):
+    for line, cells in _lines(text, where):
         try:
             person = _person(cells)
         except InputError as error:
-            raise InputError(f"{path}, line {line}: {error}") from error
+            raise InputError(f"{where}, line {line}: {error}") from error
         known = found.setdefault(name_key(person.account.name), person)
         if known.account.role is not person.account.role:
-            raise InputError(f"{path}, line {line}: {person.account.name!r} has two roles")
+            raise InputError(f"{where}, line {line}: {person.account.name!r} has two roles")
         known.studies.extend(study for study in person.studies if study not in known.studies)
     if not found:
-        raise InputError(f"{path} holds no people below its header")
+        raise InputError(f"{where} holds no people below its header")
     return list(found.values())
 
 
@@ -66,26 +71,25 @@ def _person(cells: dict[str, str]) -> Person:
     return Person(Annotator(name, Role(role or Role.ANNOTATOR)), [study] if study else [])
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+def _lines(text: str, where: str) -> Iterator[tuple[int, dict[str, str]]]:
     """The line on which each record ends, and its cells by column."""
-    text = _text(path)
     header, _, _ = text.partition("\n")
     separator = max(",;\t", key=header.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         names = [cell.strip().lower() for cell in next(reader, [])]
         if not any(names):
-            raise InputError(f"{path} is empty: its first line must name the columns name, role, study")
-        COLUMNS.check(path, names)
+            raise InputError(f"{where} is empty: its first line must name the columns name, role, study")
+        COLUMNS.check(Path(where), names)
         for record in reader:
             if not any(cell.strip() for cell in record):
                 continue
             if len(record) > len(names):
-                raise InputError(f"{path}, line {reader.line_num}: there are more cells than columns")
+                raise InputError(f"{where}, line {reader.line_num}: there are more cells than columns")
             cells = (restored(cell.strip()) for cell in record)
             yield reader.line_num, dict(zip(names, cells, strict=False))
     except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: it is not a CSV table: {error}") from error
+        raise InputError(f"{where}, line {reader.line_num}: it is not a CSV table: {error}") from error
 
 
 def _text(path: Path) -> str:

@@ -1,12 +1,13 @@
 """Many people at once: accounts made and assigned to studies, all of them or none."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from nami_bench.domain import Role, matching_name
+from nami_bench.domain.english import counted
 from nami_bench.errors import InputError
 from nami_bench.export.people_file import Person
-from nami_bench.store import Store
+from nami_bench.store import Erasure, Store
 
 
 def add_people(
@@ -39,3 +40,24 @@ def _check(person: Person, role: Role | None) -> None:
         raise InputError(f"{name!r} is an {role} already, not an {wanted}: nothing was changed")
     if wanted is Role.ADMINISTRATOR and person.studies:
         raise InputError(f"{name!r} is to be an administrator, who takes no items: leave the study out")
+
+
+def erasure_lines(found: Erasure) -> Iterator[str]:
+    """What an erasure takes away, or would, in words."""
+    if found.pseudonym is None:
+        what = "removed"
+    else:
+        what = "kept under a pseudonym"
+        yield f"the name becomes a random one, as {found.pseudonym}"
+    for study, values in found.studies.items():
+        yield f"study {study}: {counted(values, 'value')} {what}"
+    yield f"{counted(found.answers, 'answer')} as sent {what}, {counted(found.comments, 'comment')} removed"
+    yield f"{counted(found.log_ins, 'log-in')} ended, {counted(found.events, 'event')} removed"
+    if found.messages:
+        yield f"{counted(found.messages, 'message')} to and from the organizers removed"
+    yield (
+        f"{counted(found.prompts_removed, 'proposed prompt')} removed, "
+        f"{counted(found.prompts_kept, 'accepted prompt')} kept without an author"
+    )
+    if found.mentions:
+        yield f"{counted(found.mentions, 'text')} of others with the name: it stays as it is, read it"

@@ -175,7 +175,7 @@ def test_messages_and_announcements_from_the_command_line(run: Run, tmp_path: Pa
 def test_how_everybody_does_is_shown_and_said(run: Run, tmp_path: Path) -> None:
     run("annotators", "add", "lena")
     run("study", "assign", "pilot", "lena")
-    run("ratings", "exclude", "--annotator", "tom", "--yes")
+    run("ratings", "exclude", "--annotator", "tom")
     shown = run("study", "people", "pilot")
     assert shown.exit_code == 0
     assert "not come yet" in shown.stdout and "excluded" in shown.stdout

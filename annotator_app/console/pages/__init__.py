@@ -18,5 +18,6 @@ class Page:
 
 PAGES = (
     Page("", "Overview"),
+    Page("people", "People"),
     Page("log", "Log"),
 )
