@@ -43,7 +43,7 @@ class GivenAnswers:
     def unit(self) -> Integers:
         """By row, the unit's code, from 0 on."""
         key = self.item * (int(self.criterion.max(initial=0)) + 1) + self.criterion
-        return np.unique(key, return_inverse=True)[1].astype(np.int64)
+        return np.asarray(np.unique(key, return_inverse=True)[1], dtype=np.int64)
 
     def only(self, rows: Booleans) -> "GivenAnswers":
         """Some of the rows."""

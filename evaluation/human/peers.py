@@ -53,7 +53,7 @@ def compare_with_others(answers: GivenAnswers, *, seed: int = 0) -> tuple[Peers,
     rows = np.flatnonzero(shared)[order]
     edges = np.searchsorted(answers.person[rows], np.arange(len(answers.people) + 1))
     strands = int(answers.strand.max(initial=-1)) + 1
-    found = []
+    found: list[Peers] = []
     for low, high in pairwise(edges):
         own = rows[low:high]
         items, item = np.unique(answers.item[own], return_inverse=True)

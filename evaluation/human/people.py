@@ -61,8 +61,8 @@ def people_figures(
 ) -> tuple[PersonFigures, ...]:
     """How everybody of `answers.people` does, in that order, with flags.
 
-    Of studies in which people differ by chance alone, or as people do, normally, at most one in twenty flags
-    somebody for each kind: docs/results/statistics has the simulation. Those `excluded` are compared with the
+    Each kind is meant to flag somebody in at most one in twenty of the studies in which people differ by
+    chance, or normally as people do; docs/statistics.md says where it does. Those `excluded` are compared with the
     others, nobody with them, and they are not flagged.
     """
     patterns, peers = _patterns(answers), compare_with_others(answers, seed=seed)

@@ -13,7 +13,7 @@ from scipy.special import stdtrit
 from nami_bench.evaluation.human.ratings_array import Booleans, Floats
 
 SHARE = 0.05
-"""Of studies without anybody who differs, at most so many have somebody who stands out."""
+"""Of studies without anybody who differs, so many have somebody who stands out, where figures are normal."""
 
 FEWEST = 3
 """People: of two, nobody can tell which of them differs."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from nami_bench.domain import Message
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType[datetime]):
     """A time with its zone."""
 
     name = "TIME"

@@ -1,7 +1,7 @@
 """How each person of a study does: read from the store, reckoned, and put beside what is known of them."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -125,10 +125,10 @@ def _repeats(study: Study, answers: list[CheckAnswer]) -> Mapping[str, list[floa
     return found
 
 
-def _distance(value: Any, first: Any, rescale: Any) -> float:
+def _distance(value: Any, first: Any, rescale: Callable[[float], float]) -> float:
     """Points of 0-100, of verdicts 100 where it changed."""
     if isinstance(value, str):
-        return 100.0 * (value != first)
+        return 0.0 if value == first else 100.0
     return float(abs(rescale(value) - rescale(float(first))))
 
 

@@ -123,7 +123,7 @@ def _event(study: StudyRow, person: AnnotatorRow, words: str) -> EventRow:
     return EventRow(study_id=study.id, annotator_id=person.id, kind="message", text=words)
 
 
-def _items(assignments: Sequence[int]) -> Select[tuple[int, str, str, str]]:
+def _items(assignments: Sequence[int]) -> "Select[*tuple[Any, ...]]":
     """(number, prompt's id, prompt, comment) of items that were answered."""
     return (
         select(AssignmentRow.id, PromptRow.prompt_id, PromptRow.text, SubmissionRow.comment)

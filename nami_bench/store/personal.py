@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
@@ -16,8 +16,8 @@ from nami_bench.store.tables import AnnotatorRow, RatingRow
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from nami_bench.store.database import Session
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
 
 FIRST, SECOND, TIE, BOTH_BAD = range(4)
 """Verdicts on a pair, whichever of its images stood on the left."""
@@ -61,9 +61,8 @@ class Personal(Repository):
                 of_criteria(session, list(criteria)), RatingRow.current, RatingRow.value.is_not(None)
             )
             _, annotator, criterion, item, value = _in_order(session, query)
-            return Judgements(
-                _names(session), criteria, *_whole(annotator, criterion, item), value, value * 0
-            )
+            keys = _whole(annotator, criterion, item)
+            return Judgements(_names(session), criteria, *keys, value=value, side=value * 0)
 
     def verdicts(self, study: str) -> Judgements:
         """Of a study of pairs; raises UnknownNameError."""
@@ -83,14 +82,10 @@ class Personal(Repository):
             _, annotator, criterion, item, swapped, seen = _in_order(session, query)
             is_second = (seen == -1) != (swapped == 1)
             value = np.select([seen == -2, seen == 0, is_second], [BOTH_BAD, TIE, SECOND], FIRST)
+            side = np.where(seen > -2, seen, 0)
+            keys = _whole(annotator, criterion, item)
             criteria = {one.id: one.name for one in row.criteria}
-            return Judgements(
-                _names(session),
-                criteria,
-                *_whole(annotator, criterion, item),
-                value,
-                np.maximum(seen, -1) * (seen > -2),
-            )
+            return Judgements(_names(session), criteria, *keys, value=value, side=side)
 
     def seconds(self, study: str, since: datetime | None = None) -> "dict[str, np.ndarray]":
         """By annotator, the seconds of each item's first answer (`since` then), planted items included."""
@@ -114,23 +109,25 @@ class Personal(Repository):
             return {names[int(one)]: milliseconds[annotator == one] / 1000 for one in np.unique(annotator)}
 
 
-def _in_order(session: "Session", query: "object") -> "tuple[np.ndarray, ...]":
+def _in_order(session: "Session", query: "Select[*tuple[Any, ...]]") -> "tuple[np.ndarray, ...]":
     """The query's columns as numbers, by the first of them."""
     import numpy as np
 
-    width = len(query.selected_columns)  # type: ignore[attr-defined]
+    width = len(query.selected_columns)
     parts = [
         np.array([[_SEEN[x] if isinstance(x, str) else x for x in row] for row in rows], dtype=np.float64)
-        for rows in plain_rows(session, query)  # type: ignore[arg-type]
+        for rows in plain_rows(session, query)
     ]
     table = np.concatenate([np.zeros((0, width)), *parts])
     return tuple(table[np.argsort(table[:, 0])].T)
 
 
-def _whole(*columns: "np.ndarray") -> "tuple[np.ndarray, ...]":
+def _whole(
+    annotator: "np.ndarray", criterion: "np.ndarray", item: "np.ndarray"
+) -> "tuple[np.ndarray, np.ndarray, np.ndarray]":
     import numpy as np
 
-    return tuple(column.astype(np.int64) for column in columns)
+    return annotator.astype(np.int64), criterion.astype(np.int64), item.astype(np.int64)
 
 
 def _names(session: "Session") -> dict[int, str]:
