@@ -62,8 +62,8 @@ def people_figures(
     """How everybody of `answers.people` does, in that order, with flags.
 
     Each kind is meant to flag somebody in at most one in twenty of the studies in which people differ by
-    chance, or normally as people do; docs/statistics.md says where it does. Those `excluded` are compared with the
-    others, nobody with them, and they are not flagged.
+    chance, or normally as people do; docs/statistics.md says where it does. Those `excluded` are compared
+    with the others, nobody with them, and they are not flagged.
     """
     patterns, peers = _patterns(answers), compare_with_others(answers, seed=seed)
     found = [

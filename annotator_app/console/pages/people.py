@@ -13,13 +13,13 @@ def build(console: Console) -> None:
     """The page."""
     person = everybody.build(console)
     with gr.Tabs():
-        with gr.Tab("How they do"):
+        with gr.Tab("Figures"):
             one_person.build_figures(console, person)
         with gr.Tab("Messages"):
             one_person.build_messages(console, person)
-        with gr.Tab("Pause and assign"):
+        with gr.Tab("Work"):
             one_person.build_work(console, person)
-        with gr.Tab("Add people"):
+        with gr.Tab("Add"):
             accounts.build_adding(console)
-        with gr.Tab("Account, exclusion, erasure"):
+        with gr.Tab("Account and erasure"):
             accounts.build_removing(console, person)
