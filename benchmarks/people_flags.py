@@ -149,8 +149,8 @@ def _values(
     if cell.mode == "buttons":
         return np.asarray(25 * np.clip(np.round((50 + felt) / 25), 0, 4), dtype=np.float64)
     if cell.mode == "questions":
-        return 100.0 * (felt > 18 * float(ndtri(0.3)))  # seven of ten are true
-    return np.select([felt < -25, felt < -6, felt < 6], [3, 1, 2], 0).astype(float)
+        return np.where(felt > 18 * float(ndtri(0.3)), 100.0, 0.0)  # seven of ten are true
+    return np.select([felt < -25, felt < -6, felt < 6], [3, 1, 2], 0).astype(np.float64)
 
 
 def _works(
