@@ -145,12 +145,12 @@ def _values(
     else:
         felt = np.where(is_bad, rng.normal(0, 25, len(item)), felt)
     if cell.mode == "rating":
-        return np.clip(np.round(50 + felt), 0, 100)
+        return np.asarray(np.clip(np.round(50 + felt), 0, 100), dtype=np.float64)
     if cell.mode == "buttons":
-        return 25 * np.clip(np.round((50 + felt) / 25), 0, 4)
+        return np.asarray(25 * np.clip(np.round((50 + felt) / 25), 0, 4), dtype=np.float64)
     if cell.mode == "questions":
-        return 100.0 * (felt > 18 * float(ndtri(0.3)))  # seven of ten are true
-    return np.select([felt < -25, felt < -6, felt < 6], [3, 1, 2], 0).astype(float)
+        return np.where(felt > 18 * float(ndtri(0.3)), 100.0, 0.0)  # seven of ten are true
+    return np.select([felt < -25, felt < -6, felt < 6], [3, 1, 2], 0).astype(np.float64)
 
 
 def _works(

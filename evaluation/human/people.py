@@ -26,7 +26,7 @@ class Work:
     seconds: Sequence[float] | Floats = ()
     seconds_today: Sequence[float] | Floats = ()
     gold: tuple[int, int] = (0, 0)
-    repeats: Sequence[float] = ()
+    repeats: Sequence[float] | Floats = ()
     lean: Sequence[float] | Floats = ()
 
 
