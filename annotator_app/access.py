@@ -14,12 +14,13 @@ from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nami_bench.annotator_app.faults import unavailable
 from nami_bench.annotator_app.origin import Hosts, is_from_our_page, is_opened, unknown_host
-from nami_bench.annotator_app.subpath import path_below, with_slash, without_slash
+from nami_bench.annotator_app.subpath import cookie_path, path_below, with_slash, without_slash
 from nami_bench.domain import Annotator, Role
 from nami_bench.errors import NamiBenchError
 
@@ -36,7 +37,9 @@ _FILE = r"(?!.*\.\.)[\w./-]+"
 _WORK = r"(?:/study/[^/]+)?"
 _ROUTES = re.compile(
     rf"(?P<public>(GET|HEAD) /(login/?|favicon\.ico|healthz(/live)?|app/{_FILE})"
-    r"|POST /(login|logout))"
+    r"|POST /(login|logout)"
+    r"|(GET|HEAD) /join/[^/]+|(GET|HEAD) /join/link/[\w-]+"
+    r"|POST /join/[^/]+/(door|agree|return|answers|leave|withdraw))"
     r"|(?P<annotator>(GET|HEAD) (/?|/study/[^/]+/?)|GET /studies"
     rf"|GET {_WORK}/(session|item/[\w-]+/before|image/[\w.-]+|leaderboard)"
     rf"|POST {_WORK}/item/[\w-]+)"
@@ -106,6 +109,21 @@ class LoginCookie:
         """What a browser calls it that sends these headers."""
         port = re.search(r":(\d{1,5})$", headers.get("host", ""))
         return f"{COOKIE}-{self.place}" + (f"-{port[1]}" if port else "")
+
+    def hand_over(self, response: Response, request: Request, session: str, lasts: int | None = None) -> None:
+        """Give a browser its log-in: gone when it is closed, or after `lasts` seconds.
+
+        Scripts cannot read it, other sites' requests do not carry it.
+        """
+        response.set_cookie(
+            self.name(request.headers),
+            session,
+            max_age=lasts,
+            httponly=True,
+            samesite="lax",
+            path=cookie_path(request.scope),
+            secure=request.url.scheme == "https",
+        )
 
     def read(self, headers: Headers) -> str:
         """What a request's cookie holds, or nothing; who logged in before an update has the older one."""
@@ -178,6 +196,12 @@ class Gate:
             if _NO_SESSION.fullmatch(path):
                 return RedirectResponse("../login" if path[1:].endswith("/") else "login", 303)
             return _refusal(401, "not_signed_in", "log in first")
+        if annotator.role is Role.PARTICIPANT:
+            home = f"/study/{annotator.only_study}/"
+            if path == "/" and annotator.only_study:
+                return RedirectResponse(f"study/{quote(annotator.only_study, safe='')}/", 303)
+            if not path.startswith(home) or path == f"{home}leaderboard":
+                return _refusal(403, "forbidden", "this is not for participants of a study")
         if level == "administrator" and annotator.role is not Role.ADMINISTRATOR:
             return _refusal(403, "forbidden", "this is for administrators")
         state["annotator"], state["role"] = annotator.name, annotator.role.value

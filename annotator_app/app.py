@@ -9,6 +9,7 @@ from fastapi.staticfiles import StaticFiles
 from nami_bench.annotator_app.access import Gate, LoginCookie
 from nami_bench.annotator_app.admin_page import AdminPage, RelativePage
 from nami_bench.annotator_app.admin_routes import add_admin_routes
+from nami_bench.annotator_app.crowd.routes import join_router
 from nami_bench.annotator_app.faults import answer_errors
 from nami_bench.annotator_app.health import health_router
 from nami_bench.annotator_app.login import login_router
@@ -48,6 +49,7 @@ def build_app(
     answer_errors(app)
     app.include_router(health_router(store))
     app.include_router(login_router(store, cookie, title))
+    app.include_router(join_router(store, images_dir, studies, cookie))
     app.include_router(page_router(studies, may_propose=may_propose))
     for prefix, study_of in (("", at_the_root(store, studies)), ("/study/{study}", named_in_path(studies))):
         work = work_router(store, images_dir, studies, study_of, onlooker, may_propose=may_propose)

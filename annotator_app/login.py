@@ -60,15 +60,7 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
         if session is None:
             return login_page(to, 401, WRONG, "wrong_login", name)
         response = RedirectResponse(to if _STUDY_PAGE.fullmatch(to) else "./", 303)
-        # Gone when the browser is closed; scripts cannot read it, other sites' requests do not carry it.
-        response.set_cookie(
-            cookie.name(request.headers),
-            session,
-            httponly=True,
-            samesite="lax",
-            path=cookie_path(request.scope),
-            secure=request.url.scheme == "https",
-        )
+        cookie.hand_over(response, request, session)
         return response
 
     @router.post("/logout")

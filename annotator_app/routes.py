@@ -78,8 +78,10 @@ def work_router(
         name, role = request.state.annotator, request.state.role
         view = await asyncio.wrap_future(session_of(study, name).state_later())
         now = await asyncio.to_thread(store.studies.get, study)
-        seen = 1 if studies.only else len(await asyncio.to_thread(studies.seen_by, name, role))
-        who = {"annotator": name, "role": role, "may_propose": may_propose, "studies": seen}
+        has_choice = studies.only is None and role != Role.PARTICIPANT
+        seen = len(await asyncio.to_thread(studies.seen_by, name, role)) if has_choice else 1
+        proposes = may_propose and role != Role.PARTICIPANT
+        who = {"annotator": name, "role": role, "may_propose": proposes, "studies": seen}
         return JSONResponse({**who, "study": study_json(now), **view_json(view)})
 
     @router.post("/item/{token}")

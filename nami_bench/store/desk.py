@@ -16,16 +16,17 @@ from sqlalchemy import Connection, CursorResult, Executable, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Study
+from nami_bench.domain import Entry, Study
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND, SubmissionRow
-from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent, Verdict
+from nami_bench.store.desk_values import Guest, Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import Revised, append_revisions
 from nami_bench.store.items import refresh_items
 from nami_bench.store.memory import Memory, Settled
+from nami_bench.store.places import has_room
 
 LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
 
@@ -104,6 +105,19 @@ class Desk:
     def change_member(self, member: Member, **values: Any) -> None:
         """Set columns of a member."""
         self.write(update(sql.members).where(sql.members.c.id == member.id).values(values))
+
+    def guest(self, annotator_id: int) -> Guest | None:
+        """The participant whose account it is; None for one who did not come by themselves."""
+        row = self.connection.execute(sql.GUEST, {"annotator": annotator_id}).one_or_none()
+        return None if row is None else Guest(**row._mapping)
+
+    def change_guest(self, guest: Guest, **values: Any) -> None:
+        """Set columns of a participant."""
+        self.write(update(sql.guests).where(sql.guests.c.id == guest.id).values(values))
+
+    def has_room(self, study_id: int, entry: Entry) -> bool:
+        """Whether a place is free for somebody whose own is not held any more."""
+        return has_room(self.connection, study_id, entry, self.now)
 
     def held(self, member: Member) -> list[Lease]:
         """The member's open items, in the order in which they were given out."""

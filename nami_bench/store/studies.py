@@ -18,6 +18,7 @@ from nami_bench.store.annotation_tables import (
     SubmissionRow,
 )
 from nami_bench.store.catalog import find_model, find_prompt_set
+from nami_bench.store.crowd_reports import delete_crowd
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
 from nami_bench.store.items import ShownPair, add_pairs, check_strata, is_asked, refresh_items
@@ -144,4 +145,5 @@ class Studies(Repository):
                     raise InputError(f"study {name!r} has judgements: it is kept")
             for table in (AssignmentRow, MemberRow, ItemRow, EventRow, CriterionRow, StudyModelRow):
                 session.execute(delete(table).where(table.study_id == row.id))
+            delete_crowd(session, row.id)
             session.execute(delete(StudyRow).where(StudyRow.id == row.id))
