@@ -6,6 +6,10 @@ was not answered is not asked again by itself: `nami-bench crowd credit` does, w
 
 import logging
 import os
+from http.client import HTTPException
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import urlopen
 from xml.etree import ElementTree
 
 from nami_bench.domain import FINISHED, Came, Entry, Participant
@@ -17,6 +21,7 @@ ASKED, GRANTED, REFUSED = "asked", "granted", "refused"
 
 _SERVICE = "services/SonaAPI.svc/WebstudyCredit"
 _PATIENCE_S = 15.0
+_LONGEST = 100_000
 _log = logging.getLogger(__name__)
 
 
@@ -47,29 +52,32 @@ def grant(store: Store, entry: Entry, participant: Participant, *, again: bool =
 
 
 def _ask(entry: Entry, token: str, survey_code: str) -> str:
-    import httpx
-
     assert entry.sona is not None
     values = {
         "experiment_id": entry.sona.experiment,
         "credit_token": token,
         "survey_code": survey_code,
     }
+    # Not by httpx, which logs the addresses that it asks: this one holds the token.
+    address = f"{entry.sona.site}/{_SERVICE}?{urlencode(values)}"
     try:
-        answer = httpx.get(f"{entry.sona.site}/{_SERVICE}", params=values, timeout=_PATIENCE_S)
-    except httpx.HTTPError as error:
-        # Not the error's words: they hold the address, with the token.
+        with urlopen(address, timeout=_PATIENCE_S) as answer:
+            document = answer.read(_LONGEST + 1).decode(errors="replace")
+    except HTTPError as error:
+        _log.warning("SONA refused the credit of a participant (status %d)", error.code)
+        return REFUSED
+    except (OSError, HTTPException) as error:  # and not its words, for the same reason
         _log.warning("SONA did not answer about the credit of a participant: %s", type(error).__name__)
         return ASKED
-    if answer.status_code != 200 or _has_errors(answer.text):
-        _log.warning("SONA refused the credit of a participant (status %d)", answer.status_code)
+    if _has_errors(document):
+        _log.warning("SONA refused the credit of a participant")
         return REFUSED
     return GRANTED
 
 
 def _has_errors(document: str) -> bool:
     """Whether an answer of SONA's says that it did not do it, or cannot be read."""
-    if len(document) > 100_000 or "<!" in document:  # no declarations: nothing to be expanded
+    if len(document) > _LONGEST or "<!" in document:  # no declarations: nothing to be expanded
         return True
     try:
         root = ElementTree.fromstring(document)

@@ -147,7 +147,7 @@ function showProblem(code, refusal = null) {
   const words = known === key ? (refusal === null ? t("error.not_found") : wordsFor(refusal)) : known;
   const again = make("button", { type: "button", className: "quiet", textContent: t("retry") });
   again.addEventListener("click", () => location.reload());
-  show(heading(t("join.problem.title")), line(words), line(t("join.problem.nothing")), again);
+  show(heading(t("join.problem.title")), line(words), line(t("join.problem.nothing")), make("p", {}, again));
 }
 
 function withdraw(keep) {
