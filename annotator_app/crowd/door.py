@@ -18,7 +18,7 @@ from nami_bench.annotator_app.crowd.signature import Signatures
 from nami_bench.annotator_app.markdown import safe_html
 from nami_bench.domain import Agreement, Entry, Identity, Participant, Study, WayOut
 from nami_bench.domain.entry import EntryQuestion, words_in
-from nami_bench.errors import RefusedError
+from nami_bench.errors import RefusedError, UnknownNameError
 from nami_bench.store import Store
 from nami_bench.store.crowd import Coming
 
@@ -43,7 +43,10 @@ class Door:
 
     def study(self, name: str) -> tuple[Study, Entry]:
         """A study that people come into; raises RefusedError for one that they do not."""
-        study = self._store.studies.get(name)
+        try:
+            study = self._store.studies.get(name)
+        except UnknownNameError as error:  # whose words name others
+            raise RefusedError("no_study", "this study is not served here now: ask its organizer") from error
         if study.entry is None:
             raise RefusedError("no_entry", "nobody comes into this study by themselves")
         return study, study.entry
@@ -58,6 +61,20 @@ class Door:
         found_there = parameters_of(knock.query)
         identity = identity_of(entry, found_there)
         return Coming(self._signatures.proven(entry, identity, found_there))
+
+    def is_same(self, participant: Participant, entry: Entry, knock: Knock) -> bool:
+        """Whether a browser that is in a study was opened by the very person; else somebody else sits there.
+
+        An address that says nobody, or whose signature has expired since, says nothing against it.
+        """
+        if knock == Knock():
+            return True
+        try:
+            found = parameters_of(knock.query)
+            coming = Coming(link=knock.link) if knock.link else Coming(identity_of(entry, found))
+        except RefusedError:
+            return True
+        return self._store.crowd.came_by(participant.name, coming)
 
     def preview(self, entry: Entry, knock: Knock) -> dict[str, str] | None:
         """What an address says that shows the door only; None for one that is meant."""

@@ -39,6 +39,7 @@ NEW_PEOPLE, WITHIN_S = 300, 600.0
 _TURNED_AWAY = {"study_full": WayOut.STUDY_FULL, "took_part": WayOut.SCREENED_OUT}
 """Who may not come in and is sent back as one who left by this way."""
 
+_NO_KNOCK = Knock()
 _log = logging.getLogger(__name__)
 _MOST_SENT = 20_000
 Sent = Annotated[str, Field(max_length=_MOST_SENT)]
@@ -93,12 +94,15 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
     def whoever(request: Request) -> Annotator | None:
         return store.logins.session_annotator(cookie.read(request.headers))
 
-    def inside(request: Request, study: str) -> Participant | None:
-        """The participant of this study whose browser this is."""
+    def inside(request: Request, study: str, knock: Knock = _NO_KNOCK) -> Participant | None:
+        """The participant of this study whose browser this is, unless somebody else knocks with it."""
         somebody = whoever(request)
         if somebody is None or somebody.only_study != study:
             return None
-        return store.crowd.of_account(somebody.name)
+        found = store.crowd.of_account(somebody.name)
+        if found is None or not door.is_same(found, door.study(study)[1], knock):
+            return None
+        return found
 
     def inside_or_refuse(request: Request, study: str) -> Participant:
         found = inside(request, study)
@@ -156,7 +160,7 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
     def look(request: Request, study: str, sent: Knocking) -> Response:
         _served(studies, study)
         value, entry = door.study(study)
-        if (participant := inside(request, study)) is not None:
+        if (participant := inside(request, study, sent.knock)) is not None:
             return JSONResponse(where(participant))
         if (captured := door.preview(entry, sent.knock)) is not None:
             return JSONResponse({"step": "preview", "captured": captured, "study": shown(value, entry)})
@@ -181,8 +185,9 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
     def agree(request: Request, study: str, sent: Agreeing) -> Response:
         _served(studies, study)
         _, entry = door.study(study)
-        participant = inside(request, study)
+        participant = inside(request, study, sent.knock)
         if not sent.agrees:
+            _take_time(pace, request)
             return refuse(study, entry, sent.knock, participant)
         if participant is not None:
             if step_of(entry, participant) == "consent":

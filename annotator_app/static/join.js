@@ -16,6 +16,7 @@ const STOP = "#stop";
 
 let knock = { query: "", link: "" };
 let state = null;
+let isAsking = false;
 
 start();
 
@@ -54,6 +55,16 @@ async function look() {
 
 /** Send something to the door and show what comes of it; until there is an answer it is sent again. */
 async function ask(what, body) {
+  if (isAsking) return; // a second press of the same button
+  isAsking = true;
+  try {
+    await askUntilAnswered(what, body);
+  } finally {
+    isAsking = false;
+  }
+}
+
+async function askUntilAnswered(what, body) {
   for (;;) {
     try {
       state = await call(at(`join/${encodeURIComponent(study)}/${what}`), body);
@@ -70,7 +81,7 @@ async function ask(what, body) {
 /** What the page itself can mend it says beside the form; what it cannot takes the page's place. */
 function refused(refusal) {
   const beside = part("problem");
-  if (refusal.code === "consent_changed" || refusal.code === "not_done") return look();
+  if (refusal.code === "consent_changed" || refusal.code === "not_done") return setTimeout(look);
   if (beside !== null && ["boxes", "wrong_use", "too_late", "too_many"].includes(refusal.code)) {
     beside.textContent = wordsFor(refusal);
     return beside.scrollIntoView({ block: "nearest" });
@@ -89,8 +100,8 @@ function draw() {
     consent,
     questions() { return questionnaire(state.study, (answers) => ask("answers", { answers })); },
     work: working,
-    out() { return wayOut(state, () => { location.hash = STOP; }); },
-    turned_away() { return wayOut(state, null); },
+    out() { return wayOut(state, { stop() { location.hash = STOP; }, anew: knock.link === "" ? null : anew }); },
+    turned_away() { return wayOut(state, { stop: null, anew: null }); },
   };
   return show(...steps[state.step]());
 }
@@ -135,7 +146,7 @@ function working() {
   const onward = make("a", { className: "primary", href: at(`study/${encodeURIComponent(study)}/`), textContent: t("join.work.go") });
   if (location.hash === "#end") {
     location.hash = "";
-    ask("leave", {});
+    setTimeout(() => ask("leave", {}));
     return [heading(t("moment.title"))];
   }
   return [heading(t("join.work.title")), line(t("join.work")), onward];
@@ -148,6 +159,12 @@ function showProblem(code, refusal = null) {
   const again = make("button", { type: "button", className: "quiet", textContent: t("retry") });
   again.addEventListener("click", () => location.reload());
   show(heading(t("join.problem.title")), line(words), line(t("join.problem.nothing")), make("p", {}, again));
+}
+
+/** Somebody else at this computer: the person before is let go. */
+async function anew() {
+  await fetch(at("logout"), { method: "POST", redirect: "manual" });
+  await look();
 }
 
 function withdraw(keep) {

@@ -4,8 +4,11 @@ import { fill, make } from "./dom.js";
 import { contact } from "./join_consent.js";
 import { currentLanguage, pick, t } from "./texts.js";
 
-/** The page of who is out; `stop` leads to the choice of what is done with the data (null: there is none). */
-export function wayOut(state, stop) {
+/**
+ * The page of who is out. `stop` leads to the choice of what is done with the data, `anew` lets somebody else
+ * begin at this computer; null: there is no such thing.
+ */
+export function wayOut(state, { stop, anew }) {
   const { study, exit, why } = state;
   const reason = why === undefined || why === exit.way ? exit.way : why;
   const debrief = pick(study.debrief);
@@ -18,7 +21,8 @@ export function wayOut(state, stop) {
     state.credit === "granted" ? make("p", { className: "note", textContent: t("join.credit.granted") }) : null,
     ["asked", "refused"].includes(state.credit) ? make("p", { className: "note", textContent: t("join.credit.later") }) : null,
     told,
-    stop !== null && mayDelete(study) ? stopLine(stop) : null,
+    stop !== null && mayDelete(study) ? quietLine(t("join.out.withdraw"), stop) : null,
+    anew === null ? null : quietLine(t("join.out.anew"), anew),
     contact(study.contact),
   ];
 }
@@ -66,9 +70,9 @@ function copyButton(code) {
   return copy;
 }
 
-function stopLine(stop) {
-  const open = make("button", { type: "button", textContent: t("join.out.withdraw") });
-  open.addEventListener("click", stop);
+function quietLine(textContent, go) {
+  const open = make("button", { type: "button", textContent });
+  open.addEventListener("click", go);
   return make("p", { className: "stop" }, open);
 }
 

@@ -58,6 +58,19 @@ class Crowd(Repository):
             row = _of_account(session, name)
             return None if row is None else _participant(session, row)
 
+    def came_by(self, name: str, coming: Coming) -> bool:
+        """Whether a participant came by this id or link."""
+        with self._database.reading() as session:
+            row = _of_account(session, name)
+            if row is None:
+                return False
+            if coming.identity is None:
+                invitation = find_invitation(session, coming.link)
+                return invitation is not None and invitation.id == row.invitation_id
+            one = session.get(IdentityRow, row.id)
+            known = None if one is None else (one.provider, one.participant)
+            return known == (coming.identity.provider, coming.identity.participant)
+
     def identity(self, name: str) -> Identity | None:
         """What a platform calls a participant; None: they came by a link, or it is forgotten."""
         with self._database.reading() as session:

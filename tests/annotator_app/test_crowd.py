@@ -358,3 +358,49 @@ def test_who_took_part_elsewhere_is_refused_and_ids_can_be_forgotten(bench: Any,
     assert not bench.store.crowd.took_part_elsewhere("second", known.identity)
     assert [one.identity for one in bench.store.crowd_reports.participants("trial")] == [None]
     assert come(arrival(1)).door()["step"] == "consent"
+
+
+def test_somebody_else_at_the_same_computer_is_somebody_else(bench: Any, come: Come) -> None:
+    with_entry(bench.store, bench.study, items_per_annotator=1)
+    browser = come(arrival(1))
+    first = browser.agree()
+    browser.rate()
+    assert browser.leave()["step"] == "out"
+    browser.query = arrival(2)
+    assert browser.door()["step"] == "consent"
+    assert browser.agree()["step"] == first["step"] == "work"
+    browser.query = arrival(2) + "&PROLIFIC_PID=x"  # what cannot be read says nothing against who is inside
+    assert browser.door()["step"] == "work"
+    assert ways(bench) == ["completed", None]
+
+
+def test_strangers_learn_no_names_of_studies(come: Come) -> None:
+    for what in ("door", "agree", "return"):
+        body = {"agrees": True} if what == "agree" else {}
+        for study, code in (("tria", "no_study"), ("trial", "no_entry")):
+            visitor = come()
+            visitor.study = study
+            answer = visitor.ask(what, body)
+            assert (answer.json()["code"], "'trial'" in answer.text) == (code, False), answer.text
+
+
+def test_a_participant_is_erased_and_a_study_without_judgements_deleted(bench: Any, come: Come) -> None:
+    with_entry(bench.store, bench.study, items_per_annotator=2, questions=(AGE,))
+    (link,) = bench.store.links.invite("trial", ["Zoë"])
+    ada, zoe = come(arrival(1)), come(link=link)
+    for one in (ada, zoe):
+        one.agree()
+        one.ask("answers", {"answers": {"age": "30"}})
+        one.rate(most=1)
+    names = [one.name for one in bench.store.crowd_reports.participants("trial")]
+    bench.store.erasures.erase(names[0])
+    bench.store.erasures.erase(names[1], keep_ratings=True)
+    tables = ("participant", "platform_identity", "agreement", "participant_answer", "login_session")
+    assert [bench.count(table) for table in tables] == [0, 0, 0, 0, 0]
+    assert [one.label for one in bench.store.links.all("trial")] == [""]
+    assert zoe.session()["code"] in ("not_signed_in", "not_yours")  # at once, or within two seconds
+
+    bench.store.studies.add(replace(bench.store.studies.get("trial"), name="second"))
+    bench.store.links.invite("second", [""])
+    bench.store.studies.delete("second")
+    assert bench.count("invitation") == 1
