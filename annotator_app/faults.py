@@ -10,9 +10,10 @@ import time
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from nami_bench.annotator_app.levels import Barred, barred_answer
 from nami_bench.errors import DatabaseLostError, ImageError, InputError, NamiBenchError, RefusedError
 
 LOGGED_EVERY_S = 10.0
@@ -22,6 +23,7 @@ _STATUS = {
     "bad_answers": 400,
     "not_yours": 404,
     "no_study": 503,
+    "not_joined": 403,
     "taken_over": 409,
     "reused_client_token": 409,
     "answered": 409,
@@ -70,7 +72,7 @@ _STATUS = {
 }
 """The HTTP status for the codes of RefusedError."""
 
-_FOR_NOW = ("paused", "closed", "too_many", "no_study", "signature_unchecked")
+_FOR_NOW = ("paused", "closed", "too_many", "no_study", "not_joined", "signature_unchecked")
 """Codes of what may be taken later as it is."""
 
 _UNAVAILABLE = ("unavailable", "this did not work just now: try again, or tell the organizer")
@@ -109,10 +111,18 @@ def answer_errors(app: FastAPI) -> None:
         final = all(problem["type"] != "json_invalid" for problem in error.errors())
         return _answer(422, "malformed", "this was not understood: reload the page", final=final)
 
+    @app.exception_handler(Barred)
+    async def barred(request: Request, error: Barred) -> Response:
+        return barred_answer(request, error)
+
     @app.exception_handler(HTTPException)
     def unusual(request: Request, error: HTTPException) -> JSONResponse:
-        code = "not_found" if error.status_code in (404, 405) else "malformed"
-        return _answer(error.status_code, code, "this was not understood: reload the page")
+        if error.status_code in (
+            404,
+            405,
+        ):  # which methods another one could be asked by is nobody's business
+            return _answer(404, "not_found", "there is nothing here")
+        return _answer(error.status_code, "malformed", "this was not understood: reload the page")
 
     @app.exception_handler(ImageError)
     def no_image(request: Request, error: Exception) -> JSONResponse:

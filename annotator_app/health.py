@@ -5,6 +5,7 @@ import asyncio
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from nami_bench.annotator_app.levels import Level, router
 from nami_bench.errors import NamiBenchError
 from nami_bench.store import Store
 
@@ -17,7 +18,7 @@ def health_router(store: Store) -> APIRouter:
 
     GET /healthz/live is 200 even then: a new process would find the same database.
     """
-    router = APIRouter()
+    public = router(Level.PUBLIC)
     asking: asyncio.Future[str | None] | None = None
 
     async def database() -> str | None:
@@ -30,18 +31,18 @@ def health_router(store: Store) -> APIRouter:
         except TimeoutError:
             return "database_busy"
 
-    @router.api_route("/healthz/live", methods=["GET", "HEAD"])
+    @public.api_route("/healthz/live", methods=["GET", "HEAD"])
     async def live() -> JSONResponse:
         return JSONResponse({"live": True})
 
-    @router.api_route("/healthz", methods=["GET", "HEAD"])
+    @public.api_route("/healthz", methods=["GET", "HEAD"])
     async def health() -> JSONResponse:
         reason = await database()
         if reason is None:
             return JSONResponse({"live": True, "ready": True})
         return JSONResponse({"live": True, "ready": False, "reason": reason}, 503)
 
-    return router
+    return public
 
 
 def _ask(store: Store) -> str | None:

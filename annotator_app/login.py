@@ -1,6 +1,5 @@
 """The log-in page, logging in and out."""
 
-import re
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -8,23 +7,22 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from nami_bench.annotator_app.access import COOKIE, LoginCookie
 from nami_bench.annotator_app.faults import words_for
+from nami_bench.annotator_app.levels import Level, leads_back, router
 from nami_bench.annotator_app.subpath import cookie_path
 from nami_bench.annotator_app.views import render
+from nami_bench.domain import Role
 from nami_bench.errors import InputError, RateLimitError, StorageError
 from nami_bench.store import Store
 
 WRONG = "This name and token or password do not match, or the account is disabled."
 
 
-_STUDY_PAGE = re.compile(r"study/[\w.-]+/")
-
-
 def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
     """/login and /logout, once for all studies: `title` says what people log in to.
 
-    Whoever asked for a study's page is led there afterwards.
+    Whoever asked for a page is led there afterwards; an administrator who asked for none, to the console.
     """
-    router = APIRouter()
+    public = router(Level.PUBLIC)
 
     def login_page(
         to: str, status: int = 200, problem: str = "", code: str = "", name: str = ""
@@ -32,11 +30,11 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
         page = render("login.html", title=title, to=to, problem=problem, problem_code=code, name=name)
         return HTMLResponse(page, status)
 
-    @router.get("/login")
+    @public.get("/login")
     def ask(to: str = "") -> HTMLResponse:
         return login_page(to)
 
-    @router.post("/login")
+    @public.post("/login")
     def login(
         request: Request,
         name: Annotated[str, Form()] = "",
@@ -59,11 +57,13 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
             return login_page(to, 503, f"{words.capitalize()}.", code, name)
         if session is None:
             return login_page(to, 401, WRONG, "wrong_login", name)
-        response = RedirectResponse(to if _STUDY_PAGE.fullmatch(to) else "./", 303)
+        assert annotator is not None
+        first = "admin/" if annotator.role is Role.ADMINISTRATOR else "./"
+        response = RedirectResponse(to if leads_back(to) else first, 303)
         cookie.hand_over(response, request, session)
         return response
 
-    @router.post("/logout")
+    @public.post("/logout")
     def logout(request: Request) -> Response:
         store.logins.close_session(cookie.read(request.headers))
         response = RedirectResponse("login", 303)
@@ -71,4 +71,4 @@ def login_router(store: Store, cookie: LoginCookie, title: str) -> APIRouter:
             response.delete_cookie(name, path=cookie_path(request.scope), httponly=True, samesite="lax")
         return response
 
-    return router
+    return public

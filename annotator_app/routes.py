@@ -7,10 +7,10 @@ way of an answer.
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
@@ -23,6 +23,7 @@ from nami_bench.annotator_app.engine.answers import (
 )
 from nami_bench.annotator_app.engine.rules import reason_code
 from nami_bench.annotator_app.engine.view import Item, View
+from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.markdown import safe_html
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.pictures import Pictures
@@ -30,12 +31,17 @@ from nami_bench.annotator_app.sessions import LAST, AnnotationSession
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.domain import Criterion, Mode, Question, Role, Study
 from nami_bench.domain.question import VALUES
+from nami_bench.errors import RefusedError
 from nami_bench.store import Store
 
 MAX_SESSIONS = 1024
 
 StudyOf = Callable[..., Awaitable[str]]
 """A dependency of FastAPI's that gives the name of a request's study."""
+
+
+Token = Annotated[str, Path(pattern=r"^[\w-]+$", max_length=200)]
+Address = Annotated[str, Path(pattern=r"^[\w.-]+$", max_length=500)]
 
 
 class Submission(BaseModel):
@@ -53,7 +59,7 @@ class Submission(BaseModel):
 
 def work_router(
     store: Store,
-    images_dir: Path,
+    images_dir: FilePath,
     studies: Studies,
     study_of: StudyOf,
     onlooker: Onlooker,
@@ -64,7 +70,7 @@ def work_router(
 
     `may_propose`: the screen leads to the page for proposing prompts.
     """
-    router = APIRouter()
+    work = router(Level.PARTICIPANT)
     pictures, key = Pictures(), store.annotation.secret("image-addresses")
 
     @lru_cache(MAX_SESSIONS)
@@ -73,9 +79,13 @@ def work_router(
 
     Here = Annotated[str, Depends(study_of)]
 
-    @router.get("/session")
+    @work.get("/session")
     async def enter(request: Request, study: Here) -> JSONResponse:
         name, role = request.state.annotator, request.state.role
+        if not await asyncio.to_thread(studies.may_rate, study, name, role):
+            raise RefusedError(
+                "not_joined", "administrators rate only where they asked to: see the start page"
+            )
         view = await asyncio.wrap_future(session_of(study, name).state_later())
         now = await asyncio.to_thread(store.studies.get, study)
         has_choice = studies.only is None and role != Role.PARTICIPANT
@@ -84,8 +94,13 @@ def work_router(
         who = {"annotator": name, "role": role, "may_propose": proposes, "studies": seen}
         return JSONResponse({**who, "study": study_json(now), **view_json(view)})
 
-    @router.post("/item/{token}")
-    async def submit(request: Request, study: Here, token: str, sent: Submission) -> JSONResponse:
+    @work.post("/join")
+    async def join(request: Request, study: Here) -> dict[str, Any]:
+        await asyncio.to_thread(studies.join, study, request.state.annotator)
+        return {}
+
+    @work.post("/item/{token}")
+    async def submit(request: Request, study: Here, token: Token, sent: Submission) -> JSONResponse:
         answers = Answers(
             sent.client_token, sent.values, sent.reasons, sent.flag, sent.comment, sent.duration_ms
         )
@@ -94,25 +109,26 @@ def work_router(
         # The sender goes by the token: an answer without it is somebody else's, and acknowledges nothing.
         return JSONResponse({"received": sent.client_token, **view_json(view)})
 
-    @router.get("/item/{token}/before")
-    def before(request: Request, study: Here, token: str) -> dict[str, Any]:
+    @work.get("/item/{token}/before")
+    def before(request: Request, study: Here, token: Token) -> dict[str, Any]:
         item = session_of(study, request.state.annotator).before(token)
         return {"item": item and item_json(item)}
 
-    @router.get("/image/{address}")
-    def image(request: Request, study: Here, address: str) -> Response:
+    @work.get("/image/{address}")
+    def image(request: Request, study: Here, address: Address) -> Response:
         png = session_of(study, request.state.annotator).image_png(address)
         return Response(png, media_type="image/png")
 
-    @router.get("/leaderboard")
+    @work.get("/leaderboard")
     async def live_board(request: Request, study: Here) -> Response:
         live = (await asyncio.to_thread(store.studies.get, study)).live_leaderboard == "annotators"
-        if not live and request.state.role != Role.ADMINISTRATOR:
+        is_shown = live and request.state.role != Role.PARTICIPANT
+        if not is_shown and request.state.role != Role.ADMINISTRATOR:
             message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
             return JSONResponse(message, 403)
         return JSONResponse({"html": (await onlooker.ask("leaderboard", study)).decode()})
 
-    return router
+    return work
 
 
 def named_in_path(studies: Studies) -> StudyOf:

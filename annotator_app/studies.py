@@ -11,7 +11,7 @@ from typing import Any
 
 from nami_bench.domain import Role
 from nami_bench.errors import InputError, RefusedError
-from nami_bench.store import Store, StudyAtHand
+from nami_bench.store import Desk, Store, StudyAtHand
 
 REMEMBERED_SECONDS = 1.0
 """For so long the names of studies are not asked for again, nor whether one without images has some now."""
@@ -68,6 +68,21 @@ class Studies:
             raise InputError("there is no study yet: make one with `nami-bench study create FILE.toml`")
         return names[-1]
 
+    def may_rate(self, study: str, annotator: str, role: str) -> bool:
+        """Whether somebody is given items: an administrator only after having asked to rate as well."""
+        return role != Role.ADMINISTRATOR or self._store.studies.has_member(study, annotator)
+
+    def join(self, study: str, annotator: str) -> None:
+        """Let somebody take part in a study, as an annotator does by coming: an administrator who asks to."""
+
+        def join(desk: Desk) -> None:
+            study_id, _ = desk.study(study)
+            if not desk.place(study, annotator):
+                member = desk.member(study_id, annotator)
+                desk.tell(study_id, member, "joined", f"{annotator} rates as well")
+
+        self._store.annotation.run(join)
+
     def seen_by(self, annotator: str, role: str) -> list[dict[str, Any]]:
         """What somebody may choose from, oldest first: administrators from all, others from what is open."""
         found = self._at_hand(annotator)
@@ -97,6 +112,7 @@ def _row(one: StudyAtHand, now: datetime) -> dict[str, Any]:
         "mode": study.mode,
         "state": state,
         "done": one.done,
+        "joined": one.is_member,
         "opens": study.opens and study.opens.astimezone(UTC).isoformat(),
         "closes": study.closes and study.closes.astimezone(UTC).isoformat(),
     }

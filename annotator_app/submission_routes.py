@@ -1,4 +1,4 @@
-"""The routes of proposed prompts: who proposes checks and sends them, administrators decide on them.
+"""The routes of proposed prompts: who proposes checks and sends them; administrators decide in the console.
 
 What was proposed is shown as text only, and never with a name to anybody but administrators.
 """
@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from nami_bench import pipeline
+from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.pace import Pace
 from nami_bench.annotator_app.terms import Terms
-from nami_bench.domain import PromptSubmission, Role, SubmissionState
+from nami_bench.domain import PromptSubmission, Role
 from nami_bench.errors import RefusedError
 from nami_bench.pipeline.known_prompts import KnownPrompts, Neighbour, Origin
 from nami_bench.prompts.assembly import clean_text
@@ -30,8 +31,6 @@ SHOWN_FROM = 0.3
 """From this similarity on, the nearest known prompt is shown to who types."""
 
 CHECKS_PER_MINUTE = 240
-SHOWN = 50
-"""So many of those that wait, and of the latest decisions, are on the administrator's page."""
 
 Text = Annotated[str, Field(max_length=MAX_SENT)]
 
@@ -66,26 +65,9 @@ class Proposal(Tagged):
     licence_sha256: str
 
 
-class Acceptance(BaseModel):
-    """POST /admin/submissions/accept; `edited` replaces text and tags."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str
-    edited: Tagged | None = None
-
-
-class Refusal(BaseModel):
-    """POST /admin/submissions/refuse."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str
-    reason: Annotated[str, Field(max_length=500)]
-
-
-def add_submission_routes(app: FastAPI, store: Store, known: KnownPrompts, terms: Terms) -> None:
-    """Add what the page /propose asks for; the gate has let in only who may propose."""
+def submission_router(store: Store, known: KnownPrompts, terms: Terms, level: Level) -> APIRouter:
+    """What the page /propose asks for, for whoever may propose."""
+    proposing = router(level)
     pace = Pace(CHECKS_PER_MINUTE, 60)
 
     def take_time(request: Request) -> None:
@@ -94,7 +76,7 @@ def add_submission_routes(app: FastAPI, store: Store, known: KnownPrompts, terms
         if not pace.allows(f"name {name}" if name else f"network {network(address)}"):
             raise RefusedError("too_many", "too many requests: wait a minute")
 
-    @app.get("/submissions")
+    @proposing.get("/submissions")
     def own(request: Request) -> dict[str, Any]:
         name: str | None = request.state.annotator
         mine = [] if name is None else store.proposals.all(author=name)
@@ -113,7 +95,7 @@ def add_submission_routes(app: FastAPI, store: Store, known: KnownPrompts, terms
             "own": [_json(one) for one in reversed(mine)],
         }
 
-    @app.post("/submissions/check")
+    @proposing.post("/submissions/check")
     def check(request: Request, draft: Draft) -> dict[str, Any]:
         take_time(request)
         text = clean_text(draft.text)
@@ -124,7 +106,7 @@ def add_submission_routes(app: FastAPI, store: Store, known: KnownPrompts, terms
             "nearest": _nearest_json(found.nearest, request.state.annotator, request.state.role),
         }
 
-    @app.post("/submissions")
+    @proposing.post("/submissions")
     def propose(request: Request, sent: Proposal) -> dict[str, Any]:
         take_time(request)
         if not sent.consent:
@@ -143,46 +125,7 @@ def add_submission_routes(app: FastAPI, store: Store, known: KnownPrompts, terms
         pipeline.propose_prompt(store, known, submission, terms.max_words, _address(request))
         return {"id": submission.id}
 
-
-def add_queue_routes(app: FastAPI, store: Store, known: KnownPrompts, terms: Terms) -> None:
-    """Add the administrator's queue; the gate lets nobody else through to /admin."""
-
-    @app.get("/admin/submissions")
-    def queue() -> dict[str, Any]:
-        waiting = store.proposals.all(SubmissionState.PENDING, limit=SHOWN)
-        return {
-            "open_to": terms.open_to,
-            "counts": store.proposals.count(),
-            "vocabulary": _VOCABULARY,
-            "terms": {"longest": LONGEST, "max_words": terms.max_words},
-            "pending": [
-                {
-                    **_json(one),
-                    "author": one.author,
-                    "nearest": _nearest_json(
-                        known.nearest(one.text, leaving_out=one.id), None, Role.ADMINISTRATOR
-                    ),
-                }
-                for one in waiting
-            ],
-            "decided": [
-                {**_json(one), "author": one.author, "decided_by": one.decided_by}
-                for one in store.proposals.decided(SHOWN)
-            ],
-        }
-
-    @app.post("/admin/submissions/accept")
-    def accept(request: Request, body: Acceptance) -> dict[str, Any]:
-        by: str = request.state.annotator
-        text, tags = (None, None) if body.edited is None else (body.edited.text, body.edited.tags())
-        accepted = pipeline.accept_submission(
-            store, known, body.id, by, terms.max_words, text=text, tags=tags
-        )
-        return _json(accepted)
-
-    @app.post("/admin/submissions/refuse")
-    def refuse(request: Request, body: Refusal) -> dict[str, Any]:
-        return _json(pipeline.refuse_submission(store, body.id, request.state.annotator, body.reason))
+    return proposing
 
 
 _VOCABULARY: Mapping[str, tuple[str, ...]] = {

@@ -1,6 +1,6 @@
 """The pages that are plain files: the rating screen, log-in, proposing prompts.
 
-They are served outside Gradio's renderer, which draws the administrator's alone: so they need no inline
+They are served outside Gradio's renderer, which draws the owner's console alone: so they need no inline
 script and no `eval`, a strict Content-Security-Policy can stand over everything an annotator sees, and
 they start with 60 KB instead of megabytes.
 """
@@ -15,42 +15,90 @@ from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.concurrency import run_in_threadpool
 
+from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.studies import Studies
+from nami_bench.annotator_app.subpath import with_slash, without_slash
+from nami_bench.domain import Role
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "NAMI-Bench"
 
 
-def page_router(studies: Studies, *, may_propose: bool) -> APIRouter:
-    """The start page or the one study's at "/", each study's below "/study", and "/propose"."""
-    router = APIRouter()
-    proposing = HTMLResponse(render("propose.html", title=studies.only or TITLE, place=studies.workspace))
-    router.get("/propose", response_class=HTMLResponse)(lambda: proposing)
+def page_router(studies: Studies) -> APIRouter:
+    """The start page or the one study's at "/", and each study's below "/study"."""
+    pages = router(Level.PARTICIPANT, pages=True)
 
-    @router.api_route("/", methods=["GET", "HEAD"])
+    def may_rate(request: Request, study: str) -> bool:
+        return studies.may_rate(study, request.state.annotator, request.state.role)
+
+    @pages.api_route("/", methods=["GET", "HEAD"])
     def root(request: Request) -> Response:
-        if studies.only is not None:
+        if request.state.role == Role.PARTICIPANT:
+            return RedirectResponse(f"study/{quote(request.state.only_study, safe='')}/", 303)
+        if studies.only is not None and may_rate(request, studies.only):
             return HTMLResponse(_rating_page(studies, studies.only, home=""))
         seen = studies.seen_by(request.state.annotator, request.state.role)
-        if len(seen) == 1:  # nothing to choose
+        if len(seen) == 1 and may_rate(request, seen[0]["name"]):  # nothing to choose
             return RedirectResponse(f"study/{quote(seen[0]['name'], safe='')}/", 303)
         return _start_page(studies)
 
-    @router.api_route("/study/{study}/", methods=["GET", "HEAD"])
-    async def rating(study: str) -> Response:
+    @pages.api_route("/study/{study}/", methods=["GET", "HEAD"])
+    async def rating(request: Request, study: str) -> Response:
         if not await studies.has(study):
             return _start_page(studies, 404, home="../../")
+        if not await run_in_threadpool(may_rate, request, study):
+            return _start_page(studies, home="../../")
         return HTMLResponse(_rating_page(studies, study, home="../../"))
 
-    @router.get("/studies")
+    return pages
+
+
+def choice_router(studies: Studies, *, may_propose: bool) -> APIRouter:
+    """What the start page shows."""
+    choice = router(Level.ANNOTATOR)
+
+    @choice.get("/studies")
     def to_choose_from(request: Request) -> dict[str, Any]:
         name, role = request.state.annotator, request.state.role
         seen = studies.seen_by(name, role)
         return {"annotator": name, "role": role, "may_propose": may_propose, "studies": seen}
 
-    return router
+    return choice
+
+
+def proposing_page(studies: Studies, level: Level) -> APIRouter:
+    """The page "/propose", for whoever may."""
+    pages = router(level, pages=True)
+    page = HTMLResponse(render("propose.html", title=studies.only or TITLE, place=studies.workspace))
+
+    @pages.api_route("/propose", methods=["GET", "HEAD"])
+    async def propose() -> Response:
+        return page
+
+    return pages
+
+
+def way_router() -> APIRouter:
+    """The ways to spellings of addresses at which pages' relative links hold, and the program's icon."""
+    ways = router(Level.PUBLIC)
+
+    @ways.get("/favicon.ico")
+    async def icon() -> FileResponse:
+        return FileResponse(STATIC / "icon.svg")
+
+    @ways.get("/study/{study}")
+    async def with_one(request: Request) -> Response:
+        return RedirectResponse(with_slash(request.scope), 307)
+
+    @ways.get("/login/")
+    @ways.get("/propose/")
+    async def without_one(request: Request) -> Response:
+        return RedirectResponse(without_slash(request.scope), 307)
+
+    return ways
 
 
 def _rating_page(studies: Studies, study: str, home: str) -> str:

@@ -24,6 +24,7 @@ from nami_bench.annotator_app.crowd.door import (
     shown,
     step_of,
 )
+from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.pace import Pace
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.annotator_app.studies import Studies
@@ -87,7 +88,7 @@ class Withdrawing(BaseModel):
 
 def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginCookie) -> APIRouter:
     """The door of every study that is served here; a participant's log-in is `cookie`'s."""
-    router = APIRouter(prefix="/join")
+    doors = router(Level.ANYBODY)
     door = Door(store)
     pace = Pace(NEW_PEOPLE, WITHIN_S)
 
@@ -139,24 +140,20 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
         about = shown(*door.study(study))
         return JSONResponse({"step": "turned_away", "why": why, "exit": found, "study": about})
 
-    @router.get("/link/{token}", response_class=HTMLResponse)
+    @doors.api_route("/join/link/{token}", methods=["GET", "HEAD"], response_class=HTMLResponse)
     async def by_link(token: str) -> HTMLResponse:
         found = await asyncio.to_thread(store.links.find, token)
         if found is None or not await studies.has(found.study):
             return _page(studies, "", "../../", token, 404, "link_unknown")
         return _page(studies, found.study, "../../", token)
 
-    @router.head("/link/{token}", response_class=HTMLResponse)
-    async def link_is_there(token: str) -> Response:
-        return await by_link(token)
-
-    @router.api_route("/{study}", methods=["GET", "HEAD"], response_class=HTMLResponse)
+    @doors.api_route("/join/{study}", methods=["GET", "HEAD"], response_class=HTMLResponse)
     async def by_platform(study: str) -> HTMLResponse:
         if not await studies.has(study):
             return _page(studies, "", "../", "", 404, "no_study")
         return _page(studies, study, "../")
 
-    @router.post("/{study}/door")
+    @doors.post("/join/{study}/door")
     def look(request: Request, study: str, sent: Knocking) -> Response:
         _served(studies, study)
         value, entry = door.study(study)
@@ -181,7 +178,7 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
             raise
         return JSONResponse({"step": "consent", "is_back": False, "study": shown(value, entry)})
 
-    @router.post("/{study}/agree")
+    @doors.post("/join/{study}/agree")
     def agree(request: Request, study: str, sent: Agreeing) -> Response:
         _served(studies, study)
         _, entry = door.study(study)
@@ -216,7 +213,7 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
         found = exit_json(WayOut.NO_CONSENT, door.exit(entry, WayOut.NO_CONSENT, identity))
         return sent_back(study, "no_consent", found)
 
-    @router.post("/{study}/return")
+    @doors.post("/join/{study}/return")
     def come_back(request: Request, study: str, sent: Knocking) -> Response:
         _served(studies, study)
         _, entry = door.study(study)
@@ -227,7 +224,7 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
             raise RefusedError("not_yours", "nobody came to this study by this address")
         return let_in(request, participant)
 
-    @router.post("/{study}/answers")
+    @doors.post("/join/{study}/answers")
     def answers(request: Request, study: str, sent: Answering) -> Response:
         participant = inside_or_refuse(request, study)
         try:
@@ -237,7 +234,7 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
                 raise
             return JSONResponse(where(inside_or_refuse(request, study)))  # sent twice: nothing is wrong
 
-    @router.post("/{study}/leave")
+    @doors.post("/join/{study}/leave")
     def leave(request: Request, study: str) -> Response:
         participant = inside_or_refuse(request, study)
         AnnotationSession(store, images_dir, study, participant.name).leave()
@@ -245,12 +242,12 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
         _credit(store, door, participant)
         return JSONResponse(where(participant))
 
-    @router.post("/{study}/withdraw")
+    @doors.post("/join/{study}/withdraw")
     def withdraw(request: Request, study: str, sent: Withdrawing) -> Response:
         participant = inside_or_refuse(request, study)
         return JSONResponse(where(store.crowd.withdraw(participant.name, keep=sent.keep)))
 
-    return router
+    return doors
 
 
 def _credit(store: Store, door: Door, participant: Participant) -> None:

@@ -3,14 +3,14 @@
 import { call } from "./api.js";
 import { make, part } from "./dom.js";
 import { hideNotice, showNotice, wordsFor } from "./header.js";
-import { at } from "./home.js";
+import { at, kept } from "./home.js";
 import { agreement, needsOther, thisDevice } from "./join_consent.js";
 import { choiceToStop, wayOut } from "./join_exit.js";
 import { questionnaire } from "./join_questions.js";
 import { currentLanguage, loadTexts, t, translate, useLanguage } from "./texts.js";
 
 const { study, link: linkThere, problem } = part("main").dataset;
-const KEPT = `nami/join/${study}`;
+const KEPT = kept(study);
 const RETRY_MS = 3000;
 const STOP = "#stop";
 

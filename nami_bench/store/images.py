@@ -63,6 +63,14 @@ class Images(Repository):
                 wanted.append(ImageRow.state == state.value)
             return _image_records(session, wanted)
 
+    def by_number(self, number: int) -> ImageRecord:
+        """The image of this number (see `ListedItem`); raises UnknownNameError."""
+        with self._database.reading() as session:
+            row = session.get(ImageRow, number)
+            if row is None:
+                raise UnknownNameError("image", str(number))
+            return convert.image(row)
+
     def paths(self) -> set[str]:
         """The files that images have."""
         with self._database.reading() as session:

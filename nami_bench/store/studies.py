@@ -28,12 +28,14 @@ from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, Study
 
 @dataclass(frozen=True, slots=True)
 class StudyAtHand:
-    """A study, and how one annotator stands in it: `done` items of the work itself are completed."""
+    """A study, and how one annotator stands in it: `done` items of the work itself are completed; a member is
+    who was given items, or asked to be."""
 
     study: Study
     has_items: bool
     done: int
     is_paused: bool
+    is_member: bool
 
 
 class Studies(Repository):
@@ -88,7 +90,7 @@ class Studies(Repository):
         """All studies as one annotator finds them, oldest first; somebody unknown has done nothing."""
         has_items = exists().where(ItemRow.study_id == StudyRow.id, *is_asked())
         query = (
-            select(StudyRow, has_items, MemberRow.done, MemberRow.paused_at)
+            select(StudyRow, has_items, MemberRow.id, MemberRow.done, MemberRow.paused_at)
             .select_from(StudyRow)
             .outerjoin(AnnotatorRow, AnnotatorRow.name == annotator)
             .outerjoin(
@@ -98,9 +100,20 @@ class Studies(Repository):
         )
         with self._database.reading() as session:
             return [
-                StudyAtHand(convert.study(row), has, done or 0, paused is not None)
-                for row, has, done, paused in session.execute(query)
+                StudyAtHand(convert.study(row), has, done or 0, paused is not None, member is not None)
+                for row, has, member, done, paused in session.execute(query)
             ]
+
+    def has_member(self, study: str, annotator: str) -> bool:
+        """Whether an annotator takes part in a study."""
+        query = (
+            select(MemberRow.id)
+            .join(StudyRow, StudyRow.id == MemberRow.study_id)
+            .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+            .where(StudyRow.name == study, AnnotatorRow.name == annotator)
+        )
+        with self._database.reading() as session:
+            return session.scalar(query) is not None
 
     def all(self) -> list[Study]:
         """All studies, oldest first."""

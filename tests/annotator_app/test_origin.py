@@ -16,7 +16,7 @@ from nami_bench.domain import Annotator, Role
 from nami_bench.errors import InputError, StorageError
 
 DATA = ("/session", "/item/now/before", "/submissions", "/leaderboard")
-ADMIN_DATA = ("/admin/overview", "/admin/ratings.csv", "/admin/leaderboard", "/admin/submissions")
+ADMIN_DATA = ("/admin/ratings.csv", "/admin/picture/1", "/admin/theme.css")
 PAGES = ("/", "/propose", "/login")
 FOLLOWED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
@@ -28,6 +28,7 @@ def root(shared: tuple[Any, httpx.Client]) -> Iterator[httpx.Client]:
     token = made.store.accounts.add(Annotator("root", Role.ADMINISTRATOR))
     with httpx.Client(base_url=annotator.base_url, timeout=30) as client:
         assert client.post("/login", data={"name": "root", "token": token}).status_code == 303
+        assert client.post("/study/trial/join", json={}).status_code == 200
         yield client
 
 
@@ -96,7 +97,7 @@ def test_only_our_own_names_are_answered_to(root: httpx.Client) -> None:
         "a b",
         "[evil",
     ):
-        for path in ("/session", "/login", "/app/base.css", "/admin/overview", "/nothing"):
+        for path in ("/session", "/login", "/app/base.css", "/admin/theme.css", "/nothing"):
             answer = root.get(path, headers={"Host": host})
             assert (answer.status_code, answer.json()["code"]) == (421, "unknown_host"), host
     told = root.get("/login", headers={"Host": "evil.example:80"}).json()["error"]

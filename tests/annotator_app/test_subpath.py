@@ -62,8 +62,10 @@ def administrator(below: tuple[str, Any]) -> Iterator[httpx.Client]:
         answer = client.post(f"{address}/login", data={"name": "root", "token": made.tokens["root"]})
         assert (answer.status_code, urljoin(f"{address}/login", answer.headers["location"])) == (
             303,
-            f"{address}/",
+            f"{address}/admin/",
         )
+        for study in ("trial", "second"):
+            assert client.post(f"{address}/study/{study}/join", json={}).status_code == 200
         yield client
 
 

@@ -1,0 +1,151 @@
+"""The console put together: its pages, the bar above them, its looks."""
+
+import importlib
+import warnings
+from pathlib import Path
+
+import gradio as gr
+from fastapi import FastAPI
+
+from nami_bench.annotator_app.console.context import Console
+from nami_bench.annotator_app.console.pages import PAGES, Page
+from nami_bench.annotator_app.onlooker import Onlooker
+from nami_bench.annotator_app.studies import Studies
+from nami_bench.store import Store
+
+PATH = "/admin"
+
+_HEAD = """
+<meta name="referrer" content="same-origin">
+<link rel="icon" href="../favicon.ico">
+<script src="../app/theme.js"></script>
+<script src="../app/console.js"></script>
+<link rel="stylesheet" href="../app/colors.css">
+<link rel="stylesheet" href="../app/console.css">
+"""
+_LINKS = """
+<a href="../">Studies</a>
+<button type="button" data-part="theme" title="Light or dark" aria-label="Light or dark">◐</button>
+<form method="post" action="../logout"><button type="submit">Log out</button></form>
+"""
+_NO_STUDY = "There is no study yet: make one with `nami-bench study create FILE.toml`."
+# In the address, so that the other pages, a reload and a link show the same study.
+_KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
+
+
+def build_blocks(
+    store: Store, studies: Studies, images_dir: Path, onlooker: Onlooker, title: str
+) -> gr.Blocks:
+    """All pages, as one application of Gradio's."""
+    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
+        console = Console(store, studies, images_dir, onlooker, blocks)
+        _fill(console, PAGES[0])
+    for page in PAGES[1:]:
+        with blocks.route(page.title, f"/{page.path}"):
+            _fill(console, page)
+    return blocks
+
+
+def mount_blocks(holder: FastAPI, blocks: gr.Blocks) -> None:
+    """Mount the console in `holder`, as it wants to be, for whom the gate names."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "SSR mode is not supported", UserWarning)  # nor is it asked for
+        gr.mount_gradio_app(
+            holder,
+            blocks,
+            path=PATH,
+            auth_dependency=lambda request: getattr(request.state, "annotator", None),
+            footer_links=[],
+            run_history=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            pwa=False,
+            ssr_mode=False,
+            show_error=False,
+            theme=_theme(),
+            head=_HEAD,
+        )
+
+
+def study_selector() -> gr.Dropdown:
+    """A drop-down whose choices are those of the moment: what is chosen is looked up, and not compared with
+    what this process remembers of a session."""
+    selector = gr.Dropdown(label="Study", choices=[], elem_id="study", min_width=160)
+    selector.preprocess = lambda payload: payload  # type: ignore[method-assign]
+    return selector
+
+
+def _fill(console: Console, page: Page) -> None:
+    gr.Navbar(main_page_name=PAGES[0].title)
+    with gr.Row(elem_classes=["console-bar"]):
+        console.study = study_selector()
+        gr.HTML(_LINKS, elem_classes=["console-links"], apply_default_css=False)
+    no_study = gr.Markdown(_NO_STUDY, visible=False)
+
+    def select(request: gr.Request) -> tuple[object, object]:
+        names = console.names()
+        chosen = console.selected(request, None)
+        return gr.Dropdown(choices=names, value=chosen), gr.Markdown(visible=chosen is None)
+
+    console.blocks.load(
+        select, outputs=[console.study, no_study], api_visibility="private", show_progress="hidden"
+    )
+    console.study.input(
+        None, inputs=[console.study], js=_KEEP_STUDY, api_visibility="private", show_progress="hidden"
+    )
+    importlib.import_module(page.module).build(console)
+
+
+def _theme() -> gr.themes.Base:
+    """The rating screen's colors, by their names in static/colors.css; fonts are the machine's own."""
+    theme = gr.themes.Default(
+        primary_hue="blue",
+        neutral_hue="slate",
+        radius_size="sm",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+    colors = {
+        "body_background_fill": "ground",
+        "body_text_color": "ink",
+        "body_text_color_subdued": "quiet",
+        "background_fill_primary": "panel",
+        "background_fill_secondary": "ground",
+        "block_background_fill": "panel",
+        "block_border_color": "line",
+        "block_label_background_fill": "panel",
+        "block_label_text_color": "quiet",
+        "block_title_text_color": "quiet",
+        "block_info_text_color": "quiet",
+        "border_color_primary": "line",
+        "border_color_accent": "accent",
+        "color_accent": "accent",
+        "color_accent_soft": "accent-soft",
+        "link_text_color": "accent",
+        "link_text_color_hover": "accent",
+        "link_text_color_visited": "accent",
+        "link_text_color_active": "accent",
+        "input_background_fill": "ground",
+        "input_border_color": "edge",
+        "button_primary_background_fill": "accent",
+        "button_primary_background_fill_hover": "accent",
+        "button_primary_text_color": "on-accent",
+        "button_secondary_background_fill": "panel",
+        "button_secondary_background_fill_hover": "sunken",
+        "button_secondary_border_color": "line",
+        "button_secondary_text_color": "ink",
+        "button_cancel_background_fill": "warn-soft",
+        "button_cancel_background_fill_hover": "warn-soft",
+        "button_cancel_text_color": "warn",
+        "table_border_color": "line",
+        "table_even_background_fill": "panel",
+        "table_odd_background_fill": "panel",
+        "table_text_color": "ink",
+    }
+    both = {
+        name: f"var(--{color})"
+        for key, color in colors.items()
+        for name in (key, f"{key}_dark")
+        if hasattr(theme, name)
+    }
+    return theme.set(**both)

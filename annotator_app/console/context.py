@@ -1,0 +1,155 @@
+"""What the pages of the console share: the study at hand, who asks, and how events are bound."""
+
+import html
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from starlette.concurrency import run_in_threadpool
+
+from nami_bench.annotator_app.onlooker import Onlooker
+from nami_bench.annotator_app.studies import Studies
+from nami_bench.domain import Role
+from nami_bench.errors import NamiBenchError, StorageError
+from nami_bench.store import Store
+
+AT_ONCE = 8
+"""So many calls of one function may run at the same time."""
+
+_FAILED = "This did not work just now: try again. The server's log says why."
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Who asks, and about which study."""
+
+    owner: str
+    study: str
+
+
+@dataclass
+class Console:
+    """What a page's `build` is given; `study` is the selector of the page that is being built."""
+
+    store: Store
+    studies: Studies
+    images_dir: Path
+    onlooker: Onlooker
+    blocks: gr.Blocks
+    study: gr.Dropdown = field(init=False)
+
+    def show(
+        self,
+        look: Callable[..., Any],
+        outputs: Any,
+        *,
+        inputs: Any = (),
+        every: float | None = None,
+    ) -> None:
+        """Fill `outputs` with what `look(call, *inputs)` says: at once, for another study, every so often."""
+        events = [self.blocks.load, self.study.input]
+        if every is not None:
+            events.append(gr.Timer(every).tick)
+        self.on(events, look, inputs, outputs)
+
+    def on(
+        self,
+        event: Any,
+        run: Callable[..., Any],
+        inputs: Any = (),
+        outputs: Any = (),
+        *,
+        js: str | None = None,
+        shows_progress: bool = False,
+    ) -> Any:
+        """Call `run(call, *inputs)` at an event (or several), for owners alone, and put into `outputs` what
+        it returns. `js` runs in the browser before. Returns Gradio's event, for `.then` and `.success`."""
+        sinks = _listed(outputs)
+        return gr.on(
+            event if isinstance(event, list) else [event],
+            self._guarded(run, len(sinks)),
+            inputs=[self.study, *_listed(inputs)],
+            outputs=sinks,
+            js=js,
+            api_visibility="private",
+            concurrency_limit=AT_ONCE,
+            show_progress="minimal" if shows_progress else "hidden",
+            trigger_mode="once",
+        )
+
+    def selected(self, request: gr.Request, chosen: str | None) -> str | None:
+        """The study that a page is about: what its selector says, else its address, else the newest."""
+        names = self.names()
+        asked = (chosen, request.query_params.get("study"), names[-1] if names else None)
+        return next((name for name in asked if name in names), None)
+
+    def names(self) -> list[str]:
+        """The studies that are served, oldest first."""
+        return [self.studies.only] if self.studies.only else [*self.store.studies.names()]
+
+    @staticmethod
+    def tell(words: str) -> None:
+        """Say what was done, in a corner of the page of who asked; `words` are text, not HTML."""
+        gr.Info(html.escape(words))
+
+    def owner(self, request: gr.Request) -> str | None:
+        """The administrator who sent an event; None for anybody else."""
+        name = request.username
+        if not name:
+            return None
+        account = self.store.accounts.get(name)
+        return account.name if account.active and account.role is Role.ADMINISTRATOR else None
+
+    @staticmethod
+    def picture(image: int, *, small: bool = False) -> str:
+        """The address, relative to a page of the console, of the image of this number in the database."""
+        return f"picture/{image}/small" if small else f"picture/{image}"
+
+    def _guarded(self, run: Callable[..., Any], outputs: int) -> Callable[..., Any]:
+        nothing = gr.skip() if outputs == 1 else tuple(gr.skip() for _ in range(outputs)) or None
+
+        def who(request: gr.Request, chosen: str | None) -> Call | None:
+            owner = self.owner(request)
+            if owner is None:
+                raise gr.Error("This is for administrators: log in again.", print_exception=False)
+            study = self.selected(request, chosen)
+            return None if study is None else Call(owner, study)
+
+        async def guarded(request: gr.Request, chosen: str | None, *values: Any) -> Any:
+            try:
+                call = await run_in_threadpool(who, request, chosen)
+                if call is None:
+                    return nothing
+                if inspect.iscoroutinefunction(run):
+                    return await run(call, *values)
+                return await run_in_threadpool(run, call, *values)
+            except NamiBenchError as error:
+                gr.Warning(html.escape(_words(error)))
+            except gr.Error:
+                raise
+            except Exception:
+                _log.exception("the console: %s", run.__qualname__)
+                gr.Warning(_FAILED)
+            return nothing
+
+        # No more of it: Gradio would read the parameters of `run`.
+        guarded.__name__ = f"{run.__module__.rpartition('.')[2]}_{run.__name__}"
+        return guarded
+
+
+def _words(error: NamiBenchError) -> str:
+    """The error's own sentence; what the database says is for the log."""
+    if isinstance(error, StorageError):
+        _log.error("the console: %s", error)
+        return _FAILED
+    sentence = str(error)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _listed(components: Any) -> list[Any]:
+    return [*components] if isinstance(components, Sequence) else [components]

@@ -1,0 +1,90 @@
+"""What the console's pages lead to and show beside Gradio's own: files and pictures. For owners alone."""
+
+import asyncio
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+from PIL import Image
+
+from nami_bench.annotator_app.levels import Level, router
+from nami_bench.annotator_app.onlooker import Onlooker
+from nami_bench.annotator_app.studies import Studies
+from nami_bench.annotator_app.subpath import with_slash
+from nami_bench.errors import ImageError
+from nami_bench.images import read_hashed_image
+from nami_bench.store import Store
+
+SMALL = 320
+"""Pixels of a small picture's longer side."""
+
+_PART_BYTES = 2**18
+
+
+def console_router(store: Store, studies: Studies, images_dir: Path, onlooker: Onlooker) -> APIRouter:
+    """Add what lies below /admin; of the study that a request names, else the newest."""
+    owners = router(Level.OWNER)
+
+    async def named(study: str | None = None) -> str:
+        return study if study is not None else await asyncio.to_thread(studies.newest)
+
+    Named = Annotated[str, Depends(named)]
+
+    @owners.get("/admin/ratings.csv")
+    async def ratings(study: Named) -> Response:
+        path = Path((await onlooker.ask("ratings_csv", study)).decode())
+        headers = {
+            "Content-Disposition": f'attachment; filename="{Path(study).name}.csv"',
+            "Content-Length": str(path.stat().st_size),
+        }
+        parts = _parts_of(path)
+        return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
+
+    @owners.get("/admin/picture/{image}")
+    def picture(image: int) -> Response:
+        return _picture(store, images_dir, image, None)
+
+    @owners.get("/admin/picture/{image}/small")
+    def small_picture(image: int) -> Response:
+        return _picture(store, images_dir, image, SMALL)
+
+    return owners
+
+
+def console_door() -> APIRouter:
+    """The address without its slash, at which the pages' relative links would not hold."""
+    door = router(Level.OWNER, pages=True)
+
+    @door.api_route("/admin", methods=["GET", "HEAD"])
+    async def untidy(request: Request) -> Response:
+        return RedirectResponse(with_slash(request.scope), 307)
+
+    return door
+
+
+def _picture(store: Store, images_dir: Path, number: int, side: int | None) -> Response:
+    """A recorded image as PNG, or small as JPEG; raises ImageError where it is missing or another."""
+    record = store.images.by_number(number)
+    if record.path is None:
+        raise ImageError(f"image {number} was not made: {record.reason}")
+    image, sha256 = read_hashed_image(images_dir / record.path)
+    if sha256 != record.sha256:
+        raise ImageError(f"{record.path} is not the file that was recorded")
+    shown = image.convert("RGB")
+    if side is not None:
+        shown.thumbnail((side, side), Image.Resampling.LANCZOS)
+    buffer = io.BytesIO()
+    shown.save(buffer, format="PNG" if side is None else "JPEG", quality=85)
+    kept = {"Cache-Control": "private, max-age=86400"}  # a recorded image never changes
+    return Response(buffer.getvalue(), media_type="image/png" if side is None else "image/jpeg", headers=kept)
+
+
+def _parts_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file that is gone when they were read, or when whoever reads them goes."""
+    with path.open("rb") as file:
+        path.unlink()
+        while part := file.read(_PART_BYTES):
+            yield part

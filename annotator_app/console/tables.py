@@ -1,0 +1,64 @@
+"""Tables of the console: every cell is text, and what people typed stays what they typed."""
+
+import html
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import gradio as gr
+
+MISSING = "–"
+
+Cells = list[list[str]]
+"""Rows of a table, as `table` takes them."""
+
+
+def table(title: str, columns: Sequence[str], **more: Any) -> gr.Dataframe:
+    """An empty table with these headings, read-only, to be filled with `cells`."""
+    settings: dict[str, Any] = {
+        "wrap": True,
+        "max_height": 480,
+        "interactive": False,
+        "elem_classes": ["console-table"],
+        "buttons": ["copy"],
+    }
+    return gr.Dataframe(
+        value=[], headers=[*columns], datatype="str", type="array", label=title, **settings | more
+    )
+
+
+def cells(rows: Iterable[Iterable[Any]]) -> Cells:
+    """What `table` shows: each value by `cell`."""
+    return [[cell(value) for value in row] for row in rows]
+
+
+def cell(value: Any) -> str:
+    """Text for a value: whole numbers in groups of three, others with two digits, None as a dash."""
+    if value is None or value == "":
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """A number with a fixed count of digits; None and what is no number as a dash."""
+    return MISSING if value is None or value != value else f"{value:,.{digits}f}"
+
+
+def interval(value: float | None, low: float | None, high: float | None, digits: int = 2) -> str:
+    """`0.62 [0.55, 0.69]`; without an interval the value alone."""
+    if value is None or low is None or high is None:
+        return number(value, digits)
+    return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
+
+
+def share(done: int, total: int) -> str:
+    """`12 / 40 (30 %)`; `12` where nobody knows how many there will be."""
+    return f"{done:,} / {total:,} ({done / total:.0%})".replace("%", " %") if total else f"{done:,}"
+
+
+def escaped(text: str) -> str:
+    """People's words inside HTML of ours."""
+    return html.escape(text)
