@@ -19,8 +19,9 @@ _LONGEST = 100_000
 def entry_values(raw: Mapping[str, Any], first_language: str, folder: Path) -> dict[str, Any]:
     """What the table says under the names of `Entry`'s fields; `folder` is that of the study file."""
     values = dict(raw)
-    if "questions" in values:
-        raise InputError("entry.questions: unknown key")
+    for key in ("questions", "is_open"):  # the file has other words for them
+        if key in values:
+            raise InputError(f"entry.{key}: unknown key")
     if "open" in values:
         values["is_open"] = values.pop("open")
     if isinstance(values.get("consent"), dict):

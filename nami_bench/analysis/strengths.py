@@ -1,6 +1,6 @@
 """`nami_bench.strengths`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from nami_bench.analysis.sources import (
     named,
     opened,
     ratings_of,
+    refuse_raters,
     source_of,
 )
 from nami_bench.domain import Comparison
@@ -81,6 +82,7 @@ def strengths(
     workspace: Place | None = None,
     beside: str | None = None,
     without: Names = (),
+    raters: Mapping[str, str] | None = None,
     side: bool = False,
     ties: Ties = "davidson",
     errors: Errors = "clustered",
@@ -100,10 +102,11 @@ def strengths(
     of pairs.
 
     `beside`: a study of ratings of the same models in the workspace: how far the two agree. `without`:
-    annotators who do not count. `side`: estimate how much the left place helps, and take it out. `ties`: by
-    Davidson's model, or as half a win for both. `errors`: from the sandwich with prompts as clusters or with
-    every comparison for itself, from prompts resampled, or from the model's own information. `prior`: so many
-    virtual ties between every two models of a group. `level`: of intervals, in (0, 1).
+    annotators who do not count. `raters`: as those of `nami_bench.leaderboard`. `side`: estimate how much the
+    left place helps, and take it out. `ties`: by Davidson's model, or as half a win for both. `errors`: from
+    the sandwich with prompts as clusters or with every comparison for itself, from prompts resampled, or from
+    the model's own information. `prior`: so many virtual ties between every two models of a group. `level`:
+    of intervals, in (0, 1).
 
     Raises InputError for bad input, with the row or line, and UnknownNameError, which is one, for a name that
     nothing answers to.
@@ -113,7 +116,7 @@ def strengths(
         raise InputError(f"the level {level:g} is not between 0 and 1")
     if comparisons is not None and workspace is not None and beside is None:
         raise InputError("a workspace and comparisons from elsewhere contradict each other: give one of them")
-    kept, said = _comparisons(comparisons, study, workspace, named(without))
+    kept, said = _comparisons(comparisons, study, workspace, named(without), raters)
     found = strength_table(
         kept,
         side=side,
@@ -128,10 +131,15 @@ def strengths(
 
 
 def _comparisons(
-    comparisons: Judgements | None, study: str | None, workspace: Place | None, without: tuple[str, ...]
+    comparisons: Judgements | None,
+    study: str | None,
+    workspace: Place | None,
+    without: tuple[str, ...],
+    raters: Mapping[str, str] | None,
 ) -> tuple[Sequence[Comparison], tuple[str, ...]]:
     """The comparisons that count, and what must be said of the others."""
     if comparisons is not None:
+        refuse_raters(raters)
         if study is not None:
             raise InputError("--study and --comparisons contradict each other: give one of them")
         found = load_comparisons(source_of(comparisons))
@@ -149,7 +157,7 @@ def _comparisons(
         name = study or pairs[-1]
         if store.studies.get(name).mode != "pairwise":
             raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
-        return left_out(store, name, without).comparisons(store.comparisons.all(name))
+        return left_out(store, name, without, raters).comparisons(store.comparisons.all(name))
 
 
 def _ratings(study: str, workspace: Place | None, without: tuple[str, ...]) -> RatingsArray:

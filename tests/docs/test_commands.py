@@ -142,6 +142,7 @@ DEMO = {"README.md"} | {
     f"docs/{page}.md"
     for page in (
         "geneval",
+        "crowd",
         "leaderboards",
         "metrics",
         "plugins",
