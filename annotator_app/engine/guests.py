@@ -80,18 +80,21 @@ def _code(seat: Seat, guest: Guest, entry: Entry) -> str | None:
 
 
 def _has_share(seat: Seat) -> bool:
-    """Whether the participant was given as many items as one person is to rate."""
+    """Whether the participant was given as many items as one person is to rate, or all that there are."""
     limit = seat.study.items_per_annotator
-    return not limit or len(seat.given.own) >= limit
+    return not limit or len(seat.given.own) >= min(limit, _listed(seat))
 
 
 def _has_finished(seat: Seat) -> bool:
     """Whether there is nothing left to do of what the participant was to do."""
-    limit = seat.study.items_per_annotator
-    listed = sum(map(len, seat.index.cells.values()))
-    if len(seat.given.own) < (min(limit, listed) if limit else listed):
+    listed = _listed(seat)
+    if len(seat.given.own) < min(seat.study.items_per_annotator or listed, listed):
         return False
     return not seat.desk.held(seat.member) and not seat.desk.lapsed(seat.member)
+
+
+def _listed(seat: Seat) -> int:
+    return sum(map(len, seat.index.cells.values()))
 
 
 def _out_by_checks(reason: str) -> WayOut:
