@@ -11,10 +11,12 @@ from nami_bench.annotator_app.console.routes import console_door, console_router
 from nami_bench.annotator_app.crowd.routes import join_router
 from nami_bench.annotator_app.faults import answer_errors
 from nami_bench.annotator_app.health import health_router
+from nami_bench.annotator_app.hub_login import HubLogin
 from nami_bench.annotator_app.levels import Guarded, Level, check_levels
 from nami_bench.annotator_app.login import login_router
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.origin import Hosts
+from nami_bench.annotator_app.own_tab import OwnTab
 from nami_bench.annotator_app.routes import at_the_root, named_in_path, work_router
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.submission_routes import submission_router
@@ -42,14 +44,20 @@ _PROPOSERS = {"annotators": Level.ANNOTATOR, "everybody": Level.ANYBODY}
 
 
 def build_app(
-    store: Store, images_dir: Path, study: Study | None, terms: Terms, settings: AnnotateConfig = _SETTINGS
+    store: Store,
+    images_dir: Path,
+    study: Study | None,
+    terms: Terms,
+    settings: AnnotateConfig = _SETTINGS,
+    hub: HubLogin | None = None,
 ) -> "Server":
     """The whole application, for one study or (None) all of the workspace's; its state is in `store` alone.
 
     Log-in, pages, the console and proposed prompts belong to the workspace, and there is one of each. The
     work on a study is a router of its own, at /study/NAME; it stands at the root, too, where one study is
     served, and for pages that an older version served there. `settings` say by which names and below which
-    path the app is reached. Its class is Gradio's, which costs a second and 120 MB to load.
+    path the app is reached, `hub` how people log in with an account there. The application's class is
+    Gradio's, which costs a second and 120 MB to load.
     """
     from gradio import Server
 
@@ -65,7 +73,7 @@ def build_app(
     answer_errors(app)
     app.include_router(way_router())
     app.include_router(health_router(store))
-    app.include_router(login_router(store, cookie, title))
+    app.include_router(login_router(store, cookie, title, hub))
     app.include_router(join_router(store, images_dir, studies, cookie))
     app.include_router(page_router(studies))
     app.include_router(choice_router(studies, may_propose=may_propose))
@@ -87,6 +95,8 @@ def build_app(
         hosts=Hosts(settings.host, settings.host_names),
         cookie=cookie,
     )
+    if settings.framed_by:
+        app.add_middleware(OwnTab, framed_by=settings.framed_by)
     if settings.root_path:
         app.add_middleware(Prefix, prefix=settings.root_path)
     return app

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
-from nami_bench.annotator_app.sessions import open_study
+from nami_bench.annotator_app.sessions import has_administrator, open_study
 from nami_bench.annotator_app.terms import read_terms
 from nami_bench.config import Workspace
 from nami_bench.domain import Study
@@ -21,6 +21,8 @@ from nami_bench.store import Store
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+
+    from nami_bench.annotator_app.hub_login import HubLogin
 
 PATIENCE_S = 10.0
 """So long a request waits for a locked database; browsers wait for 20 s."""
@@ -37,31 +39,37 @@ def serve(
     port: int | None = None,
     workers: int | None = None,
     host_names: Sequence[str] = (),
+    trusted_proxies: Sequence[str] = (),
     root_path: str | None = None,
+    hub: "HubLogin | None" = None,
     on_ready: Ready = lambda address, studies: None,
 ) -> None:
     """Serve a study (None: all of the workspace) until interrupted; port 0 takes a free one.
 
-    What is not given comes from the workspace's settings; `host_names` are known beside those there. Several
-    workers share the port; one that dies is started again. `on_ready(address, studies)` is called once the
-    address takes connections. Raises InputError where there is nothing to annotate or the address cannot be
-    had, WorkError where the server fails to start, DatabaseLostError at the end where the database is not
-    there any more.
+    What is not given comes from the workspace's settings; `host_names` and `trusted_proxies` are known beside
+    those there; `hub`: people may log in with an account there. Several workers share the port; one that dies
+    is started again. `on_ready(address, studies)` is called once the address takes connections.
+
+    Raises InputError where there is nothing to annotate and no administrator who could change that, or the
+    address cannot be had, WorkError where the server fails to start, DatabaseLostError at the end where the
+    database is not there any more.
     """
     given = {"host": host, "port": port, "workers": workers, "root_path": root_path}
     settings = replace(
         workspace.annotate,
         host_names=(*workspace.annotate.host_names, *host_names),
+        trusted_proxies=(*workspace.annotate.trusted_proxies, *trusted_proxies),
         **{name: value for name, value in given.items() if value is not None},  # type: ignore[arg-type]
     )
     workspace = replace(workspace, annotate=settings)
-    one, terms = open_study(store, study_name), read_terms(workspace)
-    studies = store.studies.all() if study_name is None else [one]
+    one = open_study(store, study_name) if study_name or not has_administrator(store) else None
+    terms = read_terms(workspace)
+    studies = [one] if one is not None and study_name else store.studies.all()
     with listen(settings.host, settings.port) as listener:
         below = f"{settings.root_path}/" if settings.root_path else ""
         address = f"http://{shown_host(settings.host)}:{listener.getsockname()[1]}{below}"
         config = uvicorn.Config(
-            partial(_worker_app, workspace, study_name),
+            partial(_worker_app, workspace, study_name, hub),
             factory=True,
             workers=settings.workers,
             forwarded_allow_ips=list(settings.trusted_proxies),
@@ -78,13 +86,13 @@ def serve(
             from nami_bench.annotator_app.app import build_app  # heavy: not for the parent of workers
 
             only = None if study_name is None else one
-            app = build_app(store, workspace.images_dir, only, terms, settings)
+            app = build_app(store, workspace.images_dir, only, terms, settings, hub)
             config.app = partial(_answering_at_the_end, app, store)
             run(config, listener, lambda: on_ready(address, studies))
     _check_that_all_is_saved(store)
 
 
-def _worker_app(workspace: Workspace, study_name: str | None) -> "FastAPI":
+def _worker_app(workspace: Workspace, study_name: str | None, hub: "HubLogin | None") -> "FastAPI":
     """What one of several worker processes serves."""
     from nami_bench.annotator_app.app import build_app
 
@@ -92,7 +100,7 @@ def _worker_app(workspace: Workspace, study_name: str | None) -> "FastAPI":
     try:
         store = Store.open(workspace.database_url, patience_s=PATIENCE_S, create=False)
         study = None if study_name is None else store.studies.get(study_name)
-        app = build_app(store, workspace.images_dir, study, read_terms(workspace), workspace.annotate)
+        app = build_app(store, workspace.images_dir, study, read_terms(workspace), workspace.annotate, hub)
         return _answering_at_the_end(app, store)
     except NamiBenchError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is nobody to raise it to

@@ -206,3 +206,8 @@ def open_study(store: Store, name: str | None = None) -> Study:
     if study.entry is None and not some:
         raise InputError("nobody can log in yet: run `nami-bench annotators add NAME`, which prints a token")
     return study
+
+
+def has_administrator(store: Store) -> bool:
+    """Whether somebody can log in who may make studies."""
+    return any(one.active and one.role is Role.ADMINISTRATOR for one in store.accounts.all())

@@ -6,6 +6,8 @@ of a page are one story: the tests run them in order, as they stand, in one fold
 
     <!-- run: needs gpu -->             for speed, or memory
     <!-- run: needs network -->         also for weights and data that must be fetched first
+    <!-- run: needs server -->          changes the machine
+    <!-- run: needs yours -->           names a file that readers have and the tests do not
     <!-- run: needs quiet machine -->   how a measurement was made
     <!-- run: long -->                  run by `make test-slow`
     <!-- run: serves -->                run; when its page answers it gets Ctrl-C
@@ -27,6 +29,8 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 MARKS = {
     "needs gpu": "needs a GPU",
     "needs network": "needs a network, or files from one",
+    "needs server": "needs a machine to be set up: Docker, or root",
+    "needs yours": "needs a file of yours",
     "needs quiet machine": "needs an otherwise idle machine",
     "long": "takes minutes",
     "serves": "serves until Ctrl-C",

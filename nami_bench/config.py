@@ -17,6 +17,7 @@ DEFAULT_WORKSPACE = "nami-workspace"
 _SQLITE = "sqlite:///"
 
 _HOST_NAME = re.compile(r"[\w-]+(\.[\w-]+)*")
+_ORIGIN = re.compile(r"https://(\*\.)?[\w-]+(\.[\w-]+)*(:\d{1,5})?|http://localhost(:\d{1,5})?")
 _ROOT_PATH = re.compile(r"(/[\w~-][\w.~-]*)+")
 
 _TEMPLATE = """\
@@ -25,7 +26,8 @@ _TEMPLATE = """\
 format = {format}
 
 [database]
-# Where scores and ratings live. NAMI_DATABASE_URL in the environment wins over this line.
+# Where scores and ratings live. NAMI_DATABASE_URL in the environment, or the file that
+# NAMI_DATABASE_URL_FILE names, wins over this line.
 # url = "sqlite:///nami.db"        # relative to this folder (the default)
 
 [images]
@@ -40,6 +42,7 @@ format = {format}
 # trusted_proxies = ["127.0.0.1"]   # whose X-Forwarded-For and X-Forwarded-Proto are believed
 # host_names = ["nami.example.org"] # by which browsers know it, beside this machine's own
 # root_path = "/nami"               # where a proxy hands the app's path on with this before it
+# framed_by = ["https://huggingface.co"]  # sites whose frame shows a page that leads to a tab of our own
 
 [submissions]
 # Prompts that people propose on the app's page /propose.
@@ -74,6 +77,7 @@ class AnnotateConfig:
     trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
     host_names: tuple[str, ...] = ()
     root_path: str = ""
+    framed_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in self.host_names:
@@ -81,6 +85,11 @@ class AnnotateConfig:
                 raise InputError(
                     f"{name!r} is no host name: give it as browsers show it, without http:// and port, "
                     "such as nami.example.org"
+                )
+        for origin in self.framed_by:
+            if not _ORIGIN.fullmatch(origin):
+                raise InputError(
+                    f"{origin!r} is no origin of a site: give it as https://huggingface.co, without a path"
                 )
         if self.root_path and not _ROOT_PATH.fullmatch(self.root_path):
             raise InputError(
@@ -124,8 +133,11 @@ class Workspace:
 
     @property
     def database_url(self) -> str:
-        """SQLAlchemy URL; a relative SQLite path is taken from the workspace's folder."""
-        url = os.environ.get("NAMI_DATABASE_URL") or self.database.url
+        """SQLAlchemy URL; a relative SQLite path is taken from the workspace's folder.
+
+        Raises InputError where the environment names a file for it that cannot be read.
+        """
+        url = os.environ.get("NAMI_DATABASE_URL") or _url_in_file() or self.database.url
         start, rest = url[: len(_SQLITE)], url[len(_SQLITE) :]
         if start != _SQLITE or rest.startswith(("/", ":memory:", "file:")):
             return url
@@ -148,6 +160,11 @@ class Workspace:
     def reports_dir(self) -> Path:
         """Leaderboards and results written by default."""
         return self.root / "reports"
+
+    @property
+    def backups_dir(self) -> Path:
+        """Copies of the database."""
+        return self.root / "backups"
 
 
 def find_workspace(explicit: Path | None = None) -> Path:
@@ -193,6 +210,17 @@ def init_workspace(root: Path) -> Workspace:
     except OSError as error:
         raise StorageError(f"cannot make a workspace in {root}: {error.strerror or error}") from error
     return open_workspace(root)
+
+
+def _url_in_file() -> str | None:
+    """What the file says that NAMI_DATABASE_URL_FILE names: so a container gets a URL with a password."""
+    named = os.environ.get("NAMI_DATABASE_URL_FILE")
+    if not named:
+        return None
+    try:
+        return Path(named).read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read NAMI_DATABASE_URL_FILE, {named}: {error}") from error
 
 
 def cache_dir() -> Path:

@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     help="A name by which browsers reach it, such as a proxy's; may be repeated.",
 )
 @click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    metavar="ADDRESS",
+    multiple=True,
+    help="A proxy's address or network, whose word on scheme and client counts; may be repeated.",
+)
+@click.option(
     "--root-path", metavar="PATH", help="What a proxy leaves before the app's own paths, such as /nami."
 )
 def annotate(
@@ -34,6 +41,7 @@ def annotate(
     port: int | None,
     workers: int | None,
     host_names: tuple[str, ...],
+    trusted_proxies: tuple[str, ...],
     root_path: str | None,
 ) -> None:
     """Serve the annotation app until Ctrl-C: one study, or all of the workspace behind one log-in.
@@ -54,6 +62,7 @@ def annotate(
             port=port,
             workers=workers,
             host_names=host_names,
+            trusted_proxies=trusted_proxies,
             root_path=root_path,
             on_ready=lambda address, studies: _announce(bench.store, address, studies),
         )
@@ -63,7 +72,9 @@ def annotate(
 def _announce(store: "Store", address: str, studies: "Sequence[Study]") -> None:
     from nami_bench.blinding import in_words, sizes_tell
 
-    if len(studies) == 1:
+    if not studies:
+        announce(f"no study yet: an administrator makes one at {address}")
+    elif len(studies) == 1:
         announce(f"annotating study {studies[0].name!r} at {address}")
     else:
         announce(f"annotating {len(studies)} studies at {address}")

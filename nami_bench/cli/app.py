@@ -53,6 +53,8 @@ COMMANDS = {
     "report": ("nami_bench.cli.report", "A study's report: HTML, plots, image grids."),
     "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),
     "weights": ("nami_bench.cli.weights", "Weights of metrics, detectors and judges: list, fetch, carry."),
+    "deploy": ("nami_bench.cli.deploy", "The annotation server as a Space on the Hugging Face hub."),
+    "db": ("nami_bench.cli.db", "Back up and restore the workspace's database."),
     "plugins": ("nami_bench.cli.plugins", "Everything registered, by group."),
     "doctor": (
         "nami_bench.cli.doctor",

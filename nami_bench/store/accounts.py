@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from itertools import chain, count
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import SIMULATED_PREFIX, Annotator, Role, name_key
 from nami_bench.errors import InputError
 from nami_bench.store import convert
-from nami_bench.store.account_tables import LoginSessionRow
+from nami_bench.store.account_tables import LoginSessionRow, OutsideAccountRow
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, match_annotator
 from nami_bench.store.tables import AnnotatorRow
@@ -37,6 +38,26 @@ class Accounts(Repository):
                     raise InputError(_exists(annotator.name, taken.name))
                 add_annotator_row(session, annotator, None if token is None else secret_hash(token))
         return tokens
+
+    def of_outside(self, issuer: str, subject: str, called: str, role: Role) -> Annotator:
+        """The account of somebody for whom `issuer` vouches as its `subject`; at the first time a new one.
+
+        It is called as there, or, where that name is taken here, with a number after it: a name alone makes
+        nobody the same. An administrator's `role` is given to an account that exists, too, and taken from
+        none. Raises InputError for a name that no account may have.
+        """
+        with self._database.writing() as session:
+            row = session.scalar(
+                select(AnnotatorRow)
+                .join(OutsideAccountRow, OutsideAccountRow.annotator_id == AnnotatorRow.id)
+                .where(OutsideAccountRow.issuer == issuer, OutsideAccountRow.subject == subject)
+            )
+            if row is None:
+                row = add_annotator_row(session, Annotator(_free_name(session, called), role))
+                session.add(OutsideAccountRow(annotator_id=row.id, issuer=issuer, subject=subject))
+            if role is Role.ADMINISTRATOR:
+                row.role = role.value
+            return convert.annotator(row)
 
     def get(self, name: str) -> Annotator:
         """The annotator called `name`; raises UnknownNameError."""
@@ -76,6 +97,11 @@ def add_annotator_row(
     session.add(row)
     session.flush()
     return row
+
+
+def _free_name(session: Session, wanted: str) -> str:
+    names = chain([wanted], (f"{wanted} ({number})" for number in count(2)))
+    return next(name for name in names if match_annotator(session, name) is None)
 
 
 def _exists(name: str, taken: str) -> str:

@@ -10,6 +10,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select, update
@@ -17,7 +18,12 @@ from sqlalchemy.orm import Session
 
 from nami_bench.domain import SIMULATED_PREFIX, Role, SubmissionState, name_in_text
 from nami_bench.errors import StorageError
-from nami_bench.store.account_tables import LoginAttemptRow, LoginSessionRow
+from nami_bench.store.account_tables import (
+    ErasedAccountRow,
+    LoginAttemptRow,
+    LoginSessionRow,
+    OutsideAccountRow,
+)
 from nami_bench.store.annotation_tables import (
     AssignmentRow,
     ComparisonRow,
@@ -45,8 +51,8 @@ from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
 _WAIT_S = 30.0
 _ERASED = "erased"
 _PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "event",
-             "login_session", "login_attempt", "prompt_submission", "participant", "platform_identity",
-             "agreement", "participant_answer", "invitation")  # fmt: skip
+             "login_session", "login_attempt", "outside_account", "prompt_submission", "participant",
+             "platform_identity", "agreement", "participant_answer", "invitation")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +76,15 @@ class Erasure:
     mentions: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ErasedAccount:
+    """An account that was erased, known by its number and the time when it was made alone."""
+
+    account: int
+    created_at: datetime
+    ratings_kept: bool
+
+
 class Erasures(Repository):
     """People, erased."""
 
@@ -85,6 +100,7 @@ class Erasures(Repository):
                 session.connection().exec_driver_sql("PRAGMA secure_delete = ON")
             row = find_annotator(session, name)
             called = row.name
+            erased = _note(ErasedAccount(row.id, row.created_at, keep_ratings))
             members = session.scalars(select(MemberRow).where(MemberRow.annotator_id == row.id)).all()
             studies = {member.study_id for member in members}
             values = values_in_force(session, row.id)
@@ -99,8 +115,27 @@ class Erasures(Repository):
             forget_future_submissions(session)
             forget(session)
             _tell(session, {*values}, studies, values, pseudonym)
+            session.add(erased)
             note_chores(session, TRACES, [""])
             return Erasure(pseudonym, values, **counts, mentions=_mentions(session, called))
+
+    def repeat(self, erased: Iterable[ErasedAccount]) -> int:
+        """Erase those of the accounts that are here, as they were erased elsewhere; how many that were.
+
+        For a back-up that was made before. The others are noted, for an older one. `wipe_traces` is to
+        follow.
+        """
+        again = 0
+        for one in erased:
+            with self._database.writing() as session:
+                row = session.get(AnnotatorRow, one.account)
+                name = row.name if row is not None and row.created_at == one.created_at else None
+                if name is None and not _is_noted(session, one):
+                    session.add(_note(one))
+            if name is not None:
+                self.erase(name, keep_ratings=one.ratings_kept)
+                again += 1
+        return again
 
     def owes_wiping(self) -> bool:
         """Whether an erasure was not finished by `wipe_traces`."""
@@ -135,6 +170,19 @@ class Erasures(Repository):
             connection.execute(f"VACUUM (FULL, ANALYZE) {', '.join(_PERSONAL)}")
 
 
+def _note(erased: ErasedAccount) -> ErasedAccountRow:
+    return ErasedAccountRow(
+        account=erased.account, account_created_at=erased.created_at, ratings_kept=erased.ratings_kept
+    )
+
+
+def _is_noted(session: Session, erased: ErasedAccount) -> bool:
+    query = select(ErasedAccountRow.id).where(
+        ErasedAccountRow.account == erased.account, ErasedAccountRow.account_created_at == erased.created_at
+    )
+    return session.scalar(query) is not None
+
+
 def _pseudonym(row: AnnotatorRow) -> str:
     name = f"{_ERASED}-{secrets.token_hex(4)}"
     return f"{SIMULATED_PREFIX}-{name}" if row.role == Role.SIMULATED else name
@@ -156,6 +204,7 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
     delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
+    delete_rows(session, OutsideAccountRow, OutsideAccountRow.annotator_id == row.id)
     return counts
 
 

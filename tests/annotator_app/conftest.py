@@ -30,6 +30,7 @@ from starlette.types import ASGIApp
 
 from nami_bench.annotator_app import onlooker
 from nami_bench.annotator_app.admin import StudyLooks
+from nami_bench.annotator_app.hub_login import HubLogin
 from nami_bench.config import AnnotateConfig, Workspace, init_workspace, open_workspace
 from nami_bench.domain import (
     Annotator,
@@ -186,7 +187,7 @@ def listening() -> Callable[..., AbstractContextManager[str]]:
     """`with listening(bench) as address` serves the application over HTTP from a thread.
 
     `settings`: the [annotate] of nami.toml; `around(app)`: what stands before the application;
-    `all_studies`: of the workspace, not the bench's alone.
+    `all_studies`: of the workspace, not the bench's alone; `hub`: where else people have an account.
     """
     return _listening
 
@@ -245,6 +246,7 @@ def _listening(
     settings: AnnotateConfig = DEFAULTS,
     around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
     all_studies: bool = False,
+    hub: HubLogin | None = None,
 ) -> Iterator[str]:
     import uvicorn
 
@@ -256,7 +258,7 @@ def _listening(
     async def run(listener: socket.socket) -> None:
         # Built inside a loop: outside, Gradio makes loops of its own and never closes them.
         study = None if all_studies else bench.study
-        app = build_app(bench.store, bench.images_dir, study, read_terms(bench.workspace), settings)
+        app = build_app(bench.store, bench.images_dir, study, read_terms(bench.workspace), settings, hub)
         server = uvicorn.Server(
             uvicorn.Config(
                 around(app), log_level="critical", server_header=False, timeout_graceful_shutdown=1

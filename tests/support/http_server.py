@@ -9,13 +9,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request; `body` is parsed JSON, None for a GET or HEAD."""
+    """A request; `body` is parsed JSON, or a form's lists of values; None for a GET or HEAD."""
 
     method: str
     path: str
@@ -60,7 +61,9 @@ def http_server(answer: Callable[[Asked], Reply]) -> Iterator[str]:
 
         def do_GET(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            body = json.loads(self.rfile.read(length)) if length else None
+            sent = self.rfile.read(length) if length else b""
+            is_form = self.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded")
+            body = parse_qs(sent.decode()) if is_form else json.loads(sent) if sent else None
             said = answer(Asked(self.command, self.path, dict(self.headers), body))
             time.sleep(said.delay)
             if said.status == 0:

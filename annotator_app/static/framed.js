@@ -1,0 +1,6 @@
+// The page in another site's frame: only its words need this.
+
+import { loadTexts, translate } from "./texts.js";
+
+await loadTexts();
+translate();
