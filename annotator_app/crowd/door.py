@@ -17,10 +17,11 @@ from nami_bench.annotator_app.crowd.providers import (
 from nami_bench.annotator_app.crowd.signature import Signatures
 from nami_bench.annotator_app.markdown import safe_html
 from nami_bench.domain import Agreement, Entry, Identity, Participant, Study, WayOut
-from nami_bench.domain.entry import EntryQuestion, words_in
+from nami_bench.domain.entry import words_in
+from nami_bench.domain.entry_question import EntryQuestion
 from nami_bench.errors import RefusedError, UnknownNameError
 from nami_bench.store import Store
-from nami_bench.store.crowd import Coming
+from nami_bench.store.crowd_admission import Coming
 
 PHONE_WIDTH = 600
 """CSS pixels; a narrower window that fingers are used on is a phone's."""

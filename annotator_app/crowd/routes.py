@@ -6,6 +6,7 @@ or id stands in an address that a proxy logs a second time.
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,6 +54,7 @@ class Knocking(BaseModel):
 
     query: Sent = ""
     link: Annotated[str, Field(max_length=200)] = ""
+    once: Annotated[str, Field(max_length=64)] = ""
 
     @property
     def knock(self) -> Knock:
@@ -193,7 +195,7 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
         somebody = whoever(request)
         if somebody is not None and somebody.role is not Role.PARTICIPANT:
             raise RefusedError("logged_in", "you are logged in as somebody who rates here: log out first")
-        coming = door.coming(study, entry, sent.knock)
+        coming = replace(door.coming(study, entry, sent.knock), once=sent.once)
         agreement = agreement_of(entry, sent.sha256, sent.ticked)
         device = device_of(entry, sent.width, sent.touch)
         _take_time(pace, request)

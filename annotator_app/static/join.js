@@ -14,7 +14,7 @@ const KEPT = kept(study);
 const RETRY_MS = 3000;
 const STOP = "#stop";
 
-let knock = { query: "", link: "" };
+let knock = { query: "", link: "", once: "" };
 let state = null;
 let isAsking = false;
 
@@ -38,19 +38,38 @@ async function start() {
 
 /** What the address says is kept for as long as this tab is there, and shown to nobody who looks at it. */
 function takeOutOfTheAddress() {
-  let found = { query: location.search, link: linkThere };
-  try {
-    if (found.query === "" && found.link === "") found = JSON.parse(sessionStorage.getItem(KEPT)) ?? found;
-    else sessionStorage.setItem(KEPT, JSON.stringify(found));
-  } catch {
-    return found; // a browser that keeps nothing: the address stays as it is
-  }
+  let found = { query: location.search, link: linkThere, once: randomNumber() };
+  if (found.query === "" && found.link === "") found = keptKnock() ?? found;
+  else if (!keepKnock(found)) return found; // a browser that keeps nothing: the address stays as it is
   if (study !== "") history.replaceState(null, "", at(`join/${encodeURIComponent(study)}`) + location.hash);
   return found;
 }
 
 async function look() {
   await ask("door", knock);
+}
+
+function keptKnock() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEPT));
+  } catch {
+    return null;
+  }
+}
+
+/** Whether the browser keeps it, for as long as this tab is there. */
+function keepKnock(found) {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(found));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** By which the server knows what this tab sends again. */
+function randomNumber() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** Send something to the door and show what comes of it; until there is an answer it is sent again. */
@@ -164,6 +183,8 @@ function showProblem(code, refusal = null) {
 /** Somebody else at this computer: the person before is let go. */
 async function anew() {
   await fetch(at("logout"), { method: "POST", redirect: "manual" });
+  knock = { ...knock, once: randomNumber() };
+  keepKnock(knock);
   await look();
 }
 

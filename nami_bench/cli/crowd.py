@@ -98,6 +98,7 @@ def status(study: str, as_json: bool) -> None:
         "announced_minutes": entry.estimate_minutes or None,
         "per_hour": hourly(entry, reports),
         "currency": entry.currency,
+        "paused": {one.name: one.paused for one in reports if one.paused and not one.way_out},
     }
     if as_json:
         print_json(summary)
@@ -106,6 +107,8 @@ def status(study: str, as_json: bool) -> None:
     echo(f"{study}: {summary['finished']}{of} finished, {len(reports)} came in")
     rows = [(way, count) for way, count in (*ways.items(), *turned_away.items())]
     print_table(("way out", "people"), rows)
+    if paused := [(one.name, one.items, one.paused) for one in reports if one.paused and not one.way_out]:
+        print_table(("paused", "items", "why"), paused)
     if minutes:
         paid = (
             f"{summary['per_hour']:.2f} {entry.currency} an hour" if summary["per_hour"] else "no reward set"

@@ -1,23 +1,28 @@
 """Those who come into a study by themselves: let in, asked, led out."""
 
-import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Agreement, Annotator, Entry, Identity, Participant, Role, Study, WayOut
+from nami_bench.domain import Agreement, Identity, Participant, WayOut
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
-from nami_bench.store.accounts import add_annotator_row
 from nami_bench.store.annotation_tables import EventRow, MemberRow
+from nami_bench.store.crowd_admission import (
+    Coming,
+    admits,
+    agree,
+    entry_of,
+    known_participant,
+    new_participant,
+    took_part,
+    use_link,
+)
 from nami_bench.store.crowd_tables import (
-    AgreementRow,
     AnswerRow,
     IdentityRow,
-    InvitationRow,
     ParticipantRow,
     TurnedAwayRow,
 )
@@ -27,16 +32,8 @@ from nami_bench.store.exclusions import forget, recount_items, release
 from nami_bench.store.finding import find_study
 from nami_bench.store.links import find_invitation
 from nami_bench.store.members import recount_members
-from nami_bench.store.places import has_room, place_until
+from nami_bench.store.places import place_until
 from nami_bench.store.tables import AnnotatorRow, StudyRow
-
-
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """Somebody at a study's door: by a platform's `identity`, or by the token of a `link`, or neither."""
-
-    identity: Identity | None = None
-    link: str = ""
 
 
 class Crowd(Repository):
@@ -49,7 +46,7 @@ class Crowd(Repository):
     def find(self, study: str, coming: Coming) -> Participant | None:
         """Who came to a study before by the same id, or by a link of their own; None: nobody did."""
         with self._database.reading() as session:
-            row = _known(session, find_study(session, study), coming)
+            row = known_participant(session, find_study(session, study), coming)
             return None if row is None else _participant(session, row)
 
     def of_account(self, name: str) -> Participant | None:
@@ -88,13 +85,13 @@ class Crowd(Repository):
         """Whether one more may begin now; whoever asks has no place by it."""
         with self._database.reading() as session:
             row = find_study(session, study)
-            return _admits(session, row, convert.study(row), self._clock())
+            return admits(session, row, convert.study(row), self._clock())
 
     def took_part_elsewhere(self, study: str, identity: Identity | None) -> bool:
         """Whether somebody took part in a study from which this one refuses people."""
         with self._database.reading() as session:
             entry = convert.study(find_study(session, study)).entry
-            return entry is not None and _took_part(session, entry, identity)
+            return entry is not None and took_part(session, entry, identity)
 
     def admit(self, study: str, coming: Coming, agreement: Agreement, device: str) -> Participant:
         """Let somebody in who agreed, and hold a place for them; who is known comes back to their own.
@@ -105,17 +102,17 @@ class Crowd(Repository):
         with self._database.writing() as session:
             row = find_study(session, study)
             value = convert.study(row)
-            entry, now = _entry(value), self._clock()
-            if (known := _known(session, row, coming)) is not None:
+            entry, now = entry_of(value), self._clock()
+            if (known := known_participant(session, row, coming)) is not None:
                 self._rejoin(session, known, coming, agreement, now)
                 return _participant(session, known)
-            if _took_part(session, entry, coming.identity):
+            if took_part(session, entry, coming.identity):
                 raise RefusedError("took_part", "you took part in a study that excludes you from this one")
-            if not _admits(session, row, value, now):
+            if not admits(session, row, value, now):
                 raise RefusedError("study_full", "this study takes nobody new now")
-            invitation = _use_link(session, row, coming, now)
-            new = _new_row(session, row, coming, invitation, device, place_until(entry, now), now)
-            _agree(session, new, agreement, now)
+            invitation = use_link(session, row, coming, now)
+            new = new_participant(session, row, coming, invitation, device, place_until(entry, now), now)
+            agree(session, new, agreement, now)
             return _participant(session, new)
 
     def come_back(self, study: str, coming: Coming) -> Participant | None:
@@ -125,7 +122,7 @@ class Crowd(Repository):
         """
         with self._database.writing() as session:
             row = find_study(session, study)
-            if (known := _known(session, row, coming)) is None:
+            if (known := known_participant(session, row, coming)) is None:
                 return None
             self._rejoin(session, known, coming, None, self._clock())
             return _participant(session, known)
@@ -133,7 +130,7 @@ class Crowd(Repository):
     def agree_again(self, name: str, agreement: Agreement) -> None:
         """Record that a participant agreed to the text as it is now."""
         with self._database.writing() as session:
-            _agree(session, _of_account_or_refuse(session, name), agreement, self._clock())
+            agree(session, _of_account_or_refuse(session, name), agreement, self._clock())
 
     def answer(self, name: str, answers: Mapping[str, str]) -> Participant:
         """Keep the answers to all questions of a participant's study, once; who does not qualify is out.
@@ -142,7 +139,7 @@ class Crowd(Repository):
         """
         with self._database.writing() as session:
             row = _of_account_or_refuse(session, name)
-            entry = _entry(convert.study(session.get_one(StudyRow, row.study_id)))
+            entry = entry_of(convert.study(session.get_one(StudyRow, row.study_id)))
             if row.answered_at is not None or row.way_out is not None:
                 raise RefusedError("answered_before", "these questions were answered before")
             kept = {one.name: one.checked(answers.get(one.name, "")) for one in entry.questions}
@@ -166,7 +163,7 @@ class Crowd(Repository):
         with self._database.writing() as session:
             row = _of_account_or_refuse(session, name)
             now = self._clock()
-            until = _entry(convert.study(session.get_one(StudyRow, row.study_id))).consent.delete_until
+            until = entry_of(convert.study(session.get_one(StudyRow, row.study_id))).consent.delete_until
             if not keep and until is not None and now >= until:
                 raise RefusedError("too_late", "it is too late to have the data deleted")
             if row.way_out is None:
@@ -215,8 +212,9 @@ class Crowd(Repository):
         now: datetime,
     ) -> None:
         if agreement is not None:
-            _agree(session, row, agreement, now)
-        if coming.identity is None or coming.identity.is_proven:
+            agree(session, row, agreement, now)
+        is_same_tab = bool(coming.once) and coming.once_sha256 == row.once_sha256
+        if is_same_tab or coming.identity is None or coming.identity.is_proven:
             return  # who has the link, or the platform's word, is the person
         row.rejoined_at = now
         name = session.get_one(AnnotatorRow, row.annotator_id).name
@@ -225,119 +223,6 @@ class Crowd(Repository):
             EventRow(study_id=row.study_id, annotator_id=row.annotator_id, kind="rejoined", text=text)
         )
         session.flush()
-
-
-def _entry(study: Study) -> Entry:
-    if study.entry is None:
-        raise RefusedError("no_entry", "nobody comes into this study by themselves")
-    return study.entry
-
-
-def _admits(session: Session, row: StudyRow, study: Study, now: datetime) -> bool:
-    entry = study.entry
-    if entry is None or not entry.is_open or study.shut(now):
-        return False
-    return has_room(session, row.id, entry, now)
-
-
-def _took_part(session: Session, entry: Entry, identity: Identity | None) -> bool:
-    if identity is None or not entry.refuse_from:
-        return False
-    query = (
-        select(IdentityRow.participant_id)
-        .join(StudyRow, StudyRow.id == IdentityRow.study_id)
-        .where(
-            IdentityRow.provider == identity.provider,
-            IdentityRow.participant == identity.participant,
-            StudyRow.name.in_(entry.refuse_from),
-        )
-    )
-    return session.scalar(query.limit(1)) is not None
-
-
-def _known(session: Session, study: StudyRow, coming: Coming) -> ParticipantRow | None:
-    """Who came before by the same id, or by the link that is theirs alone."""
-    query = select(ParticipantRow).where(ParticipantRow.study_id == study.id)
-    if coming.identity is not None:
-        return session.scalar(
-            query.join(IdentityRow, IdentityRow.participant_id == ParticipantRow.id).where(
-                IdentityRow.study_id == study.id,
-                IdentityRow.provider == coming.identity.provider,
-                IdentityRow.participant == coming.identity.participant,
-            )
-        )
-    invitation = find_invitation(session, coming.link) if coming.link else None
-    if invitation is None or invitation.uses_allowed != 1 or invitation.revoked_at is not None:
-        return None
-    return session.scalar(query.where(ParticipantRow.invitation_id == invitation.id))
-
-
-def _use_link(session: Session, study: StudyRow, coming: Coming, now: datetime) -> InvitationRow | None:
-    """Count one more who comes by a link; None: they come by a platform."""
-    if coming.identity is not None:
-        return None
-    row = find_invitation(session, coming.link) if coming.link else None
-    if row is None or row.study_id != study.id:
-        raise RefusedError("link_unknown", "this link is unknown: it may be cut off")
-    if row.revoked_at is not None:
-        raise RefusedError("link_revoked", "this link was withdrawn")
-    if row.expires_at is not None and now >= row.expires_at:
-        raise RefusedError("link_expired", "this link has expired")
-    if row.uses_allowed and row.uses >= row.uses_allowed:
-        raise RefusedError("link_used", "this link was used by as many people as it is for")
-    row.uses += 1
-    return row
-
-
-def _new_row(
-    session: Session,
-    study: StudyRow,
-    coming: Coming,
-    invitation: InvitationRow | None,
-    device: str,
-    holds_until: datetime | None,
-    now: datetime,
-) -> ParticipantRow:
-    name = f"p-{secrets.token_hex(5)}"  # of forty bits two alike are refused by the database
-    account = add_annotator_row(session, Annotator(name, Role.PARTICIPANT))
-    row = ParticipantRow(
-        study_id=study.id,
-        annotator_id=account.id,
-        invitation_id=None if invitation is None else invitation.id,
-        device=device,
-        agreed_sha256="",
-        holds_until=holds_until,
-        joined_at=now,
-    )
-    session.add(row)
-    session.flush()
-    if (identity := coming.identity) is not None:
-        session.add(
-            IdentityRow(
-                participant_id=row.id,
-                study_id=study.id,
-                provider=identity.provider,
-                participant=identity.participant,
-                submission=identity.submission,
-                platform_study=identity.platform_study,
-                is_proven=identity.is_proven,
-            )
-        )
-    return row
-
-
-def _agree(session: Session, row: ParticipantRow, agreement: Agreement, now: datetime) -> None:
-    row.agreed_sha256 = agreement.sha256
-    session.add(
-        AgreementRow(
-            participant_id=row.id,
-            version=agreement.version,
-            language=agreement.language,
-            sha256=agreement.sha256,
-            agreed_at=now,
-        )
-    )
-    session.flush()
 
 
 def _leave(row: ParticipantRow, way: WayOut, now: datetime) -> None:

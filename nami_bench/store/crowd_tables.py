@@ -21,6 +21,9 @@ class ParticipantRow(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
     annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"), unique=True)
     invitation_id: Mapped[int | None] = mapped_column(ForeignKey("invitation.id"))
+    once_sha256: Mapped[str | None] = mapped_column(
+        unique=True, comment="of the browser tab's random number: a request that comes twice is one person"
+    )
     device: Mapped[str] = mapped_column(comment="desktop or phone; nothing else of the browser is kept")
     agreed_sha256: Mapped[str] = mapped_column(comment="of the text that was agreed to last")
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="the questionnaire")

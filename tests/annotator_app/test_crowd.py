@@ -349,7 +349,7 @@ def test_who_took_part_elsewhere_is_refused_and_ids_can_be_forgotten(bench: Any,
     second = replace(second, entry=replace(second.entry, refuse_from=("trial",)))
     bench.store.studies.add(second)
     from nami_bench.domain import Identity
-    from nami_bench.store.crowd import Coming
+    from nami_bench.store.crowd_admission import Coming
 
     known = Coming(Identity("prolific", pid(1)))
     assert bench.store.crowd.took_part_elsewhere("second", known.identity)
@@ -404,3 +404,22 @@ def test_a_participant_is_erased_and_a_study_without_judgements_deleted(bench: A
     bench.store.links.invite("second", [""])
     bench.store.studies.delete("second")
     assert bench.count("invitation") == 1
+
+
+def test_what_is_sent_again_after_a_lost_connection_is_one_person(bench: Any, come: Come) -> None:
+    with_entry(bench.store, bench.study, items_per_annotator=2)
+    (link,) = bench.store.links.invite("trial", ["the class"], uses_allowed=0)
+    for opened_by in ({"link": link}, {"query": arrival(1)}):
+        first, again = come(**opened_by), come(**opened_by)
+        assert first.agree(once=f"tab of {[*opened_by]}")["step"] == "work"
+        body = {**opened_by, "agrees": True, "sha256": CONSENT.sha256("en"), "ticked": 1, "width": 1280}
+        sent = again.ask(
+            "agree", body | {"once": f"tab of {[*opened_by]}"}
+        )  # the answer was lost, with its cookie
+        assert sent.json()["step"] == "work"
+        assert again.session()["annotator"] == first.session()["annotator"]
+    assert bench.count("participant") == 2
+    assert bench.store.links.find(link).uses == 1
+    assert bench.store.oversight.events("trial") == []
+    assert come(link=link).agree(once="another tab")["step"] == "work"
+    assert bench.count("participant") == 3

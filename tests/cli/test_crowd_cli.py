@@ -28,7 +28,7 @@ from nami_bench.domain import (
 )
 from nami_bench.domain.entry import Bonus
 from nami_bench.store import Store
-from nami_bench.store.crowd import Coming
+from nami_bench.store.crowd_admission import Coming
 from tests.support.databases import new_sqlite
 
 CONSENT = Consent({"en": "We study pictures."})

@@ -12,7 +12,7 @@ from nami_bench.cli.app import cli
 from nami_bench.domain import Agreement, Came, Identity, Rating
 from nami_bench.domain.entry import Consent, Entry
 from nami_bench.store import Store
-from nami_bench.store.crowd import Coming
+from nami_bench.store.crowd_admission import Coming
 from tests.support.crowd import AGE, EXPERTISE
 from tests.support.small_study import CRITERIA, LEVELS, PROMPTS, small_workspace
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 
 from nami_bench.domain import Came, Consent, Entry, EntryQuestion, Study, WayOut
-from nami_bench.domain.entry import Option
+from nami_bench.domain.entry_question import Option
 from nami_bench.store import Store
 
 CONSENT = Consent(

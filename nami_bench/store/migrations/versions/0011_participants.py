@@ -36,6 +36,12 @@ def upgrade() -> None:
         sa.Column("annotator_id", sa.Integer(), nullable=False),
         sa.Column("invitation_id", sa.Integer(), nullable=True),
         sa.Column(
+            "once_sha256",
+            sa.String(),
+            nullable=True,
+            comment="of the browser tab's random number: a request that comes twice is one person",
+        ),
+        sa.Column(
             "device",
             sa.String(),
             nullable=False,
@@ -63,6 +69,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_participant")),
         sa.UniqueConstraint("annotator_id", name=op.f("uq_participant_annotator_id")),
+        sa.UniqueConstraint("once_sha256", name=op.f("uq_participant_once_sha256")),
     )
     op.create_index("ix_participant_study", "participant", ["study_id", "way_out"])
     op.create_table(
