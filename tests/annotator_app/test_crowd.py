@@ -413,9 +413,7 @@ def test_what_is_sent_again_after_a_lost_connection_is_one_person(bench: Any, co
         first, again = come(**opened_by), come(**opened_by)
         assert first.agree(once=f"tab of {[*opened_by]}")["step"] == "work"
         body = {**opened_by, "agrees": True, "sha256": CONSENT.sha256("en"), "ticked": 1, "width": 1280}
-        sent = again.ask(
-            "agree", body | {"once": f"tab of {[*opened_by]}"}
-        )  # the answer was lost, with its cookie
+        sent = again.ask("agree", body | {"once": f"tab of {[*opened_by]}"})  # the first was lost
         assert sent.json()["step"] == "work"
         assert again.session()["annotator"] == first.session()["annotator"]
     assert bench.count("participant") == 2
