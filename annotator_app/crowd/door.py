@@ -81,7 +81,10 @@ class Door:
         """What an address says that shows the door only; None for one that is meant."""
         if knock.link:
             return None
-        found = parameters_of(knock.query)
+        try:
+            found = parameters_of(knock.query)
+        except RefusedError:  # said where it matters who it is
+            return None
         return found if is_preview(entry, found) else None
 
     def refuse_strangers(self, study: str, entry: Entry, coming: Coming) -> None:

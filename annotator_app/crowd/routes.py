@@ -159,10 +159,10 @@ def join_router(store: Store, images_dir: Path, studies: Studies, cookie: LoginC
     def look(request: Request, study: str, sent: Knocking) -> Response:
         _served(studies, study)
         value, entry = door.study(study)
-        if (participant := inside(request, study, sent.knock)) is not None:
-            return JSONResponse(where(participant))
         if (captured := door.preview(entry, sent.knock)) is not None:
             return JSONResponse({"step": "preview", "captured": captured, "study": shown(value, entry)})
+        if (participant := inside(request, study, sent.knock)) is not None:
+            return JSONResponse(where(participant))
         if (somebody := whoever(request)) is not None and somebody.role is not Role.PARTICIPANT:
             about = {"annotator": somebody.name, "study": shown(value, entry)}
             return JSONResponse({"step": "logged_in", **about})
