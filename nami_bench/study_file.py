@@ -24,6 +24,9 @@ _TABLES = {
     "criterion": "criteria",
     "checks": "checks",
     "pairs": "pairs",
+    "ranks": "ranks",
+    "stopping": "stopping",
+    "budget": "budget",
     "check": "check_items",
     "entry": "entry",
 }
@@ -57,7 +60,7 @@ def load_criteria(path: Path) -> Criteria:
     with naming_errors(path):
         values = _study_values(load_toml(path), path.parent)
         # Whatever else the file says must be right too; what it need not say here is made up.
-        made_up = {"prompt_set": "-", "models": ("a", "b")}
+        made_up = {"prompt_set": "-", "models": tuple("abcdef")}
         return Criteria.of(validated(Study, made_up | values, "", _in_file).criteria)
 
 

@@ -43,6 +43,7 @@ COMMANDS = {
     "annotators": ("nami_bench.cli.annotators", "Add, list, disable and erase annotators."),
     "crowd": ("nami_bench.cli.crowd", "Crowd workers and invitation links: who came, how, what is due."),
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
+    "console": ("nami_bench.cli.console", "Serve the owner's console alone."),
     "ratings": ("nami_bench.cli.ratings", "Import, export and exclude human ratings."),
     "agreement": ("nami_bench.cli.agreement", "How far annotators agree, and each beside the others."),
     "strengths": (

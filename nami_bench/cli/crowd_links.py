@@ -22,7 +22,7 @@ from nami_bench.cli.options import FILE, json_option
     "--from",
     "table",
     metavar="FILE.csv",
-    type=click.Path(exists=True, path_type=Path, dir_okay=False),
+    type=FILE,
     help="Labels from the first column of a CSV file with a header.",
 )
 @click.option(

@@ -8,6 +8,7 @@ import click
 
 from nami_bench.cli.common import open_bench, print_json, print_table, say
 from nami_bench.cli.options import FILE, json_option
+from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
 from nami_bench.cli.study_plan import study_plan
 
@@ -85,8 +86,9 @@ def create(
         asked = sum(map(len, loaded.questions.values()))
         say(f"{loaded.question_file}: {asked} questions about {len(loaded.questions)} prompts are copied")
     say(
-        f"study {loaded.name}: {size} {_items(loaded)}, {_wanted(loaded, size)} ratings to come; "
-        f"next: `nami-bench annotators add NAME`, `nami-bench annotate --study {loaded.name}`"
+        f"study {loaded.name}: {size} {_items(loaded)}, {_wanted(loaded, size)} ratings to come"
+        f"{_more(loaded)}; next: `nami-bench annotators add NAME`, "
+        f"`nami-bench annotate --study {loaded.name}`"
     )
 
 
@@ -191,6 +193,7 @@ def status(name: str, as_json: bool) -> None:
     points of 0-100, for pairs the share of verdicts that changed in percent.
     """
     from nami_bench.pipeline.screening import annotator_checks
+    from nami_bench.pipeline.study_cost import study_cost
     from nami_bench.store import progress_of
 
     with open_bench() as bench:
@@ -199,6 +202,7 @@ def status(name: str, as_json: bool) -> None:
         cells = bench.store.items.progress(name)
         members = bench.store.oversight.members(name)
         checks = annotator_checks(bench.store, name, found.criteria)
+        cost = study_cost(bench.store, found, cells)
     done, wanted = progress_of(found, cells)
     withdrawn = sum(cell.withdrawn for cell in cells)
     summary: dict[str, Any] = {
@@ -206,8 +210,11 @@ def status(name: str, as_json: bool) -> None:
         "images": size,
         "withdrawn": withdrawn,
         "overlap": found.overlap,
+        "calibration": found.calibration,
+        "ended_early": sum(cell.ended for cell in cells),
         "wanted": wanted,
         "done": done,
+        "cost": cost.to_json(),
         "by_annotator": completed,
         "cells": [
             {
@@ -217,6 +224,7 @@ def status(name: str, as_json: bool) -> None:
                 "withdrawn": c.withdrawn,
                 "done": c.done,
                 "total": c.total,
+                "ended_early": c.ended,
             }
             for c in cells
         ],
@@ -230,9 +238,11 @@ def status(name: str, as_json: bool) -> None:
         return
     gone = f"; {withdrawn} more are withdrawn, what was judged of them counts" if withdrawn else ""
     say(f"{name}: {done} of {wanted} ratings ({size} {_items(found)} x {found.overlap}{gone})")
+    for sentence in cost.sentences():
+        say(sentence)
     print_table(
-        ("stratum", "model", "items", "done", "wanted"),
-        [(c.stratum, " : ".join(c.models), c.items, c.done, c.total) for c in cells],
+        ("stratum", "model", "items", "ended early", "done", "wanted"),
+        [(c.stratum, " : ".join(c.models), c.items, c.ended, c.done, c.total) for c in cells],
     )
     print_table(
         ("annotator", "rated", "gold passed", "repeats differ by", "paused"),
@@ -247,6 +257,22 @@ def status(name: str, as_json: bool) -> None:
             for c in checks
         ],
     )
+
+
+@study.command("items", epilog="Example: nami-bench study items pilot -o items.csv")
+@click.argument("name")
+@click.option("-o", "--output", metavar="FILE.csv", type=FILE, help="File to write; default: stdout.")
+def items(name: str, output: Path | None) -> None:
+    """Every item of a study as CSV: its judgements, whether it is of the calibration block, and which rule
+    ended it early, when and after how many."""
+    from nami_bench.cli.common import write_or_print
+    from nami_bench.export.items_file import items_csv
+
+    with open_bench() as bench:
+        found, overlap = bench.store.items.states(name), bench.store.studies.get(name).overlap
+    write_or_print(output, items_csv(found, overlap))
+    ended = sum(one.stopped_why is not None for one in found)
+    say(f"study {name}: {len(found)} items, {ended} of them ended early")
 
 
 @study.command("restore", epilog="Example: nami-bench study restore pilot")
@@ -300,7 +326,7 @@ def resume(name: str, annotator: str) -> None:
 def checks(name: str, output: Path | None) -> None:
     """Answers that the study does not count, as CSV: to gold, qualification and training items and to
     repeated ones, one line for each criterion."""
-    from nami_bench.annotator_app.admin import check_answers_csv
+    from nami_bench.annotator_app.check_answers import check_answers_csv
     from nami_bench.cli.common import write_or_print
 
     with open_bench() as bench:
@@ -323,12 +349,19 @@ def _changed(bench: "Bench", study: "Study") -> list[str]:
 
 
 def _items(found: "Study") -> str:
-    return "pairs" if found.mode == "pairwise" else "images"
+    return {1: "images", 2: "pairs"}.get(found.images_shown, f"groups of {found.images_shown} images")
 
 
 def _wanted(found: "Study", size: int) -> int:
     most = size * found.overlap
     return min(found.pairs.comparisons, most) if found.is_adaptive else most
+
+
+def _more(found: "Study") -> str:
+    """What makes the number another one."""
+    early = " at the most, items may end early" if found.ends_early else ""
+    block = f"; {found.calibration} of the items are for everybody" if found.calibration else ""
+    return early + block
 
 
 def _shown(value: Any) -> str:
@@ -341,5 +374,6 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+study.add_command(log)
 study.add_command(merge)
 study.add_command(study_plan)

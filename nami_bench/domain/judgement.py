@@ -44,8 +44,8 @@ class Rating:
 class Assignment:
     """One item shown to one annotator; `token` is the opaque handle the browser sees.
 
-    `images` stand from left to right; there is one in rating mode. `kind` is study, training, qualification,
-    gold or repeat; `state` is open, expired or completed.
+    `images` stand from left to right, and row by row; there is one in rating mode. `kind` is study, training,
+    qualification, gold or repeat; `state` is open, expired or completed.
     """
 
     token: str
@@ -127,13 +127,18 @@ class CheckAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something the administrator should know: an annotator paused, an image withdrawn."""
+    """Something the administrator should know: an annotator paused, an image withdrawn.
+
+    `annotator` is whom it is about; `by` the account that did it, None for the program itself and for
+    commands.
+    """
 
     at: datetime
     kind: str
     text: str
     study: str | None = None
     annotator: str | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

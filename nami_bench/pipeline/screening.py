@@ -37,8 +37,11 @@ def left_out(
     """Whose judgements of a study do not count: `names`, those whom the store excludes, and with `raters` all
     who did not say so of themselves (see `raters_who_said`)."""
     names = tuple(dict.fromkeys(names))
-    pairs = store.comparisons.all(study) if names and store.studies.get(study).mode == Mode.PAIRWISE else ()
-    others = tuple(sorted({one.annotator for one in pairs}))
+    others: set[str] = set()
+    if names and store.studies.get(study).mode == Mode.PAIRWISE:
+        others = {one.annotator for one in store.comparisons.all(study)}
+    elif names and store.studies.get(study).is_ranked:
+        others = {one.annotator for one in store.rankings.all(study)}
     only = raters_who_said(store, study, raters) if raters else None
     why = " and ".join(f"{name}={value}" for name, value in (raters or {}).items())
-    return LeftOut(names, store.exclusions.values(study), others, only, why)
+    return LeftOut(names, store.exclusions.values(study), tuple(sorted(others)), only, why)

@@ -26,7 +26,6 @@ from nami_bench.store.account_tables import (
 )
 from nami_bench.store.annotation_tables import (
     AssignmentRow,
-    ComparisonRow,
     EventRow,
     MemberRow,
     SubmissionRow,
@@ -43,14 +42,15 @@ from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
 from nami_bench.store.finding import find_annotator
+from nami_bench.store.kinds import KINDS
 from nami_bench.store.logins import name_source
 from nami_bench.store.members import forget_future_submissions
 from nami_bench.store.submission_tables import PromptSubmissionRow
-from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
+from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 _WAIT_S = 30.0
 _ERASED = "erased"
-_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "event",
+_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "event",
              "login_session", "login_attempt", "outside_account", "prompt_submission", "participant",
              "platform_identity", "agreement", "participant_answer", "invitation")  # fmt: skip
 
@@ -203,6 +203,7 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     }
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
+    _set(session, EventRow, EventRow.done_by == row.name, done_by=_ERASED)
     delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
     delete_rows(session, OutsideAccountRow, OutsideAccountRow.annotator_id == row.id)
     return counts
@@ -245,8 +246,8 @@ def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> Non
 
 
 def _remove_judgements(session: Session, annotator_id: int, members: list[int]) -> None:
-    delete_rows(session, RatingRow, RatingRow.annotator_id == annotator_id)
-    delete_rows(session, ComparisonRow, ComparisonRow.annotator_id == annotator_id)
+    for kind in KINDS:
+        delete_rows(session, kind.table, kind.table.annotator_id == annotator_id)
     delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
     delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
 

@@ -18,6 +18,7 @@ from nami_bench.domain import (
     Pairs,
     Prompt,
     PromptSet,
+    Stopping,
 )
 from nami_bench.errors import InputError
 from nami_bench.store import Store
@@ -39,6 +40,7 @@ strata = { short = 100, long = 0 }
 opens = 2026-01-01T08:00:00Z
 closes = 2026-02-01T08:00:00Z
 items_per_annotator = 300
+calibration = 12
 break_every = 40
 lease_minutes = 15
 live_leaderboard = "annotators"
@@ -64,6 +66,23 @@ constant = 15
 [pairs]
 choice = "balanced"
 per_prompt = 2
+
+[ranks]
+size = 5
+per_prompt = 2
+
+[stopping]
+rule = "agreement"
+minimum = 2
+agree = 2
+within = 5
+half_width = 8
+
+[budget]
+answers = 900
+per_day = 80
+hourly_pay = 15
+currency = "EUR"
 
 [[criterion]]
 name = "relevance"
@@ -267,12 +286,15 @@ def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str)
     if mode == "pairwise":
         gold = CheckItem(CheckKind.GOLD, "00000", ("broken", "a"), {"relevance": "a"}, 0, {"zh": "左"})
         pairs = Pairs("adaptive", 1, 500, 0.2)
+        study = replace(study, calibration=0, stopping=Stopping())  # adaptive pairs go with neither
         study = replace(study, mode="pairwise", check_items=(gold,), pairs=pairs, total="arithmetic")
     entry = study.entry
     assert entry is not None
-    pairs_ = [study.pairs] if mode == "pairwise" else []
-    others = ("mode", "choice", "total", "sona", *of_questions)  # SONA's is of another provider
-    for values in (study, study.checks, entry, entry.consent, entry.device, entry.bonus, *pairs_):
+    of_entry = [entry, entry.consent, entry.device, entry.bonus]
+    parts = [study.pairs] if mode == "pairwise" else [study.stopping]
+    one = "calibration" if mode == "pairwise" else ""
+    others = ("mode", "choice", "total", "sona", one, *of_questions)  # SONA's is of another provider
+    for values in (study, study.checks, study.ranks, study.budget, *of_entry, *parts):
         for field in fields(values):
             if field.default is not MISSING and field.name not in others:
                 assert getattr(values, field.name) != field.default, field.name
