@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import open_bench, print_json, print_table, say
+from nami_bench.cli.common import open_bench, print_json, print_table, say, who
 from nami_bench.cli.options import FILE, json_option
 from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
@@ -304,7 +304,7 @@ def delete(name: str) -> None:
 def pause(name: str, annotator: str, reason: str) -> None:
     """Give an annotator nothing more in a study; nothing is deleted."""
     with open_bench() as bench:
-        bench.store.oversight.pause(name, annotator, reason)
+        bench.store.oversight.pause(name, annotator, reason, by=who())
     say(f"{annotator} is paused in {name}; `nami-bench study resume {name} {quote(annotator)}` undoes it")
 
 
@@ -314,7 +314,7 @@ def pause(name: str, annotator: str, reason: str) -> None:
 def resume(name: str, annotator: str) -> None:
     """Let a paused annotator go on; a failed qualification counts as passed."""
     with open_bench() as bench:
-        bench.store.oversight.resume(name, annotator)
+        bench.store.oversight.resume(name, annotator, by=who())
     say(f"{annotator} can go on in {name}")
 
 
