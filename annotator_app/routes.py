@@ -96,7 +96,7 @@ def work_router(
 
     @work.post("/join")
     async def join(request: Request, study: Here) -> dict[str, Any]:
-        await asyncio.to_thread(studies.join, study, request.state.annotator)
+        await asyncio.to_thread(studies.join, study, request.state.annotator, request.state.role)
         return {}
 
     @work.post("/item/{token}")
@@ -123,9 +123,11 @@ def work_router(
     async def live_board(request: Request, study: Here) -> Response:
         live = (await asyncio.to_thread(store.studies.get, study)).live_leaderboard == "annotators"
         is_shown = live and request.state.role != Role.PARTICIPANT
-        if not is_shown and request.state.role != Role.ADMINISTRATOR:
-            message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
-            return JSONResponse(message, 403)
+        if request.state.role != Role.ADMINISTRATOR:
+            await studies.admitted(study, request.state.annotator)
+            if not is_shown:
+                message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
+                return JSONResponse(message, 403)
         return JSONResponse({"html": (await onlooker.ask("leaderboard", study)).decode()})
 
     return work

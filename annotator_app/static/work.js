@@ -40,9 +40,12 @@ export class Work {
   #hands; // all that changes: see hands.js
   #extras = new Extras(() => this.#changed());
   #poll;
+  #settle;
 
-  constructor(session, screens) {
+  /** `settle()` is called where what stands above the work may move it. */
+  constructor(session, screens, settle) {
     this.#study = session.study;
+    this.#settle = settle;
     this.#who = { role: session.role, study: session.study };
     this.#hands = empty(session);
     this.#screens = screens;
@@ -255,6 +258,7 @@ export class Work {
 
   #cover() {
     part("work").hidden = true;
+    this.#settle();
   }
 
   #showNext() {
@@ -280,6 +284,7 @@ export class Work {
     this.#extras.begin(given);
     this.#clock.reset(draft?.elapsed_ms ?? 0);
     this.#screens.hide();
+    this.#settle();
     part("work").hidden = false;
     part("correcting").hidden = !this.#isCorrecting;
     if (this.#isCorrecting) setText(part("correcting"), t("correcting"));

@@ -10,6 +10,8 @@ from nami_bench.cli.common import open_bench, print_json, print_table, say
 from nami_bench.cli.options import FILE, json_option
 from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
+from nami_bench.cli.study_messages import COMMANDS as MESSAGES
+from nami_bench.cli.study_people import NOT_COME, assign, people, unassign
 from nami_bench.cli.study_plan import study_plan
 
 if TYPE_CHECKING:
@@ -229,6 +231,7 @@ def status(name: str, as_json: bool) -> None:
             for c in cells
         ],
         "paused": {m.name: m.paused for m in members if m.paused is not None},
+        "not_come_yet": [m.name for m in members if not m.came],
         "repeat_difference": {
             c.annotator: c.repeat_difference for c in checks if c.repeat_difference is not None
         },
@@ -255,7 +258,8 @@ def status(name: str, as_json: bool) -> None:
                 c.screened_out,
             )
             for c in checks
-        ],
+        ]
+        + [(m.name, 0, None, None, m.paused or NOT_COME) for m in members if not m.came],
     )
 
 
@@ -377,3 +381,8 @@ def _shown(value: Any) -> str:
 study.add_command(log)
 study.add_command(merge)
 study.add_command(study_plan)
+study.add_command(people)
+study.add_command(assign)
+study.add_command(unassign)
+for command in MESSAGES:
+    study.add_command(command)

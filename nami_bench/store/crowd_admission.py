@@ -12,6 +12,7 @@ from nami_bench.errors import RefusedError
 from nami_bench.store.accounts import add_annotator_row, secret_hash
 from nami_bench.store.crowd_tables import AgreementRow, IdentityRow, InvitationRow, ParticipantRow
 from nami_bench.store.links import find_invitation
+from nami_bench.store.people_tables import EnrolmentRow
 from nami_bench.store.places import has_room
 from nami_bench.store.tables import StudyRow
 
@@ -124,7 +125,11 @@ def new_participant(
         holds_until=holds_until,
         joined_at=now,
     )
-    session.add(row)
+    # Whom the door lets in is one of the study's people, for whomever else it is.
+    enrolment = EnrolmentRow(
+        study_id=study.id, annotator_id=account.id, enrolled_by="the study's entry", created_at=now
+    )
+    session.add_all([row, enrolment])
     session.flush()
     if (identity := coming.identity) is not None:
         session.add(

@@ -162,6 +162,7 @@ DEMO = {"README.md"} | {
         "crowd",
         "leaderboards",
         "metrics",
+        "people",
         "plugins",
         "questions",
         "quickstart",
