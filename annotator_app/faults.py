@@ -73,15 +73,7 @@ _STATUS = {
 }
 """The HTTP status for the codes of RefusedError."""
 
-_FOR_NOW = (
-    "paused",
-    "closed",
-    "too_many",
-    "no_study",
-    "not_joined",
-    "not_assigned",
-    "signature_unchecked",
-)
+_FOR_NOW = ("paused", "closed", "too_many", "no_study", "not_joined", "not_assigned", "signature_unchecked")
 """Codes of what may be taken later as it is."""
 
 _UNAVAILABLE = ("unavailable", "this did not work just now: try again, or tell the organizer")

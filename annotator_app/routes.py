@@ -122,10 +122,9 @@ def work_router(
     @work.get("/leaderboard")
     async def live_board(request: Request, study: Here) -> Response:
         live = (await asyncio.to_thread(store.studies.get, study)).live_leaderboard == "annotators"
-        is_shown = live and request.state.role != Role.PARTICIPANT
         if request.state.role != Role.ADMINISTRATOR:
             await studies.admitted(study, request.state.annotator)
-            if not is_shown:
+            if not live or request.state.role == Role.PARTICIPANT:
                 message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
                 return JSONResponse(message, 403)
         return JSONResponse({"html": (await onlooker.ask("leaderboard", study)).decode()})

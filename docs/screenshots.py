@@ -143,7 +143,7 @@ def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
     store.proposals.refuse("picture0", "root", "Which bird? Annotators could not tell.")
     store.proposals.accept("picture1", "root", "two red kites above a windmill, seen from below")
     page = _visit(browser, store, address + "/admin/prompts", "root", height=900)
-    page.get_by_text(list(PROPOSALS)[-1]).first.click()
+    page.get_by_text(list(PROPOSALS)[-1]).locator("visible=true").first.click()
     page.get_by_role("button", name="Refuse").wait_for()
     take(page, "submissions")
     page = _visit(browser, store, address + "/propose", "mei", height=1010)

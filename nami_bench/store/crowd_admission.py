@@ -125,11 +125,10 @@ def new_participant(
         holds_until=holds_until,
         joined_at=now,
     )
-    # Whom the door lets in is one of the study's people, for whomever else it is.
-    enrolment = EnrolmentRow(
-        study_id=study.id, annotator_id=account.id, enrolled_by="the study's entry", created_at=now
-    )
-    session.add_all([row, enrolment])
+    # The door admits them, whether the study is for everybody or for those who are assigned.
+    through = "a link" if coming.identity is None else coming.identity.provider
+    session.add(EnrolmentRow(study_id=study.id, annotator_id=account.id, enrolled_by=through))
+    session.add(row)
     session.flush()
     if (identity := coming.identity) is not None:
         session.add(
