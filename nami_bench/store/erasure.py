@@ -242,6 +242,7 @@ def forget_work(session: Session, row: AnnotatorRow) -> None:
     """
     if session.get_bind().dialect.name == "sqlite":
         session.connection().exec_driver_sql("PRAGMA secure_delete = ON")
+    delete_rows(session, MessageRow, MessageRow.annotator_id == row.id)
     members = session.scalars(select(MemberRow.id).where(MemberRow.annotator_id == row.id)).all()
     _remove_judgements(session, row.id, list(members))
     forget_future_submissions(session)
