@@ -25,6 +25,7 @@ _STATUS = {
     "no_study": 503,
     "not_joined": 403,
     "taken_over": 409,
+    "set_aside": 409,
     "reused_client_token": 409,
     "answered": 409,
     "paused": 409,

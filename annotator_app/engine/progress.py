@@ -75,10 +75,10 @@ def _golds(seat: Seat) -> set[int]:
 def _own_items(seat: Seat) -> int:
     """The study's own items that the member was given or may still get."""
     desk, study, member = seat.desk, seat.study, seat.member
-    items, full, taken = desk.capacity(seat.study_id, study.overlap)
+    items, full, taken, wanted = desk.capacity(seat.study_id, study.overlap)
     most = items - full + desk.taken_by_member(member, study.overlap)
     if study.panel == Panel.SPREAD or study.is_adaptive:
-        wanted = study.pairs.comparisons if study.is_adaptive else items * study.overlap
+        wanted = study.pairs.comparisons if study.is_adaptive else wanted
         left = max(0, wanted - taken)
         # A share as if this one went on: who is paused or excluded has one, too, and is told no other total.
         sharing = desk.others_at_work(seat.study_id, member) + 1

@@ -33,10 +33,11 @@ def annotators() -> None:
 @click.argument("names", nargs=-1, required=True)
 @click.option(
     "--role",
-    type=click.Choice(["annotator", "administrator"]),
+    type=click.Choice(["annotator", "administrator", "adjudicator"]),
     default="annotator",
     show_default=True,
-    help="An administrator also sees progress and scores, and adds and pauses annotators.",
+    help="An administrator also sees progress and scores, and adds and pauses annotators; an adjudicator "
+    "does not rate, but decides where annotators disagree.",
 )
 def add(names: tuple[str, ...], role: str) -> None:
     """Add annotators, all or none, and print each one's token, once: it is stored only as a hash.

@@ -8,10 +8,12 @@ from nami_bench.errors import InputError
 
 
 class Role(StrEnum):
-    """What an account may do. Simulated annotators cannot log in."""
+    """What an account may do. Adjudicators decide where annotators disagree, and do not rate. Simulated
+    annotators cannot log in."""
 
     ANNOTATOR = "annotator"
     ADMINISTRATOR = "administrator"
+    ADJUDICATOR = "adjudicator"
     SIMULATED = "simulated"
 
 

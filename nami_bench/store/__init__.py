@@ -1,6 +1,6 @@
 """The store: takes and returns domain values, keeps them in SQLite or PostgreSQL."""
 
-from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_KIND
+from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, SET_ASIDE, STUDY_KIND
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
 from nami_bench.store.erasure import Erasure
@@ -20,6 +20,7 @@ __all__ = [
     "COMPLETED",
     "EXPIRED",
     "OPEN",
+    "SET_ASIDE",
     "STUDY_KIND",
     "Desk",
     "Erasure",

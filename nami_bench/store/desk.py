@@ -260,7 +260,11 @@ class Desk:
     def free_in_cell(self, study_id: int, cell: str, overlap: int, limit: int) -> list[tuple[int, int]]:
         """(item, how often it is taken) of a cell's free items, the least taken first."""
         values = {"study": study_id, "cell": cell, "overlap": overlap, "most": limit}
-        return [(row.id, row.taken) for row in self.connection.execute(sql.FREE_IN_CELL, values)]
+        free = [(row.id, row.taken) for row in self.connection.execute(sql.FREE_IN_CELL, values)]
+        if len(free) < limit:
+            again = self.connection.execute(sql.FREE_AGAIN_IN_CELL, {**values, "most": limit - len(free)})
+            free += [(row.id, row.taken) for row in again]
+        return free
 
     def refresh_items(self, study: str, study_id: int) -> int:
         """Add items for images that were finished since; looked for once a minute. How many were added."""
@@ -274,10 +278,10 @@ class Desk:
         self.wrote |= added > 0
         return added
 
-    def capacity(self, study_id: int, overlap: int) -> tuple[int, int, int]:
-        """(items asked about, items taken to the full, judgements taken)."""
+    def capacity(self, study_id: int, overlap: int) -> tuple[int, int, int, int]:
+        """(items asked about, items taken to the full, judgements taken, judgements wanted)."""
         row = self.connection.execute(sql.CAPACITY, {"study": study_id, "overlap": overlap}).one()
-        return row[0], row[1] or 0, row[2] or 0
+        return row[0], row[1] or 0, row[2] or 0, row[3] or 0
 
     def taken_by_cell(self, study_id: int) -> dict[str, int]:
         """How many judgements of each cell's items are taken."""
@@ -299,7 +303,8 @@ class Desk:
         return self.connection.scalar(sql.SOMEBODY_HOLDS, values) is not None
 
     def taken_by_member(self, member: Member, overlap: int) -> int:
-        """How many items the member did, or has in hand, that are taken to the full or (done) withdrawn."""
+        """How many items the member did, or has in hand, that are taken to the full or (done) withdrawn, or
+        were set aside."""
         return self.connection.scalar(sql.TAKEN_BY_MEMBER, {"member": member.id, "overlap": overlap}) or 0
 
     def listed(self, study_id: int, after: int) -> list[ListedItem]:

@@ -5,8 +5,10 @@ from sqlalchemy.orm import aliased
 
 from nami_bench.domain import CheckKind, Role
 from nami_bench.store.annotation_tables import (
+    ANSWERED_STATES,
     COMPLETED,
     OPEN,
+    SET_ASIDE,
     STUDY_KIND,
     AssignmentRow,
     ComparisonRow,
@@ -102,6 +104,7 @@ COMPLETED_BEFORE = (
     .where(
         SubmissionRow.member_id == bindparam("member"),
         SubmissionRow.revision == 0,
+        AssignmentRow.state == COMPLETED,
         ItemRow.kind.in_((STUDY_KIND, CheckKind.GOLD.value)),
         ItemRow.withdrawn_at.is_(None),
         _given_here == bindparam("given_here", type_=Boolean),
@@ -149,7 +152,7 @@ _done = exists().where(
     AssignmentRow.item_id == ItemRow.id,
     AssignmentRow.member_id == bindparam("member"),
     AssignmentRow.occasion == 0,
-    AssignmentRow.state == COMPLETED,
+    AssignmentRow.state.in_(ANSWERED_STATES),
 )
 _in_part = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"), ItemRow.kind == STUDY_KIND, ~_done
@@ -182,34 +185,40 @@ FILL = (
     .where(items.c.id == bindparam("item"))
     .values(taken=items.c.taken + bindparam("more"), completed=items.c.completed + 1)
 )
+_wanted = bindparam("overlap", type_=Integer) + ItemRow.extra
 FREE = select(ItemRow.id).where(
     ItemRow.id.in_(bindparam("items", expanding=True)),
-    ItemRow.taken < bindparam("overlap"),
+    ItemRow.taken < _wanted,
     ItemRow.withdrawn_at.is_(None),
 )
 FULL = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"),
     ItemRow.kind == STUDY_KIND,
-    (ItemRow.completed >= bindparam("overlap")) | ItemRow.withdrawn_at.is_not(None),
+    (ItemRow.completed >= _wanted) | ItemRow.withdrawn_at.is_not(None),
 )
-FREE_IN_CELL = (
+_least_taken = (
     select(ItemRow.id, ItemRow.taken)
     .where(
         ItemRow.study_id == bindparam("study"),
         ItemRow.kind == STUDY_KIND,
         ItemRow.cell == bindparam("cell"),
-        ItemRow.taken < bindparam("overlap"),
         ItemRow.withdrawn_at.is_(None),
     )
     .order_by(ItemRow.taken, ItemRow.id)
     .limit(bindparam("most"))
 )
+FREE_IN_CELL = _least_taken.where(ItemRow.taken < bindparam("overlap"))
+# Apart, for each has an index of its own: a cell that is full is not read through for the few asked again.
+FREE_AGAIN_IN_CELL = _least_taken.where(
+    ItemRow.extra > 0, ItemRow.taken >= bindparam("overlap"), ItemRow.taken < _wanted
+)
 CAPACITY = select(
     func.count(),
-    func.count().filter(ItemRow.taken >= bindparam("overlap")),
+    func.count().filter(ItemRow.taken >= _wanted),
     func.sum(ItemRow.taken),
+    func.sum(_wanted),
 ).where(ItemRow.study_id == bindparam("study"), *_asked)
-_full, _gone = ItemRow.taken >= bindparam("overlap"), ItemRow.withdrawn_at.is_not(None)
+_full, _gone = ItemRow.taken >= _wanted, ItemRow.withdrawn_at.is_not(None)
 # Beside the items that anybody may still get: what the member did, or has in hand.
 TAKEN_BY_MEMBER = (
     select(func.count())
@@ -219,6 +228,7 @@ TAKEN_BY_MEMBER = (
         AssignmentRow.member_id == bindparam("member"),
         *_first_time,
         ((AssignmentRow.state == COMPLETED) & (_full | _gone))
+        | (AssignmentRow.state == SET_ASIDE)
         | ((AssignmentRow.state == OPEN) & _full & ~_gone),
     )
 )
@@ -258,6 +268,17 @@ TAKEN_BY_CELL = (
     .where(ItemRow.study_id == bindparam("study"), *_asked)
     .group_by(ItemRow.cell)
 )
+# Its rows are kept, and the first of them is no longer what a choice may rest on.
+_set_aside = (
+    exists()
+    .where(
+        AssignmentRow.item_id == ComparisonRow.item_id,
+        AssignmentRow.member_id == MemberRow.id,
+        MemberRow.annotator_id == ComparisonRow.annotator_id,
+        AssignmentRow.state == SET_ASIDE,
+    )
+    .correlate(ComparisonRow)
+)
 VERDICTS = (
     select(
         ComparisonRow.id,
@@ -275,6 +296,7 @@ VERDICTS = (
         ComparisonRow.id > bindparam("after"),
         ComparisonRow.revision == 0,
         is_counted(ComparisonRow.annotator_id),
+        ~_set_aside,
     )
     .order_by(ComparisonRow.id)
 )

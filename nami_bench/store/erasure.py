@@ -25,6 +25,7 @@ from nami_bench.store.account_tables import (
     OutsideAccountRow,
 )
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     ComparisonRow,
     EventRow,
@@ -36,6 +37,7 @@ from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
 from nami_bench.store.finding import find_annotator
+from nami_bench.store.in_force import put_in_force
 from nami_bench.store.logins import name_source
 from nami_bench.store.members import forget_future_submissions
 from nami_bench.store.submission_tables import PromptSubmissionRow
@@ -44,7 +46,8 @@ from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
 _WAIT_S = 30.0
 _ERASED = "erased"
 _PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "event",
-             "login_session", "login_attempt", "outside_account", "prompt_submission")  # fmt: skip
+             "adjudication", "login_session", "login_attempt", "outside_account",
+             "prompt_submission")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +197,7 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     }
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
+    _set(session, AssignmentRow, AssignmentRow.aside_by == row.name, aside_by=_ERASED)
     delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
     delete_rows(session, OutsideAccountRow, OutsideAccountRow.annotator_id == row.id)
     return counts
@@ -203,10 +207,20 @@ def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> Non
     delete_rows(session, RatingRow, RatingRow.annotator_id == row.id)
     delete_rows(session, ComparisonRow, ComparisonRow.annotator_id == row.id)
     delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
+    _remove_decisions(session, row)
     delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
     session.expunge_all()  # the rows are deleted under the session's hands
     delete_rows(session, MemberRow, MemberRow.id.in_(members))
     delete_rows(session, AnnotatorRow, AnnotatorRow.id == row.id)
+
+
+def _remove_decisions(session: Session, row: AnnotatorRow) -> None:
+    """What others decided before about the same is in force again."""
+    own = AdjudicationRow.annotator_id == row.id
+    items = session.scalars(select(AdjudicationRow.item_id).where(own).distinct()).all()
+    delete_rows(session, AdjudicationRow, own)
+    for item in items:
+        put_in_force(session.connection(), AdjudicationRow, AdjudicationRow.item_id == item)
 
 
 def _rename(session: Session, row: AnnotatorRow, members: Iterable[MemberRow], pseudonym: str) -> None:
@@ -243,6 +257,8 @@ def _mentions(session: Session, name: str) -> int:
         SubmissionRow.comment,
         MemberRow.pause_reason,
         EventRow.text,
+        AssignmentRow.aside_reason,
+        AdjudicationRow.note,
         PromptSubmissionRow.reason,
     ]
     word = name_in_text(name)

@@ -33,7 +33,8 @@ class ItemProgress:
     """How far the items of one stratum and model (or pair of models) are: judgements done of those wanted.
 
     `items` are those that are asked about. Of the `withdrawn` ones nothing more is wanted than what was
-    judged. What goes beyond the overlap (judged elsewhere, too) is wanted by nobody: `done` <= `total`.
+    judged. What goes beyond the overlap (judged elsewhere, too) is wanted by nobody, unless the item was
+    returned to the pool: `done` <= `total`.
     """
 
     stratum: str
@@ -72,14 +73,15 @@ class Items(Repository):
             row = find_study(session, study)
             names = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
             gone = ItemRow.withdrawn_at.is_not(None)
-            wanted = case((ItemRow.completed < row.overlap, ItemRow.completed), else_=row.overlap)
+            most = ItemRow.extra + row.overlap
+            wanted = case((ItemRow.completed < most, ItemRow.completed), else_=most)
             query = (
                 select(
                     ItemRow.cell,
                     func.count().filter(~gone),
                     func.count().filter(gone),
                     func.sum(wanted),
-                    func.sum(case((gone, wanted), else_=row.overlap)),
+                    func.sum(case((gone, wanted), else_=most)),
                 )
                 .where(ItemRow.study_id == row.id, ItemRow.kind == STUDY_KIND)
                 .group_by(ItemRow.cell)

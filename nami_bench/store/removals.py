@@ -14,6 +14,7 @@ from nami_bench.domain import ImageState, Mode, checked_name
 from nami_bench.errors import InputError
 from nami_bench.store import check_items
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     ComparisonRow,
     EventRow,
@@ -166,6 +167,7 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     delete_rows(session, SubmissionRow, of_answers)
     delete_rows(session, ComparisonRow, of_comparisons)
     delete_rows(session, RatingRow, of_ratings)
+    delete_rows(session, AdjudicationRow, AdjudicationRow.item_id.in_(items))
     delete_rows(session, AssignmentRow, AssignmentRow.item_id.in_(items))
     removed_items = delete_rows(session, ItemRow, ItemRow.id.in_(items))
     scores = delete_rows(session, ScoreRow, ScoreRow.image_id.in_(chosen))

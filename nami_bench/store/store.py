@@ -9,6 +9,7 @@ from typing import Self
 from sqlalchemy import text
 
 from nami_bench.store.accounts import Accounts
+from nami_bench.store.adjudications import Adjudications
 from nami_bench.store.annotation import Annotation
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.chores import Chores
@@ -17,10 +18,12 @@ from nami_bench.store.database import PATIENCE_S, Database
 from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.images import Images
+from nami_bench.store.item_answers import ItemAnswers
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
 from nami_bench.store.merging import Work
 from nami_bench.store.oversight import Oversight
+from nami_bench.store.pool import Pool
 from nami_bench.store.proposals import Proposals
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.removals import Removals
@@ -65,6 +68,9 @@ class Store:
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)
+        self.pool = Pool(database)
+        self.answers = ItemAnswers(database)
+        self.adjudications = Adjudications(database)
         self.proposals = Proposals(database, lambda: self.clock(), self.annotation.secret)
 
     @classmethod

@@ -10,6 +10,7 @@ from nami_bench.domain import Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     ComparisonRow,
     EventRow,
@@ -155,6 +156,7 @@ class Studies(Repository):
             ):
                 if session.scalar(kept):
                     raise InputError(f"study {name!r} has judgements: it is kept")
+            session.execute(delete(AdjudicationRow).where(AdjudicationRow.criterion_id.in_(criteria)))
             for table in (AssignmentRow, MemberRow, ItemRow, EventRow, CriterionRow, StudyModelRow):
                 session.execute(delete(table).where(table.study_id == row.id))
             session.execute(delete(StudyRow).where(StudyRow.id == row.id))
