@@ -8,6 +8,7 @@ import click
 
 from nami_bench.cli.common import open_bench, print_json, print_table, say
 from nami_bench.cli.options import FILE, json_option
+from nami_bench.cli.study_items import adjudicate, ask_again, count_again, items, set_aside
 from nami_bench.cli.study_merge import merge
 from nami_bench.cli.study_plan import study_plan
 
@@ -341,5 +342,6 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-study.add_command(merge)
+for command in (merge, items, adjudicate, ask_again, set_aside, count_again):
+    study.add_command(command)
 study.add_command(study_plan)

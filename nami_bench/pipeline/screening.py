@@ -31,8 +31,15 @@ def repeat_differences(store: Store, study: str, criteria: Iterable[Criterion]) 
 
 
 def left_out(store: Store, study: str, names: Iterable[str] = ()) -> LeftOut:
-    """Whose judgements of a study do not count: `names`, and those whom the store excludes."""
+    """Whose judgements of a study do not count: `names`, and those whom the store excludes; and what else
+    does not."""
     names = tuple(dict.fromkeys(names))
     pairs = store.comparisons.all(study) if names and store.studies.get(study).mode == Mode.PAIRWISE else ()
     others = tuple(sorted({one.annotator for one in pairs}))
-    return LeftOut(names, store.exclusions.values(study), others)
+    return LeftOut(
+        names,
+        store.exclusions.values(study),
+        others,
+        set_aside=store.pool.count_set_aside(study),
+        decided=store.adjudications.count(study),
+    )

@@ -5,6 +5,7 @@ from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
 from nami_bench.store.erasure import Erasure
 from nami_bench.store.imports import Recorded
+from nami_bench.store.item_answers import ItemAnswer, ItemChoice, ItemLook
 from nami_bench.store.items import ItemProgress, progress_of
 from nami_bench.store.judgements import count_answers, judged_so_far
 from nami_bench.store.merging import Merged
@@ -25,6 +26,9 @@ __all__ = [
     "Desk",
     "Erasure",
     "ImageChoice",
+    "ItemAnswer",
+    "ItemChoice",
+    "ItemLook",
     "ItemProgress",
     "Lease",
     "ListedItem",

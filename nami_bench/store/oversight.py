@@ -140,6 +140,20 @@ class Oversight(Repository):
                 for at, kind, text, annotator in session.execute(query)
             ]
 
+    def note(
+        self, kind: str, words: str, *, by: str | None, study: str | None = None, about: str | None = None
+    ) -> None:
+        """Record what an account did: in a study, or (None) in the whole workspace; `about` an annotator."""
+        with self._database.writing() as session:
+            session.add(
+                EventRow(
+                    study_id=None if study is None else find_study(session, study).id,
+                    annotator_id=None if about is None else find_annotator(session, about).id,
+                    kind=kind,
+                    text=words if by is None else f"{words} ({by})",
+                )
+            )
+
     def check_answers(self, study: str) -> list[CheckAnswer]:
         """All answers to planted items and to those before the work, corrections included, oldest first."""
         with self._database.reading() as session:

@@ -80,6 +80,21 @@ class Pool(Repository):
             words = f"{person.name}'s answer to item {item} was set aside by {by}: {why}"
             _changed(session, row, "set-aside", words, person.id)
 
+    def count_set_aside(self, study: str) -> int:
+        """How many answers of a study are set aside, beside those of excluded annotators."""
+        with self._database.reading() as session:
+            query = (
+                select(func.count())
+                .select_from(AssignmentRow)
+                .join(MemberRow, MemberRow.id == AssignmentRow.member_id)
+                .where(
+                    AssignmentRow.study_id == find_study(session, study).id,
+                    AssignmentRow.state == SET_ASIDE,
+                    is_counted(MemberRow.annotator_id),
+                )
+            )
+            return session.scalar(query) or 0
+
     def count_again(self, study: str, item: int, annotator: str, *, by: str) -> None:
         """Undo `set_aside`; raises UnknownNameError, and InputError where there is nothing to undo."""
         with self._database.writing() as session:

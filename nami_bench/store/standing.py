@@ -154,6 +154,46 @@ class Standing(Repository):
             for own in [criterion == number]
         }
 
+    def outcomes(self, study: str) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
+        """Verdicts on pairs in force, by criterion: (item, outcome), shape (n,) each, in no order.
+
+        0: for the item's first image, 1: for the second, 2: a tie, 3: both bad. What was withheld is left
+        out. Raises UnknownNameError for an unknown study.
+        """
+        import numpy as np
+
+        with self._database.reading() as session:
+            row = find_study(session, study)
+            criteria = {criterion.id: criterion.name for criterion in row.criteria}
+            query = (
+                select(
+                    ComparisonRow.criterion_id,
+                    ComparisonRow.item_id,
+                    ComparisonRow.swapped,
+                    ComparisonRow.outcome,
+                )
+                .join(ItemRow, ItemRow.id == ComparisonRow.item_id)
+                .where(
+                    ItemRow.study_id == row.id,
+                    ComparisonRow.outcome.is_not(None),
+                    ComparisonRow.current,
+                    is_counted(ComparisonRow.annotator_id),
+                )
+            )
+            parts = [
+                np.array([(*row, _SEEN[outcome]) for *row, outcome in rows], dtype=np.int64)
+                for rows in plain_rows(session, query)
+            ]
+        criterion, item, swapped, seen = np.concatenate([np.zeros((0, 4), dtype=np.int64), *parts]).T
+        outcome = np.where((seen < 2) & (swapped == 1), 1 - seen, seen)
+        return {
+            name: (item[own], outcome[own])
+            for number, name in criteria.items()
+            for own in [criterion == number]
+        }
+
+
+_SEEN: dict[str, int] = {Outcome.LEFT: 0, Outcome.RIGHT: 1, Outcome.TIE: 2, Outcome.BOTH_BAD: 3}
 
 _OUTCOMES: dict[str, int] = {Outcome.LEFT: 0, Outcome.RIGHT: 1, Outcome.TIE: -1, Outcome.BOTH_BAD: -2}
 

@@ -109,7 +109,7 @@ def test_verdicts_that_are_set_aside_choose_no_pair_and_have_no_say(bench: Any) 
         bench.store.pool.ask_again("pairs", item, by=OWNER)
     bench.store.pool.set_aside("pairs", item, "ada", "why", by=OWNER)
     assert len(bench.store.comparisons.all("pairs")) == 4
-    seen = bench.store.annotation.look(lambda desk: desk.verdicts(desk.study("pairs")[0], 0))
+    seen = bench.store.annotation.run(lambda desk: desk.verdicts(desk.study("pairs")[0], 0))
     assert {one.item_id for one in seen} == {
         *bench.store.answers.choose("pairs", ItemChoice(person="ada"))
     } - {item}
