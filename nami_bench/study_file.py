@@ -19,7 +19,14 @@ from nami_bench.domain.study import ALL_PROMPTS, Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.serialize import Location, validated
 
-_TABLES = {"criterion": "criteria", "checks": "checks", "pairs": "pairs", "check": "check_items"}
+_TABLES = {
+    "criterion": "criteria",
+    "checks": "checks",
+    "pairs": "pairs",
+    "stopping": "stopping",
+    "budget": "budget",
+    "check": "check_items",
+}
 """Tables beside [study], and the fields of `Study` that they become."""
 
 _NOT_IN_FILES = (*_TABLES.values(), "prompt_set", "questions", "questions_sha256")

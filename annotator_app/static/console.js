@@ -26,7 +26,7 @@
     const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
     const study = selected();
     const pages = new URL(".", location.href);
-    if (link === null || study === null || link.target !== "" || !link.href.startsWith(pages.href)) return;
+    if (!(link instanceof HTMLAnchorElement) || study === null || link.target !== "" || !link.href.startsWith(pages.href)) return;
     const address = new URL(link.href);
     if (address.pathname.slice(pages.pathname.length).includes("/") || address.searchParams.has("study")) return;
     address.searchParams.set("study", study);
@@ -54,5 +54,5 @@
     return answer;
   };
 
-  window.nami = { keepStudy };
+  Object.assign(window, { nami: { keepStudy } });
 })();

@@ -70,7 +70,7 @@ export class Screens {
     const why = known("error", code, message);
     const lines = {
       finished: code === "empty" ? [why] : [t("finished.text", { done: number(progress.done) }), t("finished.back")],
-      waiting: [t("waiting.text"), t("checks")],
+      waiting: [code === "day_done" ? why : t("waiting.text"), t("checks")],
       paused: [pausedBecause(reason), why ?? t("paused.text"), t("paused.safe"), t("checks")],
       closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];

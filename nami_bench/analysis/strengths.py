@@ -28,6 +28,7 @@ from nami_bench.export.html import tables_fragment
 from nami_bench.export.ratings_source import load_comparisons
 from nami_bench.export.strengths import strength_notes, strength_rows, strength_tables, strengths_csv
 from nami_bench.export.text import TextTable
+from nami_bench.pipeline.early_end import unselected_comparisons
 from nami_bench.pipeline.screening import left_out
 
 
@@ -147,9 +148,12 @@ def _comparisons(
         if study is None and not pairs:
             raise InputError("this workspace has no study of pairs: create one, or give --comparisons FILE")
         name = study or pairs[-1]
-        if store.studies.get(name).mode != "pairwise":
+        chosen = store.studies.get(name)
+        if chosen.mode != "pairwise":
             raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
-        return left_out(store, name, without).comparisons(store.comparisons.all(name))
+        made, notes = unselected_comparisons(store, chosen, store.comparisons.all(name))
+        kept, said = left_out(store, name, without).comparisons(made)
+        return kept, (*notes, *said)
 
 
 def _ratings(study: str, workspace: Place | None, without: tuple[str, ...]) -> RatingsArray:

@@ -86,8 +86,9 @@ def create(
         asked = sum(map(len, loaded.questions.values()))
         say(f"{loaded.question_file}: {asked} questions about {len(loaded.questions)} prompts are copied")
     say(
-        f"study {loaded.name}: {size} {_items(loaded)}, {_wanted(loaded, size)} ratings to come; "
-        f"next: `nami-bench annotators add NAME`, `nami-bench annotate --study {loaded.name}`"
+        f"study {loaded.name}: {size} {_items(loaded)}, {_wanted(loaded, size)} ratings to come"
+        f"{_more(loaded)}; next: `nami-bench annotators add NAME`, "
+        f"`nami-bench annotate --study {loaded.name}`"
     )
 
 
@@ -192,6 +193,7 @@ def status(name: str, as_json: bool) -> None:
     points of 0-100, for pairs the share of verdicts that changed in percent.
     """
     from nami_bench.pipeline.screening import annotator_checks
+    from nami_bench.pipeline.study_cost import study_cost
     from nami_bench.store import progress_of
 
     with open_bench() as bench:
@@ -200,6 +202,7 @@ def status(name: str, as_json: bool) -> None:
         cells = bench.store.items.progress(name)
         members = bench.store.oversight.members(name)
         checks = annotator_checks(bench.store, name, found.criteria)
+        cost = study_cost(bench.store, found, cells)
     done, wanted = progress_of(found, cells)
     withdrawn = sum(cell.withdrawn for cell in cells)
     summary: dict[str, Any] = {
@@ -207,8 +210,11 @@ def status(name: str, as_json: bool) -> None:
         "images": size,
         "withdrawn": withdrawn,
         "overlap": found.overlap,
+        "calibration": found.calibration,
+        "ended_early": sum(cell.ended for cell in cells),
         "wanted": wanted,
         "done": done,
+        "cost": cost.to_json(),
         "by_annotator": completed,
         "cells": [
             {
@@ -218,6 +224,7 @@ def status(name: str, as_json: bool) -> None:
                 "withdrawn": c.withdrawn,
                 "done": c.done,
                 "total": c.total,
+                "ended_early": c.ended,
             }
             for c in cells
         ],
@@ -231,9 +238,11 @@ def status(name: str, as_json: bool) -> None:
         return
     gone = f"; {withdrawn} more are withdrawn, what was judged of them counts" if withdrawn else ""
     say(f"{name}: {done} of {wanted} ratings ({size} {_items(found)} x {found.overlap}{gone})")
+    for sentence in cost.sentences():
+        say(sentence)
     print_table(
-        ("stratum", "model", "items", "done", "wanted"),
-        [(c.stratum, " : ".join(c.models), c.items, c.done, c.total) for c in cells],
+        ("stratum", "model", "items", "ended early", "done", "wanted"),
+        [(c.stratum, " : ".join(c.models), c.items, c.ended, c.done, c.total) for c in cells],
     )
     print_table(
         ("annotator", "rated", "gold passed", "repeats differ by", "paused"),
@@ -301,7 +310,7 @@ def resume(name: str, annotator: str) -> None:
 def checks(name: str, output: Path | None) -> None:
     """Answers that the study does not count, as CSV: to gold, qualification and training items and to
     repeated ones, one line for each criterion."""
-    from nami_bench.annotator_app.admin import check_answers_csv
+    from nami_bench.annotator_app.check_answers import check_answers_csv
     from nami_bench.cli.common import write_or_print
 
     with open_bench() as bench:
@@ -330,6 +339,13 @@ def _items(found: "Study") -> str:
 def _wanted(found: "Study", size: int) -> int:
     most = size * found.overlap
     return min(found.pairs.comparisons, most) if found.is_adaptive else most
+
+
+def _more(found: "Study") -> str:
+    """What makes the number another one."""
+    early = " at the most, items may end early" if found.ends_early else ""
+    block = f"; {found.calibration} of the items are for everybody" if found.calibration else ""
+    return early + block
 
 
 def _shown(value: Any) -> str:

@@ -26,7 +26,8 @@ _REASONS = (
 @click.command(
     "items",
     epilog="Examples: nami-bench study items pilot --disagreed; nami-bench study items pilot --flagged; "
-    "nami-bench study items pilot --person lena -o lena.csv",
+    "nami-bench study items pilot --person lena --answers lena.csv; "
+    "nami-bench study items pilot -o items.csv",
 )
 @click.argument("name")
 @click.option("--disagreed", is_flag=True, help="Only items about which annotators disagree.")
@@ -41,9 +42,16 @@ _REASONS = (
     "--decided/--undecided", default=None, help="Only items about which an adjudicator decided, or not."
 )
 @click.option("--models", "with_models", is_flag=True, help="Show the models; that you asked is recorded.")
-@click.option("--limit", type=NUMBER, metavar="N", help="So many at most; default: 20, with -o all.")
+@click.option("--limit", type=NUMBER, metavar="N", help="So many at most; default: 20, in files all.")
 @click.option("--from", "first", type=NUMBER, default=1, metavar="N", help="Begin with the Nth.")
-@click.option("-o", "--output", metavar="FILE.csv", type=FILE, help="Write every answer to the items as CSV.")
+@click.option("--answers", metavar="FILE.csv", type=FILE, help="Write every answer to these items as CSV.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE.csv",
+    type=FILE,
+    help="Write a line for each of these items as CSV, with its models and what ended it early.",
+)
 @json_option
 def items(
     name: str,
@@ -57,6 +65,7 @@ def items(
     with_models: bool,
     limit: int | None,
     first: int,
+    answers: Path | None,
     output: Path | None,
     as_json: bool,
 ) -> None:
@@ -70,57 +79,62 @@ def items(
     from nami_bench.store import ItemChoice
 
     choice = ItemChoice(model, stratum, flagged, person, fewer_than, decided)
+    with_models |= model is not None or output is not None
     with open_bench() as bench:
         study = bench.store.studies.get(name)
         figures = item_figures(bench.store, study)
         found = figures.ordered(bench.store.answers.choose(name, choice))
         if disagreed:
             found = [item for item in found if (one := figures.of(item)) is not None and one.figure]
-        if with_models or model is not None:
+        if with_models:
             bench.store.oversight.note("models-shown", "the models of items were shown", by=who(), study=name)
-        most = limit or (len(found) if output else _SHOWN)
+        most = limit or (len(found) if output or answers else _SHOWN)
         shown = found[first - 1 : first - 1 + most]
-        looks = bench.store.answers.look(name, shown)
-    _show(study, figures, looks, with_models or model is not None, output, as_json)
+        if output is not None:
+            _write_items(bench, study, shown, output)
+        looks = [] if output and not answers else bench.store.answers.look(name, shown)
+    if answers is not None:
+        _write_answers(figures, looks, with_models, answers)
+    elif output is None:
+        _show(figures, looks, with_models, as_json)
     if len(shown) < len(found):
         say(f"{len(shown)} of {len(found)} items: --limit and --from show others")
 
 
-def _show(
-    study: "Study",
-    figures: "ItemFigures",
-    looks: "list[ItemLook]",
-    with_models: bool,
-    output: Path | None,
-    as_json: bool,
-) -> None:
-    from dataclasses import asdict
+def _write_items(bench: "Bench", study: "Study", chosen: "list[int]", output: Path) -> None:
+    from nami_bench.export.items_file import items_csv
 
-    from nami_bench.export.item_answers_file import answers_csv, look_json
+    found = {one.item: one for one in bench.store.items.states(study.name)}
+    states = [found[item] for item in chosen]
+    write_or_print(output, items_csv(states, study.overlap))
+    ended = sum(one.stopped_why is not None for one in states)
+    say(f"study {study.name}: {len(states)} items, {ended} of them ended early")
+
+
+def _write_answers(figures: "ItemFigures", looks: "list[ItemLook]", with_models: bool, file: Path) -> None:
+    from nami_bench.export.item_answers_file import answers_csv
 
     of = {look.item: figures.of(look.item) for look in looks}
-    if output is not None:
-        disagreement = {item: None if one is None else one.figure for item, one in of.items()}
-        write_or_print(output, answers_csv(looks, disagreement, with_models=with_models))
-        return
+    disagreement = {item: None if one is None else one.figure for item, one in of.items()}
+    write_or_print(file, answers_csv(looks, disagreement, with_models=with_models))
+
+
+def _show(figures: "ItemFigures", looks: "list[ItemLook]", with_models: bool, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from nami_bench.export.item_answers_file import look_json
+
+    of = {look.item: figures.of(look.item) for look in looks}
     if as_json:
         figure = {item: None if one is None else asdict(one) for item, one in of.items()}
         print_json([look_json(look, figure[look.item], with_models=with_models) for look in looks])
         return
-    columns = (
-        "item",
-        "prompt",
-        *(("models",) if with_models else ()),
-        "answers",
-        "disagreement",
-        "by",
-        "said",
-    )
-    rows = [_row(study, look, of[look.item], with_models) for look in looks]
-    print_table(columns, rows, whole=("item",))
+    models = ("models",) if with_models else ()
+    columns = ("item", "prompt", *models, "answers", "disagreement", "by", "said")
+    print_table(columns, [_row(look, of[look.item], with_models) for look in looks], whole=("item",))
 
 
-def _row(study: "Study", look: "ItemLook", one: "ItemFigure | None", with_models: bool) -> tuple[Any, ...]:
+def _row(look: "ItemLook", one: "ItemFigure | None", with_models: bool) -> tuple[Any, ...]:
     worst = None if one is None else one.criterion
     said = [] if worst is None else [_value(a.values.get(worst)) for a in look.answers if a.counts]
     marks = [f'"{a.comment}"' for a in look.answers if a.comment]

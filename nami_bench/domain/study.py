@@ -12,6 +12,7 @@ from enum import StrEnum
 from nami_bench.domain.criteria import Criteria, Criterion, Total
 from nami_bench.domain.names import checked_name
 from nami_bench.domain.question import Questions, check_questions, criteria_of_questions
+from nami_bench.domain.stopping import Budget, Rule, Stopping
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.local_time import day
 
@@ -147,6 +148,8 @@ class Study:
     a square of so many pixels, so that their size tells nothing (0: as they are). `sizes_may_differ`: it is
     accepted that models are told apart by the sizes of their images. `contact`: to whom annotators turn with
     questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
+    `calibration` items, spread over strata and models, are judged by everybody, first of all, whatever the
+    overlap. `stopping` says when an item has enough before it has the overlap, `budget` when the study has.
     `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs
     the last choice of an item submits it (None: where there is one criterion).
 
@@ -172,12 +175,15 @@ class Study:
     opens: datetime | None = None
     closes: datetime | None = None
     items_per_annotator: int = 0
+    calibration: int = 0
     break_every: int = 50
     lease_minutes: float = 30.0
     live_leaderboard: str = "administrators"
     canvas: int = 0
     checks: Checks = Checks()
     pairs: Pairs = Pairs()
+    stopping: Stopping = field(default_factory=Stopping)
+    budget: Budget = field(default_factory=Budget)
     check_items: tuple[CheckItem, ...] = ()
     total: str = Total.ARITHMETIC
     sizes_may_differ: bool = False
@@ -252,7 +258,7 @@ class Study:
             raise InputError(f"study {self.name!r}: the criteria's weights must not all be zero")
 
     def _check_numbers(self) -> None:
-        for name in ("items_per_annotator", "break_every", "canvas"):
+        for name in ("items_per_annotator", "calibration", "break_every", "canvas"):
             if getattr(self, name) < 0:
                 raise InputError(f"study {self.name!r}: {name} must not be negative")
         if not 0 < self.lease_minutes <= 24 * 60:
@@ -268,6 +274,40 @@ class Study:
             raise InputError(f"study {self.name!r}: it closes before it opens")
         if self.is_adaptive and not self.pairs.comparisons:
             raise InputError(f"study {self.name!r}: adaptive pairs need pairs.comparisons, at which to end")
+        self._check_panel()
+
+    def _check_panel(self) -> None:
+        if self.is_adaptive and (self.calibration or self.ends_early):
+            raise InputError(
+                f"study {self.name!r}: adaptive pairs choose every item by what was judged: they go with "
+                "neither calibration nor a stopping rule"
+            )
+        if self.items_per_annotator and self.calibration > self.items_per_annotator:
+            raise InputError(
+                f"study {self.name!r}: calibration ({self.calibration}) is more than items_per_annotator "
+                f"({self.items_per_annotator}): nobody would come to anything else"
+            )
+        if not self.ends_early:
+            return
+        if self.mode == Mode.QUESTIONS:
+            raise InputError(
+                f"study {self.name!r}: a stopping rule is of ratings and pairs: people who check a "
+                "judge must answer what is hard as often as what is easy"
+            )
+        if self.stopping.rule == Rule.INTERVAL and self.mode != Mode.RATING:
+            raise InputError(
+                f"study {self.name!r}: stopping.rule 'interval' is of ratings: use 'agreement' for pairs"
+            )
+        if self.overlap <= self.stopping.minimum:
+            raise InputError(
+                f"study {self.name!r}: overlap ({self.overlap}) is the most that an item gets: a stopping "
+                f"rule that looks after {self.stopping.minimum} (stopping.minimum) needs a larger one"
+            )
+        if self.stopping.rule == Rule.AGREEMENT and self.stopping.agree > self.overlap:
+            raise InputError(
+                f"study {self.name!r}: stopping.agree ({self.stopping.agree}) is more than the overlap "
+                f"({self.overlap}): it could never be reached"
+            )
 
     def _check_languages(self) -> None:
         if not self.languages or len(set(self.languages)) != len(self.languages):
@@ -326,6 +366,16 @@ class Study:
     def is_adaptive(self) -> bool:
         """Whether what was judged decides on the next pair."""
         return self.mode == Mode.PAIRWISE and self.pairs.choice == "adaptive"
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether an item may end before it has the whole overlap."""
+        return self.stopping.rule != Rule.NONE
+
+    @property
+    def sure(self) -> int:
+        """So many judgements every item gets; each further one only when those before it are there."""
+        return self.stopping.minimum if self.ends_early else self.overlap
 
     @property
     def submits_on_choice(self) -> bool:

@@ -19,6 +19,7 @@ from nami_bench.evaluation.leaderboard.checks import renamed
 from nami_bench.evaluation.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.evaluation.leaderboard.rows import Leaderboard, Precision
 from nami_bench.pipeline.audit import CRITERION, audit_from_store
+from nami_bench.pipeline.early_end import unselected_ratings
 from nami_bench.pipeline.leaderboard_from_store import choose_study, leaderboard_from_store
 from nami_bench.pipeline.screening import annotator_checks, left_out
 from nami_bench.report.gallery import Gallery, ImageKey
@@ -115,6 +116,7 @@ def collect(
         everybody = {*map(str, table["annotator"].unique()), *(check.annotator for check in checks)}
         names = pseudonyms(sorted(everybody), chosen.name)
         table, checks = pseudonymized(table, names), tuple(renamed(checks, names))
+    unselected, notes = unselected_ratings(store, chosen, table)
     audit, remarks = _audit(store, chosen, without, read)
     return replace(
         contents,
@@ -122,14 +124,14 @@ def collect(
         study=chosen,
         ratings=table,
         agreement=measure_agreement(
-            table,
+            unselected,
             chosen.criteria,
             replicates=precision.replicates,
             seed=precision.seed,
             level=agreement_level,
             by_model=True,
             checks=checks,
-            left_out=said,
+            left_out=(*notes, *said),
         ),
         audit=audit,
         scatters=_scatters(scores, means, audit),

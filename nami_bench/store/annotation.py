@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
+from statistics import median
 from typing import TypeVar
 
 from sqlalchemy import func, select
@@ -19,6 +20,7 @@ from nami_bench.store.annotation_tables import (
     ItemRow,
     MemberRow,
     SecretRow,
+    SubmissionRow,
 )
 from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
@@ -28,6 +30,9 @@ from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, StudyRow
 from nami_bench.store.writer import Writer
 
 T = TypeVar("T")
+
+PACE_ANSWERS = 1000
+"""The pace of a study is that of so many answers."""
 
 
 class Annotation(Repository):
@@ -111,6 +116,28 @@ class Annotation(Repository):
                 .order_by(AnnotatorRow.id)
             )
             return dict(session.execute(query).all())
+
+    def pace(self, study: str) -> tuple[int, float | None]:
+        """(answers to the work of the study, the median time of the last PACE_ANSWERS of them in ms).
+
+        Planted items count. None where no time is known.
+        """
+        with self._database.reading() as session:
+            number = find_study(session, study).id
+            done = select(func.coalesce(func.sum(MemberRow.done), 0)).where(MemberRow.study_id == number)
+            times = (
+                select(SubmissionRow.duration_ms)
+                .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
+                .where(
+                    MemberRow.study_id == number,
+                    SubmissionRow.revision == 0,
+                    SubmissionRow.duration_ms.is_not(None),
+                )
+                .order_by(SubmissionRow.id.desc())
+                .limit(PACE_ANSWERS)
+            )
+            known = [float(time) for time in session.scalars(times) if time is not None]
+            return session.scalar(done) or 0, median(known) if known else None
 
     def secret(self, name: str) -> bytes:
         """A random key, made at the first call, the same for all who open this database."""

@@ -7,7 +7,7 @@ sent, answers to planted items included.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from nami_bench.store.tables import Base, CreatedAt, Current, Json, PrimaryKey, UtcDateTime, one_in_force
@@ -30,6 +30,7 @@ class ItemRow(Base):
 
     `taken` counts the assignments that hold or have filled it, so that a write can refuse the one too many.
     Asked for are as many as the study's overlap, and `extra`.
+    Items that ended early (`stopped_at`) are in no index of what is left: nobody is asked about them.
     """
 
     __tablename__ = "item"
@@ -43,7 +44,15 @@ class ItemRow(Base):
             sqlite_where=text("other_image_id IS NULL"),
             postgresql_where=text("other_image_id IS NULL"),
         ),
-        Index("ix_item_cell", "study_id", "kind", "cell", "taken"),
+        Index(
+            "ix_item_cell",
+            "study_id",
+            "kind",
+            "cell",
+            "taken",
+            sqlite_where=text("stopped_at IS NULL"),
+            postgresql_where=text("stopped_at IS NULL"),
+        ),
         Index("ix_item_study", "study_id", "id"),
         Index("ix_item_extra", "study_id", "cell", sqlite_where=_ASKED_AGAIN, postgresql_where=_ASKED_AGAIN),
     )
@@ -64,6 +73,12 @@ class ItemRow(Base):
         default=0, server_default=text("0"), comment="annotators asked for beyond the overlap"
     )
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="its image cannot be shown")
+    calibration: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="judged by everybody, whatever the overlap"
+    )
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="ended by the rule")
+    stopped_why: Mapped[str | None]
+    stopped_after: Mapped[int | None] = mapped_column(comment="judgements that the rule saw")
 
 
 class MemberRow(Base):
@@ -192,7 +207,7 @@ class AdjudicationRow(Base):
 
 
 class EventRow(Base):
-    """What the administrator should know."""
+    """What the administrator should know: what happened, whom it is about, and who did it."""
 
     __tablename__ = "event"
     __table_args__ = (Index("ix_event_study", "study_id", "id"),)
@@ -202,6 +217,9 @@ class EventRow(Base):
     kind: Mapped[str]
     text: Mapped[str]
     created_at: Mapped[CreatedAt]
+    done_by: Mapped[str | None] = mapped_column(
+        comment="the account's name; missing: the program by itself, or a command"
+    )
 
 
 class SecretRow(Base):

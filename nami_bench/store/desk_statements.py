@@ -186,15 +186,24 @@ FILL = (
     .values(taken=items.c.taken + bindparam("more"), completed=items.c.completed + 1)
 )
 _wanted = bindparam("overlap", type_=Integer) + ItemRow.extra
-FREE = select(ItemRow.id).where(
-    ItemRow.id.in_(bindparam("items", expanding=True)),
-    ItemRow.taken < _wanted,
-    ItemRow.withdrawn_at.is_(None),
+_stopped = ItemRow.stopped_at.is_not(None)
+_lasting = ~ItemRow.calibration & ~_stopped  # neither for everybody nor for nobody: the overlap counts
+# Above the sure number of judgements each further one waits for those before it: they may end the item.
+_has_room = ItemRow.stopped_at.is_(None) & (
+    ItemRow.calibration
+    | (
+        (ItemRow.taken < _wanted)
+        & ((ItemRow.taken < bindparam("sure")) | (ItemRow.taken <= ItemRow.completed))
+    )
 )
+ASKED = select(ItemRow.id).where(
+    ItemRow.id.in_(bindparam("items", expanding=True)), ItemRow.withdrawn_at.is_(None)
+)
+FREE = ASKED.where(_has_room)
 FULL = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"),
     ItemRow.kind == STUDY_KIND,
-    (ItemRow.completed >= _wanted) | ItemRow.withdrawn_at.is_not(None),
+    (~ItemRow.calibration & (ItemRow.completed >= _wanted)) | ItemRow.withdrawn_at.is_not(None) | _stopped,
 )
 _least_taken = (
     select(ItemRow.id, ItemRow.taken)
@@ -203,22 +212,25 @@ _least_taken = (
         ItemRow.kind == STUDY_KIND,
         ItemRow.cell == bindparam("cell"),
         ItemRow.withdrawn_at.is_(None),
+        ~ItemRow.calibration,
+        _has_room,
     )
     .order_by(ItemRow.taken, ItemRow.id)
     .limit(bindparam("most"))
 )
-FREE_IN_CELL = _least_taken.where(ItemRow.taken < bindparam("overlap"))
+FREE_IN_CELL = _least_taken.where(ItemRow.taken >= bindparam("least"), ItemRow.taken < bindparam("overlap"))
 # Apart, for each has an index of its own: a cell that is full is not read through for the few asked again.
 FREE_AGAIN_IN_CELL = _least_taken.where(
     ItemRow.extra > 0, ItemRow.taken >= bindparam("overlap"), ItemRow.taken < _wanted
 )
 CAPACITY = select(
     func.count(),
-    func.count().filter(ItemRow.taken >= _wanted),
+    func.count().filter(_stopped | (~ItemRow.calibration & (ItemRow.taken >= _wanted))),
     func.sum(ItemRow.taken),
-    func.sum(_wanted),
+    func.sum(_wanted - ItemRow.taken).filter(_lasting & (ItemRow.taken < _wanted)),
 ).where(ItemRow.study_id == bindparam("study"), *_asked)
-_full, _gone = ItemRow.taken >= _wanted, ItemRow.withdrawn_at.is_not(None)
+_full = _stopped | (~ItemRow.calibration & (ItemRow.taken >= _wanted))
+_gone = ItemRow.withdrawn_at.is_not(None)
 # Beside the items that anybody may still get: what the member did, or has in hand.
 TAKEN_BY_MEMBER = (
     select(func.count())
@@ -262,6 +274,42 @@ SOMEBODY_HOLDS = (
     )
     .limit(1)
 )
+STOP = (
+    update(items)
+    .where(items.c.id == bindparam("item"), items.c.stopped_at.is_(None), items.c.calibration.is_(False))
+    .values(
+        stopped_at=bindparam("at"), stopped_why=bindparam("why"), stopped_after=bindparam("after"),
+    )
+)  # fmt: skip
+ANSWERS_TO_ITEM = (
+    select(SubmissionRow.answers, AssignmentRow.swapped)
+    .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+    .join(MemberRow, MemberRow.id == AssignmentRow.member_id)
+    .where(
+        AssignmentRow.item_id == bindparam("item"),
+        AssignmentRow.occasion == 0,
+        AssignmentRow.state == COMPLETED,
+        SubmissionRow.current,
+        is_counted(MemberRow.annotator_id),
+    )
+    .order_by(AssignmentRow.completed_at, AssignmentRow.id)
+)
+_done_by_others = (
+    select(func.coalesce(func.sum(MemberRow.done), 0))
+    .where(MemberRow.study_id == bindparam("study"), MemberRow.id != bindparam("but"))
+    .scalar_subquery()
+)
+_of_study_held = (
+    select(func.count())
+    .select_from(AssignmentRow)
+    .where(
+        AssignmentRow.study_id == bindparam("study"),
+        AssignmentRow.state == OPEN,
+        AssignmentRow.position > 0,
+    )
+    .scalar_subquery()
+)
+SPENT = select(_done_by_others + _of_study_held)
 
 TAKEN_BY_CELL = (
     select(ItemRow.cell, func.sum(ItemRow.taken))
@@ -317,6 +365,7 @@ LISTED = (
             ItemRow.image_id,
             ItemRow.other_image_id,
             PromptRow.text,
+            ItemRow.calibration,
         )
     )
     .where(ItemRow.study_id == bindparam("study"), ItemRow.id > bindparam("after"))

@@ -92,6 +92,18 @@ class ListedItem:
     image_id: int
     other_image_id: int | None
     prompt: str
+    calibration: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a study can still ask for: `items` asked about, those of them that are `full`, judgements `taken`,
+    and how many are `left` to be given beside those of the calibration block."""
+
+    items: int
+    full: int
+    taken: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,10 @@ def values_in_force(session: Session, annotator_id: int) -> dict[str, int]:
 
 
 def recount_items(session: Session, studies: Iterable[int]) -> None:
-    """Set how often each item of the studies is taken and completed, from the assignments that count."""
+    """Set how often each item of the studies is taken and completed, from the assignments that count.
+
+    An item that ended early is asked about again where judgements are gone that its end rested on.
+    """
     counted = (
         select(func.count())
         .select_from(AssignmentRow)
@@ -108,10 +111,17 @@ def recount_items(session: Session, studies: Iterable[int]) -> None:
     )
     taken = counted.where(AssignmentRow.state.in_((OPEN, COMPLETED))).correlate(ItemRow)
     completed = counted.where(AssignmentRow.state == COMPLETED).correlate(ItemRow)
+    ours = ItemRow.study_id.in_(set(studies))
     session.execute(
         update(ItemRow)
-        .where(ItemRow.study_id.in_(set(studies)), ItemRow.kind == STUDY_KIND)
+        .where(ours, ItemRow.kind == STUDY_KIND)
         .values(taken=taken.scalar_subquery(), completed=completed.scalar_subquery())
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(ItemRow)
+        .where(ours, ItemRow.completed < ItemRow.stopped_after)
+        .values(stopped_at=None, stopped_why=None, stopped_after=None)
         .execution_options(synchronize_session=False)
     )
 

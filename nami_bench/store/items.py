@@ -15,8 +15,10 @@ from nami_bench.domain import CheckItem, ImageState, Mode, Study
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, EventRow, ItemRow
+from nami_bench.store.calibration import fill_block
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
+from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.pair_design import Group, Pair, design_pairs
 from nami_bench.store.shown_images import shown_files, shown_sizes
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
@@ -33,8 +35,9 @@ class ItemProgress:
     """How far the items of one stratum and model (or pair of models) are: judgements done of those wanted.
 
     `items` are those that are asked about. Of the `withdrawn` ones nothing more is wanted than what was
-    judged. What goes beyond the overlap (judged elsewhere, too) is wanted by nobody, unless the item was
-    returned to the pool: `done` <= `total`.
+    judged, and of those that `ended` early. What goes beyond the overlap (judged elsewhere, too) is wanted by
+    nobody, unless the item was returned to the pool: `done` <= `total`. But of the calibration block all
+    counts, and the overlap at least is wanted: how many people will come nobody knows.
     """
 
     stratum: str
@@ -43,6 +46,30 @@ class ItemProgress:
     withdrawn: int
     done: int
     total: int
+    ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """One item that a study asks about, or asked about, and how far it is.
+
+    `item` is its number; so many `extra` annotators are asked for beyond the overlap. `models` in
+    alphabetical order. `stopped_why`: by what rule it ended early, after so many judgements and when; None
+    where it did not.
+    """
+
+    item: int
+    extra: int
+    stratum: str
+    models: tuple[str, ...]
+    prompt_id: str
+    sample: int
+    calibration: bool
+    completed: int
+    withdrawn: bool
+    stopped_why: str | None
+    stopped_after: int | None
+    stopped_at: datetime | None
 
 
 class Items(Repository):
@@ -72,16 +99,26 @@ class Items(Repository):
         with self._database.reading() as session:
             row = find_study(session, study)
             names = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
-            gone = ItemRow.withdrawn_at.is_not(None)
+            gone, ended = ItemRow.withdrawn_at.is_not(None), ItemRow.stopped_at.is_not(None)
             most = ItemRow.extra + row.overlap
-            wanted = case((ItemRow.completed < most, ItemRow.completed), else_=most)
+            done = case(
+                (ItemRow.completed < most, ItemRow.completed),
+                (ItemRow.calibration | ended, ItemRow.completed),
+                else_=most,
+            )
+            wanted = case(
+                (gone | ended, done),
+                (ItemRow.calibration & (ItemRow.completed > most), ItemRow.completed),
+                else_=most,
+            )
             query = (
                 select(
                     ItemRow.cell,
                     func.count().filter(~gone),
                     func.count().filter(gone),
+                    func.sum(done),
                     func.sum(wanted),
-                    func.sum(case((gone, wanted), else_=most)),
+                    func.count().filter(ended),
                 )
                 .where(ItemRow.study_id == row.id, ItemRow.kind == STUDY_KIND)
                 .group_by(ItemRow.cell)
@@ -95,9 +132,39 @@ class Items(Repository):
                     withdrawn=withdrawn,
                     done=done,
                     total=total,
+                    ended=ended,
                 )
-                for cell, count, withdrawn, done, total in session.execute(query)
+                for cell, count, withdrawn, done, total, ended in session.execute(query)
             ]
+
+    def states(self, study: str) -> list[ItemState]:
+        """All items that the study asks about, or asked about, by stratum, models, prompt and sample."""
+        query = with_images(
+            select(
+                ItemRow.id,
+                ItemRow.extra,
+                ItemRow.cell,
+                ModelRow.name,
+                other_model.name,
+                PromptRow.prompt_id,
+                ImageRow.sample,
+                ItemRow.calibration,
+                ItemRow.completed,
+                ItemRow.withdrawn_at.is_not(None),
+                ItemRow.stopped_why,
+                ItemRow.stopped_after,
+                ItemRow.stopped_at,
+            )
+        )
+        with self._database.reading() as session:
+            ours = query.where(ItemRow.study_id == find_study(session, study).id, ItemRow.kind == STUDY_KIND)
+            found = [
+                ItemState(
+                    item, extra, cell.partition(":")[2], tuple(sorted(filter(None, (one, other)))), *rest
+                )
+                for item, extra, cell, one, other, *rest in session.execute(ours)
+            ]
+        return sorted(found, key=lambda one: (one.stratum, one.models, one.prompt_id, one.sample))
 
     def withdraw_image(self, study: str, path: str, reason: str) -> None:
         """Ask nobody of the study any more about the items that show the image at `path`, and tell the
@@ -221,6 +288,7 @@ def refresh_items(session: Session, row: StudyRow) -> int:
         ]
     if rows:
         session.execute(insert(ItemRow), rows)
+        fill_block(session, row, study.calibration, study.seed)
     return len(rows)
 
 

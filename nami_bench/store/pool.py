@@ -38,8 +38,9 @@ class Pool(Repository):
     def ask_again(self, study: str, item: int, *, by: str) -> int:
         """Ask one more annotator about an item, beyond the overlap; how many of the study can still be asked.
 
-        Raises InputError for an item that the study does not ask about, or that is waiting already, and in
-        adaptive studies, which choose by themselves what is asked about.
+        An item that ended early goes on, and may end again after the next answer. Raises InputError for an
+        item that the study does not ask about, that is waiting already or asked of everybody, and in adaptive
+        studies, which choose by themselves what is asked about.
         """
         with self._database.writing() as session:
             row = find_study(session, study)
@@ -50,11 +51,13 @@ class Pool(Repository):
                 )
             if found.withdrawn_at is not None:
                 raise InputError(f"item {item} was withdrawn: its image cannot be shown")
-            if found.taken < row.overlap + found.extra:
+            if found.calibration:
+                raise InputError(f"item {item} is of the calibration block: everybody is asked about it")
+            if found.stopped_at is None and found.taken < row.overlap + found.extra:
                 raise InputError(f"item {item} is in the pool already: it waits for an annotator")
-            # What was judged beyond what was asked for, elsewhere or before the overlap grew, is no answer.
-            found.extra = max(found.extra, found.taken - row.overlap) + 1
-            _changed(session, row, "asked-again", f"item {item} is asked of one more annotator, by {by}")
+            _reopen(found)
+            found.extra = max(found.extra, found.taken - row.overlap + 1)
+            _changed(session, row, "asked-again", f"item {item} is asked of one more annotator", by)
             return _who_can(session, row, item)
 
     def set_aside(self, study: str, item: int, annotator: str, reason: str, *, by: str) -> None:
@@ -77,8 +80,8 @@ class Pool(Repository):
             put_aside(session, row, [given.id])
             given.aside_at, given.aside_by, given.aside_reason = datetime.now(UTC), by, why
             _count(session, item, -1)
-            words = f"{person.name}'s answer to item {item} was set aside by {by}: {why}"
-            _changed(session, row, "set-aside", words, person.id)
+            words = f"{person.name}'s answer to item {item} was set aside: {why}"
+            _changed(session, row, "set-aside", words, by, person.id)
 
     def count_set_aside(self, study: str) -> int:
         """How many answers of a study are set aside, beside those of excluded annotators."""
@@ -107,8 +110,8 @@ class Pool(Repository):
             given.aside_at = given.aside_by = given.aside_reason = None
             if person.excluded_at is None:
                 _count(session, item, 1)
-            words = f"{person.name}'s answer to item {item} counts again, by {by}"
-            _changed(session, row, "counted-again", words, person.id)
+            words = f"{person.name}'s answer to item {item} counts again"
+            _changed(session, row, "counted-again", words, by, person.id)
 
 
 def all_set_aside(session: Session, study: StudyRow) -> list[int]:
@@ -182,6 +185,13 @@ def _answer_of(session: Session, study: StudyRow, item: int, person: AnnotatorRo
 def _count(session: Session, item: int, more: int) -> None:
     row = session.get_one(ItemRow, item)
     row.taken, row.completed = row.taken + more, row.completed + more
+    if row.stopped_after is not None and row.completed < row.stopped_after:
+        _reopen(row)  # its end rested on what is gone
+
+
+def _reopen(item: ItemRow) -> None:
+    """Let an item that ended early go on."""
+    item.stopped_at = item.stopped_why = item.stopped_after = None
 
 
 def _who_can(session: Session, study: StudyRow, item: int) -> int:
@@ -204,9 +214,11 @@ def _who_can(session: Session, study: StudyRow, item: int) -> int:
     return session.scalar(query) or 0
 
 
-def _changed(session: Session, study: StudyRow, kind: str, words: str, about: int | None = None) -> None:
+def _changed(
+    session: Session, study: StudyRow, kind: str, words: str, by: str, about: int | None = None
+) -> None:
     """Leave an event, and let every process that serves the study read it anew."""
-    session.add(EventRow(study_id=study.id, annotator_id=about, kind=kind, text=words))
+    session.add(EventRow(study_id=study.id, annotator_id=about, kind=kind, text=words, done_by=by))
     study.version += 1
 
 

@@ -18,6 +18,7 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
+from nami_bench.store.calibration import fill_block
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
@@ -140,6 +141,7 @@ class Studies(Repository):
             check_strata(session, row.prompt_set_id, study)
             apply_changes(session, row, before, study)
             added = refresh_items(session, row)
+            fill_block(session, row, study.calibration, study.seed)
         changed = [f for f in Study.__dataclass_fields__ if getattr(before, f) != getattr(study, f)]
         return [f"{name} changed" for name in changed] + ([f"{added} items added"] if added else [])
 

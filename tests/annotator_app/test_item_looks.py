@@ -114,10 +114,12 @@ def test_from_the_command_line(bench: Any, run: Callable[..., Result], tmp_path:
     board = run("leaderboard", "--study", "trial", "--intervals", "none").stdout
     assert "1 answer to single items set aside" in board and "decided about 1 item:" in board
     file = tmp_path / "said.csv"
-    run("study", "items", "trial", "-o", file)
+    run("study", "items", "trial", "--answers", file)
     lines = file.read_text().splitlines()
     assert len(lines) == 1 + 12 * 2 * 2 and "'=no?" in lines[-1]
     assert sum(",slipped," in line for line in lines) == 2
+    run("study", "items", "trial", "--stratum", "short", "-o", file)
+    assert len(file.read_text().splitlines()) == 5 and "zebrafish" in file.read_text()
     assert run("study", "count-again", "trial", item, "bob").exit_code == 0
 
     csv = tmp_path / "ratings.csv"

@@ -236,3 +236,24 @@ def test_withdrawn_images_come_back(run: Callable[..., Result], file: Path, stor
     assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 7
     assert "1 items are asked about again" in run("restore", "pilot").stderr
     assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 8
+
+
+def test_items_that_ended_early_are_told(run: Callable[..., Result], root: Path, store: Store) -> None:
+    """In the status, in the list of items, on the leaderboard; agreement rests on what every item has."""
+    path = root / "early.toml"
+    path.write_text(
+        STUDY.replace("[study]", "[study]\ncalibration = 1").replace("overlap = 2", "overlap = 4")
+        + '\n[stopping]\nrule = "agreement"\nminimum = 2\nagree = 2\n\n[budget]\nhourly_pay = 9\n'
+    )
+    created = run("create", path)
+    assert created.exit_code == 0, created.stderr
+    assert "at the most, items may end early; 1 of the items are for everybody" in created.stderr
+    for name in ("ann", "ben", "eva"):
+        rate(store, name, 4)
+    items_file = root / "items.csv"
+    run("items", "pilot", "-o", items_file)
+    items = items_file.read_text().splitlines()
+    assert len(items) == 9 and sum(",agreed,2," in line for line in items) >= 1
+    status = json.loads(run("status", "pilot", "--json").stdout)
+    assert status["ended_early"] == sum(",agreed," in line for line in items)
+    assert "items ended early" in run("status", "pilot").stderr

@@ -18,5 +18,9 @@ class Page:
 
 PAGES = (
     Page("", "Overview"),
+    Page("agreement", "Agreement"),
+    Page("leaderboard", "Leaderboard"),
+    Page("prompts", "Prompts"),
+    Page("export", "Export"),
     Page("log", "Log"),
 )
