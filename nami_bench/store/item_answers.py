@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, exists, select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import Adjudication
-from nami_bench.errors import UnknownNameError
+from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store.adjudications import decisions_about
 from nami_bench.store.annotation_tables import (
     ANSWERED_STATES,
@@ -129,6 +129,20 @@ class ItemAnswers(Repository):
             for start in range(0, len(items), _AT_ONCE):
                 found |= _looks(session, row, items[start : start + _AT_ONCE])
             return [found[item] for item in items if item in found]
+
+    def images(self, item: int) -> tuple[str, tuple[int, ...]]:
+        """The study that asks about an item, and the numbers of the item's images, in its own order.
+
+        Raises InputError for an item that there is not, or whose answer is known.
+        """
+        with self._database.reading() as session:
+            query = select(StudyRow.name, ItemRow.image_id, ItemRow.other_image_id)
+            query = query.join(ItemRow, ItemRow.study_id == StudyRow.id)
+            row = session.execute(query.where(ItemRow.id == item, ItemRow.kind == STUDY_KIND)).one_or_none()
+            if row is None:
+                raise InputError(f"there is no item {item}")
+            study, image, other = row
+            return study, (image,) if other is None else (image, other)
 
     def numbers(self, study: str) -> dict[int, int]:
         """Of a study of single images, the item of each image; of pairs and more every item, by itself."""
