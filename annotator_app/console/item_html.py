@@ -13,17 +13,26 @@ from nami_bench.domain import Adjudication, Study
 from nami_bench.pipeline.item_disagreement import ItemFigure
 from nami_bench.store import ItemAnswer, ItemLook
 
+_LONG, _WORDS = 26, ' class="words"'
+"""What has more characters than so many is words, which a cell breaks."""
+
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def gallery_html(
-    study: str, looks: Sequence[tuple[ItemLook, ItemFigure | None]], chosen: int | None, *, with_models: bool
+    study: str,
+    looks: Sequence[tuple[ItemLook, ItemFigure | None]],
+    chosen: int | None,
+    *,
+    with_models: bool,
+    with_names: bool,
 ) -> str:
     """Thumbnails with how far annotators disagree."""
+    whose = "for-owners" if with_names else "for-adjudicators"
     if not looks:
-        return "<p>No item is like that.</p>"
+        return f'<p class="{whose}">No item is like that.</p>'
     cards = "".join(_card(study, look, one, look.item == chosen, with_models) for look, one in looks)
-    return f'<ul class="items-gallery" aria-label="Items">{cards}</ul>'
+    return f'<ul class="items-gallery {whose}" tabindex="0" aria-label="Items">{cards}</ul>'
 
 
 def _card(study: str, look: ItemLook, one: ItemFigure | None, is_chosen: bool, with_models: bool) -> str:
@@ -164,11 +173,13 @@ def _decision_row(one: Adjudication, with_names: bool) -> tuple[Any, ...]:
 
 def _table(title: str, heads: Iterable[str], rows: Iterable[Iterable[Any]]) -> str:
     head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in heads)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escaped(MISSING if c is None else str(c))}</td>" for c in row) + "</tr>"
-        for row in rows
-    )
+    body = "".join("<tr>" + "".join(map(_cell, row)) + "</tr>" for row in rows)
     return (
         f'<h3>{title}</h3><div class="scrolls" tabindex="0" role="group" aria-label="{title}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def _cell(value: Any) -> str:
+    text = MISSING if value is None else str(value)
+    return f"<td{_WORDS if len(text) > _LONG else ''}>{escaped(text)}</td>"

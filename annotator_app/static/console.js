@@ -33,7 +33,8 @@
     link.href = address.href;
   }, true);
 
-  // An item of the gallery is chosen by its number, as if it were typed; with Ctrl and the like it is a link.
+  // An item of the gallery is chosen as if its number were typed, with Enter; with Ctrl and the like it is a
+  // link.
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest("a[data-item]") : null;
     const field = document.querySelector("#item :is(input, textarea)");
@@ -42,6 +43,7 @@
     event.preventDefault();
     field.value = link.dataset.item ?? "";
     field.dispatchEvent(new Event("input", { bubbles: true }));
+    setTimeout(() => field.dispatchEvent(new KeyboardEvent("keypress", { key: "Enter", bubbles: true })));
   });
 
   /** Nothing on the page is kept up to date any more: say so, above everything. */

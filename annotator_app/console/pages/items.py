@@ -60,7 +60,7 @@ def build(console: Console) -> None:
         earlier, later = gr.Button("Earlier items"), gr.Button("Further items")
     with gr.Row():
         previous = gr.Button("Previous item")
-        item = gr.Textbox(label="Item", elem_id="item", max_length=10, min_width=90)
+        item = gr.Textbox(label="Item (Enter shows it)", elem_id="item", max_length=10, min_width=90)
         following = gr.Button("Next item")
     detail = gr.HTML(elem_classes=["console-items"], apply_default_css=False)
     start = gr.Number(0, precision=0, visible="hidden")
@@ -126,7 +126,7 @@ def build(console: Console) -> None:
         return await _look(console, call, now)
 
     console.show(look, shown, inputs=asked)
-    console.on([item.submit, item.input], look, asked, shown)
+    console.on(item.submit, look, asked, shown)
     changed = [one.input for one in (order, only, stratum, person, model, with_models)]
     console.on(changed, look, asked, shown)
     for button, pages, items in ((earlier, -1, 0), (later, 1, 0), (previous, 0, -1), (following, 0, 1)):
@@ -229,23 +229,21 @@ def _shown(
     page = store.answers.look(study.name, found[start : start + SHOWN])
     look = next(iter(store.answers.look(study.name, [] if chosen is None else [chosen])), None)
     count = f"{len(found):,} items" + (f", {start + 1} to {start + len(page)} shown" if page else "")
-    gallery = gallery_html(
-        study.name, [(one, figures.of(one.item)) for one in page], chosen, with_models=with_models
-    )
+    shown = {"with_models": with_models, "with_names": call.is_owner}
+    figure = None if look is None else figures.of(look.item)
+    gallery = gallery_html(study.name, [(one, figures.of(one.item)) for one in page], chosen, **shown)
     return (
         count,
         gallery,
-        "" if look is None else item_html(
-            study, look, figures.of(look.item), with_models=with_models, with_names=call.is_owner
-        ),
+        "" if look is None else item_html(study, look, figure, **shown),
         start,
         "" if chosen is None else str(chosen),
         gr.Dropdown(choices=[ALL, *_strata(console, study)]),
         gr.Dropdown(choices=[ALL, *_people(console, study, call)], visible=call.is_owner),
         gr.Dropdown(choices=[ALL, *study.models] if with_models else [ALL], visible=with_models),
         gr.Checkbox(visible=call.is_owner),
-        gr.Dropdown(choices=_criteria(study, look)),
-        gr.Dropdown(choices=_answers(study)),
+        gr.Dropdown(choices=_criteria(study, look), value=None if figure is None else figure.criterion),
+        gr.Dropdown(choices=_answers(study), value=None),
         gr.Dropdown(choices=[one.annotator for one in look.answers] if look and call.is_owner else []),
         gr.Accordion(visible=call.is_owner),
     )  # fmt: skip
