@@ -73,16 +73,18 @@ def overview(store: Store, study_name: str | None, ratings: StandingRatings | No
 def agreement_so_far(
     store: Store, study: Study, ratings: StandingRatings | None = None
 ) -> list[dict[str, Any]]:
-    """Krippendorff's alpha of each criterion: interval for ratings, nominal for verdicts on pairs.
+    """Krippendorff's alpha of each criterion: interval for ratings, nominal for verdicts on pairs, be they
+    given or implied by an order.
 
     Of questions one alpha, nominal, of all of them.
     `ratings`: those in force, where they were read already.
     """
     from nami_bench.evaluation.human.agreement import krippendorff_alphas
 
-    if study.mode == Mode.PAIRWISE:
+    if study.images_shown > 1:
         level: Level = "nominal"
-        verdicts = store.standing.verdicts(study.name)
+        look = store.standing.implied_verdicts if study.is_ranked else store.standing.verdicts
+        verdicts = look(study.name)
         judged = [verdicts[criterion.name] for criterion in study.criteria]
     else:
         level = "interval"
@@ -91,7 +93,9 @@ def agreement_so_far(
     names = [criterion.name for criterion in study.criteria]
     if study.mode == Mode.QUESTIONS:
         names, level, judged = [ALL_QUESTIONS], "nominal", [_as_one(judged)]
-    alphas = krippendorff_alphas(judged, level, replicates=REPLICATES)
+    # Pairs of one order hang together: resampled one by one they would seem to tell more than they do.
+    replicates = 0 if study.is_ranked else REPLICATES
+    alphas = krippendorff_alphas(judged, level, replicates=replicates)
     return [
         {
             "criterion": name,
@@ -143,11 +147,19 @@ class StudyLooks:
         if known is not None and known[0] == state:
             return known[1]
         ratings = None
-        if self._store.studies.get(study).mode != Mode.PAIRWISE:
+        if self._store.studies.get(study).images_shown == 1:
             ratings = self._standing_ratings(study)
         found = json.dumps(overview(self._store, study, ratings), ensure_ascii=False, allow_nan=False)
         self._remember(self._known, study, (state, found.encode()))
         return self._known[study][1]
+
+    def people(self, study: str) -> bytes:
+        """`people_report` as JSON."""
+        from nami_bench.pipeline.people_report import people_report
+
+        return json.dumps(
+            people_report(self._store, study).to_json(), ensure_ascii=False, allow_nan=False
+        ).encode()
 
     def file(self, study: str, name: str) -> bytes:
         """The path of a new file of a study (see `study_files`); whoever asked deletes it."""
@@ -182,7 +194,7 @@ class StudyLooks:
         state, found = self._store.standing.state(study), self._store.studies.get(study)
         known = self._figures.get(study)
         if known is None or known[0] != state:
-            ratings = None if found.mode == Mode.PAIRWISE else self._standing_ratings(study)
+            ratings = self._standing_ratings(study) if found.images_shown == 1 else None
             self._remember(
                 self._figures, study, (state, item_figures(self._store, found, ratings).to_bytes())
             )
@@ -226,5 +238,6 @@ def _flag(flag: Any) -> dict[str, Any]:
         "prompt": flag.prompt,
         "flag": flag.flag,
         "comment": flag.comment,
+        "number": flag.number,
         "at": flag.at.isoformat(),
     }

@@ -70,7 +70,7 @@ def work_router(
 
     `may_propose`: the screen leads to the page for proposing prompts.
     """
-    work = router(Level.ANNOTATOR)
+    work = router(Level.PARTICIPANT)
     pictures, key = Pictures(), store.annotation.secret("image-addresses")
 
     @lru_cache(MAX_SESSIONS)
@@ -88,13 +88,15 @@ def work_router(
             )
         view = await asyncio.wrap_future(session_of(study, name).state_later())
         now = await asyncio.to_thread(store.studies.get, study)
-        seen = 1 if studies.only else len(await asyncio.to_thread(studies.seen_by, name, role))
-        who = {"annotator": name, "role": role, "may_propose": may_propose, "studies": seen}
+        has_choice = studies.only is None and role != Role.PARTICIPANT
+        seen = len(await asyncio.to_thread(studies.seen_by, name, role)) if has_choice else 1
+        proposes = may_propose and role != Role.PARTICIPANT
+        who = {"annotator": name, "role": role, "may_propose": proposes, "studies": seen}
         return JSONResponse({**who, "study": study_json(now), **view_json(view)})
 
     @work.post("/join")
     async def join(request: Request, study: Here) -> dict[str, Any]:
-        await asyncio.to_thread(studies.join, study, request.state.annotator)
+        await asyncio.to_thread(studies.join, study, request.state.annotator, request.state.role)
         return {}
 
     @work.post("/item/{token}")
@@ -120,9 +122,11 @@ def work_router(
     @work.get("/leaderboard")
     async def live_board(request: Request, study: Here) -> Response:
         live = (await asyncio.to_thread(store.studies.get, study)).live_leaderboard == "annotators"
-        if not live and request.state.role != Role.ADMINISTRATOR:
-            message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
-            return JSONResponse(message, 403)
+        if request.state.role != Role.ADMINISTRATOR:
+            await studies.admitted(study, request.state.annotator)
+            if not live or request.state.role == Role.PARTICIPANT:
+                message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
+                return JSONResponse(message, 403)
         return JSONResponse({"html": (await onlooker.ask("leaderboard", study)).decode()})
 
     return work
@@ -169,6 +173,7 @@ def study_json(study: Study) -> dict[str, Any]:
         "instructions": {language: safe_html(text) for language, text in study.instructions.items()},
         "break_every": study.break_every,
         "choice_submits": study.submits_on_choice,
+        "images": study.images_shown,
         "live_leaderboard": study.live_leaderboard,
         "contact": study.contact,
         "reasons": CANNOT_JUDGE,

@@ -86,6 +86,7 @@ def study_selector() -> gr.Dropdown:
 
 def _fill(console: Console, page: Page) -> None:
     gr.components.Navbar(main_page_name=PAGES[0].title)
+    gr.HTML(f"<h1>{page.title}</h1>", elem_classes=["console-title"], apply_default_css=False)
     with gr.Row(elem_classes=["console-bar"]):
         console.study = study_selector()
         gr.HTML(_LINKS, elem_classes=["console-links"], apply_default_css=False)

@@ -107,7 +107,7 @@ def _how_far(look: ItemLook, one: ItemFigure | None) -> str:
     if one is None or one.figure is None or one.width is None:
         return f"{done} Two by one criterion are needed to disagree."
     about = escaped(str(one.criterion))
-    if len(look.images) > 1:
+    if len(look.images) == 2:
         return f"{done} Most disputed: {about}, entropy {number(one.figure)} bits."
     return (
         f"{done} Most disputed: {about}, standard deviation {number(one.figure)} and range "

@@ -18,10 +18,11 @@ from nami_bench.annotator_app.engine.answers import (
     judge,
     kept_answers,
 )
+from nami_bench.annotator_app.engine.guests import kept_out, leave, way_out
 from nami_bench.annotator_app.engine.progress import progress_of
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.annotator_app.engine.view import Feedback, GivenAnswers, Item, View
-from nami_bench.domain import CheckKind
+from nami_bench.domain import CheckKind, WayOut
 from nami_bench.domain.question import Questions
 from nami_bench.errors import RefusedError
 from nami_bench.local_time import local
@@ -34,6 +35,8 @@ from nami_bench.store import (
     Lease,
     ListedItem,
     Sent,
+    Sides,
+    arranged,
     count_answers,
     judged_so_far,
 )
@@ -94,13 +97,24 @@ class Turn(Seat):
         check_answers(self.study, lease.prompt_id, answers, self._standing(lease))
         if self.member.paused is not None:
             raise RefusedError("paused", _WORDS["paused"][1])
-        if lease.state != OPEN and (closed := self._closed()):
+        # What was begun in time is taken; who is out of the study is out.
+        if (closed := self._closed()) and (lease.state != OPEN or closed[1] == "left"):
             raise RefusedError("closed", closed[2])
         if lease.state == COMPLETED:
             feedback = self._correct(lease, answers)
         else:
             feedback = self._complete(lease, answers)
         return self.state(returning=lease.state != OPEN, feedback=feedback)
+
+    def leave(self) -> WayOut:
+        """End a participant's part in the study, once: how it ended is the same however often this is asked.
+
+        Raises RefusedError for one who has more to do.
+        """
+        view = self.state(returning=False)
+        way = way_out(self, view.phase, view.code)
+        leave(self, way)
+        return way
 
     def lease(self, token: str) -> Lease:
         """The item behind a token; raises RefusedError unless it is this annotator's, of this study."""
@@ -185,10 +199,7 @@ class Turn(Seat):
         item = self.index.items[lease.item_id]
         if item.expected is None:
             return None
-        left, right = (*item.models, "", "")[:2]
-        if lease.swapped:
-            left, right = right, left
-        return judge(item.expected, answers, left, right)
+        return judge(item.expected, answers, arranged(item.models, lease.sides))
 
     def _may_return(self, lease: Lease) -> bool:
         if lease.state != EXPIRED:
@@ -336,7 +347,7 @@ class Turn(Seat):
             item,
             lease=self.lease_time,
             occasion=occasion,
-            swapped=self._swapped(item, occasion),
+            sides=self._sides(item, occasion),
             position=position,
             choice=choice,
         )
@@ -345,15 +356,22 @@ class Turn(Seat):
             company.add(lease.id, self.member.id, item)
         return lease
 
-    def _swapped(self, item: ListedItem, occasion: int) -> bool:
-        if len(item.models) == 1:
-            return False
-        side = order.rank(self.study.seed, self.annotator, "side", *item.models, item.prompt_id, item.sample)
-        return bool((side[0] + occasion) & 1)  # the second time the other way round
+    def _sides(self, item: ListedItem, occasion: int) -> Sides:
+        """How the images stand; the second time the other way round."""
+        count = len(item.models)
+        what = (*item.models, item.prompt_id, item.sample)
+        seed, name = self.study.seed, self.annotator
+        if count <= 2:
+            return count == 2 and bool((order.rank(seed, name, "side", *what)[0] + occasion) & 1)
+        places = sorted(range(count), key=lambda image: order.rank(seed, name, "place", image, *what))
+        return "".join(map(str, reversed(places) if occasion & 1 else places))
 
     # -- phases ------------------------------------------------------------------------------------
 
     def _closed(self) -> tuple[str, str, str] | None:
+        return kept_out(self) or self._shut()
+
+    def _shut(self) -> tuple[str, str, str] | None:
         why = self.study.shut(self.desk.now)
         if why == "not_open" and self.study.opens is not None:
             opens = local(self.study.opens, self.study.time_zone)

@@ -4,14 +4,19 @@ import { placed } from "./arrangement.js";
 import { answerWords } from "./criterion.js";
 import { make, part } from "./dom.js";
 import { at } from "./home.js";
+import { meets } from "./ordering.js";
+import { sketchWords } from "./places.js";
 import { known, number, pick, t } from "./texts.js";
 
 export class Screens {
   #root;
   #go = null;
+  #write;
 
-  constructor(root) {
+  /** `write()` opens the messages to the organizers. */
+  constructor(root, write = () => {}) {
     this.#root = root;
+    this.#write = write;
   }
 
   get isShown() {
@@ -66,7 +71,8 @@ export class Screens {
   }
 
   /** A phase without items: paused, closed, waiting, finished. `contact`: whom to ask, if anybody is named. */
-  phase({ phase, message, code, progress, reason }, contact, go) {
+  phase({ phase, message, code, progress, reason, role, study }, contact, go) {
+    if (role === "participant" && !(phase === "paused" && !isFoundByRules(reason))) return this.#toTheDoor(phase, code, study.name, go);
     const why = known("error", code, message);
     const lines = {
       finished: code === "empty" ? [why] : [t("finished.text", { done: number(progress.done) }), t("finished.back")],
@@ -74,9 +80,25 @@ export class Screens {
       paused: [pausedBecause(reason), why ?? t("paused.text"), t("paused.safe"), t("checks")],
       closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];
-    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go }, contactLine(contact));
+    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go }, [...contactLine(contact), this.#writeButton()]);
     const further = part("propose").hidden ? [] : [make("a", { className: "quiet", href: at("propose"), textContent: t("propose.title") })];
     return this.show(phase, t(`${phase}.title`), lines, null, further);
+  }
+
+  #writeButton() {
+    const button = make("button", { type: "button", className: "quiet", textContent: t("messages.write") });
+    button.addEventListener("click", () => this.#write());
+    return button;
+  }
+
+  /** A participant without an item goes on at the study's door: to what comes first there, or out. */
+  #toTheDoor(phase, code, name, check) {
+    const door = at(`join/${encodeURIComponent(name)}`);
+    if (["left", "consent_changed", "questions"].includes(code)) return location.replace(door);
+    const end = { text: t("join.end"), go: () => location.assign(`${door}#end`) };
+    const wait = make("button", { type: "button", className: "quiet", textContent: t("check") });
+    wait.addEventListener("click", check);
+    return this.show(phase, t(`join.end.${phase}.title`), [t(`join.end.${phase}`)], end, phase === "waiting" ? [wait] : []);
   }
 
   /** What was given, beside what was expected; `criteria` are the study's, or the item's questions. */
@@ -104,6 +126,11 @@ function pausedBecause(reason) {
   return known("pause", reason.code, null) ?? t("paused.reason", { reason: reason.text });
 }
 
+/** Whether the server's rules paused somebody for good, not a person who may let them go on. */
+function isFoundByRules(reason) {
+  return ["gold", "qualification", "fast", "constant"].includes(reason?.code);
+}
+
 /** Whom to ask, as a list of one paragraph, or of none. */
 function contactLine(contact) {
   if (!contact) return [];
@@ -112,6 +139,7 @@ function contactLine(contact) {
 }
 
 function isExpected(given, expected) {
+  if (isOrder(expected)) return meets(expected, given);
   if (!Array.isArray(expected)) return given === expected;
   return typeof given === "number" ? expected[0] <= given && given <= expected[1] : expected.includes(given);
 }
@@ -125,5 +153,13 @@ function shownAnswer(value) {
 function shown(value) {
   if (value === null || value === undefined) return t("excused");
   if (Array.isArray(value)) return typeof value[0] === "number" ? `${value[0]} – ${value[1]}` : value.map(shown).join(", ");
-  return typeof value === "string" ? placed(`side.${value}`) : String(value);
+  if (typeof value !== "string") return String(value);
+  if (isOrder(value)) return value.replace("*", t("order.others"));
+  if (/^\d+$/.test(value)) return sketchWords(value, "ranking");
+  return placed(`side.${value}`);
+}
+
+/** Whether it is an order of images by their numbers, as "2 > 1 = 3". */
+function isOrder(expected) {
+  return typeof expected === "string" && /[>=]/.test(expected);
 }

@@ -29,6 +29,7 @@ const POLL_MS = 20_000;
 
 export class Work {
   #study;
+  #who; // who works on which study
   #screens;
   #feedback = new Screens(part("feedback")); // beside the image, in the place of the scores
   #form;
@@ -39,21 +40,27 @@ export class Work {
   #hands; // all that changes: see hands.js
   #extras = new Extras(() => this.#changed());
   #poll;
+  #settle;
 
-  constructor(session, screens) {
+  /** `settle()` is called where what stands above the work may move it. */
+  constructor(session, screens, settle) {
     this.#study = session.study;
+    this.#settle = settle;
+    this.#who = { role: session.role, study: session.study };
     this.#hands = empty(session);
     this.#screens = screens;
     this.#form = new Form(part("criteria"), session.study, {
       changed: () => this.#changed(),
       say: (note) => this.#tell(note),
       excuse: (row) => this.#excuse(row),
+      ordered: (sketch) => this.#viewer?.showOrder(sketch, session.study.mode),
       complete: () => { if (session.study.choice_submits) this.#submit(); },
     });
     this.#viewer = new Viewer(part("work"), session.study, {
       ready: () => this.#onReady(),
       broken: () => this.#onBroken(),
       chosen: (side) => { if (this.#isRating) this.#form.choose({ value: side }, placed(`side.${side}`)); },
+      pressed: (image) => { if (this.#isRating) this.#form.pressImage(image); },
     });
     this.#outbox = new Outbox(`${session.annotator}/${session.study.name}`, {
       sent: (entry, answer) => this.#onSent(entry, answer),
@@ -246,11 +253,12 @@ export class Work {
     this.#cover();
     const { session } = this.#hands;
     if (this.#outbox.entries.length > 0 && mayCorrect(session.phase)) this.#screens.moment();
-    else this.#screens.phase(session, this.#study.contact, () => this.#refresh());
+    else this.#screens.phase({ ...session, ...this.#who }, this.#study.contact, () => this.#refresh());
   }
 
   #cover() {
     part("work").hidden = true;
+    this.#settle();
   }
 
   #showNext() {
@@ -276,6 +284,7 @@ export class Work {
     this.#extras.begin(given);
     this.#clock.reset(draft?.elapsed_ms ?? 0);
     this.#screens.hide();
+    this.#settle();
     part("work").hidden = false;
     part("correcting").hidden = !this.#isCorrecting;
     if (this.#isCorrecting) setText(part("correcting"), t("correcting"));
@@ -339,8 +348,9 @@ export class Work {
   #keepDraft() {
     if (!this.#isRating || this.#hands.awaited !== null) return;
     const given = this.#given();
-    const touched = this.#extras.isTouched || Object.keys({ ...given.values, ...given.reasons }).length > 0;
-    if (touched) saveDraft(this.#item.token, { ...given, elapsed_ms: this.#clock.elapsed });
+    const { sketches } = this.#form;
+    const touched = this.#extras.isTouched || Object.keys({ ...given.values, ...given.reasons, ...sketches }).length > 0;
+    if (touched) saveDraft(this.#item.token, { ...given, sketches, elapsed_ms: this.#clock.elapsed });
     else dropDraft(this.#item.token);
   }
 

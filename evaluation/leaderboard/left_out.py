@@ -5,26 +5,32 @@ The one home of `--without` and of the sentences that say so, wherever numbers r
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pandas as pd
 
-from nami_bench.domain import Comparison, matching_name
+from nami_bench.domain import Comparison, Ranking, matching_name
 from nami_bench.errors import UnknownNameError
 from nami_bench.evaluation.leaderboard.checks import AnnotatorChecks
+
+Made = TypeVar("Made", Comparison, Ranking)
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """`names` are left out this once; `excluded`: by excluded annotator, how many values the store holds.
 
-    `others`: who judged the same study in another way. `set_aside`: so many answers to single items do not
-    count; `decided`: about so many items adjudicators decided, which changes no judgement. Methods raise
-    UnknownNameError for a name that none of the judgements is by.
+    `only`: nobody else's judgements count, for `why` (None: everybody's). `others`: who judged the same study
+    in another way. `set_aside`: so many answers to single items do not count; `decided`: about so many items
+    adjudicators decided, which changes no judgement. Methods raise UnknownNameError for a name that none of
+    the judgements is by.
     """
 
     names: tuple[str, ...] = ()
     excluded: Mapping[str, int] = field(default_factory=dict)
     others: tuple[str, ...] = ()
+    only: frozenset[str] | None = None
+    why: str = ""
     set_aside: int = 0
     decided: int = 0
 
@@ -33,21 +39,33 @@ class LeftOut:
         known = sorted(map(str, table["annotator"].unique()))
         meant = self._meant(known)
         gone = table["annotator"].isin(meant)
-        return table[~gone] if self.names else table, self._notes(meant, known, int(gone.sum()), "values")
+        notes = self._notes(meant, known, int(gone.sum()), "values")
+        if self.only is not None:
+            return table[~gone & table["annotator"].isin(self.only)], notes
+        return table[~gone] if self.names else table, notes
 
     def comparisons(self, found: Sequence[Comparison]) -> tuple[list[Comparison], tuple[str, ...]]:
         """The other comparisons, and what must be said."""
+        return self._others_of(found, "verdicts")
+
+    def rankings(self, found: Sequence[Ranking]) -> tuple[list[Ranking], tuple[str, ...]]:
+        """The other rankings, and what must be said."""
+        return self._others_of(found, "rankings")
+
+    def _others_of(self, found: Sequence[Made], what: str) -> tuple[list[Made], tuple[str, ...]]:
         known = sorted({one.annotator for one in found})
         meant = self._meant(known)
         kept = [one for one in found if one.annotator not in meant]
-        return kept, self._notes(meant, known, len(found) - len(kept), "verdicts")
+        notes = self._notes(meant, known, len(found) - len(kept), what)
+        return [one for one in kept if self.only is None or one.annotator in self.only], notes
 
     def checks(self, found: Iterable[AnnotatorChecks]) -> tuple[AnnotatorChecks, ...]:
         """The planted items of the others."""
         found = tuple(found)
         known = [check.annotator for check in found]
         gone = {*self.excluded, *(matching_name("annotator", name, known) for name in self.names)}
-        return tuple(check for check in found if check.annotator not in gone and not check.excluded)
+        kept = (check for check in found if check.annotator not in gone and not check.excluded)
+        return tuple(check for check in kept if self.only is None or check.annotator in self.only)
 
     def _meant(self, known: Iterable[str]) -> set[str]:
         """Whom `names` mean (see `matching_name`)."""
@@ -64,6 +82,11 @@ class LeftOut:
         if gone := meant & set(known):
             notes.append(
                 f"ratings of {len(gone)} of {len(known)} annotators are left out: {values} {what} (--without)"
+            )
+        if self.only is not None:
+            notes.append(
+                f"only ratings of those {len(self.only & set(known))} of {len(known)} annotators who said "
+                f"{self.why} (--raters)"
             )
         if self.excluded:
             notes.append(

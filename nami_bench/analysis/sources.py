@@ -65,6 +65,11 @@ def ratings_of(
         found = choose_study(store, study)
         if found is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
+        if found.images_shown > 1:
+            raise InputError(
+                f"study {found.name!r} compares images and has no ratings: see `nami-bench strengths --study "
+                f"{found.name}`"
+            )
         table = store.ratings.table(found.name)
         if not len(table):
             raise InputError(f"study {found.name!r} has no ratings yet")
@@ -76,6 +81,12 @@ def refuse_file_options(criteria: CriteriaLike | None, scale: Names) -> None:
     if criteria is not None or scale:
         option = "--scale" if criteria is None else "--criteria"
         raise InputError(f"{option} belongs to --ratings: a study of the workspace has its own criteria")
+
+
+def refuse_raters(raters: Mapping[str, str] | None) -> None:
+    """Raise InputError where raters are chosen by what they said, of ratings from elsewhere."""
+    if raters:
+        raise InputError("--raters belongs to a study of the workspace: a file does not say who rated")
 
 
 def said_criteria(criteria: CriteriaLike | None) -> SaidCriteria:

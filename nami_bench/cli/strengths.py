@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import workspace_root
-from nami_bench.cli.options import csv_option, json_option, without_option
+from nami_bench.cli.common import parse_pairs, workspace_root
+from nami_bench.cli.options import csv_option, json_option, raters_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.human.bradley_terry import Ties
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     epilog="Example: nami-bench strengths --study duel --side --csv duel.csv. "
     "Without a workspace: nami-bench strengths --comparisons comparisons.csv"
 )
-@click.option("--study", metavar="NAME", help="Default: the newest study of pairs.")
+@click.option("--study", metavar="NAME", help="Default: the newest study of pairs or orders.")
 @click.option(
     "--comparisons",
     "file",
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     "--beside", metavar="STUDY", help="A study of ratings of the same models: how far the two agree."
 )
 @without_option
+@raters_option
 @click.option("--side", is_flag=True, help="Estimate how much the left place helps, and take it out.")
 @click.option(
     "--ties",
@@ -43,8 +44,8 @@ if TYPE_CHECKING:
     type=click.Choice(["clustered", "sandwich", "bootstrap", "model"]),
     default="clustered",
     show_default=True,
-    help="Intervals from the sandwich with prompts as clusters, or with every comparison for itself; from "
-    "prompts resampled; or from the model's own information.",
+    help="Intervals from the sandwich with prompts as clusters (of orders also annotators), or with every "
+    "comparison for itself; from these resampled; or from the model's own information.",
 )
 @click.option(
     "--prior",
@@ -63,6 +64,7 @@ def strengths(
     file: Path | None,
     beside: str | None,
     without: tuple[str, ...],
+    raters: tuple[str, ...],
     side: bool,
     ties: "Ties",
     errors: "Errors",
@@ -71,7 +73,8 @@ def strengths(
     csv_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Models by pairwise comparisons: Bradley-Terry strengths with ties, by criterion.
+    """Models by comparisons of their images, by criterion: Bradley-Terry strengths with ties of pairs,
+    Plackett-Luce strengths with ties of orders, and strengths from best and worst.
 
     Strengths stand on Elo's scale: 1000 is the mean, 400 points are odds of ten to one. A model that only
     won, or only lost, has no finite strength but a bound. Groups of models that no comparisons join stand
@@ -86,6 +89,7 @@ def strengths(
         workspace=workspace_root() if file is None or beside is not None else None,
         beside=beside,
         without=without,
+        raters=parse_pairs(raters, "--raters"),
         side=side,
         ties=ties,
         errors=errors,

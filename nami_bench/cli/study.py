@@ -9,7 +9,10 @@ import click
 from nami_bench.cli.common import open_bench, print_json, print_table, say
 from nami_bench.cli.options import FILE, json_option
 from nami_bench.cli.study_items import adjudicate, ask_again, count_again, items, set_aside
+from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
+from nami_bench.cli.study_messages import COMMANDS as MESSAGES
+from nami_bench.cli.study_people import NOT_COME, assign, people, unassign
 from nami_bench.cli.study_plan import study_plan
 
 if TYPE_CHECKING:
@@ -229,6 +232,7 @@ def status(name: str, as_json: bool) -> None:
             for c in cells
         ],
         "paused": {m.name: m.paused for m in members if m.paused is not None},
+        "not_come_yet": [m.name for m in members if not m.came],
         "repeat_difference": {
             c.annotator: c.repeat_difference for c in checks if c.repeat_difference is not None
         },
@@ -255,7 +259,8 @@ def status(name: str, as_json: bool) -> None:
                 c.screened_out,
             )
             for c in checks
-        ],
+        ]
+        + [(m.name, 0, None, None, m.paused or NOT_COME) for m in members if not m.came],
     )
 
 
@@ -333,7 +338,7 @@ def _changed(bench: "Bench", study: "Study") -> list[str]:
 
 
 def _items(found: "Study") -> str:
-    return "pairs" if found.mode == "pairwise" else "images"
+    return {1: "images", 2: "pairs"}.get(found.images_shown, f"groups of {found.images_shown} images")
 
 
 def _wanted(found: "Study", size: int) -> int:
@@ -358,6 +363,12 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+study.add_command(log)
 for command in (merge, items, adjudicate, ask_again, set_aside, count_again):
     study.add_command(command)
 study.add_command(study_plan)
+study.add_command(people)
+study.add_command(assign)
+study.add_command(unassign)
+for command in MESSAGES:
+    study.add_command(command)

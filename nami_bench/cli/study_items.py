@@ -165,7 +165,7 @@ def _value(value: Any) -> str:
     required=True,
     metavar="CRITERION=VALUE",
     help="A value on the criterion's scale; of a pair left, tie, right or both_bad, its first model on the "
-    "left; none: there is no right answer; repeatable.",
+    "left; of an order its ranks, one digit for each model; none: there is no right answer; repeatable.",
 )
 @click.option("--reason", type=click.Choice(_REASONS), required=True, help="Why annotators disagreed.")
 @click.option("--note", default="", help="In words; needed where nobody had answered so.")
@@ -194,12 +194,11 @@ def adjudicate(
 
 
 def _answer(bench: "Bench", study: str, text: str) -> float | str | None:
-    from nami_bench.domain import Mode
     from nami_bench.errors import InputError
 
     if text == NO_ANSWER:
         return None
-    if bench.store.studies.get(study).mode == Mode.PAIRWISE:
+    if bench.store.studies.get(study).images_shown > 1:
         return text
     try:
         return float(text)

@@ -21,9 +21,9 @@ class Adjudication:
     """A decision about one item by one criterion; no rating, and none is changed by it.
 
     `models`: of the item's images; of a pair the first stands on the left. `answer`: a value on the
-    criterion's scale, or an outcome; None: there is no right answer. `overruled`: nobody had answered so.
-    `saw_models`: whether who decided was shown the models. `by`: an account's name, None for the command
-    line. `revision` counts decisions, `in_force` is the last one alone.
+    criterion's scale, an outcome, or the ranks of `models`; None: there is no right answer. `overruled`:
+    nobody had answered so. `saw_models`: whether who decided was shown the models. `by`: an account's name,
+    None for the command line. `revision` counts decisions, `in_force` is the last one alone.
     """
 
     study: str

@@ -44,8 +44,8 @@ class Rating:
 class Assignment:
     """One item shown to one annotator; `token` is the opaque handle the browser sees.
 
-    `images` stand from left to right; there is one in rating mode. `kind` is study, training, qualification,
-    gold or repeat; `state` is open, expired or completed.
+    `images` stand from left to right, and row by row; there is one in rating mode. `kind` is study, training,
+    qualification, gold or repeat; `state` is open, expired or completed.
     """
 
     token: str
@@ -143,7 +143,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """An item that an annotator flagged or commented on."""
+    """An item that an annotator flagged or commented on; `number` is the item's in messages about it."""
 
     at: datetime
     flag: bool
@@ -153,3 +153,4 @@ class Flag:
     prompt_id: str
     prompt: str
     sample: int
+    number: int

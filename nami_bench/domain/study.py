@@ -10,8 +10,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from nami_bench.domain.criteria import Criteria, Criterion, Total
+from nami_bench.domain.entry import Entry
 from nami_bench.domain.names import checked_name
 from nami_bench.domain.question import Questions, check_questions, criteria_of_questions
+from nami_bench.domain.ranking import Ranks, check_expected
 from nami_bench.domain.stopping import Budget, Rule, Stopping
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.local_time import day
@@ -25,7 +27,14 @@ class Mode(StrEnum):
 
     RATING = "rating"
     PAIRWISE = "pairwise"
+    RANKING = "ranking"
+    BEST_WORST = "best_worst"
     QUESTIONS = "questions"
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether an item has three images or more, which are put in order."""
+        return self in (Mode.RANKING, Mode.BEST_WORST)
 
 
 class Panel(StrEnum):
@@ -33,6 +42,13 @@ class Panel(StrEnum):
 
     CROSSED = "crossed"
     SPREAD = "spread"
+
+
+class Admission(StrEnum):
+    """Who may work on a study: every account of the workspace, or those who are assigned to it."""
+
+    EVERYBODY = "everybody"
+    ASSIGNED = "assigned"
 
 
 class Outcome(StrEnum):
@@ -54,12 +70,13 @@ class CheckKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckItem:
-    """An image (or two) with a known answer: an example, a test before the work, or planted in it.
+    """An image (or several) with a known answer: an example, a test before the work, or planted in it.
 
-    `models` names two models in pairwise mode, else one. `expected` holds for each judged
-    criterion the lowest and highest value that passes, or the name of the model that must be
-    preferred ("tie", "both_bad" likewise); of a question (0, 0) is no and (1, 1) is yes.
-    `feedback` is shown after training and qualification items, by language.
+    `models` names two models in pairwise mode, as many as are shown where they are put in order, else one.
+    `expected` holds for each judged criterion the lowest and highest value that passes, or the name of the
+    model that must be preferred ("tie", "both_bad" likewise), or an order (see `ranking.expected_groups`); of
+    a question (0, 0) is no and (1, 1) is yes. `feedback` is shown after training and qualification items, by
+    language.
     """
 
     kind: CheckKind
@@ -150,6 +167,7 @@ class Study:
     questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
     `calibration` items, spread over strata and models, are judged by everybody, first of all, whatever the
     overlap. `stopping` says when an item has enough before it has the overlap, `budget` when the study has.
+    `admission`: who may work on it, which may change at any time.
     `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs
     the last choice of an item submits it (None: where there is one criterion).
 
@@ -157,6 +175,9 @@ class Study:
     `questions` by the prompt's id, copied from `question_file` (its name, and the SHA-256 of its bytes, hex),
     so that nothing depends on the file. The criteria are those of `criteria_of_questions`. Before they are
     copied, which `nami_bench.pipeline.question_study` does, there are none.
+
+    `entry`: how people come in by themselves, by a platform's address or an invitation link (None: they do
+    not).
     """
 
     name: str
@@ -184,37 +205,46 @@ class Study:
     pairs: Pairs = Pairs()
     stopping: Stopping = field(default_factory=Stopping)
     budget: Budget = field(default_factory=Budget)
+    ranks: Ranks = field(default_factory=Ranks)
     check_items: tuple[CheckItem, ...] = ()
     total: str = Total.ARITHMETIC
     sizes_may_differ: bool = False
     contact: str = ""
     time_zone: str = ""
     choice_submits: bool | None = None
+    admission: str = Admission.EVERYBODY
     question_file: str = ""
     questions_sha256: str = ""
     questions: Questions = field(default_factory=dict)
+    entry: Entry | None = None
 
     def __post_init__(self) -> None:
         checked_name("study", self.name)
         _one_of(self, "total", tuple(Total))
         self._take_questions()
         object.__setattr__(self, "criteria", Criteria(self.criteria, self.total))
-        if self.mode == Mode.PAIRWISE and self.total != Total.ARITHMETIC:
-            raise InputError(
-                f"study {self.name!r}: total {str(self.total)!r} is of ratings; a pairwise study has none"
-            )
         _one_of(self, "mode", tuple(Mode))
+        if self.images_shown > 1 and self.total != Total.ARITHMETIC:
+            raise InputError(
+                f"study {self.name!r}: total {str(self.total)!r} is of ratings; a {self.mode} study has none"
+            )
         if self.choice_submits and self.mode != Mode.PAIRWISE:
             raise InputError(
                 f"study {self.name!r}: choice_submits is of pairs; ratings are submitted with Enter"
             )
         _one_of(self, "panel", tuple(Panel))
+        _one_of(self, "admission", tuple(Admission))
         _one_of(self, "control", ("slider", "buttons"))
         _one_of(self, "live_leaderboard", ("administrators", "annotators"))
         if not self.models or len(set(self.models)) != len(self.models):
             raise InputError(f"study {self.name!r}: name at least one model, each once")
         if self.mode == Mode.PAIRWISE and len(self.models) < 2:
             raise InputError(f"study {self.name!r}: a pairwise study needs at least two models")
+        if len(self.models) < self.images_shown:
+            raise InputError(
+                f"study {self.name!r}: {self.images_shown} images are shown at once, each of another model, "
+                f"and there are {len(self.models)} models: set ranks.size"
+            )
         self._check_criteria()
         if self.overlap < 1 or self.samples < 1:
             raise InputError(f"study {self.name!r}: overlap and samples must be at least 1")
@@ -289,6 +319,11 @@ class Study:
             )
         if not self.ends_early:
             return
+        if self.images_shown > 2:
+            raise InputError(
+                f"study {self.name!r}: a stopping rule is of ratings and pairs, not of orders: whether two "
+                "orders agree is a matter of degree"
+            )
         if self.mode == Mode.QUESTIONS:
             raise InputError(
                 f"study {self.name!r}: a stopping rule is of ratings and pairs: people who check a "
@@ -314,6 +349,7 @@ class Study:
             raise InputError(f"study {self.name!r}: name at least one language, each once")
         used = {*self.instructions}
         used |= {lang for item in self.check_items for lang in item.feedback}
+        used |= self.entry.languages if self.entry else set()
         if unknown := sorted(used - set(self.languages)):
             raise InputError(
                 f"study {self.name!r}: texts in {unknown[0]!r}, which is not one of its languages "
@@ -321,8 +357,8 @@ class Study:
             )
 
     def _check_item(self, item: CheckItem) -> None:
-        if len(item.models) != (2 if self.mode == Mode.PAIRWISE else 1):
-            wanted = "two models" if self.mode == Mode.PAIRWISE else "one model"
+        if len(item.models) != self.images_shown:
+            wanted = {1: "one model", 2: "two models"}.get(self.images_shown, f"{self.images_shown} models")
             raise InputError(f"study {self.name!r}: {item.where}: name {wanted} in {self.mode} mode")
         if not item.expected:
             raise InputError(f"study {self.name!r}: {item.where}: expected is empty: nothing could fail")
@@ -331,11 +367,15 @@ class Study:
             if name not in asked:
                 raise UnknownNameError("criterion", name, asked)
             criterion = asked[name]
-            if isinstance(answer, str) != (self.mode == Mode.PAIRWISE):
+            if isinstance(answer, str) != (self.images_shown > 1):
+                order = "an order of its models, such as 'a > b'"
                 kinds = {Mode.PAIRWISE: "the model to be preferred", Mode.QUESTIONS: "yes or no"}
+                kinds |= {Mode.RANKING: order, Mode.BEST_WORST: order}
                 wanted = kinds.get(Mode(self.mode), "[lowest, highest]")
                 raise InputError(f"study {self.name!r}: {item.where}: {name} expects {wanted}")
-            if isinstance(answer, str):
+            if isinstance(answer, str) and self.is_ranked:
+                self._check_expected_order(item, name, answer)
+            elif isinstance(answer, str):
                 if answer not in (*item.models, Outcome.TIE, Outcome.BOTH_BAD):
                     raise InputError(
                         f"study {self.name!r}: {item.where}: {name} expects {answer!r}, which is neither "
@@ -343,6 +383,14 @@ class Study:
                     )
             elif criterion.check(answer[0]) > criterion.check(answer[1]):
                 raise InputError(f"study {self.name!r}: {item.where}: {name}: the lowest value comes first")
+
+    def _check_expected_order(self, item: CheckItem, criterion: str, answer: str) -> None:
+        try:
+            if len(set(item.models)) < len(item.models):
+                raise InputError("a model is named twice")
+            check_expected(answer, item.models, best_worst=self.mode == Mode.BEST_WORST)
+        except InputError as error:
+            raise InputError(f"study {self.name!r}: {item.where}: {criterion}: {error}") from error
 
     def day(self, moment: datetime) -> str:
         """The study's day at `moment`, as 2026-01-31."""
@@ -361,6 +409,16 @@ class Study:
             return self.criteria
         names = {question.criterion for question in self.questions.get(prompt_id, ())}
         return tuple(criterion for criterion in self.criteria if criterion.name in names)
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether images are put in order, or their best and worst are asked for."""
+        return Mode(self.mode).is_ranked
+
+    @property
+    def images_shown(self) -> int:
+        """How many images an item has."""
+        return self.ranks.size if self.is_ranked else 2 if self.mode == Mode.PAIRWISE else 1
 
     @property
     def is_adaptive(self) -> bool:

@@ -9,7 +9,7 @@ ITEM_COLUMNS = (
     "item", "stratum", "models", "prompt_id", "sample", "calibration", "overlap", "judgements", "withdrawn",
     "ended_why", "ended_after", "ended_at",
 )  # fmt: skip
-"""`models`: one, or a pair with a blank between. `overlap`: the most that an item gets; empty for one of the
+"""`models`: one, or several with blanks between. `overlap`: the most that an item gets; empty for one of the
 calibration block, which everybody judges. `ended_...`: empty where the item did not end early."""
 
 

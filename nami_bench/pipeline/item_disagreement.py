@@ -1,7 +1,7 @@
 """The items of a study by how far annotators disagree about them."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -101,13 +101,32 @@ def item_figures(store: "Store", study: Study, ratings: "StandingRatings | None"
             for item, outcome in (verdicts[name] for name in names)
         ]
         return _figures(names, items, spreads)
+    if study.is_ranked:
+        return _of_orders(names, store.standing.orders(study.name), study.ranks.size)
     ratings = ratings or store.standing.ratings(study.name)
-    numbers = store.answers.numbers(study.name)
+    numbers = store.answers.by_image(study.name)
     units = len(ratings.places)
     spreads = [
         rating_spread(*ratings.values(one.name), one.maximum - one.minimum, units) for one in study.criteria
     ]
     items = np.array([numbers.get(int(image), -1) for image in ratings.places], dtype=np.int64)
+    return _figures(names, items, spreads)
+
+
+def _of_orders(
+    names: tuple[str, ...], orders: "Mapping[str, tuple[Integers, Integers]]", size: int
+) -> ItemFigures:
+    """Of an order the figures are those of the image whose place is the most disputed."""
+    items = np.unique(np.concatenate([item for item, _ in orders.values()]))
+    spreads = []
+    for name in names:
+        item, ranks = orders[name]
+        place = np.searchsorted(items, item)[:, None] * size + np.arange(size)
+        spread = rating_spread(place.ravel(), ranks.astype(float).ravel(), size - 1, len(items) * size)
+        figures, widths = spread.figure.reshape(-1, size), spread.width.reshape(-1, size)
+        rows, worst = np.arange(len(items)), np.argmax(np.nan_to_num(figures, nan=-1.0), axis=1)
+        values = spread.values.reshape(-1, size)[:, 0]
+        spreads.append(ItemSpread(values, figures[rows, worst], widths[rows, worst]))
     return _figures(names, items, spreads)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score
-from nami_bench.domain.study import Mode, Study
+from nami_bench.domain.study import Study
 from nami_bench.errors import InputError
 from nami_bench.evaluation.audit.results import Audit
 from nami_bench.evaluation.human.agreement import Level
@@ -104,9 +104,9 @@ def collect(
     table, said = gone.ratings(read)
     if not len(table):
         lacks = (
-            "compares pairs: its verdicts are not in this report"
-            if chosen.mode == Mode.PAIRWISE
-            else ("has no ratings yet")
+            "compares images: its verdicts are not in this report"
+            if chosen.images_shown > 1
+            else "has no ratings yet"
         )
         return replace(contents, study=chosen, remarks=(f"Study {chosen.name} {lacks}.",))
     means = image_means(table, chosen.criteria)

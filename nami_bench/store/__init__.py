@@ -3,6 +3,7 @@
 from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, SET_ASIDE, STUDY_KIND
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
+from nami_bench.store.enrolments import NOT_ASSIGNED, Enrolment
 from nami_bench.store.erasure import Erasure
 from nami_bench.store.imports import Recorded
 from nami_bench.store.item_answers import ItemAnswer, ItemChoice, ItemLook
@@ -11,6 +12,7 @@ from nami_bench.store.judgements import count_answers, judged_so_far
 from nami_bench.store.merging import Merged
 from nami_bench.store.oversight import MemberReport
 from nami_bench.store.removals import ImageChoice, Removal
+from nami_bench.store.sides import Sides, arranged
 from nami_bench.store.standing import StandingRatings
 from nami_bench.store.store import Store
 from nami_bench.store.studies import StudyAtHand
@@ -20,10 +22,12 @@ from nami_bench.store.work_names import Naming
 __all__ = [
     "COMPLETED",
     "EXPIRED",
+    "NOT_ASSIGNED",
     "OPEN",
     "SET_ASIDE",
     "STUDY_KIND",
     "Desk",
+    "Enrolment",
     "Erasure",
     "ImageChoice",
     "ItemAnswer",
@@ -39,10 +43,12 @@ __all__ = [
     "Recorded",
     "Removal",
     "Sent",
+    "Sides",
     "StandingRatings",
     "Store",
     "StudyAtHand",
     "StudyWork",
+    "arranged",
     "count_answers",
     "judged_so_far",
     "progress_of",

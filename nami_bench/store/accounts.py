@@ -30,6 +30,8 @@ class Accounts(Repository):
     def add_all(self, annotators: Sequence[Annotator]) -> list[str | None]:
         """`add_annotator` for several: all of them, or none."""
         tokens = [None if one.role is Role.SIMULATED else secrets.token_urlsafe(16) for one in annotators]
+        if any(one.role is Role.PARTICIPANT for one in annotators):
+            raise InputError("participants come into a study by themselves and cannot be added")
         with self._database.writing() as session:
             for annotator, token in zip(annotators, tokens, strict=True):
                 if (taken := match_annotator(session, annotator.name)) is not None:
@@ -67,6 +69,17 @@ class Accounts(Repository):
         with self._database.reading() as session:
             rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
             return [convert.annotator(row) for row in rows]
+
+    def set_role(self, name: str, role: Role) -> None:
+        """Let somebody be an annotator or an administrator; what they judged stays. Holds within seconds.
+
+        Raises UnknownNameError, and InputError where one of both is simulated.
+        """
+        with self._database.writing() as session:
+            row = find_person(session, name)
+            if role is Role.SIMULATED:
+                raise InputError(f"annotator {row.name!r} is a person and cannot become simulated")
+            row.role = role.value
 
     def set_active(self, name: str, active: bool) -> None:
         """Allow or forbid an annotator to log in; who is forbidden is out at once. Ratings stay."""
@@ -108,8 +121,12 @@ def _exists(name: str, taken: str) -> str:
 
 
 def find_person(session: Session, name: str) -> AnnotatorRow:
-    """The row of somebody who may log in; raises UnknownNameError, InputError for a simulated one."""
+    """The row of somebody who may log in by name; raises UnknownNameError, InputError for others."""
     row = find_annotator(session, name)
+    if row.role == Role.PARTICIPANT:
+        raise InputError(
+            f"{row.name!r} is a participant of a study: they come back by the address or link they came by"
+        )
     if row.role == Role.SIMULATED:
         raise InputError(f"annotator {row.name!r} is simulated and cannot log in")
     return row

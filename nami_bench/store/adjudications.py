@@ -9,13 +9,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import Adjudication, Criterion, Mode, Outcome, Role, Study, WhyDecided
+from nami_bench.domain.ranking import parse_ranks
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, AdjudicationRow, ItemRow
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, find_item, find_study
 from nami_bench.store.in_force import append_revisions
-from nami_bench.store.item_images import other_model, with_images
+from nami_bench.store.item_images import groups_of, other_model, shown_models, with_images
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, StudyRow
 
 MAX_NOTE = 2000
@@ -133,13 +134,14 @@ def decisions_about(
     )
     if items is not None:
         query = query.where(ItemRow.id.in_(items))
+    groups = groups_of(session, ItemRow.study_id == study.id) if Mode(study.mode).is_ranked else {}
     found: dict[int, list[Adjudication]] = defaultdict(list)
     for row, item, first, second, prompt_id, sample, criterion, by in session.execute(query):
         found[item].append(
             Adjudication(
                 study=study.name,
                 item=item,
-                models=(first,) if second is None else (first, second),
+                models=shown_models(groups, item, first, second),
                 prompt_id=prompt_id,
                 sample=sample,
                 criterion=criterion,
@@ -198,6 +200,9 @@ def _checked(
         raise InputError(
             f"{name}: what is subjective has no right answer: decide for none, or say another reason"
         )
+    if study.is_ranked:
+        parse_ranks(str(answer), study.ranks.size, best_worst=study.mode == Mode.BEST_WORST)
+        return str(answer)
     if study.mode == Mode.PAIRWISE:
         if answer not in tuple(Outcome):
             raise InputError(f"{name}: {answer!r} is none of {', '.join(Outcome)}")

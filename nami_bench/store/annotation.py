@@ -26,6 +26,7 @@ from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_study
 from nami_bench.store.memory import Memory, Settled
+from nami_bench.store.sides import arranged, sides_of
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, StudyRow
 from nami_bench.store.writer import Writer
 
@@ -72,9 +73,10 @@ class Annotation(Repository):
             if row is None:
                 raise RefusedError("not_yours", "this item is not assigned to you")
             assignment, item, study = row
-            ids = [i for i in (item.image_id, item.other_image_id) if i is not None]
-            if assignment.swapped:
-                ids.reverse()
+            own = tuple(i for i in (item.image_id, item.other_image_id) if i is not None)
+            if item.images_key is not None:
+                own = tuple(map(int, item.images_key.split("-")))
+            ids = arranged(own, sides_of(assignment.swapped, assignment.arrangement))
             images = {
                 image.id: image
                 for image in session.scalars(

@@ -9,13 +9,13 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
-from nami_bench.store.item_images import other_model, with_images
+from nami_bench.store.item_images import groups_of, other_model, shown_models, with_images
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An item that may come into the block; `models` are one, or a pair. `name` is the same in every
+    """An item that may come into the block; `models` are those that it shows. `name` is the same in every
     database that holds the study."""
 
     id: int
@@ -128,7 +128,9 @@ def _candidates(session: Session, study_id: int) -> Iterator[Candidate]:
         )
         .order_by(ItemRow.id)
     )
-    for item, cell, first, second, prompt_id, sample, chosen in session.execute(query):
-        models = (first,) if second is None else tuple(sorted((first, second)))
+    rows = session.execute(query).all()
+    groups = groups_of(session, ItemRow.study_id == study_id)
+    for item, cell, first, second, prompt_id, sample, chosen in rows:
+        models = tuple(sorted(shown_models(groups, item, first, second)))
         stratum = cell.partition(":")[2]
         yield Candidate(item, stratum, models, "\n".join((*models, prompt_id, str(sample))), chosen)

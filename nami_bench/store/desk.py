@@ -15,16 +15,20 @@ from sqlalchemy import Connection, CursorResult, Executable, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Study
+from nami_bench.domain import Entry, Study
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
-from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND, SubmissionRow
-from nami_bench.store.desk_values import Capacity, Lease, ListedItem, Member, Sent, Verdict
+from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND, ItemRow, SubmissionRow
+from nami_bench.store.desk_values import Capacity, Guest, Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import Revised, append_revisions
+from nami_bench.store.item_images import Group, groups_of, shown_models
 from nami_bench.store.items import refresh_items
+from nami_bench.store.kinds import kind_of
 from nami_bench.store.memory import Memory, Settled
+from nami_bench.store.places import has_room
+from nami_bench.store.sides import Sides, side_columns
 
 LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
 
@@ -100,9 +104,27 @@ class Desk:
             row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one()
         return Member(**row._mapping)
 
+    def is_enrolled(self, study_id: int, annotator: str) -> bool:
+        """Whether the annotator of this very name is assigned to a study."""
+        values = {"study": study_id, "name": annotator}
+        return self.connection.scalar(sql.ENROLLED, values) is not None
+
     def change_member(self, member: Member, **values: Any) -> None:
         """Set columns of a member."""
         self.write(update(sql.members).where(sql.members.c.id == member.id).values(values))
+
+    def guest(self, annotator_id: int) -> Guest | None:
+        """The participant whose account it is; None for one who did not come by themselves."""
+        row = self.connection.execute(sql.GUEST, {"annotator": annotator_id}).one_or_none()
+        return None if row is None else Guest(**row._mapping)
+
+    def change_guest(self, guest: Guest, **values: Any) -> None:
+        """Set columns of a participant."""
+        self.write(update(sql.guests).where(sql.guests.c.id == guest.id).values(values))
+
+    def has_room(self, study_id: int, entry: Entry) -> bool:
+        """Whether a place is free for somebody whose own is not held any more."""
+        return has_room(self.connection, study_id, entry, self.now)
 
     def held(self, member: Member) -> list[Lease]:
         """The member's open items, in the order in which they were given out."""
@@ -148,11 +170,10 @@ class Desk:
             row = self.connection.execute(sql.COMPLETED_BEFORE, {**values, "given_here": False}).first()
         return None if row is None else _lease(row)
 
-    def judged_in_part(self, study_id: int, member: Member, pairs: bool) -> set[int]:
+    def judged_in_part(self, study_id: int, member: Member, mode: str) -> set[int]:
         """The items that the member judged elsewhere, and not by all criteria."""
         values = {"study": study_id, "member": member.id, "annotator": member.annotator_id}
-        query = sql.COMPARED_IN_PART if pairs else sql.RATED_IN_PART
-        return set(self.connection.scalars(query, values))
+        return set(self.connection.scalars(sql.IN_PART[kind_of(mode)], values))
 
     def give(
         self,
@@ -162,7 +183,7 @@ class Desk:
         *,
         lease: timedelta,
         occasion: int = 0,
-        swapped: bool = False,
+        sides: Sides = False,
         position: int = 0,
         choice: dict[str, Any] | None = None,
     ) -> Lease:
@@ -179,7 +200,7 @@ class Desk:
                 "item_id": item.id,
                 "occasion": occasion,
                 "state": OPEN,
-                "swapped": swapped,
+                **side_columns(sides),
                 "position": position,
                 "choice": choice,
                 "assigned_at": self.now,
@@ -197,7 +218,7 @@ class Desk:
             kind=item.kind,
             occasion=occasion,
             state=OPEN,
-            swapped=swapped,
+            **side_columns(sides),
             position=position,
             assigned_at=self.now,
             expires_at=ends,
@@ -333,11 +354,13 @@ class Desk:
 
     def listed(self, study_id: int, after: int) -> list[ListedItem]:
         """The study's items with a number above `after`."""
+        rows = self.connection.execute(sql.LISTED, {"study": study_id, "after": after}).all()
+        groups: Mapping[int, Group] = {}
+        if any(row.images_key is not None for row in rows):
+            groups = groups_of(self.connection, ItemRow.study_id == study_id, ItemRow.id > after)
         return [
-            ListedItem(item, kind, cell, position, (a,) if b is None else (a, b), *rest)
-            for item, kind, cell, position, a, b, *rest in self.connection.execute(
-                sql.LISTED, {"study": study_id, "after": after}
-            )
+            ListedItem(item, kind, cell, position, shown_models(groups, item, a, b), *rest)
+            for item, kind, cell, position, a, b, *rest, _ in rows
         ]
 
     def given(self, member: Member, after: int) -> list[tuple[int, int, int, int]]:

@@ -17,8 +17,11 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
+from nami_bench.store.crowd_tables import ParticipantRow
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.item_images import other_model, with_images
+from nami_bench.store.kinds import KINDS, RATINGS
+from nami_bench.store.people_tables import EnrolmentRow
 from nami_bench.store.tables import (
     AnnotatorRow,
     Base,
@@ -26,13 +29,13 @@ from nami_bench.store.tables import (
     ImageRow,
     ModelRow,
     PromptRow,
-    RatingRow,
     StudyRow,
 )
 
 items = Base.metadata.tables[ItemRow.__tablename__]
 members = Base.metadata.tables[MemberRow.__tablename__]
 assignments = Base.metadata.tables[AssignmentRow.__tablename__]
+guests = Base.metadata.tables[ParticipantRow.__tablename__]
 events = Base.metadata.tables[EventRow.__tablename__]
 
 _asked = (ItemRow.kind == STUDY_KIND, ItemRow.withdrawn_at.is_(None))
@@ -58,6 +61,15 @@ MEMBER = (
     .where(MemberRow.study_id == bindparam("study"), AnnotatorRow.name == bindparam("name"))
 )
 
+GUEST = select(
+    ParticipantRow.id,
+    ParticipantRow.agreed_sha256,
+    ParticipantRow.answered_at,
+    ParticipantRow.holds_until,
+    ParticipantRow.rejoined_at,
+    ParticipantRow.way_out,
+).where(ParticipantRow.annotator_id == bindparam("annotator"))
+
 _LEASE = (
     select(
         AssignmentRow.id,
@@ -69,6 +81,7 @@ _LEASE = (
         AssignmentRow.occasion,
         AssignmentRow.state,
         AssignmentRow.swapped,
+        AssignmentRow.arrangement,
         AssignmentRow.position,
         AssignmentRow.assigned_at,
         AssignmentRow.expires_at,
@@ -87,6 +100,12 @@ HELD = _LEASE.where(
     AssignmentRow.member_id == bindparam("member"), AssignmentRow.state == bindparam("state")
 ).order_by(AssignmentRow.id)
 BY_TOKEN = _LEASE.where(AssignmentRow.token == bindparam("token"))
+ENROLLED = (
+    select(EnrolmentRow.annotator_id)
+    .join(AnnotatorRow, AnnotatorRow.id == EnrolmentRow.annotator_id)
+    .where(EnrolmentRow.study_id == bindparam("study"), AnnotatorRow.name == bindparam("name"))
+)
+
 PLACE = (
     select(MemberRow.id)
     .join(StudyRow, StudyRow.id == MemberRow.study_id)
@@ -158,20 +177,16 @@ _in_part = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"), ItemRow.kind == STUDY_KIND, ~_done
 )
 _of_study = select(CriterionRow.id).where(CriterionRow.study_id == bindparam("study"))
-RATED_IN_PART = _in_part.where(
-    ItemRow.image_id.in_(
-        select(RatingRow.image_id).where(
-            RatingRow.criterion_id.in_(_of_study), RatingRow.annotator_id == bindparam("annotator")
+IN_PART = {
+    kind: _in_part.where(
+        (ItemRow.image_id if kind is RATINGS else ItemRow.id).in_(
+            select(getattr(kind.table, kind.thing)).where(
+                kind.table.criterion_id.in_(_of_study), kind.table.annotator_id == bindparam("annotator")
+            )
         )
     )
-)
-COMPARED_IN_PART = _in_part.where(
-    ItemRow.id.in_(
-        select(ComparisonRow.item_id).where(
-            ComparisonRow.criterion_id.in_(_of_study), ComparisonRow.annotator_id == bindparam("annotator")
-        )
-    )
-)
+    for kind in KINDS
+}
 GIVE = insert(assignments)
 COMPLETE = (
     update(assignments)
@@ -246,8 +261,14 @@ TAKEN_BY_MEMBER = (
 )
 
 # Those who can come: not the authors of work that was made elsewhere, who have no log-in.
-_can_come = (AnnotatorRow.role == Role.SIMULATED.value) | (
-    AnnotatorRow.active & (AnnotatorRow.token_sha256.is_not(None) | AnnotatorRow.password_hash.is_not(None))
+_is_inside = exists().where(ParticipantRow.annotator_id == AnnotatorRow.id, ParticipantRow.way_out.is_(None))
+_can_come = (
+    (AnnotatorRow.role == Role.SIMULATED.value)
+    | _is_inside
+    | (
+        AnnotatorRow.active
+        & (AnnotatorRow.token_sha256.is_not(None) | AnnotatorRow.password_hash.is_not(None))
+    )
 )
 OTHERS_AT_WORK = (
     select(func.count())
@@ -366,6 +387,7 @@ LISTED = (
             ItemRow.other_image_id,
             PromptRow.text,
             ItemRow.calibration,
+            ItemRow.images_key,
         )
     )
     .where(ItemRow.study_id == bindparam("study"), ItemRow.id > bindparam("after"))

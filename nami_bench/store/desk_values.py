@@ -6,6 +6,7 @@ from typing import Any
 
 from nami_bench.domain import CheckKind
 from nami_bench.store.annotation_tables import STUDY_KIND
+from nami_bench.store.sides import Sides, sides_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,18 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Guest:
+    """A participant, who came into the study by themselves, in one transaction; see `ParticipantRow`."""
+
+    id: int
+    agreed_sha256: str
+    answered_at: datetime | None
+    holds_until: datetime | None
+    rejoined_at: datetime | None
+    way_out: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """An item in an annotator's hands, or one that was."""
 
@@ -40,6 +53,7 @@ class Lease:
     occasion: int
     state: str
     swapped: bool
+    arrangement: str | None
     position: int
     assigned_at: datetime
     expires_at: datetime
@@ -49,6 +63,18 @@ class Lease:
     withdrawn: bool
     prompt: str
     prompt_id: str
+
+    @property
+    def sides(self) -> Sides:
+        """How the images stand on the screen."""
+        return sides_of(self.swapped, self.arrangement)
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        if self.arrangement is not None:
+            return len(self.arrangement)
+        return 1 if self.other_image_id is None else 2
 
     @property
     def counts(self) -> bool:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Index, Table, bindparam, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from nami_bench.store.annotation_tables import AdjudicationRow, ComparisonRow, SubmissionRow
-from nami_bench.store.tables import Base, CriterionRow, RatingRow, StudyRow
+from nami_bench.store.annotation_tables import AdjudicationRow, SubmissionRow
+from nami_bench.store.kinds import JudgementRow
+from nami_bench.store.tables import Base, CriterionRow, StudyRow
 
-Revised = type[RatingRow] | type[ComparisonRow] | type[SubmissionRow] | type[AdjudicationRow]
+Revised = JudgementRow | type[SubmissionRow] | type[AdjudicationRow]
 
 
 def append_revisions(connection: Connection, kind: Revised, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -64,9 +65,7 @@ def put_in_force(connection: Connection, kind: Revised, where: Any) -> None:
     connection.execute(update(kind).where(where, is_last).values(current=True))
 
 
-def count_in_force(
-    session: Session, table: type[RatingRow] | type[ComparisonRow], where: Any
-) -> dict[str, int]:
+def count_in_force(session: Session, table: JudgementRow, where: Any) -> dict[str, int]:
     """By study, how many of the rows of `table` that `where` lets pass are in force."""
     query = (
         select(StudyRow.name, func.count())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, select
+from sqlalchemy import ColumnElement, Select, exists, literal, select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import Adjudication
@@ -18,22 +18,28 @@ from nami_bench.store.annotation_tables import (
     STUDY_KIND,
     AdjudicationRow,
     AssignmentRow,
-    ComparisonRow,
     ItemRow,
     MemberRow,
     SubmissionRow,
 )
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, find_study
-from nami_bench.store.item_images import other_image, other_model, with_images
-from nami_bench.store.sides import as_seen
+from nami_bench.store.item_images import (
+    groups_of,
+    other_image,
+    other_model,
+    shown_models,
+    shows,
+    with_images,
+)
+from nami_bench.store.kinds import RATINGS, kind_of
+from nami_bench.store.sides import Sides, as_seen
 from nami_bench.store.study_work import Aside
 from nami_bench.store.tables import (
     AnnotatorRow,
     ImageRow,
     ModelRow,
     PromptRow,
-    RatingRow,
     StudyRow,
 )
 
@@ -61,8 +67,8 @@ class ItemChoice:
 class ItemAnswer:
     """What one annotator said about an item, as it was last corrected.
 
-    `values` and `reasons` by criterion; outcomes of a pair read with the item's first image on the left,
-    `swapped` tells whether it stood there. `seconds`: of the first answer. `excluded`, or `aside`: it does
+    `values` and `reasons` by criterion; outcomes of a pair, and orders, read with the images in the item's
+    own order, `sides` tells how they stood. `seconds`: of the first answer. `excluded`, or `aside`: it does
     not count.
     """
 
@@ -74,7 +80,7 @@ class ItemAnswer:
     seconds: float | None
     comment: str = ""
     flag: bool = False
-    swapped: bool = False
+    sides: Sides = False
     excluded: bool = False
     aside: Aside | None = None
 
@@ -142,15 +148,16 @@ class ItemAnswers(Repository):
             if row is None:
                 raise InputError(f"there is no item {item}")
             study, image, other = row
-            return study, (image,) if other is None else (image, other)
+            groups = groups_of(session, ItemRow.id == item)
+            return study, groups[item].images if groups else (image,) if other is None else (image, other)
 
-    def numbers(self, study: str) -> dict[int, int]:
-        """Of a study of single images, the item of each image; of pairs and more every item, by itself."""
+    def by_image(self, study: str) -> dict[int, int]:
+        """Of a study of single images, the item of each image."""
         with self._database.reading() as session:
             row = find_study(session, study)
-            columns = select(ItemRow.image_id, ItemRow.other_image_id, ItemRow.id)
-            query = columns.where(ItemRow.study_id == row.id, ItemRow.kind == STUDY_KIND)
-            return {image if other is None else item: item for image, other, item in session.execute(query)}
+            query = select(ItemRow.image_id, ItemRow.id)
+            query = query.where(ItemRow.study_id == row.id, ItemRow.kind == STUDY_KIND)
+            return dict(session.execute(query).all())
 
 
 def answers_to(
@@ -176,7 +183,7 @@ def answers_to(
                 seconds=max(took) / 1000 if took else None,
                 comment="" if own is None else own.comment or "",
                 flag=own is not None and bool(own.flag),
-                swapped=bool(last.swapped),
+                sides=last.sides if isinstance(last.sides, str) else bool(last.sides),
                 excluded=person.excluded_at is not None,
                 aside=Aside(own.aside_at, own.aside_by or "", own.aside_reason or "") if is_aside else None,  # type: ignore[union-attr]
             )
@@ -206,9 +213,7 @@ def _shows_model(study: StudyRow, name: str) -> ColumnElement[bool]:
     numbers = {entry.model.name: entry.model_id for entry in study.models}
     if name not in numbers:
         raise UnknownNameError(f"model of study {study.name!r}", name, numbers)
-    images = select(ImageRow.id).where(ImageRow.model_id == numbers[name])
-    condition: ColumnElement[bool] = ItemRow.image_id.in_(images) | ItemRow.other_image_id.in_(images)
-    return condition
+    return shows(select(ImageRow.id).where(ImageRow.model_id == numbers[name]))
 
 
 def _of_stratum(session: Session, study: StudyRow, name: str) -> ColumnElement[bool]:
@@ -251,44 +256,37 @@ def _values(
     session: Session, study: StudyRow, items: Collection[int]
 ) -> dict[tuple[int, int], dict[str, Any]]:
     """The last revision of each judgement, in force or set aside, by item and annotator, by criterion."""
-    criteria = {row.id: row.name for row in study.criteria}
-    rated = (
+    criteria, kind = {row.id: row.name for row in study.criteria}, kind_of(study.mode)
+    columns: Any = kind.table.__table__.c
+    thing = ItemRow.image_id if kind is RATINGS else ItemRow.id
+    query = (
         select(
             ItemRow.id.label("item_id"),
-            RatingRow.id,
-            RatingRow.annotator_id,
-            RatingRow.criterion_id,
-            RatingRow.value.label("answer"),
-            RatingRow.reason,
-            RatingRow.revision,
-            RatingRow.duration_ms,
-            RatingRow.created_at,
-            ItemRow.other_image_id.is_not(None).label("swapped"),  # false: there is none
+            columns.id,
+            columns.annotator_id,
+            columns.criterion_id,
+            columns[kind.answer].label("answer"),
+            columns.reason,
+            columns.revision,
+            columns.duration_ms,
+            columns.created_at,
+            (literal(False) if kind.sides is None else columns[kind.sides]).label("sides"),
         )
-        .join(RatingRow, RatingRow.image_id == ItemRow.image_id)
-        .where(ItemRow.id.in_(items), ItemRow.other_image_id.is_(None), RatingRow.criterion_id.in_(criteria))
+        .join(kind.table, columns[kind.thing] == thing)
+        .where(ItemRow.id.in_(items), columns.criterion_id.in_(criteria))
+        .order_by(columns.revision)
     )
-    compared = select(
-        ComparisonRow.item_id,
-        ComparisonRow.id,
-        ComparisonRow.annotator_id,
-        ComparisonRow.criterion_id,
-        ComparisonRow.outcome.label("answer"),
-        ComparisonRow.reason,
-        ComparisonRow.revision,
-        ComparisonRow.duration_ms,
-        ComparisonRow.created_at,
-        ComparisonRow.swapped,
-    ).where(ComparisonRow.item_id.in_(items))
     found: dict[tuple[int, int], dict[str, Any]] = defaultdict(dict)
-    for query, kind in ((rated, RatingRow), (compared, ComparisonRow)):
-        for row in session.execute(query.order_by(kind.revision)):
-            found[row.item_id, row.annotator_id][criteria[row.criterion_id]] = row
+    for row in session.execute(query):
+        found[row.item_id, row.annotator_id][criteria[row.criterion_id]] = row
     return found
 
 
 def _unturned(row: Any) -> float | str:
-    answer: float | str = as_seen(row.answer, bool(row.swapped))
+    """The answer as it reads with the images in the item's own order."""
+    sides: Sides = row.sides if isinstance(row.sides, str) else bool(row.sides)
+    own: Sides = "".join(sorted(sides)) if isinstance(sides, str) else False
+    answer: float | str = as_seen(row.answer, sides, own)
     return answer
 
 
@@ -330,12 +328,13 @@ def _looks(session: Session, study: StudyRow, items: Collection[int]) -> dict[in
     ).where(ItemRow.study_id == study.id, ItemRow.kind == STUDY_KIND, ItemRow.id.in_(items))
     rows = session.execute(query).all()
     numbers = [row[0] for row in rows]
+    groups = groups_of(session, ItemRow.id.in_(numbers))
     said, decided = answers_to(session, study, numbers), decisions_about(session, study, numbers)
     return {
         item: ItemLook(
             item=item,
-            images=(image,) if other is None else (image, other),
-            models=(model,) if other is None else (model, its_model),
+            images=groups[item].images if item in groups else (image,) if other is None else (image, other),
+            models=shown_models(groups, item, model, its_model),
             prompt_id=prompt_id,
             prompt=text,
             stratum=stratum,

@@ -43,7 +43,7 @@ def take_decisions(
                     "criterion_id": criteria[criterion],
                     "annotator_id": _who(session, one),
                     "revision": revision,
-                    "answer": as_seen(one.answer, here.is_swapped(one.left)),
+                    "answer": as_seen(one.answer, here.sides(one.shown), here.sides(here.models)),
                     "reason": one.reason,
                     "note": one.note,
                     "overruled": one.overruled,

@@ -7,6 +7,7 @@ its values is in force, so nothing counts it, and whoever gave it is not asked a
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -17,7 +18,6 @@ from nami_bench.store.annotation_tables import (
     COMPLETED,
     SET_ASIDE,
     AssignmentRow,
-    ComparisonRow,
     EventRow,
     ItemRow,
     MemberRow,
@@ -26,7 +26,8 @@ from nami_bench.store.database import Repository
 from nami_bench.store.exclusions import is_counted, recount_items
 from nami_bench.store.finding import find_annotator, find_item, find_study
 from nami_bench.store.in_force import put_in_force, take_out_of_force
-from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyRow
+from nami_bench.store.kinds import RATINGS, kind_of
+from nami_bench.store.tables import AnnotatorRow, CriterionRow, StudyRow
 
 MAX_REASON = 500
 """Characters."""
@@ -153,17 +154,19 @@ def take_back(session: Session, study: StudyRow, assignments: Iterable[int]) -> 
 def _mark(session: Session, study: StudyRow, assignments: Iterable[int], state: str) -> None:
     session.flush()
     of_study = select(CriterionRow.id).where(CriterionRow.study_id == study.id)
+    kind = kind_of(study.mode)
+    columns: Any = kind.table.__table__.c
     mark = take_out_of_force if state == SET_ASIDE else put_in_force
     for number in assignments:
         given = session.get_one(AssignmentRow, number)
         member, item = session.get_one(MemberRow, given.member_id), session.get_one(ItemRow, given.item_id)
-        things = (
-            (RatingRow, RatingRow.image_id == item.image_id),
-            (ComparisonRow, ComparisonRow.item_id == item.id),
+        mark(
+            session.connection(),
+            kind.table,
+            (columns.annotator_id == member.annotator_id)
+            & columns.criterion_id.in_(of_study)
+            & (columns[kind.thing] == (item.image_id if kind is RATINGS else item.id)),
         )
-        for kind, is_about in things:
-            own = (kind.annotator_id == member.annotator_id) & kind.criterion_id.in_(of_study)
-            mark(session.connection(), kind, own & is_about)
         given.state = state
     session.flush()
 

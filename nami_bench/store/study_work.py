@@ -23,6 +23,7 @@ from nami_bench.store.desk_values import Sent
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import revisions
 from nami_bench.store.judged import Standing
+from nami_bench.store.sides import sides_of
 from nami_bench.store.tables import AnnotatorRow, StudyRow
 from nami_bench.store.work_items import ItemHere, ItemName, items_by_name
 
@@ -38,14 +39,14 @@ class Aside:
 
 @dataclass(frozen=True, slots=True)
 class DoneItem:
-    """An item that an annotator answered, with all that was sent, corrections last; `aside`: where the answer
-    does not count."""
+    """An item that an annotator answered, with all that was sent, corrections last; `shown`: the models as
+    they stood; `aside`: where the answer does not count."""
 
     token: str
     annotator: str
     item: ItemName
     occasion: int
-    left: str
+    shown: tuple[str, ...]
     position: int
     passed: bool | None
     choice: Mapping[str, Any] | None
@@ -62,19 +63,19 @@ class DoneItem:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A judgement that counts, or did until it was corrected; `left` is the model that stood there."""
+    """A judgement that counts, or did until it was corrected; `shown`: the models as they stood."""
 
     standing: Standing
-    left: str
+    shown: tuple[str, ...]
     position: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """An adjudicator's decision; `left`: the model that stands there in `answer` where that is an outcome."""
+    """An adjudicator's decision; `shown`: the models as they stand in `answer`."""
 
     answer: float | str | None
-    left: str
+    shown: tuple[str, ...]
     reason: str
     note: str
     overruled: bool
@@ -160,7 +161,7 @@ def _done(
             annotator,
             name := names[one.item_id],
             one.occasion,
-            items[name].left(name, one.swapped),
+            items[name].shown(sides_of(one.swapped, one.arrangement)),
             one.position,
             one.passed,
             one.choice,
@@ -188,8 +189,8 @@ def _said(
     found: dict[tuple[str, ItemName], dict[str, list[Said]]] = defaultdict(lambda: defaultdict(list))
     for (annotator, item), criterion, said, position in revisions(session, row):
         name = names[item]
-        left = items[name].left(name, said.swapped)
-        found[annotators[annotator], name][criteria[criterion]].append(Said(said, left, position))
+        shown = items[name].shown(said.sides)
+        found[annotators[annotator], name][criteria[criterion]].append(Said(said, shown, position))
     return found
 
 
@@ -207,7 +208,7 @@ def _decided(
     for one, by in session.execute(query):
         name = names[one.item_id]
         said = (one.reason, one.note, one.overruled, one.saw_models, by, one.created_at)
-        found[name, criteria[one.criterion_id]].append(Decided(one.answer, items[name].first, *said))
+        found[name, criteria[one.criterion_id]].append(Decided(one.answer, items[name].models, *said))
     return found
 
 

@@ -107,7 +107,7 @@ def test_of_a_pair_the_first_image_stands_on_the_left(bench: Any) -> None:
         token = own.state().items[0].token
         own.submit(token, Answers(f"p{number}", {"relevance": "left", "realism": "tie"}))
     looks = bench.store.answers.look("pairs", bench.store.answers.choose("pairs", ItemChoice()))
-    swapped = next(one for one in looks if one.answers[0].swapped)
+    swapped = next(one for one in looks if one.answers[0].sides)
     decide = bench.store.adjudications.decide
     with pytest.raises(InputError, match="a note"):
         decide("pairs", swapped.item, {"relevance": "left"}, ERROR, by=None)

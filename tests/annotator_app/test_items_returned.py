@@ -117,7 +117,7 @@ def test_verdicts_that_are_set_aside_choose_no_pair_and_have_no_say(bench: Any) 
     (look,) = bench.store.answers.look("pairs", [item])
     (said,) = look.answers
     assert said.values["realism"] == "tie"
-    assert said.values["relevance"] == ("right" if said.swapped else "left")
+    assert said.values["relevance"] == ("right" if said.sides else "left")
     bench.store.pool.count_again("pairs", item, "ada", by=OWNER)
     assert len(bench.store.comparisons.all("pairs")) == 6
 

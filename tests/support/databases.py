@@ -63,6 +63,7 @@ def statements() -> Iterator[list[str]]:
 _SAME_ITEM = {
     "rating": "item.image_id = x.image_id AND member.annotator_id = x.annotator_id",
     "comparison": "item.id = x.item_id AND member.annotator_id = x.annotator_id",
+    "ranking": "item.id = x.item_id AND member.annotator_id = x.annotator_id",
     "submission": "1 = 0",
 }
 """Whether an assignment's item and member are those of a row; submissions are in force at any rate."""
@@ -74,6 +75,7 @@ def assert_last_revisions_in_force(store: Store) -> None:
     judged = {
         "rating": "criterion_id, annotator_id, image_id",
         "comparison": "criterion_id, annotator_id, item_id",
+        "ranking": "criterion_id, annotator_id, item_id",
         "submission": "assignment_id",
     }
     with raw(store) as connection:

@@ -22,6 +22,7 @@ class Page:
 
 PAGES = (
     Page("", "Overview"),
+    Page("people", "People"),
     Page("items", "Items", Level.ADJUDICATOR),
     Page("agreement", "Agreement"),
     Page("leaderboard", "Leaderboard"),

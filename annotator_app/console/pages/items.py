@@ -197,7 +197,7 @@ def _decide(
 def _decision(study: Study, text: str) -> float | str | None:
     if text == NO_ANSWER:
         return None
-    if study.mode == Mode.PAIRWISE:
+    if study.images_shown > 1:
         return text.replace(" ", "_")
     try:
         return float(text)
@@ -303,6 +303,8 @@ def _criteria(study: Study, look: ItemLook | None) -> list[str]:
 def _answers(study: Study) -> list[str]:
     if study.mode == Mode.PAIRWISE:
         return [NO_ANSWER, *(one.value.replace("_", " ") for one in Outcome)]
+    if study.is_ranked:
+        return [NO_ANSWER]
     values: dict[str, None] = {}
     for one in study.criteria:
         steps = round((one.maximum - one.minimum) / one.screen_step)
