@@ -90,9 +90,9 @@ def import_(file: "Path", output: "Path | None", dry_run: bool) -> None:
 
 @annotators.command("role", epilog="Example: nami-bench annotators role lena administrator")
 @click.argument("name")
-@click.argument("role", type=click.Choice(["annotator", "administrator"]))
+@click.argument("role", type=click.Choice(["annotator", "administrator", "adjudicator"]))
 def role(name: str, role: str) -> None:
-    """Make somebody an annotator or an administrator; what they judged stays."""
+    """Make somebody an annotator, an administrator or an adjudicator; what they judged stays."""
     from nami_bench.domain import Role
 
     with open_bench() as bench:

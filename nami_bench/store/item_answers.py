@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, literal, select
+from sqlalchemy import ColumnElement, Executable, Select, exists, literal, select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import Adjudication
@@ -290,7 +290,7 @@ def _unturned(row: Any) -> float | str:
     return answer
 
 
-def _sent(items: Collection[int]) -> Select[Any]:
+def _sent(items: Collection[int]) -> Executable:
     return (
         select(
             AssignmentRow.item_id,
