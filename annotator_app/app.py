@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING, Any
 from fastapi.staticfiles import StaticFiles
 
 from nami_bench.annotator_app.access import Gate, LoginCookie
-from nami_bench.annotator_app.console.mounting import LazyConsole, Surroundings, is_page
+from nami_bench.annotator_app.console.mounting import LazyConsole, Surroundings, is_page, level_of
 from nami_bench.annotator_app.console.process import Forwarding
-from nami_bench.annotator_app.console.routes import console_door, console_router, way_to_the_console
+from nami_bench.annotator_app.console.routes import (
+    console_door,
+    console_router,
+    item_pictures,
+    way_to_the_console,
+)
 from nami_bench.annotator_app.crowd.routes import join_router
 from nami_bench.annotator_app.faults import answer_errors
 from nami_bench.annotator_app.health import health_router
@@ -131,7 +136,8 @@ class _Parts:
         if isinstance(console, LazyConsole):
             routes = console_router(self._store, self.studies, self._images_dir, self.onlooker)
             app.include_router(routes)
-        app.mount("/admin", Guarded(console, Level.OWNER, is_page))  # last: what has no route yet
+            app.include_router(item_pictures(self._store, self.studies, self._images_dir))
+        app.mount("/admin", Guarded(console, level_of, is_page))  # last: what has no route yet
         check_levels(app)
         hosts = Hosts(self._settings.host, self._settings.host_names)
         find = self._store.logins.session_annotator

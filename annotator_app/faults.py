@@ -26,6 +26,7 @@ _STATUS = {
     "not_assigned": 403,
     "not_joined": 403,
     "taken_over": 409,
+    "set_aside": 409,
     "reused_client_token": 409,
     "answered": 409,
     "paused": 409,

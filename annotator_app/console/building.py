@@ -97,6 +97,7 @@ def _fill(console: Console, page: Page) -> None:
         chosen = console.selected(request, None)
         return gr.Dropdown(choices=names, value=chosen), gr.Markdown(visible=chosen is None)
 
+    console.level = page.level
     console.blocks.load(
         select, outputs=[console.study, no_study], api_visibility="private", show_progress="hidden"
     )

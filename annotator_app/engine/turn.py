@@ -30,6 +30,7 @@ from nami_bench.store import (
     COMPLETED,
     EXPIRED,
     OPEN,
+    SET_ASIDE,
     Desk,
     Lease,
     ListedItem,
@@ -50,6 +51,9 @@ AHEAD = 2
 """So many items are in an annotator's hands beside the one on the screen, for loading ahead."""
 
 NOT_YOURS = "this item is not assigned to you"
+SET_ASIDE_BY_ORGANIZER = (
+    "the organizer has set your answer to this item aside: it is kept as it is, go on with the next one"
+)
 
 
 class Turn(Seat):
@@ -82,11 +86,14 @@ class Turn(Seat):
         is not this annotator's, was given to somebody else, or is not asked about any more.
         """
         lease = self.lease(token)
-        sent = self.desk.sent(answers.client_token) if lease.state == COMPLETED else None
+        was_answered = lease.state in (COMPLETED, SET_ASIDE)
+        sent = self.desk.sent(answers.client_token) if was_answered else None
         if sent is not None and sent.assignment_id == lease.id:
             if not is_same(answers, sent.answers, sent.flag, sent.comment):
                 raise RefusedError("reused_client_token", "this client_token was used for other answers")
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
+        if lease.state == SET_ASIDE:
+            raise RefusedError("set_aside", SET_ASIDE_BY_ORGANIZER)
         check_answers(self.study, lease.prompt_id, answers, self._standing(lease))
         if self.member.paused is not None:
             raise RefusedError("paused", _WORDS["paused"][1])

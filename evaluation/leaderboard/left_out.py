@@ -21,8 +21,9 @@ class LeftOut:
     """`names` are left out this once; `excluded`: by excluded annotator, how many values the store holds.
 
     `only`: nobody else's judgements count, for `why` (None: everybody's). `others`: who judged the same study
-    in another way. Methods raise UnknownNameError for a name that none
-    of the judgements is by.
+    in another way. `set_aside`: so many answers to single items do not count; `decided`: about so many items
+    adjudicators decided, which changes no judgement. Methods raise UnknownNameError for a name that none of
+    the judgements is by.
     """
 
     names: tuple[str, ...] = ()
@@ -30,6 +31,8 @@ class LeftOut:
     others: tuple[str, ...] = ()
     only: frozenset[str] | None = None
     why: str = ""
+    set_aside: int = 0
+    decided: int = 0
 
     def ratings(self, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """The tidy table's other rows, and what must be said."""
@@ -89,5 +92,15 @@ class LeftOut:
             notes.append(
                 f"{len(self.excluded)} annotator{'s' * (len(self.excluded) != 1)} excluded from every count: "
                 f"{sum(self.excluded.values())} values not counted (nami-bench ratings exclude)"
+            )
+        if self.set_aside:
+            notes.append(
+                f"{self.set_aside} answer{'s' * (self.set_aside != 1)} to single items set aside and not "
+                "counted (nami-bench study set-aside)"
+            )
+        if self.decided:
+            notes.append(
+                f"adjudicators decided about {self.decided} item{'s' * (self.decided != 1)}: their decisions "
+                "are no ratings and have no part in this (nami-bench study adjudicate)"
             )
         return tuple(notes)

@@ -33,10 +33,11 @@ def annotators() -> None:
 @click.argument("names", nargs=-1, required=True)
 @click.option(
     "--role",
-    type=click.Choice(["annotator", "administrator"]),
+    type=click.Choice(["annotator", "administrator", "adjudicator"]),
     default="annotator",
     show_default=True,
-    help="An administrator also sees progress and scores, and adds and pauses annotators.",
+    help="An administrator also sees progress and scores, and adds and pauses annotators; an adjudicator "
+    "does not rate, but decides where annotators disagree.",
 )
 def add(names: tuple[str, ...], role: str) -> None:
     """Add annotators, all or none, and print each one's token, once: it is stored only as a hash.
@@ -89,9 +90,9 @@ def import_(file: "Path", output: "Path | None", dry_run: bool) -> None:
 
 @annotators.command("role", epilog="Example: nami-bench annotators role lena administrator")
 @click.argument("name")
-@click.argument("role", type=click.Choice(["annotator", "administrator"]))
+@click.argument("role", type=click.Choice(["annotator", "administrator", "adjudicator"]))
 def role(name: str, role: str) -> None:
-    """Make somebody an annotator or an administrator; what they judged stays."""
+    """Make somebody an annotator, an administrator or an adjudicator; what they judged stays."""
     from nami_bench.domain import Role
 
     with open_bench() as bench:

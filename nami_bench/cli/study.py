@@ -8,6 +8,7 @@ import click
 
 from nami_bench.cli.common import open_bench, print_json, print_table, say, who
 from nami_bench.cli.options import FILE, json_option
+from nami_bench.cli.study_items import adjudicate, ask_again, count_again, items, set_aside
 from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
 from nami_bench.cli.study_messages import COMMANDS as MESSAGES
@@ -263,22 +264,6 @@ def status(name: str, as_json: bool) -> None:
     )
 
 
-@study.command("items", epilog="Example: nami-bench study items pilot -o items.csv")
-@click.argument("name")
-@click.option("-o", "--output", metavar="FILE.csv", type=FILE, help="File to write; default: stdout.")
-def items(name: str, output: Path | None) -> None:
-    """Every item of a study as CSV: its judgements, whether it is of the calibration block, and which rule
-    ended it early, when and after how many."""
-    from nami_bench.cli.common import write_or_print
-    from nami_bench.export.items_file import items_csv
-
-    with open_bench() as bench:
-        found, overlap = bench.store.items.states(name), bench.store.studies.get(name).overlap
-    write_or_print(output, items_csv(found, overlap))
-    ended = sum(one.stopped_why is not None for one in found)
-    say(f"study {name}: {len(found)} items, {ended} of them ended early")
-
-
 @study.command("restore", epilog="Example: nami-bench study restore pilot")
 @click.argument("name")
 def restore(name: str) -> None:
@@ -379,7 +364,8 @@ def _shown(value: Any) -> str:
 
 
 study.add_command(log)
-study.add_command(merge)
+for command in (merge, items, adjudicate, ask_again, set_aside, count_again):
+    study.add_command(command)
 study.add_command(study_plan)
 study.add_command(people)
 study.add_command(assign)

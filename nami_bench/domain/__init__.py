@@ -7,6 +7,8 @@ is one type for each thing.
 from nami_bench.domain.account import SIMULATED_PREFIX as SIMULATED_PREFIX
 from nami_bench.domain.account import Annotator as Annotator
 from nami_bench.domain.account import Role as Role
+from nami_bench.domain.adjudication import Adjudication as Adjudication
+from nami_bench.domain.adjudication import WhyDecided as WhyDecided
 from nami_bench.domain.clauses import GENEVAL_CLASSES as GENEVAL_CLASSES
 from nami_bench.domain.clauses import GENEVAL_COLORS as GENEVAL_COLORS
 from nami_bench.domain.clauses import GENEVAL_RELATIONS as GENEVAL_RELATIONS

@@ -8,11 +8,13 @@ from nami_bench.errors import InputError
 
 
 class Role(StrEnum):
-    """What an account may do. Simulated annotators cannot log in; participants come in by themselves, into
-    one study, and have neither token nor password."""
+    """What an account may do. Adjudicators decide where annotators disagree, and do not rate. Simulated
+    annotators cannot log in; participants come in by themselves, into one study, and have neither token nor
+    password."""
 
     ANNOTATOR = "annotator"
     ADMINISTRATOR = "administrator"
+    ADJUDICATOR = "adjudicator"
     SIMULATED = "simulated"
     PARTICIPANT = "participant"
 

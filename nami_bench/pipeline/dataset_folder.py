@@ -22,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from nami_bench import __version__
 from nami_bench.domain import (
     SIMULATED_PREFIX,
+    Adjudication,
     Comparison,
     ImageRecord,
     ImageState,
@@ -39,6 +40,7 @@ from nami_bench.export.answers_file import answers_csv, answers_parquet
 from nami_bench.export.carried_study import side_file_json
 from nami_bench.export.comparisons_file import comparisons_csv
 from nami_bench.export.comparisons_parquet import comparisons_parquet
+from nami_bench.export.item_answers_file import DECISION_COLUMNS, decision_json
 from nami_bench.export.markup import markdown_text
 from nami_bench.export.rankings_file import rankings_csv
 from nami_bench.export.rankings_parquet import rankings_parquet
@@ -67,7 +69,7 @@ class DatasetContent:
     """What goes into the folder: a study's ratings (tidy table), comparisons or rankings, its prompts, its
     images.
 
-    `left_out` says whose judgements are not in it.
+    `left_out` says whose judgements are not in it; `decisions` of adjudicators, where they are to be in it.
     """
 
     study: Study
@@ -79,6 +81,7 @@ class DatasetContent:
     models: Sequence[ModelCard] = ()
     is_pseudonymous: bool = False
     left_out: Sequence[str] = ()
+    decisions: Sequence[Adjudication] = ()
 
     @property
     def about(self) -> dict[str, Any]:
@@ -127,7 +130,9 @@ class DatasetContent:
 
     def pseudonymous(self) -> "DatasetContent":
         """The same with pseudonyms in the place of people's names (see `pseudonyms`)."""
-        names = pseudonyms(self.annotators, self.study.name)
+        deciders = dict.fromkeys(one.by for one in self.decisions if one.by is not None)
+        names = pseudonyms([*dict.fromkeys([*self.annotators, *deciders])], self.study.name)
+        decisions = [replace(one, by=names.get(one.by or "")) for one in self.decisions]
         comparisons = [replace(one, annotator=names[one.annotator]) for one in self.comparisons]
         rankings = [replace(one, annotator=names[one.annotator]) for one in self.rankings]
         return replace(
@@ -135,6 +140,7 @@ class DatasetContent:
             ratings=pseudonymized(self.ratings, names),
             comparisons=comparisons,
             rankings=rankings,
+            decisions=decisions,
             is_pseudonymous=True,
         )
 
@@ -144,11 +150,13 @@ class DatasetContent:
         return len(self.comparisons) or len(self.rankings) or len(self.ratings)
 
 
-def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> DatasetContent:
+def study_content(
+    store: "Store", study: Study, without: Sequence[str] = (), *, adjudicated: bool = False
+) -> DatasetContent:
     """What the store holds of a study: judgements in force, prompts, models and images, also planted ones.
 
     Of samples that the study does not show only failures: a leaderboard counts them. `without` names
-    annotators whose judgements are left out.
+    annotators whose judgements are left out. `adjudicated`: with what adjudicators decided.
     """
     table, comparisons = store.ratings.table(study.name), store.comparisons.all(study.name)
     rankings = store.rankings.all(study.name)
@@ -179,6 +187,7 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
         rankings=rankings,
         models=[card for card in store.catalog.models() if card.name in names],
         left_out=said,
+        decisions=store.adjudications.all(study.name) if adjudicated else (),
     )
 
 
@@ -230,12 +239,25 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
     file = files.get(content.kind, RATINGS_FILE)
     write_bytes(folder / file, parquet_of(content))
     _write(folder / "data" / "prompts.parquet", [_prompts(content.prompt_set)])
+    if content.decisions:
+        _write(folder / "data" / "adjudications.parquet", [_decisions(content.decisions)])
     parts = list(_parts(content.images, images_dir))
     for number, part in enumerate(parts):
         name = f"images-{number:05d}-of-{len(parts):05d}.parquet"
         _write(folder / "data" / name, _image_tables(part, images_dir))
     card = _card(content, with_images=images_dir is not None)
     write_bytes(folder / "README.md", card.encode())
+
+
+def _decisions(decisions: Sequence[Adjudication]) -> pa.Table:
+    """An outcome as it is, a value as its digits: one column cannot hold both."""
+    kinds = {"item": pa.int64(), "sample": pa.int64(), "revision": pa.int64()}
+    kinds |= dict.fromkeys(("overruled", "saw_models"), pa.bool_())
+    rows = [decision_json(one) for one in decisions]
+    rows = [{**row, "answer": None if row["answer"] is None else str(row["answer"])} for row in rows]
+    return pa.Table.from_pylist(
+        rows, schema=pa.schema([(name, kinds.get(name, pa.string())) for name in DECISION_COLUMNS])
+    )
 
 
 def _prompts(prompt_set: PromptSet) -> pa.Table:
@@ -329,6 +351,7 @@ def _card(content: DatasetContent, *, with_images: bool) -> str:
         with_images=with_images,
         pseudonymous=content.is_pseudonymous,
         left_out=content.left_out,
+        decisions=len(content.decisions),
         version=__version__,
         text=markdown_text,
         quoted=_json,

@@ -45,4 +45,12 @@ def left_out(
         others = {one.annotator for one in store.rankings.all(study)}
     only = raters_who_said(store, study, raters) if raters else None
     why = " and ".join(f"{name}={value}" for name, value in (raters or {}).items())
-    return LeftOut(names, store.exclusions.values(study), tuple(sorted(others)), only, why)
+    return LeftOut(
+        names,
+        store.exclusions.values(study),
+        tuple(sorted(others)),
+        only,
+        why,
+        set_aside=store.pool.count_set_aside(study),
+        decided=store.adjudications.count(study),
+    )

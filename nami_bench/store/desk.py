@@ -287,7 +287,11 @@ class Desk:
         """
         values = {"study": study_id, "cell": cell, "overlap": study.overlap, "sure": study.sure}
         rows = self.connection.execute(sql.FREE_IN_CELL, {**values, "least": least, "most": limit})
-        return [(row.id, row.taken) for row in rows]
+        free = [(row.id, row.taken) for row in rows]
+        if len(free) < limit:
+            again = self.connection.execute(sql.FREE_AGAIN_IN_CELL, {**values, "most": limit - len(free)})
+            free += [(row.id, row.taken) for row in again]
+        return free
 
     def answers_to(self, item_id: int) -> list[tuple[dict[str, Any], bool]]:
         """(answers in force, whether the sides were changed) of all who count, in the order of completion."""
@@ -344,7 +348,8 @@ class Desk:
         return self.connection.scalar(sql.SOMEBODY_HOLDS, values) is not None
 
     def taken_by_member(self, member: Member, overlap: int) -> int:
-        """How many items the member did, or has in hand, that are taken to the full or (done) withdrawn."""
+        """How many items the member did, or has in hand, that are taken to the full or (done) withdrawn, or
+        were set aside."""
         return self.connection.scalar(sql.TAKEN_BY_MEMBER, {"member": member.id, "overlap": overlap}) or 0
 
     def listed(self, study_id: int, after: int) -> list[ListedItem]:

@@ -5,8 +5,10 @@ from sqlalchemy.orm import aliased
 
 from nami_bench.domain import CheckKind, Role
 from nami_bench.store.annotation_tables import (
+    ANSWERED_STATES,
     COMPLETED,
     OPEN,
+    SET_ASIDE,
     STUDY_KIND,
     AssignmentRow,
     ComparisonRow,
@@ -121,6 +123,7 @@ COMPLETED_BEFORE = (
     .where(
         SubmissionRow.member_id == bindparam("member"),
         SubmissionRow.revision == 0,
+        AssignmentRow.state == COMPLETED,
         ItemRow.kind.in_((STUDY_KIND, CheckKind.GOLD.value)),
         ItemRow.withdrawn_at.is_(None),
         _given_here == bindparam("given_here", type_=Boolean),
@@ -168,7 +171,7 @@ _done = exists().where(
     AssignmentRow.item_id == ItemRow.id,
     AssignmentRow.member_id == bindparam("member"),
     AssignmentRow.occasion == 0,
-    AssignmentRow.state == COMPLETED,
+    AssignmentRow.state.in_(ANSWERED_STATES),
 )
 _in_part = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"), ItemRow.kind == STUDY_KIND, ~_done
@@ -197,13 +200,14 @@ FILL = (
     .where(items.c.id == bindparam("item"))
     .values(taken=items.c.taken + bindparam("more"), completed=items.c.completed + 1)
 )
+_wanted = bindparam("overlap", type_=Integer) + ItemRow.extra
 _stopped = ItemRow.stopped_at.is_not(None)
 _lasting = ~ItemRow.calibration & ~_stopped  # neither for everybody nor for nobody: the overlap counts
 # Above the sure number of judgements each further one waits for those before it: they may end the item.
 _has_room = ItemRow.stopped_at.is_(None) & (
     ItemRow.calibration
     | (
-        (ItemRow.taken < bindparam("overlap"))
+        (ItemRow.taken < _wanted)
         & ((ItemRow.taken < bindparam("sure")) | (ItemRow.taken <= ItemRow.completed))
     )
 )
@@ -214,18 +218,14 @@ FREE = ASKED.where(_has_room)
 FULL = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"),
     ItemRow.kind == STUDY_KIND,
-    (~ItemRow.calibration & (ItemRow.completed >= bindparam("overlap")))
-    | ItemRow.withdrawn_at.is_not(None)
-    | _stopped,
+    (~ItemRow.calibration & (ItemRow.completed >= _wanted)) | ItemRow.withdrawn_at.is_not(None) | _stopped,
 )
-FREE_IN_CELL = (
+_least_taken = (
     select(ItemRow.id, ItemRow.taken)
     .where(
         ItemRow.study_id == bindparam("study"),
         ItemRow.kind == STUDY_KIND,
         ItemRow.cell == bindparam("cell"),
-        ItemRow.taken >= bindparam("least"),
-        ItemRow.taken < bindparam("overlap"),
         ItemRow.withdrawn_at.is_(None),
         ~ItemRow.calibration,
         _has_room,
@@ -233,15 +233,18 @@ FREE_IN_CELL = (
     .order_by(ItemRow.taken, ItemRow.id)
     .limit(bindparam("most"))
 )
+FREE_IN_CELL = _least_taken.where(ItemRow.taken >= bindparam("least"), ItemRow.taken < bindparam("overlap"))
+# Apart, for each has an index of its own: a cell that is full is not read through for the few asked again.
+FREE_AGAIN_IN_CELL = _least_taken.where(
+    ItemRow.extra > 0, ItemRow.taken >= bindparam("overlap"), ItemRow.taken < _wanted
+)
 CAPACITY = select(
     func.count(),
-    func.count().filter(_stopped | (~ItemRow.calibration & (ItemRow.taken >= bindparam("overlap")))),
+    func.count().filter(_stopped | (~ItemRow.calibration & (ItemRow.taken >= _wanted))),
     func.sum(ItemRow.taken),
-    func.sum(bindparam("overlap", type_=Integer) - ItemRow.taken).filter(
-        _lasting & (ItemRow.taken < bindparam("overlap"))
-    ),
+    func.sum(_wanted - ItemRow.taken).filter(_lasting & (ItemRow.taken < _wanted)),
 ).where(ItemRow.study_id == bindparam("study"), *_asked)
-_full = _stopped | (~ItemRow.calibration & (ItemRow.taken >= bindparam("overlap")))
+_full = _stopped | (~ItemRow.calibration & (ItemRow.taken >= _wanted))
 _gone = ItemRow.withdrawn_at.is_not(None)
 # Beside the items that anybody may still get: what the member did, or has in hand.
 TAKEN_BY_MEMBER = (
@@ -252,6 +255,7 @@ TAKEN_BY_MEMBER = (
         AssignmentRow.member_id == bindparam("member"),
         *_first_time,
         ((AssignmentRow.state == COMPLETED) & (_full | _gone))
+        | (AssignmentRow.state == SET_ASIDE)
         | ((AssignmentRow.state == OPEN) & _full & ~_gone),
     )
 )
@@ -333,6 +337,17 @@ TAKEN_BY_CELL = (
     .where(ItemRow.study_id == bindparam("study"), *_asked)
     .group_by(ItemRow.cell)
 )
+# Its rows are kept, and the first of them is no longer what a choice may rest on.
+_set_aside = (
+    exists()
+    .where(
+        AssignmentRow.item_id == ComparisonRow.item_id,
+        AssignmentRow.member_id == MemberRow.id,
+        MemberRow.annotator_id == ComparisonRow.annotator_id,
+        AssignmentRow.state == SET_ASIDE,
+    )
+    .correlate(ComparisonRow)
+)
 VERDICTS = (
     select(
         ComparisonRow.id,
@@ -350,6 +365,7 @@ VERDICTS = (
         ComparisonRow.id > bindparam("after"),
         ComparisonRow.revision == 0,
         is_counted(ComparisonRow.annotator_id),
+        ~_set_aside,
     )
     .order_by(ComparisonRow.id)
 )

@@ -25,6 +25,7 @@ from nami_bench.store.account_tables import (
     OutsideAccountRow,
 )
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     EventRow,
     MemberRow,
@@ -42,6 +43,7 @@ from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
 from nami_bench.store.finding import find_annotator
+from nami_bench.store.in_force import put_in_force
 from nami_bench.store.kinds import KINDS
 from nami_bench.store.logins import name_source
 from nami_bench.store.members import forget_future_submissions
@@ -52,9 +54,9 @@ from nami_bench.store.tables import AnnotatorRow, StudyRow
 _WAIT_S = 30.0
 _ERASED = "erased"
 _PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "event",
-             "login_session", "login_attempt", "outside_account", "prompt_submission", "enrolment",
-             "announcement", "dismissal", "message", "participant", "platform_identity", "agreement",
-             "participant_answer", "invitation")  # fmt: skip
+             "adjudication", "login_session", "login_attempt", "outside_account", "prompt_submission",
+             "enrolment", "announcement", "dismissal", "message", "participant", "platform_identity",
+             "agreement", "participant_answer", "invitation")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +211,7 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     }
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
+    _set(session, AssignmentRow, AssignmentRow.aside_by == row.name, aside_by=_ERASED)
     _set(session, EventRow, EventRow.done_by == row.name, done_by=_ERASED)
     delete_rows(session, EnrolmentRow, EnrolmentRow.annotator_id == row.id)
     delete_rows(session, DismissalRow, DismissalRow.annotator_id == row.id)
@@ -251,6 +254,7 @@ def forget_work(session: Session, row: AnnotatorRow) -> None:
 
 def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> None:
     number = row.id
+    _remove_decisions(session, row)
     _remove_judgements(session, number, members)
     session.expunge_all()  # the rows are deleted under the session's hands
     delete_rows(session, MemberRow, MemberRow.id.in_(members))
@@ -262,6 +266,15 @@ def _remove_judgements(session: Session, annotator_id: int, members: list[int]) 
         delete_rows(session, kind.table, kind.table.annotator_id == annotator_id)
     delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
     delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
+
+
+def _remove_decisions(session: Session, row: AnnotatorRow) -> None:
+    """What others decided before about the same is in force again."""
+    own = AdjudicationRow.annotator_id == row.id
+    items = session.scalars(select(AdjudicationRow.item_id).where(own).distinct()).all()
+    delete_rows(session, AdjudicationRow, own)
+    for item in items:
+        put_in_force(session.connection(), AdjudicationRow, AdjudicationRow.item_id == item)
 
 
 def _rename(session: Session, row: AnnotatorRow, members: Iterable[MemberRow], pseudonym: str) -> None:
@@ -299,6 +312,8 @@ def _mentions(session: Session, name: str) -> int:
         SubmissionRow.comment,
         MemberRow.pause_reason,
         EventRow.text,
+        AssignmentRow.aside_reason,
+        AdjudicationRow.note,
         PromptSubmissionRow.reason,
         AnnouncementRow.text,
         MessageRow.text,

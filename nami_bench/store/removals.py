@@ -14,6 +14,7 @@ from nami_bench.domain import ImageState, checked_name
 from nami_bench.errors import InputError
 from nami_bench.store import check_items, convert
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     ComparisonRow,
     EventRow,
@@ -173,6 +174,7 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     delete_rows(session, ComparisonRow, of_comparisons)
     delete_rows(session, RankingRow, of_rankings)
     delete_rows(session, RatingRow, of_ratings)
+    delete_rows(session, AdjudicationRow, AdjudicationRow.item_id.in_(items))
     about_these = MessageRow.about_id.in_(assignments)
     session.execute(update(MessageRow).where(about_these).values(about_id=None))
     delete_rows(session, AssignmentRow, AssignmentRow.item_id.in_(items))

@@ -9,6 +9,7 @@ from typing import Self
 from sqlalchemy import text
 
 from nami_bench.store.accounts import Accounts
+from nami_bench.store.adjudications import Adjudications
 from nami_bench.store.annotation import Annotation
 from nami_bench.store.announcements import Announcements
 from nami_bench.store.catalog import Catalog
@@ -21,6 +22,7 @@ from nami_bench.store.enrolments import Enrolments
 from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.images import Images
+from nami_bench.store.item_answers import ItemAnswers
 from nami_bench.store.items import Items
 from nami_bench.store.links import Links
 from nami_bench.store.logins import Logins
@@ -28,6 +30,7 @@ from nami_bench.store.merging import Work
 from nami_bench.store.messages import Messages
 from nami_bench.store.oversight import Oversight
 from nami_bench.store.personal import Personal
+from nami_bench.store.pool import Pool
 from nami_bench.store.proposals import Proposals
 from nami_bench.store.rankings import Rankings
 from nami_bench.store.ratings import Ratings
@@ -78,6 +81,9 @@ class Store:
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)
+        self.pool = Pool(database)
+        self.answers = ItemAnswers(database)
+        self.adjudications = Adjudications(database)
         self.personal = Personal(database)
         # What is said about it.
         self.announcements = Announcements(database, lambda: self.clock())

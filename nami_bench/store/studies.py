@@ -10,6 +10,7 @@ from nami_bench.domain import Admission, Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     EventRow,
     ItemImageRow,
@@ -185,6 +186,7 @@ class Studies(Repository):
             ):
                 if session.scalar(kept):
                     raise InputError(f"study {name!r} has judgements: it is kept")
+            session.execute(delete(AdjudicationRow).where(AdjudicationRow.criterion_id.in_(criteria)))
             own_items = select(ItemRow.id).where(ItemRow.study_id == row.id)
             session.execute(delete(ItemImageRow).where(ItemImageRow.item_id.in_(own_items)))
             announcements = select(AnnouncementRow.id).where(AnnouncementRow.study_id == row.id)

@@ -217,7 +217,9 @@ def test_every_route_of_the_application_is_closed_to_whom_it_is_not_for(
     pages = {("GET", f"/admin/{page.path}") for page in PAGES} | {("HEAD", "/admin/")}
     brought = {one for one in reached["administrator"] if one[1].startswith("/admin/")}
     ours = {("GET", "/admin/file/{name}")} | {
-        ("GET", f"/admin/picture/{{image}}{size}") for size in ("", "/small")
+        ("GET", f"/admin/{picture}{size}")
+        for picture in ("picture/{image}", "item/{item}/{side}")
+        for size in ("", "/small")
     }
     assert brought - ours - pages <= OPEN_OF_GRADIO
 

@@ -250,7 +250,9 @@ def test_items_that_ended_early_are_told(run: Callable[..., Result], root: Path,
     assert "at the most, items may end early; 1 of the items are for everybody" in created.stderr
     for name in ("ann", "ben", "eva"):
         rate(store, name, 4)
-    items = run("items", "pilot").stdout.splitlines()
+    items_file = root / "items.csv"
+    run("items", "pilot", "-o", items_file)
+    items = items_file.read_text().splitlines()
     assert len(items) == 9 and sum(",agreed,2," in line for line in items) >= 1
     status = json.loads(run("status", "pilot", "--json").stdout)
     assert status["ended_early"] == sum(",agreed," in line for line in items)
