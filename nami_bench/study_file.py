@@ -17,6 +17,7 @@ from nami_bench.domain.criteria import Criteria
 from nami_bench.domain.question import VALUES
 from nami_bench.domain.study import ALL_PROMPTS, Mode, Study
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_toml
 from nami_bench.serialize import Location, validated
 
 _TABLES = {"criterion": "criteria", "checks": "checks", "pairs": "pairs", "check": "check_items"}
@@ -42,7 +43,27 @@ def load_study(
         values |= {key: value for key, value in given.items() if value}
         if not values.get("prompt_set"):
             raise InputError("study.prompts names no prompt set: add it or pass --prompts SET")
-        return validated(Study, {"models": (), **values}, "", _in_file)
+        return validated(Study, {"models": (), **values}, "", in_file)
+
+
+def study_of_text(text: str) -> Study:
+    """A study from the text of a file; raises InputError that names the line or the key."""
+    try:
+        raw = parse_toml(text)
+    except ValueError as error:
+        raise InputError(f"this is not valid TOML: {error}") from error
+    return study_of_tables(raw)
+
+
+def study_of_tables(raw: Mapping[str, Any]) -> Study:
+    """A study from a file's tables, as TOML is read; raises InputError that names the key."""
+    try:
+        values = _study_values(raw)
+        if not values.get("prompt_set"):
+            raise InputError("study.prompts names no prompt set")
+        return validated(Study, {"models": (), **values}, "", in_file)
+    except InputError as error:
+        raise InputError(str(error).removeprefix(": ")) from error
 
 
 def load_criteria(path: Path) -> Criteria:
@@ -51,7 +72,7 @@ def load_criteria(path: Path) -> Criteria:
         values = _study_values(load_toml(path))
         # Whatever else the file says must be right too; what it need not say here is made up.
         made_up = {"prompt_set": "-", "models": ("a", "b")}
-        return Criteria.of(validated(Study, made_up | values, "", _in_file).criteria)
+        return Criteria.of(validated(Study, made_up | values, "", in_file).criteria)
 
 
 @contextmanager
@@ -135,8 +156,8 @@ def _by_language(texts: Any, first_language: str) -> Any:
     return texts
 
 
-def _in_file(location: Location) -> Location:
-    """A place in `Study` as the file calls it."""
+def in_file(location: Location) -> Location:
+    """A place in `Study` as a study file calls it: ("study", "prompts") for ("prompt_set",)."""
     head, *rest = location
     table = next((table for table, field in _TABLES.items() if field == head), None)
     if table is None:

@@ -1,0 +1,91 @@
+"""Studies made, changed and copied by their owners: from the command line, a run file or the console."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from nami_bench.blinding import check_change, check_sizes
+from nami_bench.domain import Mode, Study
+from nami_bench.errors import InputError
+from nami_bench.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What a study would be: `items` images or pairs, `wanted` judgements; `notes` are whole sentences."""
+
+    items: int
+    wanted: int
+    notes: tuple[str, ...]
+
+
+def add_study(store: Store, study: Study) -> tuple[str, ...]:
+    """Record a study; what must be said about the sizes of its images."""
+    with store.together():
+        return _add(store, study)
+
+
+def prospect(store: Store, study: Study) -> Prospect:
+    """What `add_study` would make of it, without making it; raises what that raises."""
+    with store.together(dry_run=True):
+        notes = _add(store, study)
+        items = store.items.count(study.name)
+    return Prospect(items, wanted(study, items), notes)
+
+
+def change_study(store: Store, study: Study) -> tuple[list[str], tuple[str, ...]]:
+    """Give the study of this name the new protocol: what changed, and what must be said about sizes.
+
+    Raises InputError, and changes nothing, where something else than `Studies.change` allows would change, or
+    models could be told apart by the sizes of images from now on.
+    """
+    with store.together():
+        before = store.items.shown_sizes(study.name)
+        changes = store.studies.change(study)
+        return changes, check_change(study, before, store.items.shown_sizes(study.name))
+
+
+def wanted(study: Study, items: int) -> int:
+    """How many judgements of so many items a study asks for."""
+    most = items * study.overlap
+    return min(study.pairs.comparisons, most) if study.is_adaptive else most
+
+
+def duplicate(
+    study: Study, name: str, *, prompt_set: str | None = None, models: tuple[str, ...] = ()
+) -> tuple[Study, tuple[str, ...]]:
+    """The same protocol under another name, for other prompts or models if they are given, and what it lacks.
+
+    Hours are left out, and of other prompts items with known answers and strata. Raises InputError for a
+    study of questions about other prompts: they belong to the prompts.
+    """
+    copy = replace(study, name=name, opens=None, closes=None, models=models or study.models)
+    notes = [] if study.opens is study.closes is None else ["its hours: it is open at once"]
+    if prompt_set not in (None, study.prompt_set):
+        if study.mode == Mode.QUESTIONS:
+            raise InputError(
+                f"the questions of {study.name!r} are about {study.prompt_set!r}: make a study of other "
+                "prompts from a file"
+            )
+        copy = replace(copy, prompt_set=prompt_set, check_items=(), strata={})
+        notes += [f"{len(study.check_items)} items with known answers"] if study.check_items else []
+        notes += ["its strata"] if study.strata else []
+    return copy, tuple(f"not taken over: {note}" for note in notes)
+
+
+def _add(store: Store, study: Study) -> tuple[str, ...]:
+    store.studies.add(study)
+    return check_sizes(study, store.items.shown_sizes(study.name))
+
+
+def opened(study: Study, now: datetime) -> Study:
+    """The study, open at this hour, and until it closes if that lies ahead."""
+    opens = None if study.opens is not None and study.opens > now else study.opens
+    closes = None if study.closes is not None and study.closes <= now else study.closes
+    return replace(study, opens=opens, closes=closes)
+
+
+def closed(study: Study, now: datetime) -> Study:
+    """The study, closed from this moment on; raises InputError for one that has not opened yet."""
+    if study.shut(now) == "not_open":
+        raise InputError(f"study {study.name!r} is not open yet: there is nothing to close")
+    return study if study.shut(now) else replace(study, closes=now)
