@@ -28,7 +28,10 @@ _LINKS = """
 <button type="button" data-part="theme" title="Light or dark" aria-label="Light or dark">◐</button>
 <form method="post" action="../logout"><button type="submit">Log out</button></form>
 """
-_NO_STUDY = "There is no study yet: make one with `nami-bench study create FILE.toml`."
+_NO_STUDY = (
+    "**There is no study yet.** Make one on the page [Study](study): it needs prompts, and images "
+    "that models made of them. Then add the people who rate; each gets a name and a token to log in with."
+)
 # In the address, so that the other pages, a reload and a link show the same study.
 _KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
 

@@ -30,6 +30,7 @@ class Call:
 
     owner: str
     study: str
+    """"" where there is none, in what does not need one."""
 
 
 @dataclass
@@ -66,16 +67,22 @@ class Console:
         *,
         js: str | None = None,
         shows_progress: bool = False,
+        needs_study: bool = True,
+        is_raw: bool = False,
     ) -> Any:
         """Call `run(call, *inputs)` at an event (or several), for owners alone, and put into `outputs` what
-        it returns. `js` runs in the browser before. Returns Gradio's event, for `.then` and `.success`."""
+        it returns. `js` runs in the browser before. Where it `needs_study`, nothing happens without one.
+        `is_raw`: values come as the browser sent them, and are not compared with the choices that this
+        process remembers of a session, which may be older than those on the page.
+        Returns Gradio's event, for `.then` and `.success`."""
         sinks = _listed(outputs)
         return gr.on(
             event if isinstance(event, list) else [event],
-            self._guarded(run, len(sinks)),
+            self._guarded(run, len(sinks), needs_study),
             inputs=[self.study, *_listed(inputs)],
             outputs=sinks,
             js=js,
+            preprocess=not is_raw,
             api_visibility="private",
             concurrency_limit=AT_ONCE,
             show_progress="minimal" if shows_progress else "hidden",
@@ -110,7 +117,7 @@ class Console:
         """The address, relative to a page of the console, of the image of this number in the database."""
         return f"picture/{image}/small" if small else f"picture/{image}"
 
-    def _guarded(self, run: Callable[..., Any], outputs: int) -> Callable[..., Any]:
+    def _guarded(self, run: Callable[..., Any], outputs: int, needs_study: bool = True) -> Callable[..., Any]:
         nothing = gr.skip() if outputs == 1 else tuple(gr.skip() for _ in range(outputs)) or None
 
         def who(request: gr.Request, chosen: str | None) -> Call | None:
@@ -118,7 +125,7 @@ class Console:
             if owner is None:
                 raise gr.Error("This is for administrators: log in again.", print_exception=False)
             study = self.selected(request, chosen)
-            return None if study is None else Call(owner, study)
+            return None if study is None and needs_study else Call(owner, study or "")
 
         async def guarded(request: gr.Request, chosen: str | None, *values: Any) -> Any:
             try:

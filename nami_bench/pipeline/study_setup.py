@@ -88,4 +88,5 @@ def closed(study: Study, now: datetime) -> Study:
     """The study, closed from this moment on; raises InputError for one that has not opened yet."""
     if study.shut(now) == "not_open":
         raise InputError(f"study {study.name!r} is not open yet: there is nothing to close")
-    return study if study.shut(now) else replace(study, closes=now)
+    second = now.replace(microsecond=0)
+    return study if study.shut(now) else replace(study, closes=now if study.opens == second else second)

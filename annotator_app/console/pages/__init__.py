@@ -18,5 +18,6 @@ class Page:
 
 PAGES = (
     Page("", "Overview"),
+    Page("study", "Study"),
     Page("log", "Log"),
 )

@@ -1,0 +1,260 @@
+"""A study: made, copied, edited as fields or as a file, opened, closed and deleted."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+
+from nami_bench.annotator_app.console import study_actions as actions
+from nami_bench.annotator_app.console.context import Call, Console
+from nami_bench.annotator_app.console.study_form import StudyForm
+from nami_bench.annotator_app.console.study_preview import fixed, preview
+from nami_bench.domain import Study
+from nami_bench.errors import InputError
+from nami_bench.study_file import study_of_tables, study_of_text
+from nami_bench.study_text import study_tables, study_text
+from nami_bench.toml_text import document
+
+
+def build(console: Console) -> None:
+    """The page."""
+    with gr.Tabs():
+        with gr.Tab("This study"):
+            existing = _Existing(console)
+        with gr.Tab("New study"):
+            _New(console, existing)
+
+
+class _Existing:
+    """The study at hand: how it stands, its fields, its file."""
+
+    def __init__(self, console: Console) -> None:
+        self._store = console.store
+        self._stands = gr.HTML(elem_classes=["study-stands"], apply_default_css=False)
+        with gr.Row():
+            opener = gr.Button("Open now", min_width=120)
+            closer = gr.Button("Close now", variant="stop", min_width=120)
+        said = _said()
+        with gr.Tabs():
+            with gr.Tab("Fields"):
+                self._form = StudyForm(is_new=False)
+                with gr.Row():
+                    save = gr.Button("Save", variant="primary")
+                    look = gr.Button("Preview the texts")
+                texts = _html("study-texts")
+            with gr.Tab("What stays as it is"):
+                self._fixed = _html("study-fixed")
+            with gr.Tab("As a file"):
+                self._text = _file_box("study-file")
+                save_text = gr.Button("Save the file", variant="primary")
+            with gr.Tab("Delete"):
+                typed = gr.Textbox(label="Its name, to be sure", info="Only a study without ratings.")
+                delete = gr.Button("Delete this study", variant="stop")
+        self._seen = gr.Textbox(visible="hidden", label="State")
+        self.outputs = [self._stands, self._fixed, self._seen, self._text, *self._form.components]
+        form = [self._seen, *self._form.components]
+
+        def study_look(call: Call) -> list[Any]:
+            return self.shown(call.study)
+
+        def study_open(call: Call) -> list[Any]:
+            return [actions.let_in(self._store, call.study), *self.shown(call.study)]
+
+        def study_close(call: Call) -> list[Any]:
+            return [actions.end(self._store, call.study), *self.shown(call.study)]
+
+        def study_save(call: Call, state: str, *values: Any) -> list[Any]:
+            words = actions.save(self._store, self._filled(call.study, values), state)
+            return [words, *self.shown(call.study)]
+
+        def study_save_text(call: Call, state: str, text: str) -> list[Any]:
+            study = actions.of_this_name(study_of_text(text), call.study)
+            return [actions.save(self._store, study, state), *self.shown(call.study)]
+
+        def study_preview(call: Call, *values: Any) -> list[Any]:
+            return ["", preview(self._filled(call.study, values))]
+
+        def study_delete(call: Call, name: str) -> list[Any]:
+            if name.strip() != call.study:
+                raise InputError(f"type {call.study} to delete it")
+            self._store.studies.delete(call.study)
+            names = console.names()
+            left = names[-1] if names else None
+            rest = self.shown(left) if left else [gr.skip() for _ in self.outputs]
+            return [f"{call.study} is gone.", gr.update(choices=names, value=left), "", *rest]
+
+        console.show(study_look, self.outputs)
+        for button, run, inputs in (
+            (opener, study_open, ()),
+            (closer, study_close, ()),
+            (save, study_save, form),
+            (save_text, study_save_text, [self._seen, self._text]),
+        ):
+            _on(console, button, run, inputs, [said, *self.outputs])
+        _on(console, look, study_preview, self._form.components, [said, texts])
+        _on(console, delete, study_delete, typed, [said, console.study, typed, *self.outputs])
+
+    def shown(self, name: str) -> list[Any]:
+        """What `outputs` show of a study."""
+        study = self._store.studies.get(name)
+        offered = actions.offered(self._store, study.prompt_set, study.models)
+        return [
+            f"<p>{actions.in_words(study, self._store.clock())}</p>",
+            fixed(study),
+            actions.state(study),
+            study_text(study),
+            *self._form.shown(study_tables(study), offered),
+        ]
+
+    def _filled(self, name: str, values: tuple[Any, ...]) -> Study:
+        return study_of_tables(self._form.filled(study_tables(self._store.studies.get(name)), values))
+
+
+class _New:
+    """A study to be made: as fields, or as a file, each of which can be written into the other."""
+
+    def __init__(self, console: Console, existing: _Existing) -> None:
+        self._store = console.store
+        start = gr.Dropdown(label="Begin from", choices=[actions.NAMI_1K], value=actions.NAMI_1K)
+        said = _said()
+        with gr.Tabs():
+            with gr.Tab("Fields"):
+                self._form = form = StudyForm(is_new=True)
+                with gr.Row():
+                    check = gr.Button("Check")
+                    look = gr.Button("Preview the texts")
+                    to_text = gr.Button("Write it as a file")
+                    make = gr.Button("Create", variant="primary")
+                texts = _html("study-texts")
+            with gr.Tab("As a file"):
+                text = _file_box("new-file")
+                with gr.Row():
+                    check_text = gr.Button("Check the file")
+                    to_fields = gr.Button("Fill in the fields")
+                    make_text = gr.Button("Create from the file", variant="primary")
+        rest = gr.Textbox(visible="hidden", label="Begun from")
+        fields = [rest, start, *form.components]
+
+        def new_begin(call: Call, begun: str) -> list[Any]:
+            tables = actions.beginning(self._store, begun)
+            names = [actions.NAMI_1K, *self._store.studies.names()]
+            return [gr.update(choices=names), document(tables), *self._shown(tables)]
+
+        def new_models(call: Call, prompts: str | None, chosen: list[str]) -> list[Any]:
+            offered = actions.offered(self._store, prompts, ())
+            kept = [one for one in chosen if one in offered] or offered
+            return ["", gr.update(choices=offered, value=kept)]
+
+        def new_check(call: Call, base: str, begun: str, *values: Any) -> list[Any]:
+            return [actions.expected(self._store, self._filled(base, begun, values))]
+
+        def new_preview(call: Call, base: str, begun: str, *values: Any) -> list[Any]:
+            return ["", preview(self._filled(base, begun, values))]
+
+        def new_text(call: Call, base: str, begun: str, *values: Any) -> list[Any]:
+            return ["It stands under As a file.", study_text(self._filled(base, begun, values))]
+
+        def new_fields(call: Call, written: str) -> list[Any]:
+            tables = study_tables(study_of_text(written))
+            return ["It stands under Fields.", document(tables), *self._shown(tables)]
+
+        def new_check_text(call: Call, written: str, begun: str) -> list[Any]:
+            return [actions.expected(self._store, self._of_text(written, begun))]
+
+        def made(study: Study) -> list[Any]:
+            words = actions.create(self._store, study)
+            names = console.names()
+            if study.name not in names:
+                words += "\nThis server serves one other study: start `nami-bench annotate` without --study."
+                return [words, gr.skip(), *(gr.skip() for _ in existing.outputs)]
+            return [words, gr.update(choices=names, value=study.name), *existing.shown(study.name)]
+
+        def new_create(call: Call, base: str, begun: str, *values: Any) -> list[Any]:
+            return made(self._filled(base, begun, values))
+
+        def new_create_text(call: Call, written: str, begun: str) -> list[Any]:
+            return made(self._of_text(written, begun))
+
+        results = [said, console.study, *existing.outputs]
+        console.on(
+            [console.blocks.load, start.input],
+            new_begin,
+            inputs=start,
+            outputs=[start, rest, *form.components],
+            needs_study=False,
+            is_raw=True,
+        )
+        for event, run, inputs, outputs in (
+            (form.prompts.input, new_models, [form.prompts, form.models], [said, form.models]),
+            (check.click, new_check, fields, [said]),
+            (look.click, new_preview, fields, [said, texts]),
+            (to_text.click, new_text, fields, [said, text]),
+            (to_fields.click, new_fields, text, [said, rest, *form.components]),
+            (check_text.click, new_check_text, [text, start], [said]),
+            (make.click, new_create, fields, results),
+            (make_text.click, new_create_text, [text, start], results),
+        ):
+            console.on(event, _telling(run, len(outputs)), inputs, outputs, needs_study=False, is_raw=True)
+
+    def _shown(self, tables: dict[str, Any]) -> list[Any]:
+        sets = [*self._store.catalog.prompt_set_hashes()]
+        section = tables["study"]
+        if "prompts" not in section and sets:
+            section = section | {"prompts": sets[-1]}
+        offered = actions.offered(self._store, section.get("prompts"), section.get("models", ()))
+        section = {"models": offered, **section}
+        return self._form.shown({**tables, "study": section}, offered, sets)
+
+    def _filled(self, base: str, begun: str, values: tuple[Any, ...]) -> Study:
+        study = study_of_tables(self._form.filled(actions.tables_of(base), values))
+        return actions.with_its_questions(self._store, study, begun)
+
+    def _of_text(self, written: str, begun: str) -> Study:
+        return actions.with_its_questions(self._store, study_of_text(written), begun)
+
+
+def _on(
+    console: Console, button: gr.Button, run: Callable[..., Any], inputs: Any, outputs: list[Any]
+) -> None:
+    console.on(button.click, _telling(run, len(outputs)), inputs, outputs, is_raw=True)
+
+
+def _telling(run: Callable[..., list[Any]], outputs: int) -> Callable[..., Any]:
+    """`run`, whose first output is a sentence, also where it is about what was entered: that one stays."""
+
+    @wraps(run)
+    def told(*values: Any) -> Any:
+        try:
+            found = run(*values)
+        except InputError as error:
+            found = [f"Not done: {error}.", *(gr.skip() for _ in range(outputs - 1))]
+        return found if outputs > 1 else found[0]
+
+    return told
+
+
+def _said() -> gr.Textbox:
+    return gr.Textbox(label="What came of it", interactive=False, lines=1, max_lines=8, elem_classes=["said"])
+
+
+def _html(name: str) -> gr.HTML:
+    return gr.HTML(elem_classes=[name], apply_default_css=False)
+
+
+def _file_box(name: str) -> gr.Textbox:
+    """The text of a study file, into which console.js reads one from the owner's computer."""
+    box = gr.Textbox(
+        label="Study file",
+        lines=20,
+        max_lines=40,
+        elem_id=name,
+        elem_classes=["console-code"],
+        buttons=["copy"],
+    )
+    gr.HTML(
+        '<label class="console-file">Read a file from this computer: '
+        f'<input type="file" accept=".toml" data-into="{name}"></label>',
+        apply_default_css=False,
+    )
+    return box

@@ -1,0 +1,50 @@
+"""A study's words as annotators get them: from the same data, by the same renderer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from nami_bench.annotator_app.console.tables import escaped
+from nami_bench.annotator_app.routes import study_json
+from nami_bench.domain import Study
+from nami_bench.store.study_changes import FIXED
+
+
+def preview(study: Study) -> str:
+    """Instructions and criteria in each language of the study, as HTML; people's words in it do no harm."""
+    shown = study_json(study)
+    return "".join(_in_language(shown, language, study.languages[0]) for language in study.languages)
+
+
+def fixed(study: Study) -> str:
+    """What a study keeps for good, as a table, and why."""
+    scales = "; ".join(
+        f"{one.name}: {one.minimum:g} – {one.maximum:g}, weight {one.weight:g}" for one in study.criteria
+    )
+    kept = {name: getattr(study, name) for name in FIXED if name not in ("question_file",)}
+    rows = "".join(
+        f'<tr><th scope="row">{escaped(name.replace("_", " "))}</th><td>{escaped(str(value))}</td></tr>'
+        for name, value in {**kept, "criteria": scales}.items()
+    )
+    return (
+        "<p>With another value, what was judged would no longer compare with what comes: make a new study, "
+        f"which may begin from this one.</p><table><tbody>{rows}</tbody></table>"
+    )
+
+
+def _in_language(shown: Mapping[str, Any], language: str, first: str) -> str:
+    instructions = shown["instructions"].get(language)
+    missing = "" if instructions else "<p><em>No instructions in this language.</em></p>"
+    return (
+        f'<section class="study-preview" lang="{escaped(language)}"><h3>{escaped(language)}</h3>'
+        f"<div>{instructions or missing}</div>"
+        + "".join(_criterion(one, language, first) for one in shown["criteria"])
+        + "</section>"
+    )
+
+
+def _criterion(shown: Mapping[str, Any], language: str, first: str) -> str:
+    label = shown["label"].get(language) or shown["label"][first]
+    anchors = shown["anchors"].get(language) or shown["anchors"][first]
+    words = "".join(f"<li><b>{at:g}</b> {escaped(text)}</li>" for at, text in anchors)
+    scale = f"{shown['minimum']:g} – {shown['maximum']:g}"
+    return f"<h4>{escaped(label)} <small>{scale}</small></h4><ul>{words}</ul>"
