@@ -1,17 +1,14 @@
-"""What the administrator's page shows: progress, agreement, time, checks, flags, events."""
+"""What owners look at of a whole study, which takes long: progress, agreement, time, checks, flags, files."""
 
 import json
-import tempfile
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from nami_bench.domain import CheckAnswer, Mode, Study
-from nami_bench.errors import StorageError
-from nami_bench.export.spreadsheet import csv_table
+from nami_bench.annotator_app.forecast import forecast
+from nami_bench.domain import Mode, Study
 from nami_bench.store import ItemProgress, StandingRatings, Store, progress_of
 
 if TYPE_CHECKING:
@@ -47,6 +44,7 @@ def overview(store: Store, study_name: str | None, ratings: StandingRatings | No
     members = store.oversight.members(study.name)
     differences = repeat_differences(store, study.name, study.criteria)
     return {
+        "at": datetime.now(UTC).isoformat(),
         "studies": [one.name for one in studies],
         "study": {
             "name": study.name,
@@ -57,6 +55,7 @@ def overview(store: Store, study_name: str | None, ratings: StandingRatings | No
             "live_leaderboard": study.live_leaderboard,
         },
         "progress": {"done": done, "total": total},
+        "end": forecast(store.oversight.latest_completions(study.name), total - done, datetime.now(UTC)),
         "by_stratum": _sums(cells, "stratum", lambda cell: (cell.stratum,)),
         "by_model": _sums(cells, "model", lambda cell: cell.models),
         "annotators": [
@@ -125,6 +124,7 @@ class StudyLooks:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: dict[str, tuple[Hashable, bytes]] = {}
+        self._pages: dict[str, tuple[Hashable, bytes]] = {}
         self._ratings: dict[str, StandingRatings] = {}
 
     def overview(self, study: str) -> bytes:
@@ -143,20 +143,31 @@ class StudyLooks:
         self._remember(self._known, study, (state, found.encode()))
         return self._known[study][1]
 
-    def ratings_csv(self, study: str) -> bytes:
-        """The path of a new file with a study's judgements in force, as `nami-bench ratings export` writes
-        them; whoever asked deletes it."""
-        from nami_bench.pipeline.dataset_folder import csv_parts, study_content
+    def file(self, study: str, name: str) -> bytes:
+        """The path of a new file of a study (see `study_files`); whoever asked deletes it."""
+        from nami_bench.annotator_app.study_files import write_study_file
 
-        content = study_content(self._store, self._store.studies.get(study))
-        handle, name = tempfile.mkstemp(prefix="nami-", suffix=".csv")
-        try:
-            with open(handle, "wb") as file:  # noqa: PTH123 - it is a descriptor
-                file.writelines(csv_parts(content))
-        except OSError as error:
-            Path(name).unlink()
-            raise StorageError(f"cannot write {name}: {error.strerror or error}") from error
-        return name.encode()
+        return str(write_study_file(self._store, study, name)).encode()
+
+    def leaderboard_page(self, study: str) -> bytes:
+        """`study_tables.leaderboard_page` as JSON."""
+        return self._page("leaderboard", study)
+
+    def agreement_page(self, study: str) -> bytes:
+        """`study_tables.agreement_page` as JSON."""
+        return self._page("agreement", study)
+
+    def _page(self, what: str, study: str) -> bytes:
+        from nami_bench.annotator_app.study_tables import agreement_page, leaderboard_page
+
+        state = self._store.standing.state(study)
+        known = self._pages.get(f"{what} {study}")
+        if known is not None and known[0] == state:
+            return known[1]
+        compute = {"leaderboard": leaderboard_page, "agreement": agreement_page}[what]
+        found = json.dumps(compute(self._store, self._store.studies.get(study)), ensure_ascii=False).encode()
+        self._remember(self._pages, f"{what} {study}", (state, found))
+        return found
 
     def leaderboard(self, study: str) -> bytes:
         """A study's leaderboard as it stands, a complete HTML document."""
@@ -170,39 +181,6 @@ class StudyLooks:
         while len(memory) >= _REMEMBERED:
             memory.pop(next(iter(memory)))
         memory[study] = value
-
-
-CHECK_COLUMNS = (
-    "study", "annotator", "kind", "prompt_id", "sample", "models", "criterion", "value", "reason",
-    "expected", "passed", "revision", "in_force", "duration_ms", "created_at",
-)  # fmt: skip
-
-
-def check_answers_csv(answers: Sequence[CheckAnswer]) -> bytes:
-    """Answers to planted items as CSV, one line for each criterion; its columns are `CHECK_COLUMNS`."""
-    return csv_table(CHECK_COLUMNS, (row for answer in answers for row in _check_rows(answer)))
-
-
-def _check_rows(answer: CheckAnswer) -> Iterator[tuple[Any, ...]]:
-    for name in (*answer.values, *answer.reasons):
-        expected = answer.expected.get(name)
-        yield (
-            answer.study,
-            answer.annotator,
-            answer.kind,
-            answer.prompt_id,
-            answer.sample,
-            " ".join(answer.models),
-            name,
-            answer.values.get(name),
-            answer.reasons.get(name),
-            expected if expected is None or isinstance(expected, str) else json.dumps(expected),
-            answer.passed,
-            answer.revision,
-            answer.in_force,
-            answer.duration_ms,
-            answer.created_at.isoformat(),
-        )
 
 
 def _sums(cells: Sequence[ItemProgress], key: str, groups: Any) -> list[dict[str, Any]]:

@@ -43,34 +43,35 @@ class Onlooker:
     def __init__(self, url: str) -> None:
         self._url = url
         self._turn = asyncio.Lock()
-        self._waiting: dict[tuple[str, str], asyncio.Future[bytes]] = {}
+        self._waiting: dict[tuple[str, ...], asyncio.Future[bytes]] = {}
         self._helper: _Helper | None = None
         self._idle: asyncio.TimerHandle | None = None
 
-    async def ask(self, what: str, study: str) -> bytes:
-        """What the method `what` of `StudyLooks` says of a study; raises what that raises."""
-        waiting = self._waiting.get((what, study))
+    async def ask(self, what: str, study: str, *more: str) -> bytes:
+        """What the method `what` of `StudyLooks` says of a study (and `more`); raises what that raises."""
+        question = (what, study, *more)
+        waiting = self._waiting.get(question)
         if waiting is None:
-            waiting = self._waiting[what, study] = asyncio.ensure_future(self._answer(what, study))
+            waiting = self._waiting[question] = asyncio.ensure_future(self._answer(*question))
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # all may have left
         return await asyncio.shield(waiting)
 
-    async def _answer(self, what: str, study: str) -> bytes:
+    async def _answer(self, *question: str) -> bytes:
         began = time.monotonic()
         async with self._turn:
-            del self._waiting[what, study]
+            del self._waiting[question]
             try:
-                return await self._look(what, study)
+                return await self._look(*question)
             finally:
                 took = time.monotonic() - began
                 self._idle = asyncio.get_running_loop().call_later(patience(took), self._rest)
 
-    async def _look(self, what: str, study: str) -> bytes:
+    async def _look(self, *question: str) -> bytes:
         if self._idle is not None:
             self._idle.cancel()
         if self._helper is None or not self._helper.is_alive:
             self._helper = await asyncio.to_thread(_Helper, self._url)
-        return await asyncio.wrap_future(self._helper.ask_later(what, study))
+        return await asyncio.wrap_future(self._helper.ask_later(*question))
 
     def _rest(self) -> None:
         if self._helper is not None and not self._turn.locked():
@@ -92,18 +93,21 @@ class _Helper:
     def is_alive(self) -> bool:
         return self._process.is_alive()
 
-    def ask_later(self, what: str, study: str) -> "Future[bytes]":
+    def ask_later(self, *question: str) -> "Future[bytes]":
         """The answer, once it is there; the thread that waits for it holds up no shutdown."""
         future: Future[bytes] = Future()
-        threading.Thread(target=self._ask, args=(future, what, study), daemon=True).start()
+        threading.Thread(target=self._ask, args=(future, question), daemon=True).start()
         return future
 
-    def _ask(self, future: "Future[bytes]", what: str, study: str) -> None:
+    def _ask(self, future: "Future[bytes]", question: tuple[str, ...]) -> None:
         try:
-            self._connection.send((what, study))
+            self._connection.send(question)
             succeeded, answer = self._connection.recv()
         except (EOFError, OSError):
-            succeeded, answer = False, StorageError(f"the process that looks at study {study!r} was ended")
+            succeeded, answer = (
+                False,
+                StorageError(f"the process that looks at study {question[1]!r} was ended"),
+            )
         if succeeded:
             future.set_result(answer)
         else:
@@ -122,13 +126,13 @@ def _serve(connection: Connection, url: str) -> None:
     looks: StudyLooks | None = None
     while True:
         try:
-            what, study = connection.recv()
+            what, *about = connection.recv()
         except (EOFError, OSError):  # the server has ended
             return
         answer: tuple[bool, Any]
         try:
             looks = looks or StudyLooks(Store.open(url, create=False))
-            answer = True, getattr(looks, what)(study)
+            answer = True, getattr(looks, what)(*about)
         except NamiBenchError as error:
             answer = False, _plain(error)
         except Exception as error:

@@ -79,7 +79,7 @@ class Studies:
             study_id, _ = desk.study(study)
             if not desk.place(study, annotator):
                 member = desk.member(study_id, annotator)
-                desk.tell(study_id, member, "joined", f"{annotator} rates as well")
+                desk.tell(study_id, member, "joined", f"{annotator} rates as well", annotator)
 
         self._store.annotation.run(join)
 

@@ -256,7 +256,7 @@ def export(database_url: str) -> Iterator[str]:
     from nami_bench.store import Store
 
     with Store.open(database_url) as store:
-        Path(StudyLooks(store).ratings_csv(STUDY).decode()).unlink()
+        Path(StudyLooks(store).file(STUDY, "ratings.csv").decode()).unlink()
     yield "export"
 
 

@@ -11,8 +11,12 @@ Gradio at their top, and nothing else imports them.
   private to our page, limited in how often it runs at once, and an error of `nami_bench.errors` becomes a
   sentence on the page. Both hand their function a `Call` first: `call.owner` (the account's name) and
   `call.study` (the selected one's name, never None: without any study the page says so and nothing is
-  called). Then come the values of `inputs`. It returns what Gradio's functions return: a value for each of
-  `outputs`, or none.
+  called, but where `on` is told `needs_study=False`; then it is ""). Then come the values of `inputs`, as the
+  browser sent them: nobody has compared them with a field's choices or limits. It returns what Gradio's
+  functions return: a value for each of `outputs`, or none.
+- `console.on_select(table, run, inputs, outputs)`: somebody chose a row; `run(call, row, *inputs)` gets its
+  cells as texts, so put what identifies it into the first column.
+- `console.tell(words)` says what was done; `console.remembered(key, compute)` asks once for many consoles.
 - A function may be `def` (runs in a thread) or `async def` (must not block). What reads whole tables goes to
   the process beside the server: add a method to `StudyLooks` (annotator_app/admin.py) that returns bytes, and
   `await console.onlooker.ask("its_name", call.study)`.
@@ -22,8 +26,9 @@ Gradio at their top, and nothing else imports them.
 - Tables come from `tables.table` and `tables.cells`: text alone, escaped, numbers with fixed digits,
   intervals as "0.62 [0.55, 0.69]", what is missing as "–". Words that people typed go into such cells or a
   `gr.Textbox`, never into `gr.HTML` or `gr.Markdown`, unless through `tables.escaped`.
-- What an owner does is recorded: `store.oversight.note(...)`, or the store's own method does it with
-  `by=call.owner`.
+  `tables.as_html` makes tables for `gr.HTML` where their number is not known beforehand.
+- What an owner does is recorded: `store.oversight.note(kind, words, by=call.owner, study=..., about=...)`, or
+  the store's own method does it with `by=call.owner`.
 - At 390 px a page is one column: rows of few components, no sidebar, tables that scroll inside themselves.
 
 For example:

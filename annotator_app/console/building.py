@@ -1,17 +1,19 @@
 """The console put together: its pages, the bar above them, its looks."""
 
 import importlib
+import os
 import warnings
-from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
 
 from nami_bench.annotator_app.console.context import Console
+from nami_bench.annotator_app.console.mounting import Surroundings
 from nami_bench.annotator_app.console.pages import PAGES, Page
-from nami_bench.annotator_app.onlooker import Onlooker
-from nami_bench.annotator_app.studies import Studies
-from nami_bench.store import Store
+
+# After each event Gradio would sum up the last ten thousand of them, for a page that is not served.
+os.environ.setdefault("GRADIO_ANALYTICS_CACHE_FREQUENCY", str(10**9))
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "1")
 
 PATH = "/admin"
 
@@ -36,12 +38,19 @@ _NO_STUDY = (
 _KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
 
 
-def build_blocks(
-    store: Store, studies: Studies, images_dir: Path, onlooker: Onlooker, title: str
-) -> gr.Blocks:
+def build_blocks(title: str, found: Surroundings) -> gr.Blocks:
     """All pages, as one application of Gradio's."""
+    blocks: gr.Blocks
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
-        console = Console(store, studies, images_dir, onlooker, blocks)
+        console = Console(
+            found.store,
+            found.studies,
+            found.images_dir,
+            found.onlooker,
+            found.known,
+            found.terms,
+            blocks,
+        )
         _fill(console, PAGES[0])
     for page in PAGES[1:]:
         with blocks.route(page.title, f"/{page.path}"):
@@ -70,18 +79,10 @@ def mount_blocks(holder: FastAPI, blocks: gr.Blocks) -> None:
         )
 
 
-def study_selector() -> gr.Dropdown:
-    """A drop-down whose choices are those of the moment: what is chosen is looked up, and not compared with
-    what this process remembers of a session."""
-    selector = gr.Dropdown(label="Study", choices=[], elem_id="study", min_width=160)
-    selector.preprocess = lambda payload: payload  # type: ignore[method-assign]
-    return selector
-
-
 def _fill(console: Console, page: Page) -> None:
-    gr.Navbar(main_page_name=PAGES[0].title)
+    gr.components.Navbar(main_page_name=PAGES[0].title)
     with gr.Row(elem_classes=["console-bar"]):
-        console.study = study_selector()
+        console.study = gr.Dropdown(label="Study", choices=[], elem_id="study", min_width=160)
         gr.HTML(_LINKS, elem_classes=["console-links"], apply_default_css=False)
     no_study = gr.Markdown(_NO_STUDY, visible=False)
 

@@ -3,22 +3,31 @@
 import html
 import inspect
 import logging
-from collections.abc import Callable, Sequence
+import threading
+import time
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.studies import Studies
+from nami_bench.annotator_app.terms import Terms
 from nami_bench.domain import Role
 from nami_bench.errors import NamiBenchError, StorageError
+from nami_bench.pipeline.known_prompts import KnownPrompts
 from nami_bench.store import Store
+
+REMEMBERED_S = 3.0
+"""For so long what many consoles look at is not asked for again."""
 
 AT_ONCE = 8
 """So many calls of one function may run at the same time."""
+
+T = TypeVar("T")
 
 _FAILED = "This did not work just now: try again. The server's log says why."
 _log = logging.getLogger(__name__)
@@ -41,8 +50,12 @@ class Console:
     studies: Studies
     images_dir: Path
     onlooker: Onlooker
+    known: KnownPrompts
+    terms: Terms
     blocks: gr.Blocks
     study: gr.Dropdown = field(init=False)
+    _remembered: dict[Hashable, tuple[float, Any]] = field(init=False, default_factory=dict)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def show(
         self,
@@ -68,13 +81,12 @@ class Console:
         js: str | None = None,
         shows_progress: bool = False,
         needs_study: bool = True,
-        is_raw: bool = False,
     ) -> Any:
         """Call `run(call, *inputs)` at an event (or several), for owners alone, and put into `outputs` what
         it returns. `js` runs in the browser before. Where it `needs_study`, nothing happens without one.
-        `is_raw`: values come as the browser sent them, and are not compared with the choices that this
-        process remembers of a session, which may be older than those on the page.
-        Returns Gradio's event, for `.then` and `.success`."""
+        Values come as the browser sent them: they are not compared with the choices that this process
+        remembers of a session, which may be older than those on the page. Returns Gradio's event, for
+        `.then` and `.success`."""
         sinks = _listed(outputs)
         return gr.on(
             event if isinstance(event, list) else [event],
@@ -82,12 +94,24 @@ class Console:
             inputs=[self.study, *_listed(inputs)],
             outputs=sinks,
             js=js,
-            preprocess=not is_raw,
+            preprocess=False,
             api_visibility="private",
             concurrency_limit=AT_ONCE,
             show_progress="minimal" if shows_progress else "hidden",
             trigger_mode="once",
         )
+
+    def remembered(self, key: Hashable, compute: Callable[[], T], seconds: float = REMEMBERED_S) -> T:
+        """`compute()`, once in so many seconds for all who look; from threads (`def` functions) alone."""
+        with self._lock:
+            until, value = self._remembered.get(key, (0.0, None))
+            if time.monotonic() >= until:
+                value = compute()
+                self._remembered = {
+                    k: one for k, one in self._remembered.items() if one[0] > time.monotonic()
+                }
+                self._remembered[key] = (time.monotonic() + seconds, value)
+            return cast(T, value)
 
     def selected(self, request: gr.Request, chosen: str | None) -> str | None:
         """The study that a page is about: what its selector says, else its address, else the newest."""
@@ -111,6 +135,27 @@ class Console:
             return None
         account = self.store.accounts.get(name)
         return account.name if account.active and account.role is Role.ADMINISTRATOR else None
+
+    def on_select(
+        self, table: gr.Dataframe, run: Callable[..., Any], inputs: Any = (), outputs: Any = ()
+    ) -> None:
+        """Call `run(call, row, *inputs)` when somebody chooses a row: its cells, as texts."""
+        sinks = _listed(outputs)
+        guarded = self._guarded(run, len(sinks))
+
+        async def chosen(request: gr.Request, event: gr.SelectData, study: str | None, *values: Any) -> Any:
+            return await guarded(request, study, [str(cell) for cell in event.row_value], *values)
+
+        chosen.__name__ = guarded.__name__
+        table.select(
+            chosen,
+            inputs=[self.study, *_listed(inputs)],
+            outputs=sinks,
+            preprocess=False,
+            api_visibility="private",
+            concurrency_limit=AT_ONCE,
+            show_progress="hidden",
+        )
 
     @staticmethod
     def picture(image: int, *, small: bool = False) -> str:

@@ -5,6 +5,7 @@ import importlib
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from nami_bench.annotator_app.console.pages import PAGES
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.studies import Studies
+from nami_bench.annotator_app.terms import Terms
+from nami_bench.pipeline.known_prompts import KnownPrompts
 from nami_bench.store import Store
 
 _BUILDING = "nami_bench.annotator_app.console.building"
@@ -34,16 +37,26 @@ _PAGE = re.compile(rf"/admin/({_PAGES})")
 _NOT_FOUND = JSONResponse({"error": "there is nothing here", "code": "not_found"}, 404)
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the console looks at and works on."""
+
+    store: Store
+    studies: Studies
+    images_dir: Path
+    onlooker: Onlooker
+    known: KnownPrompts
+    terms: Terms
+
+
 class LazyConsole:
     """ASGI application: the console, loaded and built when somebody first asks for it.
 
     Annotators are served meanwhile; what is not in its list of routes is 404, whatever Gradio brings along.
     """
 
-    def __init__(
-        self, title: str, store: Store, studies: Studies, images_dir: Path, onlooker: Onlooker
-    ) -> None:
-        self._given = (store, studies, images_dir, onlooker, title)
+    def __init__(self, title: str, found: Surroundings) -> None:
+        self._title, self._found = title, found
         self._gradio: ASGIApp | None = None
         self._loading = asyncio.Lock()
         self._lifespan = AsyncExitStack()
@@ -60,7 +73,7 @@ class LazyConsole:
         """Gradio's application, which answers everything below the path where this is mounted."""
         async with self._loading:
             if self._gradio is None:
-                holder = await asyncio.to_thread(asyncio.run, _built(*self._given))
+                holder = await asyncio.to_thread(asyncio.run, _built(self._title, self._found))
                 await self._lifespan.enter_async_context(holder.router.lifespan_context(holder))
                 mounted = holder.routes[-1]
                 assert isinstance(mounted, Mount)
@@ -74,12 +87,12 @@ class LazyConsole:
             yield
 
 
-async def _built(*given: Any) -> FastAPI:
+async def _built(title: str, found: Surroundings) -> FastAPI:
     """An application that holds the console. To be run in a thread, for it takes seconds, and there in a
     loop: without one Gradio makes loops of its own, and never closes them."""
     holder = FastAPI()
     building = importlib.import_module(_BUILDING)
-    building.mount_blocks(holder, building.build_blocks(*given))
+    building.mount_blocks(holder, building.build_blocks(title, found))
     return holder
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.studies import Studies
+from nami_bench.annotator_app.study_files import study_file
 from nami_bench.annotator_app.subpath import with_slash
 from nami_bench.errors import ImageError
 from nami_bench.images import read_hashed_image
@@ -33,15 +34,18 @@ def console_router(store: Store, studies: Studies, images_dir: Path, onlooker: O
 
     Named = Annotated[str, Depends(named)]
 
-    @owners.get("/admin/ratings.csv")
-    async def ratings(study: Named) -> Response:
-        path = Path((await onlooker.ask("ratings_csv", study)).decode())
+    @owners.get("/admin/file/{name}")
+    async def file(request: Request, study: Named, name: str) -> Response:
+        kind = study_file(name)
+        path = Path((await onlooker.ask("file", study, name)).decode())
+        owner = request.state.annotator
+        words = f"{name} was taken out" + (", with names" if kind.personal else "")
+        await asyncio.to_thread(store.oversight.note, "exported", words, by=owner, study=study)
         headers = {
-            "Content-Disposition": f'attachment; filename="{Path(study).name}.csv"',
+            "Content-Disposition": f'attachment; filename="{Path(study).name}-{name}"',
             "Content-Length": str(path.stat().st_size),
         }
-        parts = _parts_of(path)
-        return StreamingResponse(parts, media_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingResponse(_parts_of(path), media_type=kind.media_type, headers=headers)
 
     @owners.get("/admin/picture/{image}")
     def picture(image: int) -> Response:
@@ -63,6 +67,17 @@ def console_door() -> APIRouter:
         return RedirectResponse(with_slash(request.scope), 307)
 
     return door
+
+
+def way_to_the_console() -> APIRouter:
+    """The first page of a server that has nothing but the console."""
+    way = router(Level.OWNER, pages=True)
+
+    @way.api_route("/", methods=["GET", "HEAD"])
+    async def first() -> Response:
+        return RedirectResponse("admin/", 307)
+
+    return way
 
 
 def _picture(store: Store, images_dir: Path, number: int, side: int | None) -> Response:

@@ -65,16 +65,16 @@ def expected(store: Store, study: Study) -> str:
     )
 
 
-def create(store: Store, study: Study) -> str:
+def create(store: Store, study: Study, by: str) -> str:
     """Make a study; raises InputError where it cannot be made."""
-    notes = add_study(store, study)
+    notes = add_study(store, study, by=by)
     size = store.items.count(study.name)
     return _sentences(
         f"Study {study.name} is made: {size:,} items. Next, add people on the page People.", *notes
     )
 
 
-def save(store: Store, study: Study, seen: str) -> str:
+def save(store: Store, study: Study, seen: str, by: str) -> str:
     """Change a study whose fields showed the state `seen`; raises InputError where it may not change so."""
     with store.together():
         if state(store.studies.get(study.name)) != seen:
@@ -82,7 +82,7 @@ def save(store: Store, study: Study, seen: str) -> str:
                 f"{study.name} was changed meanwhile, here or elsewhere: copy what you wrote, reload the "
                 "page and enter it again"
             )
-        changes, notes = change_study(store, study)
+        changes, notes = change_study(store, study, by=by)
     done = f"Saved: {'; '.join(changes)}." if changes else "Nothing had changed."
     return _sentences(done, *notes, "It holds from the next item that anybody gets." if changes else "")
 
@@ -99,18 +99,28 @@ def state(study: Study) -> str:
     return hashlib.sha256(f"{study.questions_sha256}{study_text(study)}".encode()).hexdigest()[:16]
 
 
-def let_in(store: Store, name: str) -> str:
+def let_in(store: Store, name: str, by: str) -> str:
     """Open a study now."""
     study = opened(store.studies.get(name), store.clock())
-    change_study(store, study)
+    change_study(store, study, by=by)
     return in_words(study, store.clock())
 
 
-def end(store: Store, name: str) -> str:
+def end(store: Store, name: str, by: str) -> str:
     """Close a study now; raises InputError for one that has not opened."""
     study = closed(store.studies.get(name), store.clock())
-    change_study(store, study)
+    change_study(store, study, by=by)
     return in_words(study, store.clock())
+
+
+def delete(store: Store, name: str, typed: str, by: str) -> str:
+    """Delete a study whose name was typed; raises InputError where it was not, or there are ratings."""
+    if typed.strip() != name:
+        raise InputError(f"type {name} to delete it")
+    with store.together():
+        store.studies.delete(name)
+        store.oversight.note("study_deleted", f"study {name} was deleted", by=by)
+    return f"{name} is gone."
 
 
 def in_words(study: Study, now: datetime) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from nami_bench.annotator_app.console.tables import escaped
+from nami_bench.annotator_app.console.tables import as_html, escaped
 from nami_bench.annotator_app.routes import study_json
 from nami_bench.domain import Study
 from nami_bench.store.study_changes import FIXED
@@ -21,14 +21,10 @@ def fixed(study: Study) -> str:
         f"{one.name}: {one.minimum:g} – {one.maximum:g}, weight {one.weight:g}" for one in study.criteria
     )
     kept = {name: getattr(study, name) for name in FIXED if name not in ("question_file",)}
-    rows = "".join(
-        f'<tr><th scope="row">{escaped(name.replace("_", " "))}</th><td>{escaped(str(value))}</td></tr>'
-        for name, value in {**kept, "criteria": scales}.items()
-    )
-    return (
-        "<p>With another value, what was judged would no longer compare with what comes: make a new study, "
-        f"which may begin from this one.</p><table><tbody>{rows}</tbody></table>"
-    )
+    rows = [(name.replace("_", " "), str(value)) for name, value in {**kept, "criteria": scales}.items()]
+    why = "With another value, what was judged would no longer compare with what comes"
+    table = {"title": "For good", "columns": ("key", "value"), "rows": rows}
+    return as_html([table], [f"{why}: make a new study, which may begin from this one."])
 
 
 def _in_language(shown: Mapping[str, Any], language: str, first: str) -> str:

@@ -1,7 +1,8 @@
 """Tables of the console: every cell is text, and what people typed stays what they typed."""
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import gradio as gr
@@ -54,9 +55,37 @@ def interval(value: float | None, low: float | None, high: float | None, digits:
     return f"{number(value, digits)} [{number(low, digits)}, {number(high, digits)}]"
 
 
+def moment(at: str | datetime) -> str:
+    """A time as `2026-11-30 18:05:12 UTC`; given as text, it is ISO's."""
+    when = datetime.fromisoformat(at) if isinstance(at, str) else at
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def share(done: int, total: int) -> str:
     """`12 / 40 (30 %)`; `12` where nobody knows how many there will be."""
     return f"{done:,} / {total:,} ({done / total:.0%})".replace("%", " %") if total else f"{done:,}"
+
+
+def as_html(sections: Iterable[Mapping[str, Any]], notes: Iterable[str]) -> str:
+    """Tables under headings, for `gr.HTML`, and notes below them; everything in them is escaped.
+
+    A section is `{"title", "columns", "rows"}`, its cells texts or None.
+    """
+    said = "".join(f"<li>{escaped(note)}</li>" for note in notes)
+    return "".join(map(_as_html, sections)) + (f"<ul>{said}</ul>" if said else "")
+
+
+def _as_html(section: Mapping[str, Any]) -> str:
+    title = escaped(section["title"])
+    head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in section["columns"])
+    body = "".join(
+        "<tr>" + "".join(f"<td>{escaped(MISSING if c is None else c)}</td>" for c in row) + "</tr>"
+        for row in section["rows"]
+    )
+    return (
+        f'<h2>{title}</h2><div class="scrolls" tabindex="0" role="group" aria-label="{title}">'
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
 
 
 def escaped(text: str) -> str:

@@ -6,7 +6,7 @@ from statistics import median
 from nami_bench.annotator_app.engine.planting import with_planted
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.annotator_app.engine.view import Progress
-from nami_bench.domain import CheckKind, Panel
+from nami_bench.domain import CheckKind, Panel, Study
 
 PACE_ITEMS = 25
 """The pace is the median over so many items."""
@@ -45,6 +45,18 @@ def progress_of(seat: Seat, phase: str) -> Progress:
     else:
         done, total = member.done, _total(seat)
     return Progress(done, max(done, total), today, pace)
+
+
+def fixed_share(study: Study, items: int, golds: int) -> int:
+    """The most items that one annotator of a study of `items` is given, planted ones among them.
+
+    It depends on the study alone: unlike `progress_of`, which tells annotators of a spread panel how much is
+    left for them beside the others, it does not move as others come, go or are faster.
+    """
+    most = min(items, study.pairs.comparisons) if study.is_adaptive else items
+    if study.items_per_annotator:
+        most = min(most, study.items_per_annotator)
+    return with_planted(most, golds, study.checks)
 
 
 def _pace(seat: Seat) -> int | None:

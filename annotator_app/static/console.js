@@ -26,12 +26,24 @@
     const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
     const study = selected();
     const pages = new URL(".", location.href);
-    if (link === null || study === null || link.target !== "" || !link.href.startsWith(pages.href)) return;
+    if (!(link instanceof HTMLAnchorElement) || study === null || link.target !== "" || !link.href.startsWith(pages.href)) return;
     const address = new URL(link.href);
     if (address.pathname.slice(pages.pathname.length).includes("/") || address.searchParams.has("study")) return;
     address.searchParams.set("study", study);
     link.href = address.href;
   }, true);
+
+  // A file of the owner's computer goes into a field: it is sent when the field is, and lies nowhere.
+  document.addEventListener("change", async (event) => {
+    const input = event.target;
+    if (!(input instanceof HTMLInputElement) || input.dataset.into === undefined) return;
+    const [file] = input.files ?? [];
+    const field = document.getElementById(input.dataset.into)?.querySelector("textarea");
+    if (file === undefined || !(field instanceof HTMLTextAreaElement)) return;
+    field.value = await file.text();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    input.value = "";
+  });
 
   /** Nothing on the page is kept up to date any more: say so, above everything. */
   function tellEnd() {
@@ -54,5 +66,5 @@
     return answer;
   };
 
-  window.nami = { keepStudy };
+  Object.assign(window, { nami: { keepStudy } });
 })();

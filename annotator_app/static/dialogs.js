@@ -94,14 +94,14 @@ function makeRoom() {
   if (getComputedStyle(stage).position === "sticky") window.scrollBy(0, stage.getBoundingClientRect().top);
 }
 
-/** Ask the administrator why somebody is paused; resolves to the reason, or null. */
-export function askPause(annotator) {
+/** Ask an administrator who is no annotator of a study whether to be one; resolves to true, or null. */
+export function askToJoin(study) {
   const dialog = make("dialog");
-  const field = make("input", { required: true, maxLength: 200, autofocus: true, className: "why", "aria-label": t("admin.why") });
-  const form = make("form", { className: "comment", method: "dialog" },
-    make("label", {}, `${t("admin.why")} `, field), make("button", { type: "submit", className: "primary", textContent: t("admin.pause") }));
-  form.addEventListener("submit", () => closeWindow(dialog, field.value.trim()));
-  return openWindow(dialog, "pause", t("admin.pause_title", { annotator }), form);
+  const join = make("button", { type: "button", className: "primary", textContent: t("studies.join_now") });
+  join.addEventListener("click", () => closeWindow(dialog, true));
+  const answered = openWindow(dialog, "join", t("studies.join_title", { study }), make("p", { textContent: t("studies.join_means") }), make("p", {}, join));
+  join.focus();
+  return answered;
 }
 
 const answers = new WeakMap();

@@ -2,6 +2,7 @@
 
 import { call } from "./api.js";
 import { keepBarInOneRow } from "./bar.js";
+import { askToJoin } from "./dialogs.js";
 import { make, part, setText } from "./dom.js";
 import { hideNotice, showNotice, wordsFor } from "./header.js";
 import { at, logInAddress } from "./home.js";
@@ -10,6 +11,7 @@ import { currentLanguage, loadTexts, number, t, translate, useLanguage } from ".
 const REFRESH_MS = 5000;
 
 let shown = "";
+let owns = false; // administrators are led to the console, and rate where they asked to
 
 start();
 
@@ -44,6 +46,7 @@ async function refresh() {
 }
 
 function show({ annotator, role, may_propose, studies }) {
+  owns = role === "administrator";
   setText(part("annotator"), annotator);
   part("admin").hidden = role !== "administrator";
   part("propose").hidden = !may_propose;
@@ -58,12 +61,32 @@ function show({ annotator, role, may_propose, studies }) {
   [...part("studies").querySelectorAll("a")].find((link) => link.href === hadFocus)?.focus();
 }
 
-function entry({ name, mode, state, done, opens, closes }) {
+function entry(study) {
+  return owns && !study.joined ? make("div", { className: "owned" }, linkTo(study, `admin/?study=${encodeURIComponent(study.name)}`), joining(study.name)) : linkTo(study, `study/${encodeURIComponent(study.name)}/`);
+}
+
+function joining(study) {
+  const button = make("button", { type: "button", className: "quiet", textContent: t("studies.join"), ariaLabel: `${t("studies.join")}: ${study}` });
+  button.addEventListener("click", () => join(study));
+  return button;
+}
+
+async function join(study) {
+  if (await askToJoin(study) !== true) return;
+  try {
+    await call(at(`study/${encodeURIComponent(study)}/join`), {});
+    location.assign(at(`study/${encodeURIComponent(study)}/`));
+  } catch (refusal) {
+    showNotice(wordsFor(refusal));
+  }
+}
+
+function linkTo({ name, mode, state, done, opens, closes }, to) {
   const facts = [t(`mode.${mode}`), t("studies.done", { count: number(done) })];
   if (state === "not_open") facts.push(t("studies.opens", { time: when(opens) }));
   if (state === "open" && closes !== null) facts.push(t("studies.closes", { time: when(closes) }));
   const badge = state === "open" ? [] : [make("span", { className: "badge", textContent: t(`studies.${state}`) })];
-  return make("a", { href: at(`study/${encodeURIComponent(name)}/`) },
+  return make("a", { href: at(to) },
     make("b", { textContent: name }), ...badge, make("span", { className: "quiet-text", textContent: facts.join(" · ") }));
 }
 

@@ -42,6 +42,7 @@ COMMANDS = {
     "study": ("nami_bench.cli.study", "Create, list and watch annotation studies."),
     "annotators": ("nami_bench.cli.annotators", "Add, list, disable and erase annotators."),
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
+    "console": ("nami_bench.cli.console", "Serve the owner's console alone."),
     "ratings": ("nami_bench.cli.ratings", "Import, export and exclude human ratings."),
     "agreement": ("nami_bench.cli.agreement", "How far annotators agree, and each beside the others."),
     "strengths": (

@@ -301,7 +301,7 @@ def resume(name: str, annotator: str) -> None:
 def checks(name: str, output: Path | None) -> None:
     """Answers that the study does not count, as CSV: to gold, qualification and training items and to
     repeated ones, one line for each criterion."""
-    from nami_bench.annotator_app.admin import check_answers_csv
+    from nami_bench.annotator_app.check_answers import check_answers_csv
 
     with open_bench() as bench:
         found = bench.store.oversight.check_answers(name)

@@ -127,13 +127,18 @@ class CheckAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something the administrator should know: an annotator paused, an image withdrawn."""
+    """Something the administrator should know: an annotator paused, an image withdrawn.
+
+    `annotator` is whom it is about; `by` the account that did it, None for the program itself and for
+    commands.
+    """
 
     at: datetime
     kind: str
     text: str
     study: str | None = None
     annotator: str | None = None
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,12 @@ class Prospect:
     notes: tuple[str, ...]
 
 
-def add_study(store: Store, study: Study) -> tuple[str, ...]:
-    """Record a study; what must be said about the sizes of its images."""
+def add_study(store: Store, study: Study, *, by: str | None = None) -> tuple[str, ...]:
+    """Record a study, and `by` which account it was made; what must be said about the sizes of its images."""
     with store.together():
-        return _add(store, study)
+        notes = _add(store, study)
+        store.oversight.note("study_made", f"study {study.name} was made", by=by, study=study.name)
+    return notes
 
 
 def prospect(store: Store, study: Study) -> Prospect:
@@ -32,8 +34,10 @@ def prospect(store: Store, study: Study) -> Prospect:
     return Prospect(items, wanted(study, items), notes)
 
 
-def change_study(store: Store, study: Study) -> tuple[list[str], tuple[str, ...]]:
+def change_study(store: Store, study: Study, *, by: str | None = None) -> tuple[list[str], tuple[str, ...]]:
     """Give the study of this name the new protocol: what changed, and what must be said about sizes.
+
+    An event says what was done, and `by` which account.
 
     Raises InputError, and changes nothing, where something else than `Studies.change` allows would change, or
     models could be told apart by the sizes of images from now on.
@@ -41,7 +45,10 @@ def change_study(store: Store, study: Study) -> tuple[list[str], tuple[str, ...]
     with store.together():
         before = store.items.shown_sizes(study.name)
         changes = store.studies.change(study)
-        return changes, check_change(study, before, store.items.shown_sizes(study.name))
+        notes = check_change(study, before, store.items.shown_sizes(study.name))
+        if changes:
+            store.oversight.note("study_changed", "; ".join(changes), by=by, study=study.name)
+    return changes, notes
 
 
 def wanted(study: Study, items: int) -> int:

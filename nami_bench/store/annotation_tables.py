@@ -151,7 +151,7 @@ class ComparisonRow(Base):
 
 
 class EventRow(Base):
-    """What the administrator should know."""
+    """What the administrator should know: what happened, whom it is about, and who did it."""
 
     __tablename__ = "event"
     __table_args__ = (Index("ix_event_study", "study_id", "id"),)
@@ -161,6 +161,9 @@ class EventRow(Base):
     kind: Mapped[str]
     text: Mapped[str]
     created_at: Mapped[CreatedAt]
+    done_by: Mapped[str | None] = mapped_column(
+        comment="the account's name; missing: the program by itself, or a command"
+    )
 
 
 class SecretRow(Base):

@@ -361,22 +361,25 @@ class Desk:
                 "reused_client_token", "this client_token was used for another item"
             ) from error
 
-    def tell(self, study_id: int, member: Member | None, kind: str, words: str) -> None:
-        """Leave an event for the administrator."""
+    def tell(
+        self, study_id: int, member: Member | None, kind: str, words: str, by: str | None = None
+    ) -> None:
+        """Leave an event for the administrator; `by`: the account that did it."""
         values = {
             "study_id": study_id,
             "annotator_id": None if member is None else member.annotator_id,
             "kind": kind,
             "text": words,
             "created_at": self.now,
+            "done_by": by,
         }
         self.write(insert(sql.events).values(values))
 
-    def pause(self, study_id: int, member: Member, reason: str, words: str) -> None:
+    def pause(self, study_id: int, member: Member, reason: str, words: str, by: str | None = None) -> None:
         """Stop a member; what they hold goes back to the pool, and the administrator is told in `words`."""
         self.change_member(member, paused_at=self.now, pause_reason=reason)
         self.release(self.held(member))
-        self.tell(study_id, member, "paused", words)
+        self.tell(study_id, member, "paused", words, by)
 
     def _expire(self, study_id: int) -> None:
         """Return the items to the pool whose lease ran out."""

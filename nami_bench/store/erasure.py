@@ -194,6 +194,7 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     }
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
+    _set(session, EventRow, EventRow.done_by == row.name, done_by=_ERASED)
     delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
     delete_rows(session, OutsideAccountRow, OutsideAccountRow.annotator_id == row.id)
     return counts

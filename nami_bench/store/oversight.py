@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from shlex import quote
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import CheckAnswer, CheckKind, Event, Flag
@@ -15,6 +15,7 @@ from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
     COMPLETED,
+    STUDY_KIND,
     AssignmentRow,
     ComparisonRow,
     EventRow,
@@ -53,6 +54,20 @@ class MemberReport:
     withheld: int
     flags: int
     excluded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attendance:
+    """How much an annotator did in a study; as `MemberReport`, without what takes long to find."""
+
+    name: str
+    role: str
+    active: bool
+    paused: str | None
+    done: int
+    today: int
+    gold_failed: int
+    gold_seen: int
 
 
 class Oversight(Repository):
@@ -125,30 +140,134 @@ class Oversight(Repository):
                 for at, flag, comment, name, a, b, prompt_id, text, sample in session.execute(query)
             ]
 
-    def events(self, study: str, limit: int = 1000) -> list[Event]:
-        """What happened in a study, the latest first."""
+    def events(
+        self, study: str, limit: int = 1000, *, kind: str | None = None, person: str | None = None
+    ) -> list[Event]:
+        """What happened in a study and in the whole workspace, the latest first.
+
+        `kind`: of one kind alone; `person`: what is about somebody or was done by them.
+        """
         with self._database.reading() as session:
+            study_id = find_study(session, study).id
+            wanted = [or_(EventRow.study_id == study_id, EventRow.study_id.is_(None))]
+            if kind is not None:
+                wanted.append(EventRow.kind == kind)
+            if person is not None:
+                wanted.append(or_(AnnotatorRow.name == person, EventRow.done_by == person))
             query = (
-                select(EventRow.created_at, EventRow.kind, EventRow.text, AnnotatorRow.name)
+                select(
+                    EventRow.created_at,
+                    EventRow.kind,
+                    EventRow.text,
+                    EventRow.study_id,
+                    AnnotatorRow.name,
+                    EventRow.done_by,
+                )
                 .outerjoin(AnnotatorRow, AnnotatorRow.id == EventRow.annotator_id)
-                .where(EventRow.study_id == find_study(session, study).id)
+                .where(*wanted)
                 .order_by(EventRow.id.desc())
                 .limit(limit)
             )
             return [
-                Event(at, kind, text, study, annotator)
-                for at, kind, text, annotator in session.execute(query)
+                Event(at, kind, text, None if of is None else study, annotator, by)
+                for at, kind, text, of, annotator, by in session.execute(query)
             ]
+
+    def attendance(self, study: str) -> list[Attendance]:
+        """Who takes part in a study and how much they did, in the order in which they joined: fast at any
+        size."""
+        with self._database.reading() as session:
+            row = find_study(session, study)
+            today = convert.study(row).day(datetime.now(UTC))
+            query = (
+                select(MemberRow, AnnotatorRow)
+                .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
+                .where(MemberRow.study_id == row.id)
+                .order_by(MemberRow.id)
+            )
+            golds, passed = _golds(session, row.id)
+            return [
+                Attendance(
+                    name=annotator.name,
+                    role=annotator.role,
+                    active=annotator.active,
+                    paused=member.pause_reason or (_EXCLUDED if annotator.excluded_at else None),
+                    done=member.done,
+                    today=member.done - member.done_before_day if member.day == today else 0,
+                    gold_failed=golds[member.id] - passed[member.id],
+                    gold_seen=golds[member.id],
+                )
+                for member, annotator in session.execute(query)
+            ]
+
+    def last_activity(self, study: str) -> datetime | None:
+        """When an item of a study was given out last; None: none was."""
+        with self._database.reading() as session:
+            return session.scalar(
+                select(AssignmentRow.assigned_at)
+                .where(AssignmentRow.study_id == find_study(session, study).id)
+                .order_by(AssignmentRow.id.desc())
+                .limit(1)
+            )
+
+    def judged_between(self, study: str) -> tuple[datetime, datetime] | None:
+        """When the first and the last answer was sent in a study; None: none was."""
+        with self._database.reading() as session:
+            query = (
+                select(func.min(SubmissionRow.created_at), func.max(SubmissionRow.created_at))
+                .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
+                .where(MemberRow.study_id == find_study(session, study).id)
+            )
+            first, last = session.execute(query).one()
+            return None if first is None else (first, last)
+
+    def latest_completions(self, study: str, most: int = 50_000) -> list[datetime]:
+        """When the last items of a study's own were completed, the latest first."""
+        with self._database.reading() as session:
+            query = (
+                select(AssignmentRow.completed_at)
+                .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
+                .where(
+                    AssignmentRow.study_id == find_study(session, study).id,
+                    AssignmentRow.state == COMPLETED,
+                    AssignmentRow.completed_at.is_not(None),
+                    ItemRow.kind == STUDY_KIND,
+                )
+                .order_by(AssignmentRow.id.desc())
+                .limit(most)
+            )
+            return [at for at in session.scalars(query) if at is not None]
+
+    def event_kinds(self, study: str) -> list[str]:
+        """The kinds of `events`, by name."""
+        with self._database.reading() as session:
+            of = or_(EventRow.study_id == find_study(session, study).id, EventRow.study_id.is_(None))
+            return list(session.scalars(select(EventRow.kind).where(of).distinct().order_by(EventRow.kind)))
+
+    def note(
+        self, kind: str, words: str, *, by: str | None, study: str | None = None, about: str | None = None
+    ) -> None:
+        """Record what an account did: in a study, or (None) in the whole workspace; `about` an annotator."""
+        with self._database.writing() as session:
+            session.add(
+                EventRow(
+                    study_id=None if study is None else find_study(session, study).id,
+                    annotator_id=None if about is None else find_annotator(session, about).id,
+                    kind=kind,
+                    text=words,
+                    done_by=by,
+                )
+            )
 
     def check_answers(self, study: str) -> list[CheckAnswer]:
         """All answers to planted items and to those before the work, corrections included, oldest first."""
         with self._database.reading() as session:
             return check_answers(session, study)
 
-    def pause(self, study: str, annotator: str, reason: str) -> None:
+    def pause(self, study: str, annotator: str, reason: str, *, by: str | None = None) -> None:
         """Give an annotator nothing more in a study; what they hold goes back to the pool.
 
-        The annotator is told the `reason`.
+        The annotator is told the `reason`; the event says `by` which account it was done.
         """
         with self._database.reading() as session:
             name = find_annotator(session, annotator).name
@@ -156,11 +275,11 @@ class Oversight(Repository):
         def pause(desk: Desk) -> None:
             study_id, _ = desk.study(study)
             member = desk.member(study_id, name)
-            desk.pause(study_id, member, reason, f"{name} was paused: {reason}")
+            desk.pause(study_id, member, reason, f"{name} was paused: {reason}", by)
 
         self._writer.submit(pause).result()
 
-    def resume(self, study: str, annotator: str) -> None:
+    def resume(self, study: str, annotator: str, *, by: str | None = None) -> None:
         """Let a paused annotator go on, qualified; the rules look at what comes from now on.
 
         Raises InputError for one whose judgements are excluded.
@@ -177,7 +296,7 @@ class Oversight(Repository):
                 qualified_at=desk.now,
                 checked_from=last[0].id if last else 0,
             )
-            desk.tell(study_id, member, "resumed", f"{name} was resumed")
+            desk.tell(study_id, member, "resumed", f"{name} was resumed", by)
 
         with self._database.reading() as session:
             row = find_annotator(session, annotator)

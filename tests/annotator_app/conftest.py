@@ -218,12 +218,12 @@ class _NoProcess:
         self._store = Store.open(url, create=False)
         self._looks = StudyLooks(self._store)
 
-    def ask_later(self, what: str, study: str) -> "Future[bytes]":
+    def ask_later(self, what: str, *about: str) -> "Future[bytes]":
         future: Future[bytes] = Future()
 
         def answer() -> None:
             try:
-                future.set_result(getattr(self._looks, what)(study))
+                future.set_result(getattr(self._looks, what)(*about))
             except Exception as error:
                 future.set_exception(error)
 
@@ -293,14 +293,20 @@ class Server:
 
 
 @pytest.fixture
-def start_server() -> Iterator[Callable[..., Server]]:
+def start_server(start_program: Callable[..., Server]) -> Callable[..., Server]:
     """`start_server(bench, *arguments)` runs `nami-bench annotate` in a process of its own."""
+    return lambda bench, *arguments: start_program(bench, "annotate", *arguments)
+
+
+@pytest.fixture
+def start_program() -> Iterator[Callable[..., Server]]:
+    """`start_program(bench, command, *arguments)`: one of those that serve, in a process of its own."""
     started: list[subprocess.Popen[str]] = []
 
     def start(bench: Bench, *arguments: str) -> Server:
         root = bench.workspace.root
-        log = root / f"annotate-{len(started)}.log"
-        command = [sys.executable, "-m", "nami_bench", "--workspace", str(root), "annotate", *arguments]
+        log = root / f"{arguments[0]}-{len(started)}.log"
+        command = [sys.executable, "-m", "nami_bench", "--workspace", str(root), *arguments]
         with log.open("w") as stderr:
             started.append(subprocess.Popen(command, stderr=stderr, stdout=subprocess.DEVNULL, text=True))
         return Server(_address(started[-1], log), started[-1], log)

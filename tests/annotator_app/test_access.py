@@ -25,7 +25,7 @@ ADMIN_ROUTES = (
     "/admin/",
     "/admin/log",
     "/admin/log?study=trial",
-    "/admin/ratings.csv?study=trial",
+    "/admin/file/ratings.csv?study=trial",
     "/admin/picture/1",
     "/admin/picture/1/small",
     "/admin/theme.css",
@@ -117,7 +117,7 @@ def test_strangers_reach_the_login_page_and_the_programs_files_alone(
         ("GET", "/item/now/before"),
         ("GET", "/image/abc"),
         ("POST", "/item/abc"),
-        ("GET", "/admin/ratings.csv"),
+        ("GET", "/admin/file/ratings.csv"),
         ("GET", "/admin/picture/1"),
         ("GET", "/admin/gradio_api/queue/data"),
         ("POST", "/admin/gradio_api/queue/join"),
@@ -213,7 +213,7 @@ def test_every_route_of_the_application_is_closed_to_whom_it_is_not_for(
     assert not {path for _, path in reached["annotator"] if path.startswith("/admin")}
     pages = {("GET", f"/admin/{page.path}") for page in PAGES} | {("HEAD", "/admin/")}
     brought = {one for one in reached["administrator"] if one[1].startswith("/admin/")}
-    ours = {("GET", "/admin/ratings.csv")} | {
+    ours = {("GET", "/admin/file/{name}")} | {
         ("GET", f"/admin/picture/{{image}}{size}") for size in ("", "/small")
     }
     assert brought - ours - pages <= OPEN_OF_GRADIO

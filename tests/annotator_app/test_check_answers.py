@@ -4,7 +4,7 @@ import csv
 import io
 from datetime import UTC, datetime
 
-from nami_bench.annotator_app.admin import check_answers_csv
+from nami_bench.annotator_app.check_answers import check_answers_csv
 from nami_bench.domain import CheckAnswer
 
 

@@ -116,8 +116,9 @@ def test_errors_are_said_in_words_and_people_s_words_are_text(
     rate(people("ada"), 1, lambda n: good(50))
     bench.store.oversight.pause("trial", "ada", "<img src=x onerror=alert(1)>")
     page = ConsolePage(people("root"))
-    (row,) = page.rows("overview_look", study="trial")
-    assert row[:3] == ["ada", "annotator", "<img src=x onerror=alert(1)>"]
+    (head, people, _), _ = page.call("overview_look", study="trial")
+    assert people["data"][0][:2] == ["ada", "paused: <img src=x onerror=alert(1)>"]
+    assert "ada is paused: &lt;img src=x onerror=alert(1)&gt;" in head and "<img" not in head
 
 
 def test_a_study_may_show_its_leaderboard_to_annotators(

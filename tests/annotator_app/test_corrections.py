@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from nami_bench.annotator_app.admin import check_answers_csv, overview
+from nami_bench.annotator_app.admin import overview
+from nami_bench.annotator_app.check_answers import check_answers_csv
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.engine.view import View
 from nami_bench.annotator_app.sessions import AnnotationSession

@@ -88,7 +88,8 @@ def test_what_is_known_is_not_read_again(large: str) -> None:
             session.execute(text(f"INSERT INTO rating ({names}) VALUES ({marks})"), rows)
         again = looks.overview("large")
         assert again != first
-        assert again == StudyLooks(store).overview("large")
+        anew = json.loads(StudyLooks(store).overview("large"))
+        assert json.loads(again) | {"at": ""} == anew | {"at": ""}
 
 
 @pytest.mark.slow

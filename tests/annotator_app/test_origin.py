@@ -16,7 +16,7 @@ from nami_bench.domain import Annotator, Role
 from nami_bench.errors import InputError, StorageError
 
 DATA = ("/session", "/item/now/before", "/submissions", "/leaderboard")
-ADMIN_DATA = ("/admin/ratings.csv", "/admin/picture/1", "/admin/theme.css")
+ADMIN_DATA = ("/admin/file/ratings.csv", "/admin/picture/1", "/admin/theme.css")
 PAGES = ("/", "/propose", "/login")
 FOLLOWED = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 

@@ -274,8 +274,10 @@ def test_administration_is_of_the_newest_study_where_none_is_named(
 ) -> None:
     bench, address = house
     root = enter(bench, address, "root")
-    assert "second.csv" in root.get("/admin/ratings.csv").headers["content-disposition"]
-    assert "trial.csv" in root.get("/admin/ratings.csv?study=trial").headers["content-disposition"]
+    assert "second-ratings.csv" in root.get("/admin/file/ratings.csv").headers["content-disposition"]
+    assert (
+        "trial-ratings.csv" in root.get("/admin/file/ratings.csv?study=trial").headers["content-disposition"]
+    )
     for name in ("second", "trial"):
         bench.store.studies.delete(name)
-    assert "no study yet" in root.get("/admin/ratings.csv").json()["error"]
+    assert "no study yet" in root.get("/admin/file/ratings.csv").json()["error"]

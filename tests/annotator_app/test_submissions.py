@@ -18,6 +18,7 @@ from nami_bench.config import SubmissionsConfig, open_workspace
 from nami_bench.domain import Annotator, PromptSubmission, Role, SubmissionState
 from nami_bench.errors import InputError
 from nami_bench.store.proposals import PER_HOUR, STRANGERS_PER_HOUR
+from tests.support.console import ConsolePage
 
 HERON = "a heron that waits for the tram with a folded newspaper"
 BAKER = "a baker stacks nine round loaves on a blue handcart"
@@ -149,7 +150,7 @@ def test_text_comes_out_as_it_was_typed(people: Callable[[str], httpx.Client]) -
     ]
     for text in texts:
         propose(ada, text)
-    assert [one["text"] for one in root.get("/admin/submissions").json()["pending"]] == texts
+    assert [row[1] for row in waiting(root)] == texts
     answer = ada.get("/submissions")
     assert [one["text"] for one in answer.json()["own"]] == texts[::-1]
     assert answer.headers["content-type"] == "application/json"
@@ -184,13 +185,30 @@ def test_nobody_learns_of_others_submissions_before_they_are_accepted(
     assert "newspaper" not in hidden.text and "ada" not in hidden.text
     assert bob.get("/submissions").json()["own"] == []
     assert check(root, like)["nearest"]["text"] == HERON
-    assert root.post("/admin/submissions/accept", json={"id": identifier}).status_code == 200
+    assert accept(root, identifier, HERON) == ["It is accepted."]
     shown = bob.post("/submissions/check", json={"text": like})
     assert (shown.json()["nearest"]["origin"], shown.json()["nearest"]["text"]) == ("accepted", HERON)
     assert "ada" not in shown.text
     own = ada.get("/submissions")
     assert own.json()["own"][0]["state"] == "accepted"
     assert "root" not in json.dumps(own.json()["own"])  # nor who decided
+
+
+def waiting(owner: httpx.Client) -> list[list[str]]:
+    """The rows of the console's table of proposed prompts."""
+    return ConsolePage(owner, "prompts").rows("prompts_look", output=1)
+
+
+def accept(owner: httpx.Client, identifier: str, text: str, *tags: Any) -> list[str]:
+    """Press the button; what is said then."""
+    category, challenges, language = tags or ("none", [], "none")
+    fields = (identifier, text, category, challenges, language)
+    return ConsolePage(owner, "prompts").call("prompts_accept_it", *fields)[1]
+
+
+def refuse(owner: httpx.Client, identifier: str, reason: str) -> list[str]:
+    """Press the button; what is said then."""
+    return ConsolePage(owner, "prompts").call("prompts_refuse_it", identifier, reason)[1]
 
 
 def test_administrators_decide_and_it_is_recorded(bench: Any, people: Callable[[str], httpx.Client]) -> None:
@@ -200,26 +218,27 @@ def test_administrators_decide_and_it_is_recorded(bench: Any, people: Callable[[
         propose(ada, BAKER, category="food"),
         propose(ada, "blue bicycle"),
     )
-    view = root.get("/admin/submissions").json()
-    assert [one["id"] for one in view["pending"]] == [plain, edited, refused]
-    assert (view["pending"][0]["author"], view["counts"]["pending"]) == ("ada", 3)
-    assert send(root, {"id": plain}, "/admin/submissions/accept") == (200, "")
-    change = {"text": f" {BAKER}, at dawn ", "category": "city", "challenges": ["count"], "language": None}
-    assert send(root, {"id": edited, "edited": change}, "/admin/submissions/accept") == (200, "")
-    assert send(root, {"id": refused, "reason": "too little"}, "/admin/submissions/refuse") == (200, "")
+    assert [(row[0], row[2]) for row in waiting(root)] == [
+        (plain, "ada"), (edited, "ada"), (refused, "ada"),
+    ]  # fmt: skip
+    assert accept(root, plain, HERON) == ["It is accepted."]
+    assert accept(root, edited, f" {BAKER}, at dawn ", "city", ["count"], "none") == [
+        "It is accepted with changes."
+    ]
+    assert refuse(root, refused, "too little") == ["It is refused."]
     found = {one.id: one for one in bench.store.proposals.all()}
     assert {one.decided_by for one in found.values()} == {"root"}
     assert all(one.decided_at is not None for one in found.values())
     assert (found[edited].text, found[edited].edited_text) == (BAKER, f"{BAKER}, at dawn")
     assert found[edited].edited_tags == {"category": "city", "challenge": "count"}
     assert (found[plain].is_edited, found[refused].reason) == (False, "too little")
-    view = root.get("/admin/submissions").json()
-    assert view["pending"] == []
-    assert [(one["id"], one["state"], one["decided_by"]) for one in view["decided"]] == [
-        (refused, "refused", "root"),
-        (edited, "accepted", "root"),
-        (plain, "accepted", "root"),
-    ]
+    page = ConsolePage(root, "prompts")
+    assert page.rows("prompts_look", output=1) == []
+    assert [(row[1], row[4]) for row in page.rows("prompts_look", output=2)] == [
+        ("refused", "root"), ("accepted, with changes", "root"), ("accepted", "root"),
+    ]  # fmt: skip
+    events = bench.store.oversight.events("trial", kind="prompt_decided")
+    assert [(event.by, event.study) for event in events] == [("root", None)] * 3
     own = {one["id"]: one for one in ada.get("/submissions").json()["own"]}
     assert (own[refused]["reason"], own[edited]["edited_text"]) == ("too little", f"{BAKER}, at dawn")
 
@@ -229,31 +248,24 @@ def test_the_second_administrator_is_told_and_nothing_is_overwritten(
 ) -> None:
     identifier = propose(people("ada"))
     root, zoe = people("root"), people("zoe")
-    assert send(root, {"id": identifier, "reason": "no"}, "/admin/submissions/refuse") == (200, "")
+    assert refuse(root, identifier, "no") == ["It is refused."]
     before = bench.store.proposals.get(identifier)
-    edited = {"text": "a goose"}
-    late = zoe.post("/admin/submissions/accept", json={"id": identifier, "edited": edited})
-    assert (late.status_code, late.json()["code"]) == (409, "decided")
-    assert late.json()["error"] == "root has refused this prompt already: nothing was changed"
-    assert send(zoe, {"id": identifier, "reason": "x"}, "/admin/submissions/refuse") == (409, "decided")
+    late = "Root has refused this prompt already: nothing was changed"
+    assert accept(zoe, identifier, "a goose") == [late]
+    assert refuse(zoe, identifier, "x") == [late]
     assert bench.store.proposals.get(identifier) == before
 
 
 def test_decisions_are_checked_too(bench: Any, people: Callable[[str], httpx.Client]) -> None:
     identifier = propose(people("ada"))
     root = people("root")
-    for sent, path, expected in (
-        ({"id": "nothing"}, "accept", (400, "wrong_use")),
-        ({"id": identifier, "edited": {"text": "word " * 121}}, "accept", (400, "too_long")),
-        ({"id": identifier, "edited": {"text": EMBEDDED}}, "accept", (409, "duplicate")),
-        ({"id": identifier, "edited": {"text": BAKER, "category": "x"}}, "accept", (400, "wrong_use")),
-        ({"id": identifier, "edited": {"text": BAKER, "by": "ada"}}, "accept", MALFORMED),
-        ({"id": identifier, "by": "zoe"}, "accept", MALFORMED),
-        ({"id": identifier}, "refuse", MALFORMED),
-        ({"id": identifier, "reason": " "}, "refuse", (400, "wrong_use")),
-        ({"id": identifier, "reason": "x" * 501}, "refuse", MALFORMED),
+    for said in (
+        accept(root, "nothing", HERON),
+        accept(root, identifier, "word " * 121),
+        accept(root, identifier, EMBEDDED),
+        refuse(root, identifier, " "),
     ):
-        assert send(root, sent, f"/admin/submissions/{path}") == expected, sent
+        assert len(said) == 1 and not said[0].startswith("It is"), said
     assert bench.store.proposals.get(identifier).state is SubmissionState.PENDING
 
 
@@ -296,7 +308,7 @@ def test_everybody_may_propose_where_the_settings_say_so(
     )
     with listening(bench) as address, httpx.Client(base_url=address, timeout=60) as stranger:
         assert "Propose" in stranger.get("/propose").text or stranger.get("/propose").status_code == 200
-        assert stranger.get("/session").status_code == stranger.get("/admin/submissions").status_code == 401
+        assert stranger.get("/session").status_code == stranger.get("/admin/theme.css").status_code == 401
         answer = stranger.get("/submissions").json()
         assert (answer["annotator"], answer["role"], answer["own"]) == (None, None, [])
         # Neither what waits nor this workspace's own sets are shown to strangers.
@@ -328,8 +340,9 @@ def test_the_page_is_gone_where_nobody_may_propose(
         root.post("/login", data={"name": "root", "token": token})
         for method, path in (("GET", "/propose"), ("GET", "/submissions"), ("POST", "/submissions")):
             assert root.request(method, path, json={}).status_code == 404, path
-        assert root.get("/session").json()["may_propose"] is False
-        assert root.get("/admin/submissions").json()["open_to"] == "nobody"
+        assert root.get("/studies").json()["may_propose"] is False
+        said = ConsolePage(root, "prompts").call("prompts_look")[0][0]
+        assert said == "Nobody may propose prompts now. 0 wait for a decision."
 
 
 def test_terms_come_from_the_workspaces_settings(tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ class Page:
 
 PAGES = (
     Page("", "Overview"),
+    Page("agreement", "Agreement"),
+    Page("leaderboard", "Leaderboard"),
+    Page("prompts", "Prompts"),
+    Page("export", "Export"),
     Page("study", "Study"),
     Page("log", "Log"),
 )

@@ -1,19 +1,168 @@
-"""How a study stands."""
+"""How a study stands: progress, people, when it may end, agreement, and what needs attention."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import gradio as gr
 
 from nami_bench.annotator_app.console import tables
 from nami_bench.annotator_app.console.context import Call, Console
+from nami_bench.annotator_app.engine.progress import fixed_share
+from nami_bench.domain import CheckKind, Role, Study, SubmissionState
+from nami_bench.store import ItemProgress, progress_of
+from nami_bench.store.oversight import Attendance
 
 REFRESH_S = 5.0
+DEEP_REFRESH_S = 30.0
+IDLE = timedelta(hours=24)
+"""For so long nobody was given an item: nobody works on the study."""
+
+PEOPLE = ("name", "state", "done of at most", "today", "gold failed")
+CELLS = ("part", "done of wanted", "withdrawn images")
+AGREEMENT = ("criterion", "alpha", "images or pairs", "remark")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is found fast."""
+
+    study: Study
+    cells: list[ItemProgress]
+    people: list[Attendance]
+    golds: int
+    pending: int
+    last: datetime | None
 
 
 def build(console: Console) -> None:
     """The page."""
-    people = tables.table("People", ("name", "role", "state", "done", "today", "flags"))
+    head = gr.HTML(elem_classes=["console-head"], apply_default_css=False)
+    people = tables.table("People", PEOPLE)
+    gr.Markdown(
+        "“Of at most” is the most items that one person gets, planted ones among them: it follows from the "
+        "study alone, and does not move as others come, go or are faster."
+    )
+    parts = tables.table("By stratum and model", CELLS)
+    agreement = tables.table("Agreement so far (Krippendorff's alpha with 95 % interval)", AGREEMENT)
+    computed = gr.Markdown("Agreement is being computed …")
 
-    def look(call: Call) -> tables.Cells:
-        members = console.store.oversight.members(call.study)
+    def look(call: Call) -> tuple[str, tables.Cells, tables.Cells]:
+        found = console.remembered(("overview", call.study), lambda: standing(console, call.study))
+        return _head(found), _people(found), _parts(found)
+
+    async def look_deeper(call: Call) -> tuple[tables.Cells, str]:
+        found = json.loads(await console.onlooker.ask("overview", call.study))
+        rows = [
+            (a["criterion"], tables.interval(a["alpha"], a["low"], a["high"]), a["items"], a["note"])
+            for a in found["agreement"]
+        ]
         return tables.cells(
-            (m.name, m.role, m.paused or "at work", m.done, m.today, m.flags) for m in members
-        )
+            rows
+        ), f"Agreement and forecast computed {tables.moment(found['at'])}. {found['end']}"
 
-    console.show(look, people, every=REFRESH_S)
+    console.show(look, [head, people, parts], every=REFRESH_S)
+    console.show(look_deeper, [agreement, computed], every=DEEP_REFRESH_S)
+
+
+def standing(console: Console, name: str) -> Standing:
+    """How a study stands, from counters."""
+    store = console.store
+    study = store.studies.get(name)
+    return Standing(
+        study=study,
+        cells=store.items.progress(name),
+        people=store.oversight.attendance(name),
+        golds=sum(item.kind is CheckKind.GOLD for item in study.check_items),
+        pending=store.proposals.count().get(SubmissionState.PENDING, 0),
+        last=store.oversight.last_activity(name),
+    )
+
+
+def _head(found: Standing) -> str:
+    study, (done, total) = found.study, progress_of(found.study, found.cells)
+    at_work = sum(one.today > 0 for one in found.people)
+    facts = (
+        ("Items judged", tables.share(done, total)),
+        ("People today", f"{at_work} of {len(found.people)}"),
+        ("Kind", f"{study.mode}, {study.overlap} per item"),
+        ("Open", _hours(study)),
+    )
+    tiles = "".join(f"<div><span>{name}</span><b>{tables.escaped(value)}</b></div>" for name, value in facts)
+    bar = f'<progress max="{max(total, 1)}" value="{done}" aria-label="Items judged"></progress>'
+    notices = "".join(f"<li>{notice}</li>" for notice in attention(found, datetime.now(UTC)))
+    calls = f"<h2>Needs attention</h2><ul>{notices}</ul>" if notices else "<p>Nothing needs attention.</p>"
+    return f'<div class="tiles">{tiles}</div>{bar}<div class="attention">{calls}</div>'
+
+
+def attention(found: Standing, now: datetime) -> list[str]:
+    """What an owner should look at, as HTML; names are escaped."""
+    done, total = progress_of(found.study, found.cells)
+    people = [one for one in found.people if one.active]
+    said = [
+        f"{tables.escaped(one.name)} is paused: {tables.escaped(one.paused)}" for one in people if one.paused
+    ]
+    said += [
+        f"{tables.escaped(one.name)} failed {one.gold_failed} of {one.gold_seen} gold items"
+        for one in people
+        if one.gold_failed and not one.paused
+    ]
+    withdrawn = sum(cell.withdrawn for cell in found.cells)
+    if withdrawn:
+        said.append(f"{withdrawn} items are withdrawn, for their images cannot be shown: see the log")
+    if found.pending:
+        said.append(f'<a href="prompts">{found.pending} proposed prompts</a> wait for a decision')
+    if done < total and found.study.shut(now) is None:
+        said += _idle(found, now)
+    return said
+
+
+def _idle(found: Standing, now: datetime) -> list[str]:
+    at_work = [p for p in found.people if p.active and p.paused is None and p.role != Role.ADMINISTRATOR]
+    if not at_work:
+        return ["Items wait, and nobody takes part who could take them"]
+    if found.last is not None and now - found.last > IDLE:
+        return [f"Nobody was given an item since {found.last:%Y-%m-%d %H:%M} UTC"]
+    return []
+
+
+def _hours(study: Study) -> str:
+    if study.opens is None and study.closes is None:
+        return "always"
+    first, last = ("" if at is None else f"{at:%Y-%m-%d %H:%M}" for at in (study.opens, study.closes))
+    return f"{first} – {last}"
+
+
+def _people(found: Standing) -> tables.Cells:
+    most = fixed_share(found.study, sum(cell.items for cell in found.cells), found.golds)
+    rows = [
+        (
+            one.name,
+            _state(one),
+            tables.share(min(one.done, most), most),
+            one.today,
+            f"{one.gold_failed} of {one.gold_seen}" if one.gold_seen else None,
+        )
+        for one in found.people
+    ]
+    return tables.cells(rows)
+
+
+def _state(one: Attendance) -> str:
+    if not one.active:
+        return "disabled" if one.role != Role.SIMULATED else "simulated"
+    if one.paused is not None:
+        return f"paused: {one.paused}"
+    return {Role.SIMULATED: "simulated", Role.ADMINISTRATOR: "rates as well"}.get(
+        Role(one.role), "takes part"
+    )
+
+
+def _parts(found: Standing) -> tables.Cells:
+    sums: dict[str, list[int]] = {}
+    for cell in found.cells:
+        for name in (f"stratum {cell.stratum}", *(f"model {model}" for model in cell.models)):
+            of = sums.setdefault(name, [0, 0, 0])
+            of[0], of[1], of[2] = of[0] + cell.done, of[1] + cell.total, of[2] + cell.withdrawn
+    order = sorted(sums, key=lambda name: (not name.startswith("stratum"), name))
+    return tables.cells((name, tables.share(*sums[name][:2]), sums[name][2]) for name in order)

@@ -44,7 +44,7 @@ class _Existing:
                     look = gr.Button("Preview the texts")
                 texts = _html("study-texts")
             with gr.Tab("What stays as it is"):
-                self._fixed = _html("study-fixed")
+                self._fixed = _html("console-tables")
             with gr.Tab("As a file"):
                 self._text = _file_box("study-file")
                 save_text = gr.Button("Save the file", variant="primary")
@@ -59,30 +59,28 @@ class _Existing:
             return self.shown(call.study)
 
         def study_open(call: Call) -> list[Any]:
-            return [actions.let_in(self._store, call.study), *self.shown(call.study)]
+            return [actions.let_in(self._store, call.study, call.owner), *self.shown(call.study)]
 
         def study_close(call: Call) -> list[Any]:
-            return [actions.end(self._store, call.study), *self.shown(call.study)]
+            return [actions.end(self._store, call.study, call.owner), *self.shown(call.study)]
 
         def study_save(call: Call, state: str, *values: Any) -> list[Any]:
-            words = actions.save(self._store, self._filled(call.study, values), state)
+            words = actions.save(self._store, self._filled(call.study, values), state, call.owner)
             return [words, *self.shown(call.study)]
 
         def study_save_text(call: Call, state: str, text: str) -> list[Any]:
             study = actions.of_this_name(study_of_text(text), call.study)
-            return [actions.save(self._store, study, state), *self.shown(call.study)]
+            return [actions.save(self._store, study, state, call.owner), *self.shown(call.study)]
 
         def study_preview(call: Call, *values: Any) -> list[Any]:
             return ["", preview(self._filled(call.study, values))]
 
         def study_delete(call: Call, name: str) -> list[Any]:
-            if name.strip() != call.study:
-                raise InputError(f"type {call.study} to delete it")
-            self._store.studies.delete(call.study)
+            words = actions.delete(self._store, call.study, name, call.owner)
             names = console.names()
             left = names[-1] if names else None
             rest = self.shown(left) if left else [gr.skip() for _ in self.outputs]
-            return [f"{call.study} is gone.", gr.update(choices=names, value=left), "", *rest]
+            return [words, gr.update(choices=names, value=left), "", *rest]
 
         console.show(study_look, self.outputs)
         for button, run, inputs in (
@@ -162,8 +160,8 @@ class _New:
         def new_check_text(call: Call, written: str, begun: str) -> list[Any]:
             return [actions.expected(self._store, self._of_text(written, begun))]
 
-        def made(study: Study) -> list[Any]:
-            words = actions.create(self._store, study)
+        def made(call: Call, study: Study) -> list[Any]:
+            words = actions.create(self._store, study, call.owner)
             names = console.names()
             if study.name not in names:
                 words += "\nThis server serves one other study: start `nami-bench annotate` without --study."
@@ -171,10 +169,10 @@ class _New:
             return [words, gr.update(choices=names, value=study.name), *existing.shown(study.name)]
 
         def new_create(call: Call, base: str, begun: str, *values: Any) -> list[Any]:
-            return made(self._filled(base, begun, values))
+            return made(call, self._filled(base, begun, values))
 
         def new_create_text(call: Call, written: str, begun: str) -> list[Any]:
-            return made(self._of_text(written, begun))
+            return made(call, self._of_text(written, begun))
 
         results = [said, console.study, *existing.outputs]
         console.on(
@@ -183,7 +181,6 @@ class _New:
             inputs=start,
             outputs=[start, rest, *form.components],
             needs_study=False,
-            is_raw=True,
         )
         for event, run, inputs, outputs in (
             (form.prompts.input, new_models, [form.prompts, form.models], [said, form.models]),
@@ -195,7 +192,7 @@ class _New:
             (make.click, new_create, fields, results),
             (make_text.click, new_create_text, [text, start], results),
         ):
-            console.on(event, _telling(run, len(outputs)), inputs, outputs, needs_study=False, is_raw=True)
+            console.on(event, _telling(run, len(outputs)), inputs, outputs, needs_study=False)
 
     def _shown(self, tables: dict[str, Any]) -> list[Any]:
         sets = [*self._store.catalog.prompt_set_hashes()]
@@ -217,7 +214,7 @@ class _New:
 def _on(
     console: Console, button: gr.Button, run: Callable[..., Any], inputs: Any, outputs: list[Any]
 ) -> None:
-    console.on(button.click, _telling(run, len(outputs)), inputs, outputs, is_raw=True)
+    console.on(button.click, _telling(run, len(outputs)), inputs, outputs)
 
 
 def _telling(run: Callable[..., list[Any]], outputs: int) -> Callable[..., Any]:
