@@ -84,7 +84,7 @@ def _fill(console: Console, page: Page) -> None:
     with gr.Row(elem_classes=["console-bar"]):
         console.study = gr.Dropdown(label="Study", choices=[], elem_id="study", min_width=160)
         gr.HTML(_LINKS, elem_classes=["console-links"], apply_default_css=False)
-    no_study = gr.Markdown(_NO_STUDY, visible=False)
+    console.no_study = gr.Markdown(_NO_STUDY, visible=False)
 
     def select(request: gr.Request) -> tuple[object, object]:
         names = console.names()
@@ -92,7 +92,7 @@ def _fill(console: Console, page: Page) -> None:
         return gr.Dropdown(choices=names, value=chosen), gr.Markdown(visible=chosen is None)
 
     console.blocks.load(
-        select, outputs=[console.study, no_study], api_visibility="private", show_progress="hidden"
+        select, outputs=[console.study, console.no_study], api_visibility="private", show_progress="hidden"
     )
     console.study.input(
         None, inputs=[console.study], js=_KEEP_STUDY, api_visibility="private", show_progress="hidden"

@@ -44,7 +44,8 @@ class Call:
 
 @dataclass
 class Console:
-    """What a page's `build` is given; `study` is the selector of the page that is being built."""
+    """What a page's `build` is given; of the page that is being built `study` is the selector, and
+    `no_study` what it says where there is none."""
 
     store: Store
     studies: Studies
@@ -54,6 +55,7 @@ class Console:
     terms: Terms
     blocks: gr.Blocks
     study: gr.Dropdown = field(init=False)
+    no_study: gr.Markdown = field(init=False)
     _remembered: dict[Hashable, tuple[float, Any]] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 

@@ -26,8 +26,6 @@ LANGUAGES = {"en": "English", "zh": "中文"}
 CRITERIA = 6
 """So many can be filled in; more are edited as a file."""
 
-_STAYS = "Stays as it is: what was judged would no longer compare with what comes."
-
 _CHOICES = {
     ("study", "control"): ("slider", "buttons"),
     ("study", "live_leaderboard"): ("administrators", "annotators"),
@@ -35,8 +33,8 @@ _CHOICES = {
 }
 """Of texts that are no enumerations."""
 
-_FIRST = ("mode", "overlap", "samples", "panel", "canvas", "sizes_may_differ")
-_OTHERWISE = ("question_file", "questions_sha256", "time_zone", "contact")
+_FIRST = ("mode", "overlap", "samples", "panel", "canvas")
+_OTHERWISE = ("question_file", "questions_sha256", "time_zone", "contact", "sizes_may_differ")
 
 HELP = {
     "mode": "rating: one image on scales; pairwise: two side by side",
@@ -71,11 +69,15 @@ class Input:
 
 
 class StudyForm:
-    """The fields, on the page that is being built; `is_new`: of a study that does not exist yet."""
+    """The fields, on the page that is being built.
+
+    `is_new`: of a study that does not exist yet; of another one without what stays as it is.
+    """
 
     def __init__(self, *, is_new: bool) -> None:
         self._is_new = is_new
         self.inputs: list[Input] = []
+        self._parts: list[gr.Accordion] = []
         self._heads = dict(_scalars())
         self.prompts: Any = None
         if is_new:
@@ -88,6 +90,7 @@ class StudyForm:
         with gr.Row():
             for key in _FIRST:
                 self._scalar("study", key)
+        self._scalar("study", "sizes_may_differ")
         self._hours()
         self._texts()
         self._criteria()
@@ -95,8 +98,13 @@ class StudyForm:
 
     @property
     def components(self) -> list[Any]:
-        """In the order of `shown` and of what `filled` is given."""
+        """In the order of what `filled` is given."""
         return [one.component for one in self.inputs]
+
+    @property
+    def outputs(self) -> list[Any]:
+        """In the order of `shown`."""
+        return [*self.components, *self._parts]
 
     def shown(
         self, tables: Mapping[str, Any], models: Sequence[str], prompt_sets: Sequence[str] = ()
@@ -106,9 +114,18 @@ class StudyForm:
         shown = [one.show(one.default if value is None else value) for one, value in values]
         for component, offered in ((self.models, models), (self.prompts, prompt_sets)):
             if component is not None:
-                at = [one.component for one in self.inputs].index(component)
+                at = self.components.index(component)
                 shown[at] = gr.update(value=shown[at], choices=[*offered])
-        return shown
+        return shown + self._parts_shown(tables)
+
+    def _parts_shown(self, tables: Mapping[str, Any]) -> list[Any]:
+        names = [one["name"] for one in tables.get("criterion", ())]
+        return [
+            gr.update(label=f"Criterion: {names[number]}")
+            if number < len(names)
+            else gr.update(label=f"Criterion {number + 1}", visible=self._is_new)
+            for number in range(CRITERIA)
+        ]
 
     def filled(self, tables: Mapping[str, Any], values: Sequence[Any]) -> dict[str, Any]:
         """The tables with what the fields say; raises InputError for what cannot be read."""
@@ -122,14 +139,10 @@ class StudyForm:
         self.inputs.append(Input(place, component, **more))
 
     def _scalar(self, table: str, key: str) -> None:
-        one, default = self._heads[table, key]
-        stays = not self._is_new and (one.name in FIXED or table in FIXED)
-        settings: dict[str, Any] = {
-            "label": _label(key),
-            "info": _STAYS if stays else HELP.get(key),
-            "interactive": not stays,
-            "min_width": 200,
-        }
+        default = self._heads[table, key]
+        if self._stays(table, key):
+            return
+        settings: dict[str, Any] = {"label": _label(key), "info": HELP.get(key), "min_width": 200}
         choices = _CHOICES.get((table, key)) or (
             tuple(map(str, type(default))) if isinstance(default, StrEnum) else ()
         )
@@ -143,6 +156,9 @@ class StudyForm:
             component = gr.Textbox(**settings)
         read = _line if isinstance(component, gr.Textbox) else _same
         self._add((table, key), component, default=default, read=read)
+
+    def _stays(self, table: str, key: str) -> bool:
+        return not self._is_new and (key if table == "study" else table) in FIXED
 
     def _hours(self) -> None:
         with gr.Row():
@@ -169,19 +185,19 @@ class StudyForm:
                 self._add(("study", "instructions", tag), box, read=_text)
 
     def _criteria(self) -> None:
-        stays = {} if self._is_new else {"interactive": False, "info": _STAYS}
+        numbers = (("weight", None), ("minimum", 0.0), ("maximum", 100.0), ("step", None))
         for number in range(CRITERIA):
-            with gr.Accordion(f"Criterion {number + 1}", open=number == 0):
+            with gr.Accordion(f"Criterion {number + 1}", open=number == 0) as part:
+                self._parts.append(part)
                 at: tuple[str | int, ...] = ("criterion", number)
                 with gr.Row():
-                    self._add((*at, "name"), gr.Textbox(label="Name", min_width=140, **stays), read=_line)
-                    for key, default in (
-                        ("weight", None),
-                        ("minimum", 0.0),
-                        ("maximum", 100.0),
-                        ("step", None),
-                    ):
-                        box = gr.Number(label=_label(key), min_width=100, **_unless(stays, key == "step"))
+                    self._add(
+                        (*at, "name"),
+                        gr.Textbox(label="Name", min_width=140, interactive=self._is_new),
+                        read=_line,
+                    )
+                    for key, default in numbers:
+                        box = gr.Number(label=_label(key), min_width=100, interactive=self._is_new)
                         self._add((*at, key), box, default=default)
                 with gr.Row():
                     self._add((*at, "label"), gr.Textbox(label="On the screen", min_width=140), read=_line)
@@ -200,26 +216,27 @@ class StudyForm:
             if table != "study" or key not in (*_FIRST, *_OTHERWISE):
                 tables.setdefault(table, []).append(key)
         for table, keys in tables.items():
+            if all(self._stays(table, key) for key in keys):
+                continue
             with gr.Accordion("More" if table == "study" else _label(table), open=False), gr.Row():
                 for key in keys:
                     self._scalar(table, key)
 
 
-def _scalars() -> Iterator[tuple[tuple[str, str], tuple["Field[Any]", Any]]]:
-    """Each number, choice, switch and line of `Study`: its table and key in a file, its field and default."""
+def _scalars() -> Iterator[tuple[tuple[str, str], Any]]:
+    """Each number, choice, switch and line of `Study`: its table and key in a file, and its default."""
     for one in fields(Study):
-        default = default_of(one)
-        if is_dataclass(default):
-            for inner in fields(default):
-                value = getattr(default, inner.name)
-                if isinstance(value, str | int | float):
-                    table, key, *_ = map(str, in_file((one.name, inner.name)))
-                    yield (table, key), (inner, value)
-        elif isinstance(default, str | int | float):
-            yield ("study", one.name), (one, default)
+        default = _default_of(one)
+        names = [inner.name for inner in fields(default)] if is_dataclass(default) else []
+        for place, value in [((one.name, name), getattr(default, name)) for name in names] or [
+            ((one.name,), default)
+        ]:
+            if isinstance(value, str | int | float):
+                table, key, *_ = map(str, in_file(place))
+                yield (table, key), value
 
 
-def default_of(one: "Field[Any]") -> Any:
+def _default_of(one: "Field[Any]") -> Any:
     """A field's default; MISSING where it has none."""
     return one.default_factory() if one.default_factory is not MISSING else one.default
 
@@ -228,13 +245,9 @@ def _label(key: str) -> str:
     return key.replace("_", " ").capitalize()
 
 
-def _unless(settings: dict[str, Any], is_otherwise: bool) -> dict[str, Any]:
-    return {} if is_otherwise and "info" not in settings else settings
-
-
 def _anchors_box(label: str) -> gr.Textbox:
     return gr.Textbox(
-        label=label, lines=3, max_lines=8, info="one a line: 0 = unrelated to the prompt", min_width=260
+        label=label, lines=5, max_lines=10, info="one a line: 0 = unrelated to the prompt", min_width=260
     )
 
 

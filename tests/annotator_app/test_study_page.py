@@ -21,7 +21,7 @@ from tests.annotator_app.conftest import make_bench
 from tests.nami_bench.test_study_file import FULL
 from tests.support.console import ConsolePage
 
-EMPTY = 4  # outputs of this study before its fields
+STATE, TEXT, FIELDS = 4, 5, 6  # among the outputs of this study
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_fields_say_what_the_file_says_and_keep_what_they_do_not_show(tmp_path: 
             return StudyForm(is_new=True)
 
     form = asyncio.run(built())
-    shown = values_of(form.shown(study_tables(study), study.models, ["set"]))
+    shown = values_of(form.shown(study_tables(study), study.models, ["set"]))[: len(form.components)]
     assert study_of_tables(form.filled(study_tables(study), shown)) == study
 
 
@@ -82,8 +82,8 @@ def test_what_was_entered_is_saved_or_refused_in_a_sentence(
     page: ConsolePage, store: Store, study: Study
 ) -> None:
     (outputs, _) = page.call("study_study_look", study=study.name)
-    state, fields = outputs[2], values_of(outputs[EMPTY:])
     labels = labelled(page, "study_study_save")[1:]
+    state, fields = outputs[STATE], values_of(outputs[FIELDS:])[: len(labels)]
     entered = dict(zip(labels, fields, strict=False))
     assert entered["Overlap"] == study.overlap
 
@@ -113,7 +113,7 @@ def test_a_study_is_closed_and_opened_and_its_file_saved(
     assert "closed since" in outputs[0]
     assert store.studies.get(study.name).shut(store.clock()) == "closed"
     assert page.call("study_study_open", study=study.name)[0][0] == f"{study.name} is open."
-    (state, text) = page.call("study_study_look", study=study.name)[0][2:4]
+    (state, text) = page.call("study_study_look", study=study.name)[0][STATE : TEXT + 1]
     assert study_of_text(text) == study
     for wrong, words in (
         ("[study", "this is not valid TOML"),
@@ -133,7 +133,7 @@ def test_a_new_study_begins_from_a_protocol_or_another_study(
 
     def begin(start: str) -> tuple[str, list[Any]]:
         outputs = page.call("study_new_begin", start)[0]
-        return outputs[1], values_of(outputs[2:])
+        return outputs[2], values_of(outputs[3:])[: len(labels)]
 
     def send(event: str, begun: tuple[str, list[Any]], start: str, **changes: Any) -> list[Any]:
         fields = [changes.get(label, value) for label, value in zip(labels, begun[1], strict=True)]
@@ -156,7 +156,7 @@ def test_a_new_study_begins_from_a_protocol_or_another_study(
     copy[1][name] = "copy"
     text = send("study_new_text", copy, study.name)[1]
     assert study_of_text(text) == replace(study, name="copy")
-    filled = values_of(page.call("study_new_fields", text)[0][2:])
+    filled = values_of(page.call("study_new_fields", text)[0][2:])[: len(labels)]
     assert filled == copy[1]
     page.call("study_new_create_text", text, study.name)
     assert store.studies.get("copy") == replace(study, name="copy")
@@ -165,8 +165,8 @@ def test_a_new_study_begins_from_a_protocol_or_another_study(
 def test_texts_are_shown_as_annotators_see_them_and_do_no_harm(
     page: ConsolePage, store: Store, study: Study
 ) -> None:
-    fields = values_of(page.call("study_study_look", study=study.name)[0][EMPTY:])
     labels = labelled(page, "study_study_preview")
+    fields = values_of(page.call("study_study_look", study=study.name)[0][FIELDS:])[: len(labels)]
     fields[labels.index("Instructions, English")] = "Look **well** <img src=x onerror=alert(1)>"
     html = page.call("study_study_preview", *fields, study=study.name)[0][1]
     assert "<strong>well</strong>" in html

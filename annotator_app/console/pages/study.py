@@ -19,11 +19,11 @@ from nami_bench.toml_text import document
 
 def build(console: Console) -> None:
     """The page."""
-    with gr.Tabs():
-        with gr.Tab("This study"):
+    with gr.Tabs() as tabs:
+        with gr.Tab("This study", id="this"):
             existing = _Existing(console)
-        with gr.Tab("New study"):
-            _New(console, existing)
+        with gr.Tab("New study", id="new"):
+            _New(console, existing, tabs)
 
 
 class _Existing:
@@ -33,9 +33,8 @@ class _Existing:
         self._store = console.store
         self._stands = gr.HTML(elem_classes=["study-stands"], apply_default_css=False)
         with gr.Row():
-            opener = gr.Button("Open now", min_width=120)
-            closer = gr.Button("Close now", variant="stop", min_width=120)
-        said = _said()
+            self._opener = gr.Button("Open now", variant="primary", visible=False)
+            self._closer = gr.Button("Close now", variant="stop", visible=False)
         with gr.Tabs():
             with gr.Tab("Fields"):
                 self._form = StudyForm(is_new=False)
@@ -51,8 +50,17 @@ class _Existing:
             with gr.Tab("Delete"):
                 typed = gr.Textbox(label="Its name, to be sure", info="Only a study without ratings.")
                 delete = gr.Button("Delete this study", variant="stop")
+        said = _said()
         self._seen = gr.Textbox(visible="hidden", label="State")
-        self.outputs = [self._stands, self._fixed, self._seen, self._text, *self._form.components]
+        self.outputs = [
+            self._stands,
+            self._opener,
+            self._closer,
+            self._fixed,
+            self._seen,
+            self._text,
+            *self._form.outputs,
+        ]
         form = [self._seen, *self._form.components]
 
         def study_look(call: Call) -> list[Any]:
@@ -84,8 +92,8 @@ class _Existing:
 
         console.show(study_look, self.outputs)
         for button, run, inputs in (
-            (opener, study_open, ()),
-            (closer, study_close, ()),
+            (self._opener, study_open, ()),
+            (self._closer, study_close, ()),
             (save, study_save, form),
             (save_text, study_save_text, [self._seen, self._text]),
         ):
@@ -97,8 +105,11 @@ class _Existing:
         """What `outputs` show of a study."""
         study = self._store.studies.get(name)
         offered = actions.offered(self._store, study.prompt_set, study.models)
+        shut = study.shut(self._store.clock())
         return [
             f"<p>{actions.in_words(study, self._store.clock())}</p>",
+            gr.update(visible=shut is not None),
+            gr.update(visible=shut is None),
             fixed(study),
             actions.state(study),
             study_text(study),
@@ -112,10 +123,9 @@ class _Existing:
 class _New:
     """A study to be made: as fields, or as a file, each of which can be written into the other."""
 
-    def __init__(self, console: Console, existing: _Existing) -> None:
+    def __init__(self, console: Console, existing: _Existing, tabs: gr.Tabs) -> None:
         self._store = console.store
         start = gr.Dropdown(label="Begin from", choices=[actions.NAMI_1K], value=actions.NAMI_1K)
-        said = _said()
         with gr.Tabs():
             with gr.Tab("Fields"):
                 self._form = form = StudyForm(is_new=True)
@@ -131,13 +141,15 @@ class _New:
                     check_text = gr.Button("Check the file")
                     to_fields = gr.Button("Fill in the fields")
                     make_text = gr.Button("Create from the file", variant="primary")
+        said = _said()
         rest = gr.Textbox(visible="hidden", label="Begun from")
         fields = [rest, start, *form.components]
 
         def new_begin(call: Call, begun: str) -> list[Any]:
             tables = actions.beginning(self._store, begun)
             names = [actions.NAMI_1K, *self._store.studies.names()]
-            return [gr.update(choices=names), document(tables), *self._shown(tables)]
+            tab = gr.skip() if call.study else gr.update(selected="new")
+            return [tab, gr.update(choices=names), document(tables), *self._shown(tables)]
 
         def new_models(call: Call, prompts: str | None, chosen: list[str]) -> list[Any]:
             offered = actions.offered(self._store, prompts, ())
@@ -165,8 +177,9 @@ class _New:
             names = console.names()
             if study.name not in names:
                 words += "\nThis server serves one other study: start `nami-bench annotate` without --study."
-                return [words, gr.skip(), *(gr.skip() for _ in existing.outputs)]
-            return [words, gr.update(choices=names, value=study.name), *existing.shown(study.name)]
+                return [words, *(gr.skip() for _ in results[1:])]
+            selector = gr.update(choices=names, value=study.name)
+            return [words, selector, gr.update(visible=False), *existing.shown(study.name)]
 
         def new_create(call: Call, base: str, begun: str, *values: Any) -> list[Any]:
             return made(call, self._filled(base, begun, values))
@@ -174,12 +187,12 @@ class _New:
         def new_create_text(call: Call, written: str, begun: str) -> list[Any]:
             return made(call, self._of_text(written, begun))
 
-        results = [said, console.study, *existing.outputs]
+        results = [said, console.study, console.no_study, *existing.outputs]
         console.on(
             [console.blocks.load, start.input],
             new_begin,
             inputs=start,
-            outputs=[start, rest, *form.components],
+            outputs=[tabs, start, rest, *form.outputs],
             needs_study=False,
         )
         for event, run, inputs, outputs in (
@@ -187,7 +200,7 @@ class _New:
             (check.click, new_check, fields, [said]),
             (look.click, new_preview, fields, [said, texts]),
             (to_text.click, new_text, fields, [said, text]),
-            (to_fields.click, new_fields, text, [said, rest, *form.components]),
+            (to_fields.click, new_fields, text, [said, rest, *form.outputs]),
             (check_text.click, new_check_text, [text, start], [said]),
             (make.click, new_create, fields, results),
             (make_text.click, new_create_text, [text, start], results),
