@@ -73,16 +73,18 @@ def overview(store: Store, study_name: str | None, ratings: StandingRatings | No
 def agreement_so_far(
     store: Store, study: Study, ratings: StandingRatings | None = None
 ) -> list[dict[str, Any]]:
-    """Krippendorff's alpha of each criterion: interval for ratings, nominal for verdicts on pairs.
+    """Krippendorff's alpha of each criterion: interval for ratings, nominal for verdicts on pairs, be they
+    given or implied by an order.
 
     Of questions one alpha, nominal, of all of them.
     `ratings`: those in force, where they were read already.
     """
     from nami_bench.evaluation.human.agreement import krippendorff_alphas
 
-    if study.mode == Mode.PAIRWISE:
+    if study.images_shown > 1:
         level: Level = "nominal"
-        verdicts = store.standing.verdicts(study.name)
+        look = store.standing.implied_verdicts if study.is_ranked else store.standing.verdicts
+        verdicts = look(study.name)
         judged = [verdicts[criterion.name] for criterion in study.criteria]
     else:
         level = "interval"
@@ -91,7 +93,9 @@ def agreement_so_far(
     names = [criterion.name for criterion in study.criteria]
     if study.mode == Mode.QUESTIONS:
         names, level, judged = [ALL_QUESTIONS], "nominal", [_as_one(judged)]
-    alphas = krippendorff_alphas(judged, level, replicates=REPLICATES)
+    # Pairs of one order hang together: resampled one by one they would seem to tell more than they do.
+    replicates = 0 if study.is_ranked else REPLICATES
+    alphas = krippendorff_alphas(judged, level, replicates=replicates)
     return [
         {
             "criterion": name,
@@ -99,10 +103,16 @@ def agreement_so_far(
             "low": alpha.low,
             "high": alpha.high,
             "items": alpha.units,
-            "note": "; ".join(alpha.notes),
+            "note": "; ".join((*alpha.notes, *_ADAPTIVE * study.ends_early)),
         }
         for name, alpha in zip(names, alphas, strict=True)
     ]
+
+
+_ADAPTIVE = (
+    "items end early where annotators agree, so this is not the agreement of all: `nami-bench agreement` "
+    "rests on what every item has",
+)
 
 
 def _as_one(judged: "Sequence[tuple[Integers, Floats]]") -> "tuple[Integers, Floats]":
@@ -136,7 +146,7 @@ class StudyLooks:
         if known is not None and known[0] == state:
             return known[1]
         ratings = None
-        if self._store.studies.get(study).mode != Mode.PAIRWISE:
+        if self._store.studies.get(study).images_shown == 1:
             ratings = self._store.standing.ratings(study, self._ratings.pop(study, None))
             self._remember(self._ratings, study, ratings)
         found = json.dumps(overview(self._store, study, ratings), ensure_ascii=False, allow_nan=False)

@@ -96,6 +96,7 @@ class _Helper:
     def ask_later(self, *question: str) -> "Future[bytes]":
         """The answer, once it is there; the thread that waits for it holds up no shutdown."""
         future: Future[bytes] = Future()
+        future.set_running_or_notify_cancel()  # who asked may leave; the answer comes all the same
         threading.Thread(target=self._ask, args=(future, question), daemon=True).start()
         return future
 

@@ -169,6 +169,7 @@ def study_json(study: Study) -> dict[str, Any]:
         "instructions": {language: safe_html(text) for language, text in study.instructions.items()},
         "break_every": study.break_every,
         "choice_submits": study.submits_on_choice,
+        "images": study.images_shown,
         "live_leaderboard": study.live_leaderboard,
         "contact": study.contact,
         "reasons": CANNOT_JUDGE,

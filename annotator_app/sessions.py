@@ -127,11 +127,10 @@ class AnnotationSession:
 
     def _item(self, lease: Lease, questions: Questions, given: GivenAnswers | None) -> Item:
         now = time.time()
-        sides = 1 if lease.other_image_id is None else 2
         return Item(
             lease.token,
             lease.prompt,
-            tuple(self._addresses.make(lease.token, side, now) for side in range(sides)),
+            tuple(self._addresses.make(lease.token, side, now) for side in range(lease.images)),
             given,
             questions.get(lease.prompt_id, ()),
         )

@@ -5,14 +5,14 @@ can take their scores for human ones.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 
-from nami_bench.annotator_app.engine.answers import CANNOT_JUDGE, Answers
+from nami_bench.annotator_app.engine.answers import CANNOT_JUDGE, Answers, Value
 from nami_bench.annotator_app.engine.view import View
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import (
@@ -21,13 +21,18 @@ from nami_bench.domain import (
     Assignment,
     Criterion,
     ImageRecord,
+    Mode,
+    Outcome,
     Prompt,
     Role,
     Study,
 )
+from nami_bench.domain.ranking import BEST, MIDDLE, WORST, ranks_text, without_gaps
 from nami_bench.store import Store
 
 CANNOT_JUDGE_SHARE = 0.01
+LEVEL = 4.0
+"""Images that an annotator sees so many points of 0-100 apart are no longer level beside each other."""
 
 Truth = Callable[[ImageRecord, Prompt], Mapping[str, float]]
 """An image's true quality on each criterion by name, 0 to 100."""
@@ -65,7 +70,9 @@ def simulate_ratings(
     seed: int = 0,
     advance: Callable[[int], object] = lambda count: None,
 ) -> int:
-    """Let `annotators` simulated annotators rate a study until nothing is left; return how many items.
+    """Let `annotators` simulated annotators judge a study until nothing is left; return how many items.
+
+    Images that stand together are compared by what the annotator would see in each alone.
 
     They take turns, one item each. A score depends on seed, annotator and image alone, so an
     interrupted run goes on as if it had not been. About one score in a hundred is "can't judge";
@@ -91,7 +98,7 @@ class _Worker:
             store.accounts.add(Annotator(name, Role.SIMULATED))
         self._store, self._name, self._truth, self._seed = store, name, truth, seed
         self._session = AnnotationSession(store, images_dir, study.name, name)
-        self._criteria = study.criteria
+        self._criteria, self._mode = study.criteria, study.mode
         self._view: View | None = None
         self._temper = Temper.of(name, seed)
 
@@ -105,26 +112,51 @@ class _Worker:
         self._view = self._session.submit(token, Answers(uuid4().hex, values, reasons))
         return True
 
-    def _scores(self, assignment: Assignment) -> tuple[dict[str, float], dict[str, str]]:
-        image = assignment.image
-        rng = _random(self._seed, self._name, *image.key)
-        truth = self._truth(image, assignment.prompt)
-        values: dict[str, float] = {}
+    def _scores(self, assignment: Assignment) -> tuple[dict[str, Value], dict[str, str]]:
+        seen = [self._impressions(image, assignment.prompt) for image in assignment.images]
+        values: dict[str, Value] = {}
         reasons: dict[str, str] = {}
         for criterion in self._criteria:
-            # Both draws always, so that one criterion's outcome does not shift the next one's.
-            excused, error = rng.random() < CANNOT_JUDGE_SHARE, rng.normal()
-            if excused:
+            found = [impressions[criterion.name] for impressions in seen]
+            points = [one for one in found if one is not None]
+            if len(points) < len(found):
                 reasons[criterion.name] = CANNOT_JUDGE[-1]
+            elif self._mode == Mode.RATING:
+                values[criterion.name] = self._value(criterion, points[0])
             else:
-                values[criterion.name] = self._value(criterion, truth[criterion.name], float(error))
+                values[criterion.name] = _compared(points, self._mode)
         return values, reasons
 
-    def _value(self, criterion: Criterion, truth: float, error: float) -> float:
-        temper = self._temper
-        points = 50 + temper.spread * (truth - 50) - temper.severity + temper.noise * error
-        share = round(min(max(points, 0.0), 100.0)) / 100
+    def _impressions(self, image: ImageRecord, prompt: Prompt) -> dict[str, float | None]:
+        """By criterion, the points of 0-100 that the annotator sees in an image; None: cannot judge."""
+        rng = _random(self._seed, self._name, *image.key)
+        truth, temper = self._truth(image, prompt), self._temper
+        found: dict[str, float | None] = {}
+        for criterion in self._criteria:
+            # Both draws always, so that one criterion's outcome does not shift the next one's.
+            excused, error = rng.random() < CANNOT_JUDGE_SHARE, float(rng.normal())
+            true = temper.spread * (truth[criterion.name] - 50)
+            points = 50 + true - temper.severity + temper.noise * error
+            found[criterion.name] = None if excused else min(max(points, 0.0), 100.0)
+        return found
+
+    def _value(self, criterion: Criterion, points: float) -> float:
+        share = round(points) / 100
         return criterion.nearest_step(criterion.minimum + share * (criterion.maximum - criterion.minimum))
+
+
+def _compared(points: Sequence[float], mode: str) -> str:
+    """A verdict on a pair, or an order, as `Answers` has it: what lies within `LEVEL` points is level."""
+    if mode == Mode.PAIRWISE:
+        left, right = points
+        if abs(left - right) < LEVEL:
+            return Outcome.TIE.value
+        return Outcome.LEFT.value if left > right else Outcome.RIGHT.value
+    if mode == Mode.BEST_WORST:
+        order = sorted(range(len(points)), key=lambda place: -points[place])
+        extremes = {order[0]: BEST, order[-1]: WORST}
+        return ranks_text(extremes.get(place, MIDDLE) for place in range(len(points)))
+    return ranks_text(without_gaps([-round(one / LEVEL) for one in points]))
 
 
 def _random(*identity: object) -> np.random.Generator:

@@ -2,12 +2,12 @@
 
     python -m benchmarks.annotation_load                                  # 50 annotators, 25,000 items
     python -m benchmarks.annotation_load --annotators 100 --each 50
-    python -m benchmarks.annotation_load --rated-by 5 --watched           # beside 100,000 ratings
+    python -m benchmarks.annotation_load --rated-by 5 --consoles 1        # beside 100,000 ratings
     python -m benchmarks.annotation_load --database-url postgresql://... --workers 2
 
 A study of NAMI-1K's size (1000 prompts, 5 models, 4 criteria) is made in a temporary workspace and served by
 the real command in a process of its own. Annotators log in, submit four values, get their next item in the
-answer, and go on. With `--watched`, the overview is asked for meanwhile, as often as an administrator's open
+answer, and go on. With `--consoles`, so many consoles are open meanwhile, and ask as often as an owner's open
 page does. Afterwards the database is read: every acknowledged item must be there once, with the values that
 were sent, and nothing else. Exit code 1 where that, or a promise on speed or memory, does not hold.
 """
@@ -266,7 +266,7 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
     names = list(people)
     with server(root, options.workers) as (process, address):
         use = Use(process)
-        watch = Watch(address, ADMINISTRATOR, administrator)
+        watch = Watch(address, ADMINISTRATOR, administrator, options.consoles)
         answers: Any = multiprocessing.Queue()
         gate = multiprocessing.Barrier(options.clients + 1)
         for first in range(options.clients):
@@ -275,7 +275,7 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
             multiprocessing.Process(target=run_crowd, args=arguments, daemon=True).start()
         gate.wait()
         use.start()
-        if options.watched:
+        if options.consoles:
             watch.start()
         began = time.perf_counter()
         logs: list[Log] = [answers.get() for _ in range(options.clients)]
@@ -283,7 +283,7 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
         use.ended.set()
         watch.ended.set()
         use.join()
-        if options.watched:
+        if options.consoles:
             watch.join()
     acknowledged = {token: values for log in logs for token, values in log.acknowledged.items()}
     # Until its first answer, the onlooker starts.
@@ -296,18 +296,23 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
         "items_per_second": round(len(acknowledged) / seconds, 1),
         "submit_ms": percentiles([s for log in logs for s in log.submits]),
         "image_ms": percentiles([s for log in logs for s in log.images]) if options.images else None,
-        "overview_seconds": [round(s, 2) for s in watch.seconds] if options.watched else None,
+        "overview_seconds": [round(s, 2) for s in watch.seconds] if options.consoles else None,
         "problems": [problem for log in logs for problem in log.problems] + watch.problems,
         "memory_mb": course(use.server),
         "onlooker_memory_mb": course(answered),
         "database": check(database_url, acknowledged, before),
     }
-    if watch.last:
-        expected = PROMPTS * MODELS * options.rated_by + len(acknowledged)
+    if options.consoles:
         report["result"]["database"]["items that the overview misses"] = (
-            expected - watch.last["progress"]["done"]
+            PROMPTS * MODELS * options.rated_by + len(acknowledged) - judged(watch.last_head)
         )
     return report
+
+
+def judged(head: str) -> int:
+    """How many items are judged by the first part of the console's first page."""
+    found = re.search(r"<b>([\d,]+) / ", head)
+    return int(found[1].replace(",", "")) if found else 0
 
 
 def broken_promises(result: dict[str, Any], *, slow_is_wrong: bool) -> list[str]:
@@ -336,7 +341,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="server processes")
     parser.add_argument("--clients", type=int, default=2, help="processes that play the annotators")
     parser.add_argument("--rated-by", type=int, default=0, help="how many rated every image before (SQLite)")
-    parser.add_argument("--watched", action="store_true", help="an administrator's page is open meanwhile")
+    parser.add_argument("--consoles", type=int, default=0, help="so many consoles are open meanwhile")
     parser.add_argument("--images", action="store_true", help="fetch each item's image before rating it")
     parser.add_argument("--image-size", type=int, default=64, help="pixels; images matter with --images only")
     parser.add_argument("--database-url", help="an empty PostgreSQL database; default: SQLite")

@@ -1,4 +1,4 @@
-"""Who asks the server in `annotation_load.py`: annotators who submit, and an administrator's page."""
+"""Who asks the server in `annotation_load.py`: annotators who submit, and open consoles."""
 
 import asyncio
 import json
@@ -10,6 +10,14 @@ import time
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+
+import httpx
+
+LOOK_S, DEEP_EVERY = 5.0, 6
+"""An open console asks for counters every so many seconds, and for what takes long every so many times."""
+
+_CONFIG = re.compile(r"window\.gradio_config = (.*?);</script>", re.DOTALL)
+_ROOT = 'new URL(".", location.href).href.slice(0, -1)'
 
 CRITERIA = ("relevance", "coherence", "aesthetics", "authenticity")
 
@@ -96,44 +104,63 @@ def run_crowd(answer: Any, *arguments: Any) -> None:
     answer.put(asyncio.run(crowd(*arguments)))
 
 
-def pause_after(took: float) -> float:
-    """Seconds until the administrator's page asks again after an answer that took `took` (see poll.js)."""
-    return max(5.0, 3 * took)
+class Watch:
+    """So many consoles that are open on their first page until `ended`: `seconds` of the looks that came.
 
-
-class Watch(threading.Thread):
-    """An administrator's page that is open until `ended`: `seconds` of the overviews that came till then.
-
-    The thread waits nearly all the time, and leaves the cores to the server and the annotators.
+    Their events go over HTTP as the page sends them: each is begun, and its answer read from the stream.
     """
 
-    def __init__(self, address: tuple[str, int], name: str, token: str) -> None:
-        super().__init__(daemon=True)
-        self.address, self.person = address, (name, token)
+    def __init__(self, address: tuple[str, int], name: str, token: str, consoles: int) -> None:
+        self._base, self._person = f"http://{address[0]}:{address[1]}", {"name": name, "token": token}
         self.seconds, self.ended = list[float](), threading.Event()
-        self.problems, self.last = list[str](), dict[str, Any]()
+        self.problems, self.last_head = list[str](), ""
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(consoles)]
 
-    def run(self) -> None:
+    def start(self) -> None:
+        """Open them."""
+        for thread in self._threads:
+            thread.start()
+
+    def join(self) -> None:
+        """Wait for their last looks."""
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self) -> None:
         try:
-            asyncio.run(self._look())
+            with httpx.Client(base_url=self._base, timeout=120) as client:
+                self._look(client)
         except Exception as error:
-            self.problems.append(f"the overview: {type(error).__name__}: {error}")
+            self.problems.append(f"a console: {type(error).__name__}: {error}")
 
-    async def _look(self) -> None:
-        browser = Browser(*self.address)
-        await browser.log_in(*self.person)
-        while not self.ended.is_set():
+    def _look(self, client: httpx.Client) -> None:
+        client.post("/login", data=self._person)
+        config = _CONFIG.search(client.get("/admin/").text)
+        assert config is not None
+        events = json.loads(config[1].replace(_ROOT, '""'))["dependencies"]
+        numbers = {event["api_name"]: event["id"] for event in events}
+        looks = 0
+        while True:
+            last = self.ended.is_set()
             began = time.perf_counter()
-            await self._overview(browser)
-            took = time.perf_counter() - began
-            if not self.ended.is_set():
-                self.seconds.append(took)
-                await asyncio.to_thread(self.ended.wait, pause_after(took))
-        self.last = json.loads(await self._overview(browser))
+            self.last_head = self._event(client, numbers["overview_look"])
+            if not last:
+                self.seconds.append(time.perf_counter() - began)
+            if looks % DEEP_EVERY == 0:
+                self._event(client, numbers["overview_look_deeper"])
+            looks += 1
+            if last:
+                return
+            self.ended.wait(LOOK_S)
 
-    async def _overview(self, browser: Browser) -> bytes:
-        await browser.connect()  # the server closes those on which nobody asks
-        try:
-            return await browser.ask("GET", "/admin/overview")
-        finally:
-            browser.writer.close()
+    def _event(self, client: httpx.Client, number: int) -> str:
+        session = secrets.token_hex(6)
+        body = {"fn_index": number, "data": [None], "session_hash": session}
+        client.post("/admin/gradio_api/queue/join", json=body).raise_for_status()
+        address = f"/admin/gradio_api/queue/data?session_hash={session}"
+        with client.stream("GET", address) as stream:
+            for line in stream.iter_lines():
+                message = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
+                if message.get("msg") == "process_completed":
+                    return str(message["output"]["data"][0])
+        raise RuntimeError("the stream ended before the event did")

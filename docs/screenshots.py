@@ -42,6 +42,8 @@ from tests.support.studies import put_image
 IMAGES = Path(__file__).parent / "images"
 COLORS = 160  # a palette keeps each picture below 300 KB
 MODELS = ("model-a", "model-b")
+MORE_MODELS = ("model-c", "model-d")
+"""Only in the study of orders."""
 PHOTOS = {
     "coffee": "a cup of coffee on a wooden table, seen from above, a spoon on the saucer",
     "chelsea": "a close portrait of a ginger cat that looks past the camera",
@@ -67,14 +69,14 @@ INSTRUCTIONS = {
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         workspace, store = _workspace(Path(folder) / "bench")
-        for study in (_rating(store), _pairs(store)):
+        for study in (_rating(store), _pairs(store), _orders(store)):
             store.studies.add(study)
         with _served(workspace, "nami-1k") as address:
             _rating_pictures(browser, store, address)
         _work_through(store, workspace)
         with _served(workspace, "nami-1k") as address:
             page = _visit(browser, store, address + "/admin", "root", height=900)
-            page.wait_for_selector("[data-tile=progress] b")
+            page.get_by_text("Agreement so far").wait_for()
             take(page, "admin")
             _proposing_pictures(browser, store, address)
         with _served(workspace, "nami-1k-pairs") as address:
@@ -83,6 +85,8 @@ def main() -> None:
             page.keyboard.press("ArrowLeft")
             page.keyboard.press("t")
             take(page, "pairwise")
+        with _served(workspace, "nami-1k-orders") as address:
+            _order_picture(browser, store, address)
         store.close()
 
 
@@ -96,6 +100,14 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+def _order_picture(browser: Any, store: Store, address: str) -> None:
+    page = _visit(browser, store, address, "lena")
+    page.locator(".frame img").nth(3).wait_for()
+    for key in ("3", "1", "Shift+Digit2", "4", "2", "4"):
+        page.keyboard.press(key)
+    take(page, "ranking")
 
 
 def _rating_pictures(browser: Any, store: Store, address: str) -> None:
@@ -130,9 +142,9 @@ def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
         )
     store.proposals.refuse("picture0", "root", "Which bird? Annotators could not tell.")
     store.proposals.accept("picture1", "root", "two red kites above a windmill, seen from below")
-    page = _visit(browser, store, address + "/admin", "root", height=900)
-    page.locator("[data-part=submissions]").scroll_into_view_if_needed()
-    page.wait_for_selector("[data-part=proposals] article")
+    page = _visit(browser, store, address + "/admin/prompts", "root", height=900)
+    page.get_by_text(list(PROPOSALS)[-1]).first.click()
+    page.get_by_role("button", name="Refuse").wait_for()
     take(page, "submissions")
     page = _visit(browser, store, address + "/propose", "mei", height=1010)
     page.locator("#text").fill("a baker stacks nine round loaves on a blue handcart at dawn")
@@ -156,7 +168,7 @@ def _visit(
     context.add_cookies([{"name": COOKIE, "value": store.logins.open_session(name), "url": origin}])
     page = context.new_page()
     page.goto(address)
-    page.wait_for_selector(".frame img, dialog[open], #admin [data-tile], .proposal")
+    page.wait_for_selector(".frame img, dialog[open], #study input, .proposal")
     if page.locator("dialog[open]").count():
         page.keyboard.press("Escape")
         page.wait_for_selector(".frame img")  # what has no image yet cannot be submitted
@@ -178,16 +190,22 @@ def _workspace(root: Path) -> tuple[Workspace, Store]:
     store = Store.open(workspace.database_url)
     prompts = tuple(Prompt(prompt_id(i), text, "photo") for i, text in enumerate(PHOTOS.values()))
     store.catalog.add_prompt_set(PromptSet("photos", prompts))
-    for model in MODELS:
+    for model in (*MODELS, *MORE_MODELS):
         store.catalog.add_model(ModelCard(model, "folder"))
         for prompt, photo in zip(prompts, PHOTOS, strict=True):
-            pixels = _square(Image.fromarray(np.asarray(getattr(skimage.data, photo)())))
-            if model == MODELS[1]:
-                pixels = pixels.filter(ImageFilter.GaussianBlur(3)).quantize(12).convert("RGB")
+            pixels = _spoiled(_square(Image.fromarray(np.asarray(getattr(skimage.data, photo)()))), model)
             put_image(store, workspace.images_dir, model, "photos", prompt.id, pixels)
     for name, role in (("lena", Role.ANNOTATOR), ("mei", Role.ANNOTATOR), ("root", Role.ADMINISTRATOR)):
         store.accounts.add(Annotator(name, role))
     return workspace, store
+
+
+def _spoiled(pixels: Image.Image, model: str) -> Image.Image:
+    if model == MODELS[1]:
+        return pixels.filter(ImageFilter.GaussianBlur(3)).quantize(12).convert("RGB")
+    if model == MORE_MODELS[0]:
+        return pixels.filter(ImageFilter.ModeFilter(9))
+    return pixels.convert("L").convert("RGB") if model == MORE_MODELS[1] else pixels
 
 
 def _square(photo: Image.Image) -> Image.Image:
@@ -220,6 +238,13 @@ def _rating(store: Store) -> Study:
 
 def _pairs(store: Store) -> Study:
     return replace(_rating(store), name="nami-1k-pairs", mode="pairwise", check_items=())
+
+
+def _orders(store: Store) -> Study:
+    asked = _rating(store).criteria[:2]
+    models = (*MODELS, *MORE_MODELS)
+    orders = replace(_pairs(store), name="nami-1k-orders", mode="ranking", models=models)
+    return replace(orders, criteria=asked)
 
 
 def _work_through(store: Store, workspace: Workspace) -> None:

@@ -20,7 +20,15 @@ from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_toml
 from nami_bench.serialize import Location, validated
 
-_TABLES = {"criterion": "criteria", "checks": "checks", "pairs": "pairs", "check": "check_items"}
+_TABLES = {
+    "criterion": "criteria",
+    "checks": "checks",
+    "pairs": "pairs",
+    "ranks": "ranks",
+    "stopping": "stopping",
+    "budget": "budget",
+    "check": "check_items",
+}
 """Tables beside [study], and the fields of `Study` that they become."""
 
 _NOT_IN_FILES = (*_TABLES.values(), "prompt_set", "questions", "questions_sha256")
@@ -71,7 +79,7 @@ def load_criteria(path: Path) -> Criteria:
     with naming_errors(path):
         values = _study_values(load_toml(path))
         # Whatever else the file says must be right too; what it need not say here is made up.
-        made_up = {"prompt_set": "-", "models": ("a", "b")}
+        made_up = {"prompt_set": "-", "models": tuple("abcdef")}
         return Criteria.of(validated(Study, made_up | values, "", in_file).criteria)
 
 

@@ -81,6 +81,7 @@ def mount_blocks(holder: FastAPI, blocks: gr.Blocks) -> None:
 
 def _fill(console: Console, page: Page) -> None:
     gr.components.Navbar(main_page_name=PAGES[0].title)
+    gr.HTML(f"<h1>{page.title}</h1>", elem_classes=["console-title"], apply_default_css=False)
     with gr.Row(elem_classes=["console-bar"]):
         console.study = gr.Dropdown(label="Study", choices=[], elem_id="study", min_width=160)
         gr.HTML(_LINKS, elem_classes=["console-links"], apply_default_css=False)

@@ -56,13 +56,10 @@ def with_its_questions(store: Store, study: Study, start: str | None) -> Study:
 def expected(store: Store, study: Study) -> str:
     """What a new study would be; raises InputError where it cannot be made."""
     found = prospect(store, study)
-    kind = "pairs" if study.mode == Mode.PAIRWISE else "images"
     none = (
         "" if found.items else " There is nothing to judge yet: its prompts have no images by these models."
     )
-    return _sentences(
-        f"It can be made: {found.items:,} {kind}, {found.wanted:,} judgements to come.{none}", *found.notes
-    )
+    return _sentences(f"It can be made: {found.in_words}.{none}", *found.notes)
 
 
 def create(store: Store, study: Study, by: str) -> str:

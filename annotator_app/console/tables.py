@@ -77,7 +77,9 @@ def as_html(sections: Iterable[Mapping[str, Any]], notes: Iterable[str]) -> str:
 
 def _as_html(section: Mapping[str, Any]) -> str:
     title = escaped(section["title"])
-    head = "".join(f'<th scope="col">{escaped(name)}</th>' for name in section["columns"])
+    head = "".join(
+        f'<th scope="col">{escaped(name)}</th>' if name else "<td></td>" for name in section["columns"]
+    )
     body = "".join(
         "<tr>" + "".join(f"<td>{escaped(MISSING if c is None else c)}</td>" for c in row) + "</tr>"
         for row in section["rows"]

@@ -1,12 +1,13 @@
 """What an annotator answers: checked against the study, and judged where the answer is known."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from nami_bench.domain import Mode, Outcome, Study
 from nami_bench.domain.question import CANNOT_TELL, NOT_ASKED, not_asked
+from nami_bench.domain.ranking import is_order, meets, parse_ranks, renamed_order
 from nami_bench.errors import InputError, RefusedError, UnknownNameError
 
 CANNOT_JUDGE = ("image does not load", "prompt unclear", "outside my knowledge", "other")
@@ -21,8 +22,8 @@ Value = float | str
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """One submission: for each criterion a value (a number, or an outcome in pairwise mode) or a reason
-    for having none.
+    """One submission: for each criterion a value (a number, an outcome in pairwise mode, or the ranks of the
+    images as they stand, as `nami_bench.domain.ranking` writes them) or a reason for having none.
 
     `client_token` is the sender's own name for it: the same one again is the same submission.
     """
@@ -94,7 +95,12 @@ def _check_asked(study: Study, prompt_id: str, answers: Answers) -> None:
 
 
 def _check_value(study: Study, name: str, value: Value, stands: Value | None) -> None:
-    if study.mode == Mode.PAIRWISE:
+    if study.is_ranked:
+        try:
+            parse_ranks(str(value), study.ranks.size, best_worst=study.mode == Mode.BEST_WORST)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from error
+    elif study.mode == Mode.PAIRWISE:
         if value not in tuple(Outcome):
             raise InputError(f"{name}: {value!r} is none of {', '.join(Outcome)}")
     elif isinstance(value, str) or not _is_finite(value):
@@ -130,16 +136,22 @@ class Verdict:
     criteria: Mapping[str, Mapping[str, Any]]
 
 
-def judge(expected: Mapping[str, Any], answers: Mapping[str, Any], left: str, right: str) -> Verdict:
-    """Compare answers with what is expected; `left` and `right` are the models as they stood.
+def judge(expected: Mapping[str, Any], answers: Mapping[str, Any], models: Sequence[str]) -> Verdict:
+    """Compare answers with what is expected; `models` are named as they stood.
 
-    A criterion without a value fails.
+    A criterion without a value fails. What was expected is said without the models' names: left or right, or
+    an order of places counted from 1.
     """
+    left, right = (*models, "", "")[:2]
+    places = {model: str(place) for place, model in enumerate(models, 1)}
     criteria: dict[str, dict[str, Any]] = {}
     passed = True
     for name, wanted in expected.items():
         given = answers["values"].get(name)
-        if isinstance(wanted, str):
+        if is_order(wanted):
+            passed &= given is not None and meets(wanted, dict(zip(models, map(int, given), strict=True)))
+            wanted = renamed_order(wanted, places)
+        elif isinstance(wanted, str):
             wanted = {left: Outcome.LEFT.value, right: Outcome.RIGHT.value}.get(wanted, wanted)
             passed &= given == wanted
         else:

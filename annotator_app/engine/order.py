@@ -8,14 +8,21 @@ moment and end together. Within the cell
 - a crossed panel follows the annotator's own order: SHA-256 over (seed, annotator, item). It depends on
   nobody else, and anybody can compute it again. Items that others have filled are passed over, which never
   happens where the panel has as many annotators as the overlap.
-- a spread panel takes the items that the fewest have been given, so that all items fill at the same pace,
-  whoever joins or leaves; among those, the items of the annotators with whom this one has shared the fewest,
-  so that all pairs of annotators can be compared alike; then the annotator's own order decides.
+- a spread panel takes an item that one other annotator was given so far, so that there are pairs of ratings
+  from the first hour on; among those, the item of the annotator with whom this one has shared the fewest, so
+  that all pairs of annotators can be compared alike; then the annotator's own order decides. A new item is
+  begun where there is none such, and where all are of people whom this one has met more often than others,
+  unless OPEN_ITEMS of the cell are waiting already. Beyond the second rating it is the items that the fewest
+  were given, so that all fill at the same pace, whoever joins or leaves.
+- pairs that an adaptive study chose are the least taken of their cell.
+
+The calibration block comes before everything else: its items, in turn by stratum and model as above, in the
+annotator's own order.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from nami_bench.annotator_app.engine.seat import Seat, stratum_of
@@ -29,12 +36,35 @@ CHOICE = 32
 """Among so many of the least taken items of a cell, an annotator's own order decides."""
 
 
+OPEN_ITEMS = 3
+"""So many items of a cell may wait for a second annotator before one must be taken, whoever began it."""
+
+
 def next_item(seat: Seat) -> ListedItem | None:
     """The next of the study's own items for an annotator, or None: see the top of this module."""
+    return _next_of_block(seat) or _next_of_others(seat)
+
+
+def _next_of_block(seat: Seat) -> ListedItem | None:
+    left = seat.index.block - seat.given.items
+    left = seat.desk.asked(sorted(left)) if left else left
+    for cell in _cells_in_turn(seat) if left else ():
+        found = left.intersection(seat.index.cells[cell])
+        if found:
+            return _first_in_order(seat, found)
+    return None
+
+
+def _first_in_order(seat: Seat, items: Iterable[int]) -> ListedItem:
+    listed = (seat.index.items[item] for item in items)
+    return min(listed, key=lambda item: item_rank(seat.study.seed, seat.annotator, item))
+
+
+def _next_of_others(seat: Seat) -> ListedItem | None:
     for missed, cell in enumerate(_cells_in_turn(seat)):
         if missed == 2:  # many cells may be full by now: learn which, once
             seat.index.full = seat.desk.full(seat.study_id, seat.study.overlap)
-        find = least_taken if seat.study.panel == Panel.SPREAD else _next_in_queue
+        find = _second_or_least if seat.study.panel == Panel.SPREAD else _next_in_queue
         found = find(seat, cell)
         if found is not None:
             return found
@@ -68,7 +98,7 @@ def _next_in_queue(seat: Seat, cell: str) -> ListedItem | None:
     waiting = (item for item in reversed(queue) if item not in given and item not in full)
     for size in (WINDOW, None):
         part = list(islice(waiting, size))
-        free = seat.desk.free(part, seat.study.overlap) if part else set()
+        free = seat.desk.free(part, seat.study) if part else set()
         for item in part:
             if item in free:
                 return seat.index.items[item]
@@ -86,24 +116,44 @@ def _queue(seat: Seat, cell: str) -> list[int]:
     return seat.given.queues[key]
 
 
+def _second_or_least(seat: Seat, cell: str) -> ListedItem | None:
+    """The next item of a cell in a spread panel: see the top of this module."""
+    company = seat.company()
+    begun = seat.desk.free_in_cell(seat.study_id, cell, seat.study, CHOICE, least=1)
+    waiting = [item for taken, item in _not_given(seat, begun) if taken == 1]
+    if company is None or not waiting:
+        return least_taken(seat, cell)
+    found = _least_met(seat, waiting)
+    if len(waiting) < OPEN_ITEMS and not company.is_fair(seat.member.id, found.id):
+        new = least_taken(seat, cell)
+        return found if new is None or company.of_item[new.id] else new
+    return found
+
+
+def _not_given(seat: Seat, free: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """(how often it is taken, item) of those of the free items that this annotator was not given."""
+    return [(taken, item) for item, taken in free if item not in seat.given.items]
+
+
+def _least_met(seat: Seat, items: Iterable[int]) -> ListedItem:
+    """The item of those with whom the annotator shares the fewest."""
+    company = seat.company()
+    return min(
+        (seat.index.items[item] for item in items),
+        key=lambda item: (
+            company.shared(seat.member.id, item.id) if company else 0,
+            item_rank(seat.study.seed, seat.annotator, item),
+        ),
+    )
+
+
 def least_taken(seat: Seat, cell: str) -> ListedItem | None:
-    """The item of a cell that the fewest were given, and not this annotator: see the top of this module."""
+    """The item of a cell that the fewest were given, not this annotator; of equals: see `_least_met`."""
     for limit in (CHOICE, len(seat.index.cells[cell])):
-        free = [
-            (taken, item)
-            for item, taken in seat.desk.free_in_cell(seat.study_id, cell, seat.study.overlap, limit)
-            if item not in seat.given.items
-        ]
+        free = _not_given(seat, seat.desk.free_in_cell(seat.study_id, cell, seat.study, limit))
         if free:
             least = min(free)[0]
-            company = seat.company()
-            return min(
-                (seat.index.items[item] for taken, item in free if taken == least),
-                key=lambda item: (
-                    company.shared(seat.member.id, item.id) if company else 0,
-                    item_rank(seat.study.seed, seat.annotator, item),
-                ),
-            )
+            return _least_met(seat, (item for taken, item in free if taken == least))
     return None
 
 

@@ -55,8 +55,7 @@ def next_pair(seat: Seat) -> tuple[ListedItem, Choice] | None:
     Of the chosen pair's items it is the one shown least, from the stratum of which this annotator has been
     given the least.
     """
-    _, _, taken = seat.desk.capacity(seat.study_id, seat.study.overlap)
-    if taken >= seat.study.pairs.comparisons:
+    if seat.desk.capacity(seat.study_id, seat.study.overlap).taken >= seat.study.pairs.comparisons:
         return None
     given, sizes = seat.given, {cell: len(ids) for cell, ids in seat.index.cells.items()}
     for choice in pairs_in_turn(seat):

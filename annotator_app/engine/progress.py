@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from statistics import median
 
+from nami_bench.annotator_app.engine.budget import share_left
 from nami_bench.annotator_app.engine.planting import with_planted
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.annotator_app.engine.view import Progress
@@ -87,14 +88,17 @@ def _golds(seat: Seat) -> set[int]:
 def _own_items(seat: Seat) -> int:
     """The study's own items that the member was given or may still get."""
     desk, study, member = seat.desk, seat.study, seat.member
-    items, full, taken = desk.capacity(seat.study_id, study.overlap)
-    most = items - full + desk.taken_by_member(member, study.overlap)
+    there = desk.capacity(seat.study_id, study.overlap)
+    most = there.items - there.full + desk.taken_by_member(member, study.overlap)
+    # A share as if this one went on: who is paused or excluded has one, too, and is told no other total.
+    sharing = desk.others_at_work(seat.study_id, member) + 1
+    given = len(seat.given.own)
     if study.panel == Panel.SPREAD or study.is_adaptive:
-        wanted = study.pairs.comparisons if study.is_adaptive else items * study.overlap
-        left = max(0, wanted - taken)
-        # A share as if this one went on: who is paused or excluded has one, too, and is told no other total.
-        sharing = desk.others_at_work(seat.study_id, member) + 1
-        most = min(most, len(seat.given.own) + -(-left // sharing))
+        left = max(0, study.pairs.comparisons - there.taken) if study.is_adaptive else there.left
+        block = desk.asked(sorted(seat.index.block - seat.given.items)) if seat.index.block else ()
+        most = min(most, given + len(block) + -(-left // sharing))
+    if (share := share_left(seat, sharing)) is not None:
+        most = min(most, given + share)
     if study.items_per_annotator:
         most = min(most, study.items_per_annotator)
     return most

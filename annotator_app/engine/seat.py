@@ -8,18 +8,22 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nami_bench.domain import Mode, Panel, Study
+from nami_bench.domain import Panel, Study
 from nami_bench.errors import RefusedError, UnknownNameError
 from nami_bench.store import STUDY_KIND, Desk, ListedItem, Member
 
 
 @dataclass
 class StudyIndex:
-    """The items of one study: those that it asks about by cell, the others by kind."""
+    """The items of one study: those that it asks about by cell, the others by kind.
+
+    `block` are those of the calibration block, which are in `cells`, too.
+    """
 
     items: dict[int, ListedItem] = field(default_factory=dict)
     cells: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     checks: dict[str, list[ListedItem]] = field(default_factory=lambda: defaultdict(list))
+    block: set[int] = field(default_factory=set)
     full: set[int] = field(default_factory=set)
     last: int = 0
 
@@ -30,6 +34,8 @@ class StudyIndex:
             self.last = item.id
             if item.kind == STUDY_KIND:
                 self.cells[item.cell].append(item.id)
+                if item.calibration:
+                    self.block.add(item.id)
             else:
                 self.checks[item.kind].append(item)
                 self.checks[item.kind].sort(key=lambda check: check.position)
@@ -37,21 +43,35 @@ class StudyIndex:
 
 @dataclass
 class Company:
-    """Which members of a spread panel were given an item, and how many items each two of them share."""
+    """Which members of a spread panel were given an item, and how many items each two of them share.
+
+    `met`: with how many others, counted for each item, a member shares their items.
+    """
 
     of_item: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
     together: Counter[tuple[int, int]] = field(default_factory=Counter)
+    met: Counter[int] = field(default_factory=Counter)
     last: int = 0
 
-    def add(self, assignment_id: int, member: int, item: int) -> None:
-        """Take up one assignment."""
+    def add(self, assignment_id: int, member: int, item: ListedItem) -> None:
+        """Take up one assignment; on items that everybody is given all meet, so these do not count."""
         self.last = assignment_id
-        self.together.update(_both(member, other) for other in self.of_item[item])
-        self.of_item[item].append(member)
+        if item.kind != STUDY_KIND or item.calibration:
+            return
+        others = self.of_item[item.id]
+        self.together.update(_both(member, other) for other in others)
+        self.met.update({member: len(others), **dict.fromkeys(others, 1)})
+        others.append(member)
 
     def shared(self, member: int, item: int) -> int:
         """How often the member met those who were given an item."""
         return sum(self.together[_both(member, other)] for other in self.of_item[item])
+
+    def is_fair(self, member: int, item: int) -> bool:
+        """Whether the member met those who were given an item no more often than others, on average."""
+        others = self.of_item[item]
+        usual = self.met[member] / max(1, len(self.met) - 1)
+        return self.shared(member, item) <= len(others) * usual
 
 
 def _both(member: int, other: int) -> tuple[int, int]:
@@ -127,16 +147,15 @@ class Seat:
             return None
         company = self.desk.memory.of(Company, self.study_id)
         if self.desk.is_first(Company, self.study_id):
-            for shown in self.desk.shown(self.study_id, company.last):
-                company.add(*shown)
+            for assignment, member, item in self.desk.shown(self.study_id, company.last):
+                company.add(assignment, member, self.index.items[item])
         return company
 
     def _given(self) -> Given:
         """What the member was given, brought up to date."""
         member, given = self.member, self.desk.memory.of(Given, self.member.id)
         if given.in_part is None:
-            pairs = self.study.mode == Mode.PAIRWISE
-            given.in_part = self.desk.judged_in_part(self.study_id, member, pairs)
+            given.in_part = self.desk.judged_in_part(self.study_id, member, self.study.mode)
         if given.last and given.position == member.shown and member.qualified:
             return given  # nobody else gave this member anything
         for assignment_id, item_id, occasion, position in self.desk.given(member, given.last):

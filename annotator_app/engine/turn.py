@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from nami_bench.annotator_app.engine import order, pairing, planting, rules
+from nami_bench.annotator_app.engine import budget, enough, order, pairing, planting, rules
 from nami_bench.annotator_app.engine.answers import (
     NOTHING_STANDS,
     Answers,
@@ -33,6 +33,8 @@ from nami_bench.store import (
     Lease,
     ListedItem,
     Sent,
+    Sides,
+    arranged,
     count_answers,
     judged_so_far,
 )
@@ -134,6 +136,7 @@ class Turn(Seat):
         self.desk.complete(lease, None if verdict is None else verdict.passed)
         if self.given.in_part and lease.counts:
             self.given.in_part.discard(lease.item_id)
+        enough.end_item(self, lease)
         if lease.is_work:
             self._count_done()
             self._apply_rules(lease)
@@ -177,15 +180,12 @@ class Turn(Seat):
         item = self.index.items[lease.item_id]
         if item.expected is None:
             return None
-        left, right = (*item.models, "", "")[:2]
-        if lease.swapped:
-            left, right = right, left
-        return judge(item.expected, answers, left, right)
+        return judge(item.expected, answers, arranged(item.models, lease.sides))
 
     def _may_return(self, lease: Lease) -> bool:
         if lease.state != EXPIRED:
             return False
-        return not lease.counts or self.desk.is_free(lease.item_id, self.study.overlap)
+        return not lease.counts or self.desk.is_free(lease.item_id, self.study)
 
     def _count_done(self) -> None:
         day = self.study.day(self.desk.now)
@@ -233,16 +233,16 @@ class Turn(Seat):
         held = self._still_asked(self.desk.held(self.member))
         if returning or not held:
             back = [one for one in self.desk.lapsed(self.member) if self._comes_back(one)]
-            self.desk.renew([*held, *back][: AHEAD + 1], self.lease_time)
+            self.desk.renew([*held, *back[: self._affordable(phase, len(held))]], self.lease_time)
             held = self.desk.held(self.member) if back else held
         elif any(one.expires_at - self.desk.now < self.lease_time * 0.9 for one in held):
             self.desk.renew(held, self.lease_time)
-        held += self._fill_hands(phase, AHEAD + 1 - len(held))
+        held += self._fill_hands(phase, len(held))
         if not held and self.desk.refresh_items(self.study.name, self.study_id):
             self.learn_items()
-            held = self._fill_hands(phase, AHEAD + 1)
+            held = self._fill_hands(phase, 0)
         if not held and phase == "work":
-            phase = "waiting" if self._others_hold_some() else "finished"
+            phase = "waiting" if self._rests() or self._others_hold_some() else "finished"
         return phase, held
 
     def _still_asked(self, held: list[Lease]) -> list[Lease]:
@@ -272,21 +272,30 @@ class Turn(Seat):
         asked = self._asked(kind)
         return bool(asked) and not self.desk.answered(self.member, kind).keys() >= {i.id for i in asked}
 
-    def _fill_hands(self, phase: str, count: int) -> list[Lease]:
-        """Give out up to `count` items."""
+    def _fill_hands(self, phase: str, held: int) -> list[Lease]:
+        """Give out what may be in hand beside `held` items."""
+        count = self._affordable(phase, held)
         if phase != "work":
             new = [item for item in self._asked(phase) if item.id not in self.given.items]
-            return [self._give(item) for item in new[: max(0, count)]]
+            return [self._give(item) for item in new[:count]]
         leases: list[Lease] = []
         while len(leases) < count and (lease := self._give_next()):
             leases.append(lease)
         return leases
 
+    def _affordable(self, phase: str, held: int) -> int:
+        """How many items may be given out to who holds so many."""
+        count = AHEAD + 1 - held
+        return budget.affordable(self, held, count) if phase == "work" else max(0, count)
+
+    def _rests(self) -> bool:
+        """Whether it is the day's limit alone that lets an annotator get nothing more."""
+        return budget.is_day_done(self) and self._next_own()[0] is not None
+
     def _give_next(self) -> Lease | None:
         """Give out one item of the work itself, if there is one."""
         own, choice = self._next_own()
-        limit = self.study.items_per_annotator
-        if own is None or (limit and len(self.given.own) >= limit):
+        if own is None:
             return None
         position = self.member.shown + 1
         item, occasion = own, 0
@@ -301,6 +310,9 @@ class Turn(Seat):
 
     def _next_own(self) -> tuple[ListedItem | None, dict[str, Any] | None]:
         """The study's next item, and why it was chosen where the study is adaptive."""
+        limit = self.study.items_per_annotator
+        if limit and len(self.given.own) >= limit:
+            return None, None
         if not self.study.is_adaptive:
             return order.next_item(self), None
         found = pairing.next_pair(self)
@@ -316,20 +328,24 @@ class Turn(Seat):
             item,
             lease=self.lease_time,
             occasion=occasion,
-            swapped=self._swapped(item, occasion),
+            sides=self._sides(item, occasion),
             position=position,
             choice=choice,
         )
         self.given.add(lease.id, item, occasion, position)
         if company is not None and not occasion:
-            company.add(lease.id, self.member.id, item.id)
+            company.add(lease.id, self.member.id, item)
         return lease
 
-    def _swapped(self, item: ListedItem, occasion: int) -> bool:
-        if len(item.models) == 1:
-            return False
-        side = order.rank(self.study.seed, self.annotator, "side", *item.models, item.prompt_id, item.sample)
-        return bool((side[0] + occasion) & 1)  # the second time the other way round
+    def _sides(self, item: ListedItem, occasion: int) -> Sides:
+        """How the images stand; the second time the other way round."""
+        count = len(item.models)
+        what = (*item.models, item.prompt_id, item.sample)
+        seed, name = self.study.seed, self.annotator
+        if count <= 2:
+            return count == 2 and bool((order.rank(seed, name, "side", *what)[0] + occasion) & 1)
+        places = sorted(range(count), key=lambda image: order.rank(seed, name, "place", image, *what))
+        return "".join(map(str, reversed(places) if occasion & 1 else places))
 
     # -- phases ------------------------------------------------------------------------------------
 
@@ -350,6 +366,8 @@ class Turn(Seat):
     def _key(self, phase: str) -> str:
         if phase == "finished" and not self.index.cells:
             return "empty"
+        if phase == "waiting" and self._rests():
+            return "day_done"
         return phase
 
     def _keep_member(self) -> None:
@@ -365,6 +383,7 @@ class Turn(Seat):
 _WORDS = {
     "paused": ("paused", "your work is paused: the organizer knows and will write to you"),
     "waiting": ("waiting", "the last items are in the hands of others: come back later"),
+    "day_done": ("day_done", "that is all for today: come back tomorrow"),
     "finished": ("finished", "nothing is left for you in this study: thank you"),
     "empty": ("empty", "this study has no images yet: come back later"),
 }

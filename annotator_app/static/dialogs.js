@@ -12,12 +12,13 @@ export function isOpen() {
 
 /** What each key does: keys.js has the table, docs/keyboard.md the same in full. */
 export function showHelp(study) {
+  const shown = (key) => key.replace(/1–6$/, `1–${study.images}`); // as many as there are images
   const rows = keysOf(kindsOf(study)).map(({ keys, does }) =>
-    make("tr", {}, make("th", { scope: "row" }, ...keys.flatMap((key) => [make("kbd", { textContent: key }), " "])),
+    make("tr", {}, make("th", { scope: "row" }, ...keys.flatMap((key) => [make("kbd", { textContent: shown(key) }), " "])),
       make("td", {}, ...wordsFor(does, study.mode))));
   const half = Math.ceil(rows.length / 2);
   const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
-  const rules = { pairwise: ["help.pairs"], questions: ["help.questions"] }[study.mode] ?? ["help.typing", "help.hundred", "help.done"];
+  const rules = { pairwise: ["help.pairs"], ranking: ["help.ranking"], best_worst: ["help.best_worst"], questions: ["help.questions"] }[study.mode] ?? ["help.typing", "help.hundred", "help.done"];
   return openWindow(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables),
     ...rules.map((key) => make("p", { className: "quiet-text", textContent: t(key) })));
 }
@@ -26,6 +27,7 @@ export function showHelp(study) {
 function wordsFor({ waiting, typing }, mode) {
   const within = t("help.while_typing", { does: t(`key.${typing}`) });
   if (waiting === null) return [within];
+  if (typing === "erase" && (mode === "ranking" || mode === "best_worst")) return [t("key.back"), make("br"), t("help.while_ordering")];
   const isSame = typing === null || typing === waiting || typing === "extend" || mode !== "rating";
   return isSame ? [placed(`key.${waiting}`)] : [placed(`key.${waiting}`), make("br"), within];
 }

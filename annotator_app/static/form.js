@@ -2,7 +2,8 @@
 // (scoring.js).
 
 import { CriterionRow } from "./criterion.js";
-import { after, begun, CHOICES, chosen, conditionOf, excused, finished, picked, settled, slid } from "./scoring.js";
+import { blank, isBlank, isWhole } from "./ordering.js";
+import { after, begun, CHOICES, chosen, conditionOf, excused, finished, imagePressed, picked, settled, sketched, slid } from "./scoring.js";
 
 export class Form {
   #element;
@@ -16,7 +17,8 @@ export class Form {
 
   /**
    * `on` has changed(), say(note) with what the annotator is to be told quietly, excuse(row), the wish to say
-   * "can't judge" of a criterion, and complete(), when a side was chosen for the last criterion that waited.
+   * "can't judge" of a criterion, complete(), when a side was chosen for the last criterion that waited, and
+   * ordered(sketch), the order so far of the criterion that is worked on, where images are put in order.
    */
   constructor(element, study, on) {
     this.#on = on;
@@ -25,16 +27,18 @@ export class Form {
     const row = {
       change: (changed, value) => this.#take(slid(this.#state, this.#at(changed), value)),
       choose: (changed, score) => this.#choose(chosen(this.#state, score, "", this.#at(changed))),
+      press: (pressed, image) => this.pressImage(image, pressed),
+      arrange: (arranged, sketch) => this.#take(sketched(this.#state, this.#at(arranged), sketch)),
       pick: (pressed) => this.#take(picked(this.#state, this.#at(pressed))),
       focus: (entered) => { if (entered !== this.active) this.#take(picked(this.#state, this.#at(entered))); },
       excuse: on.excuse,
     };
     this.#makeRow = (criterion) => new CriterionRow(criterion, study, row);
     this.#lay(study.criteria);
-    this.#state = begun(this.#scales, this.#rows.map(() => null), false);
+    this.#state = begun(this.#scales, this.#rows.map(() => null), false, null, this.#sketches(null));
   }
 
-  /** Begin an item, with what was given to it before, if anything: {values, reasons}. */
+  /** Begin an item, with what was given to it before, if anything: {values, reasons, sketches}. */
   begin({ questions }, given, isCorrection) {
     if (this.#study.mode === "questions") {
       this.#questions = questions;
@@ -44,9 +48,19 @@ export class Form {
       if (given?.values?.[name] !== undefined) return { value: given.values[name] };
       return given?.reasons?.[name] === undefined ? null : { reason: given.reasons[name] };
     });
-    this.#state = begun(this.#scales, scores, isCorrection, this.#questions);
+    this.#state = begun(this.#scales, scores, isCorrection, this.#questions, this.#sketches(given));
     this.#draw();
     this.focus();
+  }
+
+  get #isRanked() {
+    return this.#study.mode === "ranking" || this.#study.mode === "best_worst";
+  }
+
+  /** Of each row the order that was given so far; null where there are no orders. */
+  #sketches(given) {
+    if (!this.#isRanked) return null;
+    return this.#rows.map(({ name }) => given?.values?.[name] ?? given?.sketches?.[name] ?? blank(this.#study.images));
   }
 
   #lay(criteria) {
@@ -64,6 +78,12 @@ export class Form {
       else scores.values[this.#rows[i].name] = score.value;
     });
     return scores;
+  }
+
+  /** Orders that were begun, by criterion: they belong to a draft. */
+  get sketches() {
+    const begunOnes = (this.#state.sketches ?? []).map((sketch, i) => [this.#rows[i].name, sketch]);
+    return Object.fromEntries(begunOnes.filter(([, sketch]) => !isBlank(sketch) && !isWhole(sketch)));
   }
 
   /** The rows that have neither a value nor a reason. */
@@ -105,6 +125,13 @@ export class Form {
     this.#choose(chosen(this.#state, score, name));
   }
 
+  /** An image was pressed: for the criterion that waits, or for `row`. */
+  pressImage(image, row = null) {
+    const state = row === null || this.#at(row) === this.#state.active ? this.#state : picked(this.#state, this.#at(row));
+    this.#take(imagePressed(state, image, this.#study.mode));
+    this.focus();
+  }
+
   /** Do what a key means; false where it means nothing here. */
   handle({ effect, character, isShared }) {
     if (effect === "excuse") {
@@ -135,17 +162,18 @@ export class Form {
     const last = this.#state;
     this.#state = next;
     this.#draw();
-    if (next.scores !== last.scores) this.#on.changed();
+    if (next.scores !== last.scores || next.sketches !== last.sketches) this.#on.changed();
     if (next.note !== last.note) this.#on.say(next.note);
   }
 
   #draw() {
-    const { scores, active, text } = this.#state;
+    const { scores, active, text, sketches } = this.#state;
     const isDone = this.condition === "done";
     this.#rows.forEach((row, i) => {
-      row.show(scores[i], i === active ? text : "");
+      row.show(scores[i], i === active ? text : "", sketches?.[i] ?? null);
       row.isActive = i === active && !isDone;
     });
+    if (sketches !== null) this.#on.ordered(sketches[active]);
   }
 
   #at(row) {

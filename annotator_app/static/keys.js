@@ -7,18 +7,20 @@
 import { hasDecimals } from "./entry.js";
 
 /** @typedef {{ waiting: string | null, typing: string | null, done: string | null }} Effects */
-/** @typedef {{ keys: string[], on: string[], does: Effects, in?: string, notIn?: string, repeats?: boolean, isShared?: boolean }} Key */
+/** @typedef {{ keys: string[], on: string[], does: Effects, in?: string, notIn?: string, repeats?: boolean, isShared?: boolean, isNumbered?: boolean }} Key */
 
 /** @param {string} effect */
 const always = (effect) => ({ waiting: effect, typing: effect, done: effect });
 const typed = { waiting: "begin", typing: "extend", done: "unused" };
+const placing = (effect) => ({ waiting: effect, typing: effect, done: "unused" });
 const choosing = (side) => ({ waiting: side, typing: null, done: "unused" });
 const move = (effect) => ({ does: always(effect), repeats: true });
 
 /**
  * Every key: `keys` as the help shows them; `on`, what the browser calls them, in lower case; `does`, its
  * effect while a score is waited for, while a number is typed, and when all scores are done (null: none); `in`
- * and `notIn`, the kinds of study that have it (see `kindsOf`); `repeats`: held, it acts again and again.
+ * and `notIn`, the kinds of study that have it (see `kindsOf`); `repeats`: held, it acts again and again;
+ * `isNumbered`: which of the keys it was matters.
  * @type {Key[]}
  */
 export const KEYS = [
@@ -29,6 +31,12 @@ export const KEYS = [
   { keys: ["T", "2"], on: ["t", "2"], does: choosing("tie"), in: "pairwise" },
   { keys: ["→", "3"], on: ["arrowright", "3"], does: choosing("right"), in: "pairwise" },
   { keys: ["B", "4"], on: ["b", "4"], does: choosing("bothBad"), in: "pairwise" },
+  { keys: ["1–6"], on: [..."123456"], does: placing("place"), in: "ranking", isNumbered: true },
+  { keys: ["Shift+1–6"], on: [..."123456"].map((digit) => `shift+${digit}`), does: placing("placeTied"), in: "ranking", isNumbered: true },
+  { keys: ["="], on: ["="], does: placing("tieNext"), in: "ranking" },
+  { keys: ["1–6"], on: [..."123456"], does: placing("best"), in: "best_worst", isNumbered: true },
+  { keys: ["Shift+1–6"], on: [..."123456"].map((digit) => `shift+${digit}`), does: placing("worst"), in: "best_worst", isNumbered: true },
+  { keys: ["W"], on: ["w"], does: placing("worstNext"), in: "best_worst" },
   { keys: ["Y", "1"], on: ["y", "1"], does: choosing("yes"), in: "questions" },
   { keys: ["N", "0"], on: ["n", "0"], does: choosing("no"), in: "questions" },
   { keys: ["X"], on: ["x"], does: choosing("cannotTell"), in: "questions" },
@@ -90,7 +98,8 @@ export function meaning(event, kinds, condition) {
   if (isForTheFocus(event)) return null;
   const effect = key.does[condition];
   if (effect === null) return name === " " ? { effect: "nothing" } : null; // a space would scroll the page
-  const character = key.does === typed ? name.replace(",", ".").replace("−", "-") : key.keys[0];
+  const isNamed = key.does === typed || key.isNumbered === true;
+  const character = isNamed ? name.replace("shift+", "").replace(",", ".").replace("−", "-") : key.keys[0];
   return { effect, character, direction: PANS[event.key], isShared: key.isShared === true };
 }
 
@@ -106,6 +115,8 @@ function nameOf(event, kinds) {
   if (event.ctrlKey || event.metaKey) return isLetter(event, "z") && !event.altKey && !event.shiftKey ? "ctrl+z" : null;
   if (event.altKey) return null;
   if (event.shiftKey && event.key in PANS) return `shift+${key}`;
+  const above = shiftedDigitOf(event);
+  if (above !== null && (kinds.has("ranking") || kinds.has("best_worst"))) return `shift+${above}`;
   if (key === "-" && kinds.has("signed")) return key; // on a French keyboard it stands in the place of a digit
   return digitOf(event) ?? (NAMES.has(key) ? key : letterAt(event) ?? key);
 }
@@ -115,6 +126,12 @@ function digitOf(event) {
   // Without NumLock the number pad means Home, End and the arrows: those have names.
   const place = /^Digit([0-9])$/.exec(event.code);
   return place !== null && !event.shiftKey ? place[1] : null;
+}
+
+/** The digit whose key was pressed with Shift, where that does not type the digit itself (as on a French keyboard). */
+function shiftedDigitOf(event) {
+  const place = /^Digit([0-9])$/.exec(event.code);
+  return place !== null && event.shiftKey && !/^[0-9]$/.test(event.key) ? place[1] : null;
 }
 
 function isLetter(event, letter) {

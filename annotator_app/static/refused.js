@@ -4,6 +4,7 @@ import { answerWords } from "./criterion.js";
 import { closeWindow, openWindow } from "./dialogs.js";
 import { make, setText } from "./dom.js";
 import { wordsFor } from "./header.js";
+import { sketchWords } from "./places.js";
 import { currentLanguage, known, number, pick, t } from "./texts.js";
 
 export class RefusedScores {
@@ -58,6 +59,7 @@ export class RefusedScores {
     const isAnswer = Array.isArray(about?.questions);
     const value = (given) => {
       if (isAnswer) return answerWords({ value: given });
+      if (/^\d+$/.test(given) && typeof given === "string") return sketchWords(given, this.#session.study.mode);
       return typeof given === "number" ? number(given) : known("side", given, given);
     };
     const scores = [

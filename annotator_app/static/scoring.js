@@ -2,6 +2,8 @@
 //
 // docs/keyboard.md is its grammar in words. A state never changes; every transition returns another:
 //   scales   of each row {minimum, maximum, step}, or null where a side of a pair is chosen
+//   sketches of each row, where images are put in order, the order so far (ordering.js); else null
+//   pending  what the next image to be placed is: "tie" with the last, the "worst", or null
 //   scores   of each row {value}, {reason} for having none, or null while it has no score
 //   active   the row that is worked on
 //   text     what is typed of a number so far; `before`: the score that it takes the place of
@@ -13,19 +15,20 @@
 
 import { asked, CANNOT_TELL, isUnasked, NO, YES } from "./asking.js";
 import { longer, read, stepped } from "./entry.js";
+import { blank, extreme, isBlank, isWhole, placed, pressed, withoutLast } from "./ordering.js";
 
 /** Begin an item; in a correction all its scores may be typed anew, from the first on. */
-export function begun(scales, given, isCorrection, questions = null) {
+export function begun(scales, given, isCorrection, questions = null, sketches = null) {
   const asks = questions === null ? (scores) => scores : (scores) => asked(scores, questions);
   const scores = asks(given);
   const again = new Set(isCorrection ? scales.keys() : []);
-  const start = { scales, scores, asks, active: 0, text: "", before: null, again, note: null, run: null, earlier: null };
+  const start = { scales, scores, asks, active: 0, text: "", before: null, again, note: null, run: null, earlier: null, sketches, pending: null };
   return isDue(start, 0) ? start : { ...start, active: nextDue(start, 0) ?? 0 };
 }
 
 /** "typing" within a number, "waiting" for a score, or "done": every score is given. */
 export function conditionOf(state) {
-  if (state.text !== "") return "typing";
+  if (state.text !== "" || isSketched(state)) return "typing";
   return nextDue(state, state.active) === null ? "done" : "waiting";
 }
 
@@ -50,8 +53,14 @@ const EFFECTS = {
   begin,
   extend,
   unused: (state, character) => told(state, { key: "typing.done", values: { key: character } }),
-  end: (state) => ended(state),
-  erase,
+  end: (state) => (state.sketches === null ? ended(state) : toUnrated(state)),
+  erase: (state) => (state.sketches === null ? erase(state) : unplaced(state)),
+  place: (state, key) => ordered(state, key, (sketch, image) => placed(sketch, image, state.pending === "tie")),
+  placeTied: (state, key) => ordered(state, key, (sketch, image) => placed(sketch, image, true)),
+  tieNext: (state) => awaiting(state, "tie"),
+  best: (state, key) => ordered(state, key, (sketch, image) => extreme(sketch, image, state.pending !== "worst")),
+  worst: (state, key) => ordered(state, key, (sketch, image) => extreme(sketch, image, false)),
+  worstNext: (state) => awaiting(state, "worst"),
   above: (state) => moved(state, -1),
   below: (state) => moved(state, 1),
   toUnrated,
@@ -62,7 +71,10 @@ const EFFECTS = {
   least: (state) => steppedBy(state, -Infinity),
   most: (state) => steppedBy(state, Infinity),
   ...Object.fromEntries(Object.entries(CHOICES).map(([effect, score]) => [effect, (state, key) => chosen(state, score, key)])),
-  clear: (state) => (state.scores[state.active] === null ? settled(state) : scored(state, state.active, null)),
+  clear: (state) => {
+    if (state.sketches !== null) return sketched(state, state.active, blank(state.sketches[state.active].length));
+    return state.scores[state.active] === null ? settled(state) : scored(state, state.active, null);
+  },
   undo: (state) => ({ ...(state.earlier ?? settled(state)), note: null, run: null }),
 };
 
@@ -73,7 +85,7 @@ export function after(state, effect, character) {
 
 /** End the number that is typed, where it is: it stays as it stands. */
 export function settled(state) {
-  return { ...without(state, state.text === "" ? null : state.active), text: "", before: null, note: null, run: null };
+  return { ...without(state, state.text === "" ? null : state.active), text: "", before: null, note: null, run: null, pending: null };
 }
 
 /** Choose a row, to type its score, whether it has one or not. */
@@ -103,7 +115,46 @@ export function chosen(state, score, key, row = target(state)) {
 export function excused(state, row, reason, all) {
   const rest = settled(state);
   const scores = rest.scores.map((score, i) => (i === row || (all && score === null) ? { reason } : score));
-  return onward(without({ ...rest, scores, active: row, earlier: rest }, row));
+  const sketches = rest.sketches?.map((sketch, i) => (scores[i] !== null && "reason" in scores[i] ? blank(sketch.length) : sketch)) ?? null;
+  return onward(without({ ...rest, scores, sketches, active: row, earlier: rest }, row));
+}
+
+/** An order of `row` is another one; with the last image it is a score, and the next row follows. */
+export function sketched(state, row, sketch) {
+  const rest = settled(state);
+  const score = isWhole(sketch) ? { value: sketch } : null;
+  const next = { ...rest, sketches: replaced(rest.sketches, row, sketch), scores: replaced(rest.scores, row, score), active: row, earlier: rest };
+  return score === null ? next : onward(without(next, row));
+}
+
+/** An image was pressed, for the row that waits. */
+export function imagePressed(state, image, mode) {
+  return ordered(state, String(image + 1), (sketch) => pressed(sketch, image, mode));
+}
+
+/** Whether an order of the active row was begun. */
+function isSketched({ sketches, active }) {
+  return sketches !== null && !isBlank(sketches[active]) && !isWhole(sketches[active]);
+}
+
+/** Put the image that was named `key` somewhere, for the row that waits; a whole order begins anew. */
+function ordered(state, key, put) {
+  const row = target(state);
+  if (row === null) return EFFECTS.unused(state, key);
+  const [sketch, image] = [state.sketches[row], Number(key) - 1];
+  if (image >= sketch.length) return told(state, { key: "order.off", values: { key, count: sketch.length } });
+  return sketched(state, row, put(isWhole(sketch) ? blank(sketch.length) : sketch, image));
+}
+
+function awaiting(state, pending) {
+  return told({ ...settled(state), pending }, { key: `order.pending.${pending}`, values: {} });
+}
+
+/** The last step back: what was placed, or moved. */
+function unplaced(state) {
+  const { active, sketches, earlier } = state;
+  if (earlier !== null && earlier.sketches[active] !== sketches[active]) return { ...earlier, active, note: null, run: null };
+  return sketched(state, active, withoutLast(sketches[active]));
 }
 
 function begin(state, character) {

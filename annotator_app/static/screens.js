@@ -4,6 +4,8 @@ import { placed } from "./arrangement.js";
 import { answerWords } from "./criterion.js";
 import { make, part } from "./dom.js";
 import { at } from "./home.js";
+import { meets } from "./ordering.js";
+import { sketchWords } from "./places.js";
 import { known, number, pick, t } from "./texts.js";
 
 export class Screens {
@@ -70,7 +72,7 @@ export class Screens {
     const why = known("error", code, message);
     const lines = {
       finished: code === "empty" ? [why] : [t("finished.text", { done: number(progress.done) }), t("finished.back")],
-      waiting: [t("waiting.text"), t("checks")],
+      waiting: [code === "day_done" ? why : t("waiting.text"), t("checks")],
       paused: [pausedBecause(reason), why ?? t("paused.text"), t("paused.safe"), t("checks")],
       closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];
@@ -112,6 +114,7 @@ function contactLine(contact) {
 }
 
 function isExpected(given, expected) {
+  if (isOrder(expected)) return meets(expected, given);
   if (!Array.isArray(expected)) return given === expected;
   return typeof given === "number" ? expected[0] <= given && given <= expected[1] : expected.includes(given);
 }
@@ -125,5 +128,13 @@ function shownAnswer(value) {
 function shown(value) {
   if (value === null || value === undefined) return t("excused");
   if (Array.isArray(value)) return typeof value[0] === "number" ? `${value[0]} – ${value[1]}` : value.map(shown).join(", ");
-  return typeof value === "string" ? placed(`side.${value}`) : String(value);
+  if (typeof value !== "string") return String(value);
+  if (isOrder(value)) return value.replace("*", t("order.others"));
+  if (/^\d+$/.test(value)) return sketchWords(value, "ranking");
+  return placed(`side.${value}`);
+}
+
+/** Whether it is an order of images by their numbers, as "2 > 1 = 3". */
+function isOrder(expected) {
+  return typeof expected === "string" && /[>=]/.test(expected);
 }

@@ -1,7 +1,8 @@
-// The prompt and its image, or two images side by side that are looked at as one.
+// The prompt and its image, or several images side by side that are looked at as one.
 
 import { onRearranged, placed } from "./arrangement.js";
 import { make, part } from "./dom.js";
+import { extremesOf } from "./ordering.js";
 import { Pictures } from "./pictures.js";
 import { choosesWhenPressed } from "./pointing.js";
 import { Sight } from "./sight.js";
@@ -13,23 +14,30 @@ const LONG_PROMPT = 280;
 export class Viewer {
   #root;
   #frames;
+  #places; // what stands on each of several images: its number, and its place in the order
   #pictures = new Pictures();
   #sight = new Sight();
   #item = null;
   #on;
   zoom;
 
-  /** `on` has ready() when all images of the item are there, broken() when one does not load, and chosen(side). */
+  /** `on` has ready() when all images of the item are there, broken() when one does not load, chosen(side) of
+   * a pair, and pressed(image) of several. */
   constructor(root, study, on) {
     this.#root = root;
     this.#on = on;
-    const sides = study.mode === "pairwise" ? ["left", "right"] : ["only"];
+    const sides = sidesOf(study);
+    const isSeveral = sides.length > 2;
     this.#frames = sides.map((side) => make("figure", { className: "frame", "data-side": side }));
     part("frames", root).replaceChildren(...this.#frames);
     part("frames", root).classList.toggle("pair", sides.length === 2);
+    part("frames", root).classList.toggle("several", isSeveral);
+    part("frames", root).dataset.count = String(sides.length);
+    this.#places = isSeveral ? sides.map(placeOf) : [];
     const shown = part("scale", root);
     this.zoom = new Zoom(this.#frames, (percent) => { shown.textContent = percent === null ? "" : `${Math.round(percent)} %`; });
     onRearranged(() => this.#frames.forEach(nameImage));
+    if (isSeveral) this.#frames.forEach((frame, i) => choosesWhenPressed(frame, () => on.pressed(i)));
     if (sides.length === 2) this.#frames.forEach((frame, i) => choosesWhenPressed(frame, () => on.chosen(sides[i])));
     this.#button("zoomIn", () => this.zoom.zoomIn());
     this.#button("zoomOut", () => this.zoom.zoomOut());
@@ -74,6 +82,18 @@ export class Viewer {
     if (part("stage", this.#root).getBoundingClientRect().bottom > window.innerHeight) window.scrollTo(0, this.#root.offsetTop);
   }
 
+  /** Write onto each of several images which place it has so far: see ordering.js. */
+  showOrder(sketch, mode) {
+    const { best, worst } = extremesOf(sketch);
+    this.#places.forEach((place, image) => {
+      const which = mode === "ranking" ? sketch[image] : { [String(best)]: "best", [String(worst)]: "worst" }[image] ?? "0";
+      const isPlaced = which !== "0";
+      const words = mode === "ranking" ? t(`order.ordinal.${which}`) : t(`order.${which}`);
+      place.lastChild.textContent = isPlaced ? words : "";
+      place.classList.toggle("placed", isPlaced);
+    });
+  }
+
   get #pictureStates() {
     return picturesOf(this.#item).map((wanted) => this.#pictures.get(wanted).state);
   }
@@ -100,7 +120,10 @@ export class Viewer {
   #draw() {
     const item = this.#item;
     const pictures = picturesOf(item).map((wanted) => this.#pictures.get(wanted));
-    pictures.forEach((picture, i) => this.#drawFrame(this.#frames[i], picture));
+    pictures.forEach((picture, i) => {
+      this.#drawFrame(this.#frames[i], picture);
+      if (this.#places.length > 0) this.#frames[i].append(this.#places[i]);
+    });
     this.#shapeFrames(pictures);
     this.zoom.fit();
     this.#sight.watch(pictures.filter(({ state }) => state === "ready").map(({ image }) => image));
@@ -138,7 +161,19 @@ export class Viewer {
 function nameImage(frame) {
   const { side } = frame.dataset;
   const image = frame.querySelector("img");
-  if (image !== null) image.alt = side === "only" ? t("image") : placed(`image.${side}`);
+  if (image === null) return;
+  if (/^\d$/.test(side)) image.alt = t("image.number", { number: side });
+  else image.alt = side === "only" ? t("image") : placed(`image.${side}`);
+}
+
+function sidesOf({ mode, images }) {
+  if (mode === "pairwise") return ["left", "right"];
+  return images > 2 ? Array.from({ length: images }, (_, i) => String(i + 1)) : ["only"];
+}
+
+/** The number of an image, and room for its place: those who see hear it from the line beside the criterion. */
+function placeOf(number) {
+  return make("span", { className: "place", "aria-hidden": "true" }, make("b", { textContent: number }), make("span"));
 }
 
 /** An item's pictures, known by item and side: their addresses change, and expire. */

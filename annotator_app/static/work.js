@@ -48,12 +48,14 @@ export class Work {
       changed: () => this.#changed(),
       say: (note) => this.#tell(note),
       excuse: (row) => this.#excuse(row),
+      ordered: (sketch) => this.#viewer?.showOrder(sketch, session.study.mode),
       complete: () => { if (session.study.choice_submits) this.#submit(); },
     });
     this.#viewer = new Viewer(part("work"), session.study, {
       ready: () => this.#onReady(),
       broken: () => this.#onBroken(),
       chosen: (side) => { if (this.#isRating) this.#form.choose({ value: side }, placed(`side.${side}`)); },
+      pressed: (image) => { if (this.#isRating) this.#form.pressImage(image); },
     });
     this.#outbox = new Outbox(`${session.annotator}/${session.study.name}`, {
       sent: (entry, answer) => this.#onSent(entry, answer),
@@ -339,8 +341,9 @@ export class Work {
   #keepDraft() {
     if (!this.#isRating || this.#hands.awaited !== null) return;
     const given = this.#given();
-    const touched = this.#extras.isTouched || Object.keys({ ...given.values, ...given.reasons }).length > 0;
-    if (touched) saveDraft(this.#item.token, { ...given, elapsed_ms: this.#clock.elapsed });
+    const { sketches } = this.#form;
+    const touched = this.#extras.isTouched || Object.keys({ ...given.values, ...given.reasons, ...sketches }).length > 0;
+    if (touched) saveDraft(this.#item.token, { ...given, sketches, elapsed_ms: this.#clock.elapsed });
     else dropDraft(this.#item.token);
   }
 

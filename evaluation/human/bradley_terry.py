@@ -24,13 +24,12 @@ from nami_bench.evaluation.human.one_sided import BoundOptions, add_bounds
 from nami_bench.evaluation.human.ratings_array import Floats, Integers
 from nami_bench.evaluation.human.strength_errors import Errors, covariance_of
 from nami_bench.evaluation.human.strength_notes import strength_notes
+from nami_bench.evaluation.human.strength_scales import errors_of, on_scales, order_of
 
 Ties = Literal["davidson", "half"]
 
 MOST_MODELS = 2000
 """The covariance of so many has 32 megabytes; a fit of them takes minutes."""
-_ROUNDING = 1e-9
-"""A smaller standard error is none: the prompts do not vary."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +140,7 @@ def fit_bradley_terry(
         own[kept] = fit.parameters[: len(kept)]
         whole[np.ix_(kept, kept)] = covariance[: len(kept), : len(kept)]
     z = float(stats.norm.ppf((1 + level) / 2))
-    strength, error = _on_scales(groups, own, whole)
+    strength, error = on_scales(groups, own, whole)
     low, high = strength - z * error, strength + z * error
     if fit is not None or not len(kept):
         by_prompt = errors in ("clustered", "bootstrap")
@@ -160,7 +159,7 @@ def fit_bradley_terry(
         tie=_tie(ties, fit),
         component=groups.component,
         island=groups.island,
-        order=_order(groups, own, low, high),
+        order=order_of(groups, own, low, high),
         comparisons=len(comparisons.left),
         level=level,
         errors=errors,
@@ -196,22 +195,6 @@ def _covariance(
     return covariance_of(part, counts, fit, errors, replicates, seed)
 
 
-def _on_scales(groups: Connectivity, own: Floats, covariance: Floats) -> tuple[Floats, Floats]:
-    """Strengths and standard errors of the models of the islands' cores, NaN for the others."""
-    strength, error = np.full(len(own), np.nan), np.full(len(own), np.nan)
-    for island in range(groups.islands):
-        core = groups.core(island)
-        strength[core] = own[core]
-        error[core] = _errors(covariance)[core]
-    return strength, error
-
-
-def _errors(covariance: Floats) -> Floats:
-    """Standard errors; NaN for none, which is rounding on either side of zero and no certainty."""
-    error = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    return np.where(error > _ROUNDING, error, np.nan)
-
-
 def _effects(
     names: tuple[str, ...], models: int, fit: Fit | None, covariance: Floats, z: float
 ) -> dict[str, tuple[float, float, float]]:
@@ -219,7 +202,7 @@ def _effects(
     if fit is None:
         return effects
     for index, name in enumerate(names, start=models):
-        value, half = float(fit.parameters[index]), float(z * _errors(covariance)[index])
+        value, half = float(fit.parameters[index]), float(z * errors_of(covariance)[index])
         effects[name] = (value, value - half, value + half)
     return effects
 
@@ -228,29 +211,3 @@ def _tie(ties: Ties, fit: Fit | None) -> float | None:
     if ties != "davidson" or fit is None:
         return None
     return float(np.exp(fit.parameters[-1])) if fit.has_tie else 0.0
-
-
-def _order(groups: Connectivity, own: Floats, low: Floats, high: Floats) -> Integers:
-    """Nobody stands before a model that only won against it; else by strengths and bounds."""
-    found: list[int] = []
-    for island in range(groups.islands):
-        core = groups.core(island)
-        waiting = groups.groups_of(island)
-        while waiting:
-            free = [g for g in waiting if not any(groups.reaches[o[0], g[0]] for o in waiting if o is not g)]
-            best = min(free, key=lambda g: _priority(groups, core, int(g[0]), low, high))
-            waiting = [g for g in waiting if g is not best]
-            found += sorted(best.tolist(), key=lambda i: (-np.nan_to_num(own[i]), groups.models[i]))
-    return np.array(found, dtype=np.int64)
-
-
-def _priority(
-    groups: Connectivity, core: Integers, model: int, low: Floats, high: Floats
-) -> tuple[int, float, str]:
-    """Models above the core come first, the core, models below it, and last those that nothing places."""
-    if np.isinf(high[model]):
-        return 0, -low[model], groups.models[model]
-    if np.isinf(low[model]):
-        return 2, -high[model], groups.models[model]
-    above, below = groups.reaches[model, core[0]], groups.reaches[core[0], model]
-    return (1 if model in core else 0 if above else 2 if below else 3), 0.0, groups.models[model]

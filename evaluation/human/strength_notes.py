@@ -20,12 +20,7 @@ def strength_notes(
     prior: float,
 ) -> Iterator[str]:
     """Notes on strengths `own` and intervals from `low` to `high`, by model; see `Strengths`."""
-    if groups.islands > 1:
-        lists = [f"({groups.listed(np.flatnonzero(groups.island == i))})" for i in range(groups.islands)]
-        yield (
-            f"no comparisons join the groups {', '.join(lists)}: each has a scale of its own, and "
-            "strengths of different groups cannot be compared"
-        )
+    yield from island_notes(groups)
     if counts.models and fit is None:
         yield (
             "the strengths have no finite estimate: the side or a covariate tells the outcomes apart, so "
@@ -36,7 +31,24 @@ def strength_notes(
             "all verdicts between models of one scale are ties: their strengths are equal, and ties alone "
             "do not show how sure that is"
         )
-    yield from _unbounded(groups, own, low, high, ties=counts.are_ties)
+    yield from scale_notes(groups, own, low, high, prior, ties=counts.are_ties)
+
+
+def island_notes(groups: Connectivity) -> Iterator[str]:
+    """That models stand on several scales."""
+    if groups.islands > 1:
+        lists = [f"({groups.listed(np.flatnonzero(groups.island == i))})" for i in range(groups.islands)]
+        yield (
+            f"no comparisons join the groups {', '.join(lists)}: each has a scale of its own, and "
+            "strengths of different groups cannot be compared"
+        )
+
+
+def scale_notes(
+    groups: Connectivity, own: Floats, low: Floats, high: Floats, prior: float, *, ties: bool
+) -> Iterator[str]:
+    """Who has no finite strength, or a scale of its own; `ties`: there is nothing but ties."""
+    yield from _unbounded(groups, own, low, high, ties=ties)
     yield from _own_scales(groups, own)
     if prior > 0:
         yield (

@@ -5,12 +5,15 @@ The one home of `--without` and of the sentences that say so, wherever numbers r
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import pandas as pd
 
-from nami_bench.domain import Comparison, matching_name
+from nami_bench.domain import Comparison, Ranking, matching_name
 from nami_bench.errors import UnknownNameError
 from nami_bench.evaluation.leaderboard.checks import AnnotatorChecks
+
+Made = TypeVar("Made", Comparison, Ranking)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +37,17 @@ class LeftOut:
 
     def comparisons(self, found: Sequence[Comparison]) -> tuple[list[Comparison], tuple[str, ...]]:
         """The other comparisons, and what must be said."""
+        return self._others_of(found, "verdicts")
+
+    def rankings(self, found: Sequence[Ranking]) -> tuple[list[Ranking], tuple[str, ...]]:
+        """The other rankings, and what must be said."""
+        return self._others_of(found, "rankings")
+
+    def _others_of(self, found: Sequence[Made], what: str) -> tuple[list[Made], tuple[str, ...]]:
         known = sorted({one.annotator for one in found})
         meant = self._meant(known)
         kept = [one for one in found if one.annotator not in meant]
-        return kept, self._notes(meant, known, len(found) - len(kept), "verdicts")
+        return kept, self._notes(meant, known, len(found) - len(kept), what)
 
     def checks(self, found: Iterable[AnnotatorChecks]) -> tuple[AnnotatorChecks, ...]:
         """The planted items of the others."""

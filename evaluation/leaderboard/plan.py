@@ -132,7 +132,8 @@ def plan_from_pilot(
             f"{source} does not show how much differences between models vary: every rating agrees about "
             "them; plan from another pilot, or from an assumption (--deviation)"
         )
-    overlap = max(1, round(float(np.bincount(ratings.image()).mean())))
+    # The harmonic mean: an image counts once, so a few that everybody rated are worth little more.
+    overlap = max(1, round(1 / float((1 / np.bincount(ratings.image())).mean())))
     prompts, annotators = len(ratings.prompts), len(ratings.annotators)
     layout = replace(asked.layout(), overlap=overlap, panel=own, models=len(ratings.models))
     found = detectable_difference(components, prompts, annotators, layout)

@@ -1,4 +1,4 @@
-"""What pairwise comparisons say of models: Bradley-Terry strengths, by criterion."""
+"""What comparisons of images say of models: strengths, by criterion."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,8 @@ class ModelStrength:
     `elo`, `low`, `high`: strength on Elo's scale with its interval, 1000 the mean and 400 points odds of ten.
     Where no finite strength fits, `elo` is None, and a model that never lost or tied has `low` alone, one
     that never won or tied `high` alone: a bound. `comparisons` = `wins` + `losses` + `ties`, to which
-    `both_bad`, among the ties, belongs.
+    `both_bad`, among the ties, belongs. Of orders these count the pairs that they imply, and `ranked`, `best`
+    and `worst` in how many the model was, stood alone in front, and alone at the end; None of pairs.
     """
 
     criterion: str
@@ -42,19 +43,23 @@ class ModelStrength:
     losses: int
     ties: int
     both_bad: int
+    ranked: int | None = None
+    best: int | None = None
+    worst: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StrengthTable:
     """Strengths by criterion and group, the strongest first: nobody before a model that always beat it.
 
-    `withheld`: comparisons that an annotator could not judge. `notes`: what must be said about the numbers.
-    `left_out` says whose comparisons do not count.
+    `model`: "bradley-terry" of pairs, "plackett-luce" of orders, "best-worst". `ties`: how it takes them.
+    `comparisons`: of orders, rankings. `withheld`: those that an annotator could not judge. `notes`: what
+    must be said about the numbers. `left_out` says whose comparisons do not count.
     """
 
     study: str
     level: float
-    ties: Ties
+    ties: str
     errors: Errors
     rows: tuple[ModelStrength, ...]
     comparisons: int
@@ -62,6 +67,7 @@ class StrengthTable:
     annotators: int
     notes: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    model: str = "bradley-terry"
 
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON values."""
@@ -127,7 +133,7 @@ def _rows(criterion: str, part: Sequence[Comparison], found: Strengths) -> list[
     rows = []
     for index in found.order.tolist():
         count = tally[found.models[index]]
-        elo, low, high = (_on_elo(x[index]) for x in (found.strength, found.low, found.high))
+        elo, low, high = (on_elo(x[index]) for x in (found.strength, found.low, found.high))
         rows.append(
             ModelStrength(
                 criterion,
@@ -146,7 +152,8 @@ def _rows(criterion: str, part: Sequence[Comparison], found: Strengths) -> list[
     return rows
 
 
-def _on_elo(strength: float) -> float | None:
+def on_elo(strength: float) -> float | None:
+    """A strength on Elo's scale, None where there is none that is finite."""
     return float(elo_scale(np.asarray(strength))) if isfinite(strength) else None
 
 

@@ -35,6 +35,7 @@ from nami_bench.export.agreement_text import COLUMNS, agreement_csv, agreement_n
 from nami_bench.export.html import tables_fragment
 from nami_bench.export.ratings_source import load_answers, of_study
 from nami_bench.export.text import TextTable
+from nami_bench.pipeline.early_end import unselected_ratings
 from nami_bench.pipeline.question_answers import study_answers
 from nami_bench.pipeline.screening import annotator_checks, left_out
 
@@ -137,7 +138,9 @@ def agreement(
         return QuestionAgreementResult(question_agreement(answers[0], **drawn), *answers)
     table, chosen = ratings_of(ratings, study, criteria, scale, workspace)
     gone, checks = _left_out(table, chosen, named(without), workspace, in_store=ratings is None)
+    table, notes = _unselected(table, workspace) if ratings is None else (table, ())
     table, said = gone.ratings(table)
+    said = (*notes, *said)
     found = measure_agreement(table, chosen, level=level, checks=gone.checks(checks), left_out=said, **drawn)
     return AgreementResult(found)
 
@@ -154,6 +157,12 @@ def _answers(
     if table is None:
         return None
     return LeftOut(without).ratings(table if study is None else of_study(table, study))
+
+
+def _unselected(table: pd.DataFrame, workspace: Place | None) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The ratings of a study of the workspace on which agreement may rest, and what must be said."""
+    with opened(workspace) as store:
+        return unselected_ratings(store, store.studies.get(str(table["study"].iloc[0])), table)
 
 
 def _left_out(

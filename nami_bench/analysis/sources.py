@@ -65,6 +65,11 @@ def ratings_of(
         found = choose_study(store, study)
         if found is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
+        if found.images_shown > 1:
+            raise InputError(
+                f"study {found.name!r} compares images and has no ratings: see `nami-bench strengths --study "
+                f"{found.name}`"
+            )
         table = store.ratings.table(found.name)
         if not len(table):
             raise InputError(f"study {found.name!r} has no ratings yet")

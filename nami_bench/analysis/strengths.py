@@ -1,6 +1,6 @@
 """`nami_bench.strengths`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,23 +17,26 @@ from nami_bench.analysis.sources import (
     ratings_of,
     source_of,
 )
-from nami_bench.domain import Comparison
+from nami_bench.domain import Comparison, Ranking, Study
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.bradley_terry import Ties
 from nami_bench.evaluation.human.ratings_array import RatingsArray
 from nami_bench.evaluation.human.strength_errors import Errors
 from nami_bench.evaluation.leaderboard.left_out import LeftOut
+from nami_bench.evaluation.leaderboard.rank_strengths import rank_strength_table
 from nami_bench.evaluation.leaderboard.strengths import ModelStrength, StrengthTable, strength_table
 from nami_bench.export.html import tables_fragment
-from nami_bench.export.ratings_source import load_comparisons
+from nami_bench.export.ratings_source import load_comparisons, load_rankings
 from nami_bench.export.strengths import strength_notes, strength_rows, strength_tables, strengths_csv
 from nami_bench.export.text import TextTable
+from nami_bench.pipeline.early_end import unselected_comparisons
 from nami_bench.pipeline.screening import left_out
+from nami_bench.store import Store
 
 
 @dataclass(frozen=True, repr=False)
 class StrengthsResult(Shown):
-    """Bradley-Terry strengths of models by criterion; `strengths` holds everything as plain values."""
+    """Strengths of models by criterion; `strengths` holds everything as plain values."""
 
     strengths: StrengthTable
 
@@ -87,7 +90,10 @@ def strengths(
     prior: float = 0.0,
     level: float = 0.95,
 ) -> StrengthsResult:
-    """Models by pairwise comparisons, as `nami-bench strengths` computes it: Bradley-Terry strengths.
+    """Models by comparisons of their images, as `nami-bench strengths` computes it.
+
+    Pairs give Bradley-Terry strengths, orders of several images Plackett-Luce strengths with ties, and best
+    and worst those of sequential best-worst choice.
 
     Strengths stand on Elo's scale: 1000 is the mean, 400 points are odds of ten to one. A model that only
     won, or only lost, has no finite strength but a bound. Groups of models that no comparisons join stand
@@ -95,15 +101,18 @@ def strengths(
 
     `comparisons`: a data frame, or a file (CSV, Parquet, dataset folder), with a row for each verdict: study,
     annotator, prompt_id, sample, criterion, left, right, outcome (left, tie, right, both_bad), and optionally
-    reason (why there is none), position, duration_ms, created_at. None: those of a study of `workspace`;
-    None: the workspace that a command in this folder would take. `study`: which one, by default the newest
-    of pairs.
+    reason (why there is none), position, duration_ms, created_at. Orders have a row for each trial and image,
+    with trial, model and rank (equal in a tie) in the place of left, right and outcome; best and worst a row
+    for each trial, with trial, items (models with blanks between them), best and worst. None: those of a
+    study of `workspace`; None: the workspace that a command in this folder would take. `study`: which one, by
+    default the newest of pairs or orders.
 
     `beside`: a study of ratings of the same models in the workspace: how far the two agree. `without`:
     annotators who do not count. `side`: estimate how much the left place helps, and take it out. `ties`: by
-    Davidson's model, or as half a win for both. `errors`: from the sandwich with prompts as clusters or with
-    every comparison for itself, from prompts resampled, or from the model's own information. `prior`: so many
-    virtual ties between every two models of a group. `level`: of intervals, in (0, 1).
+    Davidson's model, or as half a win for both; these three are of pairs. `errors`: from the sandwich with
+    prompts as clusters (of orders also annotators) or with every comparison for itself, from these resampled,
+    or from the model's own information. `prior`: so many virtual ties between every two models of a group.
+    `level`: of intervals, in (0, 1).
 
     Raises InputError for bad input, with the row or line, and UnknownNameError, which is one, for a name that
     nothing answers to.
@@ -113,6 +122,14 @@ def strengths(
         raise InputError(f"the level {level:g} is not between 0 and 1")
     if comparisons is not None and workspace is not None and beside is None:
         raise InputError("a workspace and comparisons from elsewhere contradict each other: give one of them")
+    ranked = _rankings(comparisons, study, workspace, named(without))
+    if ranked is not None:
+        if side or ties != "davidson" or beside is not None:
+            raise InputError("--side, --ties and --beside are of pairs: these are rankings")
+        orders, gone = ranked
+        return StrengthsResult(
+            rank_strength_table(orders, errors=errors, prior=prior, level=level, left_out=gone)
+        )
     kept, said = _comparisons(comparisons, study, workspace, named(without))
     found = strength_table(
         kept,
@@ -127,29 +144,59 @@ def strengths(
     return StrengthsResult(found)
 
 
+def _rankings(
+    comparisons: Judgements | None, study: str | None, workspace: Place | None, without: tuple[str, ...]
+) -> tuple[Sequence[Ranking], tuple[str, ...]] | None:
+    """The rankings that count, and what must be said of the others; None where there are comparisons."""
+    if comparisons is not None:
+        found = load_rankings(source_of(comparisons))
+        if found is None:
+            return None
+        _check_one_study(comparisons, study, {one.study for one in found})
+        return LeftOut(without).rankings(found)
+    with opened(workspace) as store:
+        chosen = _chosen(store, study)
+        if chosen is None or not chosen.is_ranked:
+            return None
+        return left_out(store, chosen.name, without).rankings(store.rankings.all(chosen.name))
+
+
+def _chosen(store: Store, study: str | None) -> Study | None:
+    """The study, by default the newest in which images stand together; None where there is none."""
+    if study is not None:
+        return store.studies.get(study)
+    several = [one for one in store.studies.all() if one.images_shown > 1]
+    return several[-1] if several else None
+
+
+def _check_one_study(comparisons: Judgements, study: str | None, names: Collection[str]) -> None:
+    if study is not None:
+        raise InputError("--study and --comparisons contradict each other: give one of them")
+    if len(names) > 1:
+        called = "the data frame" if isinstance(comparisons, pd.DataFrame) else comparisons
+        raise InputError(
+            f"{called} holds {len(names)} studies ({', '.join(sorted(names))}): give one at a time"
+        )
+
+
 def _comparisons(
     comparisons: Judgements | None, study: str | None, workspace: Place | None, without: tuple[str, ...]
 ) -> tuple[Sequence[Comparison], tuple[str, ...]]:
     """The comparisons that count, and what must be said of the others."""
     if comparisons is not None:
-        if study is not None:
-            raise InputError("--study and --comparisons contradict each other: give one of them")
         found = load_comparisons(source_of(comparisons))
-        studies = sorted({one.study for one in found})
-        if len(studies) > 1:
-            named_ = "the data frame" if isinstance(comparisons, pd.DataFrame) else comparisons
-            raise InputError(
-                f"{named_} holds {len(studies)} studies ({', '.join(studies)}): give one at a time"
-            )
+        _check_one_study(comparisons, study, {one.study for one in found})
         return LeftOut(without).comparisons(found)
     with opened(workspace) as store:
-        pairs = [one.name for one in store.studies.all() if one.mode == "pairwise"]
-        if study is None and not pairs:
+        chosen = _chosen(store, study)
+        if chosen is None:
             raise InputError("this workspace has no study of pairs: create one, or give --comparisons FILE")
-        name = study or pairs[-1]
-        if store.studies.get(name).mode != "pairwise":
+        name = chosen.name
+        if chosen.images_shown == 1:
             raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
-        return left_out(store, name, without).comparisons(store.comparisons.all(name))
+        made, notes = unselected_comparisons(store, chosen, store.comparisons.all(name))
+        kept, said = left_out(store, name, without).comparisons(made)
+        return kept, (*notes, *said)
 
 
 def _ratings(study: str, workspace: Place | None, without: tuple[str, ...]) -> RatingsArray:

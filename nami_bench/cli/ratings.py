@@ -22,10 +22,12 @@ def ratings() -> None:
     """Human ratings as tables (CSV or Parquet), one line for each value.
 
     Columns: study, annotator, model, prompt_id, sample, criterion, value, and optionally reason, duration_ms,
-    created_at. Where an annotator could not judge, value is empty and reason says why. Comparisons have
-    left, right (models as they stood) and outcome (left, tie, right, both_bad) in place of model and value.
-    Answers to questions have question (its id), answer (yes, no, cannot tell, not asked), and optionally text
-    and category, in place of criterion, value and reason.
+    created_at. Where an annotator could not judge, value is empty and reason says why. Comparisons have left,
+    right (models as they stood) and outcome (left, tie, right, both_bad) in place of model and value. Orders
+    of several images have a line for each trial and image: trial, model and rank (equal in a tie); best and
+    worst a line for each trial: trial, items, best and worst; both in place of model and value. Answers to
+    questions have question (its id), answer (yes, no, cannot tell, not asked), and optionally text and
+    category, in place of criterion, value and reason.
     """
 
 
@@ -37,7 +39,7 @@ def ratings() -> None:
 )
 @dry_run_option
 def import_(file: Path, scale: tuple[str, ...], replace: bool, dry_run: bool) -> None:
-    """Record ratings, comparisons or answers that were made elsewhere: all of the file, or nothing.
+    """Record ratings, comparisons, rankings or answers that were made elsewhere: all of the file, or nothing.
 
     FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote, which brings along its
     study, prompts, models and images. Else they must be there; an exported file brings along its study's
@@ -134,7 +136,8 @@ def export(
     without: tuple[str, ...],
     output: Path | None,
 ) -> None:
-    """Write a study's ratings, comparisons or answers: the last of each, where an annotator corrected one.
+    """Write a study's ratings, comparisons, rankings or answers: the last of each, where an annotator
+    corrected one.
 
     As CSV with the criteria in a file beside it (FILE.study.json), as Parquet with them inside, or as a
     folder for the Hugging Face hub (huggingface): a card, the ratings, the prompts and the images' hashes.
@@ -158,8 +161,7 @@ def export(
         if pseudonyms or (pseudonyms is None and chosen_format == "huggingface"):
             content = content.pseudonymous()
         _write(bench, content, output, chosen_format, with_images)
-    count = len(content.comparisons) or len(content.ratings)
-    say(f"study {chosen.name}: {count} {content.kind}")
+    say(f"study {chosen.name}: {content.count} {content.kind}")
     for sentence in content.left_out:
         say(sentence)
 

@@ -43,7 +43,8 @@ def removal_lines(removal: "Removal") -> Iterator[str]:
         f"{counted(removal.scores, 'automatic score')} of images, "
         f"{counted(removal.set_scores, 'score')} of whole sets"
     )
-    yield f"{counted(removal.ratings, 'rating')}, {counted(removal.comparisons, 'verdict')} on pairs"
+    pairs = f"{counted(removal.comparisons, 'verdict')} on pairs"
+    yield f"{counted(removal.ratings, 'rating')}, {pairs}, {counted(removal.rankings, 'ranking')}"
     yield f"{counted(removal.items, 'item')} of studies, {counted(removal.answers, 'answer')} to them"
     if removal.known_answers:
         yield f"{counted(removal.known_answers, 'item')} with known answers leave their studies"

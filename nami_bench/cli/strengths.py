@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     epilog="Example: nami-bench strengths --study duel --side --csv duel.csv. "
     "Without a workspace: nami-bench strengths --comparisons comparisons.csv"
 )
-@click.option("--study", metavar="NAME", help="Default: the newest study of pairs.")
+@click.option("--study", metavar="NAME", help="Default: the newest study of pairs or orders.")
 @click.option(
     "--comparisons",
     "file",
@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     type=click.Choice(["clustered", "sandwich", "bootstrap", "model"]),
     default="clustered",
     show_default=True,
-    help="Intervals from the sandwich with prompts as clusters, or with every comparison for itself; from "
-    "prompts resampled; or from the model's own information.",
+    help="Intervals from the sandwich with prompts as clusters (of orders also annotators), or with every "
+    "comparison for itself; from these resampled; or from the model's own information.",
 )
 @click.option(
     "--prior",
@@ -71,7 +71,8 @@ def strengths(
     csv_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Models by pairwise comparisons: Bradley-Terry strengths with ties, by criterion.
+    """Models by comparisons of their images, by criterion: Bradley-Terry strengths with ties of pairs,
+    Plackett-Luce strengths with ties of orders, and strengths from best and worst.
 
     Strengths stand on Elo's scale: 1000 is the mean, 400 points are odds of ten to one. A model that only
     won, or only lost, has no finite strength but a bound. Groups of models that no comparisons join stand

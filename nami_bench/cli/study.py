@@ -8,8 +8,9 @@ import click
 
 from nami_bench.cli.common import open_bench, print_json, print_table, say, write_or_print
 from nami_bench.cli.options import FILE, json_option
+from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
-from nami_bench.cli.study_open import changed, close, duplicate, items_of, open_, say_made
+from nami_bench.cli.study_open import changed, close, duplicate, open_, say_made
 from nami_bench.cli.study_plan import study_plan
 
 _may_differ_option = click.option(
@@ -192,6 +193,8 @@ def status(name: str, as_json: bool) -> None:
     points of 0-100, for pairs the share of verdicts that changed in percent.
     """
     from nami_bench.pipeline.screening import annotator_checks
+    from nami_bench.pipeline.study_cost import study_cost
+    from nami_bench.pipeline.study_setup import items_called
     from nami_bench.store import progress_of
 
     with open_bench() as bench:
@@ -200,6 +203,7 @@ def status(name: str, as_json: bool) -> None:
         cells = bench.store.items.progress(name)
         members = bench.store.oversight.members(name)
         checks = annotator_checks(bench.store, name, found.criteria)
+        cost = study_cost(bench.store, found, cells)
     done, wanted = progress_of(found, cells)
     withdrawn = sum(cell.withdrawn for cell in cells)
     summary: dict[str, Any] = {
@@ -207,8 +211,11 @@ def status(name: str, as_json: bool) -> None:
         "images": size,
         "withdrawn": withdrawn,
         "overlap": found.overlap,
+        "calibration": found.calibration,
+        "ended_early": sum(cell.ended for cell in cells),
         "wanted": wanted,
         "done": done,
+        "cost": cost.to_json(),
         "by_annotator": completed,
         "cells": [
             {
@@ -218,6 +225,7 @@ def status(name: str, as_json: bool) -> None:
                 "withdrawn": c.withdrawn,
                 "done": c.done,
                 "total": c.total,
+                "ended_early": c.ended,
             }
             for c in cells
         ],
@@ -230,10 +238,12 @@ def status(name: str, as_json: bool) -> None:
         print_json(summary)
         return
     gone = f"; {withdrawn} more are withdrawn, what was judged of them counts" if withdrawn else ""
-    say(f"{name}: {done} of {wanted} ratings ({size} {items_of(found)} x {found.overlap}{gone})")
+    say(f"{name}: {done} of {wanted} ratings ({size} {items_called(found)} x {found.overlap}{gone})")
+    for sentence in cost.sentences():
+        say(sentence)
     print_table(
-        ("stratum", "model", "items", "done", "wanted"),
-        [(c.stratum, " : ".join(c.models), c.items, c.done, c.total) for c in cells],
+        ("stratum", "model", "items", "ended early", "done", "wanted"),
+        [(c.stratum, " : ".join(c.models), c.items, c.ended, c.done, c.total) for c in cells],
     )
     print_table(
         ("annotator", "rated", "gold passed", "repeats differ by", "paused"),
@@ -248,6 +258,22 @@ def status(name: str, as_json: bool) -> None:
             for c in checks
         ],
     )
+
+
+@study.command("items", epilog="Example: nami-bench study items pilot -o items.csv")
+@click.argument("name")
+@click.option("-o", "--output", metavar="FILE.csv", type=FILE, help="File to write; default: stdout.")
+def items(name: str, output: Path | None) -> None:
+    """Every item of a study as CSV: its judgements, whether it is of the calibration block, and which rule
+    ended it early, when and after how many."""
+    from nami_bench.cli.common import write_or_print
+    from nami_bench.export.items_file import items_csv
+
+    with open_bench() as bench:
+        found, overlap = bench.store.items.states(name), bench.store.studies.get(name).overlap
+    write_or_print(output, items_csv(found, overlap))
+    ended = sum(one.stopped_why is not None for one in found)
+    say(f"study {name}: {len(found)} items, {ended} of them ended early")
 
 
 @study.command("restore", epilog="Example: nami-bench study restore pilot")
@@ -319,6 +345,7 @@ def _shown(value: Any) -> str:
     return "" if value is None else str(value)
 
 
+study.add_command(log)
 study.add_command(merge)
 study.add_command(duplicate)
 study.add_command(open_)

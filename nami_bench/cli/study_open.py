@@ -68,14 +68,9 @@ def changed(bench: "Bench", study: "Study") -> list[str]:
 
 def say_made(made: "Study", size: int) -> None:
     """What a new study of so many items comes to, and what is next."""
-    from nami_bench.pipeline.study_setup import wanted
+    from nami_bench.pipeline.study_setup import in_numbers
 
     say(
-        f"study {made.name}: {size} {items_of(made)}, {wanted(made, size)} ratings to come; "
+        f"study {made.name}: {in_numbers(made, size)}; "
         f"next: `nami-bench annotators add NAME`, `nami-bench annotate --study {made.name}`"
     )
-
-
-def items_of(found: "Study") -> str:
-    """What its items are called."""
-    return "pairs" if found.mode == "pairwise" else "images"

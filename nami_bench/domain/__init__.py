@@ -40,6 +40,12 @@ from nami_bench.domain.prompt import prompt_id as prompt_id
 from nami_bench.domain.proposal import PromptSubmission as PromptSubmission
 from nami_bench.domain.proposal import SubmissionState as SubmissionState
 from nami_bench.domain.question import Question as Question
+from nami_bench.domain.ranking import Ranking as Ranking
+from nami_bench.domain.ranking import Ranks as Ranks
+from nami_bench.domain.stopping import Budget as Budget
+from nami_bench.domain.stopping import Rule as Rule
+from nami_bench.domain.stopping import Stopped as Stopped
+from nami_bench.domain.stopping import Stopping as Stopping
 from nami_bench.domain.study import CheckItem as CheckItem
 from nami_bench.domain.study import CheckKind as CheckKind
 from nami_bench.domain.study import Checks as Checks

@@ -44,8 +44,8 @@ class Rating:
 class Assignment:
     """One item shown to one annotator; `token` is the opaque handle the browser sees.
 
-    `images` stand from left to right; there is one in rating mode. `kind` is study, training, qualification,
-    gold or repeat; `state` is open, expired or completed.
+    `images` stand from left to right, and row by row; there is one in rating mode. `kind` is study, training,
+    qualification, gold or repeat; `state` is open, expired or completed.
     """
 
     token: str

@@ -12,6 +12,8 @@ from enum import StrEnum
 from nami_bench.domain.criteria import Criteria, Criterion, Total
 from nami_bench.domain.names import checked_name
 from nami_bench.domain.question import Questions, check_questions, criteria_of_questions
+from nami_bench.domain.ranking import Ranks, check_expected
+from nami_bench.domain.stopping import Budget, Rule, Stopping
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.local_time import day
 
@@ -24,7 +26,14 @@ class Mode(StrEnum):
 
     RATING = "rating"
     PAIRWISE = "pairwise"
+    RANKING = "ranking"
+    BEST_WORST = "best_worst"
     QUESTIONS = "questions"
+
+    @property
+    def is_ranked(self) -> bool:
+        """Whether an item has three images or more, which are put in order."""
+        return self in (Mode.RANKING, Mode.BEST_WORST)
 
 
 class Panel(StrEnum):
@@ -53,12 +62,13 @@ class CheckKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CheckItem:
-    """An image (or two) with a known answer: an example, a test before the work, or planted in it.
+    """An image (or several) with a known answer: an example, a test before the work, or planted in it.
 
-    `models` names two models in pairwise mode, else one. `expected` holds for each judged
-    criterion the lowest and highest value that passes, or the name of the model that must be
-    preferred ("tie", "both_bad" likewise); of a question (0, 0) is no and (1, 1) is yes.
-    `feedback` is shown after training and qualification items, by language.
+    `models` names two models in pairwise mode, as many as are shown where they are put in order, else one.
+    `expected` holds for each judged criterion the lowest and highest value that passes, or the name of the
+    model that must be preferred ("tie", "both_bad" likewise), or an order (see `ranking.expected_groups`); of
+    a question (0, 0) is no and (1, 1) is yes. `feedback` is shown after training and qualification items, by
+    language.
     """
 
     kind: CheckKind
@@ -147,6 +157,8 @@ class Study:
     a square of so many pixels, so that their size tells nothing (0: as they are). `sizes_may_differ`: it is
     accepted that models are told apart by the sizes of their images. `contact`: to whom annotators turn with
     questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
+    `calibration` items, spread over strata and models, are judged by everybody, first of all, whatever the
+    overlap. `stopping` says when an item has enough before it has the overlap, `budget` when the study has.
     `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs
     the last choice of an item submits it (None: where there is one criterion).
 
@@ -172,12 +184,16 @@ class Study:
     opens: datetime | None = None
     closes: datetime | None = None
     items_per_annotator: int = 0
+    calibration: int = 0
     break_every: int = 50
     lease_minutes: float = 30.0
     live_leaderboard: str = "administrators"
     canvas: int = 0
     checks: Checks = Checks()
     pairs: Pairs = Pairs()
+    stopping: Stopping = field(default_factory=Stopping)
+    budget: Budget = field(default_factory=Budget)
+    ranks: Ranks = field(default_factory=Ranks)
     check_items: tuple[CheckItem, ...] = ()
     total: str = Total.ARITHMETIC
     sizes_may_differ: bool = False
@@ -193,11 +209,11 @@ class Study:
         _one_of(self, "total", tuple(Total))
         self._take_questions()
         object.__setattr__(self, "criteria", Criteria(self.criteria, self.total))
-        if self.mode == Mode.PAIRWISE and self.total != Total.ARITHMETIC:
-            raise InputError(
-                f"study {self.name!r}: total {str(self.total)!r} is of ratings; a pairwise study has none"
-            )
         _one_of(self, "mode", tuple(Mode))
+        if self.images_shown > 1 and self.total != Total.ARITHMETIC:
+            raise InputError(
+                f"study {self.name!r}: total {str(self.total)!r} is of ratings; a {self.mode} study has none"
+            )
         if self.choice_submits and self.mode != Mode.PAIRWISE:
             raise InputError(
                 f"study {self.name!r}: choice_submits is of pairs; ratings are submitted with Enter"
@@ -209,6 +225,11 @@ class Study:
             raise InputError(f"study {self.name!r}: name at least one model, each once")
         if self.mode == Mode.PAIRWISE and len(self.models) < 2:
             raise InputError(f"study {self.name!r}: a pairwise study needs at least two models")
+        if len(self.models) < self.images_shown:
+            raise InputError(
+                f"study {self.name!r}: {self.images_shown} images are shown at once, each of another model, "
+                f"and there are {len(self.models)} models: set ranks.size"
+            )
         self._check_criteria()
         if self.overlap < 1 or self.samples < 1:
             raise InputError(f"study {self.name!r}: overlap and samples must be at least 1")
@@ -252,7 +273,7 @@ class Study:
             raise InputError(f"study {self.name!r}: the criteria's weights must not all be zero")
 
     def _check_numbers(self) -> None:
-        for name in ("items_per_annotator", "break_every", "canvas"):
+        for name in ("items_per_annotator", "calibration", "break_every", "canvas"):
             if getattr(self, name) < 0:
                 raise InputError(f"study {self.name!r}: {name} must not be negative")
         if not 0 < self.lease_minutes <= 24 * 60:
@@ -268,6 +289,45 @@ class Study:
             raise InputError(f"study {self.name!r}: it closes before it opens")
         if self.is_adaptive and not self.pairs.comparisons:
             raise InputError(f"study {self.name!r}: adaptive pairs need pairs.comparisons, at which to end")
+        self._check_panel()
+
+    def _check_panel(self) -> None:
+        if self.is_adaptive and (self.calibration or self.ends_early):
+            raise InputError(
+                f"study {self.name!r}: adaptive pairs choose every item by what was judged: they go with "
+                "neither calibration nor a stopping rule"
+            )
+        if self.items_per_annotator and self.calibration > self.items_per_annotator:
+            raise InputError(
+                f"study {self.name!r}: calibration ({self.calibration}) is more than items_per_annotator "
+                f"({self.items_per_annotator}): nobody would come to anything else"
+            )
+        if not self.ends_early:
+            return
+        if self.images_shown > 2:
+            raise InputError(
+                f"study {self.name!r}: a stopping rule is of ratings and pairs, not of orders: whether two "
+                "orders agree is a matter of degree"
+            )
+        if self.mode == Mode.QUESTIONS:
+            raise InputError(
+                f"study {self.name!r}: a stopping rule is of ratings and pairs: people who check a "
+                "judge must answer what is hard as often as what is easy"
+            )
+        if self.stopping.rule == Rule.INTERVAL and self.mode != Mode.RATING:
+            raise InputError(
+                f"study {self.name!r}: stopping.rule 'interval' is of ratings: use 'agreement' for pairs"
+            )
+        if self.overlap <= self.stopping.minimum:
+            raise InputError(
+                f"study {self.name!r}: overlap ({self.overlap}) is the most that an item gets: a stopping "
+                f"rule that looks after {self.stopping.minimum} (stopping.minimum) needs a larger one"
+            )
+        if self.stopping.rule == Rule.AGREEMENT and self.stopping.agree > self.overlap:
+            raise InputError(
+                f"study {self.name!r}: stopping.agree ({self.stopping.agree}) is more than the overlap "
+                f"({self.overlap}): it could never be reached"
+            )
 
     def _check_languages(self) -> None:
         if not self.languages or len(set(self.languages)) != len(self.languages):
@@ -281,8 +341,8 @@ class Study:
             )
 
     def _check_item(self, item: CheckItem) -> None:
-        if len(item.models) != (2 if self.mode == Mode.PAIRWISE else 1):
-            wanted = "two models" if self.mode == Mode.PAIRWISE else "one model"
+        if len(item.models) != self.images_shown:
+            wanted = {1: "one model", 2: "two models"}.get(self.images_shown, f"{self.images_shown} models")
             raise InputError(f"study {self.name!r}: {item.where}: name {wanted} in {self.mode} mode")
         if not item.expected:
             raise InputError(f"study {self.name!r}: {item.where}: expected is empty: nothing could fail")
@@ -291,11 +351,15 @@ class Study:
             if name not in asked:
                 raise UnknownNameError("criterion", name, asked)
             criterion = asked[name]
-            if isinstance(answer, str) != (self.mode == Mode.PAIRWISE):
+            if isinstance(answer, str) != (self.images_shown > 1):
+                order = "an order of its models, such as 'a > b'"
                 kinds = {Mode.PAIRWISE: "the model to be preferred", Mode.QUESTIONS: "yes or no"}
+                kinds |= {Mode.RANKING: order, Mode.BEST_WORST: order}
                 wanted = kinds.get(Mode(self.mode), "[lowest, highest]")
                 raise InputError(f"study {self.name!r}: {item.where}: {name} expects {wanted}")
-            if isinstance(answer, str):
+            if isinstance(answer, str) and self.is_ranked:
+                self._check_expected_order(item, name, answer)
+            elif isinstance(answer, str):
                 if answer not in (*item.models, Outcome.TIE, Outcome.BOTH_BAD):
                     raise InputError(
                         f"study {self.name!r}: {item.where}: {name} expects {answer!r}, which is neither "
@@ -303,6 +367,14 @@ class Study:
                     )
             elif criterion.check(answer[0]) > criterion.check(answer[1]):
                 raise InputError(f"study {self.name!r}: {item.where}: {name}: the lowest value comes first")
+
+    def _check_expected_order(self, item: CheckItem, criterion: str, answer: str) -> None:
+        try:
+            if len(set(item.models)) < len(item.models):
+                raise InputError("a model is named twice")
+            check_expected(answer, item.models, best_worst=self.mode == Mode.BEST_WORST)
+        except InputError as error:
+            raise InputError(f"study {self.name!r}: {item.where}: {criterion}: {error}") from error
 
     def day(self, moment: datetime) -> str:
         """The study's day at `moment`, as 2026-01-31."""
@@ -323,9 +395,29 @@ class Study:
         return tuple(criterion for criterion in self.criteria if criterion.name in names)
 
     @property
+    def is_ranked(self) -> bool:
+        """Whether images are put in order, or their best and worst are asked for."""
+        return Mode(self.mode).is_ranked
+
+    @property
+    def images_shown(self) -> int:
+        """How many images an item has."""
+        return self.ranks.size if self.is_ranked else 2 if self.mode == Mode.PAIRWISE else 1
+
+    @property
     def is_adaptive(self) -> bool:
         """Whether what was judged decides on the next pair."""
         return self.mode == Mode.PAIRWISE and self.pairs.choice == "adaptive"
+
+    @property
+    def ends_early(self) -> bool:
+        """Whether an item may end before it has the whole overlap."""
+        return self.stopping.rule != Rule.NONE
+
+    @property
+    def sure(self) -> int:
+        """So many judgements every item gets; each further one only when those before it are there."""
+        return self.stopping.minimum if self.ends_early else self.overlap
 
     @property
     def submits_on_choice(self) -> bool:

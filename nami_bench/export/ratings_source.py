@@ -6,15 +6,17 @@ from typing import TypeAlias
 
 import pandas as pd
 
-from nami_bench.domain import Comparison, Criteria, Criterion
+from nami_bench.domain import Comparison, Criteria, Criterion, Ranking
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
 from nami_bench.export.carried_study import carried_criteria, check_carried, is_parquet
 from nami_bench.export.comparisons_checks import REQUIRED
+from nami_bench.export.rankings_checks import columns_of
 from nami_bench.study_file import load_criteria, nami_1k_study_file
 
 RATINGS_FILE = Path("data") / "ratings.parquet"
 COMPARISONS_FILE = Path("data") / "comparisons.parquet"
+RANKINGS_FILE = Path("data") / "rankings.parquet"
 ANSWERS_FILE = Path("data") / "answers.parquet"
 
 Source: TypeAlias = Path | pd.DataFrame
@@ -31,7 +33,7 @@ def judgements_file(path: Path) -> Path:
     """
     if not path.is_dir():
         return path
-    known = (RATINGS_FILE, COMPARISONS_FILE, ANSWERS_FILE)
+    known = (RATINGS_FILE, COMPARISONS_FILE, RANKINGS_FILE, ANSWERS_FILE)
     for name in known:
         if (path / name).is_file():
             return path / name
@@ -41,6 +43,12 @@ def judgements_file(path: Path) -> Path:
 def holds_comparisons(source: Source) -> bool:
     """Whether the columns are those of comparisons; raises InputError for what cannot be read."""
     return set(REQUIRED) <= set(_header(source))
+
+
+def holds_rankings(source: Source) -> bool:
+    """Whether the columns are those of orders, or of best and worst; raises InputError for what cannot be
+    read."""
+    return columns_of(_header(source)) is not None
 
 
 def holds_answers(source: Source) -> bool:
@@ -64,8 +72,9 @@ def load_ratings(
     if isinstance(source, Path):
         source = judgements_file(source)
     where = _called(source)
-    if holds_comparisons(source):
-        raise InputError(f"{where} holds comparisons: see {_command('strengths', source, '--comparisons')}")
+    if holds_comparisons(source) or holds_rankings(source):
+        held = "comparisons" if holds_comparisons(source) else "rankings"
+        raise InputError(f"{where} holds {held}: see {_command('strengths', source, '--comparisons')}")
     if holds_answers(source):
         raise InputError(
             f"{where} holds answers to questions: see {_command('agreement', source, '--ratings')}"
@@ -154,6 +163,26 @@ def load_comparisons(source: Source) -> list[Comparison]:
     from nami_bench.export.comparisons_file import read_comparisons
 
     return read_comparisons(source)
+
+
+def load_rankings(source: Source) -> list[Ranking] | None:
+    """The orders, or best and worst, of a source, as `load_ratings` takes it; None where it holds something
+    else."""
+    if isinstance(source, Path):
+        source = judgements_file(source)
+    if not holds_rankings(source):
+        return None
+    if not isinstance(source, Path):
+        from nami_bench.export.rankings_parquet import read_rankings_frame
+
+        return read_rankings_frame(source)
+    if is_parquet(source):
+        from nami_bench.export.rankings_parquet import read_rankings_parquet
+
+        return read_rankings_parquet(source)
+    from nami_bench.export.rankings_file import read_rankings
+
+    return read_rankings(source)
 
 
 def load_answers(source: Source) -> pd.DataFrame | None:

@@ -1,4 +1,4 @@
-"""Strengths by pairwise comparisons as tables of text and as CSV."""
+"""Strengths by comparisons of images as tables of text and as CSV."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -13,7 +13,10 @@ from nami_bench.export.text import TextTable
 def strength_tables(table: StrengthTable) -> Iterator[TextTable]:
     """A table of text cells for each criterion and group."""
     interval = f"{percent(table.level)} interval"
-    columns = ("model", "Elo", interval, "won", "lost", "tied", "both bad")
+    counts: tuple[str, ...] = ("won", "lost", "tied", "both bad")
+    if table.model != "bradley-terry":
+        counts = ("ranked", "best", "worst", "won", "lost", "tied")
+    columns = ("model", "Elo", interval, *counts)
     for criterion in dict.fromkeys(row.criterion for row in table.rows):
         of_criterion = [row for row in table.rows if row.criterion == criterion]
         groups = of_criterion[-1].group
@@ -26,7 +29,9 @@ def strength_tables(table: StrengthTable) -> Iterator[TextTable]:
 
 
 def _cells(row: ModelStrength) -> tuple[str | None, ...]:
-    counts = (row.wins, row.losses, row.ties, row.both_bad)
+    counts: tuple[int, ...] = (row.wins, row.losses, row.ties, row.both_bad)
+    if row.ranked is not None:
+        counts = (row.ranked, row.best or 0, row.worst or 0, row.wins, row.losses, row.ties)
     elo = None if row.elo is None else f"{row.elo:.0f}"
     return row.model, elo, _interval_cell(row), *map(str, counts)
 
@@ -41,9 +46,12 @@ def _interval_cell(row: ModelStrength) -> str | None:
 
 def strength_notes(table: StrengthTable) -> Iterator[str]:
     """What the numbers rest on, and what must be said about them."""
+    what, rest = "comparisons", "'both bad' are among the ties"
+    if table.model != "bradley-terry":
+        what, rest = "rankings", "won, lost and tied count the pairs that they imply"
     yield (
-        f"{table.annotators} annotator{'s' * (table.annotators != 1)} made {table.comparisons} comparisons "
-        f"and could not judge {table.withheld}; 'both bad' are among the ties."
+        f"{table.annotators} annotator{'s' * (table.annotators != 1)} made {table.comparisons} {what} "
+        f"and could not judge {table.withheld}; {rest}."
     )
     yield from (*table.left_out, *table.notes)
 
@@ -53,6 +61,7 @@ def strength_rows(table: StrengthTable) -> list[dict[str, Any]]:
     names = [field.name for field in fields(ModelStrength)]
     of_all = {
         "level": table.level,
+        "by": table.model,
         "ties_as": table.ties,
         "errors": table.errors,
         "study": table.study,

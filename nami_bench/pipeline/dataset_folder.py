@@ -1,7 +1,8 @@
 """A study as a folder that the Hugging Face `datasets` library reads: Parquet files and a card.
 
 README.md                       the card; its YAML names the files
-data/ratings.parquet            the long form of `ratings_parquet`; or comparisons.parquet, answers.parquet
+data/ratings.parquet            the long form of `ratings_parquet`; or comparisons.parquet, rankings.parquet,
+                                answers.parquet
 data/prompts.parquet            the prompts of the study's prompt set
 data/images-00000-of-N.parquet  what became of each image; its bytes, if wanted
 """
@@ -19,7 +20,15 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nami_bench import __version__
-from nami_bench.domain import SIMULATED_PREFIX, Comparison, ImageRecord, ImageState, ModelCard, PromptSet
+from nami_bench.domain import (
+    SIMULATED_PREFIX,
+    Comparison,
+    ImageRecord,
+    ImageState,
+    ModelCard,
+    PromptSet,
+    Ranking,
+)
 from nami_bench.domain.study import Mode, Study
 from nami_bench.errors import InputError, StorageError
 from nami_bench.evaluation.human.answers_table import answers_table
@@ -31,9 +40,11 @@ from nami_bench.export.carried_study import side_file_json
 from nami_bench.export.comparisons_file import comparisons_csv
 from nami_bench.export.comparisons_parquet import comparisons_parquet
 from nami_bench.export.markup import markdown_text
+from nami_bench.export.rankings_file import rankings_csv
+from nami_bench.export.rankings_parquet import rankings_parquet
 from nami_bench.export.ratings_file import ratings_csv_parts
 from nami_bench.export.ratings_parquet import ratings_parquet
-from nami_bench.export.ratings_source import ANSWERS_FILE, COMPARISONS_FILE, RATINGS_FILE
+from nami_bench.export.ratings_source import ANSWERS_FILE, COMPARISONS_FILE, RANKINGS_FILE, RATINGS_FILE
 from nami_bench.images import make_folder, read_recorded, write_bytes
 from nami_bench.pipeline.screening import left_out
 
@@ -53,7 +64,8 @@ _SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1
 
 @dataclass(frozen=True, slots=True)
 class DatasetContent:
-    """What goes into the folder: a study's ratings (tidy table) or comparisons, its prompts, its images.
+    """What goes into the folder: a study's ratings (tidy table), comparisons or rankings, its prompts, its
+    images.
 
     `left_out` says whose judgements are not in it.
     """
@@ -63,6 +75,7 @@ class DatasetContent:
     ratings: pd.DataFrame
     images: Sequence[ImageRecord]
     comparisons: Sequence[Comparison] = ()
+    rankings: Sequence[Ranking] = ()
     models: Sequence[ModelCard] = ()
     is_pseudonymous: bool = False
     left_out: Sequence[str] = ()
@@ -88,7 +101,8 @@ class DatasetContent:
     @property
     def annotators(self) -> list[str]:
         """The names of those who rated or compared."""
-        compared = dict.fromkeys(one.annotator for one in self.comparisons)
+        judged: list[Comparison | Ranking] = [*self.comparisons, *self.rankings]
+        compared = dict.fromkeys(one.annotator for one in judged)
         return [*map(str, self.ratings["annotator"].unique()), *compared]
 
     @property
@@ -96,11 +110,14 @@ class DatasetContent:
         """(prompt id, model, sample) of the images that anybody rated or compared."""
         rated = self.ratings[["prompt_id", "model", "sample"]].drop_duplicates()
         compared = ((c.prompt_id, m, c.sample) for c in self.comparisons for m in (c.left, c.right))
-        return {*rated.itertuples(index=False, name=None), *compared}
+        ranked = ((r.prompt_id, m, r.sample) for r in self.rankings for m in r.models)
+        return {*rated.itertuples(index=False, name=None), *compared, *ranked}
 
     @property
     def kind(self) -> str:
-        """What the study's judgements are: ratings, comparisons or answers."""
+        """What the study's judgements are: ratings, comparisons, rankings or answers."""
+        if self.study.is_ranked:
+            return "rankings"
         return {Mode.PAIRWISE: "comparisons", Mode.QUESTIONS: "answers"}.get(Mode(self.study.mode), "ratings")
 
     @property
@@ -112,8 +129,19 @@ class DatasetContent:
         """The same with pseudonyms in the place of people's names (see `pseudonyms`)."""
         names = pseudonyms(self.annotators, self.study.name)
         comparisons = [replace(one, annotator=names[one.annotator]) for one in self.comparisons]
-        ratings = pseudonymized(self.ratings, names)
-        return replace(self, ratings=ratings, comparisons=comparisons, is_pseudonymous=True)
+        rankings = [replace(one, annotator=names[one.annotator]) for one in self.rankings]
+        return replace(
+            self,
+            ratings=pseudonymized(self.ratings, names),
+            comparisons=comparisons,
+            rankings=rankings,
+            is_pseudonymous=True,
+        )
+
+    @property
+    def count(self) -> int:
+        """How many judgements there are."""
+        return len(self.comparisons) or len(self.rankings) or len(self.ratings)
 
 
 def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> DatasetContent:
@@ -123,9 +151,12 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
     annotators whose judgements are left out.
     """
     table, comparisons = store.ratings.table(study.name), store.comparisons.all(study.name)
+    rankings = store.rankings.all(study.name)
     gone = left_out(store, study.name, without)
     if study.mode == Mode.PAIRWISE:
         comparisons, said = gone.comparisons(comparisons)
+    elif study.is_ranked:
+        rankings, said = gone.rankings(rankings)
     else:
         table, said = gone.ratings(table)
     planted = {(model, item.prompt_id, item.sample) for item in study.check_items for model in item.models}
@@ -145,6 +176,7 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
         ratings=in_order(table, [c.name for c in study.criteria]),
         images=images,
         comparisons=comparisons,
+        rankings=rankings,
         models=[card for card in store.catalog.models() if card.name in names],
         left_out=said,
     )
@@ -159,6 +191,8 @@ def csv_parts(content: DatasetContent) -> Iterator[bytes]:
     """`csv_of` in parts, which need not all be there at once."""
     if content.study.mode == Mode.PAIRWISE:
         return iter([comparisons_csv(content.comparisons)])
+    if content.study.is_ranked:
+        return iter([rankings_csv(content.rankings, best_worst=content.study.mode == Mode.BEST_WORST)])
     if content.study.mode == Mode.QUESTIONS:
         return iter([answers_csv(content.answers)])
     return ratings_csv_parts(content.ratings)
@@ -174,6 +208,9 @@ def parquet_of(content: DatasetContent) -> bytes:
     study = content.study
     if study.mode == Mode.PAIRWISE:
         return comparisons_parquet(content.comparisons, study.criteria, content.about)
+    if study.is_ranked:
+        best_worst = study.mode == Mode.BEST_WORST
+        return rankings_parquet(content.rankings, study.criteria, content.about, best_worst=best_worst)
     if study.mode == Mode.QUESTIONS:
         return answers_parquet(content.answers, study.criteria, content.about)
     return ratings_parquet(content.ratings, study.criteria, content.about)
@@ -185,11 +222,12 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
     Raises InputError where there is nothing to write or the folder holds something, StorageError where the
     disk refuses, ImageError for an image that is not the one that was recorded.
     """
-    if not len(content.ratings) and not content.comparisons:
+    if not content.count:
         raise InputError(f"study {content.study.name!r} has no ratings yet: there is nothing to export")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is there already: name a new or empty folder")
-    file = {"comparisons": COMPARISONS_FILE, "answers": ANSWERS_FILE}.get(content.kind, RATINGS_FILE)
+    files = {"comparisons": COMPARISONS_FILE, "rankings": RANKINGS_FILE, "answers": ANSWERS_FILE}
+    file = files.get(content.kind, RATINGS_FILE)
     write_bytes(folder / file, parquet_of(content))
     _write(folder / "data" / "prompts.parquet", [_prompts(content.prompt_set)])
     parts = list(_parts(content.images, images_dir))
@@ -275,7 +313,7 @@ def _card(content: DatasetContent, *, with_images: bool) -> str:
         keep_trailing_newline=True,
     )
     names = content.annotators
-    answers = len(content.comparisons) or len(content.ratings)
+    answers = content.count
     judged = content.judged
     return environment.get_template("dataset_card.md").render(
         study=content.study,

@@ -21,12 +21,14 @@ from nami_bench.export.carried_study import (
 from nami_bench.export.ratings_source import (
     holds_answers,
     holds_comparisons,
+    holds_rankings,
     judgements_file,
     load_comparisons,
+    load_rankings,
     read_any_ratings,
 )
 from nami_bench.pipeline.restored_study import StudyToRestore, restore_study
-from nami_bench.store.items import ShownPair
+from nami_bench.store.items import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,13 +49,13 @@ class Imported:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a file holds: its judgements' number, how to add them, the studies' names, the pairs compared."""
+    """What a file holds: its judgements' number, how to add them, the studies' names, what stood together."""
 
     kind: str
     count: int
     add: Callable[["Store"], "Recorded"]
     studies: Collection[str]
-    pairs: Collection[ShownPair] = ()
+    shown: Collection[Shown] = ()
 
 
 def import_judgements(
@@ -78,10 +80,11 @@ def import_judgements(
     carried = carried_study(file)
     known = set(studies)
     study_of = partial(_study, file, studies, carried)
-    read = _comparisons if holds_comparisons(file) else _answers if holds_answers(file) else _ratings
+    kinds = ((holds_comparisons, _comparisons), (holds_rankings, _rankings), (holds_answers, _answers))
+    read = next((reader for holds, reader in kinds if holds(file)), _ratings)
     found = read(file, study_of, scales, replace=replace)
     if carried is not None and carried.name in found.studies and carried.name not in known:
-        to_restore = StudyToRestore(file, studies[carried.name], carried, found.pairs)
+        to_restore = StudyToRestore(file, studies[carried.name], carried, found.shown)
         made = restore_study(store, images_dir, to_restore, found.add, dry_run=dry_run)
     else:
         if carried is not None and carried.name in found.studies:
@@ -108,12 +111,27 @@ def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales, *
     names = dict.fromkeys(one.study for one in found)
     for name in names:
         study_of(name)
-    pairs = {(one.left, one.right, one.prompt_id, one.sample) for one in found}
+    shown = {(tuple(sorted((one.left, one.right))), one.prompt_id, one.sample) for one in found}
 
     def add(store: "Store") -> "Recorded":
         return store.comparisons.add(found, replace=replace)
 
-    return _Found("comparisons", len(found), add, names, pairs)
+    return _Found("comparisons", len(found), add, names, shown)
+
+
+def _rankings(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:
+    if scales != NO_SCALES:
+        raise InputError(f"{file} holds rankings: --scale belongs to ratings")
+    found = load_rankings(file) or []
+    names = dict.fromkeys(one.study for one in found)
+    for name in names:
+        study_of(name)
+    shown = {(tuple(sorted(one.models)), one.prompt_id, one.sample) for one in found}
+
+    def add(store: "Store") -> "Recorded":
+        return store.rankings.add(found, replace=replace)
+
+    return _Found("rankings", len(found), add, names, shown)
 
 
 def _answers(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:

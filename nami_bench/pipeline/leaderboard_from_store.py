@@ -44,6 +44,7 @@ from nami_bench.evaluation.leaderboard.rows import (
     Status,
 )
 from nami_bench.evaluation.leaderboard.uncertainty import with_uncertainty
+from nami_bench.pipeline.early_end import adaptive_overlap
 from nami_bench.pipeline.prompt_origins import prompt_origin
 from nami_bench.pipeline.screening import left_out
 
@@ -90,10 +91,9 @@ def leaderboard_from_store(
     most = max(found.samples.values(), default=0)
     table, limited = of_samples(table, samples, most)
     cautions += limited
-    if chosen is not None and chosen.mode == Mode.PAIRWISE:
-        cautions += (
-            f"study {chosen.name} compares pairs of images: its verdicts are not scores and not here",
-        )
+    if chosen is not None and chosen.images_shown > 1:
+        what = "compares pairs of images" if chosen.images_shown == 2 else "puts images in order"
+        cautions += (f"study {chosen.name} {what}: its verdicts are not scores and not here",)
     ratings = None
     if chosen is None:
         if not found.models:
@@ -104,7 +104,7 @@ def leaderboard_from_store(
         ratings = RatingsArray.from_table(table, chosen.criteria, chosen.models)
         expected = min(chosen.samples, samples or chosen.samples)
         rows = _human_rows(found, ratings, chosen, expected)
-        cautions += total_cautions(ratings)
+        cautions += (*total_cautions(ratings), *adaptive_overlap(chosen))
     columns = automatic_columns(found.scores, found.set_scores, found.prompts, found.origins)
     cards = {card.name: card for card in store.catalog.models()}
     level = (precision or DEFAULT_PRECISION).level

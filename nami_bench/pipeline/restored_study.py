@@ -16,7 +16,7 @@ from nami_bench.pipeline.restored_images import RestoredImages
 
 if TYPE_CHECKING:
     from nami_bench.store import Recorded, Store
-    from nami_bench.store.items import ShownPair
+    from nami_bench.store.items import Shown
 
 _COMMAND = "`nami-bench ratings export --format huggingface`"
 
@@ -25,13 +25,13 @@ _COMMAND = "`nami-bench ratings export --format huggingface`"
 class StudyToRestore:
     """A study that is not in the workspace: `file` holds its judgements, `carried` what that says of it.
 
-    `pairs`: what was compared, of a study of pairs.
+    `shown`: the models that stood together, where several did.
     """
 
     file: Path
     study: Study
     carried: CarriedStudy
-    pairs: "Iterable[ShownPair]" = ()
+    shown: "Iterable[Shown]" = ()
 
 
 def restore_study(
@@ -68,7 +68,7 @@ def restore_study(
 def _added(
     store: "Store", found: StudyToRestore, add_judgements: "Callable[[Store], Recorded]"
 ) -> "Recorded":
-    store.studies.add(found.study, found.pairs)
+    store.studies.add(found.study, found.shown)
     return add_judgements(store)
 
 

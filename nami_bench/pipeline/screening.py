@@ -33,6 +33,9 @@ def repeat_differences(store: Store, study: str, criteria: Iterable[Criterion]) 
 def left_out(store: Store, study: str, names: Iterable[str] = ()) -> LeftOut:
     """Whose judgements of a study do not count: `names`, and those whom the store excludes."""
     names = tuple(dict.fromkeys(names))
-    pairs = store.comparisons.all(study) if names and store.studies.get(study).mode == Mode.PAIRWISE else ()
-    others = tuple(sorted({one.annotator for one in pairs}))
-    return LeftOut(names, store.exclusions.values(study), others)
+    others: set[str] = set()
+    if names and store.studies.get(study).mode == Mode.PAIRWISE:
+        others = {one.annotator for one in store.comparisons.all(study)}
+    elif names and store.studies.get(study).is_ranked:
+        others = {one.annotator for one in store.rankings.all(study)}
+    return LeftOut(names, store.exclusions.values(study), tuple(sorted(others)))

@@ -11,10 +11,10 @@ from nami_bench.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """What a study would be: `items` images or pairs, `wanted` judgements; `notes` are whole sentences."""
+    """What a study would be: so many `items`, its size `in_words`, and what is to be said about it."""
 
     items: int
-    wanted: int
+    in_words: str
     notes: tuple[str, ...]
 
 
@@ -31,7 +31,7 @@ def prospect(store: Store, study: Study) -> Prospect:
     with store.together(dry_run=True):
         notes = _add(store, study)
         items = store.items.count(study.name)
-    return Prospect(items, wanted(study, items), notes)
+    return Prospect(items, in_numbers(study, items), notes)
 
 
 def change_study(store: Store, study: Study, *, by: str | None = None) -> tuple[list[str], tuple[str, ...]]:
@@ -55,6 +55,18 @@ def wanted(study: Study, items: int) -> int:
     """How many judgements of so many items a study asks for."""
     most = items * study.overlap
     return min(study.pairs.comparisons, most) if study.is_adaptive else most
+
+
+def items_called(study: Study) -> str:
+    """What its items are: images, pairs, or groups of them."""
+    return {1: "images", 2: "pairs"}.get(study.images_shown, f"groups of {study.images_shown} images")
+
+
+def in_numbers(study: Study, items: int) -> str:
+    """How large a study of so many items is, in words: "8 images, 16 ratings to come"."""
+    early = " at the most, items may end early" if study.ends_early else ""
+    block = f"; {study.calibration} of the items are for everybody" if study.calibration else ""
+    return f"{items} {items_called(study)}, {wanted(study, items)} ratings to come{early}{block}"
 
 
 def duplicate(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from nami_bench.domain import Criterion, ImageRecord, PromptSet, Score
-from nami_bench.domain.study import Mode, Study
+from nami_bench.domain.study import Study
 from nami_bench.errors import InputError
 from nami_bench.evaluation.audit.results import Audit
 from nami_bench.evaluation.human.agreement import Level
@@ -19,6 +19,7 @@ from nami_bench.evaluation.leaderboard.checks import renamed
 from nami_bench.evaluation.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.evaluation.leaderboard.rows import Leaderboard, Precision
 from nami_bench.pipeline.audit import CRITERION, audit_from_store
+from nami_bench.pipeline.early_end import unselected_ratings
 from nami_bench.pipeline.leaderboard_from_store import choose_study, leaderboard_from_store
 from nami_bench.pipeline.screening import annotator_checks, left_out
 from nami_bench.report.gallery import Gallery, ImageKey
@@ -103,9 +104,9 @@ def collect(
     table, said = gone.ratings(read)
     if not len(table):
         lacks = (
-            "compares pairs: its verdicts are not in this report"
-            if chosen.mode == Mode.PAIRWISE
-            else ("has no ratings yet")
+            "compares images: its verdicts are not in this report"
+            if chosen.images_shown > 1
+            else "has no ratings yet"
         )
         return replace(contents, study=chosen, remarks=(f"Study {chosen.name} {lacks}.",))
     means = image_means(table, chosen.criteria)
@@ -115,6 +116,7 @@ def collect(
         everybody = {*map(str, table["annotator"].unique()), *(check.annotator for check in checks)}
         names = pseudonyms(sorted(everybody), chosen.name)
         table, checks = pseudonymized(table, names), tuple(renamed(checks, names))
+    unselected, notes = unselected_ratings(store, chosen, table)
     audit, remarks = _audit(store, chosen, without, read)
     return replace(
         contents,
@@ -122,14 +124,14 @@ def collect(
         study=chosen,
         ratings=table,
         agreement=measure_agreement(
-            table,
+            unselected,
             chosen.criteria,
             replicates=precision.replicates,
             seed=precision.seed,
             level=agreement_level,
             by_model=True,
             checks=checks,
-            left_out=said,
+            left_out=(*notes, *said),
         ),
         audit=audit,
         scatters=_scatters(scores, means, audit),

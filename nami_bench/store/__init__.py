@@ -10,6 +10,7 @@ from nami_bench.store.judgements import count_answers, judged_so_far
 from nami_bench.store.merging import Merged
 from nami_bench.store.oversight import MemberReport
 from nami_bench.store.removals import ImageChoice, Removal
+from nami_bench.store.sides import Sides, arranged
 from nami_bench.store.standing import StandingRatings
 from nami_bench.store.store import Store
 from nami_bench.store.studies import StudyAtHand
@@ -34,10 +35,12 @@ __all__ = [
     "Recorded",
     "Removal",
     "Sent",
+    "Sides",
     "StandingRatings",
     "Store",
     "StudyAtHand",
     "StudyWork",
+    "arranged",
     "count_answers",
     "judged_so_far",
     "progress_of",

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime
+from statistics import median
 from typing import TypeVar
 
 from sqlalchemy import func, select
@@ -19,15 +20,20 @@ from nami_bench.store.annotation_tables import (
     ItemRow,
     MemberRow,
     SecretRow,
+    SubmissionRow,
 )
 from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_study
 from nami_bench.store.memory import Memory, Settled
+from nami_bench.store.sides import arranged, sides_of
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, StudyRow
 from nami_bench.store.writer import Writer
 
 T = TypeVar("T")
+
+PACE_ANSWERS = 1000
+"""The pace of a study is that of so many answers."""
 
 
 class Annotation(Repository):
@@ -67,9 +73,10 @@ class Annotation(Repository):
             if row is None:
                 raise RefusedError("not_yours", "this item is not assigned to you")
             assignment, item, study = row
-            ids = [i for i in (item.image_id, item.other_image_id) if i is not None]
-            if assignment.swapped:
-                ids.reverse()
+            own = tuple(i for i in (item.image_id, item.other_image_id) if i is not None)
+            if item.images_key is not None:
+                own = tuple(map(int, item.images_key.split("-")))
+            ids = arranged(own, sides_of(assignment.swapped, assignment.arrangement))
             images = {
                 image.id: image
                 for image in session.scalars(
@@ -111,6 +118,28 @@ class Annotation(Repository):
                 .order_by(AnnotatorRow.id)
             )
             return dict(session.execute(query).all())
+
+    def pace(self, study: str) -> tuple[int, float | None]:
+        """(answers to the work of the study, the median time of the last PACE_ANSWERS of them in ms).
+
+        Planted items count. None where no time is known.
+        """
+        with self._database.reading() as session:
+            number = find_study(session, study).id
+            done = select(func.coalesce(func.sum(MemberRow.done), 0)).where(MemberRow.study_id == number)
+            times = (
+                select(SubmissionRow.duration_ms)
+                .join(MemberRow, MemberRow.id == SubmissionRow.member_id)
+                .where(
+                    MemberRow.study_id == number,
+                    SubmissionRow.revision == 0,
+                    SubmissionRow.duration_ms.is_not(None),
+                )
+                .order_by(SubmissionRow.id.desc())
+                .limit(PACE_ANSWERS)
+            )
+            known = [float(time) for time in session.scalars(times) if time is not None]
+            return session.scalar(done) or 0, median(known) if known else None
 
     def secret(self, name: str) -> bytes:
         """A random key, made at the first call, the same for all who open this database."""

@@ -1,13 +1,13 @@
 """The tables of annotation work: items, who was shown them, what was sent, what happened.
 
-`rating` (in `tables`) and `comparison` hold what a study counts; `submission` keeps everything that was
-sent, answers to planted items included.
+`rating` (in `tables`), `comparison` and `ranking` hold what a study counts; `submission` keeps everything
+that was sent, answers to planted items included.
 """
 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import JSON, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from nami_bench.store.tables import Base, CreatedAt, Current, Json, PrimaryKey, UtcDateTime, one_in_force
@@ -19,10 +19,14 @@ OPEN, EXPIRED, COMPLETED = "open", "expired", "completed"
 """The states of an assignment."""
 
 
+_IS_SINGLE = text("other_image_id IS NULL AND images_key IS NULL")
+
+
 class ItemRow(Base):
-    """One question of a study: an image, or two side by side.
+    """One question of a study: an image, two side by side, or more, which `item_image` then has.
 
     `taken` counts the assignments that hold or have filled it, so that a write can refuse the one too many.
+    Items that ended early (`stopped_at`) are in no index of what is left: nobody is asked about them.
     """
 
     __tablename__ = "item"
@@ -33,10 +37,19 @@ class ItemRow(Base):
             "study_id",
             "image_id",
             unique=True,
-            sqlite_where=text("other_image_id IS NULL"),
-            postgresql_where=text("other_image_id IS NULL"),
+            sqlite_where=_IS_SINGLE,
+            postgresql_where=_IS_SINGLE,
         ),
-        Index("ix_item_cell", "study_id", "kind", "cell", "taken"),
+        Index("uq_item_images_key", "study_id", "images_key", unique=True),
+        Index(
+            "ix_item_cell",
+            "study_id",
+            "kind",
+            "cell",
+            "taken",
+            sqlite_where=text("stopped_at IS NULL"),
+            postgresql_where=text("stopped_at IS NULL"),
+        ),
         Index("ix_item_study", "study_id", "id"),
     )
     id: Mapped[PrimaryKey]
@@ -44,6 +57,9 @@ class ItemRow(Base):
     kind: Mapped[str] = mapped_column(comment="study, training, qualification or gold")
     image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), index=True)
     other_image_id: Mapped[int | None] = mapped_column(ForeignKey("image.id"), comment="the pair's second")
+    images_key: Mapped[str | None] = mapped_column(
+        comment="of three images and more: their numbers in the order of item_image, joined by '-'"
+    )
     cell: Mapped[str] = mapped_column(
         comment="stratum and model, or the pair of models: what is kept balanced"
     )
@@ -53,6 +69,23 @@ class ItemRow(Base):
     taken: Mapped[int] = mapped_column(default=0, comment="assignments that are open or completed")
     completed: Mapped[int] = mapped_column(default=0)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="its image cannot be shown")
+    calibration: Mapped[bool] = mapped_column(
+        default=False, server_default=false(), comment="judged by everybody, whatever the overlap"
+    )
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="ended by the rule")
+    stopped_why: Mapped[str | None]
+    stopped_after: Mapped[int | None] = mapped_column(comment="judgements that the rule saw")
+
+
+class ItemImageRow(Base):
+    """An image of an item of three or more; the first is also the item's `image_id`."""
+
+    __tablename__ = "item_image"
+    __table_args__ = (UniqueConstraint("item_id", "position"),)
+    id: Mapped[PrimaryKey]
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    position: Mapped[int] = mapped_column(comment="in the item's own order, from 0")
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), index=True)
 
 
 class MemberRow(Base):
@@ -96,6 +129,9 @@ class AssignmentRow(Base):
     occasion: Mapped[int] = mapped_column(default=0, comment="0: the first time; 1: planted again")
     state: Mapped[str] = mapped_column(comment="open, expired or completed")
     swapped: Mapped[bool] = mapped_column(comment="whether the pair's second image stands on the left")
+    arrangement: Mapped[str | None] = mapped_column(
+        comment="of three images and more: item_image's position for each place, one digit each"
+    )
     position: Mapped[int] = mapped_column(comment="in this annotator's work, from 1; 0 before it")
     choice: Mapped[dict[str, Any] | None] = mapped_column(
         JSON(none_as_null=True), comment="why an adaptive study chose this pair"
@@ -145,6 +181,30 @@ class ComparisonRow(Base):
     revision: Mapped[int] = mapped_column(comment="counts corrections; the highest is in force")
     current: Mapped[Current]
     outcome: Mapped[str | None] = mapped_column(comment="left, tie, right or both_bad; missing: see reason")
+    reason: Mapped[str | None]
+    duration_ms: Mapped[int | None]
+    created_at: Mapped[CreatedAt]
+
+
+class RankingRow(Base):
+    """An order of an item's images, or their best and worst."""
+
+    __tablename__ = "ranking"
+    __table_args__ = (
+        UniqueConstraint("criterion_id", "annotator_id", "item_id", "revision"),
+        one_in_force("ranking", "criterion_id", "annotator_id", "item_id"),
+    )
+    id: Mapped[PrimaryKey]
+    criterion_id: Mapped[int] = mapped_column(ForeignKey("criterion.id"))
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"), index=True)
+    arrangement: Mapped[str] = mapped_column(comment="as the images stood: see assignment")
+    position: Mapped[int | None] = mapped_column(comment="in this annotator's work, from 1")
+    revision: Mapped[int] = mapped_column(comment="counts corrections; the highest is in force")
+    current: Mapped[Current]
+    ranks: Mapped[str | None] = mapped_column(
+        comment="of the images as they stood, one digit each, 1 the best; missing: see reason"
+    )
     reason: Mapped[str | None]
     duration_ms: Mapped[int | None]
     created_at: Mapped[CreatedAt]

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from nami_bench.domain.ranking import is_order, renamed_order
 from nami_bench.store.annotation_tables import ItemRow
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
 
@@ -62,4 +63,8 @@ def _renamed(item: dict[str, Any], old: str, new: str) -> dict[str, Any]:
 
 
 def _expecting(expected: dict[str, Any], old: str, new: str) -> dict[str, Any]:
-    return {name: new if answer == old else answer for name, answer in expected.items()}
+    return {name: _renamed_answer(answer, old, new) for name, answer in expected.items()}
+
+
+def _renamed_answer(answer: Any, old: str, new: str) -> Any:
+    return renamed_order(answer, {old: new}) if is_order(answer) else new if answer == old else answer

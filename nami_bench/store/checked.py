@@ -1,5 +1,6 @@
 """Answers that a study does not count: to items with known answers, and to repeated ones."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import select
@@ -8,8 +9,8 @@ from sqlalchemy.orm import Session, aliased
 from nami_bench.domain import CheckAnswer
 from nami_bench.store.annotation_tables import STUDY_KIND, AssignmentRow, ItemRow, SubmissionRow
 from nami_bench.store.finding import find_study
-from nami_bench.store.item_images import other_model, with_answered_items
-from nami_bench.store.sides import as_seen
+from nami_bench.store.item_images import Group, groups_of, other_model, shown_models, with_answered_items
+from nami_bench.store.sides import Sides, arranged, as_seen, sides_of
 from nami_bench.store.tables import AnnotatorRow, ImageRow, ModelRow, PromptRow
 
 
@@ -39,14 +40,21 @@ def check_answers(session: Session, study: str) -> list[CheckAnswer]:
         .order_by(SubmissionRow.id)
     )
     first = _first_answers(session, study_id)
-    return [_answer(study, first, *row) for row in session.execute(query)]
+    groups = groups_of(session, mine)
+    return [_answer(study, first, groups, *row) for row in session.execute(query)]
 
 
-def _first_answers(session: Session, study_id: int) -> dict[tuple[int, int], tuple[dict[str, Any], bool]]:
-    """(answers in force, swapped) of items that were repeated, by item and member."""
+def _first_answers(session: Session, study_id: int) -> dict[tuple[int, int], tuple[dict[str, Any], Sides]]:
+    """(answers in force, how the images stood) of items that were repeated, by item and member."""
     again = aliased(AssignmentRow)
     query = (
-        select(AssignmentRow.item_id, AssignmentRow.member_id, SubmissionRow.answers, AssignmentRow.swapped)
+        select(
+            AssignmentRow.item_id,
+            AssignmentRow.member_id,
+            SubmissionRow.answers,
+            AssignmentRow.swapped,
+            AssignmentRow.arrangement,
+        )
         .join(SubmissionRow, SubmissionRow.assignment_id == AssignmentRow.id)
         .join(
             again,
@@ -56,12 +64,16 @@ def _first_answers(session: Session, study_id: int) -> dict[tuple[int, int], tup
         )
         .where(again.study_id == study_id, AssignmentRow.occasion == 0, SubmissionRow.current)
     )
-    return {(item, member): (answers, swapped) for item, member, answers, swapped in session.execute(query)}
+    return {
+        (row.item_id, row.member_id): (row.answers, sides_of(row.swapped, row.arrangement))
+        for row in session.execute(query)
+    }
 
 
 def _answer(
     study: str,
-    first: dict[tuple[int, int], tuple[dict[str, Any], bool]],
+    first: dict[tuple[int, int], tuple[dict[str, Any], Sides]],
+    groups: Mapping[int, Group],
     submission: SubmissionRow,
     is_in_force: bool,
     assignment: AssignmentRow,
@@ -72,12 +84,12 @@ def _answer(
     prompt_id: str,
     sample: int,
 ) -> CheckAnswer:
-    models = (model,) if other is None else (other, model) if assignment.swapped else (model, other)
+    sides = sides_of(assignment.swapped, assignment.arrangement)
+    models = arranged(shown_models(groups, item.id, model, other), sides)
     expected: dict[str, Any] = item.expected or {}
     if assignment.occasion:
-        before, swapped = first.get((item.id, assignment.member_id), ({"values": {}}, assignment.swapped))
-        turned = swapped != assignment.swapped
-        expected = {name: as_seen(value, turned) for name, value in before["values"].items()}
+        before, stood = first.get((item.id, assignment.member_id), ({"values": {}}, sides))
+        expected = {name: as_seen(value, stood, sides) for name, value in before["values"].items()}
     return CheckAnswer(
         study=study,
         annotator=annotator,

@@ -121,7 +121,7 @@ class _ComparisonsLookup(Lookup):
             answer=None if one.outcome is None else one.outcome.value,
             reason=one.reason,
             made=one,
-            swapped=swapped,
+            sides=swapped,
             position=one.position,
         )
 

@@ -6,7 +6,6 @@ PostgreSQL the study's row is locked. Statements are built once, for they run hu
 """
 
 import secrets
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,12 +19,15 @@ from nami_bench.domain import Study
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
-from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND, SubmissionRow
-from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent, Verdict
+from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND, ItemRow, SubmissionRow
+from nami_bench.store.desk_values import Capacity, Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import Revised, append_revisions
+from nami_bench.store.item_images import Group, groups_of, shown_models
 from nami_bench.store.items import refresh_items
+from nami_bench.store.kinds import kind_of
 from nami_bench.store.memory import Memory, Settled
+from nami_bench.store.sides import Sides, side_columns
 
 LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
 
@@ -149,11 +151,10 @@ class Desk:
             row = self.connection.execute(sql.COMPLETED_BEFORE, {**values, "given_here": False}).first()
         return None if row is None else _lease(row)
 
-    def judged_in_part(self, study_id: int, member: Member, pairs: bool) -> set[int]:
+    def judged_in_part(self, study_id: int, member: Member, mode: str) -> set[int]:
         """The items that the member judged elsewhere, and not by all criteria."""
         values = {"study": study_id, "member": member.id, "annotator": member.annotator_id}
-        query = sql.COMPARED_IN_PART if pairs else sql.RATED_IN_PART
-        return set(self.connection.scalars(query, values))
+        return set(self.connection.scalars(sql.IN_PART[kind_of(mode)], values))
 
     def give(
         self,
@@ -163,7 +164,7 @@ class Desk:
         *,
         lease: timedelta,
         occasion: int = 0,
-        swapped: bool = False,
+        sides: Sides = False,
         position: int = 0,
         choice: dict[str, Any] | None = None,
     ) -> Lease:
@@ -180,7 +181,7 @@ class Desk:
                 "item_id": item.id,
                 "occasion": occasion,
                 "state": OPEN,
-                "swapped": swapped,
+                **side_columns(sides),
                 "position": position,
                 "choice": choice,
                 "assigned_at": self.now,
@@ -198,7 +199,7 @@ class Desk:
             kind=item.kind,
             occasion=occasion,
             state=OPEN,
-            swapped=swapped,
+            **side_columns(sides),
             position=position,
             assigned_at=self.now,
             expires_at=ends,
@@ -237,9 +238,9 @@ class Desk:
         """Set whether a completed item with a known answer was passed."""
         self.write(update(sql.assignments).where(sql.assignments.c.id == lease.id).values(passed=passed))
 
-    def is_free(self, item_id: int, overlap: int) -> bool:
+    def is_free(self, item_id: int, study: Study) -> bool:
         """Whether one more annotator may be shown an item."""
-        return item_id in self.free([item_id], overlap)
+        return item_id in self.free([item_id], study)
 
     def is_asked(self, item_id: int) -> bool:
         """Whether an item is not withdrawn."""
@@ -247,20 +248,45 @@ class Desk:
 
     def asked(self, item_ids: Sequence[int]) -> set[int]:
         """Those of the items that are not withdrawn."""
-        return self.free(item_ids, sys.maxsize >> 32)
+        return set(self.connection.scalars(sql.ASKED, {"items": list(item_ids)}))
 
-    def free(self, item_ids: Sequence[int], overlap: int) -> set[int]:
+    def free(self, item_ids: Sequence[int], study: Study) -> set[int]:
         """Those of the items that one more annotator may be shown."""
-        return set(self.connection.scalars(sql.FREE, {"items": list(item_ids), "overlap": overlap}))
+        values = {"items": list(item_ids), "overlap": study.overlap, "sure": study.sure}
+        return set(self.connection.scalars(sql.FREE, values))
 
     def full(self, study_id: int, overlap: int) -> set[int]:
-        """The items that nobody may be shown any more: filled for good, or withdrawn."""
+        """The items that nobody may be shown any more: filled for good, ended early, or withdrawn."""
         return set(self.connection.scalars(sql.FULL, {"study": study_id, "overlap": overlap}))
 
-    def free_in_cell(self, study_id: int, cell: str, overlap: int, limit: int) -> list[tuple[int, int]]:
-        """(item, how often it is taken) of a cell's free items, the least taken first."""
-        values = {"study": study_id, "cell": cell, "overlap": overlap, "most": limit}
-        return [(row.id, row.taken) for row in self.connection.execute(sql.FREE_IN_CELL, values)]
+    def free_in_cell(
+        self, study_id: int, cell: str, study: Study, limit: int, *, least: int = 0
+    ) -> list[tuple[int, int]]:
+        """(item, how often it is taken) of a cell's free items, the least taken first; `least` at the least.
+
+        Those of the calibration block are not among them.
+        """
+        values = {"study": study_id, "cell": cell, "overlap": study.overlap, "sure": study.sure}
+        rows = self.connection.execute(sql.FREE_IN_CELL, {**values, "least": least, "most": limit})
+        return [(row.id, row.taken) for row in rows]
+
+    def answers_to(self, item_id: int) -> list[tuple[dict[str, Any], bool]]:
+        """(answers in force, whether the sides were changed) of all who count, in the order of completion."""
+        rows = self.connection.execute(sql.ANSWERS_TO_ITEM, {"item": item_id})
+        return [(row.answers, row.swapped) for row in rows]
+
+    def stop(self, item_id: int, why: str, after: int) -> None:
+        """End an item: nobody is given it any more. One of the calibration block, or one that ended, stays
+        as it is."""
+        self.write(sql.STOP, {"item": item_id, "at": self.now, "why": why, "after": after})
+
+    def spent(self, study_id: int, member: Member) -> int:
+        """How many answers annotators gave to the work of a study, or have in hand: planted items, too.
+
+        What the member did is taken from the value, which may be ahead of the database.
+        """
+        others = self.connection.scalar(sql.SPENT, {"study": study_id, "but": member.id}) or 0
+        return others + member.done
 
     def refresh_items(self, study: str, study_id: int) -> int:
         """Add items for images that were finished since; looked for once a minute. How many were added."""
@@ -274,10 +300,10 @@ class Desk:
         self.wrote |= added > 0
         return added
 
-    def capacity(self, study_id: int, overlap: int) -> tuple[int, int, int]:
-        """(items asked about, items taken to the full, judgements taken)."""
+    def capacity(self, study_id: int, overlap: int) -> Capacity:
+        """What there is, and what is left to be given."""
         row = self.connection.execute(sql.CAPACITY, {"study": study_id, "overlap": overlap}).one()
-        return row[0], row[1] or 0, row[2] or 0
+        return Capacity(row[0], row[1] or 0, row[2] or 0, row[3] or 0)
 
     def taken_by_cell(self, study_id: int) -> dict[str, int]:
         """How many judgements of each cell's items are taken."""
@@ -304,11 +330,13 @@ class Desk:
 
     def listed(self, study_id: int, after: int) -> list[ListedItem]:
         """The study's items with a number above `after`."""
+        rows = self.connection.execute(sql.LISTED, {"study": study_id, "after": after}).all()
+        groups: Mapping[int, Group] = {}
+        if any(row.images_key is not None for row in rows):
+            groups = groups_of(self.connection, ItemRow.study_id == study_id, ItemRow.id > after)
         return [
-            ListedItem(item, kind, cell, position, (a,) if b is None else (a, b), *rest)
-            for item, kind, cell, position, a, b, *rest in self.connection.execute(
-                sql.LISTED, {"study": study_id, "after": after}
-            )
+            ListedItem(item, kind, cell, position, shown_models(groups, item, a, b), *rest)
+            for item, kind, cell, position, a, b, *rest, _ in rows
         ]
 
     def given(self, member: Member, after: int) -> list[tuple[int, int, int, int]]:

@@ -17,6 +17,7 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.item_images import other_model, with_images
+from nami_bench.store.kinds import KINDS, RATINGS
 from nami_bench.store.tables import (
     AnnotatorRow,
     Base,
@@ -24,7 +25,6 @@ from nami_bench.store.tables import (
     ImageRow,
     ModelRow,
     PromptRow,
-    RatingRow,
     StudyRow,
 )
 
@@ -67,6 +67,7 @@ _LEASE = (
         AssignmentRow.occasion,
         AssignmentRow.state,
         AssignmentRow.swapped,
+        AssignmentRow.arrangement,
         AssignmentRow.position,
         AssignmentRow.assigned_at,
         AssignmentRow.expires_at,
@@ -155,20 +156,16 @@ _in_part = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"), ItemRow.kind == STUDY_KIND, ~_done
 )
 _of_study = select(CriterionRow.id).where(CriterionRow.study_id == bindparam("study"))
-RATED_IN_PART = _in_part.where(
-    ItemRow.image_id.in_(
-        select(RatingRow.image_id).where(
-            RatingRow.criterion_id.in_(_of_study), RatingRow.annotator_id == bindparam("annotator")
+IN_PART = {
+    kind: _in_part.where(
+        (ItemRow.image_id if kind is RATINGS else ItemRow.id).in_(
+            select(getattr(kind.table, kind.thing)).where(
+                kind.table.criterion_id.in_(_of_study), kind.table.annotator_id == bindparam("annotator")
+            )
         )
     )
-)
-COMPARED_IN_PART = _in_part.where(
-    ItemRow.id.in_(
-        select(ComparisonRow.item_id).where(
-            ComparisonRow.criterion_id.in_(_of_study), ComparisonRow.annotator_id == bindparam("annotator")
-        )
-    )
-)
+    for kind in KINDS
+}
 GIVE = insert(assignments)
 COMPLETE = (
     update(assignments)
@@ -182,15 +179,26 @@ FILL = (
     .where(items.c.id == bindparam("item"))
     .values(taken=items.c.taken + bindparam("more"), completed=items.c.completed + 1)
 )
-FREE = select(ItemRow.id).where(
-    ItemRow.id.in_(bindparam("items", expanding=True)),
-    ItemRow.taken < bindparam("overlap"),
-    ItemRow.withdrawn_at.is_(None),
+_stopped = ItemRow.stopped_at.is_not(None)
+_lasting = ~ItemRow.calibration & ~_stopped  # neither for everybody nor for nobody: the overlap counts
+# Above the sure number of judgements each further one waits for those before it: they may end the item.
+_has_room = ItemRow.stopped_at.is_(None) & (
+    ItemRow.calibration
+    | (
+        (ItemRow.taken < bindparam("overlap"))
+        & ((ItemRow.taken < bindparam("sure")) | (ItemRow.taken <= ItemRow.completed))
+    )
 )
+ASKED = select(ItemRow.id).where(
+    ItemRow.id.in_(bindparam("items", expanding=True)), ItemRow.withdrawn_at.is_(None)
+)
+FREE = ASKED.where(_has_room)
 FULL = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"),
     ItemRow.kind == STUDY_KIND,
-    (ItemRow.completed >= bindparam("overlap")) | ItemRow.withdrawn_at.is_not(None),
+    (~ItemRow.calibration & (ItemRow.completed >= bindparam("overlap")))
+    | ItemRow.withdrawn_at.is_not(None)
+    | _stopped,
 )
 FREE_IN_CELL = (
     select(ItemRow.id, ItemRow.taken)
@@ -198,18 +206,25 @@ FREE_IN_CELL = (
         ItemRow.study_id == bindparam("study"),
         ItemRow.kind == STUDY_KIND,
         ItemRow.cell == bindparam("cell"),
+        ItemRow.taken >= bindparam("least"),
         ItemRow.taken < bindparam("overlap"),
         ItemRow.withdrawn_at.is_(None),
+        ~ItemRow.calibration,
+        _has_room,
     )
     .order_by(ItemRow.taken, ItemRow.id)
     .limit(bindparam("most"))
 )
 CAPACITY = select(
     func.count(),
-    func.count().filter(ItemRow.taken >= bindparam("overlap")),
+    func.count().filter(_stopped | (~ItemRow.calibration & (ItemRow.taken >= bindparam("overlap")))),
     func.sum(ItemRow.taken),
+    func.sum(bindparam("overlap", type_=Integer) - ItemRow.taken).filter(
+        _lasting & (ItemRow.taken < bindparam("overlap"))
+    ),
 ).where(ItemRow.study_id == bindparam("study"), *_asked)
-_full, _gone = ItemRow.taken >= bindparam("overlap"), ItemRow.withdrawn_at.is_not(None)
+_full = _stopped | (~ItemRow.calibration & (ItemRow.taken >= bindparam("overlap")))
+_gone = ItemRow.withdrawn_at.is_not(None)
 # Beside the items that anybody may still get: what the member did, or has in hand.
 TAKEN_BY_MEMBER = (
     select(func.count())
@@ -252,6 +267,42 @@ SOMEBODY_HOLDS = (
     )
     .limit(1)
 )
+STOP = (
+    update(items)
+    .where(items.c.id == bindparam("item"), items.c.stopped_at.is_(None), items.c.calibration.is_(False))
+    .values(
+        stopped_at=bindparam("at"), stopped_why=bindparam("why"), stopped_after=bindparam("after"),
+    )
+)  # fmt: skip
+ANSWERS_TO_ITEM = (
+    select(SubmissionRow.answers, AssignmentRow.swapped)
+    .join(AssignmentRow, AssignmentRow.id == SubmissionRow.assignment_id)
+    .join(MemberRow, MemberRow.id == AssignmentRow.member_id)
+    .where(
+        AssignmentRow.item_id == bindparam("item"),
+        AssignmentRow.occasion == 0,
+        AssignmentRow.state == COMPLETED,
+        SubmissionRow.current,
+        is_counted(MemberRow.annotator_id),
+    )
+    .order_by(AssignmentRow.completed_at, AssignmentRow.id)
+)
+_done_by_others = (
+    select(func.coalesce(func.sum(MemberRow.done), 0))
+    .where(MemberRow.study_id == bindparam("study"), MemberRow.id != bindparam("but"))
+    .scalar_subquery()
+)
+_of_study_held = (
+    select(func.count())
+    .select_from(AssignmentRow)
+    .where(
+        AssignmentRow.study_id == bindparam("study"),
+        AssignmentRow.state == OPEN,
+        AssignmentRow.position > 0,
+    )
+    .scalar_subquery()
+)
+SPENT = select(_done_by_others + _of_study_held)
 
 TAKEN_BY_CELL = (
     select(ItemRow.cell, func.sum(ItemRow.taken))
@@ -295,6 +346,8 @@ LISTED = (
             ItemRow.image_id,
             ItemRow.other_image_id,
             PromptRow.text,
+            ItemRow.calibration,
+            ItemRow.images_key,
         )
     )
     .where(ItemRow.study_id == bindparam("study"), ItemRow.id > bindparam("after"))

@@ -6,6 +6,7 @@ from typing import Any
 
 from nami_bench.domain import CheckKind
 from nami_bench.store.annotation_tables import STUDY_KIND
+from nami_bench.store.sides import Sides, sides_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Lease:
     occasion: int
     state: str
     swapped: bool
+    arrangement: str | None
     position: int
     assigned_at: datetime
     expires_at: datetime
@@ -49,6 +51,18 @@ class Lease:
     withdrawn: bool
     prompt: str
     prompt_id: str
+
+    @property
+    def sides(self) -> Sides:
+        """How the images stand on the screen."""
+        return sides_of(self.swapped, self.arrangement)
+
+    @property
+    def images(self) -> int:
+        """How many there are."""
+        if self.arrangement is not None:
+            return len(self.arrangement)
+        return 1 if self.other_image_id is None else 2
 
     @property
     def counts(self) -> bool:
@@ -92,6 +106,18 @@ class ListedItem:
     image_id: int
     other_image_id: int | None
     prompt: str
+    calibration: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """What a study can still ask for: `items` asked about, those of them that are `full`, judgements `taken`,
+    and how many are `left` to be given beside those of the calibration block."""
+
+    items: int
+    full: int
+    taken: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from nami_bench.store.exclusions import recount_items
 from nami_bench.store.in_force import append_revisions
 from nami_bench.store.judged import Place, Standing
 from nami_bench.store.members import recount_members
-from nami_bench.store.sides import as_seen
+from nami_bench.store.sides import Sides, as_seen, side_columns, sides_of
 from nami_bench.store.tables import Base, ImageRow, PromptRow, StudyRow
 
 MOST_NAMED = 500
@@ -82,7 +82,7 @@ class _Work:
         self.new: list[dict[str, Any]] = []
         self.changes: list[dict[str, Any]] = []
         self.sent: dict[tuple[int, int], dict[str, Any]] = {}
-        self.corrected: list[tuple[int, Mapping[int, Standing], bool]] = []
+        self.corrected: list[tuple[int, Mapping[int, Standing], Sides]] = []
 
     def take(self, place: Place, answers: Mapping[int, Standing], *, is_news: bool) -> None:
         annotator, item = place
@@ -91,7 +91,7 @@ class _Work:
         if before is not None and before.state == COMPLETED:
             if is_news:
                 self._change(before, COMPLETED, before.position, before.completed_at)
-                self.corrected.append((before.id, answers, before.swapped))
+                self.corrected.append((before.id, answers, sides_of(before.swapped, before.arrangement)))
         elif answers.keys() >= self.asked.get(item, self.criteria.keys()):
             self._complete(member, item, before, answers)
         elif before is not None and is_news:
@@ -119,6 +119,7 @@ class _Work:
             AssignmentRow.item_id,
             AssignmentRow.state,
             AssignmentRow.swapped,
+            AssignmentRow.arrangement,
             AssignmentRow.position,
             AssignmentRow.completed_at,
         ).where(AssignmentRow.study_id == self.study.id, AssignmentRow.occasion == 0)
@@ -132,8 +133,8 @@ class _Work:
     def _complete(self, member: int, item: int, before: Any, answers: Mapping[int, Standing]) -> None:
         at = max(one.created_at for one in answers.values())
         if before is None:
-            # Sides as they stood by the first criterion; what stood otherwise is turned.
-            swapped = next(answers[number].swapped for number in self.criteria if number in answers)
+            # Images as they stood by the first criterion; what stood otherwise is turned.
+            sides = next(answers[number].sides for number in self.criteria if number in answers)
             self.new.append(
                 {
                     "token": secrets.token_urlsafe(16),
@@ -142,7 +143,7 @@ class _Work:
                     "item_id": item,
                     "occasion": 0,
                     "state": COMPLETED,
-                    "swapped": swapped,
+                    **side_columns(sides),
                     "position": 0,
                     "assigned_at": at,
                     "expires_at": at,
@@ -150,16 +151,16 @@ class _Work:
                 }
             )
         else:
-            swapped = before.swapped
+            sides = sides_of(before.swapped, before.arrangement)
             self._change(before, COMPLETED, 0, at)
-        self.sent[member, item] = self._submission(answers, swapped)
+        self.sent[member, item] = self._submission(answers, sides)
 
     def _change(self, before: Any, state: str, position: int, completed_at: datetime | None) -> None:
         """With another token: what is on its way with the old one was given without seeing what stands."""
         change = {"state": state, "position": position, "completed_at": completed_at}
         self.changes.append({"assignment": before.id, "token": secrets.token_urlsafe(16), **change})
 
-    def _submission(self, answers: Mapping[int, Standing], swapped: bool) -> dict[str, Any]:
+    def _submission(self, answers: Mapping[int, Standing], sides: Sides) -> dict[str, Any]:
         values: dict[str, Any] = {}
         reasons: dict[str, str] = {}
         for number, name in self.criteria.items():
@@ -167,7 +168,7 @@ class _Work:
             if one is not None and one.reason is not None:
                 reasons[name] = one.reason
             elif one is not None:
-                values[name] = as_seen(one.answer, one.swapped != swapped)
+                values[name] = as_seen(one.answer, one.sides, sides)
         times = [one.duration_ms for one in answers.values() if one.duration_ms is not None]
         return {
             "client_token": f"elsewhere {secrets.token_urlsafe(16)}",
@@ -197,10 +198,10 @@ class _Work:
             SubmissionRow.comment,
         ).where(SubmissionRow.member_id.in_(self.members.values()), SubmissionRow.current)
         last = {row.assignment_id: row for row in self.session.execute(query)}
-        for assignment, answers, swapped in self.corrected:
+        for assignment, answers, sides in self.corrected:
             before = last[assignment]
             yield {
-                **self._submission(answers, swapped),
+                **self._submission(answers, sides),
                 "assignment_id": assignment,
                 "member_id": before.member_id,
                 "revision": before.revision + 1,

@@ -26,7 +26,6 @@ from nami_bench.store.account_tables import (
 )
 from nami_bench.store.annotation_tables import (
     AssignmentRow,
-    ComparisonRow,
     EventRow,
     MemberRow,
     SubmissionRow,
@@ -36,14 +35,15 @@ from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
 from nami_bench.store.finding import find_annotator
+from nami_bench.store.kinds import KINDS
 from nami_bench.store.logins import name_source
 from nami_bench.store.members import forget_future_submissions
 from nami_bench.store.submission_tables import PromptSubmissionRow
-from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
+from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 _WAIT_S = 30.0
 _ERASED = "erased"
-_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "event",
+_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "event",
              "login_session", "login_attempt", "outside_account", "prompt_submission")  # fmt: skip
 
 
@@ -201,8 +201,8 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
 
 
 def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> None:
-    delete_rows(session, RatingRow, RatingRow.annotator_id == row.id)
-    delete_rows(session, ComparisonRow, ComparisonRow.annotator_id == row.id)
+    for kind in KINDS:
+        delete_rows(session, kind.table, kind.table.annotator_id == row.id)
     delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
     delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
     session.expunge_all()  # the rows are deleted under the session's hands

@@ -15,7 +15,6 @@ from nami_bench.store.annotation_tables import (
     OPEN,
     STUDY_KIND,
     AssignmentRow,
-    ComparisonRow,
     EventRow,
     ItemRow,
     MemberRow,
@@ -23,7 +22,8 @@ from nami_bench.store.annotation_tables import (
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import count_in_force
-from nami_bench.store.tables import AnnotatorRow, RatingRow, StudyRow
+from nami_bench.store.kinds import KINDS
+from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 _EXCLUDED = select(AnnotatorRow.id).where(AnnotatorRow.excluded_at.is_not(None))
 
@@ -55,7 +55,7 @@ class Exclusions(Repository):
             criteria = [criterion.id for criterion in find_study(session, study).criteria]
             excluded = session.scalars(_EXCLUDED).all()
             found: dict[str, int] = {}
-            for table in (RatingRow, ComparisonRow):
+            for table in (kind.table for kind in KINDS):
                 query = (
                     select(AnnotatorRow.name, func.count())
                     .join(table, table.annotator_id == AnnotatorRow.id)
@@ -89,13 +89,16 @@ class Exclusions(Repository):
 def values_in_force(session: Session, annotator_id: int) -> dict[str, int]:
     """By study, how many ratings and verdicts of an annotator are in force, whether they count or not."""
     found: Counter[str] = Counter()
-    for table in (RatingRow, ComparisonRow):
+    for table in (kind.table for kind in KINDS):
         found.update(count_in_force(session, table, table.annotator_id == annotator_id))
     return dict(sorted(found.items()))
 
 
 def recount_items(session: Session, studies: Iterable[int]) -> None:
-    """Set how often each item of the studies is taken and completed, from the assignments that count."""
+    """Set how often each item of the studies is taken and completed, from the assignments that count.
+
+    An item that ended early is asked about again where judgements are gone that its end rested on.
+    """
     counted = (
         select(func.count())
         .select_from(AssignmentRow)
@@ -108,10 +111,17 @@ def recount_items(session: Session, studies: Iterable[int]) -> None:
     )
     taken = counted.where(AssignmentRow.state.in_((OPEN, COMPLETED))).correlate(ItemRow)
     completed = counted.where(AssignmentRow.state == COMPLETED).correlate(ItemRow)
+    ours = ItemRow.study_id.in_(set(studies))
     session.execute(
         update(ItemRow)
-        .where(ItemRow.study_id.in_(set(studies)), ItemRow.kind == STUDY_KIND)
+        .where(ours, ItemRow.kind == STUDY_KIND)
         .values(taken=taken.scalar_subquery(), completed=completed.scalar_subquery())
+        .execution_options(synchronize_session=False)
+    )
+    session.execute(
+        update(ItemRow)
+        .where(ours, ItemRow.completed < ItemRow.stopped_after)
+        .values(stopped_at=None, stopped_why=None, stopped_after=None)
         .execution_options(synchronize_session=False)
     )
 

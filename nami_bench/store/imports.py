@@ -9,17 +9,27 @@ from typing import Any
 from sqlalchemy import literal, null, select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import SIMULATED_PREFIX, Annotator, Comparison, Mode, Rating, Role, person_name
+from nami_bench.domain import (
+    SIMULATED_PREFIX,
+    Annotator,
+    Comparison,
+    Mode,
+    Ranking,
+    Rating,
+    Role,
+    person_name,
+)
 from nami_bench.errors import InputError
 from nami_bench.store.accounts import add_annotator_row
-from nami_bench.store.annotation_tables import STUDY_KIND, ComparisonRow, ItemRow
+from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.database import Database
 from nami_bench.store.elsewhere import MOST_NAMED, count_as_work
 from nami_bench.store.finding import find_study, match_annotator
 from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
 from nami_bench.store.judged import Judgement, Place, Standing
-from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyRow
+from nami_bench.store.kinds import kind_of
+from nami_bench.store.tables import AnnotatorRow, CriterionRow, StudyRow
 
 _READ_AT_ONCE = 10_000
 _CALLED = "what annotators are called in this transaction"
@@ -37,10 +47,9 @@ class Recorded:
 
 
 def check_mode(study: StudyRow, modes: Collection[Mode]) -> None:
-    """Raise InputError for ratings of pairs, and for comparisons of single images."""
+    """Raise InputError for judgements of another kind than the study's."""
     if study.mode not in modes:
-        what = "comparisons" if study.mode == Mode.PAIRWISE else "ratings"
-        raise InputError(f"study {study.name!r} takes {what}: nothing was imported")
+        raise InputError(f"study {study.name!r} takes {kind_of(study.mode).called}: nothing was imported")
 
 
 def find_or_add_annotator(session: Session, name: str) -> AnnotatorRow:
@@ -82,15 +91,19 @@ class Lookup(ABC):
 
     @abstractmethod
     def judgement(self, made: Any) -> Judgement:
-        """A rating or comparison with its names looked up; raises InputError for one that does not fit."""
+        """A judgement with its names looked up; raises InputError for one that does not fit."""
 
     @abstractmethod
     def about(self, made: Any) -> str:
-        """How messages call a rating or comparison."""
+        """How messages call a judgement."""
 
 
 def record_all(
-    database: Database, made: Iterable[Rating] | Iterable[Comparison], lookup: type[Lookup], *, replace: bool
+    database: Database,
+    made: Iterable[Rating] | Iterable[Comparison] | Iterable[Ranking],
+    lookup: type[Lookup],
+    *,
+    replace: bool,
 ) -> Recorded:
     """Record judgements of any number of studies, all or none of them; see `record`."""
     by_study: dict[str, list[Any]] = {}
@@ -126,7 +139,7 @@ def record(
     for one in made:
         before = standing[one.place].get(one.criterion_id)
         key = (one.place, one.criterion_id)
-        if before is not None and before.says(one.answer, one.reason, one.swapped):
+        if before is not None and before.says(one.answer, one.reason, one.sides):
             seen.add(key)
             continue
         if key in seen:
@@ -139,7 +152,7 @@ def record(
         standing[one.place][one.criterion_id] = stands
         rows.append(answer_row(study, one.place, one.criterion_id, one.image_id, stands, one.position))
     if clashes and not replace:
-        what = "outcome" if study.mode == Mode.PAIRWISE else "value"
+        what = kind_of(study.mode).answer
         raise InputError(
             f"{len(clashes)} of {len(made)} judgements are recorded with another {what} or reason, the first "
             f"is {about(clashes[0].made)}: nothing was imported; --replace records these as corrections"
@@ -168,15 +181,15 @@ def revisions(
     Corrected ones are among them, and each comes before its correction; `standing`: only what is in force.
     None: of all annotators.
     """
-    table = _table(study)
-    if table is RatingRow:
-        swapped: Any = literal(False)
+    kind = kind_of(study.mode)
+    table: Any = kind.table
+    if kind.sides is None:
+        sides: Any = literal(False)
         position: Any = null()
-        item: Any = (ItemRow.image_id == RatingRow.image_id) & ItemRow.other_image_id.is_(None)
-        answer: Any = RatingRow.value
+        item: Any = (ItemRow.image_id == table.image_id) & ItemRow.other_image_id.is_(None)
     else:
-        swapped, position = ComparisonRow.swapped, ComparisonRow.position
-        item, answer = ItemRow.id == ComparisonRow.item_id, ComparisonRow.outcome
+        sides = getattr(table, kind.sides)
+        position, item = table.position, ItemRow.id == table.item_id
     query = (
         select(
             table.annotator_id,
@@ -184,9 +197,9 @@ def revisions(
             table.criterion_id,
             position,
             table.revision,
-            answer,
+            getattr(table, kind.answer),
             table.reason,
-            swapped,
+            sides,
             table.duration_ms,
             table.created_at,
         )
@@ -209,13 +222,13 @@ def revisions(
 
 def write_answers(session: Session, study: StudyRow, rows: list[dict[str, Any]]) -> None:
     """Insert rows of `answer_row`; see `append_revisions`."""
-    append_revisions(session.connection(), _table(study), rows)
+    append_revisions(session.connection(), kind_of(study.mode).table, rows)
 
 
 def answer_row(
     study: StudyRow, place: Place, criterion_id: int, image_id: int, said: Standing, position: int | None
 ) -> dict[str, Any]:
-    """A row of the study's judgements; `image_id` of single images, `position` of pairs."""
+    """A row of the study's judgements; `image_id` of single images, `position` of several."""
     annotator, item = place
     common = {
         "criterion_id": criterion_id,
@@ -225,11 +238,8 @@ def answer_row(
         "duration_ms": said.duration_ms,
         "created_at": said.created_at,
     }
-    if study.mode != Mode.PAIRWISE:
-        return {**common, "image_id": image_id, "value": said.answer}
-    pair = {"item_id": item, "swapped": said.swapped, "position": position}
-    return {**common, **pair, "outcome": said.answer}
-
-
-def _table(study: StudyRow) -> type[RatingRow] | type[ComparisonRow]:
-    return ComparisonRow if study.mode == Mode.PAIRWISE else RatingRow
+    kind = kind_of(study.mode)
+    answered = {**common, kind.answer: said.answer}
+    if kind.sides is None:
+        return {**answered, "image_id": image_id}
+    return {**answered, "item_id": item, kind.sides: said.sides, "position": position}

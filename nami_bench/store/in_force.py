@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Index, Table, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from nami_bench.store.annotation_tables import ComparisonRow, SubmissionRow
-from nami_bench.store.tables import Base, CriterionRow, RatingRow, StudyRow
+from nami_bench.store.annotation_tables import SubmissionRow
+from nami_bench.store.kinds import JudgementRow
+from nami_bench.store.tables import Base, CriterionRow, StudyRow
 
-Revised = type[RatingRow] | type[ComparisonRow] | type[SubmissionRow]
+Revised = JudgementRow | type[SubmissionRow]
 
 
 def append_revisions(connection: Connection, kind: Revised, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -49,9 +50,7 @@ def _one_in_force(table: Table) -> Index:
     return next(index for index in table.indexes if index.name == f"uq_{table.name}_current")
 
 
-def count_in_force(
-    session: Session, table: type[RatingRow] | type[ComparisonRow], where: Any
-) -> dict[str, int]:
+def count_in_force(session: Session, table: JudgementRow, where: Any) -> dict[str, int]:
     """By study, how many of the rows of `table` that `where` lets pass are in force."""
     query = (
         select(StudyRow.name, func.count())

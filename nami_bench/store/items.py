@@ -2,27 +2,30 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, insert, select, update
+from sqlalchemy import case, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from nami_bench.blinding import ShownSize
-from nami_bench.domain import CheckItem, ImageState, Mode, Study
+from nami_bench.domain import CheckItem, ImageState, Study
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
-from nami_bench.store.annotation_tables import STUDY_KIND, EventRow, ItemRow
+from nami_bench.store.annotation_tables import STUDY_KIND, EventRow, ItemImageRow, ItemRow
+from nami_bench.store.calibration import fill_block
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
-from nami_bench.store.pair_design import Group, Pair, design_pairs
+from nami_bench.store.group_design import design_groups
+from nami_bench.store.item_images import groups_of, other_model, shown_models, shows, with_images
+from nami_bench.store.pair_design import Group, design_pairs
 from nami_bench.store.shown_images import shown_files, shown_sizes
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
 
-ShownPair = tuple[str, str, str, int]
-"""Two models, the prompt's id and the sample's number."""
+Shown = tuple[tuple[str, ...], str, int]
+"""The models that stand together, the prompt's id and the sample's number."""
 
 IMAGE_WITHDRAWN = "image-withdrawn"
 """The kind of event."""
@@ -30,10 +33,13 @@ IMAGE_WITHDRAWN = "image-withdrawn"
 
 @dataclass(frozen=True, slots=True)
 class ItemProgress:
-    """How far the items of one stratum and model (or pair of models) are: judgements done of those wanted.
+    """How far the items of one stratum and model (or models that stand together) are: judgements done of
+    those wanted.
 
     `items` are those that are asked about. Of the `withdrawn` ones nothing more is wanted than what was
-    judged. What goes beyond the overlap (judged elsewhere, too) is wanted by nobody: `done` <= `total`.
+    judged, and of those that `ended` early. What goes beyond the overlap (judged elsewhere, too) is wanted by
+    nobody: `done` <= `total`. But of the calibration block all counts, and the overlap at least is wanted:
+    how many people will come nobody knows.
     """
 
     stratum: str
@@ -42,6 +48,27 @@ class ItemProgress:
     withdrawn: int
     done: int
     total: int
+    ended: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ItemState:
+    """One item that a study asks about, or asked about, and how far it is.
+
+    `models` in alphabetical order. `stopped_why`: by what rule it ended early, after so many judgements and
+    when; None where it did not.
+    """
+
+    stratum: str
+    models: tuple[str, ...]
+    prompt_id: str
+    sample: int
+    calibration: bool
+    completed: int
+    withdrawn: bool
+    stopped_why: str | None
+    stopped_after: int | None
+    stopped_at: datetime | None
 
 
 class Items(Repository):
@@ -71,15 +98,25 @@ class Items(Repository):
         with self._database.reading() as session:
             row = find_study(session, study)
             names = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
-            gone = ItemRow.withdrawn_at.is_not(None)
-            wanted = case((ItemRow.completed < row.overlap, ItemRow.completed), else_=row.overlap)
+            gone, ended = ItemRow.withdrawn_at.is_not(None), ItemRow.stopped_at.is_not(None)
+            done = case(
+                (ItemRow.completed < row.overlap, ItemRow.completed),
+                (ItemRow.calibration | ended, ItemRow.completed),
+                else_=row.overlap,
+            )
+            wanted = case(
+                (gone | ended, done),
+                (ItemRow.calibration & (ItemRow.completed > row.overlap), ItemRow.completed),
+                else_=row.overlap,
+            )
             query = (
                 select(
                     ItemRow.cell,
                     func.count().filter(~gone),
                     func.count().filter(gone),
+                    func.sum(done),
                     func.sum(wanted),
-                    func.sum(case((gone, wanted), else_=row.overlap)),
+                    func.count().filter(ended),
                 )
                 .where(ItemRow.study_id == row.id, ItemRow.kind == STUDY_KIND)
                 .group_by(ItemRow.cell)
@@ -93,9 +130,39 @@ class Items(Repository):
                     withdrawn=withdrawn,
                     done=done,
                     total=total,
+                    ended=ended,
                 )
-                for cell, count, withdrawn, done, total in session.execute(query)
+                for cell, count, withdrawn, done, total, ended in session.execute(query)
             ]
+
+    def states(self, study: str) -> list[ItemState]:
+        """All items that the study asks about, or asked about, by stratum, models, prompt and sample."""
+        query = with_images(
+            select(
+                ItemRow.id,
+                ItemRow.cell,
+                ModelRow.name,
+                other_model.name,
+                PromptRow.prompt_id,
+                ImageRow.sample,
+                ItemRow.calibration,
+                ItemRow.completed,
+                ItemRow.withdrawn_at.is_not(None),
+                ItemRow.stopped_why,
+                ItemRow.stopped_after,
+                ItemRow.stopped_at,
+            )
+        )
+        with self._database.reading() as session:
+            ours = (ItemRow.study_id == find_study(session, study).id, ItemRow.kind == STUDY_KIND)
+            groups = groups_of(session, *ours)
+            found = [
+                ItemState(
+                    cell.partition(":")[2], tuple(sorted(shown_models(groups, item, one, other))), *rest
+                )
+                for item, cell, one, other, *rest in session.execute(query.where(*ours))
+            ]
+        return sorted(found, key=lambda one: (one.stratum, one.models, one.prompt_id, one.sample))
 
     def withdraw_image(self, study: str, path: str, reason: str) -> None:
         """Ask nobody of the study any more about the items that show the image at `path`, and tell the
@@ -109,7 +176,7 @@ class Items(Repository):
             study_id = find_study(session, study).id
             withdrawn: Any = session.execute(
                 update(ItemRow)
-                .where(ItemRow.study_id == study_id, _shows(images), ItemRow.withdrawn_at.is_(None))
+                .where(ItemRow.study_id == study_id, shows(images), ItemRow.withdrawn_at.is_(None))
                 .values(withdrawn_at=datetime.now(UTC))
                 .execution_options(synchronize_session=False)
             )
@@ -152,18 +219,13 @@ class Items(Repository):
 
 def ask_again(session: Session, image_id: int) -> None:
     """Ask again, in all studies, about items that were withdrawn: their image is there again."""
-    shows = _shows([image_id]) & ItemRow.withdrawn_at.is_not(None)
-    studies = session.scalars(select(ItemRow.study_id).where(shows).distinct()).all()
+    shown = shows([image_id]) & ItemRow.withdrawn_at.is_not(None)
+    studies = session.scalars(select(ItemRow.study_id).where(shown).distinct()).all()
     for row in session.scalars(select(StudyRow).where(StudyRow.id.in_(studies))):
         row.version += 1
     session.execute(
-        update(ItemRow).where(shows).values(withdrawn_at=None).execution_options(synchronize_session=False)
+        update(ItemRow).where(shown).values(withdrawn_at=None).execution_options(synchronize_session=False)
     )
-
-
-def _shows(images: Any) -> ColumnElement[bool]:
-    condition: ColumnElement[bool] = ItemRow.image_id.in_(images) | ItemRow.other_image_id.in_(images)
-    return condition
 
 
 def progress_of(study: Study, cells: Iterable[ItemProgress]) -> tuple[int, int]:
@@ -196,38 +258,68 @@ class _Image:
 def refresh_items(session: Session, row: StudyRow) -> int:
     """Add the items whose images are there and that are not items yet."""
     study = convert.study(row)
-    known = session.execute(
-        select(ItemRow.image_id, ItemRow.other_image_id, ItemRow.kind).where(ItemRow.study_id == row.id)
-    ).all()
-    kept_apart = {image for a, b, kind in known if kind != STUDY_KIND for image in (a, b)}
+    known = _known_items(session, row.id)
+    kept_apart = {image for images, kind in known if kind != STUDY_KIND for image in images}
+    there = {images for images, _ in known}
     rows: list[dict[str, Any]] = []
     for position, check in enumerate(study.check_items):
         images = [_check_image(session, row, check, model) for model in check.models]
         kept_apart.update(image.id for image in images)
-        if (images[0].id, images[1].id if len(images) > 1 else None) not in {(a, b) for a, b, _ in known}:
+        if study.is_ranked:
+            images.sort(key=lambda image: image.model_id)
+        if tuple(image.id for image in images) not in there:
             rows.append(_check_row(row.id, check, position, images))
     images = [image for image in _images(session, row, study) if image.id not in kept_apart]
     # Drawn in random order, so that items with neighbouring numbers have nothing in common.
     images.sort(key=lambda image: hashlib.sha256(f"{study.seed}\n{image.id}".encode()).digest())
-    asked = [(a, b) for a, b, kind in known if kind == STUDY_KIND]
-    if study.mode == Mode.PAIRWISE:
-        rows += _pair_rows(row.id, study, images, asked)
+    asked = [images for images, kind in known if kind == STUDY_KIND]
+    if study.images_shown > 1:
+        rows += _several_rows(row.id, study, images, asked)
     else:
-        have = {a for a, _ in asked}
-        rows += [
-            _item_row(row.id, cell_name([i.model_id], i.stratum), i.id) for i in images if i.id not in have
-        ]
+        have = {image for (image,) in asked}
+        rows += [_item_row(row.id, STUDY_KIND, [i]) for i in images if i.id not in have]
+    _insert_items(session, row.id, rows)
     if rows:
-        session.execute(insert(ItemRow), rows)
+        fill_block(session, row, study.calibration, study.seed)
     return len(rows)
 
 
-def add_pairs(session: Session, row: StudyRow, pairs: Iterable[ShownPair]) -> None:
-    """Add items for pairs that were shown elsewhere, before the study's own design fills up the others.
+def _known_items(session: Session, study_id: int) -> list[tuple[tuple[int, ...], str]]:
+    """(numbers of the images in the item's own order, kind) of a study's items."""
+    query = select(ItemRow.image_id, ItemRow.other_image_id, ItemRow.images_key, ItemRow.kind)
+    return [
+        (tuple(map(int, key.split("-"))) if key else (a,) if b is None else (a, b), kind)
+        for a, b, key, kind in session.execute(query.where(ItemRow.study_id == study_id))
+    ]
+
+
+def _insert_items(session: Session, study_id: int, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows of items, and the images of those that have three or more."""
+    if not rows:
+        return
+    session.execute(insert(ItemRow), rows)
+    keys = [row["images_key"] for row in rows if row["images_key"] is not None]
+    if not keys:
+        return
+    query = select(ItemRow.images_key, ItemRow.id).where(
+        ItemRow.study_id == study_id, ItemRow.images_key.is_not(None)
+    )
+    numbers = dict(session.execute(query).all())
+    images = [
+        {"item_id": numbers[key], "position": position, "image_id": int(image)}
+        for key in keys
+        for position, image in enumerate(key.split("-"))
+    ]
+    session.execute(insert(ItemImageRow), images)
+
+
+def add_shown(session: Session, row: StudyRow, shown: Iterable[Shown]) -> None:
+    """Add items for models that were shown together elsewhere, before the study's own design fills up the
+    others.
 
     Raises InputError for one without images.
     """
-    wanted = {(min(left, right), max(left, right), prompt, sample) for left, right, prompt, sample in pairs}
+    wanted = {(tuple(sorted(models)), prompt, sample) for models, prompt, sample in shown}
     if not wanted:
         return
     names = {entry.model_id: entry.model.name for entry in row.models}
@@ -241,17 +333,15 @@ def add_pairs(session: Session, row: StudyRow, pairs: Iterable[ShownPair]) -> No
         for image in _images(session, row, convert.study(row))
     }
     rows = []
-    for first, second, prompt_id, sample in sorted(wanted):
-        found = [images[key] for model in (first, second) if (key := (model, prompt_id, sample)) in images]
-        if len(found) < 2:
+    for models, prompt_id, sample in sorted(wanted):
+        found = [images[key] for model in models if (key := (model, prompt_id, sample)) in images]
+        if len(found) < len(models):
             raise InputError(
-                f"study {row.name!r} has no images of {first} and {second} for prompt {prompt_id}, sample "
+                f"study {row.name!r} has no images of {' and '.join(models)} for prompt {prompt_id}, sample "
                 f"{sample}"
             )
-        one, other = sorted(found, key=lambda image: image.model_id)
-        cell = cell_name((one.model_id, other.model_id), one.stratum)
-        rows.append(_item_row(row.id, cell, one.id, other.id))
-    session.execute(insert(ItemRow), rows)
+        rows.append(_item_row(row.id, STUDY_KIND, sorted(found, key=lambda image: image.model_id)))
+    _insert_items(session, row.id, rows)
 
 
 def check_strata(session: Session, prompt_set_id: int, study: Study) -> None:
@@ -297,33 +387,41 @@ def _images(session: Session, row: StudyRow, study: Study) -> list[_Image]:
     ]
 
 
-def _pair_rows(
-    study_id: int, study: Study, images: list[_Image], asked: list[tuple[int, int | None]]
+def _several_rows(
+    study_id: int, study: Study, images: list[_Image], asked: list[tuple[int, ...]]
 ) -> list[dict[str, Any]]:
+    """Items of two images or more, as the study's design wants them beside those that are `asked` about."""
     by_id = {image.id: image for image in images}
     groups: dict[Group, dict[int, _Image]] = defaultdict(dict)
     for image in images:
         groups[image.group][image.model_id] = image
-    chosen: dict[Group, list[Pair]] = defaultdict(list)
-    for a, b in asked:
-        if b is not None and a in by_id and b in by_id:
-            chosen[by_id[a].group].append((by_id[a].model_id, by_id[b].model_id))
-    per_group = 0 if study.pairs.choice == "adaptive" else study.pairs.per_prompt
-    rows = []
-    for group, (first, second) in design_pairs(groups, per_group, study.seed, chosen):
-        one, other = groups[group][first], groups[group][second]
-        cell = cell_name((first, second), one.stratum)
-        rows.append(_item_row(study_id, cell, one.id, other.id))
-    return rows
+    chosen: dict[Group, list[Any]] = defaultdict(list)
+    for numbers in asked:
+        if all(number in by_id for number in numbers):
+            shown = [by_id[number] for number in numbers]
+            chosen[shown[0].group].append(tuple(image.model_id for image in shown))
+    design: Iterable[tuple[Group, tuple[int, ...]]]
+    if study.is_ranked:
+        ranks = study.ranks
+        design = design_groups(groups, ranks.size, ranks.per_prompt, study.seed, chosen)
+    else:
+        per_group = 0 if study.pairs.choice == "adaptive" else study.pairs.per_prompt
+        design = design_pairs(groups, per_group, study.seed, chosen)
+    return [
+        _item_row(study_id, STUDY_KIND, [groups[group][model] for model in models])
+        for group, models in design
+    ]
 
 
-def _item_row(study_id: int, cell: str, image: int, other: int | None = None) -> dict[str, Any]:
+def _item_row(study_id: int, kind: str, images: Sequence[_Image]) -> dict[str, Any]:
+    numbers = [image.id for image in images]
     return {
         "study_id": study_id,
-        "kind": STUDY_KIND,
-        "image_id": image,
-        "other_image_id": other,
-        "cell": cell,
+        "kind": kind,
+        "image_id": numbers[0],
+        "other_image_id": numbers[1] if len(numbers) == 2 else None,
+        "images_key": "-".join(map(str, numbers)) if len(numbers) > 2 else None,
+        "cell": cell_name([image.model_id for image in images], images[0].stratum),
         "position": 0,
         "expected": None,
         "feedback": {},
@@ -331,12 +429,8 @@ def _item_row(study_id: int, cell: str, image: int, other: int | None = None) ->
 
 
 def _check_row(study_id: int, check: CheckItem, position: int, images: list[_Image]) -> dict[str, Any]:
-    other = images[1].id if len(images) > 1 else None
     return {
-        **_item_row(
-            study_id, cell_name([i.model_id for i in images], images[0].stratum), images[0].id, other
-        ),
-        "kind": check.kind.value,
+        **_item_row(study_id, check.kind.value, images),
         "position": position,
         "expected": dict(check.expected),
         "feedback": dict(check.feedback),

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from nami_bench.domain import Comparison, Rating
-from nami_bench.store.sides import as_seen
+from nami_bench.domain import Comparison, Ranking, Rating
+from nami_bench.store.sides import Sides, as_seen
 
 Place = tuple[int, int]
 """The numbers of an annotator and an item."""
@@ -23,8 +23,8 @@ class Judgement:
     item_id: int
     answer: float | str | None
     reason: str | None
-    made: Rating | Comparison
-    swapped: bool = False
+    made: Rating | Comparison | Ranking
+    sides: Sides = False
     position: int | None = None
 
     @property
@@ -40,7 +40,7 @@ class Standing:
     revision: int
     answer: float | str | None
     reason: str | None
-    swapped: bool
+    sides: Sides
     duration_ms: int | None
     created_at: datetime
 
@@ -51,11 +51,11 @@ class Standing:
             0 if before is None else before.revision + 1,
             one.answer,
             one.reason,
-            one.swapped,
+            one.sides,
             one.made.duration_ms if before is None else before.duration_ms,
             one.made.created_at or datetime.now(UTC),
         )
 
-    def says(self, answer: float | str | None, reason: str | None, swapped: bool) -> bool:
-        """Whether that is the same judgement, on whichever side the images stood."""
-        return self.reason == reason and self.answer == as_seen(answer, swapped != self.swapped)
+    def says(self, answer: float | str | None, reason: str | None, sides: Sides) -> bool:
+        """Whether that is the same judgement, wherever the images stood."""
+        return self.reason == reason and self.answer == as_seen(answer, sides, self.sides)

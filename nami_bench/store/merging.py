@@ -38,7 +38,7 @@ from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
 from nami_bench.store.judged import Place
 from nami_bench.store.members import recount_members
-from nami_bench.store.sides import as_seen
+from nami_bench.store.sides import Sides, as_seen, side_columns, sides_of
 from nami_bench.store.study_work import DoneItem, StudyWork, Worker, read_work
 from nami_bench.store.tables import AnnotatorRow, Base, StudyRow
 from nami_bench.store.work_items import ItemHere, ItemName, same_items
@@ -150,12 +150,12 @@ class _Merge:
         tokens = {row.client_token for row in sent}
         if one.tokens <= tokens or not is_counted:
             return "keep"
-        swapped = here.is_swapped(one.left)
+        theirs, our_sides = here.sides(one.shown), sides_of(ours.swapped, ours.arrangement)
         if not tokens <= one.tokens:
-            if _same_answers(sent[-1].answers, one.sent[-1].answers, swapped != ours.swapped):
+            if _same_answers(sent[-1].answers, one.sent[-1].answers, theirs, our_sides):
                 return "keep"
             self._clash(one)
-        self._send(one, slot, swapped != ours.swapped, known=tokens, after=len(sent))
+        self._send(one, slot, (theirs, our_sides), known=tokens, after=len(sent))
         return "correct"
 
     def _take_answers(self, name: str, item: ItemName, said: Mapping[str, Any], verdict: str) -> None:
@@ -165,20 +165,20 @@ class _Merge:
         for criterion, revisions in said.items():
             number = self.criteria[criterion]
             ours = self.standing[place].get(number)
-            turned = [(one, here.is_swapped(one.left)) for one in revisions]
-            last, swapped = turned[-1]
+            turned = [(one, here.sides(one.shown)) for one in revisions]
+            last, sides = turned[-1]
             if ours is None:
                 taken = turned
-            elif ours.says(last.standing.answer, last.standing.reason, swapped) or verdict == "keep":
+            elif ours.says(last.standing.answer, last.standing.reason, sides) or verdict == "keep":
                 continue
             else:
                 is_clash |= verdict == "import"
                 taken = turned[-1:]
                 self.merged.replaced += 1
             self.merged.added += ours is None
-            for one, is_turned in taken:
+            for one, own_sides in taken:
                 revision = 0 if ours is None else ours.revision + 1
-                ours = replace(one.standing, revision=revision, swapped=is_turned)
+                ours = replace(one.standing, revision=revision, sides=own_sides)
                 self.rows.append(answer_row(self.study, place, number, here.image_id, ours, one.position))
             assert ours is not None
             self.standing[place][number] = ours
@@ -195,7 +195,7 @@ class _Merge:
         for criterion, revisions in self.work.said.get((one.annotator, one.item), {}).items():
             stands, last = ours.get(self.criteria[criterion]), revisions[-1]
             if stands is not None and not stands.says(
-                last.standing.answer, last.standing.reason, here.is_swapped(last.left)
+                last.standing.answer, last.standing.reason, here.sides(last.shown)
             ):
                 return True
         return False
@@ -213,7 +213,7 @@ class _Merge:
         values = {
             "token": token,
             "state": COMPLETED,
-            "swapped": here.is_swapped(one.left),
+            **side_columns(here.sides(one.shown)),
             "position": one.position if is_newcomer else 0,
             "choice": one.choice,
             "passed": one.passed,
@@ -226,17 +226,23 @@ class _Merge:
         else:
             self.closed.append({"assignment": ours.id, **values})
         self.merged.items += 1
-        self._send(one, slot, False, known=set(), after=0)
+        self._send(one, slot, (False, False), known=set(), after=0)
 
     def _send(
-        self, one: DoneItem, slot: tuple[int, int, int], turned: bool, *, known: set[str], after: int
+        self,
+        one: DoneItem,
+        slot: tuple[int, int, int],
+        turned: tuple[Sides, Sides],
+        *,
+        known: set[str],
+        after: int,
     ) -> None:
         for revision, sent in enumerate((s for s in one.sent if s.client_token not in known), after):
             token = sent.client_token
             if token in self.client_tokens:  # the same person's, by chance on another item
                 token = f"elsewhere {secrets.token_urlsafe(16)}"
             self.client_tokens.add(token)
-            values = {name: as_seen(value, turned) for name, value in sent.answers["values"].items()}
+            values = {name: as_seen(value, *turned) for name, value in sent.answers["values"].items()}
             row = {
                 "client_token": token,
                 "member_id": slot[0],
@@ -266,6 +272,7 @@ class _Merge:
                     AssignmentRow.occasion,
                     AssignmentRow.state,
                     AssignmentRow.swapped,
+                    AssignmentRow.arrangement,
                 ).where(AssignmentRow.study_id == self.study.id)
             )
             if row.member_id in members
@@ -337,6 +344,6 @@ class _Merge:
             member.checked_from = numbers[-1] if numbers else 0
 
 
-def _same_answers(ours: Mapping[str, Any], theirs: Mapping[str, Any], turned: bool) -> bool:
-    values = {name: as_seen(value, turned) for name, value in theirs["values"].items()}
+def _same_answers(ours: Mapping[str, Any], theirs: Mapping[str, Any], before: Sides, now: Sides) -> bool:
+    values = {name: as_seen(value, before, now) for name, value in theirs["values"].items()}
     return (ours["values"], ours["reasons"]) == (values, theirs["reasons"])

@@ -21,13 +21,14 @@ from nami_bench.store.annotation_tables import (
     EventRow,
     ItemRow,
     MemberRow,
+    RankingRow,
     SubmissionRow,
 )
 from nami_bench.store.checked import check_answers
 from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_annotator, find_study
-from nami_bench.store.item_images import other_model, with_answered_items
+from nami_bench.store.item_images import groups_of, other_model, shown_models, with_answered_items
 from nami_bench.store.ratings_table import of_criteria, plain_rows
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 from nami_bench.store.writer import Writer
@@ -116,6 +117,7 @@ class Oversight(Repository):
             query = (
                 with_answered_items(
                     select(
+                        ItemRow.id,
                         SubmissionRow.created_at,
                         SubmissionRow.flag,
                         SubmissionRow.comment,
@@ -135,9 +137,11 @@ class Oversight(Repository):
                 .order_by(SubmissionRow.id.desc())
                 .limit(limit)
             )
+            rows = session.execute(query).all()
+            groups = groups_of(session, ItemRow.id.in_({row[0] for row in rows}))
             return [
-                Flag(at, flag, comment, name, (a,) if b is None else (a, b), prompt_id, text, sample)
-                for at, flag, comment, name, a, b, prompt_id, text, sample in session.execute(query)
+                Flag(at, flag, comment, name, shown_models(groups, item, a, b), prompt_id, text, sample)
+                for item, at, flag, comment, name, a, b, prompt_id, text, sample in rows
             ]
 
     def events(
@@ -364,17 +368,14 @@ def _withheld(session: Session, study_id: int) -> Counter[int]:
         )
         .group_by(RatingRow.annotator_id)
     )
-    compared = (
-        select(ComparisonRow.annotator_id, func.count())
-        .join(CriterionRow, CriterionRow.id == ComparisonRow.criterion_id)
-        .where(
-            CriterionRow.study_id == study_id,
-            ComparisonRow.reason.is_not(None),
-            ComparisonRow.current,
-        )
-        .group_by(ComparisonRow.annotator_id)
-    )
-    return _counter([*session.execute(rated), *session.execute(compared)])
+    others = [
+        select(table.annotator_id, func.count())
+        .join(CriterionRow, CriterionRow.id == table.criterion_id)
+        .where(CriterionRow.study_id == study_id, table.reason.is_not(None), table.current)
+        .group_by(table.annotator_id)
+        for table in (ComparisonRow, RankingRow)
+    ]
+    return _counter(row for query in (rated, *others) for row in session.execute(query))
 
 
 def _flag_counts(session: Session, study_id: int) -> Counter[int]:

@@ -46,7 +46,7 @@ class _Design:
         self.models: Counter[int] = Counter()
         for pair, count in self.before.items():
             self._count(pair, count)
-        self.order = sorted(groups, key=lambda group: _rank(seed, group))
+        self.order = sorted(groups, key=lambda group: rank(seed, group))
         self.added: list[tuple[Group, Pair]] = []
 
     def fill(self, per_group: int) -> None:
@@ -73,7 +73,7 @@ class _Design:
 
     def _turn(self, group: Group, pair: Pair) -> tuple[int, int, bytes]:
         a, b = pair
-        return self.pairs[pair], self.models[a] + self.models[b], _rank(self.seed, group, pair)
+        return self.pairs[pair], self.models[a] + self.models[b], rank(self.seed, group, pair)
 
     def _add(self, group: Group, pair: Pair) -> None:
         self.planned[group].add(pair)
@@ -86,5 +86,6 @@ class _Design:
             self.models[model] += count
 
 
-def _rank(seed: int, *identity: object) -> bytes:
+def rank(seed: int, *identity: object) -> bytes:
+    """A place that looks random and follows from the seed and the identity alone."""
     return hashlib.sha256(repr((seed, *identity)).encode()).digest()

@@ -10,14 +10,16 @@ from typing import Any
 from sqlalchemy import Select, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from nami_bench.domain import ImageState, Mode, checked_name
+from nami_bench.domain import ImageState, checked_name
 from nami_bench.errors import InputError
-from nami_bench.store import check_items
+from nami_bench.store import check_items, convert
 from nami_bench.store.annotation_tables import (
     AssignmentRow,
     ComparisonRow,
     EventRow,
+    ItemImageRow,
     ItemRow,
+    RankingRow,
     SubmissionRow,
 )
 from nami_bench.store.catalog import find_model, find_prompt_set
@@ -26,6 +28,7 @@ from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget
 from nami_bench.store.in_force import count_in_force
+from nami_bench.store.item_images import shows
 from nami_bench.store.members import recount_members
 from nami_bench.store.tables import (
     ImageRow,
@@ -54,10 +57,10 @@ class ImageChoice:
 class Removal:
     """What was removed, or would be, by count.
 
-    `images` have `files`, unless they failed. `set_scores` rest on all images of a model and set. `ratings`
-    and `comparisons` are those in force, `answers` everything that annotators sent about the items,
-    `known_answers` the items with known answers that leave their studies. `studies`: by study, how many
-    judgements.
+    `images` have `files`, unless they failed. `set_scores` rest on all images of a model and set. `ratings`,
+    `comparisons` and `rankings` are those in force, `answers` everything that annotators sent about the
+    items, `known_answers` the items with known answers that leave their studies. `studies`: by study, how
+    many judgements.
     """
 
     images: int = 0
@@ -70,6 +73,7 @@ class Removal:
     answers: int = 0
     known_answers: int = 0
     studies: Mapping[str, int] = field(default_factory=dict)
+    rankings: int = 0
 
 
 class Removals(Repository):
@@ -143,16 +147,17 @@ def _chosen(session: Session, choice: ImageChoice) -> Select[Any]:
 
 def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) -> Removal:
     """Remove the images with the numbers of `chosen`, and all that rests on them."""
-    items = select(ItemRow.id).where(ItemRow.image_id.in_(chosen) | ItemRow.other_image_id.in_(chosen))
+    items = select(ItemRow.id).where(shows(chosen))
     assignments = select(AssignmentRow.id).where(AssignmentRow.item_id.in_(items))
     of_ratings, of_comparisons = RatingRow.image_id.in_(chosen), ComparisonRow.item_id.in_(items)
-    of_answers = SubmissionRow.assignment_id.in_(assignments)
-    ratings, comparisons = (
+    of_rankings, of_answers = RankingRow.item_id.in_(items), SubmissionRow.assignment_id.in_(assignments)
+    ratings, comparisons, rankings = (
         count_in_force(session, RatingRow, of_ratings),
         count_in_force(session, ComparisonRow, of_comparisons),
+        count_in_force(session, RankingRow, of_rankings),
     )
     answers = count_rows(session, SubmissionRow, of_answers)
-    judged = _sum(ratings, comparisons, dict.fromkeys(_studies(session, items), 0))
+    judged = _sum(ratings, comparisons, rankings, dict.fromkeys(_studies(session, items), 0))
     if not with_ratings and (answers or any(judged.values())):
         raise InputError(_refusal(judged, answers))
     members = session.scalars(
@@ -165,9 +170,10 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     session.flush()
     delete_rows(session, SubmissionRow, of_answers)
     delete_rows(session, ComparisonRow, of_comparisons)
+    delete_rows(session, RankingRow, of_rankings)
     delete_rows(session, RatingRow, of_ratings)
     delete_rows(session, AssignmentRow, AssignmentRow.item_id.in_(items))
-    removed_items = delete_rows(session, ItemRow, ItemRow.id.in_(items))
+    removed_items = _delete_items(session, items)
     scores = delete_rows(session, ScoreRow, ScoreRow.image_id.in_(chosen))
     set_scores = _delete_set_scores(session, chosen)
     paths = session.scalars(
@@ -179,7 +185,7 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     forget(session)
     return Removal(
         images, len(paths), scores, set_scores, sum(ratings.values()), sum(comparisons.values()),
-        removed_items, answers, known_answers, judged,
+        removed_items, answers, known_answers, judged, sum(rankings.values()),
     )  # fmt: skip
 
 
@@ -209,6 +215,16 @@ def _delete_images(session: Session, chosen: Select[Any]) -> int:
     return len(ids)
 
 
+def _delete_items(session: Session, items: Select[Any]) -> int:
+    # By number: which items show a removed image is no longer known once their images are deleted.
+    ids = list(session.scalars(items))
+    for start in range(0, len(ids), 10_000):
+        part = ids[start : start + 10_000]
+        delete_rows(session, ItemImageRow, ItemImageRow.item_id.in_(part))
+        delete_rows(session, ItemRow, ItemRow.id.in_(part))
+    return len(ids)
+
+
 def _delete_set_scores(session: Session, chosen: Select[Any]) -> int:
     """Scores of whole sets: those of which an image is gone say nothing any more."""
     image, prompt = aliased(ImageRow), aliased(PromptRow)
@@ -235,8 +251,7 @@ def _leave_studies(session: Session, model: ModelRow) -> list[str]:
     query = select(StudyRow).join(StudyModelRow).where(StudyModelRow.model_id == model.id)
     studies = session.scalars(query.order_by(StudyRow.name)).all()
     for study in studies:
-        least = 2 if study.mode == Mode.PAIRWISE else 1
-        if len(study.models) - 1 < least:
+        if len(study.models) - 1 < convert.study(study).images_shown:
             raise InputError(
                 f"study {study.name!r} cannot go on without {model.name!r}: `nami-bench study delete "
                 f"{study.name}` first, and if it has judgements `nami-bench images remove --with-ratings`"

@@ -6,7 +6,7 @@ from sqlalchemy import CompoundSelect, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from nami_bench.blinding import ShownSize
-from nami_bench.store.annotation_tables import ItemRow
+from nami_bench.store.annotation_tables import ItemImageRow, ItemRow
 from nami_bench.store.finding import find_study
 from nami_bench.store.tables import ImageRow, ModelRow
 
@@ -59,4 +59,5 @@ def _shown_images(study_id: int) -> CompoundSelect[Any]:
     """The numbers of the images."""
     of_study = (ItemRow.study_id == study_id, ItemRow.withdrawn_at.is_(None))
     others = select(ItemRow.other_image_id).where(ItemRow.other_image_id.is_not(None), *of_study)
-    return select(ItemRow.image_id).where(*of_study).union(others)
+    more = select(ItemImageRow.image_id).join(ItemRow, ItemRow.id == ItemImageRow.item_id).where(*of_study)
+    return select(ItemRow.image_id).where(*of_study).union(others, more)

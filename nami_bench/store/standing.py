@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from nami_bench.domain import Outcome
-from nami_bench.store.annotation_tables import ComparisonRow, EventRow, ItemRow, MemberRow, SubmissionRow
+from nami_bench.domain import Mode, Outcome
+from nami_bench.store.annotation_tables import (
+    ComparisonRow,
+    EventRow,
+    ItemRow,
+    MemberRow,
+    RankingRow,
+    SubmissionRow,
+)
 from nami_bench.store.database import Repository
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.finding import find_study
+from nami_bench.store.item_images import groups_of
 from nami_bench.store.items import is_asked
+from nami_bench.store.kinds import KINDS
 from nami_bench.store.ratings_table import KEY_AND_VALUE, in_order, plain_rows, read_ratings
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, RatingRow, StudyRow
 
@@ -56,7 +65,7 @@ class Standing(Repository):
         """
         with self._database.reading() as session:
             row = find_study(session, study)
-            tables = (RatingRow, ComparisonRow, SubmissionRow, EventRow)
+            tables = (*(kind.table for kind in KINDS), SubmissionRow, EventRow)
             queries = (
                 *(select(func.max(table.id)) for table in tables),
                 select(func.count(), func.sum(ItemRow.completed), func.sum(ItemRow.taken)).where(
@@ -104,6 +113,47 @@ class Standing(Repository):
             newest = in_order((key[own],))
             found[name] = _merged(known.found.get(name), key[own][newest], columns["value"][own][newest])
         return StandingRatings(found, known.places, last, basis)
+
+    def implied_verdicts(self, study: str) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
+        """What orders, or best and worst, in force say of each two images, as `verdicts` has it: who stands
+        before whom, or a tie. What was not said of two images is left out. Raises UnknownNameError."""
+        import numpy as np
+        import pandas as pd
+
+        with self._database.reading() as session:
+            row = find_study(session, study)
+            groups = groups_of(session, ItemRow.study_id == row.id)
+            size = max((len(group.images) for group in groups.values()), default=0)
+            best_worst = row.mode == Mode.BEST_WORST
+            said = {}
+            for criterion in row.criteria:
+                query = (
+                    select(RankingRow.item_id, RankingRow.arrangement, RankingRow.ranks)
+                    .where(
+                        RankingRow.criterion_id == criterion.id,
+                        RankingRow.ranks.is_not(None),
+                        RankingRow.current,
+                        is_counted(RankingRow.annotator_id),
+                    )
+                    .order_by(RankingRow.id)
+                )
+                rows = session.execute(query).all()
+                images = [[groups[item].images[int(at)] for at in stood] for item, stood, _ in rows]
+                ranks = [[int(rank) for rank in given or ""] for _, _, given in rows]
+                said[criterion.name] = (
+                    np.array(images, dtype=np.int64).reshape(-1, size),
+                    np.array(ranks, dtype=np.int64).reshape(-1, size),
+                )
+        found = {}
+        for name, (image, rank) in said.items():
+            first, second = np.triu_indices(size, 1)
+            a, b = image[:, first].ravel(), image[:, second].ravel()
+            by = (rank[:, second] - rank[:, first]).ravel()
+            told = (by != 0) if best_worst else np.full(len(by), True)
+            unit = (np.minimum(a, b) * _SHIFT + np.maximum(a, b))[told]
+            verdict = np.where(by > 0, a, np.where(by < 0, b, -1))[told]
+            found[name] = (pd.factorize(unit)[0], pd.factorize(verdict)[0])
+        return found
 
     def verdicts(self, study: str) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
         """Verdicts on pairs in force, by criterion: (unit, verdict), shape (n,) each.

@@ -22,6 +22,7 @@ from nami_bench.store.logins import Logins
 from nami_bench.store.merging import Work
 from nami_bench.store.oversight import Oversight
 from nami_bench.store.proposals import Proposals
+from nami_bench.store.rankings import Rankings
 from nami_bench.store.ratings import Ratings
 from nami_bench.store.removals import Removals
 from nami_bench.store.scores import Scores
@@ -62,6 +63,7 @@ class Store:
         self.annotation = Annotation(database, self._writer, lambda: self.clock())
         self.ratings = Ratings(database)
         self.comparisons = Comparisons(database)
+        self.rankings = Rankings(database)
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)

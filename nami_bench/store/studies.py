@@ -11,18 +11,20 @@ from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
     AssignmentRow,
-    ComparisonRow,
     EventRow,
+    ItemImageRow,
     ItemRow,
     MemberRow,
     SubmissionRow,
 )
+from nami_bench.store.calibration import fill_block
 from nami_bench.store.catalog import find_model, find_prompt_set
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
-from nami_bench.store.items import ShownPair, add_pairs, check_strata, is_asked, refresh_items
+from nami_bench.store.items import Shown, add_shown, check_strata, is_asked, refresh_items
+from nami_bench.store.kinds import KINDS
 from nami_bench.store.study_changes import apply_changes, check_changes
-from nami_bench.store.tables import AnnotatorRow, CriterionRow, RatingRow, StudyModelRow, StudyRow
+from nami_bench.store.tables import AnnotatorRow, CriterionRow, StudyModelRow, StudyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ class StudyAtHand:
 class Studies(Repository):
     """Studies: declared, changed while people work on them, deleted."""
 
-    def add(self, study: Study, pairs: Iterable[ShownPair] = ()) -> None:
-        """Record a study and the items whose images are there; of a study of pairs `pairs` first of all.
+    def add(self, study: Study, shown: Iterable[Shown] = ()) -> None:
+        """Record a study and the items whose images are there; where several stand together, `shown` first of
+        all.
 
         Raises InputError if the name is taken, an item with a known answer has no image, or a study of
         questions has none, UnknownNameError for its prompt set or models.
@@ -72,7 +75,7 @@ class Studies(Repository):
             session.flush()
             session.refresh(row)
             check_strata(session, row.prompt_set_id, study)
-            add_pairs(session, row, pairs)
+            add_shown(session, row, shown)
             refresh_items(session, row)
 
     def get(self, name: str) -> Study:
@@ -139,6 +142,7 @@ class Studies(Repository):
             check_strata(session, row.prompt_set_id, study)
             apply_changes(session, row, before, study)
             added = refresh_items(session, row)
+            fill_block(session, row, study.calibration, study.seed)
         changed = [f for f in Study.__dataclass_fields__ if getattr(before, f) != getattr(study, f)]
         return [f"{name} changed" for name in changed] + ([f"{added} items added"] if added else [])
 
@@ -149,12 +153,13 @@ class Studies(Repository):
             criteria = select(CriterionRow.id).where(CriterionRow.study_id == row.id)
             members = select(MemberRow.id).where(MemberRow.study_id == row.id)
             for kept in (
-                select(func.count()).where(RatingRow.criterion_id.in_(criteria)),
-                select(func.count()).where(ComparisonRow.criterion_id.in_(criteria)),
+                *(select(func.count()).where(kind.table.criterion_id.in_(criteria)) for kind in KINDS),
                 select(func.count()).where(SubmissionRow.member_id.in_(members)),
             ):
                 if session.scalar(kept):
                     raise InputError(f"study {name!r} has judgements: it is kept")
+            own_items = select(ItemRow.id).where(ItemRow.study_id == row.id)
+            session.execute(delete(ItemImageRow).where(ItemImageRow.item_id.in_(own_items)))
             for table in (AssignmentRow, MemberRow, ItemRow, EventRow, CriterionRow, StudyModelRow):
                 session.execute(delete(table).where(table.study_id == row.id))
             session.execute(delete(StudyRow).where(StudyRow.id == row.id))

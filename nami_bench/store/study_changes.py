@@ -8,7 +8,10 @@ from nami_bench.store import convert
 from nami_bench.store.catalog import find_model
 from nami_bench.store.tables import StudyModelRow, StudyRow
 
-FIXED = ("prompt_set", "mode", "panel", "control", "seed", "canvas", "pairs", "total", "question_file")
+FIXED = (
+    "prompt_set", "mode", "panel", "control", "seed", "canvas", "pairs", "ranks", "total", "question_file",
+    "stopping",
+)  # fmt: skip
 """What a study keeps: another value would make later judgements something else than earlier ones."""
 
 
@@ -26,8 +29,8 @@ def check_changes(before: Study, after: Study) -> None:
         refuse("criteria, their scales and weights cannot change")
     if gone := set(before.models) - set(after.models):
         refuse(f"model {min(gone)!r} cannot be taken out")
-    if after.overlap < before.overlap or after.samples < before.samples:
-        refuse("overlap and samples can only grow")
+    if any(getattr(after, name) < getattr(before, name) for name in ("overlap", "samples", "calibration")):
+        refuse("overlap, samples and calibration can only grow")
     if _shrinks(before, after):
         refuse("strata can only grow")
     if before.check_items != after.check_items[: len(before.check_items)]:

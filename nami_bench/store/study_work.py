@@ -17,19 +17,21 @@ from nami_bench.store.desk_values import Sent
 from nami_bench.store.finding import find_study
 from nami_bench.store.imports import revisions
 from nami_bench.store.judged import Standing
+from nami_bench.store.sides import sides_of
 from nami_bench.store.tables import AnnotatorRow, StudyRow
 from nami_bench.store.work_items import ItemHere, ItemName, items_by_name
 
 
 @dataclass(frozen=True, slots=True)
 class DoneItem:
-    """An item that an annotator answered, with all that was sent, corrections last."""
+    """An item that an annotator answered, with all that was sent, corrections last; `shown`: the models as
+    they stood."""
 
     token: str
     annotator: str
     item: ItemName
     occasion: int
-    left: str
+    shown: tuple[str, ...]
     position: int
     passed: bool | None
     choice: Mapping[str, Any] | None
@@ -45,10 +47,10 @@ class DoneItem:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A judgement that counts, or did until it was corrected; `left` is the model that stood there."""
+    """A judgement that counts, or did until it was corrected; `shown`: the models as they stood."""
 
     standing: Standing
-    left: str
+    shown: tuple[str, ...]
     position: int | None
 
 
@@ -126,7 +128,7 @@ def _done(
             annotator,
             name := names[one.item_id],
             one.occasion,
-            items[name].left(name, one.swapped),
+            items[name].shown(sides_of(one.swapped, one.arrangement)),
             one.position,
             one.passed,
             one.choice,
@@ -147,8 +149,8 @@ def _said(
     found: dict[tuple[str, ItemName], dict[str, list[Said]]] = defaultdict(lambda: defaultdict(list))
     for (annotator, item), criterion, said, position in revisions(session, row):
         name = names[item]
-        left = items[name].left(name, said.swapped)
-        found[annotators[annotator], name][criteria[criterion]].append(Said(said, left, position))
+        shown = items[name].shown(said.sides)
+        found[annotators[annotator], name][criteria[criterion]].append(Said(said, shown, position))
     return found
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Mode
 from nami_bench.errors import InputError
 from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
-from nami_bench.store.item_images import other_image, other_model, with_images
-from nami_bench.store.items import add_pairs
+from nami_bench.store.item_images import groups_of, other_image, other_model, with_images
+from nami_bench.store.items import add_shown
+from nami_bench.store.sides import Sides, arranged, sides_to
 from nami_bench.store.tables import ImageRow, ModelRow, PromptRow, StudyRow
 
 
@@ -29,23 +29,23 @@ class ItemName:
 
 @dataclass(frozen=True, slots=True)
 class ItemHere:
-    """An item in this database: `first` is the model that stands on the left where nothing is swapped.
+    """An item in this database, with its models in its own order.
 
     `hashes` are those of the images, in the order of the item's name.
     """
 
     id: int
     image_id: int
-    first: str
+    models: tuple[str, ...]
     hashes: tuple[str | None, ...]
 
-    def left(self, name: ItemName, swapped: bool) -> str:
-        """The model that stands on the left; `name` is the item's."""
-        return next(model for model in name.models if model != self.first) if swapped else self.first
+    def shown(self, sides: Sides) -> tuple[str, ...]:
+        """The models as they stand on the screen."""
+        return arranged(self.models, sides)
 
-    def is_swapped(self, left: str) -> bool:
-        """Whether the sides are changed where that model stands on the left."""
-        return left != self.first
+    def sides(self, shown: tuple[str, ...]) -> Sides:
+        """How the images stand where the models stand so."""
+        return sides_to(self.models, shown)
 
 
 def items_by_name(session: Session, study_id: int) -> dict[ItemName, ItemHere]:
@@ -63,11 +63,14 @@ def items_by_name(session: Session, study_id: int) -> dict[ItemName, ItemHere]:
             ImageRow.sample,
         )
     ).where(ItemRow.study_id == study_id)
+    groups = groups_of(session, ItemRow.study_id == study_id)
     found = {}
     for item, kind, image, first, sha256, second, other_sha256, prompt_id, sample in session.execute(query):
-        shown = [(first, sha256)] if second is None else sorted([(first, sha256), (second, other_sha256)])
-        name = ItemName(kind, tuple(model for model, _ in shown), prompt_id, sample)
-        found[name] = ItemHere(item, image, first, tuple(hashed for _, hashed in shown))
+        hashes = {first: sha256} if second is None else {first: sha256, second: other_sha256}
+        if item in groups:
+            hashes = dict(zip(groups[item].models, groups[item].hashes, strict=True))
+        name = ItemName(kind, tuple(sorted(hashes)), prompt_id, sample)
+        found[name] = ItemHere(item, image, tuple(hashes), tuple(hashes[model] for model in name.models))
     return found
 
 
@@ -76,13 +79,13 @@ def same_items(
 ) -> dict[ItemName, ItemHere]:
     """Our items by name, among which are all of those `there`, with the same images (their hashes).
 
-    Pairs that were shown there alone are asked about here, too. Raises InputError for anything else.
+    What stood together there alone is asked about here, too. Raises InputError for anything else.
     """
     items = items_by_name(session, study.id)
     missing = [name for name in there if name not in items]
-    pairs = [name for name in missing if name.kind == STUDY_KIND and study.mode == Mode.PAIRWISE]
-    if pairs and len(pairs) == len(missing):
-        add_pairs(session, study, [(*name.models, name.prompt_id, name.sample) for name in pairs])  # type: ignore[misc]
+    several = [name for name in missing if name.kind == STUDY_KIND and len(name.models) > 1]
+    if several and len(several) == len(missing):
+        add_shown(session, study, [(name.models, name.prompt_id, name.sample) for name in several])
         session.flush()
         items = items_by_name(session, study.id)
         missing = [name for name in missing if name not in items]

@@ -149,7 +149,7 @@ class _Known:
             for criterion, revisions in said.items() if who == name else ():
                 stands, last = ours.get(criteria[criterion]), revisions[-1]
                 if stands is None or not stands.says(
-                    last.standing.answer, last.standing.reason, place.is_swapped(last.left)
+                    last.standing.answer, last.standing.reason, place.sides(last.shown)
                 ):
                     return False
         return True

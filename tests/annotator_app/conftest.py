@@ -220,6 +220,7 @@ class _NoProcess:
 
     def ask_later(self, what: str, *about: str) -> "Future[bytes]":
         future: Future[bytes] = Future()
+        future.set_running_or_notify_cancel()
 
         def answer() -> None:
             try:

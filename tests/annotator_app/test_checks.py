@@ -276,10 +276,10 @@ def test_what_the_rules_found_has_a_key_by_which_a_page_says_it() -> None:
 
 
 def test_a_missing_value_fails_and_sides_are_minded() -> None:
-    assert not judge({"a": [0, 5]}, {"values": {}, "reasons": {"a": "other"}}, "m", "").passed
+    assert not judge({"a": [0, 5]}, {"values": {}, "reasons": {"a": "other"}}, ("m",)).passed
     pair = {"values": {"a": "left"}, "reasons": {}}
-    assert judge({"a": "good"}, pair, "good", "bad").passed
-    verdict = judge({"a": "good"}, pair, "bad", "good")
+    assert judge({"a": "good"}, pair, ("good", "bad")).passed
+    verdict = judge({"a": "good"}, pair, ("bad", "good"))
     assert not verdict.passed
     assert verdict.criteria == {"a": {"given": "left", "expected": "right"}}
 

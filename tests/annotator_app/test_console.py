@@ -110,15 +110,18 @@ def test_an_event_is_for_owners_whoever_has_its_number(
     assert root.post("/admin/gradio_api/queue/join", json=body, headers=crossed).status_code == 403
 
 
-def test_errors_are_said_in_words_and_people_s_words_are_text(
+def test_errors_are_said_in_words_and_peoples_words_are_text(
     bench: Any, people: Callable[[str], httpx.Client]
 ) -> None:
     rate(people("ada"), 1, lambda n: good(50))
     bench.store.oversight.pause("trial", "ada", "<img src=x onerror=alert(1)>")
     page = ConsolePage(people("root"))
-    (head, people, _), _ = page.call("overview_look", study="trial")
-    assert people["data"][0][:2] == ["ada", "paused: <img src=x onerror=alert(1)>"]
-    assert "ada is paused: &lt;img src=x onerror=alert(1)&gt;" in head and "<img" not in head
+    (head, counted), _ = page.call("overview_look", study="trial")
+    assert "ada is paused: &lt;img src=x onerror=alert(1)&gt;" in head
+    assert "<td>ada</td><td>paused: &lt;img" in counted
+    assert "<img" not in head + counted
+    (deeper,), said = page.call("overview_look_deeper", study="trial")
+    assert said == [] and "relevance" in deeper and "Not enough was judged yet" in deeper
 
 
 def test_a_study_may_show_its_leaderboard_to_annotators(

@@ -48,7 +48,7 @@ def test_with_several_workers_there_is_one_console_behind_their_gates(
         for _ in range(30):  # of events with two processes, seventeen of thirty would fail
             with logged_in(server.address, "root", token) as other:  # a connection of its own, to any worker
                 page._client = other
-                (head, _, _), _ = page.call("overview_look", study="trial")
+                (head, _), _ = page.call("overview_look", study="trial")
                 assert "0 / 24" in head
         page._client = root
         csv = root.get("/admin/file/ratings.csv")
@@ -86,7 +86,7 @@ def test_the_console_alone(bench: Any, token: str, start_program: Callable[..., 
     server = start_program(bench, "console", "--port", "0")
     with logged_in(server.address, "root", token) as root:
         assert root.get("/").headers["location"] == "admin/"
-        (head, _, _), _ = ConsolePage(root).call("overview_look", study="trial")
+        (head, _), _ = ConsolePage(root).call("overview_look", study="trial")
         assert "0 / 24" in head
         assert root.get("/session").status_code == root.get("/study/trial/session").status_code == 404
     with logged_in(server.address, "ada", bench.tokens["ada"]) as ada:

@@ -1,14 +1,15 @@
 """Simulated annotators: repeatable, complete, and recognizable as what they are."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from statistics import mean
 from typing import Any
 
 import pytest
 
 from nami_bench.annotator_app.simulate import Temper, simulate_ratings
-from nami_bench.domain import ImageRecord, Prompt, Role
+from nami_bench.domain import ImageRecord, ModelCard, Prompt, Ranks, Role
 
 
 def truth(image: ImageRecord, prompt: Prompt) -> Mapping[str, float]:
@@ -95,3 +96,24 @@ def test_they_are_marked_as_simulated(bench: Any) -> None:
     assert [a.name for a in simulated] == ["simulated-1", "simulated-2"]
     assert bench.store.logins.authenticate("simulated-1", "") is None
     assert all(r.duration_ms is None for r in bench.store.ratings.all("trial"))
+
+
+@pytest.mark.parametrize("mode", ["pairwise", "best_worst", "ranking"])
+def test_images_that_stand_together_are_compared(new_bench: Callable[..., Any], mode: str) -> None:
+    bench = new_bench(mode, strata=("short",) * 6, overlap=2)
+    names = ["zebrafish-xl", "quokka-9b", "copy"]
+    bench.store.catalog.add_model(ModelCard("copy", "folder"))
+    for image in bench.store.images.find(models=["zebrafish-xl"]):
+        bench.store.images.put(replace(image, model="copy"))
+    study = replace(bench.study, name="several", mode=mode, models=tuple(names), ranks=Ranks(3))
+    bench.store.studies.add(study)
+    assert simulate_ratings(bench.store, bench.images_dir, study, 2, truth) == (
+        36 if mode == "pairwise" else 12
+    )
+    if mode == "pairwise":
+        verdicts = [one for one in bench.store.comparisons.all("several") if one.criterion == "relevance"]
+        won = Counter(one.winner for one in verdicts if "quokka-9b" in (one.left, one.right))
+    else:
+        orders = [one for one in bench.store.rankings.all("several") if one.criterion == "relevance"]
+        won = Counter(one.best for one in orders if one.ranks is not None)
+    assert won["quokka-9b"] > 0.8 * won.total()

@@ -92,7 +92,7 @@ def test_what_was_entered_is_saved_or_refused_in_a_sentence(
         changed = [named.get(label, value) for label, value in zip(labels, fields, strict=True)]
         return str(page.call("study_study_save", state, *changed, study=study.name)[0][0])
 
-    assert "overlap and samples can only grow" in save(Overlap=1)
+    assert "can only grow" in save(Overlap=1)
     assert "study.overlap: input should be a valid integer" in save(Overlap=2.5)
     assert "no day and hour" in save(Closes="tomorrow")
     assert "need a time zone" in save(Closes="2030-01-01 18:00")

@@ -1,6 +1,5 @@
 """What the benchmark of the annotation server makes of what it measured; its figures are no test."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +60,11 @@ def test_what_other_programs_took_is_the_machines_time_without_ones_own() -> Non
     assert use.cores == {"by other programs": 0.5, "by the benchmark": 1.0, "the server of that": 0.8}
 
 
-def test_the_overview_is_asked_for_as_the_page_does() -> None:
-    from load_clients import pause_after
+def test_the_console_is_asked_for_as_its_page_does() -> None:
+    from annotation_load import judged
+    from load_clients import DEEP_EVERY, LOOK_S
 
-    static = ROOT / "annotator_app" / "static"
-    script = (static / "admin.js").read_text()
-    (milliseconds,) = re.findall(r"REFRESH_MS = (\d+);", script)
-    assert "Math.max(this.#pause, 3 * " in (static / "poll.js").read_text()
-    assert pause_after(0.2) == int(milliseconds) / 1000
-    assert pause_after(10.0) == 30.0
+    from nami_bench.annotator_app.console.pages import overview
+
+    assert LOOK_S == overview.REFRESH_S and LOOK_S * DEEP_EVERY == overview.DEEP_REFRESH_S
+    assert judged('<div class="tiles"><div><span>Items judged</span><b>1,234 / 5,000 (25 %)</b>') == 1234

@@ -287,3 +287,22 @@ def test_a_duplicate_has_the_protocol_and_neither_hours_nor_what_belongs_to_othe
     assert "its strata" in said
     assert store.studies.get("hats").check_items == ()
     assert "exists already" in str(run("duplicate", "pilot", "main").exception)
+
+
+def test_items_that_ended_early_are_told(run: Callable[..., Result], root: Path, store: Store) -> None:
+    """In the status, in the list of items, on the leaderboard; agreement rests on what every item has."""
+    path = root / "early.toml"
+    path.write_text(
+        STUDY.replace("[study]", "[study]\ncalibration = 1").replace("overlap = 2", "overlap = 4")
+        + '\n[stopping]\nrule = "agreement"\nminimum = 2\nagree = 2\n\n[budget]\nhourly_pay = 9\n'
+    )
+    created = run("create", path)
+    assert created.exit_code == 0, created.stderr
+    assert "at the most, items may end early; 1 of the items are for everybody" in created.stderr
+    for name in ("ann", "ben", "eva"):
+        rate(store, name, 4)
+    items = run("items", "pilot").stdout.splitlines()
+    assert len(items) == 9 and sum(",agreed,2," in line for line in items) >= 1
+    status = json.loads(run("status", "pilot", "--json").stdout)
+    assert status["ended_early"] == sum(",agreed," in line for line in items)
+    assert "items ended early" in run("status", "pilot").stderr

@@ -34,7 +34,7 @@ def run(folder: Path, environment: Mapping[str, str], *arguments: str) -> None:
 
 
 def ratings_and_comparisons(folder: Path, environment: Mapping[str, str]) -> None:
-    """Files of a study of ratings, and a study of pairs with some answers."""
+    """Files of a study of ratings, and studies of pairs and of orders with some answers."""
     run(folder, environment, "ratings", "export", "--study", "demo-simulated", "-o", "ratings.csv")
     shutil.copy(folder / "ratings.csv", folder / "pilot.csv")
     shutil.copy(nami_1k_study_file(), folder / "study.toml")
@@ -50,6 +50,23 @@ def ratings_and_comparisons(folder: Path, environment: Mapping[str, str]) -> Non
                 outcome = draw.choice(("left", "left", "tie", "right"))
                 lines.writerow(("pairs", "lena", f"{prompt:05d}", 0, "relevance", left, right, outcome))
     run(folder, environment, "ratings", "import", "comparisons.csv")
+    some_orders(folder, environment, draw)
+
+
+def some_orders(folder: Path, environment: Mapping[str, str], draw: random.Random) -> None:
+    """A study of orders, and a file of its answers."""
+    [orders] = [block for block in blocks(ROOT / "docs" / "studies.md") if block.file == "orders.toml"]
+    (folder / "orders.toml").write_text(orders.text)
+    run(folder, environment, "study", "create", "orders.toml")
+    with (folder / "orders.csv").open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("study", "annotator", "trial", "prompt_id", "criterion", "model", "rank"))
+        for prompt, annotator in product(range(1, 24), ("lena", "omar")):
+            ranks = [draw.choice((1, 1, 2)), draw.choice((1, 2, 3)), draw.choice((2, 3, 3))]
+            for model, rank in zip(("shapes-good", "shapes-fair", "shapes-poor"), ranks, strict=True):
+                trial = f"{annotator}-{prompt}"
+                lines.writerow(("orders", annotator, trial, f"{prompt:05d}", "relevance", model, rank))
+    run(folder, environment, "ratings", "import", "orders.csv")
 
 
 def geneval_results(folder: Path, environment: Mapping[str, str]) -> None:

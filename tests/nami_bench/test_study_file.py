@@ -18,6 +18,7 @@ from nami_bench.domain import (
     Pairs,
     Prompt,
     PromptSet,
+    Stopping,
 )
 from nami_bench.errors import InputError
 from nami_bench.store import Store
@@ -39,6 +40,7 @@ strata = { short = 100, long = 0 }
 opens = 2026-01-01T08:00:00Z
 closes = 2026-02-01T08:00:00Z
 items_per_annotator = 300
+calibration = 12
 break_every = 40
 lease_minutes = 15
 live_leaderboard = "annotators"
@@ -64,6 +66,23 @@ constant = 15
 [pairs]
 choice = "balanced"
 per_prompt = 2
+
+[ranks]
+size = 5
+per_prompt = 2
+
+[stopping]
+rule = "agreement"
+minimum = 2
+agree = 2
+within = 5
+half_width = 8
+
+[budget]
+answers = 900
+per_day = 80
+hourly_pay = 15
+currency = "EUR"
 
 [[criterion]]
 name = "relevance"
@@ -222,10 +241,13 @@ def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str)
     if mode == "pairwise":
         gold = CheckItem(CheckKind.GOLD, "00000", ("broken", "a"), {"relevance": "a"}, 0, {"zh": "左"})
         pairs = Pairs("adaptive", 1, 500, 0.2)
+        study = replace(study, calibration=0, stopping=Stopping())  # adaptive pairs go with neither
         study = replace(study, mode="pairwise", check_items=(gold,), pairs=pairs, total="arithmetic")
-    for values in (study, study.checks, *([study.pairs] if mode == "pairwise" else [])):
+    parts = [study.pairs] if mode == "pairwise" else [study.stopping]
+    others = ("mode", "choice", "total", "calibration" if mode == "pairwise" else "", *of_questions)
+    for values in (study, study.checks, study.ranks, study.budget, *parts):
         for field in fields(values):
-            if field.default is not MISSING and field.name not in ("mode", "choice", "total", *of_questions):
+            if field.default is not MISSING and field.name not in others:
                 assert getattr(values, field.name) != field.default, field.name
     with Store.open(f"sqlite:///{tmp_path / 'nami.db'}") as store:
         prompts = (Prompt("00000", "a star", "short"), Prompt("00001", "a long star", "long"))

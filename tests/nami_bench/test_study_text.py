@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nami_bench.domain import CheckItem, CheckKind, Checks, Criterion, CriterionText, Pairs, Question, Study
-from nami_bench.study_file import load_study, nami_1k_study_file, study_of_text
+from nami_bench.study_file import in_file, load_study, nami_1k_study_file, study_of_text
 from nami_bench.study_text import study_tables, study_text
 from nami_bench.toml_text import document
 from tests.nami_bench.test_study_file import FULL
@@ -86,11 +86,17 @@ def test_no_field_is_forgotten(tmp_path: Path, mode: str) -> None:
     (tmp_path / "full.toml").write_text(FULL)
     study = load_study(tmp_path / "full.toml")
     if mode == "pairwise":
-        study = replace(study, mode=mode, check_items=(), pairs=Pairs("adaptive", 2, 9), total="arithmetic")
+        study = replace(study, mode=mode, check_items=(), pairs=Pairs("balanced", 2), total="arithmetic")
     assert study_of_text(study_text(study)) == study
-    left_out = {"criteria", "check_items", "checks", "pairs", "prompt_set"}  # in tables, by other names
-    left_out |= {"question_file", "questions", "questions_sha256"}
-    assert {one.name for one in fields(Study)} - left_out <= study_tables(study)["study"].keys()
+    left_out = {"question_file", "questions", "questions_sha256", "ranks"}
+    left_out |= {"check_items", "total"} if mode == "pairwise" else {"pairs"}
+    places = {in_file((one.name,)) for one in fields(Study) if one.name not in left_out}
+    tables = study_tables(study)
+    assert {place for place in places if _at(tables, place) is None} == set()
+
+
+def _at(tables: Any, place: Any) -> Any:
+    return _at(tables.get(place[0]), place[1:]) if place and tables else tables
 
 
 def test_the_protocol_of_nami_1k_is_written_as_people_write_it() -> None:

@@ -22,7 +22,7 @@ def build(console: Console) -> None:
         said = f'<p class="warning">{tables.escaped(warning)}</p>' if warning else ""
         base = {"title": "What it rests on", "columns": ["", ""], "rows": found["rests_on"]}
         return (
-            f"<h1>{tables.escaped(found['title'])}</h1>{_links(call.study)}{said}"
+            f"<p>{tables.escaped(found['title'])}</p>{_links(call.study)}{said}"
             + tables.as_html(found["tables"], found["notes"])
             + tables.as_html([base], [])
         )

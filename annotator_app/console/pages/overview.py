@@ -20,6 +20,11 @@ IDLE = timedelta(hours=24)
 
 PEOPLE = ("name", "state", "done of at most", "today", "gold failed")
 CELLS = ("part", "done of wanted", "withdrawn images")
+AT_MOST = (
+    "“Of at most” is the most items that one person gets, planted ones among them: it follows from the study "
+    "alone, and does not move as others come, go or are faster."
+)
+AGREEMENT_SO_FAR = "Agreement so far (Krippendorff's alpha with 95 % interval)"
 AGREEMENT = ("criterion", "alpha", "images or pairs", "remark")
 
 
@@ -38,31 +43,29 @@ class Standing:
 def build(console: Console) -> None:
     """The page."""
     head = gr.HTML(elem_classes=["console-head"], apply_default_css=False)
-    people = tables.table("People", PEOPLE)
-    gr.Markdown(
-        "“Of at most” is the most items that one person gets, planted ones among them: it follows from the "
-        "study alone, and does not move as others come, go or are faster."
-    )
-    parts = tables.table("By stratum and model", CELLS)
-    agreement = tables.table("Agreement so far (Krippendorff's alpha with 95 % interval)", AGREEMENT)
-    computed = gr.Markdown("Agreement is being computed …")
+    counted = gr.HTML(elem_classes=["console-tables"], apply_default_css=False)
+    waiting = "<p>Agreement and forecast are being computed …</p>"
+    computed = gr.HTML(waiting, elem_classes=["console-tables"], apply_default_css=False)
 
-    def look(call: Call) -> tuple[str, tables.Cells, tables.Cells]:
+    def look(call: Call) -> tuple[str, str]:
         found = console.remembered(("overview", call.study), lambda: standing(console, call.study))
-        return _head(found), _people(found), _parts(found)
+        counts = [
+            {"title": "People", "columns": PEOPLE, "rows": _people(found)},
+            {"title": "By stratum and model", "columns": CELLS, "rows": _parts(found)},
+        ]
+        return _head(found), tables.as_html(counts, [AT_MOST])
 
-    async def look_deeper(call: Call) -> tuple[tables.Cells, str]:
+    async def look_deeper(call: Call) -> str:
         found = json.loads(await console.onlooker.ask("overview", call.study))
         rows = [
             (a["criterion"], tables.interval(a["alpha"], a["low"], a["high"]), a["items"], a["note"])
             for a in found["agreement"]
         ]
-        return tables.cells(
-            rows
-        ), f"Agreement and forecast computed {tables.moment(found['at'])}. {found['end']}"
+        agreement = {"title": AGREEMENT_SO_FAR, "columns": AGREEMENT, "rows": tables.cells(rows)}
+        return tables.as_html([agreement], [found["end"], f"Computed {tables.moment(found['at'])}."])
 
-    console.show(look, [head, people, parts], every=REFRESH_S)
-    console.show(look_deeper, [agreement, computed], every=DEEP_REFRESH_S)
+    console.show(look, [head, counted], every=REFRESH_S)
+    console.show(look_deeper, computed, every=DEEP_REFRESH_S)
 
 
 def standing(console: Console, name: str) -> Standing:

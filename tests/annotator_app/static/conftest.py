@@ -72,12 +72,13 @@ class Studio:
 
 
 def make_studio(root: Path, prompts: tuple[str, ...], size: tuple[int, int], facts: dict[str, Any]) -> Studio:
-    """A workspace with an image by each of two models for each prompt."""
+    """A workspace with an image by each model (two, unless `facts` names others) for each prompt."""
     workspace = init_workspace(root)
     store = Store.open(new_sqlite(root / "nami.db"))
     shown = tuple(Prompt(prompt_id(i), text, "short") for i, text in enumerate(prompts))
     store.catalog.add_prompt_set(PromptSet("shown", shown))
-    for m, model in enumerate(MODELS):
+    models = facts.get("models", MODELS)
+    for m, model in enumerate(models):
         store.catalog.add_model(ModelCard(model, "folder"))
         for i, prompt in enumerate(shown):
             put_image(store, workspace.images_dir, model, "shown", prompt.id, picture(10 * m + i, size))
@@ -85,9 +86,10 @@ def make_studio(root: Path, prompts: tuple[str, ...], size: tuple[int, int], fac
         "criteria": load_criteria(nami_1k_study_file()),
         "overlap": EVERYBODY,
         "languages": ("en", "zh"),
+        "models": models,
     }
     facts = {**by_default, **facts}
-    study = Study(name="shown", prompt_set="shown", models=MODELS, **facts)
+    study = Study(name="shown", prompt_set="shown", **facts)
     store.studies.add(study)
     return Studio(workspace, store, study)
 

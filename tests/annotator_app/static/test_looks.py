@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nami_bench.domain import Criterion, Role
+from nami_bench.domain import Criterion
 from nami_bench.domain.criteria import CriterionText
 
 LONG = " ".join(f"word{i} and a clause about light," for i in range(24))  # 144 words
@@ -171,25 +171,6 @@ def every_window(screen: Any, complaints: Callable[..., list[str]]) -> None:
         screen.page.set_viewport_size({"width": size[0], "height": size[1]})
         screen.until(lambda size=size: screen.page.evaluate("innerWidth") == size[0])
         assert complaints(screen.page) == [], size
-
-
-def test_nothing_hinders_administrators(
-    new_studio: Callable[..., Any], visit: Callable[..., Any], complaints: Callable[..., list[str]]
-) -> None:
-    studio = new_studio()
-    ada = visit(studio)
-    ada.press("f")
-    ada.rate(10, 20, 30, 40)
-    ada.wait_until_sent()
-    boss = visit(studio, studio.newcomer(Role.ADMINISTRATOR), settled=False, path="/admin")
-    for theme in ("light", "dark"):
-        boss.page.emulate_media(color_scheme=theme)
-        boss.page.wait_for_selector("[data-part=flags] td")
-        boss.part("load_leaderboard").click()
-        boss.page.wait_for_selector(".board table")
-        assert complaints(boss.page) == [], theme
-    boss.page.get_by_role("button", name=f"Pause: {ada.name}").click()
-    assert complaints(boss.page) == []
 
 
 def test_a_screen_reader_hears_the_item_and_the_scores(screen: Any) -> None:

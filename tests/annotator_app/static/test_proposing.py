@@ -6,13 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 
 from nami_bench.cli.app import cli
-from nami_bench.domain import PromptSubmission, Role
+from nami_bench.domain import Role
 from nami_bench.prompts.files import load_prompt_set
 from nami_bench.prompts.vocabulary import CATEGORIES, CHALLENGES, LANGUAGES
+from tests.support.console import ConsolePage
 
 HERON = "a heron that waits for the tram with a folded newspaper, rain on the rails"
 SCRIPT = "<img src=x onerror=\"document.title='x'\"> lettered in chalk on a school wall"
@@ -29,22 +31,23 @@ sources = [{ name = "submissions", count = 1 }, { name = "nami-community" }]
 
 @pytest.fixture
 def desk(new_studio: Callable[..., Any], visit: Callable[..., Any]) -> tuple[Any, Callable[..., Any]]:
-    """A study, and `open(who, **context)`: the page for proposing, or the administrator's."""
+    """A study, and `open(who, **context)`: the page for proposing."""
     studio = new_studio()
-    boss = studio.newcomer(Role.ADMINISTRATOR)
 
     def open_page(who: str, **context: Any) -> Any:
-        if who == "root":
-            screen = visit(
-                studio, boss, settled=False, path="/admin", viewport={"width": 1280, "height": 900}
-            )
-            screen.page.wait_for_selector("[data-part=submissions]", timeout=60_000)
-            return screen
         screen = visit(studio, settled=False, path="/propose", **context)
         screen.page.wait_for_selector("[data-part=main]:visible", timeout=60_000)
         return screen
 
     return studio, open_page
+
+
+def owner(studio: Any) -> httpx.Client:
+    """Of an administrator who has logged in."""
+    client = httpx.Client(base_url=studio.address, timeout=60)
+    name = studio.newcomer(Role.ADMINISTRATOR)
+    assert client.post("/login", data={"name": name, "token": studio.tokens[name]}).status_code == 303
+    return client
 
 
 def send(screen: Any) -> None:
@@ -88,27 +91,14 @@ def test_from_the_first_key_to_a_prompt_set(desk: tuple[Any, Callable[..., Any]]
         send(ada)
         ada.page.locator("[data-part=own] li", has_text=text).wait_for()
 
-    root = open_page("root")
-    cards = root.part("proposals").locator("article")
-    root.until(lambda: cards.count() == 3)
-    assert cards.locator(".text").all_inner_texts() == [HERON, SCRIPT, "a fish"]
-    assert ada.name in cards.first.inner_text()
-    cards.first.get_by_role("button", name="Edit").click()
-    root.page.locator("dialog textarea").fill(f"{HERON}, at dawn")
-    root.page.locator("dialog").get_by_label("light", exact=True).check()
-    root.press("Control+Enter")
-    root.until(lambda: cards.count() == 2)
-    # The next one's button has the focus: the queue is worked through from the keyboard.
-    root.press("Enter")
-    root.until(lambda: cards.count() == 1)
-    cards.first.get_by_role("button", name="Refuse").click()
-    root.page.keyboard.type("say what it does")
-    root.press("Control+Enter")
-    root.until(lambda: cards.count() == 0)
-    decided = root.part("decided").locator("tbody tr")
-    root.until(lambda: decided.count() == 3)
-    assert "It was: " + HERON in decided.nth(2).inner_text()
-    assert root.page.title() == "shown: administration"  # SCRIPT is text
+    found = {one.text: one for one in studio.store.proposals.all()}
+    root = ConsolePage(owner(studio), "prompts")
+    light = (f"{HERON}, at dawn", "animals", ["count", "light"], "none")
+    assert root.call("prompts_accept_it", found[HERON].id, *light)[1] == ["It is accepted with changes."]
+    assert root.call("prompts_accept_it", found[SCRIPT].id, SCRIPT, "none", [], "none")[1] == [
+        "It is accepted."
+    ]
+    assert root.call("prompts_refuse_it", found["a fish"].id, "say what it does")[1] == ["It is refused."]
 
     ada.page.reload()
     ada.until(lambda: states(ada) == ["refused", "accepted", "accepted with changes"])
@@ -131,23 +121,6 @@ def test_from_the_first_key_to_a_prompt_set(desk: tuple[Any, Callable[..., Any]]
     assert prompts.prompts[0].source == "submissions"
     assert prompts.prompts[0].text in (f"{HERON}, at dawn", SCRIPT)
     assert prompts.manifest["pools"][0] | {"usable": 2, "taken": 1} == prompts.manifest["pools"][0]
-
-
-def test_two_administrators_at_one_prompt(desk: tuple[Any, Callable[..., Any]]) -> None:
-    studio, open_page = desk
-    studio.store.proposals.add(
-        PromptSubmission("id0", HERON, "CC0-1.0", "x", studio.store.clock(), studio.newcomer())
-    )
-    root = open_page("root")
-    card = root.part("proposals").locator("article")
-    card.get_by_role("button", name="Refuse").click()
-    root.page.keyboard.type("not for us")
-    studio.store.proposals.accept("id0", "zoe")
-    root.press("Control+Enter")
-    root.wait_for("Somebody else has decided on this prompt already")
-    root.until(lambda: card.count() == 0)
-    assert "zoe" in root.part("decided").inner_text()
-    assert studio.store.proposals.get("id0").decided_by == "zoe"
 
 
 def test_a_draft_is_kept_and_a_lost_server_is_said(desk: tuple[Any, Callable[..., Any]]) -> None:
@@ -212,12 +185,3 @@ def test_everybody_can_use_it(
         ada.page.set_viewport_size({"width": width, "height": 700})
         # The bar folds a moment after the window has changed.
         ada.until(lambda width=width: ada.page.evaluate("document.documentElement.scrollWidth") <= width)
-
-    root = open_page("root")
-    root.page.emulate_media(color_scheme=theme)
-    root.part("proposals").locator("article").wait_for()
-    assert complaints(root.page) == []
-    for name in ("Edit", "Refuse"):
-        root.part("proposals").get_by_role("button", name=name).click()
-        assert complaints(root.page, "dialog") == []
-        root.press("Escape")
