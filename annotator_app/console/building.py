@@ -7,7 +7,7 @@ import warnings
 import gradio as gr
 from fastapi import FastAPI
 
-from nami_bench.annotator_app.console.context import Console
+from nami_bench.annotator_app.console.context import KEEP_STUDY, Console
 from nami_bench.annotator_app.console.mounting import Surroundings
 from nami_bench.annotator_app.console.pages import PAGES, Page
 
@@ -31,11 +31,10 @@ _LINKS = """
 <form method="post" action="../logout"><button type="submit">Log out</button></form>
 """
 _NO_STUDY = (
-    "**There is no study yet.** Make one on the page [Study](study): it needs prompts, and images "
-    "that models made of them. Then add the people who rate; each gets a name and a token to log in with."
+    '<p><b>There is no study yet.</b> Make one on the page <a href="study">Study</a>: it needs prompts, '
+    "and images that models made of them. Then add the people who rate: each gets a name and a token to "
+    "log in with.</p>"
 )
-# In the address, so that the other pages, a reload and a link show the same study.
-_KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
 
 
 def build_blocks(title: str, found: Surroundings) -> gr.Blocks:
@@ -85,18 +84,20 @@ def _fill(console: Console, page: Page) -> None:
     with gr.Row(elem_classes=["console-bar"]):
         console.study = gr.Dropdown(label="Study", choices=[], elem_id="study", min_width=160)
         gr.HTML(_LINKS, elem_classes=["console-links"], apply_default_css=False)
-    console.no_study = gr.Markdown(_NO_STUDY, visible=False)
+    console.no_study = gr.HTML(
+        _NO_STUDY, visible=False, elem_classes=["console-tables"], apply_default_css=False
+    )
 
     def select(request: gr.Request) -> tuple[object, object]:
         names = console.names()
         chosen = console.selected(request, None)
-        return gr.Dropdown(choices=names, value=chosen), gr.Markdown(visible=chosen is None)
+        return gr.Dropdown(choices=names, value=chosen), gr.HTML(visible=chosen is None)
 
     console.blocks.load(
         select, outputs=[console.study, console.no_study], api_visibility="private", show_progress="hidden"
     )
     console.study.input(
-        None, inputs=[console.study], js=_KEEP_STUDY, api_visibility="private", show_progress="hidden"
+        None, inputs=[console.study], js=KEEP_STUDY, api_visibility="private", show_progress="hidden"
     )
     importlib.import_module(page.module).build(console)
 

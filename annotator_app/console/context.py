@@ -27,6 +27,9 @@ REMEMBERED_S = 3.0
 AT_ONCE = 8
 """So many calls of one function may run at the same time."""
 
+KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
+"""Into the address, so that the other pages, a reload and a link show the same study."""
+
 T = TypeVar("T")
 
 _FAILED = "This did not work just now: try again. The server's log says why."
@@ -55,7 +58,7 @@ class Console:
     terms: Terms
     blocks: gr.Blocks
     study: gr.Dropdown = field(init=False)
-    no_study: gr.Markdown = field(init=False)
+    no_study: gr.HTML = field(init=False)
     _remembered: dict[Hashable, tuple[float, Any]] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -102,6 +105,10 @@ class Console:
             show_progress="minimal" if shows_progress else "hidden",
             trigger_mode="once",
         )
+
+    def keep_study(self, event: Any) -> None:
+        """After an event that `on` gave, which chose another study: it is the one that is selected."""
+        event.then(None, inputs=[self.study], js=KEEP_STUDY, api_visibility="private", show_progress="hidden")
 
     def remembered(self, key: Hashable, compute: Callable[[], T], seconds: float = REMEMBERED_S) -> T:
         """`compute()`, once in so many seconds for all who look; from threads (`def` functions) alone."""

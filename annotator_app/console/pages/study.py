@@ -88,9 +88,11 @@ class _Existing:
             names = console.names()
             left = names[-1] if names else None
             rest = self.shown(left) if left else [gr.skip() for _ in self.outputs]
-            return [words, gr.update(choices=names, value=left), "", *rest]
+            selector = gr.update(choices=names, value=left)
+            return [words, selector, gr.update(visible=left is None), "", *rest]
 
         console.show(study_look, self.outputs)
+        chosen = (console.study, console.no_study)
         for button, run, inputs in (
             (self._opener, study_open, ()),
             (self._closer, study_close, ()),
@@ -99,7 +101,8 @@ class _Existing:
         ):
             _on(console, button, run, inputs, [said, *self.outputs])
         _on(console, look, study_preview, self._form.components, [said, texts])
-        _on(console, delete, study_delete, typed, [said, console.study, typed, *self.outputs])
+        gone = _on(console, delete, study_delete, typed, [said, *chosen, typed, *self.outputs])
+        console.keep_study(gone)
 
     def shown(self, name: str) -> list[Any]:
         """What `outputs` show of a study."""
@@ -205,7 +208,9 @@ class _New:
             (make.click, new_create, fields, results),
             (make_text.click, new_create_text, [text, start], results),
         ):
-            console.on(event, _telling(run, len(outputs)), inputs, outputs, needs_study=False)
+            done = console.on(event, _telling(run, len(outputs)), inputs, outputs, needs_study=False)
+            if console.study in outputs:
+                console.keep_study(done)
 
     def _shown(self, tables: dict[str, Any]) -> list[Any]:
         sets = [*self._store.catalog.prompt_set_hashes()]
@@ -224,10 +229,8 @@ class _New:
         return actions.with_its_questions(self._store, study_of_text(written), begun)
 
 
-def _on(
-    console: Console, button: gr.Button, run: Callable[..., Any], inputs: Any, outputs: list[Any]
-) -> None:
-    console.on(button.click, _telling(run, len(outputs)), inputs, outputs)
+def _on(console: Console, button: gr.Button, run: Callable[..., Any], inputs: Any, outputs: list[Any]) -> Any:
+    return console.on(button.click, _telling(run, len(outputs)), inputs, outputs)
 
 
 def _telling(run: Callable[..., list[Any]], outputs: int) -> Callable[..., Any]:
