@@ -153,6 +153,14 @@ class StudyLooks:
         self._remember(self._known, study, (state, found.encode()))
         return self._known[study][1]
 
+    def people(self, study: str) -> bytes:
+        """`people_report` as JSON."""
+        from nami_bench.pipeline.people_report import people_report
+
+        return json.dumps(
+            people_report(self._store, study).to_json(), ensure_ascii=False, allow_nan=False
+        ).encode()
+
     def file(self, study: str, name: str) -> bytes:
         """The path of a new file of a study (see `study_files`); whoever asked deletes it."""
         from nami_bench.annotator_app.study_files import write_study_file
@@ -212,5 +220,6 @@ def _flag(flag: Any) -> dict[str, Any]:
         "prompt": flag.prompt,
         "flag": flag.flag,
         "comment": flag.comment,
+        "number": flag.number,
         "at": flag.at.isoformat(),
     }

@@ -14,6 +14,7 @@ from nami_bench.annotator_app.health import health_router
 from nami_bench.annotator_app.hub_login import HubLogin
 from nami_bench.annotator_app.levels import Guarded, Level, check_levels
 from nami_bench.annotator_app.login import login_router
+from nami_bench.annotator_app.message_routes import message_router
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.origin import Hosts
 from nami_bench.annotator_app.own_tab import OwnTab
@@ -70,6 +71,7 @@ def build_app(
     for prefix, study_of in (("", at_the_root(store, studies)), ("/study/{study}", named_in_path(studies))):
         work = work_router(store, images_dir, studies, study_of, parts.onlooker, may_propose=may_propose)
         app.include_router(work, prefix=prefix)
+        app.include_router(message_router(store, studies, study_of), prefix=prefix)
     if may_propose:
         level = _PROPOSERS[terms.open_to]
         app.include_router(proposing_page(studies, level))

@@ -23,6 +23,7 @@ _STATUS = {
     "bad_answers": 400,
     "not_yours": 404,
     "no_study": 503,
+    "not_assigned": 403,
     "not_joined": 403,
     "taken_over": 409,
     "reused_client_token": 409,
@@ -46,7 +47,7 @@ _STATUS = {
 }
 """The HTTP status for the codes of RefusedError."""
 
-_FOR_NOW = ("paused", "closed", "too_many", "no_study", "not_joined")
+_FOR_NOW = ("paused", "closed", "too_many", "no_study", "not_joined", "not_assigned")
 """Codes of what may be taken later as it is."""
 
 _UNAVAILABLE = ("unavailable", "this did not work just now: try again, or tell the organizer")

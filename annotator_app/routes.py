@@ -94,7 +94,7 @@ def work_router(
 
     @work.post("/join")
     async def join(request: Request, study: Here) -> dict[str, Any]:
-        await asyncio.to_thread(studies.join, study, request.state.annotator)
+        await asyncio.to_thread(studies.join, study, request.state.annotator, request.state.role)
         return {}
 
     @work.post("/item/{token}")
@@ -120,9 +120,11 @@ def work_router(
     @work.get("/leaderboard")
     async def live_board(request: Request, study: Here) -> Response:
         live = (await asyncio.to_thread(store.studies.get, study)).live_leaderboard == "annotators"
-        if not live and request.state.role != Role.ADMINISTRATOR:
-            message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
-            return JSONResponse(message, 403)
+        if request.state.role != Role.ADMINISTRATOR:
+            await studies.admitted(study, request.state.annotator)
+            if not live:
+                message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
+                return JSONResponse(message, 403)
         return JSONResponse({"html": (await onlooker.ask("leaderboard", study)).decode()})
 
     return work

@@ -9,6 +9,7 @@ import { logInAddress } from "./home.js";
 import { kindsOf, meaning } from "./keys.js";
 import { takeOverOlder } from "./older.js";
 import { isAtWork } from "./phases.js";
+import { Messages } from "./messages.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
 import { joinTabs, workHere } from "./tabs.js";
@@ -17,8 +18,9 @@ import { Work } from "./work.js";
 
 const RETRY_MS = 3000;
 
-const screens = new Screens(part("screen"));
+const screens = new Screens(part("screen"), () => messages?.open());
 let work = null;
+let messages = null;
 let session = null;
 
 start();
@@ -40,7 +42,8 @@ async function start() {
   if (taken) return screens.otherTab(workHere);
   takeOver();
   await takeOverOlder(session.annotator, session.study.name, () => work?.send());
-  work = new Work(session, screens);
+  work = new Work(session, screens, () => messages?.settle());
+  messages = new Messages(session.annotator, () => part("work").hidden);
   return welcome();
 }
 

@@ -11,9 +11,12 @@ import { known, number, pick, t } from "./texts.js";
 export class Screens {
   #root;
   #go = null;
+  #write;
 
-  constructor(root) {
+  /** `write()` opens the messages to the organizers. */
+  constructor(root, write = () => {}) {
     this.#root = root;
+    this.#write = write;
   }
 
   get isShown() {
@@ -76,9 +79,15 @@ export class Screens {
       paused: [pausedBecause(reason), why ?? t("paused.text"), t("paused.safe"), t("checks")],
       closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];
-    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go }, contactLine(contact));
+    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go }, [...contactLine(contact), this.#writeButton()]);
     const further = part("propose").hidden ? [] : [make("a", { className: "quiet", href: at("propose"), textContent: t("propose.title") })];
     return this.show(phase, t(`${phase}.title`), lines, null, further);
+  }
+
+  #writeButton() {
+    const button = make("button", { type: "button", className: "quiet", textContent: t("messages.write") });
+    button.addEventListener("click", () => this.#write());
+    return button;
   }
 
   /** What was given, beside what was expected; `criteria` are the study's, or the item's questions. */

@@ -39,9 +39,12 @@ export class Work {
   #hands; // all that changes: see hands.js
   #extras = new Extras(() => this.#changed());
   #poll;
+  #settle;
 
-  constructor(session, screens) {
+  /** `settle()` is called where what stands above the work may move it. */
+  constructor(session, screens, settle) {
     this.#study = session.study;
+    this.#settle = settle;
     this.#hands = empty(session);
     this.#screens = screens;
     this.#form = new Form(part("criteria"), session.study, {
@@ -253,6 +256,7 @@ export class Work {
 
   #cover() {
     part("work").hidden = true;
+    this.#settle();
   }
 
   #showNext() {
@@ -278,6 +282,7 @@ export class Work {
     this.#extras.begin(given);
     this.#clock.reset(draft?.elapsed_ms ?? 0);
     this.#screens.hide();
+    this.#settle();
     part("work").hidden = false;
     part("correcting").hidden = !this.#isCorrecting;
     if (this.#isCorrecting) setText(part("correcting"), t("correcting"));

@@ -10,7 +10,9 @@ from nami_bench.cli.common import open_bench, print_json, print_table, say, writ
 from nami_bench.cli.options import FILE, json_option
 from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
+from nami_bench.cli.study_messages import COMMANDS as MESSAGES
 from nami_bench.cli.study_open import changed, close, duplicate, open_, say_made
+from nami_bench.cli.study_people import NOT_COME, assign, people, unassign
 from nami_bench.cli.study_plan import study_plan
 
 _may_differ_option = click.option(
@@ -230,6 +232,7 @@ def status(name: str, as_json: bool) -> None:
             for c in cells
         ],
         "paused": {m.name: m.paused for m in members if m.paused is not None},
+        "not_come_yet": [m.name for m in members if not m.came],
         "repeat_difference": {
             c.annotator: c.repeat_difference for c in checks if c.repeat_difference is not None
         },
@@ -256,7 +259,8 @@ def status(name: str, as_json: bool) -> None:
                 c.screened_out,
             )
             for c in checks
-        ],
+        ]
+        + [(m.name, 0, None, None, m.paused or NOT_COME) for m in members if not m.came],
     )
 
 
@@ -351,3 +355,8 @@ study.add_command(duplicate)
 study.add_command(open_)
 study.add_command(close)
 study.add_command(study_plan)
+study.add_command(people)
+study.add_command(assign)
+study.add_command(unassign)
+for command in MESSAGES:
+    study.add_command(command)

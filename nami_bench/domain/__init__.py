@@ -27,6 +27,12 @@ from nami_bench.domain.judgement import Comparison as Comparison
 from nami_bench.domain.judgement import Event as Event
 from nami_bench.domain.judgement import Flag as Flag
 from nami_bench.domain.judgement import Rating as Rating
+from nami_bench.domain.message import LONGEST_MESSAGE as LONGEST_MESSAGE
+from nami_bench.domain.message import Announcement as Announcement
+from nami_bench.domain.message import Message as Message
+from nami_bench.domain.message import Subject as Subject
+from nami_bench.domain.message import Thread as Thread
+from nami_bench.domain.message import message_text as message_text
 from nami_bench.domain.names import checked_name as checked_name
 from nami_bench.domain.names import matching_name as matching_name
 from nami_bench.domain.names import name_in_text as name_in_text
@@ -46,6 +52,7 @@ from nami_bench.domain.stopping import Budget as Budget
 from nami_bench.domain.stopping import Rule as Rule
 from nami_bench.domain.stopping import Stopped as Stopped
 from nami_bench.domain.stopping import Stopping as Stopping
+from nami_bench.domain.study import Admission as Admission
 from nami_bench.domain.study import CheckItem as CheckItem
 from nami_bench.domain.study import CheckKind as CheckKind
 from nami_bench.domain.study import Checks as Checks

@@ -43,6 +43,13 @@ class Panel(StrEnum):
     SPREAD = "spread"
 
 
+class Admission(StrEnum):
+    """Who may work on a study: every account of the workspace, or those who are assigned to it."""
+
+    EVERYBODY = "everybody"
+    ASSIGNED = "assigned"
+
+
 class Outcome(StrEnum):
     """A verdict on two images side by side, as they stood on the screen."""
 
@@ -159,6 +166,7 @@ class Study:
     questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
     `calibration` items, spread over strata and models, are judged by everybody, first of all, whatever the
     overlap. `stopping` says when an item has enough before it has the overlap, `budget` when the study has.
+    `admission`: who may work on it, which may change at any time.
     `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs
     the last choice of an item submits it (None: where there is one criterion).
 
@@ -200,6 +208,7 @@ class Study:
     contact: str = ""
     time_zone: str = ""
     choice_submits: bool | None = None
+    admission: str = Admission.EVERYBODY
     question_file: str = ""
     questions_sha256: str = ""
     questions: Questions = field(default_factory=dict)
@@ -219,6 +228,7 @@ class Study:
                 f"study {self.name!r}: choice_submits is of pairs; ratings are submitted with Enter"
             )
         _one_of(self, "panel", tuple(Panel))
+        _one_of(self, "admission", tuple(Admission))
         _one_of(self, "control", ("slider", "buttons"))
         _one_of(self, "live_leaderboard", ("administrators", "annotators"))
         if not self.models or len(set(self.models)) != len(self.models):

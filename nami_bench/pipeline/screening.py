@@ -21,6 +21,7 @@ def annotator_checks(store: Store, study: str, criteria: Iterable[Criterion]) ->
             member.excluded,
         )
         for member in store.oversight.members(study)
+        if member.came
     )
 
 

@@ -3,6 +3,7 @@
 from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_KIND
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
+from nami_bench.store.enrolments import NOT_ASSIGNED, Enrolment
 from nami_bench.store.erasure import Erasure
 from nami_bench.store.imports import Recorded
 from nami_bench.store.items import ItemProgress, progress_of
@@ -20,9 +21,11 @@ from nami_bench.store.work_names import Naming
 __all__ = [
     "COMPLETED",
     "EXPIRED",
+    "NOT_ASSIGNED",
     "OPEN",
     "STUDY_KIND",
     "Desk",
+    "Enrolment",
     "Erasure",
     "ImageChoice",
     "ItemProgress",

@@ -68,6 +68,17 @@ class Accounts(Repository):
             rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
             return [convert.annotator(row) for row in rows]
 
+    def set_role(self, name: str, role: Role) -> None:
+        """Let somebody be an annotator or an administrator; what they judged stays. Holds within seconds.
+
+        Raises UnknownNameError, and InputError where one of both is simulated.
+        """
+        with self._database.writing() as session:
+            row = find_person(session, name)
+            if role is Role.SIMULATED:
+                raise InputError(f"annotator {row.name!r} is a person and cannot become simulated")
+            row.role = role.value
+
     def set_active(self, name: str, active: bool) -> None:
         """Allow or forbid an annotator to log in; who is forbidden is out at once. Ratings stay."""
         with self._database.writing() as session:

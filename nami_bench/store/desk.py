@@ -103,6 +103,11 @@ class Desk:
             row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one()
         return Member(**row._mapping)
 
+    def is_enrolled(self, study_id: int, annotator: str) -> bool:
+        """Whether the annotator of this very name is assigned to a study."""
+        values = {"study": study_id, "name": annotator}
+        return self.connection.scalar(sql.ENROLLED, values) is not None
+
     def change_member(self, member: Member, **values: Any) -> None:
         """Set columns of a member."""
         self.write(update(sql.members).where(sql.members.c.id == member.id).values(values))

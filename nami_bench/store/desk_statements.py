@@ -18,6 +18,7 @@ from nami_bench.store.annotation_tables import (
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.kinds import KINDS, RATINGS
+from nami_bench.store.people_tables import EnrolmentRow
 from nami_bench.store.tables import (
     AnnotatorRow,
     Base,
@@ -86,6 +87,12 @@ HELD = _LEASE.where(
     AssignmentRow.member_id == bindparam("member"), AssignmentRow.state == bindparam("state")
 ).order_by(AssignmentRow.id)
 BY_TOKEN = _LEASE.where(AssignmentRow.token == bindparam("token"))
+ENROLLED = (
+    select(EnrolmentRow.annotator_id)
+    .join(AnnotatorRow, AnnotatorRow.id == EnrolmentRow.annotator_id)
+    .where(EnrolmentRow.study_id == bindparam("study"), AnnotatorRow.name == bindparam("name"))
+)
+
 PLACE = (
     select(MemberRow.id)
     .join(StudyRow, StudyRow.id == MemberRow.study_id)

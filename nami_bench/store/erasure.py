@@ -38,13 +38,15 @@ from nami_bench.store.finding import find_annotator
 from nami_bench.store.kinds import KINDS
 from nami_bench.store.logins import name_source
 from nami_bench.store.members import forget_future_submissions
+from nami_bench.store.people_tables import AnnouncementRow, DismissalRow, EnrolmentRow, MessageRow
 from nami_bench.store.submission_tables import PromptSubmissionRow
 from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 _WAIT_S = 30.0
 _ERASED = "erased"
 _PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "event",
-             "login_session", "login_attempt", "outside_account", "prompt_submission")  # fmt: skip
+             "login_session", "login_attempt", "outside_account", "prompt_submission", "enrolment",
+             "announcement", "dismissal", "message")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Erasure:
     comments: int = 0
     log_ins: int = 0
     events: int = 0
+    messages: int = 0
     prompts_removed: int = 0
     prompts_kept: int = 0
     mentions: int = 0
@@ -84,7 +87,8 @@ class Erasures(Repository):
         """Remove an account with everything that belongs to it, or, with `keep_ratings`, with its name.
 
         Kept are then ratings, verdicts and flags under a random pseudonym that cannot log in. Either way
-        log-ins, comments, and the events about the person go. What others are asked for is counted anew.
+        log-ins, comments, messages, and the events about the person go. What others are asked for is counted
+        anew.
         `wipe_traces` is to follow. Raises UnknownNameError.
         """
         with self._database.writing(dry_run=dry_run) as session:
@@ -189,12 +193,18 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
         "comments": count_rows(session, SubmissionRow, own_answers & (SubmissionRow.comment != "")),
         "log_ins": delete_rows(session, LoginSessionRow, LoginSessionRow.annotator_id == row.id),
         "events": delete_rows(session, EventRow, EventRow.annotator_id == row.id),
+        "messages": delete_rows(session, MessageRow, MessageRow.annotator_id == row.id),
         "prompts_removed": delete_rows(session, PromptSubmissionRow, own_prompts & ~is_accepted),
         "prompts_kept": count_rows(session, PromptSubmissionRow, own_prompts),
     }
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
     _set(session, EventRow, EventRow.done_by == row.name, done_by=_ERASED)
+    delete_rows(session, EnrolmentRow, EnrolmentRow.annotator_id == row.id)
+    delete_rows(session, DismissalRow, DismissalRow.annotator_id == row.id)
+    _set(session, EnrolmentRow, EnrolmentRow.enrolled_by == row.name, enrolled_by=_ERASED)
+    for written in (AnnouncementRow, MessageRow):
+        _set(session, written, written.author == row.name, author=_ERASED)
     delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
     delete_rows(session, OutsideAccountRow, OutsideAccountRow.annotator_id == row.id)
     return counts
@@ -245,6 +255,8 @@ def _mentions(session: Session, name: str) -> int:
         MemberRow.pause_reason,
         EventRow.text,
         PromptSubmissionRow.reason,
+        AnnouncementRow.text,
+        MessageRow.text,
     ]
     word = name_in_text(name)
     found = (session.scalars(select(text).where(text != "")) for text in texts)  # databases fold ASCII only

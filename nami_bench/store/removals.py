@@ -30,6 +30,7 @@ from nami_bench.store.exclusions import forget
 from nami_bench.store.in_force import count_in_force
 from nami_bench.store.item_images import shows
 from nami_bench.store.members import recount_members
+from nami_bench.store.people_tables import MessageRow
 from nami_bench.store.tables import (
     ImageRow,
     ModelRow,
@@ -172,6 +173,8 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     delete_rows(session, ComparisonRow, of_comparisons)
     delete_rows(session, RankingRow, of_rankings)
     delete_rows(session, RatingRow, of_ratings)
+    about_these = MessageRow.about_id.in_(assignments)
+    session.execute(update(MessageRow).where(about_these).values(about_id=None))
     delete_rows(session, AssignmentRow, AssignmentRow.item_id.in_(items))
     removed_items = _delete_items(session, items)
     scores = delete_rows(session, ScoreRow, ScoreRow.image_id.in_(chosen))

@@ -10,17 +10,21 @@ from sqlalchemy import text
 
 from nami_bench.store.accounts import Accounts
 from nami_bench.store.annotation import Annotation
+from nami_bench.store.announcements import Announcements
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.chores import Chores
 from nami_bench.store.comparisons import Comparisons
 from nami_bench.store.database import PATIENCE_S, Database
+from nami_bench.store.enrolments import Enrolments
 from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.images import Images
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
 from nami_bench.store.merging import Work
+from nami_bench.store.messages import Messages
 from nami_bench.store.oversight import Oversight
+from nami_bench.store.personal import Personal
 from nami_bench.store.proposals import Proposals
 from nami_bench.store.rankings import Rankings
 from nami_bench.store.ratings import Ratings
@@ -55,6 +59,7 @@ class Store:
         # Who judges.
         self.accounts = Accounts(database)
         self.logins = Logins(database)
+        self.enrolments = Enrolments(database)
         self.exclusions = Exclusions(database)
         self.erasures = Erasures(database)
         # What is asked, and what was said.
@@ -67,6 +72,10 @@ class Store:
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)
+        self.personal = Personal(database)
+        # What is said about it.
+        self.announcements = Announcements(database, lambda: self.clock())
+        self.messages = Messages(database, lambda: self.clock())
         self.proposals = Proposals(database, lambda: self.clock(), self.annotation.secret)
 
     @classmethod

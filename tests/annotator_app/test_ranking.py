@@ -300,6 +300,7 @@ def test_a_model_that_joins_is_shown_as_often_as_the_others() -> None:
 # -- what happens to images and people ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_image_that_is_withdrawn_or_removed_takes_its_items_along(bench: Any) -> None:
     one = bench()
     one.work("ada", by_name, most=3)
@@ -319,6 +320,7 @@ def test_an_image_that_is_withdrawn_or_removed_takes_its_items_along(bench: Any)
         assert session.execute(text(orphans)).scalar_one() == 0
 
 
+@pytest.mark.slow
 def test_excluded_and_erased_people_do_not_count(bench: Any) -> None:
     one = bench()
     one.work("ada", by_name)
@@ -335,6 +337,7 @@ def test_excluded_and_erased_people_do_not_count(bench: Any) -> None:
     assert one.rows("item_image") == 0
 
 
+@pytest.mark.slow
 def test_work_of_two_servers_comes_together(bench: Any, tmp_path: Path) -> None:
     here = bench("here.db")
     here.store.close()

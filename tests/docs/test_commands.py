@@ -161,6 +161,7 @@ DEMO = {"README.md"} | {
         "geneval",
         "leaderboards",
         "metrics",
+        "people",
         "plugins",
         "questions",
         "quickstart",

@@ -50,6 +50,7 @@ contact = "lab@uni.example"
 time_zone = "Asia/Tokyo"
 total = "geometric"
 choice_submits = false
+admission = "assigned"
 instructions = { en = "Look **closely**.", zh = "请仔细看。" }
 
 [checks]
@@ -131,6 +132,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (study.items_per_annotator, study.break_every, study.lease_minutes) == (300, 40, 15)
     assert (study.live_leaderboard, study.canvas, study.sizes_may_differ) == ("annotators", 1024, True)
     assert (study.contact, study.time_zone, study.choice_submits) == ("lab@uni.example", "Asia/Tokyo", False)
+    assert study.admission == "assigned"
     assert study.total == Criteria.of(study.criteria).total == "geometric"
     assert study.instructions == {"en": "Look **closely**.", "zh": "请仔细看。"}
     assert study.checks == Checks(20, 25, 30, 0.75, 8, 0.7, 1500, 25, 15)

@@ -18,6 +18,7 @@ class Page:
 
 PAGES = (
     Page("", "Overview"),
+    Page("people", "People"),
     Page("agreement", "Agreement"),
     Page("leaderboard", "Leaderboard"),
     Page("prompts", "Prompts"),
