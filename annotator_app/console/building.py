@@ -32,8 +32,8 @@ _LINKS = """
 """
 _NO_STUDY = (
     '<p><b>There is no study yet.</b> Make one on the page <a href="study">Study</a>: it needs prompts, '
-    "and images that models made of them. Then add the people who rate: each gets a name and a token to "
-    "log in with.</p>"
+    "and images that models made of them. Then add those who rate on the page "
+    '<a href="people">People</a>: each gets a name and a token to log in with.</p>'
 )
 
 

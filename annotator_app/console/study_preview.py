@@ -1,9 +1,11 @@
 """A study's words as annotators get them: from the same data, by the same renderer."""
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from nami_bench.annotator_app.console.tables import as_html, escaped
+from nami_bench.annotator_app.languages import LANGUAGES
 from nami_bench.annotator_app.routes import study_json
 from nami_bench.domain import Study
 from nami_bench.store.study_changes import FIXED
@@ -21,17 +23,25 @@ def fixed(study: Study) -> str:
         f"{one.name}: {one.minimum:g} – {one.maximum:g}, weight {one.weight:g}" for one in study.criteria
     )
     kept = {name: getattr(study, name) for name in FIXED if name not in ("question_file",)}
-    rows = [(name.replace("_", " "), str(value)) for name, value in {**kept, "criteria": scales}.items()]
+    rows = [(name.replace("_", " "), _in_words(value)) for name, value in kept.items()]
+    rows.append(("criteria", scales))
     why = "With another value, what was judged would no longer compare with what comes"
     table = {"title": "For good", "columns": ("key", "value"), "rows": rows}
     return as_html([table], [f"{why}: make a new study, which may begin from this one."])
+
+
+def _in_words(value: Any) -> str:
+    """A value; of a table of the study's what it says."""
+    if not is_dataclass(value):
+        return str(value)
+    return ", ".join(f"{one.name.replace('_', ' ')} {getattr(value, one.name)}" for one in fields(value))
 
 
 def _in_language(shown: Mapping[str, Any], language: str, first: str) -> str:
     instructions = shown["instructions"].get(language)
     missing = "" if instructions else "<p><em>No instructions in this language.</em></p>"
     return (
-        f'<section class="study-preview" lang="{escaped(language)}"><h3>{escaped(language)}</h3>'
+        f'<section class="study-preview" lang="{escaped(language)}"><h3>{escaped(LANGUAGES.get(language, language))}</h3>'
         f"<div>{instructions or missing}</div>"
         + "".join(_criterion(one, language, first) for one in shown["criteria"])
         + "</section>"

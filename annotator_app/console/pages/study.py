@@ -41,16 +41,16 @@ class _Existing:
                 with gr.Row():
                     save = gr.Button("Save", variant="primary")
                     look = gr.Button("Preview the texts")
-                texts = _html("study-texts")
             with gr.Tab("What stays as it is"):
                 self._fixed = _html("console-tables")
             with gr.Tab("As a file"):
                 self._text = _file_box("study-file")
                 save_text = gr.Button("Save the file", variant="primary")
             with gr.Tab("Delete"):
-                typed = gr.Textbox(label="Its name, to be sure", info="Only a study without ratings.")
+                typed = gr.Textbox(label="Only a study without ratings can go: type its name")
                 delete = gr.Button("Delete this study", variant="stop")
         said = _said()
+        texts = _html("study-texts")
         self._seen = gr.Textbox(visible="hidden", label="State")
         self.outputs = [
             self._stands,
@@ -137,7 +137,6 @@ class _New:
                     look = gr.Button("Preview the texts")
                     to_text = gr.Button("Write it as a file")
                     make = gr.Button("Create", variant="primary")
-                texts = _html("study-texts")
             with gr.Tab("As a file"):
                 text = _file_box("new-file")
                 with gr.Row():
@@ -145,6 +144,7 @@ class _New:
                     to_fields = gr.Button("Fill in the fields")
                     make_text = gr.Button("Create from the file", variant="primary")
         said = _said()
+        texts = _html("study-texts")
         rest = gr.Textbox(visible="hidden", label="Begun from")
         fields = [rest, start, *form.components]
 

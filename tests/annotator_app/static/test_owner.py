@@ -1,5 +1,6 @@
 """An owner's study, from an empty workspace to its end, without the command line."""
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,22 @@ def test_an_owner_makes_watches_mends_and_closes_a_study(
             page.goto(f"{url}/admin/?study=pilot")
             owner.wait_for("ada")  # she is at work, and seen to be
 
+            page.goto(f"{url}/admin/people?study=pilot")
+            owner.tab("Add")
+            page.get_by_placeholder("name,role,study").fill("name\ncleo\n")
+            owner.press("Add them")
+            page.wait_for_function(
+                "[...document.querySelectorAll('textarea')].some(box => /cleo,./.test(box.value))"
+            )
+            page.get_by_label("Person", exact=True).fill("ada")
+            page.keyboard.press("Enter")
+            owner.tab("Work")
+            owner.fill("Reason, which the person reads", "please call me")
+            owner.press("Pause")
+            until(page, lambda: ada.get("/study/pilot/session").json()["phase"] == "paused")
+            owner.press("Resume")
+            until(page, lambda: ada.get("/study/pilot/session").json()["phase"] == "work")
+
             page.goto(f"{url}/admin/study?study=pilot")
             owner.wait_for("pilot is open.")
             assert complaints(page) == []
@@ -121,12 +138,21 @@ def test_an_owner_makes_watches_mends_and_closes_a_study(
             owner.press("Close now")
             owner.wait_for("pilot is closed since")
             owner.tab("Delete")
-            owner.fill("Its name, to be sure", "pilot")
+            owner.fill("Only a study without ratings can go: type its name", "pilot")
             owner.press("Delete this study")
             owner.wait_for_answer("has judgements: it is kept")
     assert problems == []
     kinds = [event.kind for event in bench.store.oversight.events("pilot") if event.by == "root"]
-    assert kinds == [*["study_changed"] * 5, "study_made"]
+    assert [kind for kind in kinds if kind.startswith("study_")] == [*["study_changed"] * 5, "study_made"]
+    assert {"paused", "resumed"} <= {*kinds}
+
+
+def until(page: Any, true: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + PATIENCE_MS / 1000
+    while not true():
+        assert time.monotonic() < end, "it did not come true in time"
+        page.wait_for_timeout(100)
 
 
 def _edited(page: Any, bench: Bench) -> dict[str, Any]:
