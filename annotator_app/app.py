@@ -9,6 +9,7 @@ from nami_bench.annotator_app.access import Gate, LoginCookie
 from nami_bench.annotator_app.console.mounting import LazyConsole, Surroundings, is_page
 from nami_bench.annotator_app.console.process import Forwarding
 from nami_bench.annotator_app.console.routes import console_door, console_router, way_to_the_console
+from nami_bench.annotator_app.crowd.routes import join_router
 from nami_bench.annotator_app.faults import answer_errors
 from nami_bench.annotator_app.health import health_router
 from nami_bench.annotator_app.hub_login import HubLogin
@@ -66,6 +67,7 @@ def build_app(
     console = parts.console() if console_at is None else Forwarding(console_at)
     app = parts.server(console.lifespan, hub)
     studies, may_propose = parts.studies, terms.open_to in _PROPOSERS
+    app.include_router(join_router(store, images_dir, studies, parts.cookie))
     app.include_router(page_router(studies))
     app.include_router(choice_router(studies, may_propose=may_propose))
     for prefix, study_of in (("", at_the_root(store, studies)), ("/study/{study}", named_in_path(studies))):
@@ -100,7 +102,7 @@ class _Parts:
         self.onlooker, self.known = Onlooker(store.url), KnownPrompts(store)
         self._store, self._images_dir, self._terms, self._settings = store, images_dir, terms, settings
         self._title = TITLE if study is None else study.name
-        self._cookie = LoginCookie(self.studies.place)
+        self.cookie = LoginCookie(self.studies.place)
 
     def console(self) -> LazyConsole:
         """The console, in this process."""
@@ -119,7 +121,7 @@ class _Parts:
         answer_errors(app)
         app.include_router(way_router())
         app.include_router(health_router(self._store))
-        app.include_router(login_router(self._store, self._cookie, self._title, hub))
+        app.include_router(login_router(self._store, self.cookie, self._title, hub))
         app.mount("/app", Guarded(StaticFiles(directory=STATIC), Level.PUBLIC))
         return app
 
@@ -133,7 +135,7 @@ class _Parts:
         check_levels(app)
         hosts = Hosts(self._settings.host, self._settings.host_names)
         find = self._store.logins.session_annotator
-        app.add_middleware(Gate, find=find, hosts=hosts, cookie=self._cookie)
+        app.add_middleware(Gate, find=find, hosts=hosts, cookie=self.cookie)
         if self._settings.framed_by:
             app.add_middleware(OwnTab, framed_by=self._settings.framed_by)
         if self._settings.root_path:

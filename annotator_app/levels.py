@@ -32,13 +32,16 @@ class Level(StrEnum):
     """For everybody; nobody asks who it is, so it works without a database."""
     ANYBODY = "anybody"
     """For everybody, who may have an account."""
+    PARTICIPANT = "participant"
+    """For whoever may rate, and for those who came by themselves into the study that the path names."""
     ANNOTATOR = "annotator"
-    """For whoever may rate."""
+    """For whoever may rate, and has an account for it."""
     OWNER = "owner"
     """For administrators."""
 
 
 _ADMITTED = {
+    Level.PARTICIPANT: frozenset({Role.ANNOTATOR, Role.ADMINISTRATOR, Role.PARTICIPANT}),
     Level.ANNOTATOR: frozenset({Role.ANNOTATOR, Role.ADMINISTRATOR}),
     Level.OWNER: frozenset({Role.ADMINISTRATOR}),
 }
@@ -100,8 +103,16 @@ async def admit(request: Request, level: Level, *, page: bool) -> None:
         raise Barred(401, "not_signed_in", "log in first", page=page)
     if account is not None and admitted is not None and account.role not in admitted:
         raise Barred(403, "forbidden", _WORDS.get(level, "this is not for your account"))
+    if account is not None and account.role is Role.PARTICIPANT and not _is_theirs(account, state.path):
+        raise Barred(403, "forbidden", "this is not for participants of a study")
     state.annotator = account and account.name
     state.role = account and account.role.value
+    state.only_study = account and account.only_study
+
+
+def _is_theirs(participant: Annotator, path: str) -> bool:
+    """Whether a path is one of the few that a participant reaches: the start, the door, and their study."""
+    return path == "/" or path.startswith(("/join/", f"/study/{participant.only_study}/"))
 
 
 def barred_answer(request: Request, error: Barred) -> Response:

@@ -38,15 +38,7 @@ def login_router(store: Store, cookie: LoginCookie, title: str, hub: HubLogin | 
         session = store.logins.open_session(annotator.name)
         first = "admin/" if annotator.role is Role.ADMINISTRATOR else "./"
         response = RedirectResponse(up + (to if leads_back(to) else first), 303)
-        # Gone when the browser is closed; scripts cannot read it, other sites' requests do not carry it.
-        response.set_cookie(
-            cookie.name(request.headers),
-            session,
-            httponly=True,
-            samesite="lax",
-            path=cookie_path(request.scope),
-            secure=request.url.scheme == "https",
-        )
+        cookie.hand_over(response, request, session)
         return response
 
     @public.get("/login")

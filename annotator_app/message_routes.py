@@ -32,7 +32,7 @@ class Seen(BaseModel):
 
 def message_router(store: Store, studies: Studies, study_of: StudyOf) -> APIRouter:
     """An annotator's messages in the study that `study_of` finds."""
-    told = router(Level.ANNOTATOR)
+    told = router(Level.PARTICIPANT)
 
     async def admitted(request: Request, study: Annotated[str, Depends(study_of)]) -> str:
         return await studies.admitted(study, request.state.annotator)

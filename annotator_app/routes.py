@@ -70,7 +70,7 @@ def work_router(
 
     `may_propose`: the screen leads to the page for proposing prompts.
     """
-    work = router(Level.ANNOTATOR)
+    work = router(Level.PARTICIPANT)
     pictures, key = Pictures(), store.annotation.secret("image-addresses")
 
     @lru_cache(MAX_SESSIONS)
@@ -88,8 +88,10 @@ def work_router(
             )
         view = await asyncio.wrap_future(session_of(study, name).state_later())
         now = await asyncio.to_thread(store.studies.get, study)
-        seen = 1 if studies.only else len(await asyncio.to_thread(studies.seen_by, name, role))
-        who = {"annotator": name, "role": role, "may_propose": may_propose, "studies": seen}
+        has_choice = studies.only is None and role != Role.PARTICIPANT
+        seen = len(await asyncio.to_thread(studies.seen_by, name, role)) if has_choice else 1
+        proposes = may_propose and role != Role.PARTICIPANT
+        who = {"annotator": name, "role": role, "may_propose": proposes, "studies": seen}
         return JSONResponse({**who, "study": study_json(now), **view_json(view)})
 
     @work.post("/join")
@@ -122,7 +124,7 @@ def work_router(
         live = (await asyncio.to_thread(store.studies.get, study)).live_leaderboard == "annotators"
         if request.state.role != Role.ADMINISTRATOR:
             await studies.admitted(study, request.state.annotator)
-            if not live:
+            if not live or request.state.role == Role.PARTICIPANT:
                 message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
                 return JSONResponse(message, 403)
         return JSONResponse({"html": (await onlooker.ask("leaderboard", study)).decode()})

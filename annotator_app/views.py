@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.subpath import with_slash, without_slash
+from nami_bench.domain import Role
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "NAMI-Bench"
@@ -28,13 +29,15 @@ TITLE = "NAMI-Bench"
 
 def page_router(studies: Studies) -> APIRouter:
     """The start page or the one study's at "/", and each study's below "/study"."""
-    pages = router(Level.ANNOTATOR, pages=True)
+    pages = router(Level.PARTICIPANT, pages=True)
 
     def may_rate(request: Request, study: str) -> bool:
         return studies.may_rate(study, request.state.annotator, request.state.role)
 
     @pages.api_route("/", methods=["GET", "HEAD"])
     def root(request: Request) -> Response:
+        if request.state.role == Role.PARTICIPANT:
+            return RedirectResponse(f"study/{quote(request.state.only_study, safe='')}/", 303)
         only = studies.only
         if only is not None and may_rate(request, only):
             if not studies.admits(only, request.state.annotator):

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from nami_bench.annotator_app.console.study_form import LANGUAGES
 from nami_bench.annotator_app.console.tables import as_html, escaped
-from nami_bench.annotator_app.languages import LANGUAGES
 from nami_bench.annotator_app.routes import study_json
 from nami_bench.domain import Study
 from nami_bench.store.study_changes import FIXED
@@ -41,7 +41,8 @@ def _in_language(shown: Mapping[str, Any], language: str, first: str) -> str:
     instructions = shown["instructions"].get(language)
     missing = "" if instructions else "<p><em>No instructions in this language.</em></p>"
     return (
-        f'<section class="study-preview" lang="{escaped(language)}"><h3>{escaped(LANGUAGES.get(language, language))}</h3>'
+        f'<section class="study-preview" lang="{escaped(language)}">'
+        f"<h3>{escaped(LANGUAGES.get(language, language))}</h3>"
         f"<div>{instructions or missing}</div>"
         + "".join(_criterion(one, language, first) for one in shown["criteria"])
         + "</section>"

@@ -135,6 +135,8 @@ class Seat:
             self.member: Member = desk.member(self.study_id, annotator)
         except UnknownNameError as error:  # erased a moment ago; other names are none of their business
             raise RefusedError("not_yours", "this account does not exist any more") from error
+        # Only where people come by themselves: everybody else's turns ask nothing more of the database.
+        self.guest = desk.guest(self.member.annotator_id) if self.study.entry else None
         self.index = desk.memory.of(StudyIndex, self.study_id)
         if desk.is_first(StudyIndex, self.study_id):
             self.learn_items()

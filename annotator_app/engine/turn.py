@@ -18,10 +18,11 @@ from nami_bench.annotator_app.engine.answers import (
     judge,
     kept_answers,
 )
+from nami_bench.annotator_app.engine.guests import kept_out, leave, way_out
 from nami_bench.annotator_app.engine.progress import progress_of
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.annotator_app.engine.view import Feedback, GivenAnswers, Item, View
-from nami_bench.domain import CheckKind
+from nami_bench.domain import CheckKind, WayOut
 from nami_bench.domain.question import Questions
 from nami_bench.errors import RefusedError
 from nami_bench.local_time import local
@@ -89,13 +90,24 @@ class Turn(Seat):
         check_answers(self.study, lease.prompt_id, answers, self._standing(lease))
         if self.member.paused is not None:
             raise RefusedError("paused", _WORDS["paused"][1])
-        if lease.state != OPEN and (closed := self._closed()):
+        # What was begun in time is taken; who is out of the study is out.
+        if (closed := self._closed()) and (lease.state != OPEN or closed[1] == "left"):
             raise RefusedError("closed", closed[2])
         if lease.state == COMPLETED:
             feedback = self._correct(lease, answers)
         else:
             feedback = self._complete(lease, answers)
         return self.state(returning=lease.state != OPEN, feedback=feedback)
+
+    def leave(self) -> WayOut:
+        """End a participant's part in the study, once: how it ended is the same however often this is asked.
+
+        Raises RefusedError for one who has more to do.
+        """
+        view = self.state(returning=False)
+        way = way_out(self, view.phase, view.code)
+        leave(self, way)
+        return way
 
     def lease(self, token: str) -> Lease:
         """The item behind a token; raises RefusedError unless it is this annotator's, of this study."""
@@ -350,6 +362,9 @@ class Turn(Seat):
     # -- phases ------------------------------------------------------------------------------------
 
     def _closed(self) -> tuple[str, str, str] | None:
+        return kept_out(self) or self._shut()
+
+    def _shut(self) -> tuple[str, str, str] | None:
         why = self.study.shut(self.desk.now)
         if why == "not_open" and self.study.opens is not None:
             opens = local(self.study.opens, self.study.time_zone)

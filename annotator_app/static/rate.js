@@ -5,7 +5,7 @@ import { keepBarInOneRow } from "./bar.js";
 import { isOpen, showHelp, showInstructions, showLeaderboard } from "./dialogs.js";
 import { part } from "./dom.js";
 import { endNotice, showNotice, wordsFor } from "./header.js";
-import { logInAddress } from "./home.js";
+import { at, logInAddress } from "./home.js";
 import { kindsOf, meaning } from "./keys.js";
 import { takeOverOlder } from "./older.js";
 import { isAtWork } from "./phases.js";
@@ -35,6 +35,9 @@ async function start() {
   part("annotator").textContent = session.annotator;
   part("admin").hidden = session.role !== "administrator";
   part("studies").hidden = session.studies < 2;
+  part("stop").hidden = session.role !== "participant";
+  part("stop").href = at(`join/${encodeURIComponent(session.study.name)}#stop`);
+  part("logout").hidden = session.role === "participant"; // they could not log in again
   part("propose").hidden = !session.may_propose;
   part("leaderboard").hidden = session.study.live_leaderboard !== "annotators";
   part("instructions").hidden = Object.keys(session.study.instructions ?? {}).length === 0;

@@ -29,6 +29,7 @@ const POLL_MS = 20_000;
 
 export class Work {
   #study;
+  #who; // who works on which study
   #screens;
   #feedback = new Screens(part("feedback")); // beside the image, in the place of the scores
   #form;
@@ -45,6 +46,7 @@ export class Work {
   constructor(session, screens, settle) {
     this.#study = session.study;
     this.#settle = settle;
+    this.#who = { role: session.role, study: session.study };
     this.#hands = empty(session);
     this.#screens = screens;
     this.#form = new Form(part("criteria"), session.study, {
@@ -251,7 +253,7 @@ export class Work {
     this.#cover();
     const { session } = this.#hands;
     if (this.#outbox.entries.length > 0 && mayCorrect(session.phase)) this.#screens.moment();
-    else this.#screens.phase(session, this.#study.contact, () => this.#refresh());
+    else this.#screens.phase({ ...session, ...this.#who }, this.#study.contact, () => this.#refresh());
   }
 
   #cover() {

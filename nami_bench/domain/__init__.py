@@ -15,6 +15,13 @@ from nami_bench.domain.criteria import Criteria as Criteria
 from nami_bench.domain.criteria import Criterion as Criterion
 from nami_bench.domain.criteria import CriterionText as CriterionText
 from nami_bench.domain.criteria import Total as Total
+from nami_bench.domain.entry import FINISHED as FINISHED
+from nami_bench.domain.entry import Came as Came
+from nami_bench.domain.entry import Consent as Consent
+from nami_bench.domain.entry import Device as Device
+from nami_bench.domain.entry import Entry as Entry
+from nami_bench.domain.entry import WayOut as WayOut
+from nami_bench.domain.entry_question import EntryQuestion as EntryQuestion
 from nami_bench.domain.image import SELECTION as SELECTION
 from nami_bench.domain.image import ImageRecord as ImageRecord
 from nami_bench.domain.image import ImageState as ImageState
@@ -38,6 +45,11 @@ from nami_bench.domain.names import matching_name as matching_name
 from nami_bench.domain.names import name_in_text as name_in_text
 from nami_bench.domain.names import name_key as name_key
 from nami_bench.domain.names import person_name as person_name
+from nami_bench.domain.participant import Agreement as Agreement
+from nami_bench.domain.participant import Identity as Identity
+from nami_bench.domain.participant import Invitation as Invitation
+from nami_bench.domain.participant import Participant as Participant
+from nami_bench.domain.participant import ParticipantReport as ParticipantReport
 from nami_bench.domain.prompt import STRATA as STRATA
 from nami_bench.domain.prompt import Prompt as Prompt
 from nami_bench.domain.prompt import PromptFile as PromptFile

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from nami_bench.domain.criteria import Criteria, Criterion, Total
+from nami_bench.domain.entry import Entry
 from nami_bench.domain.names import checked_name
 from nami_bench.domain.question import Questions, check_questions, criteria_of_questions
 from nami_bench.domain.ranking import Ranks, check_expected
@@ -174,6 +175,9 @@ class Study:
     `questions` by the prompt's id, copied from `question_file` (its name, and the SHA-256 of its bytes, hex),
     so that nothing depends on the file. The criteria are those of `criteria_of_questions`. Before they are
     copied, which `nami_bench.pipeline.question_study` does, there are none.
+
+    `entry`: how people come in by themselves, by a platform's address or an invitation link (None: they do
+    not).
     """
 
     name: str
@@ -212,6 +216,7 @@ class Study:
     question_file: str = ""
     questions_sha256: str = ""
     questions: Questions = field(default_factory=dict)
+    entry: Entry | None = None
 
     def __post_init__(self) -> None:
         checked_name("study", self.name)
@@ -344,6 +349,7 @@ class Study:
             raise InputError(f"study {self.name!r}: name at least one language, each once")
         used = {*self.instructions}
         used |= {lang for item in self.check_items for lang in item.feedback}
+        used |= self.entry.languages if self.entry else set()
         if unknown := sorted(used - set(self.languages)):
             raise InputError(
                 f"study {self.name!r}: texts in {unknown[0]!r}, which is not one of its languages "

@@ -30,6 +30,8 @@ class Accounts(Repository):
     def add_all(self, annotators: Sequence[Annotator]) -> list[str | None]:
         """`add_annotator` for several: all of them, or none."""
         tokens = [None if one.role is Role.SIMULATED else secrets.token_urlsafe(16) for one in annotators]
+        if any(one.role is Role.PARTICIPANT for one in annotators):
+            raise InputError("participants come into a study by themselves and cannot be added")
         with self._database.writing() as session:
             for annotator, token in zip(annotators, tokens, strict=True):
                 if (taken := match_annotator(session, annotator.name)) is not None:
@@ -119,8 +121,12 @@ def _exists(name: str, taken: str) -> str:
 
 
 def find_person(session: Session, name: str) -> AnnotatorRow:
-    """The row of somebody who may log in; raises UnknownNameError, InputError for a simulated one."""
+    """The row of somebody who may log in by name; raises UnknownNameError, InputError for others."""
     row = find_annotator(session, name)
+    if row.role == Role.PARTICIPANT:
+        raise InputError(
+            f"{row.name!r} is a participant of a study: they come back by the address or link they came by"
+        )
     if row.role == Role.SIMULATED:
         raise InputError(f"annotator {row.name!r} is simulated and cannot log in")
     return row

@@ -31,7 +31,7 @@ from nami_bench.store.engines import FOUND, WRITE, file_of, make_engine, read_ur
 from nami_bench.store.refusals import translated
 from nami_bench.store.turns import Turns
 
-HEAD_REVISION = "0014"
+HEAD_REVISION = "0015"
 PATIENCE_S = 30.0
 """So long a transaction waits while somebody else writes."""
 
@@ -261,6 +261,7 @@ def _create(connection: Connection) -> None:
     from nami_bench.store import (  # noqa: F401
         account_tables,
         annotation_tables,
+        crowd_tables,
         people_tables,
         submission_tables,
     )

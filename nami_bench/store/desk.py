@@ -15,18 +15,19 @@ from sqlalchemy import Connection, CursorResult, Executable, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Study
+from nami_bench.domain import Entry, Study
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND, ItemRow, SubmissionRow
-from nami_bench.store.desk_values import Capacity, Lease, ListedItem, Member, Sent, Verdict
+from nami_bench.store.desk_values import Capacity, Guest, Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import Revised, append_revisions
 from nami_bench.store.item_images import Group, groups_of, shown_models
 from nami_bench.store.items import refresh_items
 from nami_bench.store.kinds import kind_of
 from nami_bench.store.memory import Memory, Settled
+from nami_bench.store.places import has_room
 from nami_bench.store.sides import Sides, side_columns
 
 LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
@@ -111,6 +112,19 @@ class Desk:
     def change_member(self, member: Member, **values: Any) -> None:
         """Set columns of a member."""
         self.write(update(sql.members).where(sql.members.c.id == member.id).values(values))
+
+    def guest(self, annotator_id: int) -> Guest | None:
+        """The participant whose account it is; None for one who did not come by themselves."""
+        row = self.connection.execute(sql.GUEST, {"annotator": annotator_id}).one_or_none()
+        return None if row is None else Guest(**row._mapping)
+
+    def change_guest(self, guest: Guest, **values: Any) -> None:
+        """Set columns of a participant."""
+        self.write(update(sql.guests).where(sql.guests.c.id == guest.id).values(values))
+
+    def has_room(self, study_id: int, entry: Entry) -> bool:
+        """Whether a place is free for somebody whose own is not held any more."""
+        return has_room(self.connection, study_id, entry, self.now)
 
     def held(self, member: Member) -> list[Lease]:
         """The member's open items, in the order in which they were given out."""

@@ -15,6 +15,7 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
+from nami_bench.store.crowd_tables import ParticipantRow
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.kinds import KINDS, RATINGS
@@ -32,6 +33,7 @@ from nami_bench.store.tables import (
 items = Base.metadata.tables[ItemRow.__tablename__]
 members = Base.metadata.tables[MemberRow.__tablename__]
 assignments = Base.metadata.tables[AssignmentRow.__tablename__]
+guests = Base.metadata.tables[ParticipantRow.__tablename__]
 events = Base.metadata.tables[EventRow.__tablename__]
 
 _asked = (ItemRow.kind == STUDY_KIND, ItemRow.withdrawn_at.is_(None))
@@ -56,6 +58,15 @@ MEMBER = (
     .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
     .where(MemberRow.study_id == bindparam("study"), AnnotatorRow.name == bindparam("name"))
 )
+
+GUEST = select(
+    ParticipantRow.id,
+    ParticipantRow.agreed_sha256,
+    ParticipantRow.answered_at,
+    ParticipantRow.holds_until,
+    ParticipantRow.rejoined_at,
+    ParticipantRow.way_out,
+).where(ParticipantRow.annotator_id == bindparam("annotator"))
 
 _LEASE = (
     select(
@@ -246,8 +257,14 @@ TAKEN_BY_MEMBER = (
 )
 
 # Those who can come: not the authors of work that was made elsewhere, who have no log-in.
-_can_come = (AnnotatorRow.role == Role.SIMULATED.value) | (
-    AnnotatorRow.active & (AnnotatorRow.token_sha256.is_not(None) | AnnotatorRow.password_hash.is_not(None))
+_is_inside = exists().where(ParticipantRow.annotator_id == AnnotatorRow.id, ParticipantRow.way_out.is_(None))
+_can_come = (
+    (AnnotatorRow.role == Role.SIMULATED.value)
+    | _is_inside
+    | (
+        AnnotatorRow.active
+        & (AnnotatorRow.token_sha256.is_not(None) | AnnotatorRow.password_hash.is_not(None))
+    )
 )
 OTHERS_AT_WORK = (
     select(func.count())

@@ -31,6 +31,13 @@ from nami_bench.store.annotation_tables import (
     SubmissionRow,
 )
 from nami_bench.store.chores import TRACES, Chores, note_chores
+from nami_bench.store.crowd_tables import (
+    AgreementRow,
+    AnswerRow,
+    IdentityRow,
+    InvitationRow,
+    ParticipantRow,
+)
 from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
@@ -46,7 +53,8 @@ _WAIT_S = 30.0
 _ERASED = "erased"
 _PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "event",
              "login_session", "login_attempt", "outside_account", "prompt_submission", "enrolment",
-             "announcement", "dismissal", "message")  # fmt: skip
+             "announcement", "dismissal", "message", "participant", "platform_identity", "agreement",
+             "participant_answer", "invitation")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +110,7 @@ class Erasures(Repository):
             values = values_in_force(session, row.id)
             pseudonym = _pseudonym(row) if keep_ratings else None
             counts = _forget_person(session, row, [member.id for member in members])
+            _forget_participant(session, row)
             if pseudonym is None:
                 _remove_work(session, row, [member.id for member in members])
             else:
@@ -210,14 +219,47 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
     return counts
 
 
+def _forget_participant(session: Session, row: AnnotatorRow) -> None:
+    """Remove what a platform calls the person, what they agreed to and said of themselves."""
+    found = session.scalar(select(ParticipantRow).where(ParticipantRow.annotator_id == row.id))
+    if found is None:
+        return
+    number, invitation = found.id, found.invitation_id
+    for table in (IdentityRow, AgreementRow, AnswerRow):
+        delete_rows(session, table, table.participant_id == number)
+    session.expunge(found)  # the row is deleted under the session's hands
+    delete_rows(session, ParticipantRow, ParticipantRow.id == number)
+    _set(
+        session, InvitationRow, (InvitationRow.id == invitation) & (InvitationRow.uses_allowed == 1), label=""
+    )
+
+
+def forget_work(session: Session, row: AnnotatorRow) -> None:
+    """Remove all that somebody judged and said, in the database's file as well; the account stays.
+
+    What is asked of others is to be counted anew, and `Erasures.wipe_traces` is noted as to follow.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().exec_driver_sql("PRAGMA secure_delete = ON")
+    members = session.scalars(select(MemberRow.id).where(MemberRow.annotator_id == row.id)).all()
+    _remove_judgements(session, row.id, list(members))
+    forget_future_submissions(session)
+    note_chores(session, TRACES, [""])
+
+
 def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> None:
-    for kind in KINDS:
-        delete_rows(session, kind.table, kind.table.annotator_id == row.id)
-    delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
-    delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
+    number = row.id
+    _remove_judgements(session, number, members)
     session.expunge_all()  # the rows are deleted under the session's hands
     delete_rows(session, MemberRow, MemberRow.id.in_(members))
-    delete_rows(session, AnnotatorRow, AnnotatorRow.id == row.id)
+    delete_rows(session, AnnotatorRow, AnnotatorRow.id == number)
+
+
+def _remove_judgements(session: Session, annotator_id: int, members: list[int]) -> None:
+    for kind in KINDS:
+        delete_rows(session, kind.table, kind.table.annotator_id == annotator_id)
+    delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
+    delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
 
 
 def _rename(session: Session, row: AnnotatorRow, members: Iterable[MemberRow], pseudonym: str) -> None:

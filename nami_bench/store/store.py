@@ -14,12 +14,15 @@ from nami_bench.store.announcements import Announcements
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.chores import Chores
 from nami_bench.store.comparisons import Comparisons
+from nami_bench.store.crowd import Crowd
+from nami_bench.store.crowd_reports import CrowdReports
 from nami_bench.store.database import PATIENCE_S, Database
 from nami_bench.store.enrolments import Enrolments
 from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.images import Images
 from nami_bench.store.items import Items
+from nami_bench.store.links import Links
 from nami_bench.store.logins import Logins
 from nami_bench.store.merging import Work
 from nami_bench.store.messages import Messages
@@ -62,6 +65,9 @@ class Store:
         self.enrolments = Enrolments(database)
         self.exclusions = Exclusions(database)
         self.erasures = Erasures(database)
+        self.crowd = Crowd(database, lambda: self.clock())
+        self.crowd_reports = CrowdReports(database, lambda: self.clock())
+        self.links = Links(database)
         # What is asked, and what was said.
         self.studies = Studies(database)
         self.items = Items(database)

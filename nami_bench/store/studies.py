@@ -19,6 +19,7 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.calibration import fill_block
 from nami_bench.store.catalog import find_model, find_prompt_set
+from nami_bench.store.crowd_reports import delete_crowd
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
 from nami_bench.store.items import Shown, add_shown, check_strata, is_asked, refresh_items
@@ -190,4 +191,5 @@ class Studies(Repository):
             session.execute(delete(DismissalRow).where(DismissalRow.announcement_id.in_(announcements)))
             for table in _OF_A_STUDY:
                 session.execute(delete(table).where(table.study_id == row.id))
+            delete_crowd(session, row.id)
             session.execute(delete(StudyRow).where(StudyRow.id == row.id))
