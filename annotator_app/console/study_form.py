@@ -8,13 +8,23 @@ stays as it was, and is edited as a file.
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
-from datetime import datetime
 from enum import StrEnum
 from itertools import count
 from typing import Any
 
 import gradio as gr
 
+from nami_bench.annotator_app.console.study_values import (
+    anchors,
+    anchors_shown,
+    line,
+    moment,
+    moment_shown,
+    put,
+    same,
+    text,
+    value_at,
+)
 from nami_bench.domain import Study
 from nami_bench.errors import InputError
 from nami_bench.store.study_changes import FIXED
@@ -82,7 +92,7 @@ class StudyForm:
         self.prompts: Any = None
         if is_new:
             with gr.Row():
-                self._add(("study", "name"), gr.Textbox(label="Name", max_length=100), read=_line)
+                self._add(("study", "name"), gr.Textbox(label="Name", max_length=100), read=line)
                 self.prompts = gr.Dropdown(label="Prompts", choices=[])
                 self._add(("study", "prompts"), self.prompts)
         self.models = gr.CheckboxGroup(label="Models", choices=[])
@@ -110,7 +120,7 @@ class StudyForm:
         self, tables: Mapping[str, Any], models: Sequence[str], prompt_sets: Sequence[str] = ()
     ) -> list[Any]:
         """What the fields show of a file's tables, where one may choose from these models and prompt sets."""
-        values = ((one, _at(tables, one.place)) for one in self.inputs)
+        values = ((one, value_at(tables, one.place)) for one in self.inputs)
         shown = [one.show(one.default if value is None else value) for one, value in values]
         for component, offered in ((self.models, models), (self.prompts, prompt_sets)):
             if component is not None:
@@ -131,7 +141,7 @@ class StudyForm:
         """The tables with what the fields say; raises InputError for what cannot be read."""
         found: dict[str, Any] = deepcopy(dict(tables))
         for one, value in zip(self.inputs, values, strict=True):
-            _put(found, one.place, one.read(value))
+            put(found, one.place, one.read(value))
         named = [one for one in map(_named, found.pop("criterion", ()), count(1)) if one is not None]
         return found | ({"criterion": named} if named else {})
 
@@ -154,7 +164,7 @@ class StudyForm:
             component = gr.Number(**settings)
         else:
             component = gr.Textbox(**settings)
-        read = _line if isinstance(component, gr.Textbox) else _same
+        read = line if isinstance(component, gr.Textbox) else same
         self._add((table, key), component, default=default, read=read)
 
     def _stays(self, table: str, key: str) -> bool:
@@ -169,7 +179,7 @@ class StudyForm:
                     info="empty: now" if key == "opens" else "empty: never",
                     min_width=200,
                 )
-                self._add(("study", key), box, show=_moment_shown, read=_moment)
+                self._add(("study", key), box, show=moment_shown, read=moment)
             for key in ("time_zone", "contact"):
                 self._scalar("study", key)
 
@@ -182,7 +192,7 @@ class StudyForm:
                 box = gr.Textbox(
                     label=f"Instructions, {name}", lines=6, max_lines=16, info="Markdown", min_width=260
                 )
-                self._add(("study", "instructions", tag), box, read=_text)
+                self._add(("study", "instructions", tag), box, read=text)
 
     def _criteria(self) -> None:
         numbers = (("weight", None), ("minimum", 0.0), ("maximum", 100.0), ("step", None))
@@ -194,21 +204,21 @@ class StudyForm:
                     self._add(
                         (*at, "name"),
                         gr.Textbox(label="Name", min_width=140, interactive=self._is_new),
-                        read=_line,
+                        read=line,
                     )
                     for key, default in numbers:
-                        box = gr.Number(label=_label(key), min_width=100, interactive=self._is_new)
-                        self._add((*at, key), box, default=default)
+                        figure = gr.Number(label=_label(key), min_width=100, interactive=self._is_new)
+                        self._add((*at, key), figure, default=default)
                 with gr.Row():
-                    self._add((*at, "label"), gr.Textbox(label="On the screen", min_width=140), read=_line)
-                    self._add((*at, "anchors"), _anchors_box("Words"), show=_anchors_shown, read=_anchors)
+                    self._add((*at, "label"), gr.Textbox(label="On the screen", min_width=140), read=line)
+                    self._add((*at, "anchors"), _anchors_box("Words"), show=anchors_shown, read=anchors)
                 with gr.Row():
                     for tag, name in list(LANGUAGES.items())[1:]:
                         own = (*at, "texts", tag)
                         box = gr.Textbox(label=f"On the screen, {name}", min_width=140)
-                        self._add((*own, "label"), box, read=_line)
+                        self._add((*own, "label"), box, read=line)
                         words = _anchors_box(f"Words, {name}")
-                        self._add((*own, "anchors"), words, show=_anchors_shown, read=_anchors)
+                        self._add((*own, "anchors"), words, show=anchors_shown, read=anchors)
 
     def _rest(self) -> None:
         tables: dict[str, list[str]] = {}
@@ -225,15 +235,20 @@ class StudyForm:
 
 def _scalars() -> Iterator[tuple[tuple[str, str], Any]]:
     """Each number, choice, switch and line of `Study`: its table and key in a file, and its default."""
+    for place, value in _defaults():
+        if isinstance(value, str | int | float):
+            table, key, *_ = map(str, in_file(place))
+            yield (table, key), value
+
+
+def _defaults() -> Iterator[tuple[tuple[str, ...], Any]]:
     for one in fields(Study):
         default = _default_of(one)
-        names = [inner.name for inner in fields(default)] if is_dataclass(default) else []
-        for place, value in [((one.name, name), getattr(default, name)) for name in names] or [
-            ((one.name,), default)
-        ]:
-            if isinstance(value, str | int | float):
-                table, key, *_ = map(str, in_file(place))
-                yield (table, key), value
+        if is_dataclass(default):
+            for inner in fields(default):
+                yield (one.name, inner.name), getattr(default, inner.name)
+        else:
+            yield (one.name,), default
 
 
 def _default_of(one: "Field[Any]") -> Any:
@@ -251,32 +266,6 @@ def _anchors_box(label: str) -> gr.Textbox:
     )
 
 
-def _at(tables: Any, place: Sequence[str | int]) -> Any:
-    for part in place:
-        if isinstance(part, int):
-            tables = tables[part] if isinstance(tables, list) and part < len(tables) else None
-        else:
-            tables = tables.get(part) if isinstance(tables, Mapping) else None
-    return tables
-
-
-def _put(tables: Any, place: Sequence[str | int], value: Any) -> None:
-    """Set what is at a place; None takes it away, with the table around it that is empty then."""
-    if value is None and _at(tables, place) is None:
-        return
-    head, *rest = place
-    if isinstance(head, int):
-        tables.extend({} for _ in range(head + 1 - len(tables)))
-        _put(tables[head], rest, value)
-    elif not rest:
-        tables.pop(head, None) if value is None else tables.update({head: value})
-    else:
-        inner = tables.setdefault(head, [] if isinstance(rest[0], int) else {})
-        _put(inner, rest, value)
-        if inner == {}:
-            del tables[head]
-
-
 def _named(criterion: Mapping[str, Any], number: int) -> Mapping[str, Any] | None:
     """A criterion that was filled in; None for fields that were left as they are."""
     if criterion.get("name"):
@@ -284,45 +273,3 @@ def _named(criterion: Mapping[str, Any], number: int) -> Mapping[str, Any] | Non
     if criterion.keys() & {"weight", "step", "label", "anchors", "texts"}:
         raise InputError(f"criterion {number} has no name")
     return None
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _text(value: str | None) -> str | None:
-    return value if value and value.strip() else None
-
-
-def _line(value: str | None) -> str | None:
-    return (value or "").strip() or None
-
-
-def _moment_shown(value: datetime | None) -> str:
-    return "" if value is None else value.isoformat(sep=" ")
-
-
-def _moment(value: str | None) -> datetime | None:
-    if not (words := _line(value)):
-        return None
-    try:
-        return datetime.fromisoformat(words.replace(" +", "+").replace(" -", "-"))
-    except ValueError as error:
-        raise InputError(f"{words!r} is no day and hour: write it as 2026-01-31 18:00 +01:00") from error
-
-
-def _anchors_shown(value: Mapping[Any, str] | None) -> str:
-    return "\n".join(f"{at} = {words}" for at, words in (value or {}).items())
-
-
-def _anchors(value: str | None) -> dict[str, str] | None:
-    found = {}
-    for line in (value or "").splitlines():
-        at, sign, words = line.partition("=")
-        if line.strip() and not sign:
-            raise InputError(
-                f"{line!r} says not which point of the scale it is about: write 0 = {line.strip()}"
-            )
-        if line.strip():
-            found[at.strip()] = words.strip()
-    return found or None

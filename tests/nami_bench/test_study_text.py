@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nami_bench.domain import CheckItem, CheckKind, Checks, Criterion, CriterionText, Pairs, Question, Study
+from nami_bench.errors import InputError
 from nami_bench.study_file import in_file, load_study, nami_1k_study_file, study_of_text
 from nami_bench.study_text import study_tables, study_text
 from nami_bench.toml_text import document
@@ -106,6 +107,14 @@ def test_the_protocol_of_nami_1k_is_written_as_people_write_it() -> None:
     assert 'mode = "rating"\n' in text
     assert 'en = """\nJudge the image as it is' in text
     assert '25 = "the subject is hinted at' in text
+
+
+def test_a_text_that_nobody_keeps_in_a_file_reads_no_files() -> None:
+    """It may come from a browser: whose file would it be?"""
+    for entry in ('[entry.consent]\nfiles = { en = "/etc/passwd" }', '[entry]\ndebrief_files = { en = "x" }'):
+        text = study_text(replace(study_of_text(FULL), entry=None)) + f"\n{entry}\n"
+        with pytest.raises(InputError, match="there is no file"):
+            study_of_text(text)
 
 
 def test_questions_stay_in_their_file_and_known_answers_to_them_are_words() -> None:
