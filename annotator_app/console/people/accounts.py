@@ -31,7 +31,7 @@ def build_adding(console: Console) -> None:
         console.tell(f"{new} new accounts, {len(added) - new} there already")
         return "", gr.update(value=tokens_csv(added).decode(), visible=True)
 
-    console.on(add.click, add_all, people, [people, tokens])
+    console.on(add.click, add_all, people, [people, tokens], needs_study=False)
 
 
 def build_removing(console: Console, person: gr.Dropdown) -> None:
