@@ -54,6 +54,7 @@ def invite(
     from datetime import UTC
 
     from nami_bench.errors import InputError
+    from nami_bench.export.qr_code import qr_svg
     from nami_bench.export.spreadsheet import csv_table
 
     wanted = [*labels, *(_labels(table) if table is not None else ())] or [""]
@@ -112,19 +113,6 @@ def revoke(study: str, numbers: tuple[int, ...]) -> None:
     with open_bench() as bench:
         ended = bench.store.links.revoke(study, numbers)
     echo(f"{counted(ended, 'link')} ended")
-
-
-def qr_svg(address: str) -> bytes:
-    """An address as a QR code: dark on white in every theme, error correction M (15 %)."""
-    import io
-
-    import segno
-
-    drawn = io.BytesIO()
-    segno.make(address, error="m", micro=False).save(
-        drawn, kind="svg", scale=6, border=4, dark="#000000", light="#ffffff", title=address
-    )
-    return drawn.getvalue()
 
 
 def _labels(path: Path) -> list[str]:

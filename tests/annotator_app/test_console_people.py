@@ -12,6 +12,7 @@ from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import Annotator, Role
 from tests.support.console import ConsolePage
+from tests.support.crowd import with_entry
 
 
 @pytest.fixture
@@ -96,3 +97,27 @@ def test_nobody_is_erased_by_a_slip(bench: Any, page: ConsolePage) -> None:
     _, said = page.call("accounts_erase_for_good", "ada", False, "ada")
     assert said == ["Erased, in the database and in its file"]
     assert [one.name for one in bench.store.accounts.all()] == ["bob", "root"]
+
+
+def test_links_are_made_shown_once_and_ended(bench: Any, page: ConsolePage) -> None:
+    study = bench.store.studies.get("trial")
+    refused = page.call("links_invite", "lena\nolaf", 1, 0, "https://rate.example.org/nami/")[1]
+    assert "has no [entry]" in refused[0]
+    with_entry(bench.store, study)
+    (rows, labels, made, code), _ = page.call(
+        "links_invite", "lena,x\n\n olaf \n", 1, 7, "https://rate.example.org/nami/"
+    )
+    assert labels == "" and code["visible"] is False
+    listed = list(csv.reader(io.StringIO(made["value"].removeprefix("\ufeff"))))
+    assert [row[0] for row in listed] == ["label", "lena", "olaf"]
+    token = listed[1][1].removeprefix("https://rate.example.org/nami/join/link/")
+    found = bench.store.links.find(token)
+    assert found is not None and (found.label, found.created_by) == ("lena", "root")
+    assert [row[1:6:2] for row in rows["data"]] == [["lena", "1", "open"], ["olaf", "1", "open"]]
+    (rows, _), said = page.call("links_revoke", f"{found.id}")
+    assert (rows["data"][0][5], said) == ("revoked", ["1 link ended"])
+    assert "such as 3 4" in page.call("links_revoke", "all of them")[1][0]
+    (_, _, _, code), _ = page.call("links_invite", "", 0, 0, "https://rate.example.org/")
+    assert 'src="data:image/svg+xml' in code["value"]
+    kinds = [(one.kind, one.by) for one in bench.store.oversight.events("trial")]
+    assert kinds[:3] == [("links", "root")] * 3

@@ -6,7 +6,7 @@ What takes something away stands apart, in a part of the page that is opened by 
 import gradio as gr
 
 from nami_bench.annotator_app.console.context import Console
-from nami_bench.annotator_app.console.people import accounts, everybody, one_person
+from nami_bench.annotator_app.console.people import accounts, everybody, links, one_person
 
 
 def build(console: Console) -> None:
@@ -21,5 +21,7 @@ def build(console: Console) -> None:
             one_person.build_work(console, person)
         with gr.Tab("Add"):
             accounts.build_adding(console)
+        with gr.Tab("Links"):
+            links.build(console)
         with gr.Tab("Account and erasure"):
             accounts.build_removing(console, person)
