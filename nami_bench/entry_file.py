@@ -16,8 +16,9 @@ _LONGEST = 100_000
 """Characters of a file."""
 
 
-def entry_values(raw: Mapping[str, Any], first_language: str, folder: Path) -> dict[str, Any]:
-    """What the table says under the names of `Entry`'s fields; `folder` is that of the study file."""
+def entry_values(raw: Mapping[str, Any], first_language: str, folder: Path | None) -> dict[str, Any]:
+    """What the table says under the names of `Entry`'s fields; `folder` is that of the
+    study file, None where it has none."""
     values = dict(raw)
     for key in ("questions", "is_open"):  # the file has other words for them
         if key in values:
@@ -52,7 +53,7 @@ def entry_in_file(location: Location) -> Location:
     return tuple(names.get(part, part) if isinstance(part, str) else part for part in location)
 
 
-def _consent(raw: Mapping[str, Any], first_language: str, folder: Path) -> dict[str, Any]:
+def _consent(raw: Mapping[str, Any], first_language: str, folder: Path | None) -> dict[str, Any]:
     values = dict(raw)
     texts = by_language(values.pop("texts", {}), first_language)
     values["texts"] = _with_files("entry.consent.files", texts, values.pop("files", {}), folder)
@@ -61,10 +62,10 @@ def _consent(raw: Mapping[str, Any], first_language: str, folder: Path) -> dict[
     return values
 
 
-def _signature(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _signature(raw: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     values = dict(raw)
-    if "keys" in values:
-        raise InputError("entry.signature.keys: unknown key")
+    if "keys" in values and "keys_file" in values:
+        raise InputError("entry.signature: give one of keys and keys_file")
     if "keys_file" in values:
         values["keys"] = _read("entry.signature.keys_file", values.pop("keys_file"), folder)
     return values
@@ -81,7 +82,7 @@ def _question(raw: Any, first_language: str) -> Any:
     return values
 
 
-def _with_files(where: str, texts: Any, files: Any, folder: Path) -> Any:
+def _with_files(where: str, texts: Any, files: Any, folder: Path | None) -> Any:
     """`texts`, with those that stand in files of their own."""
     if not isinstance(files, dict):
         raise InputError(f"{where} must name a file for each language")
@@ -90,9 +91,11 @@ def _with_files(where: str, texts: Any, files: Any, folder: Path) -> Any:
     return {**texts, **{tag: _read(f"{where}.{tag}", name, folder) for tag, name in files.items()}}
 
 
-def _read(where: str, name: Any, folder: Path) -> str:
+def _read(where: str, name: Any, folder: Path | None) -> str:
     if not isinstance(name, str):
         raise InputError(f"{where} must be the name of a file")
+    if folder is None:
+        raise InputError(f"{where}: there is no file {name!r} here: write its text into the study file")
     try:
         text = (folder / name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

@@ -18,6 +18,7 @@ from nami_bench.domain.question import VALUES
 from nami_bench.domain.study import ALL_PROMPTS, Mode, Study
 from nami_bench.entry_file import by_language, entry_in_file, entry_values
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_toml
 from nami_bench.serialize import Location, validated
 
 _TABLES = {
@@ -52,7 +53,27 @@ def load_study(
         values |= {key: value for key, value in given.items() if value}
         if not values.get("prompt_set"):
             raise InputError("study.prompts names no prompt set: add it or pass --prompts SET")
-        return validated(Study, {"models": (), **values}, "", _in_file)
+        return validated(Study, {"models": (), **values}, "", in_file)
+
+
+def study_of_text(text: str) -> Study:
+    """A study from the text of a file; raises InputError that names the line or the key."""
+    try:
+        raw = parse_toml(text)
+    except ValueError as error:
+        raise InputError(f"this is not valid TOML: {error}") from error
+    return study_of_tables(raw)
+
+
+def study_of_tables(raw: Mapping[str, Any]) -> Study:
+    """A study from a file's tables, as TOML is read; raises InputError that names the key."""
+    try:
+        values = _study_values(raw, None)
+        if not values.get("prompt_set"):
+            raise InputError("study.prompts names no prompt set")
+        return validated(Study, {"models": (), **values}, "", in_file)
+    except InputError as error:
+        raise InputError(str(error).removeprefix(": ")) from error
 
 
 def load_criteria(path: Path) -> Criteria:
@@ -61,7 +82,7 @@ def load_criteria(path: Path) -> Criteria:
         values = _study_values(load_toml(path), path.parent)
         # Whatever else the file says must be right too; what it need not say here is made up.
         made_up = {"prompt_set": "-", "models": tuple("abcdef")}
-        return Criteria.of(validated(Study, made_up | values, "", _in_file).criteria)
+        return Criteria.of(validated(Study, made_up | values, "", in_file).criteria)
 
 
 @contextmanager
@@ -79,10 +100,10 @@ def nami_1k_study_file() -> Path:
     return Path(str(files("nami_bench") / "data" / "nami-1k-study.toml"))
 
 
-def _study_values(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+def _study_values(raw: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
     """What a file says under the names of `Study`'s fields; of which type it is, `validated` sees.
 
-    Texts that it keeps in files of their own lie in or below `folder`.
+    Texts that it keeps in files of their own lie in or below `folder` (None: there are none).
     """
     section = raw.get("study")
     if not isinstance(section, dict):
@@ -143,8 +164,8 @@ def _yes_or_no(answer: Any) -> Any:
     return [VALUES[answer]] * 2 if isinstance(answer, str) and answer in VALUES else answer
 
 
-def _in_file(location: Location) -> Location:
-    """A place in `Study` as the file calls it."""
+def in_file(location: Location) -> Location:
+    """A place in `Study` as a study file calls it: ("study", "prompts") for ("prompt_set",)."""
     head, *rest = location
     if head == "entry":
         return entry_in_file(location)

@@ -28,6 +28,9 @@ REMEMBERED_S = 3.0
 AT_ONCE = 8
 """So many calls of one function may run at the same time."""
 
+KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
+"""Into the address, so that the other pages, a reload and a link show the same study."""
+
 T = TypeVar("T")
 
 _FAILED = "This did not work just now: try again. The server's log says why."
@@ -44,6 +47,7 @@ class Call:
 
     owner: str
     study: str
+    """"" where there is none, in what does not need one."""
     is_owner: bool = True
     """Else an adjudicator, who does not learn who raters are, nor the models."""
     query: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +56,8 @@ class Call:
 
 @dataclass
 class Console:
-    """What a page's `build` is given; `study` is the selector of the page that is being built."""
+    """What a page's `build` is given; of the page that is being built `study` is the selector, and
+    `no_study` what it says where there is none."""
 
     store: Store
     studies: Studies
@@ -64,6 +69,7 @@ class Console:
     study: gr.Dropdown = field(init=False)
     level: Level = field(init=False, default=Level.OWNER)
     """Of the page that is being built: what it binds is for those who reach it."""
+    no_study: gr.HTML = field(init=False)
     _remembered: dict[Hashable, tuple[float, Any]] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -90,22 +96,30 @@ class Console:
         *,
         js: str | None = None,
         shows_progress: bool = False,
+        needs_study: bool = True,
     ) -> Any:
         """Call `run(call, *inputs)` at an event (or several), for those of the page's level, and put into
-        `outputs` what it returns. `js` runs in the browser before. Returns Gradio's event, for `.then` and
-        `.success`."""
+        `outputs` what it returns. `js` runs in the browser before. Where it `needs_study`, nothing happens
+        without one. Values come as the browser sent them: they are not compared with the choices that this
+        process remembers of a session, which may be older than those on the page. Returns Gradio's event, for
+        `.then` and `.success`."""
         sinks = _listed(outputs)
         return gr.on(
             event if isinstance(event, list) else [event],
-            self._guarded(run, len(sinks)),
+            self._guarded(run, len(sinks), needs_study),
             inputs=[self.study, *_listed(inputs)],
             outputs=sinks,
             js=js,
+            preprocess=False,
             api_visibility="private",
             concurrency_limit=AT_ONCE,
             show_progress="minimal" if shows_progress else "hidden",
             trigger_mode="once",
         )
+
+    def keep_study(self, event: Any) -> None:
+        """After an event that `on` gave, which chose another study: it is the one that is selected."""
+        event.then(None, inputs=[self.study], js=KEEP_STUDY, api_visibility="private", show_progress="hidden")
 
     def remembered(self, key: Hashable, compute: Callable[[], T], seconds: float = REMEMBERED_S) -> T:
         """`compute()`, once in so many seconds for all who look; from threads (`def` functions) alone."""
@@ -157,6 +171,7 @@ class Console:
             chosen,
             inputs=[self.study, *_listed(inputs)],
             outputs=sinks,
+            preprocess=False,
             api_visibility="private",
             concurrency_limit=AT_ONCE,
             show_progress="hidden",
@@ -167,7 +182,7 @@ class Console:
         """The address, relative to a page of the console, of the image of this number in the database."""
         return f"picture/{image}/small" if small else f"picture/{image}"
 
-    def _guarded(self, run: Callable[..., Any], outputs: int) -> Callable[..., Any]:
+    def _guarded(self, run: Callable[..., Any], outputs: int, needs_study: bool = True) -> Callable[..., Any]:
         nothing = gr.skip() if outputs == 1 else tuple(gr.skip() for _ in range(outputs)) or None
 
         level = self.level
@@ -178,7 +193,9 @@ class Console:
                 raise gr.Error(_NOT_FOR_YOU[level], print_exception=False)
             study = self.selected(request, chosen)
             is_owner = account.role is Role.ADMINISTRATOR
-            return None if study is None else Call(account.name, study, is_owner, dict(request.query_params))
+            if study is None and needs_study:
+                return None
+            return Call(account.name, study or "", is_owner, dict(request.query_params))
 
         async def guarded(request: gr.Request, chosen: str | None, *values: Any) -> Any:
             try:

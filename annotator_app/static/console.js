@@ -46,6 +46,18 @@
     setTimeout(() => field.dispatchEvent(new KeyboardEvent("keypress", { key: "Enter", bubbles: true })));
   });
 
+  // A file of the owner's computer goes into a field: it is sent when the field is, and lies nowhere.
+  document.addEventListener("change", async (event) => {
+    const input = event.target;
+    if (!(input instanceof HTMLInputElement) || input.dataset.into === undefined) return;
+    const [file] = input.files ?? [];
+    const field = document.getElementById(input.dataset.into)?.querySelector("textarea");
+    if (file === undefined || !(field instanceof HTMLTextAreaElement)) return;
+    field.value = await file.text();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    input.value = "";
+  });
+
   /** Nothing on the page is kept up to date any more: say so, above everything. */
   function tellEnd() {
     if (document.querySelector(".console-ended") !== null) return;

@@ -49,7 +49,7 @@ def add(names: tuple[str, ...], role: str) -> None:
 
     people = [Annotator(name, Role(role)) for name in names]
     with open_bench() as bench:
-        tokens = bench.store.accounts.add_all(people)
+        tokens = bench.store.accounts.add_all(people, by=who())
     for person, token in zip(people, tokens, strict=True):
         echo(f"{person.name}\t{token}")
     say("the second column is the log-in token: hand it over now, it cannot be shown again")
@@ -96,7 +96,7 @@ def role(name: str, role: str) -> None:
     from nami_bench.domain import Role
 
     with open_bench() as bench:
-        bench.store.accounts.set_role(name, Role(role))
+        bench.store.accounts.set_role(name, Role(role), by=who())
     say(f"{name} is an {role} now")
 
 
@@ -105,7 +105,7 @@ def role(name: str, role: str) -> None:
 def reset(name: str) -> None:
     """Give an annotator a new token; the old one ends, and a password, and every log-in."""
     with open_bench() as bench:
-        echo(f"{bench.store.accounts.get(name).name}\t{bench.store.logins.reset_token(name)}")
+        echo(f"{bench.store.accounts.get(name).name}\t{bench.store.logins.reset_token(name, by=who())}")
 
 
 @annotators.command("password", epilog="Example: nami-bench annotators password lena")
@@ -158,7 +158,7 @@ def list_(as_json: bool) -> None:
 def disable(name: str) -> None:
     """Forbid an annotator to log in; their ratings stay."""
     with open_bench() as bench:
-        bench.store.accounts.set_active(name, False)
+        bench.store.accounts.set_active(name, False, by=who())
     undo = f"nami-bench annotators enable {quote(name)}"
     say(f"{name} is logged out and cannot log in any more; `{undo}` undoes it")
 
@@ -168,7 +168,7 @@ def disable(name: str) -> None:
 def enable(name: str) -> None:
     """Let a disabled annotator log in again."""
     with open_bench() as bench:
-        bench.store.accounts.set_active(name, True)
+        bench.store.accounts.set_active(name, True, by=who())
     say(f"{name} can log in")
 
 
@@ -204,7 +204,7 @@ def erase(name: str, keep_ratings: bool, dry_run: bool, yes: bool, as_json: bool
         name = bench.store.accounts.get(name).name
 
         def act(dry: bool) -> "Erasure":
-            return bench.store.erasures.erase(name, keep_ratings=keep_ratings, dry_run=dry)
+            return bench.store.erasures.erase(name, keep_ratings=keep_ratings, dry_run=dry, by=who())
 
         done = _erased(act, dry_run=dry_run, yes=yes, as_json=as_json)
         for path in _files_naming(name, bench.workspace.reports_dir):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, say, write_or_print
+from nami_bench.cli.common import echo, open_bench, say, who, write_or_print
 from nami_bench.cli.consent import dry_run_option
 from nami_bench.cli.options import scale_of, scale_option, without_option
 
@@ -92,7 +92,7 @@ def include(annotator: str, dry_run: bool) -> None:
 def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
     with open_bench() as bench:
         change = bench.store.exclusions.include if counted else bench.store.exclusions.exclude
-        values = change(annotator, dry_run=dry_run)
+        values = change(annotator, dry_run=dry_run, by=who())
     for study, count in values.items():
         echo(f"study {study}: {count} values of {annotator} {'count' if counted else 'do not count'}")
     if dry_run:

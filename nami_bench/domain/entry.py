@@ -140,7 +140,7 @@ class Signature:
 
     def __post_init__(self) -> None:
         if bool(self.keys_url) == bool(self.keys):
-            raise InputError("entry.signature: give one of keys_url and keys_file")
+            raise InputError("entry.signature: give one of keys_url and keys_file (or keys, its text)")
         if self.keys_url:
             check_web_address("entry.signature.keys_url", self.keys_url)
         if not self.audience:

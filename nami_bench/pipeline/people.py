@@ -24,7 +24,7 @@ def add_people(
         for person, name in zip(people, here, strict=True):
             _check(person, None if name is None else known[name].role)
         new = [person.account for person, name in zip(people, here, strict=True) if name is None]
-        tokens = iter(store.accounts.add_all(new))
+        tokens = iter(store.accounts.add_all(new, by=by))
         wanted: dict[str, list[str]] = defaultdict(list)
         for person, name in zip(people, here, strict=True):
             for study in person.studies:

@@ -93,13 +93,14 @@ class ErasedAccount:
 class Erasures(Repository):
     """People, erased."""
 
-    def erase(self, name: str, *, keep_ratings: bool = False, dry_run: bool = False) -> Erasure:
+    def erase(
+        self, name: str, *, keep_ratings: bool = False, dry_run: bool = False, by: str | None = None
+    ) -> Erasure:
         """Remove an account with everything that belongs to it, or, with `keep_ratings`, with its name.
 
         Kept are then ratings, verdicts and flags under a random pseudonym that cannot log in. Either way
         log-ins, comments, messages, and the events about the person go. What others are asked for is counted
-        anew.
-        `wipe_traces` is to follow. Raises UnknownNameError.
+        anew. `by`: who did it, for the log. `wipe_traces` is to follow. Raises UnknownNameError.
         """
         with self._database.writing(dry_run=dry_run) as session:
             if session.get_bind().dialect.name == "sqlite":
@@ -120,7 +121,7 @@ class Erasures(Repository):
             recount_items(session, studies)
             forget_future_submissions(session)
             forget(session)
-            _tell(session, {*values}, studies, values, pseudonym)
+            _tell(session, {*values}, studies, values, pseudonym, by)
             session.add(erased)
             note_chores(session, TRACES, [""])
             return Erasure(pseudonym, values, **counts, mentions=_mentions(session, called))
@@ -244,6 +245,7 @@ def forget_work(session: Session, row: AnnotatorRow) -> None:
     """
     if session.get_bind().dialect.name == "sqlite":
         session.connection().exec_driver_sql("PRAGMA secure_delete = ON")
+    delete_rows(session, MessageRow, MessageRow.annotator_id == row.id)
     members = session.scalars(select(MemberRow.id).where(MemberRow.annotator_id == row.id)).all()
     _remove_judgements(session, row.id, list(members))
     forget_future_submissions(session)
@@ -293,13 +295,14 @@ def _tell(
     numbered: Iterable[int],
     values: Mapping[str, int],
     pseudonym: str | None,
+    by: str | None,
 ) -> None:
     """Leave an event in every study that it is about; it does not say who it was."""
     of = StudyRow.name.in_(list(named)) | StudyRow.id.in_(list(numbered))
     for study in session.scalars(select(StudyRow).where(of)):
         what = "removed" if pseudonym is None else "kept under a pseudonym"
         text = f"an annotator was erased: {values.get(study.name, 0)} values {what}"
-        session.add(EventRow(study_id=study.id, kind=_ERASED, text=text))
+        session.add(EventRow(study_id=study.id, kind=_ERASED, text=text, done_by=by))
     session.flush()
 
 

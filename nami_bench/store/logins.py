@@ -22,7 +22,7 @@ from nami_bench.domain import Annotator, Role, name_key
 from nami_bench.errors import InputError, RateLimitError, RefusedError
 from nami_bench.store import convert
 from nami_bench.store.account_tables import LoginAttemptRow, LoginSessionRow
-from nami_bench.store.accounts import end_sessions, find_person, secret_hash
+from nami_bench.store.accounts import end_sessions, find_person, note_account, secret_hash
 from nami_bench.store.crowd_tables import ParticipantRow
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, match_annotator
@@ -106,15 +106,16 @@ class Logins(Repository):
             session.flush()
             return [row.id for row in rows]
 
-    def reset_token(self, name: str) -> str:
+    def reset_token(self, name: str, *, by: str | None = None) -> str:
         """Give an annotator a new log-in token; the old one, a password and all sessions end.
 
-        Raises InputError for a simulated annotator.
+        `by`: who did it, for the log. Raises InputError for a simulated annotator.
         """
         token = secrets.token_urlsafe(16)
         with self._database.writing() as session:
             row = find_person(session, name)
             row.token_sha256, row.password_hash = secret_hash(token), None
+            note_account(session, row, f"{row.name} has a new token", by)
             end_sessions(session, row)
         return token
 

@@ -421,3 +421,16 @@ def test_what_is_sent_again_after_a_lost_connection_is_one_person(bench: Any, co
     assert bench.store.oversight.events("trial") == []
     assert come(link=link).agree(once="another tab")["step"] == "work"
     assert bench.count("participant") == 3
+
+
+def test_a_study_for_assigned_people_lets_in_who_comes_by_its_door(bench: Any, come: Come) -> None:
+    with_entry(bench.store, bench.study, items_per_annotator=2, admission="assigned")
+    ada = come(arrival(1))
+    assert ada.agree()["step"] == "work"
+    assert ada.rate(most=1) == 1
+    told = ada.client.post(
+        "/study/trial/messages", json={"client_token": "m1", "text": "The second image is upside down."}
+    )
+    assert [one["text"] for one in told.json()["messages"]] == ["The second image is upside down."]
+    ada.ask("withdraw", {"keep": False})
+    assert bench.count("message") == 0

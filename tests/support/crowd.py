@@ -33,9 +33,8 @@ _numbers = count()
 
 def with_entry(store: Store, study: Study, **entry: Any) -> Study:
     """Give a study an `[entry]`, Prolific's unless said otherwise; the study as it is now."""
-    mode = {
-        key: entry.pop(key) for key in ("checks", "items_per_annotator", "closes", "overlap") if key in entry
-    }
+    of_study = {*Study.__dataclass_fields__} - {*Entry.__dataclass_fields__}
+    mode = {key: entry.pop(key) for key in {*entry} & of_study}
     values: dict[str, Any] = {"consent": CONSENT, "provider": Came.PROLIFIC, "codes": CODES}
     changed = replace(study, languages=("en", "zh"), entry=Entry(**(values | entry)), **mode)
     store.studies.change(changed)

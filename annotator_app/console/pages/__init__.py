@@ -28,5 +28,6 @@ PAGES = (
     Page("leaderboard", "Leaderboard"),
     Page("prompts", "Prompts"),
     Page("export", "Export"),
+    Page("study", "Study"),
     Page("log", "Log"),
 )

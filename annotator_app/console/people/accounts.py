@@ -31,7 +31,7 @@ def build_adding(console: Console) -> None:
         console.tell(f"{new} new accounts, {len(added) - new} there already")
         return "", gr.update(value=tokens_csv(added).decode(), visible=True)
 
-    console.on(add.click, add_all, people, [people, tokens])
+    console.on(add.click, add_all, people, [people, tokens], needs_study=False)
 
 
 def build_removing(console: Console, person: gr.Dropdown) -> None:
@@ -61,29 +61,31 @@ def build_removing(console: Console, person: gr.Dropdown) -> None:
 
     def new_token(call: Call, name: str | None) -> object:
         whom = chosen(name)
-        return gr.update(value=f"{whom}\t{console.store.logins.reset_token(whom)}", visible=True)
+        return gr.update(
+            value=f"{whom}\t{console.store.logins.reset_token(whom, by=call.owner)}", visible=True
+        )
 
     def forbid(call: Call, name: str | None) -> None:
-        console.store.accounts.set_active(chosen(name), False)
+        console.store.accounts.set_active(chosen(name), False, by=call.owner)
         console.tell(f"{name} is logged out and cannot log in")
 
     def allow(call: Call, name: str | None) -> None:
-        console.store.accounts.set_active(chosen(name), True)
+        console.store.accounts.set_active(chosen(name), True, by=call.owner)
         console.tell(f"{name} can log in")
 
     def change_role(call: Call, name: str | None, wanted: str) -> None:
         whom = chosen(name)
         if whom == call.owner:
             raise InputError("your own role is changed by another administrator")
-        console.store.accounts.set_role(whom, Role(wanted))
+        console.store.accounts.set_role(whom, Role(wanted), by=call.owner)
         console.tell(f"{whom} is an {wanted} now")
 
     def leave_out(call: Call, name: str | None) -> None:
-        values = console.store.exclusions.exclude(chosen(name))
+        values = console.store.exclusions.exclude(chosen(name), by=call.owner)
         console.tell(f"{sum(values.values())} values of {name} do not count any more")
 
     def count_again(call: Call, name: str | None) -> None:
-        values = console.store.exclusions.include(chosen(name))
+        values = console.store.exclusions.include(chosen(name), by=call.owner)
         console.tell(f"{sum(values.values())} values of {name} count again")
 
     def try_erasing(call: Call, name: str | None, keeps: bool) -> str:
@@ -97,7 +99,7 @@ def build_removing(console: Console, person: gr.Dropdown) -> None:
             raise InputError(f"type {whom!r} to erase this person: nothing was changed")
         if whom == call.owner:
             raise InputError("you cannot erase yourself while you are logged in")
-        done = console.store.erasures.erase(whom, keep_ratings=keeps)
+        done = console.store.erasures.erase(whom, keep_ratings=keeps, by=call.owner)
         console.store.erasures.wipe_traces()
         console.tell("Erased, in the database and in its file")
         return "\n".join(erasure_lines(done)), ""

@@ -118,13 +118,13 @@ def build_work(console: Console, person: gr.Dropdown) -> None:
 
     def pause_one(call: Call, name: str | None, why: str) -> str:
         whom = chosen(name)
-        console.store.oversight.pause(call.study, whom, why.strip() or "by the administrator")
+        console.store.oversight.pause(call.study, whom, why.strip() or "by the administrator", by=call.owner)
         console.tell(f"{whom} is paused")
         return ""
 
     def resume_one(call: Call, name: str | None) -> None:
         whom = chosen(name)
-        console.store.oversight.resume(call.study, whom)
+        console.store.oversight.resume(call.study, whom, by=call.owner)
         console.tell(f"{whom} can go on")
 
     def assign_all(call: Call, text: str) -> str:
