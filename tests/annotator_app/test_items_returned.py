@@ -12,7 +12,7 @@ from sqlalchemy import text
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.engine.view import View
 from nami_bench.annotator_app.sessions import AnnotationSession
-from nami_bench.domain import Annotator, Pairs
+from nami_bench.domain import Annotator, Pairs, Stopping
 from nami_bench.errors import InputError, RefusedError
 from nami_bench.store import Naming, Store
 from nami_bench.store.item_answers import ItemChoice
@@ -95,6 +95,37 @@ def test_in_any_panel_the_item_comes_when_nothing_else_is_left(bench: Any, panel
     assert bench.store.pool.ask_again("other", item, by=OWNER) == 0  # Bob has not come yet
     assert (do_all("ada"), do_all("bob")) == (0, 1)
     assert bench.store.answers.look("other", [item])[0].completed == 2
+
+
+def test_an_item_that_ended_early_goes_on_and_may_end_again(bench: Any) -> None:
+    """Also where an answer is set aside on which its end rested."""
+    rule = Stopping(rule="agreement", minimum=2, agree=2)
+    bench.store.studies.add(replace(bench.study, name="early", overlap=4, stopping=rule))
+
+    def do_all(name: str) -> int:
+        bench.store.accounts.all()
+        own, done = AnnotationSession(bench.store, bench.images_dir, "early", name), 0
+        while (view := own.state()).items:
+            done += 1
+            answer(own, view.items[0].token)
+        return done
+
+    assert do_all("ada") == do_all("bob") == 12
+    for name in ("cleo", "dora"):
+        bench.store.accounts.add(Annotator(name))
+    assert do_all("cleo") == 0  # all agreed
+    first, second = bench.store.answers.choose("early", ItemChoice())[:2]
+    bench.store.pool.ask_again("early", first, by=OWNER)
+    with pytest.raises(InputError, match="in the pool already"):
+        bench.store.pool.ask_again("early", first, by=OWNER)
+    bench.store.pool.set_aside("early", second, "ada", "slipped", by=OWNER)
+    assert do_all("cleo") == 2
+    assert do_all("dora") == 0  # they ended again
+    states = {one.item: one for one in bench.store.items.states("early")}
+    assert [(states[item].completed, states[item].stopped_after) for item in (first, second)] == [
+        (3, 3),
+        (2, 2),
+    ]
 
 
 def test_verdicts_that_are_set_aside_choose_no_pair_and_have_no_say(bench: Any) -> None:
