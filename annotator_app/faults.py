@@ -109,6 +109,8 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        if all(problem["loc"][:1] == ("path",) for problem in error.errors()):
+            return _answer(404, "not_found", "there is nothing here")
         # What is no JSON at all was cut off or changed on its way, and may come through the next time.
         final = all(problem["type"] != "json_invalid" for problem in error.errors())
         return _answer(422, "malformed", "this was not understood: reload the page", final=final)

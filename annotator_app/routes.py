@@ -40,7 +40,7 @@ StudyOf = Callable[..., Awaitable[str]]
 """A dependency of FastAPI's that gives the name of a request's study."""
 
 
-Token = Annotated[str, Path(pattern=r"^[\w-]+$", max_length=200)]
+Token = Annotated[str, Path(pattern=r"^[\w-]+$")]
 Address = Annotated[str, Path(pattern=r"^[\w.-]+$", max_length=500)]
 
 

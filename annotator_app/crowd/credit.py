@@ -6,14 +6,13 @@ was not answered is not asked again by itself: `nami-bench crowd credit` does, w
 
 import logging
 import os
-from http.client import HTTPException
-from urllib.error import HTTPError
+from http import HTTPStatus
 from urllib.parse import urlencode
-from urllib.request import urlopen
 from xml.etree import ElementTree
 
 from nami_bench.domain import FINISHED, Came, Entry, Participant
 from nami_bench.errors import InputError
+from nami_bench.services.bounded_client import BoundedClient, NoAnswerError
 from nami_bench.store import Store
 
 ASKED, GRANTED, REFUSED = "asked", "granted", "refused"
@@ -58,17 +57,17 @@ def _ask(entry: Entry, token: str, survey_code: str) -> str:
         "credit_token": token,
         "survey_code": survey_code,
     }
-    # Not by httpx, which logs the addresses that it asks: this one holds the token.
     address = f"{entry.sona.site}/{_SERVICE}?{urlencode(values)}"
     try:
-        with urlopen(address, timeout=_PATIENCE_S) as answer:
-            document = answer.read(_LONGEST + 1).decode(errors="replace")
-    except HTTPError as error:
-        _log.warning("SONA refused the credit of a participant (status %d)", error.code)
-        return REFUSED
-    except (OSError, HTTPException) as error:  # and not its words, for the same reason
-        _log.warning("SONA did not answer about the credit of a participant: %s", type(error).__name__)
+        with BoundedClient(_PATIENCE_S) as client:
+            answer = client.send("GET", address, max_bytes=_LONGEST)
+    except NoAnswerError:  # and not its words, which may hold the token
+        _log.warning("SONA did not answer about the credit of a participant")
         return ASKED
+    if answer.status != HTTPStatus.OK:
+        _log.warning("SONA refused the credit of a participant (status %d)", answer.status)
+        return REFUSED
+    document = answer.body.decode(errors="replace")
     if _has_errors(document):
         _log.warning("SONA refused the credit of a participant")
         return REFUSED
@@ -77,7 +76,7 @@ def _ask(entry: Entry, token: str, survey_code: str) -> str:
 
 def _has_errors(document: str) -> bool:
     """Whether an answer of SONA's says that it did not do it, or cannot be read."""
-    if len(document) > _LONGEST or "<!" in document:  # no declarations: nothing to be expanded
+    if "<!" in document:  # no declarations: nothing to be expanded
         return True
     try:
         root = ElementTree.fromstring(document)

@@ -11,11 +11,13 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from nami_bench.domain import Entry, Identity
 from nami_bench.domain.entry import Signature
 from nami_bench.errors import RefusedError
+from nami_bench.services.bounded_client import BoundedClient, NoAnswerError
 
 if TYPE_CHECKING:
     from jwt import PyJWK
@@ -121,18 +123,16 @@ def _read_keys(text: str) -> "Mapping[str, PyJWK]":
 
 
 def _fetch(url: str) -> "Mapping[str, PyJWK]":
-    import httpx
-
     try:
-        answer = httpx.get(url, timeout=_PATIENCE_S)
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
+        with BoundedClient(_PATIENCE_S) as client:
+            answer = client.send("GET", url, max_bytes=_MOST_BYTES)
+    except NoAnswerError as error:
         _log.error("the platform's keys cannot be fetched from %s: %s", url, error)
         raise _unchecked() from error
-    if len(answer.content) > _MOST_BYTES:
-        _log.error("the platform's keys at %s are longer than %d bytes", url, _MOST_BYTES)
+    if answer.status != HTTPStatus.OK:
+        _log.error("the platform's keys cannot be fetched from %s: status %d", url, answer.status)
         raise _unchecked()
-    return _read_keys(answer.text)
+    return _read_keys(answer.body.decode(errors="replace"))
 
 
 def _unchecked() -> RefusedError:
