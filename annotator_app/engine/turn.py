@@ -18,12 +18,13 @@ from nami_bench.annotator_app.engine.answers import (
     judge,
     kept_answers,
 )
+from nami_bench.annotator_app.engine.marks import SentMarks, in_image
 from nami_bench.annotator_app.engine.progress import progress_of
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.annotator_app.engine.view import Feedback, GivenAnswers, Item, View
 from nami_bench.domain import CheckKind
 from nami_bench.domain.question import Questions
-from nami_bench.errors import RefusedError
+from nami_bench.errors import InputError, RefusedError
 from nami_bench.local_time import local
 from nami_bench.store import (
     COMPLETED,
@@ -36,6 +37,7 @@ from nami_bench.store import (
     Sides,
     arranged,
     count_answers,
+    count_marks,
     judged_so_far,
 )
 
@@ -81,12 +83,13 @@ class Turn(Seat):
         is not this annotator's, was given to somebody else, or is not asked about any more.
         """
         lease = self.lease(token)
+        answers = self._placed(lease, answers)
         sent = self.desk.sent(answers.client_token) if lease.state == COMPLETED else None
         if sent is not None and sent.assignment_id == lease.id:
             if not is_same(answers, sent.answers, sent.flag, sent.comment):
                 raise RefusedError("reused_client_token", "this client_token was used for other answers")
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
-        check_answers(self.study, lease.prompt_id, answers, self._standing(lease))
+        check_answers(self.study, lease.prompt_id, lease.prompt, answers, self._standing(lease))
         if self.member.paused is not None:
             raise RefusedError("paused", _WORDS["paused"][1])
         if lease.state != OPEN and (closed := self._closed()):
@@ -104,6 +107,18 @@ class Turn(Seat):
         if lease is None or lease.member_id != self.member.id:
             raise RefusedError("not_yours", NOT_YOURS)
         return lease
+
+    def _placed(self, lease: Lease, answers: Answers) -> Answers:
+        """The answers with their marks where they belong in the images; without any said, none were made."""
+        if answers.marks is None:
+            return replace(answers, marks=SentMarks()) if self.study.marks.asked else answers
+        if any(image >= lease.images for image, _ in answers.marks.regions):
+            return answers  # which will be refused
+        try:
+            placed = in_image(answers.marks, self.study.canvas, self.desk.sizes(lease))
+        except InputError as error:
+            raise RefusedError("bad_answers", str(error)) from error
+        return replace(answers, marks=placed)
 
     def _standing(self, lease: Lease) -> Answered:
         """The answers in force for an item, whether all criteria have one or some."""
@@ -174,6 +189,7 @@ class Turn(Seat):
         )
         if lease.counts:
             count_answers(self.desk, lease, self.member, kept, answers.duration_ms)
+            count_marks(self.desk, lease, self.member, kept)
         return self._verdict(lease, kept)
 
     def _verdict(self, lease: Lease, answers: Mapping[str, Any]) -> Verdict | None:

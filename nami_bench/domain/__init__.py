@@ -27,6 +27,11 @@ from nami_bench.domain.judgement import Comparison as Comparison
 from nami_bench.domain.judgement import Event as Event
 from nami_bench.domain.judgement import Flag as Flag
 from nami_bench.domain.judgement import Rating as Rating
+from nami_bench.domain.marking import ExpectedMarks as ExpectedMarks
+from nami_bench.domain.marking import Marking as Marking
+from nami_bench.domain.marking import MarkKind as MarkKind
+from nami_bench.domain.marking import Marks as Marks
+from nami_bench.domain.marking import Region as Region
 from nami_bench.domain.names import checked_name as checked_name
 from nami_bench.domain.names import matching_name as matching_name
 from nami_bench.domain.names import name_in_text as name_in_text

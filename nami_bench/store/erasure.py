@@ -27,6 +27,7 @@ from nami_bench.store.account_tables import (
 from nami_bench.store.annotation_tables import (
     AssignmentRow,
     EventRow,
+    MarkingRow,
     MemberRow,
     SubmissionRow,
 )
@@ -43,8 +44,8 @@ from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 _WAIT_S = 30.0
 _ERASED = "erased"
-_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "event",
-             "login_session", "login_attempt", "outside_account", "prompt_submission")  # fmt: skip
+_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "marking",
+             "event", "login_session", "login_attempt", "outside_account", "prompt_submission")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,7 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
 def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> None:
     for kind in KINDS:
         delete_rows(session, kind.table, kind.table.annotator_id == row.id)
+    delete_rows(session, MarkingRow, MarkingRow.annotator_id == row.id)
     delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
     delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
     session.expunge_all()  # the rows are deleted under the session's hands

@@ -19,6 +19,7 @@ from nami_bench.store.annotation_tables import (
     EventRow,
     ItemImageRow,
     ItemRow,
+    MarkingRow,
     RankingRow,
     SubmissionRow,
 )
@@ -171,6 +172,7 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     delete_rows(session, SubmissionRow, of_answers)
     delete_rows(session, ComparisonRow, of_comparisons)
     delete_rows(session, RankingRow, of_rankings)
+    delete_rows(session, MarkingRow, MarkingRow.item_id.in_(items))
     delete_rows(session, RatingRow, of_ratings)
     delete_rows(session, AssignmentRow, AssignmentRow.item_id.in_(items))
     removed_items = _delete_items(session, items)

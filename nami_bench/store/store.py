@@ -19,6 +19,7 @@ from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.images import Images
 from nami_bench.store.items import Items
 from nami_bench.store.logins import Logins
+from nami_bench.store.markings import Markings
 from nami_bench.store.merging import Work
 from nami_bench.store.oversight import Oversight
 from nami_bench.store.proposals import Proposals
@@ -64,6 +65,7 @@ class Store:
         self.ratings = Ratings(database)
         self.comparisons = Comparisons(database)
         self.rankings = Rankings(database)
+        self.markings = Markings(database)
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)

@@ -14,6 +14,7 @@ from nami_bench.store.annotation_tables import (
     EventRow,
     ItemImageRow,
     ItemRow,
+    MarkingRow,
     MemberRow,
     SubmissionRow,
 )
@@ -159,7 +160,8 @@ class Studies(Repository):
                 if session.scalar(kept):
                     raise InputError(f"study {name!r} has judgements: it is kept")
             own_items = select(ItemRow.id).where(ItemRow.study_id == row.id)
-            session.execute(delete(ItemImageRow).where(ItemImageRow.item_id.in_(own_items)))
+            for part in (ItemImageRow, MarkingRow):
+                session.execute(delete(part).where(part.item_id.in_(own_items)))
             for table in (AssignmentRow, MemberRow, ItemRow, EventRow, CriterionRow, StudyModelRow):
                 session.execute(delete(table).where(table.study_id == row.id))
             session.execute(delete(StudyRow).where(StudyRow.id == row.id))

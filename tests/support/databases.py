@@ -66,6 +66,7 @@ def assert_last_revisions_in_force(store: Store) -> None:
         "rating": "criterion_id, annotator_id, image_id",
         "comparison": "criterion_id, annotator_id, item_id",
         "ranking": "criterion_id, annotator_id, item_id",
+        "marking": "annotator_id, item_id, image_id",
         "submission": "assignment_id",
     }
     with raw(store) as connection:

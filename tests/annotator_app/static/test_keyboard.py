@@ -289,7 +289,7 @@ def key_table(page: Any) -> str:
     rows = page.evaluate('import("/keys.js").then(({ KEYS }) => KEYS)')
     where = {"rating": "ratings", "pairwise": "pairs", "decimals": "ratings with decimals"}
     where |= {"signed": "ratings below zero", "questions": "questions"}
-    where |= {"ranking": "orders", "best_worst": "best and worst"}
+    where |= {"ranking": "orders", "best_worst": "best and worst", "marks": "marks"}
     lines = ["| key | in | a score is waited for | within a number | all is done |", "|---|---|---|---|---|"]
     for row in rows:
         keys = " ".join(f"`{key}`" for key in row["keys"])
