@@ -26,8 +26,8 @@ class Answers:
     """One submission: for each criterion a value (a number, an outcome in pairwise mode, or the ranks of the
     images as they stand, as `nami_bench.domain.ranking` writes them) or a reason for having none.
 
-    `marks` are those of the images; None: none were asked for. `client_token` is the sender's own name for it:
-    the same one again is the same submission.
+    `marks` are those of the images; None: none were asked for. `client_token` is the sender's own name for
+    it: the same one again is the same submission.
     """
 
     client_token: str

@@ -50,7 +50,7 @@ def check_marks(asked: Marking, prompt: str, images: int, marks: SentMarks, *, i
     """
     if not asked.asked:
         raise InputError("this study asks for no marks")
-    places = [image for image, *_ in (*marks.regions, *marks.words)]
+    places = [*(image for image, _ in marks.regions), *(image for image, *_ in marks.words)]
     if any(not 0 <= place < images for place in (*places, *marks.nothing)):
         raise InputError("a mark is about an image that the item does not have")
     _check_regions(asked, marks.regions)
@@ -86,8 +86,8 @@ def _check_words(asked: Marking, prompt: str, words: Sequence[tuple[int, int, in
 def in_image(marks: SentMarks, canvas: int, sizes: Sequence[Size]) -> SentMarks:
     """Marks that were made on the screen, where they belong in images of these `sizes`.
 
-    A point on the canvas beside the picture belongs to the picture's edge; a box ends there. Raises InputError
-    for a box that lies beside the picture altogether.
+    A point on the canvas beside the picture belongs to the picture's edge; a box ends there. Raises
+    InputError for a box that lies beside the picture altogether.
     """
     return replace(
         marks,

@@ -1,4 +1,4 @@
-"""Marks: regions of an image where something is wrong, and words of its prompt that are missing or wrong in it.
+"""Marks: regions of an image where something is wrong, and words of its prompt that it lacks or gets wrong.
 
 Places are shares of the image's own width and height, (0, 0) at the top left, whatever the screen made of it.
 """
@@ -27,8 +27,8 @@ MOST_KINDS = 9
 """Each kind has a digit of its own on the keyboard."""
 
 EXPECTED = "marks:"
-"""What is expected of marks stands under this key beside what is expected of criteria, none of which is called
-so."""
+"""What is expected of marks stands under this key beside what is expected of criteria, none of which is
+called so."""
 
 # Letters and digits with what holds them together; a character that stands for a word is one of its own.
 _IDEOGRAPHS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
@@ -53,7 +53,8 @@ class MarkKind:
 class Marking:
     """What an annotator can mark beside the scores: regions of these `kinds`, and, with `words`, words.
 
-    `shape`: regions are "points" or "boxes". `required`: an image has to have a mark, or be said to need none.
+    `shape`: regions are "points" or "boxes". `required`: an image has to have a mark, or be said to need
+    none.
     """
 
     kinds: tuple[MarkKind, ...] = ()
@@ -142,8 +143,8 @@ class Marks:
 class ExpectedMarks:
     """What an item with a known answer asks to be marked.
 
-    `regions`: by kind a box (x, y, w, h) in which the middle of a mark of that kind must lie. `words`: texts of
-    the prompt, each of whose words must be marked wherever it stands.
+    `regions`: by kind a box (x, y, w, h) in which the middle of a mark of that kind must lie. `words`: texts
+    of the prompt, each of whose words must be marked wherever it stands.
     """
 
     regions: Mapping[str, tuple[float, float, float, float]] = field(default_factory=dict)
@@ -166,7 +167,7 @@ def lies_in(region: Region, box: Sequence[float]) -> bool:
 
 
 def prompt_words(prompt: str) -> list[Span]:
-    """The words of a prompt that can be marked, in order: letters and digits without what stands between them.
+    """The words of a prompt that can be marked, in order: letters and digits without what is between them.
 
     In scripts that do not part words each character is one.
     """
@@ -193,7 +194,10 @@ def phrases(prompt: str, words: Iterable[Span]) -> list[Span]:
 
 
 def words_of_text(prompt: str, text: str) -> tuple[Span, ...]:
-    """The words of every place where `text` stands in a prompt, whatever its case; raises InputError for none."""
+    """The words of every place where `text` stands in a prompt, whatever its case.
+
+    Raises InputError where it stands nowhere.
+    """
     pattern = re.compile(
         rf"(?<!\w){re.escape(text)}(?!\w)" if text.isascii() else re.escape(text), re.IGNORECASE
     )

@@ -392,7 +392,8 @@ class Study:
                 raise UnknownNameError("kind of mark", kind, kinds)
         if item.marks.words and not self.marks.words:
             raise InputError(
-                f"study {self.name!r}: {item.where}: words are expected to be marked, and marks.words is not set"
+                f"study {self.name!r}: {item.where}: words are expected to be marked, but marks.words is "
+                "not set"
             )
 
     def _check_expected_order(self, item: CheckItem, criterion: str, answer: str) -> None:

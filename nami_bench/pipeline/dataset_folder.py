@@ -3,6 +3,7 @@
 README.md                       the card; its YAML names the files
 data/ratings.parquet            the long form of `ratings_parquet`; or comparisons.parquet, rankings.parquet,
                                 answers.parquet
+data/marks.jsonl                what was marked, in studies that ask for marks: see `marks_file`
 data/prompts.parquet            the prompts of the study's prompt set
 data/images-00000-of-N.parquet  what became of each image; its bytes, if wanted
 """
@@ -25,6 +26,7 @@ from nami_bench.domain import (
     Comparison,
     ImageRecord,
     ImageState,
+    Marks,
     ModelCard,
     PromptSet,
     Ranking,
@@ -39,12 +41,19 @@ from nami_bench.export.answers_file import answers_csv, answers_parquet
 from nami_bench.export.carried_study import side_file_json
 from nami_bench.export.comparisons_file import comparisons_csv
 from nami_bench.export.comparisons_parquet import comparisons_parquet
+from nami_bench.export.marks_file import marks_jsonl
 from nami_bench.export.markup import markdown_text
 from nami_bench.export.rankings_file import rankings_csv
 from nami_bench.export.rankings_parquet import rankings_parquet
 from nami_bench.export.ratings_file import ratings_csv_parts
 from nami_bench.export.ratings_parquet import ratings_parquet
-from nami_bench.export.ratings_source import ANSWERS_FILE, COMPARISONS_FILE, RANKINGS_FILE, RATINGS_FILE
+from nami_bench.export.ratings_source import (
+    ANSWERS_FILE,
+    COMPARISONS_FILE,
+    MARKS_FILE,
+    RANKINGS_FILE,
+    RATINGS_FILE,
+)
 from nami_bench.images import make_folder, read_recorded, write_bytes
 from nami_bench.pipeline.screening import left_out
 
@@ -76,6 +85,7 @@ class DatasetContent:
     images: Sequence[ImageRecord]
     comparisons: Sequence[Comparison] = ()
     rankings: Sequence[Ranking] = ()
+    marks: Sequence[Marks] = ()
     models: Sequence[ModelCard] = ()
     is_pseudonymous: bool = False
     left_out: Sequence[str] = ()
@@ -135,6 +145,7 @@ class DatasetContent:
             ratings=pseudonymized(self.ratings, names),
             comparisons=comparisons,
             rankings=rankings,
+            marks=[replace(one, annotator=names[one.annotator]) for one in self.marks],
             is_pseudonymous=True,
         )
 
@@ -159,6 +170,7 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
         rankings, said = gone.rankings(rankings)
     else:
         table, said = gone.ratings(table)
+    marks = [one for one in store.markings.all(study.name) if one.annotator not in set(without)]
     planted = {(model, item.prompt_id, item.sample) for item in study.check_items for model in item.models}
     names = dict.fromkeys((*study.models, *(model for model, _, _ in sorted(planted))))
     images = [
@@ -177,6 +189,7 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
         images=images,
         comparisons=comparisons,
         rankings=rankings,
+        marks=marks,
         models=[card for card in store.catalog.models() if card.name in names],
         left_out=said,
     )
@@ -229,6 +242,9 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
     files = {"comparisons": COMPARISONS_FILE, "rankings": RANKINGS_FILE, "answers": ANSWERS_FILE}
     file = files.get(content.kind, RATINGS_FILE)
     write_bytes(folder / file, parquet_of(content))
+    if content.study.marks.asked:
+        prompts = {prompt.id: prompt.text for prompt in content.prompt_set.prompts}
+        write_bytes(folder / MARKS_FILE, marks_jsonl(content.marks, prompts))
     _write(folder / "data" / "prompts.parquet", [_prompts(content.prompt_set)])
     parts = list(_parts(content.images, images_dir))
     for number, part in enumerate(parts):

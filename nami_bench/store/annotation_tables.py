@@ -226,7 +226,7 @@ class MarkingRow(Base):
     current: Mapped[Current]
     regions: Mapped[list[dict[str, Any]] | None] = mapped_column(
         JSON(none_as_null=True),
-        comment="kind, x, y, and w, h of boxes: shares of the image's width and height; missing: not judged",
+        comment="kind, x, y, and w, h of boxes: shares of width and height; missing: not judged",
     )
     words: Mapped[list[list[int]] | None] = mapped_column(
         JSON(none_as_null=True),

@@ -124,7 +124,7 @@ class Desk:
         return None if row is None else _lease(row)
 
     def sizes(self, lease: Lease) -> list[tuple[int, int]]:
-        """(width, height) in pixels of an item's images as they stand; of one whose size is not known (1, 1)."""
+        """(width, height) in pixels of an item's images as they stand; (1, 1) where it is not known."""
         images = [number for number in (lease.image_id, lease.other_image_id) if number is not None]
         rows = self.connection.execute(sql.SIZES, {"images": images})
         known = {row.id: (row.width or 1, row.height or 1) for row in rows}

@@ -440,7 +440,7 @@ def _check_row(study_id: int, check: CheckItem, position: int, images: list[_Ima
 
 
 def _expected_marks(check: CheckItem, prompt: str) -> dict[str, Any]:
-    """What is to be marked, with its words as places in the prompt; raises InputError for none of its words."""
+    """What is to be marked, its words as places in the prompt; raises InputError for words it lacks."""
     if not check.marks.asked:
         return {}
     try:

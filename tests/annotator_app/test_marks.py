@@ -1,5 +1,8 @@
 """Marks of images and of words of their prompts: what is taken, kept, corrected, and taken away."""
 
+import io
+import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import count
@@ -14,6 +17,7 @@ from PIL import Image, ImageOps
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.engine.marks import SentMarks, picture_on_canvas
 from nami_bench.annotator_app.sessions import AnnotationSession
+from nami_bench.annotator_app.simulate import simulate_ratings
 from nami_bench.domain import (
     CheckItem,
     CheckKind,
@@ -26,8 +30,12 @@ from nami_bench.domain import (
     prompt_id,
 )
 from nami_bench.errors import InputError, RefusedError
+from nami_bench.export.marks_file import marks_jsonl
+from nami_bench.pipeline.dataset_folder import study_content, write_dataset_folder
+from nami_bench.pipeline.import_judgements import import_judgements
+from nami_bench.pipeline.marks import image_overlay, import_marks, study_marks, write_mark_maps
 from nami_bench.pipeline.merged_study import merge_study
-from nami_bench.store import ImageChoice, Naming
+from nami_bench.store import ImageChoice, Naming, Store
 from tests.annotator_app.conftest import make_bench
 from tests.support.databases import assert_last_revisions_in_force
 
@@ -178,7 +186,7 @@ def test_marks_that_are_not_asked_for(new_bench: Callable[..., Any]) -> None:
 
 
 BODIES: list[tuple[dict[str, Any], int]] = [
-    ({"regions": [{"image": 0, "kind": "artifact", "x": 1.5, "y": 0.5}]}, 400),
+    ({"regions": [{"image": 0, "kind": "artifact", "x": 1.5, "y": 0.5}]}, 422),
     ({"regions": [{"image": 0, "kind": "artifact", "x": 0.5, "y": 0.5, "w": 0.2}]}, 400),
     ({"regions": [{"image": 9, "kind": "artifact", "x": 0.5, "y": 0.5}]}, 422),
     ({"words": [{"image": 0, "start": 0, "end": 7}], "more": 1}, 422),
@@ -186,6 +194,7 @@ BODIES: list[tuple[dict[str, Any], int]] = [
 ]
 
 
+@pytest.mark.slow
 def test_marks_over_http(new_bench: Callable[..., Any], listening: Callable[..., Any]) -> None:
     bench = marked(new_bench)
     with listening(bench) as address, httpx.Client(base_url=address) as client:
@@ -260,3 +269,102 @@ def test_marks_are_merged(two: tuple[Any, Any]) -> None:
     found = by_image(ours.store.markings.all("marks"))
     assert found.keys() == wanted.keys()
     assert all(found[image].regions == wanted[image].regions for image in wanted)
+
+
+@pytest.mark.parametrize("mode", ["rating", "pairwise"])
+def test_marks_are_exported_and_imported(new_bench: Callable[..., Any], tmp_path: Path, mode: str) -> None:
+    bench = marked(new_bench, mode=mode, canvas=CANVAS)
+    places = (0, 1) if mode == "pairwise" else (0,)
+    for name in ("ada", "bob"):
+        work(
+            bench,
+            name,
+            lambda number: SentMarks(
+                regions=tuple((p, Region("artifact", number / 10, 0.3 + p / 10)) for p in places),
+                words=((0, 0, 7), (0, 9, 10)),
+            ),
+        )
+    wanted = bench.store.markings.all("marks")
+    content = study_content(bench.store, bench.study)
+    folder = tmp_path / "dataset"
+    write_dataset_folder(folder, content.pseudonymous(), bench.images_dir)
+    assert "data/marks.jsonl" in (folder / "README.md").read_text(encoding="utf-8")
+    names = {one.annotator: one.annotator for one in content.pseudonymous().marks}
+    assert len(names) == 2 and not {"ada", "bob"} & names.keys()
+    with Store.open(f"sqlite:///{tmp_path / 'other.db'}") as other:
+        import_judgements(other, folder, tmp_path / "images")
+        found = other.markings.all("marks")
+        assert Counter((one.image, one.regions, one.words, one.beside) for one in found) == Counter(
+            (one.image, one.regions, one.words, one.beside) for one in wanted
+        )
+        again = import_judgements(other, folder, tmp_path / "images")
+        assert again.added == 0 and other.markings.all("marks") == found
+        file = tmp_path / "marks.jsonl"
+        prompts = {prompt.id: prompt.text for prompt in content.prompt_set.prompts}
+        changed = [replace(one, regions=()) for one in found]
+        file.write_bytes(marks_jsonl(changed, prompts))
+        study = other.studies.get("marks")
+        with pytest.raises(InputError, match="recorded with other marks"):
+            import_marks(other, study, file)
+        done, known = import_marks(other, study, file, replace=True)
+        assert (done.replaced, done.added, known) == (len(found), 0, 0)
+        assert {one.regions for one in other.markings.all("marks")} == {()}
+        assert_last_revisions_in_force(other)
+
+
+ABOUT = '{"study": "marks", "annotator": "ada", "image": "a/ID/0"'
+LINES = [
+    ("{", "line 2: Expecting"),
+    (ABOUT.replace("/0", "") + "}", "is not model/prompt id/sample"),
+    (ABOUT + ', "kind": "artifact", "x": 2, "y": 0}', "between 0 and 1"),
+    (ABOUT + ', "kind": "artifact", "x": true, "y": 0}', "x is no number"),
+    (ABOUT + ', "words": [{"start": 0, "end": 3, "text": "cat"}]}', "has 'pic' from 0 to 3, not 'cat'"),
+    (ABOUT + ', "words": [], "colour": 1}', "unknown key 'colour'"),
+    (ABOUT.replace("ada", "eve") + ', "words": []}', "has not judged"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), LINES)
+def test_files_of_marks_that_are_refused(
+    new_bench: Callable[..., Any], tmp_path: Path, line: str, words: str
+) -> None:
+    bench = marked(new_bench)
+    (shown, *_) = work(bench, "ada", lambda _: NOTHING, most=1)
+    good = marks_jsonl(bench.store.markings.all("marks"), {shown.prompt.id: shown.prompt.text})
+    file = tmp_path / "marks.jsonl"
+    file.write_bytes(good + line.replace("ID", prompt_id(0)).encode() + b"\n")
+    with pytest.raises(InputError, match=words):
+        import_marks(bench.store, bench.study, file)
+    assert bench.count("marking") == 1
+
+
+@pytest.mark.parametrize("shape", ["points", "boxes"])
+def test_simulated_annotators_mark_what_a_study_asks_for(new_bench: Callable[..., Any], shape: str) -> None:
+    bench = marked(new_bench, Marking(KINDS, shape=shape, words=True, required=True))
+    truth = {"relevance": 30.0, "realism": 40.0}
+    simulate_ratings(bench.store, bench.images_dir, bench.study, 2, lambda image, prompt: truth)
+    found = bench.store.markings.all("marks")
+    assert len(found) == 12 and any(one.regions for one in found) and any(one.words for one in found)
+    agreement = study_marks(bench.store, bench.study).agreement(replicates=0)
+    f1 = [one.f1.value or 0 for one in agreement.kinds]
+    assert min(f1) > 0.25 and max(f1) > 0.5
+
+
+def test_maps_and_overlays(new_bench: Callable[..., Any], tmp_path: Path) -> None:
+    bench = marked(new_bench)
+    for name in ("ada", "bob"):
+        work(bench, name, lambda _: replace(point(0.5, 0.5), words=((0, 0, 7),)))
+    found = study_marks(bench.store, bench.study)
+    assert write_mark_maps(tmp_path / "maps", found, height=24, radius=0.25) == 6
+    lines = [json.loads(line) for line in (tmp_path / "maps" / "index.jsonl").read_text().splitlines()]
+    assert {line["prompt_misalignment_label"].split(" ")[0] for line in lines} == {"0"}
+    drawn = np.asarray(Image.open(tmp_path / "maps" / lines[0]["maps"]["artifact"]))
+    assert drawn.shape == (24, 32) and (drawn[12, 16], drawn[0, 0]) == (255, 0)
+    key = (lines[0]["model"], lines[0]["prompt_id"], 0)
+    png = image_overlay(bench.store, bench.images_dir, "marks", key, "artifact", height=24)
+    assert key[0].encode() not in png
+    laid = np.asarray(Image.open(io.BytesIO(png)))
+    record = next(r for r in bench.images if (r.model, r.prompt_id) == key[:2])
+    plain = np.asarray(Image.open(bench.file(record)).convert("RGB"))
+    assert (laid[0, 0] == plain[0, 0]).all() and laid[12, 16, 0] > 180 > 80 > laid[12, 16, 1]
+    assert found.agreement(replicates=0).kinds[0].f1.value == 1.0

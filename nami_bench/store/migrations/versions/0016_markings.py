@@ -32,7 +32,7 @@ def upgrade() -> None:
             "regions",
             sa.JSON(none_as_null=True),
             nullable=True,
-            comment="kind, x, y, and w, h of boxes: shares of the image's width and height; missing: not judged",
+            comment="kind, x, y, and w, h of boxes: shares of width and height; missing: not judged",
         ),
         sa.Column(
             "words",
