@@ -107,9 +107,10 @@ export class Marking {
       const count = make("span", { className: "count" });
       const chip = make("button", { type: "button", className: "quiet kind", "aria-pressed": "false" },
         make("span", { className: `mark kind-${at}`, "aria-hidden": "true" }, make("b", { textContent: digit })), make("span", { textContent: label }), count);
-      chip.addEventListener("click", () => this.#choose(this.#tool === kind.name ? null : kind.name));
+      chip.addEventListener("click", () => this.#choose(kind.name));
       return { name: kind.name, chip, count };
     });
+    if (this.#chips.length > 0 && (this.#sides.length > 1 || this.#asked.shape === "boxes")) this.#chips.unshift(this.#off());
     const undo = make("button", { type: "button", className: "quiet icon", textContent: "↶", ariaLabel: t("marks.undo"), title: t("marks.undo") });
     undo.addEventListener("click", () => this.undo());
     this.#none = !this.#asked.required ? [] : this.#sides.map((_, image) => {
@@ -125,6 +126,13 @@ export class Marking {
       make("div", { className: "wordlists", "data-part": "wordlists" }));
     part("marking").hidden = false;
     this.#rename();
+  }
+
+  /** Presses and drags mean what they mean without marks: a choice, or a zoomed image that is moved. */
+  #off() {
+    const chip = make("button", { type: "button", className: "quiet", "aria-pressed": "false", textContent: t("marks.off") });
+    chip.addEventListener("click", () => this.#choose(null));
+    return { name: null, chip, count: make("span") };
   }
 
   /** The words of the prompt itself where there is one image, else a line for each. */

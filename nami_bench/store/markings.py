@@ -58,6 +58,8 @@ class Sent:
 
 def count_marks(desk: Desk, lease: Lease, member: Member, answers: Mapping[str, Any]) -> None:
     """Let the study count the marks of an answer, beside `count_answers`."""
+    if KEPT not in answers:
+        return
     images = arranged(_shown(lease.image_id, lease.other_image_id), lease.sides)
     sent = Sent(member.annotator_id, lease.item_id, images, answers, desk.now)
     desk.wrote |= append_marks(desk.connection, [sent]) > 0

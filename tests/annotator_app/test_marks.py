@@ -341,13 +341,12 @@ def test_files_of_marks_that_are_refused(
 @pytest.mark.parametrize("shape", ["points", "boxes"])
 def test_simulated_annotators_mark_what_a_study_asks_for(new_bench: Callable[..., Any], shape: str) -> None:
     bench = marked(new_bench, Marking(KINDS, shape=shape, words=True, required=True))
-    truth = {"relevance": 30.0, "realism": 40.0}
+    truth = {"relevance": 0.0, "realism": 0.0}  # something is wrong in every image
     simulate_ratings(bench.store, bench.images_dir, bench.study, 2, lambda image, prompt: truth)
     found = bench.store.markings.all("marks")
     assert len(found) == 12 and any(one.regions for one in found) and any(one.words for one in found)
     agreement = study_marks(bench.store, bench.study).agreement(replicates=0)
-    f1 = [one.f1.value or 0 for one in agreement.kinds]
-    assert min(f1) > 0.25 and max(f1) > 0.5
+    assert all(one.f1.value is not None and one.f1.value > 0.2 for one in agreement.kinds)
 
 
 def test_maps_and_overlays(new_bench: Callable[..., Any], tmp_path: Path) -> None:
