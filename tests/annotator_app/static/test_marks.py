@@ -251,3 +251,22 @@ def test_feedback_on_marks(new_studio: Callable[..., Any], visit: Callable[..., 
     rows = [text.split("\t") for text in screen.page.locator(".feedback tbody tr").all_inner_texts()]
     assert [row[-1] for row in rows] == ["✓", "✓", "✗"]
     assert rows[2][2] == "bicycle"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["rating", "pairwise"])
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_marks_are_for_everybody(
+    new_studio: Callable[..., Any], visit: Callable[..., Any], complaints: Any, mode: str, theme: str
+) -> None:
+    studio = marked(new_studio, Marking(KINDS, words=True, required=True), mode=mode)
+    screen = visit(studio, color_scheme=theme)
+    screen.wait_for_image()
+    screen.page.locator(".kind").first.click()
+    press_at(screen, 0.3, 0.3)
+    screen.page.locator(".word").first.click()
+    screen.press("m", "ArrowLeft")
+    assert complaints(screen.page) == []
+    screen.press("Escape", "?")
+    screen.wait_for("While you mark")
+    assert complaints(screen.page) == []
