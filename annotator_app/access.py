@@ -13,12 +13,13 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nami_bench.annotator_app.levels import Level, refusal
 from nami_bench.annotator_app.origin import Hosts, is_from_our_page, unknown_host
-from nami_bench.annotator_app.subpath import path_below, with_slash
+from nami_bench.annotator_app.subpath import cookie_path, path_below, with_slash
 from nami_bench.domain import Annotator
 
 COOKIE = "nami-session"
@@ -84,6 +85,21 @@ class LoginCookie:
         """What a browser calls it that sends these headers."""
         port = re.search(r":(\d{1,5})$", headers.get("host", ""))
         return f"{COOKIE}-{self.place}" + (f"-{port[1]}" if port else "")
+
+    def hand_over(self, response: Response, request: Request, session: str, lasts: int | None = None) -> None:
+        """Give a browser its log-in: gone when it is closed, or after `lasts` seconds.
+
+        Scripts cannot read it, other sites' requests do not carry it.
+        """
+        response.set_cookie(
+            self.name(request.headers),
+            session,
+            max_age=lasts,
+            httponly=True,
+            samesite="lax",
+            path=cookie_path(request.scope),
+            secure=request.url.scheme == "https",
+        )
 
     def read(self, headers: Headers) -> str:
         """What a request's cookie holds, or nothing; who logged in before an update has the older one."""

@@ -136,6 +136,7 @@ class StudyLooks:
         self._known: dict[str, tuple[Hashable, bytes]] = {}
         self._pages: dict[str, tuple[Hashable, bytes]] = {}
         self._ratings: dict[str, StandingRatings] = {}
+        self._figures: dict[str, tuple[Hashable, bytes]] = {}
 
     def overview(self, study: str) -> bytes:
         """`overview` as JSON."""
@@ -147,11 +148,18 @@ class StudyLooks:
             return known[1]
         ratings = None
         if self._store.studies.get(study).images_shown == 1:
-            ratings = self._store.standing.ratings(study, self._ratings.pop(study, None))
-            self._remember(self._ratings, study, ratings)
+            ratings = self._standing_ratings(study)
         found = json.dumps(overview(self._store, study, ratings), ensure_ascii=False, allow_nan=False)
         self._remember(self._known, study, (state, found.encode()))
         return self._known[study][1]
+
+    def people(self, study: str) -> bytes:
+        """`people_report` as JSON."""
+        from nami_bench.pipeline.people_report import people_report
+
+        return json.dumps(
+            people_report(self._store, study).to_json(), ensure_ascii=False, allow_nan=False
+        ).encode()
 
     def file(self, study: str, name: str) -> bytes:
         """The path of a new file of a study (see `study_files`); whoever asked deletes it."""
@@ -179,12 +187,30 @@ class StudyLooks:
         self._remember(self._pages, f"{what} {study}", (state, found))
         return found
 
+    def item_figures(self, study: str) -> bytes:
+        """How far annotators disagree about each item: `ItemFigures`, as bytes."""
+        from nami_bench.pipeline.item_disagreement import item_figures
+
+        state, found = self._store.standing.state(study), self._store.studies.get(study)
+        known = self._figures.get(study)
+        if known is None or known[0] != state:
+            ratings = self._standing_ratings(study) if found.images_shown == 1 else None
+            self._remember(
+                self._figures, study, (state, item_figures(self._store, found, ratings).to_bytes())
+            )
+        return self._figures[study][1]
+
     def leaderboard(self, study: str) -> bytes:
         """A study's leaderboard as it stands, a complete HTML document."""
         from nami_bench.export.html import leaderboard_html
         from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 
         return leaderboard_html(leaderboard_from_store(self._store, study=study))
+
+    def _standing_ratings(self, study: str) -> StandingRatings:
+        ratings = self._store.standing.ratings(study, self._ratings.pop(study, None))
+        self._remember(self._ratings, study, ratings)
+        return ratings
 
     @staticmethod
     def _remember(memory: dict[str, T], study: str, value: T) -> None:
@@ -212,5 +238,6 @@ def _flag(flag: Any) -> dict[str, Any]:
         "prompt": flag.prompt,
         "flag": flag.flag,
         "comment": flag.comment,
+        "number": flag.number,
         "at": flag.at.isoformat(),
     }

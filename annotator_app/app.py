@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING, Any
 from fastapi.staticfiles import StaticFiles
 
 from nami_bench.annotator_app.access import Gate, LoginCookie
-from nami_bench.annotator_app.console.mounting import LazyConsole, Surroundings, is_page
+from nami_bench.annotator_app.console.mounting import LazyConsole, Surroundings, is_page, level_of
 from nami_bench.annotator_app.console.process import Forwarding
-from nami_bench.annotator_app.console.routes import console_door, console_router, way_to_the_console
+from nami_bench.annotator_app.console.routes import (
+    console_door,
+    console_router,
+    item_pictures,
+    way_to_the_console,
+)
+from nami_bench.annotator_app.crowd.routes import join_router
 from nami_bench.annotator_app.faults import answer_errors
 from nami_bench.annotator_app.health import health_router
 from nami_bench.annotator_app.hub_login import HubLogin
 from nami_bench.annotator_app.levels import Guarded, Level, check_levels
 from nami_bench.annotator_app.login import login_router
+from nami_bench.annotator_app.message_routes import message_router
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.origin import Hosts
 from nami_bench.annotator_app.own_tab import OwnTab
@@ -65,11 +72,13 @@ def build_app(
     console = parts.console() if console_at is None else Forwarding(console_at)
     app = parts.server(console.lifespan, hub)
     studies, may_propose = parts.studies, terms.open_to in _PROPOSERS
+    app.include_router(join_router(store, images_dir, studies, parts.cookie))
     app.include_router(page_router(studies))
     app.include_router(choice_router(studies, may_propose=may_propose))
     for prefix, study_of in (("", at_the_root(store, studies)), ("/study/{study}", named_in_path(studies))):
         work = work_router(store, images_dir, studies, study_of, parts.onlooker, may_propose=may_propose)
         app.include_router(work, prefix=prefix)
+        app.include_router(message_router(store, studies, study_of), prefix=prefix)
     if may_propose:
         level = _PROPOSERS[terms.open_to]
         app.include_router(proposing_page(studies, level))
@@ -98,7 +107,7 @@ class _Parts:
         self.onlooker, self.known = Onlooker(store.url), KnownPrompts(store)
         self._store, self._images_dir, self._terms, self._settings = store, images_dir, terms, settings
         self._title = TITLE if study is None else study.name
-        self._cookie = LoginCookie(self.studies.place)
+        self.cookie = LoginCookie(self.studies.place)
 
     def console(self) -> LazyConsole:
         """The console, in this process."""
@@ -117,7 +126,7 @@ class _Parts:
         answer_errors(app)
         app.include_router(way_router())
         app.include_router(health_router(self._store))
-        app.include_router(login_router(self._store, self._cookie, self._title, hub))
+        app.include_router(login_router(self._store, self.cookie, self._title, hub))
         app.mount("/app", Guarded(StaticFiles(directory=STATIC), Level.PUBLIC))
         return app
 
@@ -127,11 +136,12 @@ class _Parts:
         if isinstance(console, LazyConsole):
             routes = console_router(self._store, self.studies, self._images_dir, self.onlooker)
             app.include_router(routes)
-        app.mount("/admin", Guarded(console, Level.OWNER, is_page))  # last: what has no route yet
+            app.include_router(item_pictures(self._store, self.studies, self._images_dir))
+        app.mount("/admin", Guarded(console, level_of, is_page))  # last: what has no route yet
         check_levels(app)
         hosts = Hosts(self._settings.host, self._settings.host_names)
         find = self._store.logins.session_annotator
-        app.add_middleware(Gate, find=find, hosts=hosts, cookie=self._cookie)
+        app.add_middleware(Gate, find=find, hosts=hosts, cookie=self.cookie)
         if self._settings.framed_by:
             app.add_middleware(OwnTab, framed_by=self._settings.framed_by)
         if self._settings.root_path:

@@ -23,8 +23,10 @@ _STATUS = {
     "bad_answers": 400,
     "not_yours": 404,
     "no_study": 503,
+    "not_assigned": 403,
     "not_joined": 403,
     "taken_over": 409,
+    "set_aside": 409,
     "reused_client_token": 409,
     "answered": 409,
     "paused": 409,
@@ -43,10 +45,36 @@ _STATUS = {
     "near_duplicate": 409,
     "decided": 409,
     "too_many": 429,
+    "no_entry": 404,
+    "not_inside": 403,
+    "arrival_no_id": 400,
+    "arrival_other_platform": 400,
+    "arrival_too_long": 400,
+    "arrival_doubled": 400,
+    "arrival_malformed": 400,
+    "arrival_other_study": 400,
+    "signature_missing": 403,
+    "signature_forged": 403,
+    "signature_expired": 403,
+    "signature_other": 403,
+    "signature_unchecked": 503,
+    "link_unknown": 404,
+    "link_revoked": 403,
+    "link_expired": 403,
+    "link_used": 403,
+    "took_part": 403,
+    "study_full": 403,
+    "consent_changed": 409,
+    "boxes": 400,
+    "device": 400,
+    "answered_before": 409,
+    "not_done": 409,
+    "too_late": 409,
+    "logged_in": 403,
 }
 """The HTTP status for the codes of RefusedError."""
 
-_FOR_NOW = ("paused", "closed", "too_many", "no_study", "not_joined")
+_FOR_NOW = ("paused", "closed", "too_many", "no_study", "not_joined", "not_assigned", "signature_unchecked")
 """Codes of what may be taken later as it is."""
 
 _UNAVAILABLE = ("unavailable", "this did not work just now: try again, or tell the organizer")
@@ -81,6 +109,8 @@ def answer_errors(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        if all(problem["loc"][:1] == ("path",) for problem in error.errors()):
+            return _answer(404, "not_found", "there is nothing here")
         # What is no JSON at all was cut off or changed on its way, and may come through the next time.
         final = all(problem["type"] != "json_invalid" for problem in error.errors())
         return _answer(422, "malformed", "this was not understood: reload the page", final=final)

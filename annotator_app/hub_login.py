@@ -5,29 +5,31 @@ there. A cookie of ten minutes ties the answer to the browser that asked.
 """
 
 import hashlib
+import json
 import logging
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
-import httpx
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
-from starlette.concurrency import run_in_threadpool
 
 from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.subpath import cookie_path
 from nami_bench.domain import Annotator, Role
 from nami_bench.errors import InputError
+from nami_bench.services.bounded_client import Answer, BoundedClient, NoAnswerError
 from nami_bench.store import Store
 
 HUB = "https://huggingface.co"
 COOKIE = "nami-hub-login"
 PATIENCE_S = 10.0
 _LIFE_S = 600
+_LONGEST = 100_000
 PROBLEMS = {
     "hub_refused": "The hub did not let you in: try again.",
     "hub_expired": "This log-in took too long or was begun in another browser: try again.",
@@ -36,7 +38,7 @@ PROBLEMS = {
 }
 """What may go wrong, by its code, which stands in the address of the log-in page then."""
 
-_UNREACHABLE = (httpx.HTTPError, ValueError, KeyError)
+_UNREACHABLE = (NoAnswerError, ValueError, KeyError)
 """What goes wrong with answers that are none of such a provider."""
 
 _log = logging.getLogger(__name__)
@@ -75,11 +77,11 @@ def hub_router(store: Store, hub: HubLogin, enter: Enter) -> APIRouter:
         return RedirectResponse(f"../login?problem={code}", 303)
 
     @public.get("/login/hub")
-    async def begin(request: Request) -> Response:
+    def begin(request: Request) -> Response:
         state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
         try:
-            async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
-                asked = (await _endpoints(client, hub))["authorization_endpoint"]
+            with BoundedClient(PATIENCE_S) as client:
+                asked = _endpoints(client, hub)["authorization_endpoint"]
         except _UNREACHABLE as error:
             return unreachable(error)
         question = {
@@ -104,19 +106,19 @@ def hub_router(store: Store, hub: HubLogin, enter: Enter) -> APIRouter:
         return answer
 
     @public.get("/login/callback")
-    async def end(request: Request, code: str = "", state: str = "", error: str = "") -> Response:
+    def end(request: Request, code: str = "", state: str = "", error: str = "") -> Response:
         known, _, verifier = request.cookies.get(COOKIE, "").partition(".")
         if not known or not secrets.compare_digest(known.encode(), state.encode()):
             return failed("hub_expired")
         if error or not code:
             return failed("hub_refused")
         try:
-            told = await _who(hub, code, verifier)
+            told = _who(hub, code, verifier)
         except _Refused:
             return failed("hub_refused")
         except _UNREACHABLE as problem_there:
             return unreachable(problem_there)
-        return await run_in_threadpool(admit, request, told)
+        return admit(request, told)
 
     def unreachable(error: Exception) -> Response:
         _log.error("log-in through %s: %r", hub.provider, error)
@@ -146,36 +148,46 @@ class _Refused(Exception):
     """The hub does not vouch for what it was shown."""
 
 
-async def _who(hub: HubLogin, code: str, verifier: str) -> dict[str, Any]:
+def _who(hub: HubLogin, code: str, verifier: str) -> dict[str, Any]:
     """What the hub says of whoever it gave `code` to."""
-    async with httpx.AsyncClient(timeout=PATIENCE_S) as client:
-        ends = await _endpoints(client, hub)
+    with BoundedClient(PATIENCE_S) as client:
+        ends = _endpoints(client, hub)
         form = {
             "grant_type": "authorization_code",
             "code": code,
             "code_verifier": verifier,
             "redirect_uri": hub.redirect_uri,
         }
-        answer = await client.post(ends["token_endpoint"], data=form, auth=(hub.client_id, hub.client_secret))
-        if answer.status_code == 400:  # RFC 6749, section 5.2
+        secret = (hub.client_id, hub.client_secret)
+        answer = _asked(client, "POST", ends["token_endpoint"], data=form, headers=_basic(*secret))
+        if answer.status == HTTPStatus.BAD_REQUEST:  # RFC 6749, section 5.2
             raise _Refused
-        token = _object(answer)["access_token"]
-        return _object(
-            await client.get(ends["userinfo_endpoint"], headers={"Authorization": f"Bearer {token}"})
-        )
+        bearer = {"Authorization": f"Bearer {_object(answer)['access_token']}"}
+        return _object(_asked(client, "GET", ends["userinfo_endpoint"], headers=bearer))
 
 
-async def _endpoints(client: httpx.AsyncClient, hub: HubLogin) -> dict[str, Any]:
+def _endpoints(client: BoundedClient, hub: HubLogin) -> dict[str, Any]:
     """Where the provider is asked what (OpenID Connect Discovery 1.0, section 4)."""
-    return _object(await client.get(f"{hub.provider}/.well-known/openid-configuration"))
+    return _object(_asked(client, "GET", f"{hub.provider}/.well-known/openid-configuration"))
 
 
-def _object(answer: httpx.Response) -> dict[str, Any]:
+def _asked(client: BoundedClient, method: str, address: str, **options: Any) -> Answer:
+    return client.send(method, address, max_bytes=_LONGEST, **options)
+
+
+def _basic(identifier: str, secret: str) -> dict[str, str]:
+    """HTTP Basic, as OAuth has it: both form-encoded first (RFC 6749, section 2.3.1)."""
+    pair = f"{quote_plus(identifier)}:{quote_plus(secret)}"
+    return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+
+
+def _object(answer: Answer) -> dict[str, Any]:
     """The JSON object that is answered; raises what `_UNREACHABLE` lists."""
-    answer.raise_for_status()
-    found = answer.json()
+    if answer.status != HTTPStatus.OK:
+        raise ValueError(f"it answers with status {answer.status}")
+    found = json.loads(answer.body)
     if not isinstance(found, dict):
-        raise ValueError(f"{answer.url} answers with no object")
+        raise ValueError("it answers with no object")
     return found
 
 

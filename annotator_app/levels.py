@@ -32,21 +32,30 @@ class Level(StrEnum):
     """For everybody; nobody asks who it is, so it works without a database."""
     ANYBODY = "anybody"
     """For everybody, who may have an account."""
+    PARTICIPANT = "participant"
+    """For whoever may rate, and for those who came by themselves into the study that the path names."""
     ANNOTATOR = "annotator"
-    """For whoever may rate."""
+    """For whoever may rate, and has an account for it."""
+    ADJUDICATOR = "adjudicator"
+    """For who decides where annotators disagree: adjudicators and administrators."""
     OWNER = "owner"
     """For administrators."""
 
 
 _ADMITTED = {
+    Level.PARTICIPANT: frozenset({Role.ANNOTATOR, Role.ADMINISTRATOR, Role.PARTICIPANT}),
     Level.ANNOTATOR: frozenset({Role.ANNOTATOR, Role.ADMINISTRATOR}),
+    Level.ADJUDICATOR: frozenset({Role.ADJUDICATOR, Role.ADMINISTRATOR}),
     Level.OWNER: frozenset({Role.ADMINISTRATOR}),
 }
 """The roles that a level lets in; a level that is not here lets in who has no account, too."""
 
 _BACK = re.compile(r"study/[\w.-]+/|admin/[\w-]*(\?study=[\w.-]+)?")
 
-_WORDS = {Level.OWNER: "this is for administrators"}
+_WORDS = {
+    Level.ADJUDICATOR: "this is for adjudicators and administrators",
+    Level.OWNER: "this is for administrators",
+}
 
 
 class Barred(HTTPException):
@@ -68,16 +77,22 @@ class LevelCheck:
 
 
 class Guarded:
-    """ASGI application: `app` for those of a level; `is_page(path)` tells what a person opens."""
+    """ASGI application: `app` for those of a level, the same for all of it or by path; `is_page(path)` tells
+    what a person opens."""
 
     def __init__(
-        self, app: ASGIApp, level: Level, is_page: Callable[[str], bool] = lambda path: False
+        self,
+        app: ASGIApp,
+        level: Level | Callable[[str], Level],
+        is_page: Callable[[str], bool] = lambda path: False,
     ) -> None:
-        self.app, self._level, self._is_page = app, level, is_page
+        self.app, self._is_page = app, is_page
+        self._level_of = level if callable(level) else lambda path: level
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await admit(Request(scope), self._level, page=self._is_page(scope["state"]["path"]))
+            path = scope["state"]["path"]
+            await admit(Request(scope), self._level_of(path), page=self._is_page(path))
         await self.app(scope, receive, send)
 
 
@@ -98,10 +113,18 @@ async def admit(request: Request, level: Level, *, page: bool) -> None:
     admitted = _ADMITTED.get(level)
     if account is None and admitted is not None:
         raise Barred(401, "not_signed_in", "log in first", page=page)
-    if account is not None and admitted is not None and account.role not in admitted:
+    if account is not None and not admits(level, account.role):
         raise Barred(403, "forbidden", _WORDS.get(level, "this is not for your account"))
+    if account is not None and account.role is Role.PARTICIPANT and not _is_theirs(account, state.path):
+        raise Barred(403, "forbidden", "this is not for participants of a study")
     state.annotator = account and account.name
     state.role = account and account.role.value
+    state.only_study = account and account.only_study
+
+
+def _is_theirs(participant: Annotator, path: str) -> bool:
+    """Whether a path is one of the few that a participant reaches: the start, the door, and their study."""
+    return path == "/" or path.startswith(("/join/", f"/study/{participant.only_study}/"))
 
 
 def barred_answer(request: Request, error: Barred) -> Response:
@@ -152,3 +175,9 @@ def _login_from(scope: Scope) -> str:
 def leads_back(here: str) -> bool:
     """Whether an address is one of our own pages to which a log-in may lead: a study's, or the console's."""
     return _BACK.fullmatch(here) is not None
+
+
+def admits(level: Level, role: Role) -> bool:
+    """Whether who has an account of that role reaches a level."""
+    admitted = _ADMITTED.get(level)
+    return admitted is None or role in admitted

@@ -16,6 +16,9 @@ from nami_bench.domain import Annotator, Role
 from nami_bench.errors import InputError, RateLimitError, StorageError
 from nami_bench.store import Store
 
+_FIRST = {Role.ADMINISTRATOR: "admin/", Role.ADJUDICATOR: "admin/items"}
+"""Where people are led who asked for no page, if not to the studies."""
+
 WRONG = "This name and token or password do not match, or the account is disabled."
 
 
@@ -23,7 +26,8 @@ def login_router(store: Store, cookie: LoginCookie, title: str, hub: HubLogin | 
     """/login and /logout, once for all studies: `title` says what people log in to, `hub` where else they
     have an account.
 
-    Whoever asked for a page is led there afterwards; an administrator who asked for none, to the console.
+    Whoever asked for a page is led there afterwards; who asked for none, to the console, if that is
+    what they have.
     """
     public = router(Level.PUBLIC)
     elsewhere = "" if hub is not None else "hidden"
@@ -36,17 +40,9 @@ def login_router(store: Store, cookie: LoginCookie, title: str, hub: HubLogin | 
 
     def enter(request: Request, annotator: Annotator, up: str = "", to: str = "") -> Response:
         session = store.logins.open_session(annotator.name)
-        first = "admin/" if annotator.role is Role.ADMINISTRATOR else "./"
+        first = _FIRST.get(annotator.role, "./")
         response = RedirectResponse(up + (to if leads_back(to) else first), 303)
-        # Gone when the browser is closed; scripts cannot read it, other sites' requests do not carry it.
-        response.set_cookie(
-            cookie.name(request.headers),
-            session,
-            httponly=True,
-            samesite="lax",
-            path=cookie_path(request.scope),
-            secure=request.url.scheme == "https",
-        )
+        cookie.hand_over(response, request, session)
         return response
 
     @public.get("/login")

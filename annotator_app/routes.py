@@ -49,7 +49,7 @@ StudyOf = Callable[..., Awaitable[str]]
 
 
 Share = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)]
-Token = Annotated[str, Path(pattern=r"^[\w-]+$", max_length=200)]
+Token = Annotated[str, Path(pattern=r"^[\w-]+$")]
 Address = Annotated[str, Path(pattern=r"^[\w.-]+$", max_length=500)]
 
 
@@ -122,7 +122,7 @@ def work_router(
 
     `may_propose`: the screen leads to the page for proposing prompts.
     """
-    work = router(Level.ANNOTATOR)
+    work = router(Level.PARTICIPANT)
     pictures, key = Pictures(), store.annotation.secret("image-addresses")
 
     @lru_cache(MAX_SESSIONS)
@@ -140,13 +140,15 @@ def work_router(
             )
         view = await asyncio.wrap_future(session_of(study, name).state_later())
         now = await asyncio.to_thread(store.studies.get, study)
-        seen = 1 if studies.only else len(await asyncio.to_thread(studies.seen_by, name, role))
-        who = {"annotator": name, "role": role, "may_propose": may_propose, "studies": seen}
+        has_choice = studies.only is None and role != Role.PARTICIPANT
+        seen = len(await asyncio.to_thread(studies.seen_by, name, role)) if has_choice else 1
+        proposes = may_propose and role != Role.PARTICIPANT
+        who = {"annotator": name, "role": role, "may_propose": proposes, "studies": seen}
         return JSONResponse({**who, "study": study_json(now), **view_json(view)})
 
     @work.post("/join")
     async def join(request: Request, study: Here) -> dict[str, Any]:
-        await asyncio.to_thread(studies.join, study, request.state.annotator)
+        await asyncio.to_thread(studies.join, study, request.state.annotator, request.state.role)
         return {}
 
     @work.post("/item/{token}")
@@ -178,9 +180,11 @@ def work_router(
     @work.get("/leaderboard")
     async def live_board(request: Request, study: Here) -> Response:
         live = (await asyncio.to_thread(store.studies.get, study)).live_leaderboard == "annotators"
-        if not live and request.state.role != Role.ADMINISTRATOR:
-            message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
-            return JSONResponse(message, 403)
+        if request.state.role != Role.ADMINISTRATOR:
+            await studies.admitted(study, request.state.annotator)
+            if not live or request.state.role == Role.PARTICIPANT:
+                message = {"error": "the leaderboard is not shown to annotators", "code": "forbidden"}
+                return JSONResponse(message, 403)
         return JSONResponse({"html": (await onlooker.ask("leaderboard", study)).decode()})
 
     return work

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +19,7 @@ from nami_bench.annotator_app.engine.marks import on_screen
 from nami_bench.annotator_app.engine.turn import Turn
 from nami_bench.annotator_app.engine.view import GivenAnswers, Item, View
 from nami_bench.annotator_app.pictures import Pictures
-from nami_bench.domain import ImageRecord, Role, Study
+from nami_bench.domain import ImageRecord, Role, Study, WayOut
 from nami_bench.domain.marking import prompt_words
 from nami_bench.domain.question import Questions
 from nami_bench.errors import ImageError, InputError, RefusedError, StorageError
@@ -80,6 +81,12 @@ class AnnotationSession:
     def submit_later(self, token: str, answers: Answers) -> "Future[View]":
         """`submit`, without waiting for it."""
         return self._later(lambda turn: turn.submit(token, answers))
+
+    def leave(self) -> WayOut:
+        """End a participant's part in the study; see `Turn.leave`."""
+        return self._store.annotation.run(
+            lambda desk: Turn(desk, self._study, self._annotator, self._item).leave()
+        )
 
     def before(self, token: str = LAST) -> Item | None:
         """The item that this annotator completed before that of `token`; None: there is none.
@@ -144,6 +151,7 @@ class AnnotationSession:
 
     def _before(self, desk: Desk, token: str, questions: Questions) -> Item | None:
         member_id = desk.place(self._study, self._annotator)
+        since = self._shown_since()
         until = None
         if token != LAST:
             lease = desk.find(token)
@@ -154,12 +162,21 @@ class AnnotationSession:
         if found is None:
             return None
         sent = desk.in_force(found.id)
+        if since is not None and (sent is None or sent.created_at < since):
+            return None
         return self._item(found, questions, None if sent is None else self._given(desk, found, sent))
 
     def _given(self, desk: Desk, lease: Lease, sent: Sent) -> GivenAnswers:
         marks = sent.answers.get("marks")
         drawn = None if marks is None else on_screen(marks, self._canvas, desk.sizes(lease))
         return GivenAnswers(sent.answers["values"], sent.answers["reasons"], sent.flag, sent.comment, drawn)
+
+    def _shown_since(self) -> datetime | None:
+        """From when on a participant sees what was answered; what is older may be another person's."""
+        if self._store.studies.get(self._study).entry is None:
+            return None
+        participant = self._store.crowd.of_account(self._annotator)
+        return None if participant is None else participant.rejoined_at
 
     def _withdraw(self, image: ImageRecord, error: ImageError) -> None:
         _log.warning("study %s: %s", self._study, error)
@@ -192,7 +209,8 @@ def open_study(store: Store, name: str | None = None) -> Study:
             f"study {wanted[0].name!r} has no finished images: run `nami-bench generate --model "
             f"{wanted[0].models[0]} --prompts {wanted[0].prompt_set}` first"
         )
-    if not any(a.active and a.role is not Role.SIMULATED for a in store.accounts.all()):
+    some = any(a.active and a.role is not Role.SIMULATED for a in store.accounts.all())
+    if study.entry is None and not some:
         raise InputError("nobody can log in yet: run `nami-bench annotators add NAME`, which prints a token")
     return study
 

@@ -102,6 +102,8 @@ class _Worker:
     ) -> None:
         if name not in {known.name for known in store.accounts.all()}:
             store.accounts.add(Annotator(name, Role.SIMULATED))
+        if not store.enrolments.admits(study.name, name):
+            store.enrolments.assign(study.name, [name], by=SIMULATED_PREFIX)
         self._store, self._name, self._truth, self._seed = store, name, truth, seed
         self._session = AnnotationSession(store, images_dir, study.name, name)
         self._criteria, self._mode, self._marking = study.criteria, study.mode, study.marks

@@ -11,7 +11,7 @@ from typing import Any
 
 from nami_bench.domain import Role
 from nami_bench.errors import InputError, RefusedError
-from nami_bench.store import Desk, Store, StudyAtHand
+from nami_bench.store import NOT_ASSIGNED, Desk, Store, StudyAtHand
 
 REMEMBERED_SECONDS = 1.0
 """For so long the names of studies are not asked for again, nor whether one without images has some now."""
@@ -40,6 +40,16 @@ class Studies:
         if not await self.has(name):
             raise RefusedError("no_study", "this study is not served here now: ask its organizer")
         return name
+
+    async def admitted(self, name: str, annotator: str) -> str:
+        """`name`, if somebody may work on this study; raises RefusedError."""
+        if not await asyncio.to_thread(self.admits, name, annotator):
+            raise RefusedError("not_assigned", NOT_ASSIGNED)
+        return name
+
+    def admits(self, name: str, annotator: str) -> bool:
+        """Whether somebody may work on a study that is served."""
+        return self._store.enrolments.admits(name, annotator)
 
     async def has(self, name: str) -> bool:
         """Whether a study of this name is served."""
@@ -72,8 +82,12 @@ class Studies:
         """Whether somebody is given items: an administrator only after having asked to rate as well."""
         return role != Role.ADMINISTRATOR or self._store.studies.has_member(study, annotator)
 
-    def join(self, study: str, annotator: str) -> None:
-        """Let somebody take part in a study, as an annotator does by coming: an administrator who asks to."""
+    def join(self, study: str, annotator: str, role: str) -> None:
+        """Let somebody take part in a study, as an annotator does by coming: an administrator who asks to.
+
+        Where it is for those who are assigned, administrators assign themselves by that; raises RefusedError
+        for others.
+        """
 
         def join(desk: Desk) -> None:
             study_id, _ = desk.study(study)
@@ -81,16 +95,23 @@ class Studies:
                 member = desk.member(study_id, annotator)
                 desk.tell(study_id, member, "joined", f"{annotator} rates as well", annotator)
 
+        if not self.admits(study, annotator):
+            if role != Role.ADMINISTRATOR:
+                raise RefusedError("not_assigned", NOT_ASSIGNED)
+            self._store.enrolments.assign(study, [annotator], by=annotator)
         self._store.annotation.run(join)
 
     def seen_by(self, annotator: str, role: str) -> list[dict[str, Any]]:
-        """What somebody may choose from, oldest first: administrators from all, others from what is open."""
+        """What somebody may choose from, oldest first: administrators from all, others from what is open to
+        everybody or to them."""
         found = self._at_hand(annotator)
         if sum(self._look_for_images(one) for one in found):
             found = self._at_hand(annotator)
         now = self._store.clock()
-        rows = [_row(one, now) for one in found]
-        return [row for row in rows if role == Role.ADMINISTRATOR or row["state"] in _TO_ANNOTATORS]
+        if role == Role.ADMINISTRATOR:
+            return [_row(one, now) for one in found]
+        rows = [_row(one, now) for one in found if one.is_admitted]
+        return [row for row in rows if row["state"] in _TO_ANNOTATORS]
 
     def _at_hand(self, annotator: str) -> list[StudyAtHand]:
         return [one for one in self._store.studies.at_hand(annotator) if self.only in (None, one.study.name)]
@@ -112,6 +133,7 @@ def _row(one: StudyAtHand, now: datetime) -> dict[str, Any]:
         "mode": study.mode,
         "state": state,
         "done": one.done,
+        "assigned": one.is_assigned,
         "joined": one.is_member,
         "opens": study.opens and study.opens.astimezone(UTC).isoformat(),
         "closes": study.closes and study.closes.astimezone(UTC).isoformat(),

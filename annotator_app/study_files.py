@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nami_bench.annotator_app.check_answers import check_answers_csv
 from nami_bench.annotator_app.study_tables import agreement_of
-from nami_bench.domain import Study
-from nami_bench.errors import StorageError, UnknownNameError
+from nami_bench.domain import Mode, Study
+from nami_bench.errors import InputError, StorageError, UnknownNameError
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
 from nami_bench.store import Store
 
@@ -19,13 +19,15 @@ Write = Callable[[Store, Study, Path], None]
 
 @dataclass(frozen=True, slots=True)
 class StudyFile:
-    """A kind of file; `personal`: names of annotators are in it, or what they wrote."""
+    """A kind of file; `personal`: names of annotators are in it, or what they wrote; `fits`: whether a study
+    can have it."""
 
     name: str
     media_type: str
     about: str
     personal: bool
     write: Write
+    fits: Callable[[Study], bool] = lambda study: True
 
 
 def write_study_file(store: Store, study: str, name: str) -> Path:
@@ -88,6 +90,27 @@ def _agreement(store: Store, study: Study, path: Path) -> None:
     path.write_bytes(agreement_csv(agreement_of(store, study)))
 
 
+def _participants(what: str) -> Write:
+    def write(store: Store, study: Study, path: Path) -> None:
+        from nami_bench.annotator_app.crowd import payments
+
+        if study.entry is None:
+            raise InputError(f"study {study.name!r} has no [entry]: nobody came into it by themselves")
+        dues = payments.due(study.entry, store.crowd_reports.participants(study.name))
+        files = {
+            "participants": payments.participants_csv,
+            "approvals": payments.approvals,
+            "bonuses": payments.bonuses,
+        }
+        path.write_bytes(files[what](study.entry, dues))
+
+    return write
+
+
+def _takes_in(study: Study) -> bool:
+    return study.entry is not None
+
+
 def _leaderboard(form: str) -> Write:
     def write(store: Store, study: Study, path: Path) -> None:
         from nami_bench.export.leaderboard_formats import leaderboard_as
@@ -135,7 +158,38 @@ FILES = (
     StudyFile(
         "checks.csv", _CSV, "Answers to planted items: training, qualification, gold, repeats", True, _checks
     ),
-    StudyFile("agreement.csv", _CSV, "Every number about agreement, one a line", True, _agreement),
+    StudyFile(
+        "agreement.csv",
+        _CSV,
+        "Every number about agreement, one a line",
+        True,
+        _agreement,
+        lambda study: study.mode == Mode.RATING,
+    ),
+    StudyFile(
+        "participants.csv",
+        _CSV,
+        "Who came in from a platform or by a link: ids, way out, time, items, what is suggested, pay",
+        True,
+        _participants("participants"),
+        _takes_in,
+    ),
+    StudyFile(
+        "approvals.csv",
+        _CSV,
+        "Whom to approve, in the form that the study's platform takes",
+        True,
+        _participants("approvals"),
+        _takes_in,
+    ),
+    StudyFile(
+        "bonuses.csv",
+        _CSV,
+        "Who gets a bonus, in the form that the study's platform takes",
+        True,
+        _participants("bonuses"),
+        _takes_in,
+    ),
     StudyFile(
         "leaderboard.csv", _CSV, "The leaderboard, one line for each model", False, _leaderboard("csv")
     ),

@@ -21,6 +21,7 @@ from starlette.concurrency import run_in_threadpool
 from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.subpath import with_slash, without_slash
+from nami_bench.domain import Role
 
 STATIC = Path(__file__).parent / "static"
 TITLE = "NAMI-Bench"
@@ -28,15 +29,20 @@ TITLE = "NAMI-Bench"
 
 def page_router(studies: Studies) -> APIRouter:
     """The start page or the one study's at "/", and each study's below "/study"."""
-    pages = router(Level.ANNOTATOR, pages=True)
+    pages = router(Level.PARTICIPANT, pages=True)
 
     def may_rate(request: Request, study: str) -> bool:
         return studies.may_rate(study, request.state.annotator, request.state.role)
 
     @pages.api_route("/", methods=["GET", "HEAD"])
     def root(request: Request) -> Response:
-        if studies.only is not None and may_rate(request, studies.only):
-            return HTMLResponse(_rating_page(studies, studies.only, home=""))
+        if request.state.role == Role.PARTICIPANT:
+            return RedirectResponse(f"study/{quote(request.state.only_study, safe='')}/", 303)
+        only = studies.only
+        if only is not None and may_rate(request, only):
+            if not studies.admits(only, request.state.annotator):
+                return _start_page(studies, 403, missing="not_assigned")
+            return HTMLResponse(_rating_page(studies, only, home=""))
         seen = studies.seen_by(request.state.annotator, request.state.role)
         if len(seen) == 1 and may_rate(request, seen[0]["name"]):  # nothing to choose
             return RedirectResponse(f"study/{quote(seen[0]['name'], safe='')}/", 303)
@@ -45,9 +51,11 @@ def page_router(studies: Studies) -> APIRouter:
     @pages.api_route("/study/{study}/", methods=["GET", "HEAD"])
     async def rating(request: Request, study: str) -> Response:
         if not await studies.has(study):
-            return _start_page(studies, 404, home="../../")
+            return _start_page(studies, 404, home="../../", missing="missing")
         if not await run_in_threadpool(may_rate, request, study):
             return _start_page(studies, home="../../")
+        if not await run_in_threadpool(studies.admits, study, request.state.annotator):
+            return _start_page(studies, 403, home="../../", missing="not_assigned")
         return HTMLResponse(_rating_page(studies, study, home="../../"))
 
     return pages
@@ -102,8 +110,8 @@ def _rating_page(studies: Studies, study: str, home: str) -> str:
     return render("rate.html", title=study, place=f"{studies.workspace}/{study}", home=home)
 
 
-def _start_page(studies: Studies, status: int = 200, home: str = "") -> HTMLResponse:
-    missing = "" if status == 200 else "missing"
+def _start_page(studies: Studies, status: int = 200, home: str = "", missing: str = "") -> HTMLResponse:
+    """`missing`: which text says why it stands in the place of a study's page."""
     return HTMLResponse(
         render("start.html", title=TITLE, place=studies.workspace, home=home, missing=missing), status
     )

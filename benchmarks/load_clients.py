@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-LOOK_S, DEEP_EVERY = 5.0, 6
+LOOK_S, DEEP_EVERY = 10.0, 3
 """An open console asks for counters every so many seconds, and for what takes long every so many times."""
 
 _CONFIG = re.compile(r"window\.gradio_config = (.*?);</script>", re.DOTALL)
@@ -139,22 +139,21 @@ class Watch:
         assert config is not None
         events = json.loads(config[1].replace(_ROOT, '""'))["dependencies"]
         numbers = {event["api_name"]: event["id"] for event in events}
-        looks = 0
+        looks, session = 0, secrets.token_hex(6)
         while True:
             last = self.ended.is_set()
             began = time.perf_counter()
-            self.last_head = self._event(client, numbers["overview_look"])
+            self.last_head = self._event(client, numbers["overview_look"], session)
             if not last:
                 self.seconds.append(time.perf_counter() - began)
             if looks % DEEP_EVERY == 0:
-                self._event(client, numbers["overview_look_deeper"])
+                self._event(client, numbers["overview_look_deeper"], session)
             looks += 1
             if last:
                 return
             self.ended.wait(LOOK_S)
 
-    def _event(self, client: httpx.Client, number: int) -> str:
-        session = secrets.token_hex(6)
+    def _event(self, client: httpx.Client, number: int, session: str) -> str:
         body = {"fn_index": number, "data": [None], "session_hash": session}
         client.post("/admin/gradio_api/queue/join", json=body).raise_for_status()
         address = f"/admin/gradio_api/queue/data?session_hash={session}"

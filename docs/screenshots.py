@@ -70,26 +70,26 @@ INSTRUCTIONS = {
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
-        workspace, store = _workspace(Path(folder) / "bench")
+        workspace, store = workspace_of_photos(Path(folder) / "bench")
         for study in (_rating(store), _pairs(store), _orders(store), _marks(store)):
             store.studies.add(study)
-        with _served(workspace, "nami-1k") as address:
+        with served(workspace, "nami-1k") as address:
             _rating_pictures(browser, store, address)
         _work_through(store, workspace)
-        with _served(workspace, "nami-1k") as address:
+        with served(workspace, "nami-1k") as address:
             page = _visit(browser, store, address + "/admin", "root", height=900)
             page.get_by_text("Agreement so far").wait_for()
             take(page, "admin")
             _proposing_pictures(browser, store, address)
-        with _served(workspace, "nami-1k-pairs") as address:
+        with served(workspace, "nami-1k-pairs") as address:
             page = _visit(browser, store, address, "lena")
             page.locator(".frame img").nth(1).wait_for()
             page.keyboard.press("ArrowLeft")
             page.keyboard.press("t")
             take(page, "pairwise")
-        with _served(workspace, "nami-1k-orders") as address:
+        with served(workspace, "nami-1k-orders") as address:
             _order_picture(browser, store, address)
-        with _served(workspace, "nami-1k-marks") as address:
+        with served(workspace, "nami-1k-marks") as address:
             _marks_picture(browser, store, address)
         store.close()
 
@@ -161,7 +161,7 @@ def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
     store.proposals.refuse("picture0", "root", "Which bird? Annotators could not tell.")
     store.proposals.accept("picture1", "root", "two red kites above a windmill, seen from below")
     page = _visit(browser, store, address + "/admin/prompts", "root", height=900)
-    page.get_by_text(list(PROPOSALS)[-1]).first.click()
+    page.get_by_text(list(PROPOSALS)[-1]).locator("visible=true").first.click()
     page.get_by_role("button", name="Refuse").wait_for()
     take(page, "submissions")
     page = _visit(browser, store, address + "/propose", "mei", height=1010)
@@ -203,7 +203,8 @@ def take(page: Any, name: str) -> None:
     small.save(path, optimize=True)
 
 
-def _workspace(root: Path) -> tuple[Workspace, Store]:
+def workspace_of_photos(root: Path) -> tuple[Workspace, Store]:
+    """A workspace with images by two models for each photograph, and three accounts."""
     workspace = init_workspace(root)
     store = Store.open(workspace.database_url)
     prompts = tuple(Prompt(prompt_id(i), text, "photo") for i, text in enumerate(PHOTOS.values()))
@@ -291,7 +292,8 @@ def _work_through(store: Store, workspace: Workspace) -> None:
 
 
 @contextmanager
-def _served(workspace: Workspace, study: str) -> Iterator[str]:
+def served(workspace: Workspace, study: str) -> Iterator[str]:
+    """The address where the real program serves a study."""
     command = [sys.executable, "-m", "nami_bench", "--workspace", str(workspace.root), "annotate"]
     with subprocess.Popen(
         [*command, "--study", study, "--port", "0"], stderr=subprocess.PIPE, text=True

@@ -16,7 +16,9 @@ from nami_bench.config import load_toml
 from nami_bench.domain.criteria import Criteria
 from nami_bench.domain.question import VALUES
 from nami_bench.domain.study import ALL_PROMPTS, Mode, Study
+from nami_bench.entry_file import by_language, entry_in_file, entry_values
 from nami_bench.errors import InputError
+from nami_bench.foreign_text import parse_toml
 from nami_bench.serialize import Location, validated
 
 _TABLES = {
@@ -28,6 +30,7 @@ _TABLES = {
     "stopping": "stopping",
     "budget": "budget",
     "check": "check_items",
+    "entry": "entry",
 }
 """Tables beside [study], and the fields of `Study` that they become."""
 
@@ -46,21 +49,41 @@ def load_study(
     Raises InputError that names the file, and the key where one is wrong.
     """
     with naming_errors(path):
-        values = _study_values(load_toml(path))
+        values = _study_values(load_toml(path), path.parent)
         given = {"name": name, "prompt_set": prompt_set, "models": models}
         values |= {key: value for key, value in given.items() if value}
         if not values.get("prompt_set"):
             raise InputError("study.prompts names no prompt set: add it or pass --prompts SET")
-        return validated(Study, {"models": (), **values}, "", _in_file)
+        return validated(Study, {"models": (), **values}, "", in_file)
+
+
+def study_of_text(text: str) -> Study:
+    """A study from the text of a file; raises InputError that names the line or the key."""
+    try:
+        raw = parse_toml(text)
+    except ValueError as error:
+        raise InputError(f"this is not valid TOML: {error}") from error
+    return study_of_tables(raw)
+
+
+def study_of_tables(raw: Mapping[str, Any]) -> Study:
+    """A study from a file's tables, as TOML is read; raises InputError that names the key."""
+    try:
+        values = _study_values(raw, None)
+        if not values.get("prompt_set"):
+            raise InputError("study.prompts names no prompt set")
+        return validated(Study, {"models": (), **values}, "", in_file)
+    except InputError as error:
+        raise InputError(str(error).removeprefix(": ")) from error
 
 
 def load_criteria(path: Path) -> Criteria:
     """Only the criteria of a study's TOML file, with its total."""
     with naming_errors(path):
-        values = _study_values(load_toml(path))
+        values = _study_values(load_toml(path), path.parent)
         # Whatever else the file says must be right too; what it need not say here is made up.
         made_up = {"prompt_set": "-", "models": tuple("abcdef")}
-        return Criteria.of(validated(Study, made_up | values, "", _in_file).criteria)
+        return Criteria.of(validated(Study, made_up | values, "", in_file).criteria)
 
 
 @contextmanager
@@ -78,8 +101,11 @@ def nami_1k_study_file() -> Path:
     return Path(str(files("nami_bench") / "data" / "nami-1k-study.toml"))
 
 
-def _study_values(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file says under the names of `Study`'s fields; of which type it is, `validated` sees."""
+def _study_values(raw: Mapping[str, Any], folder: Path | None) -> dict[str, Any]:
+    """What a file says under the names of `Study`'s fields; of which type it is, `validated` sees.
+
+    Texts that it keeps in files of their own lie in or below `folder` (None: there are none).
+    """
     section = raw.get("study")
     if not isinstance(section, dict):
         raise InputError("study: is missing" if section is None else "study: must be a table")
@@ -94,7 +120,9 @@ def _study_values(raw: Mapping[str, Any]) -> dict[str, Any]:
     languages = values.get("languages")
     first = languages[0] if isinstance(languages, list) and languages else "en"
     if "instructions" in values:
-        values["instructions"] = _by_language(values["instructions"], first)
+        values["instructions"] = by_language(values["instructions"], first)
+    if isinstance(values.get("entry"), dict):
+        values["entry"] = entry_values(values["entry"], first, folder)
     if isinstance(values.get("strata"), list):
         values["strata"] = dict.fromkeys(values["strata"], ALL_PROMPTS)
     if isinstance(values.get("criteria"), list):
@@ -128,7 +156,7 @@ def _mark_kind(raw: Any, first_language: str) -> Any:
         return {"name": raw}
     if not isinstance(raw, dict):
         return raw
-    return raw | {"label": _by_language(raw.get("label", {}), first_language)}
+    return raw | {"label": by_language(raw.get("label", {}), first_language)}
 
 
 def _check(raw: Any, first_language: str, *, asks: bool) -> Any:
@@ -139,7 +167,7 @@ def _check(raw: Any, first_language: str, *, asks: bool) -> Any:
     renamed = {("prompt_id" if key == "prompt" else key): value for key, value in raw.items()}
     if asks and isinstance(raw.get("expected"), dict):
         renamed["expected"] = {name: _yes_or_no(answer) for name, answer in raw["expected"].items()}
-    return renamed | {"feedback": _by_language(raw.get("feedback", {}), first_language)}
+    return renamed | {"feedback": by_language(raw.get("feedback", {}), first_language)}
 
 
 def _yes_or_no(answer: Any) -> Any:
@@ -147,16 +175,11 @@ def _yes_or_no(answer: Any) -> Any:
     return [VALUES[answer]] * 2 if isinstance(answer, str) and answer in VALUES else answer
 
 
-def _by_language(texts: Any, first_language: str) -> Any:
-    """Words in the first language, or by language."""
-    if isinstance(texts, str):
-        return {first_language: texts} if texts.strip() else {}
-    return texts
-
-
-def _in_file(location: Location) -> Location:
-    """A place in `Study` as the file calls it."""
+def in_file(location: Location) -> Location:
+    """A place in `Study` as a study file calls it: ("study", "prompts") for ("prompt_set",)."""
     head, *rest = location
+    if head == "entry":
+        return entry_in_file(location)
     table = next((table for table, field in _TABLES.items() if field == head), None)
     if table is None:
         return ("study", "prompts" if head == "prompt_set" else head, *rest)

@@ -11,8 +11,9 @@ Gradio at their top, and nothing else imports them.
   private to our page, limited in how often it runs at once, and an error of `nami_bench.errors` becomes a
   sentence on the page. Both hand their function a `Call` first: `call.owner` (the account's name) and
   `call.study` (the selected one's name, never None: without any study the page says so and nothing is
-  called). Then come the values of `inputs`. It returns what Gradio's functions return: a value for each of
-  `outputs`, or none.
+  called, but where `on` is told `needs_study=False`; then it is ""). Then come the values of `inputs`, as the
+  browser sent them: nobody has compared them with a field's choices or limits. It returns what Gradio's
+  functions return: a value for each of `outputs`, or none.
 - `console.on_select(table, run, inputs, outputs)`: somebody chose a row; `run(call, row, *inputs)` gets its
   cells as texts, so put what identifies it into the first column.
 - `console.tell(words)` says what was done; `console.remembered(key, compute)` asks once for many consoles.

@@ -7,7 +7,7 @@ import warnings
 import gradio as gr
 from fastapi import FastAPI
 
-from nami_bench.annotator_app.console.context import Console
+from nami_bench.annotator_app.console.context import KEEP_STUDY, Console
 from nami_bench.annotator_app.console.mounting import Surroundings
 from nami_bench.annotator_app.console.pages import PAGES, Page
 
@@ -30,9 +30,11 @@ _LINKS = """
 <button type="button" data-part="theme" title="Light or dark" aria-label="Light or dark">◐</button>
 <form method="post" action="../logout"><button type="submit">Log out</button></form>
 """
-_NO_STUDY = "There is no study yet: make one with `nami-bench study create FILE.toml`."
-# In the address, so that the other pages, a reload and a link show the same study.
-_KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
+_NO_STUDY = (
+    '<p><b>There is no study yet.</b> Make one on the page <a href="study">Study</a>: it needs prompts, '
+    "and images that models made of them. Then add those who rate on the page "
+    '<a href="people">People</a>: each gets a name and a token to log in with.</p>'
+)
 
 
 def build_blocks(title: str, found: Surroundings) -> gr.Blocks:
@@ -76,32 +78,27 @@ def mount_blocks(holder: FastAPI, blocks: gr.Blocks) -> None:
         )
 
 
-def study_selector() -> gr.Dropdown:
-    """A drop-down whose choices are those of the moment: what is chosen is looked up, and not compared with
-    what this process remembers of a session."""
-    selector = gr.Dropdown(label="Study", choices=[], elem_id="study", min_width=160)
-    selector.preprocess = lambda payload: payload  # type: ignore[method-assign]
-    return selector
-
-
 def _fill(console: Console, page: Page) -> None:
     gr.components.Navbar(main_page_name=PAGES[0].title)
     gr.HTML(f"<h1>{page.title}</h1>", elem_classes=["console-title"], apply_default_css=False)
     with gr.Row(elem_classes=["console-bar"]):
-        console.study = study_selector()
+        console.study = gr.Dropdown(label="Study", choices=[], elem_id="study", min_width=160)
         gr.HTML(_LINKS, elem_classes=["console-links"], apply_default_css=False)
-    no_study = gr.Markdown(_NO_STUDY, visible=False)
+    console.no_study = gr.HTML(
+        _NO_STUDY, visible=False, elem_classes=["console-tables"], apply_default_css=False
+    )
 
     def select(request: gr.Request) -> tuple[object, object]:
         names = console.names()
         chosen = console.selected(request, None)
-        return gr.Dropdown(choices=names, value=chosen), gr.Markdown(visible=chosen is None)
+        return gr.Dropdown(choices=names, value=chosen), gr.HTML(visible=chosen is None)
 
+    console.level = page.level
     console.blocks.load(
-        select, outputs=[console.study, no_study], api_visibility="private", show_progress="hidden"
+        select, outputs=[console.study, console.no_study], api_visibility="private", show_progress="hidden"
     )
     console.study.input(
-        None, inputs=[console.study], js=_KEEP_STUDY, api_visibility="private", show_progress="hidden"
+        None, inputs=[console.study], js=KEEP_STUDY, api_visibility="private", show_progress="hidden"
     )
     importlib.import_module(page.module).build(console)
 

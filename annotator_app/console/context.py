@@ -5,7 +5,7 @@ import inspect
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -13,10 +13,11 @@ from typing import Any, TypeVar, cast
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
 
+from nami_bench.annotator_app.levels import Level, admits
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.terms import Terms
-from nami_bench.domain import Role
+from nami_bench.domain import Annotator, Role
 from nami_bench.errors import NamiBenchError, StorageError
 from nami_bench.pipeline.known_prompts import KnownPrompts
 from nami_bench.store import Store
@@ -27,9 +28,16 @@ REMEMBERED_S = 3.0
 AT_ONCE = 8
 """So many calls of one function may run at the same time."""
 
+KEEP_STUDY = "(study) => { window.nami.keepStudy(study); return [study]; }"
+"""Into the address, so that the other pages, a reload and a link show the same study."""
+
 T = TypeVar("T")
 
 _FAILED = "This did not work just now: try again. The server's log says why."
+_NOT_FOR_YOU = {
+    Level.ADJUDICATOR: "This is for adjudicators and administrators: log in again.",
+    Level.OWNER: "This is for administrators: log in again.",
+}
 _log = logging.getLogger(__name__)
 
 
@@ -39,11 +47,17 @@ class Call:
 
     owner: str
     study: str
+    """"" where there is none, in what does not need one."""
+    is_owner: bool = True
+    """Else an adjudicator, who does not learn who raters are, nor the models."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """What the address of the page says after its question mark."""
 
 
 @dataclass
 class Console:
-    """What a page's `build` is given; `study` is the selector of the page that is being built."""
+    """What a page's `build` is given; of the page that is being built `study` is the selector, and
+    `no_study` what it says where there is none."""
 
     store: Store
     studies: Studies
@@ -53,6 +67,9 @@ class Console:
     terms: Terms
     blocks: gr.Blocks
     study: gr.Dropdown = field(init=False)
+    level: Level = field(init=False, default=Level.OWNER)
+    """Of the page that is being built: what it binds is for those who reach it."""
+    no_study: gr.HTML = field(init=False)
     _remembered: dict[Hashable, tuple[float, Any]] = field(init=False, default_factory=dict)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -79,21 +96,30 @@ class Console:
         *,
         js: str | None = None,
         shows_progress: bool = False,
+        needs_study: bool = True,
     ) -> Any:
-        """Call `run(call, *inputs)` at an event (or several), for owners alone, and put into `outputs` what
-        it returns. `js` runs in the browser before. Returns Gradio's event, for `.then` and `.success`."""
+        """Call `run(call, *inputs)` at an event (or several), for those of the page's level, and put into
+        `outputs` what it returns. `js` runs in the browser before. Where it `needs_study`, nothing happens
+        without one. Values come as the browser sent them: they are not compared with the choices that this
+        process remembers of a session, which may be older than those on the page. Returns Gradio's event, for
+        `.then` and `.success`."""
         sinks = _listed(outputs)
         return gr.on(
             event if isinstance(event, list) else [event],
-            self._guarded(run, len(sinks)),
+            self._guarded(run, len(sinks), needs_study),
             inputs=[self.study, *_listed(inputs)],
             outputs=sinks,
             js=js,
+            preprocess=False,
             api_visibility="private",
             concurrency_limit=AT_ONCE,
             show_progress="minimal" if shows_progress else "hidden",
             trigger_mode="once",
         )
+
+    def keep_study(self, event: Any) -> None:
+        """After an event that `on` gave, which chose another study: it is the one that is selected."""
+        event.then(None, inputs=[self.study], js=KEEP_STUDY, api_visibility="private", show_progress="hidden")
 
     def remembered(self, key: Hashable, compute: Callable[[], T], seconds: float = REMEMBERED_S) -> T:
         """`compute()`, once in so many seconds for all who look; from threads (`def` functions) alone."""
@@ -122,13 +148,13 @@ class Console:
         """Say what was done, in a corner of the page of who asked; `words` are text, not HTML."""
         gr.Info(html.escape(words))
 
-    def owner(self, request: gr.Request) -> str | None:
-        """The administrator who sent an event; None for anybody else."""
+    def account(self, request: gr.Request, level: Level) -> Annotator | None:
+        """Who sent an event, if they reach a level."""
         name = request.username
         if not name:
             return None
         account = self.store.accounts.get(name)
-        return account.name if account.active and account.role is Role.ADMINISTRATOR else None
+        return account if account.active and admits(level, account.role) else None
 
     def on_select(
         self, table: gr.Dataframe, run: Callable[..., Any], inputs: Any = (), outputs: Any = ()
@@ -145,6 +171,7 @@ class Console:
             chosen,
             inputs=[self.study, *_listed(inputs)],
             outputs=sinks,
+            preprocess=False,
             api_visibility="private",
             concurrency_limit=AT_ONCE,
             show_progress="hidden",
@@ -155,15 +182,20 @@ class Console:
         """The address, relative to a page of the console, of the image of this number in the database."""
         return f"picture/{image}/small" if small else f"picture/{image}"
 
-    def _guarded(self, run: Callable[..., Any], outputs: int) -> Callable[..., Any]:
+    def _guarded(self, run: Callable[..., Any], outputs: int, needs_study: bool = True) -> Callable[..., Any]:
         nothing = gr.skip() if outputs == 1 else tuple(gr.skip() for _ in range(outputs)) or None
 
+        level = self.level
+
         def who(request: gr.Request, chosen: str | None) -> Call | None:
-            owner = self.owner(request)
-            if owner is None:
-                raise gr.Error("This is for administrators: log in again.", print_exception=False)
+            account = self.account(request, level)
+            if account is None:
+                raise gr.Error(_NOT_FOR_YOU[level], print_exception=False)
             study = self.selected(request, chosen)
-            return None if study is None else Call(owner, study)
+            is_owner = account.role is Role.ADMINISTRATOR
+            if study is None and needs_study:
+                return None
+            return Call(account.name, study or "", is_owner, dict(request.query_params))
 
         async def guarded(request: gr.Request, chosen: str | None, *values: Any) -> Any:
             try:

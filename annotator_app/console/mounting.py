@@ -15,6 +15,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nami_bench.annotator_app.console.pages import PAGES
+from nami_bench.annotator_app.levels import Level
 from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.terms import Terms
@@ -33,6 +34,8 @@ _GRADIOS = re.compile(
 """All of Gradio's routes that the console needs: pages, their files, events and whether somebody is there."""
 
 _PAGE = re.compile(rf"/admin/({_PAGES})")
+_SHARED = re.compile(r"/admin/(theme\.css|(assets|static|gradio_api)/.*|item/\d+/\d(/small)?)")
+_LEVELS = {f"/admin/{page.path}": page.level for page in PAGES}
 
 _NOT_FOUND = JSONResponse({"error": "there is nothing here", "code": "not_found"}, 404)
 
@@ -94,6 +97,12 @@ async def _built(title: str, found: Surroundings) -> FastAPI:
     building = importlib.import_module(_BUILDING)
     building.mount_blocks(holder, building.build_blocks(title, found))
     return holder
+
+
+def level_of(path: str) -> Level:
+    """For whom a path is: a page's own level. What all pages share is for whoever reaches one of them; its
+    events ask again (see `Console`)."""
+    return _LEVELS.get(path, Level.ADJUDICATOR if _SHARED.fullmatch(path) else Level.OWNER)
 
 
 def is_page(path: str) -> bool:

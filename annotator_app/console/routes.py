@@ -12,10 +12,11 @@ from PIL import Image
 
 from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.onlooker import Onlooker
+from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.study_files import study_file
 from nami_bench.annotator_app.subpath import with_slash
-from nami_bench.errors import ImageError
+from nami_bench.errors import ImageError, RefusedError
 from nami_bench.images import read_hashed_image
 from nami_bench.store import Store
 
@@ -23,6 +24,7 @@ SMALL = 320
 """Pixels of a small picture's longer side."""
 
 _PART_BYTES = 2**18
+_KEPT = {"Cache-Control": "private, max-age=86400"}  # a recorded image never changes
 
 
 def console_router(store: Store, studies: Studies, images_dir: Path, onlooker: Onlooker) -> APIRouter:
@@ -56,6 +58,35 @@ def console_router(store: Store, studies: Studies, images_dir: Path, onlooker: O
         return _picture(store, images_dir, image, SMALL)
 
     return owners
+
+
+def item_pictures(store: Store, studies: Studies, images_dir: Path) -> APIRouter:
+    """The images of items: by nothing that tells the model, and as annotators see them."""
+    adjudicators, pictures = router(Level.ADJUDICATOR), Pictures()
+
+    def png(item: int, side: int) -> bytes:
+        study, images = store.answers.images(item)
+        if studies.only not in (None, study) or not 0 <= side < len(images):
+            raise RefusedError("not_yours", "this item is not of a study that is served here")
+        record = store.images.by_number(images[side])
+        if record.path is None or record.sha256 is None:
+            raise ImageError(f"the image of item {item} was not made: {record.reason}")
+        canvas = store.studies.get(study).canvas
+        return pictures.png(study, images_dir / record.path, record.sha256, canvas)
+
+    @adjudicators.get("/admin/item/{item}/{side}")
+    def picture(item: int, side: int) -> Response:
+        return Response(png(item, side), media_type="image/png", headers=_KEPT)
+
+    @adjudicators.get("/admin/item/{item}/{side}/small")
+    def small_picture(item: int, side: int) -> Response:
+        with Image.open(io.BytesIO(png(item, side))) as image:
+            image.thumbnail((SMALL, SMALL), Image.Resampling.LANCZOS)
+            buffer = io.BytesIO()
+            image.save(buffer, format="JPEG", quality=85)
+        return Response(buffer.getvalue(), media_type="image/jpeg", headers=_KEPT)
+
+    return adjudicators
 
 
 def console_door() -> APIRouter:
@@ -93,8 +124,9 @@ def _picture(store: Store, images_dir: Path, number: int, side: int | None) -> R
         shown.thumbnail((side, side), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     shown.save(buffer, format="PNG" if side is None else "JPEG", quality=85)
-    kept = {"Cache-Control": "private, max-age=86400"}  # a recorded image never changes
-    return Response(buffer.getvalue(), media_type="image/png" if side is None else "image/jpeg", headers=kept)
+    return Response(
+        buffer.getvalue(), media_type="image/png" if side is None else "image/jpeg", headers=_KEPT
+    )
 
 
 def _parts_of(path: Path) -> Iterator[bytes]:

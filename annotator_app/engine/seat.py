@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from nami_bench.domain import Panel, Study
+from nami_bench.domain import Admission, Panel, Study
 from nami_bench.errors import RefusedError, UnknownNameError
-from nami_bench.store import STUDY_KIND, Desk, ListedItem, Member
+from nami_bench.store import NOT_ASSIGNED, STUDY_KIND, Desk, ListedItem, Member
 
 
 @dataclass
@@ -122,16 +122,21 @@ class Seat:
     """One annotator of one study, in one transaction: everything that a decision needs."""
 
     def __init__(self, desk: Desk, study: str, annotator: str) -> None:
-        """Raises RefusedError for an account that is gone, UnknownNameError for a study that is."""
+        """Raises RefusedError for an account that is gone or not admitted, UnknownNameError for a study that
+        is gone."""
         self.desk = desk
         self.annotator = annotator
         self.study_id: int
         self.study: Study
         self.study_id, self.study = desk.study(study)
+        if self.study.admission == Admission.ASSIGNED and not desk.is_enrolled(self.study_id, annotator):
+            raise RefusedError("not_assigned", NOT_ASSIGNED)
         try:
             self.member: Member = desk.member(self.study_id, annotator)
         except UnknownNameError as error:  # erased a moment ago; other names are none of their business
             raise RefusedError("not_yours", "this account does not exist any more") from error
+        # Only where people come by themselves: everybody else's turns ask nothing more of the database.
+        self.guest = desk.guest(self.member.annotator_id) if self.study.entry else None
         self.index = desk.memory.of(StudyIndex, self.study_id)
         if desk.is_first(StudyIndex, self.study_id):
             self.learn_items()

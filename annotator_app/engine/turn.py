@@ -18,11 +18,12 @@ from nami_bench.annotator_app.engine.answers import (
     judge,
     kept_answers,
 )
+from nami_bench.annotator_app.engine.guests import kept_out, leave, way_out
 from nami_bench.annotator_app.engine.marks import SentMarks, in_image
 from nami_bench.annotator_app.engine.progress import progress_of
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.annotator_app.engine.view import Feedback, GivenAnswers, Item, View
-from nami_bench.domain import CheckKind
+from nami_bench.domain import CheckKind, WayOut
 from nami_bench.domain.question import Questions
 from nami_bench.errors import InputError, RefusedError
 from nami_bench.local_time import local
@@ -30,6 +31,7 @@ from nami_bench.store import (
     COMPLETED,
     EXPIRED,
     OPEN,
+    SET_ASIDE,
     Desk,
     Lease,
     ListedItem,
@@ -51,6 +53,9 @@ AHEAD = 2
 """So many items are in an annotator's hands beside the one on the screen, for loading ahead."""
 
 NOT_YOURS = "this item is not assigned to you"
+SET_ASIDE_BY_ORGANIZER = (
+    "the organizer has set your answer to this item aside: it is kept as it is, go on with the next one"
+)
 
 
 class Turn(Seat):
@@ -84,21 +89,35 @@ class Turn(Seat):
         """
         lease = self.lease(token)
         answers = self._placed(lease, answers)
-        sent = self.desk.sent(answers.client_token) if lease.state == COMPLETED else None
+        was_answered = lease.state in (COMPLETED, SET_ASIDE)
+        sent = self.desk.sent(answers.client_token) if was_answered else None
         if sent is not None and sent.assignment_id == lease.id:
             if not is_same(answers, sent.answers, sent.flag, sent.comment):
                 raise RefusedError("reused_client_token", "this client_token was used for other answers")
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
+        if lease.state == SET_ASIDE:
+            raise RefusedError("set_aside", SET_ASIDE_BY_ORGANIZER)
         check_answers(self.study, lease.prompt_id, lease.prompt, answers, self._standing(lease))
         if self.member.paused is not None:
             raise RefusedError("paused", _WORDS["paused"][1])
-        if lease.state != OPEN and (closed := self._closed()):
+        # What was begun in time is taken; who is out of the study is out.
+        if (closed := self._closed()) and (lease.state != OPEN or closed[1] == "left"):
             raise RefusedError("closed", closed[2])
         if lease.state == COMPLETED:
             feedback = self._correct(lease, answers)
         else:
             feedback = self._complete(lease, answers)
         return self.state(returning=lease.state != OPEN, feedback=feedback)
+
+    def leave(self) -> WayOut:
+        """End a participant's part in the study, once: how it ended is the same however often this is asked.
+
+        Raises RefusedError for one who has more to do.
+        """
+        view = self.state(returning=False)
+        way = way_out(self, view.phase, view.code)
+        leave(self, way)
+        return way
 
     def lease(self, token: str) -> Lease:
         """The item behind a token; raises RefusedError unless it is this annotator's, of this study."""
@@ -366,6 +385,9 @@ class Turn(Seat):
     # -- phases ------------------------------------------------------------------------------------
 
     def _closed(self) -> tuple[str, str, str] | None:
+        return kept_out(self) or self._shut()
+
+    def _shut(self) -> tuple[str, str, str] | None:
         why = self.study.shut(self.desk.now)
         if why == "not_open" and self.study.opens is not None:
             opens = local(self.study.opens, self.study.time_zone)

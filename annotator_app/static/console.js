@@ -33,6 +33,31 @@
     link.href = address.href;
   }, true);
 
+  // An item of the gallery is chosen as if its number were typed, with Enter; with Ctrl and the like it is a
+  // link.
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element ? event.target.closest("a[data-item]") : null;
+    const field = document.querySelector("#item :is(input, textarea)");
+    if (!(link instanceof HTMLElement) || !(field instanceof HTMLInputElement || field instanceof HTMLTextAreaElement)) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    field.value = link.dataset.item ?? "";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    setTimeout(() => field.dispatchEvent(new KeyboardEvent("keypress", { key: "Enter", bubbles: true })));
+  });
+
+  // A file of the owner's computer goes into a field: it is sent when the field is, and lies nowhere.
+  document.addEventListener("change", async (event) => {
+    const input = event.target;
+    if (!(input instanceof HTMLInputElement) || input.dataset.into === undefined) return;
+    const [file] = input.files ?? [];
+    const field = document.getElementById(input.dataset.into)?.querySelector("textarea");
+    if (file === undefined || !(field instanceof HTMLTextAreaElement)) return;
+    field.value = await file.text();
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    input.value = "";
+  });
+
   /** Nothing on the page is kept up to date any more: say so, above everything. */
   function tellEnd() {
     if (document.querySelector(".console-ended") !== null) return;

@@ -1,7 +1,7 @@
 // Windows over the screen: keys, instructions, reasons, comment. Escape closes each.
 
 import { placed } from "./arrangement.js";
-import { make, part } from "./dom.js";
+import { fill, make, part } from "./dom.js";
 import { keysOf, kindsOf, MARK_KEYS } from "./keys.js";
 import { leaderboardIn } from "./leaderboard.js";
 import { known, pick, t } from "./texts.js";
@@ -43,7 +43,7 @@ function wordsFor({ waiting, typing }, mode) {
 /** The study's instructions: HTML that the server made from Markdown and cleaned. */
 export function showInstructions(study) {
   const body = make("div", { className: "instructions" });
-  body.innerHTML = pick(study.instructions) ?? "";
+  fill(body, pick(study.instructions) ?? "");
   return openWindow(make("dialog"), "instructions", t("instructions"), body);
 }
 

@@ -1,4 +1,4 @@
-// Elements, made and found. Texts always go in as text, never as HTML.
+// Elements, made and found. Texts go in as text, never as HTML, but for one kind: see fill.
 
 /**
  * An element with properties and children; a key with a dash is set as an attribute.
@@ -25,6 +25,15 @@ export function make(tag, properties = {}, ...children) {
  */
 export function part(name, root = document) {
   return root.querySelector(`[data-part="${name}"]`);
+}
+
+/**
+ * Put HTML into an element that the server made of Markdown and cleaned: the one exception.
+ * @param {Element} element
+ * @param {string} html
+ */
+export function fill(element, html) {
+  element.innerHTML = html;
 }
 
 /**

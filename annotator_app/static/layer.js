@@ -90,7 +90,7 @@ export class Layer {
   #drawn(region) {
     const { digit, label, at } = this.kinds.get(region.kind) ?? { digit: "?", label: region.kind, at: 0 };
     const tag = make("button", { type: "button", tabIndex: -1, className: `mark kind-${at}` }, make("b", { textContent: digit }));
-    tag.ariaLabel = t("marks.remove", { kind: label });
+    tag.ariaLabel = t("marks.remove", { digit, kind: label });
     tag.title = tag.ariaLabel;
     // Of a double click only the first: it set the mark that the second meets.
     tag.addEventListener("click", (event) => { if (event.detail < 2) this.#on.remove(region); });

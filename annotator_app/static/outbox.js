@@ -44,7 +44,7 @@ export class Outbox {
 
   /** `about` is kept beside what is sent, for whoever reads it should it be refused. */
   add(token, body, about = {}) {
-    const entry = { token, body: { client_token: crypto.randomUUID?.() ?? randomId(), ...body }, about };
+    const entry = { token, body: { client_token: newClientToken(), ...body }, about };
     save(`outbox/${this.#key}`, [...this.entries, entry]);
     this.flush();
     return entry;
@@ -98,6 +98,11 @@ export class Outbox {
 
 function clientToken(entry) {
   return entry.body.client_token;
+}
+
+/** By which the server recognizes what it has already. */
+export function newClientToken() {
+  return crypto.randomUUID?.() ?? randomId();
 }
 
 /** crypto.randomUUID exists on secure pages only; a study in a lab's network may be plain HTTP. */

@@ -5,10 +5,11 @@ import { keepBarInOneRow } from "./bar.js";
 import { isOpen, showHelp, showInstructions, showLeaderboard } from "./dialogs.js";
 import { part } from "./dom.js";
 import { endNotice, showNotice, wordsFor } from "./header.js";
-import { logInAddress } from "./home.js";
+import { at, logInAddress } from "./home.js";
 import { kindsOf, meaning } from "./keys.js";
 import { takeOverOlder } from "./older.js";
 import { isAtWork } from "./phases.js";
+import { Messages } from "./messages.js";
 import { Screens } from "./screens.js";
 import { load, save } from "./storage.js";
 import { joinTabs, workHere } from "./tabs.js";
@@ -17,8 +18,9 @@ import { Work } from "./work.js";
 
 const RETRY_MS = 3000;
 
-const screens = new Screens(part("screen"));
+const screens = new Screens(part("screen"), () => messages?.open());
 let work = null;
+let messages = null;
 let session = null;
 
 start();
@@ -33,6 +35,9 @@ async function start() {
   part("annotator").textContent = session.annotator;
   part("admin").hidden = session.role !== "administrator";
   part("studies").hidden = session.studies < 2;
+  part("stop").hidden = session.role !== "participant";
+  part("stop").href = at(`join/${encodeURIComponent(session.study.name)}#stop`);
+  part("logout").hidden = session.role === "participant"; // they could not log in again
   part("propose").hidden = !session.may_propose;
   part("leaderboard").hidden = session.study.live_leaderboard !== "annotators";
   part("instructions").hidden = Object.keys(session.study.instructions ?? {}).length === 0;
@@ -40,7 +45,8 @@ async function start() {
   if (taken) return screens.otherTab(workHere);
   takeOver();
   await takeOverOlder(session.annotator, session.study.name, () => work?.send());
-  work = new Work(session, screens);
+  work = new Work(session, screens, () => messages?.settle());
+  messages = new Messages(session.annotator, () => part("work").hidden);
   return welcome();
 }
 

@@ -12,9 +12,12 @@ import { known, number, pick, t } from "./texts.js";
 export class Screens {
   #root;
   #go = null;
+  #write;
 
-  constructor(root) {
+  /** `write()` opens the messages to the organizers. */
+  constructor(root, write = () => {}) {
     this.#root = root;
+    this.#write = write;
   }
 
   get isShown() {
@@ -69,7 +72,8 @@ export class Screens {
   }
 
   /** A phase without items: paused, closed, waiting, finished. `contact`: whom to ask, if anybody is named. */
-  phase({ phase, message, code, progress, reason }, contact, go) {
+  phase({ phase, message, code, progress, reason, role, study }, contact, go) {
+    if (role === "participant" && !(phase === "paused" && !isFoundByRules(reason))) return this.#toTheDoor(phase, code, study.name, go);
     const why = known("error", code, message);
     const lines = {
       finished: code === "empty" ? [why] : [t("finished.text", { done: number(progress.done) }), t("finished.back")],
@@ -77,9 +81,25 @@ export class Screens {
       paused: [pausedBecause(reason), why ?? t("paused.text"), t("paused.safe"), t("checks")],
       closed: [why ?? t("closed.text"), code === "not_open" ? message : "", t("checks")],
     }[phase];
-    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go }, contactLine(contact));
+    if (phase !== "finished") return this.show(phase, t(`${phase}.title`), lines, { text: t("check"), go }, [...contactLine(contact), this.#writeButton()]);
     const further = part("propose").hidden ? [] : [make("a", { className: "quiet", href: at("propose"), textContent: t("propose.title") })];
     return this.show(phase, t(`${phase}.title`), lines, null, further);
+  }
+
+  #writeButton() {
+    const button = make("button", { type: "button", className: "quiet", textContent: t("messages.write") });
+    button.addEventListener("click", () => this.#write());
+    return button;
+  }
+
+  /** A participant without an item goes on at the study's door: to what comes first there, or out. */
+  #toTheDoor(phase, code, name, check) {
+    const door = at(`join/${encodeURIComponent(name)}`);
+    if (["left", "consent_changed", "questions"].includes(code)) return location.replace(door);
+    const end = { text: t("join.end"), go: () => location.assign(`${door}#end`) };
+    const wait = make("button", { type: "button", className: "quiet", textContent: t("check") });
+    wait.addEventListener("click", check);
+    return this.show(phase, t(`join.end.${phase}.title`), [t(`join.end.${phase}`)], end, phase === "waiting" ? [wait] : []);
   }
 
   /** What was given, beside what was expected, of the item's questions or the study's criteria, and its marks. */
@@ -122,6 +142,11 @@ function markRows(parts, prompt, marking) {
 function pausedBecause(reason) {
   if (reason === null || reason === undefined || reason.code === "organizer") return "";
   return known("pause", reason.code, null) ?? t("paused.reason", { reason: reason.text });
+}
+
+/** Whether the server's rules paused somebody for good, not a person who may let them go on. */
+function isFoundByRules(reason) {
+  return ["gold", "qualification", "fast", "constant"].includes(reason?.code);
 }
 
 /** Whom to ask, as a list of one paragraph, or of none. */

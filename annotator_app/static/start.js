@@ -19,7 +19,9 @@ async function start() {
   await loadTexts();
   translate();
   keepBarInOneRow();
-  part("missing").hidden = part("main").dataset.missing === "";
+  const { missing } = part("main").dataset; // why this page stands in the place of a study's
+  part("missing").hidden = missing === "";
+  if (missing !== "") setText(part("missing"), t(`studies.${missing}`));
   part("language").value = currentLanguage();
   part("language").addEventListener("change", async (event) => {
     await useLanguage(event.target.value);

@@ -30,6 +30,7 @@ const POLL_MS = 20_000;
 
 export class Work {
   #study;
+  #who; // who works on which study
   #screens;
   #feedback = new Screens(part("feedback")); // beside the image, in the place of the scores
   #form;
@@ -42,9 +43,13 @@ export class Work {
   #hands; // all that changes: see hands.js
   #extras = new Extras(() => this.#changed());
   #poll;
+  #settle;
 
-  constructor(session, screens) {
+  /** `settle()` is called where what stands above the work may move it. */
+  constructor(session, screens, settle) {
     this.#study = session.study;
+    this.#settle = settle;
+    this.#who = { role: session.role, study: session.study };
     this.#hands = empty(session);
     this.#screens = screens;
     this.#form = new Form(part("criteria"), session.study, {
@@ -264,11 +269,12 @@ export class Work {
     this.#cover();
     const { session } = this.#hands;
     if (this.#outbox.entries.length > 0 && mayCorrect(session.phase)) this.#screens.moment();
-    else this.#screens.phase(session, this.#study.contact, () => this.#refresh());
+    else this.#screens.phase({ ...session, ...this.#who }, this.#study.contact, () => this.#refresh());
   }
 
   #cover() {
     part("work").hidden = true;
+    this.#settle();
   }
 
   #showNext() {
@@ -294,6 +300,7 @@ export class Work {
     this.#extras.begin(given);
     this.#clock.reset(draft?.elapsed_ms ?? 0);
     this.#screens.hide();
+    this.#settle();
     part("work").hidden = false;
     part("correcting").hidden = !this.#isCorrecting;
     if (this.#isCorrecting) setText(part("correcting"), t("correcting"));

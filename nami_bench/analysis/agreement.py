@@ -1,5 +1,6 @@
 """`nami_bench.agreement`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -16,6 +17,7 @@ from nami_bench.analysis.sources import (
     named,
     opened,
     ratings_of,
+    refuse_raters,
     source_of,
 )
 from nami_bench.domain import Criterion
@@ -104,6 +106,7 @@ def agreement(
     criteria: CriteriaLike | None = None,
     scale: Names = (),
     without: Names = (),
+    raters: Mapping[str, str] | None = None,
     level: Level = "interval",
     by: Literal["model"] | None = None,
     replicates: int = 1000,
@@ -114,9 +117,10 @@ def agreement(
     Krippendorff's alpha, Fleiss' kappa and intraclass correlations by criterion, each annotator beside the
     others, and what hangs on each of them. Of answers to questions: alpha, always nominal, by category.
 
-    `ratings`, `study`, `workspace`, `criteria`, `scale` and `without` are those of `nami_bench.leaderboard`.
-    Answers to questions have the columns study, annotator, model, prompt_id, sample, question, answer (yes,
-    no, cannot tell, not asked), and optionally text, category, duration_ms, created_at.
+    `ratings`, `study`, `workspace`, `criteria`, `scale`, `without` and `raters` are those of
+    `nami_bench.leaderboard`. Answers to questions have the columns study, annotator, model, prompt_id,
+    sample, question, answer (yes, no, cannot tell, not asked), and optionally text, category, duration_ms,
+    created_at.
 
     `level` of measurement, for alpha: what may be compared of two values. `by` "model": also on each model's
     images alone. `replicates` (50 or more) and `seed`: of the resampled images that intervals come from.
@@ -131,13 +135,17 @@ def agreement(
     check_least("replicates", replicates, 50)
     check_least("seed", seed, 0)
     drawn: dict[str, Any] = {"by_model": by is not None, "replicates": replicates, "seed": seed}
+    if ratings is not None:
+        refuse_raters(raters)
     answers = _answers(ratings, study, workspace, named(without))
     if answers is not None:
+        if raters:
+            raise InputError("--raters is of ratings and pairs: these are answers to questions")
         if criteria is not None or scale:
             raise InputError("--criteria and --scale belong to ratings: these are answers to questions")
         return QuestionAgreementResult(question_agreement(answers[0], **drawn), *answers)
     table, chosen = ratings_of(ratings, study, criteria, scale, workspace)
-    gone, checks = _left_out(table, chosen, named(without), workspace, in_store=ratings is None)
+    gone, checks = _left_out(table, chosen, named(without), raters, workspace, in_store=ratings is None)
     table, notes = _unselected(table, workspace) if ratings is None else (table, ())
     table, said = gone.ratings(table)
     said = (*notes, *said)
@@ -169,6 +177,7 @@ def _left_out(
     table: pd.DataFrame,
     criteria: tuple[Criterion, ...],
     without: tuple[str, ...],
+    raters: Mapping[str, str] | None,
     workspace: Place | None,
     *,
     in_store: bool,
@@ -178,4 +187,4 @@ def _left_out(
         return LeftOut(without), ()
     study = str(table["study"].iloc[0])
     with opened(workspace) as store:
-        return left_out(store, study, without), annotator_checks(store, study, criteria)
+        return left_out(store, study, without, raters), annotator_checks(store, study, criteria)

@@ -19,6 +19,7 @@ from nami_bench.analysis.sources import (
     named,
     opened,
     refuse_file_options,
+    refuse_raters,
     said_criteria,
     source_of,
 )
@@ -132,6 +133,7 @@ def leaderboard(
     by: Names = (),
     samples: int | None = None,
     without: Names = (),
+    raters: Mapping[str, str] | None = None,
     sort: str | None = None,
     published: bool = False,
     intervals: Literal["crossed", "percentile", "bca", "none"] | None = "crossed",
@@ -155,8 +157,10 @@ def leaderboard(
     workspace `prompts` names a set.
 
     `stratum`: only its prompts. `by`: totals by stratum, task or a prompt tag, too. `samples`: only 0 to N-1
-    of each prompt. `without`: annotators who do not count. `sort`: the column to rank by, as the CSV names it
-    (default: total). `published`: with the rows of NAMI-1K's authors, apart.
+    of each prompt. `without`: annotators who do not count. `raters`: only those who said so of themselves
+    when they came into the workspace's study, as {"expertise": "yes", "age": "18-30"}; five people at least.
+    `sort`: the column to rank by, as the CSV names it (default: total). `published`: with the rows of
+    NAMI-1K's authors, apart.
 
     `intervals`: from the crossed random-effects model, or a bootstrap; None or "none": without. `over`: what
     is a sample of many. `level`: of intervals and tests, in (0, 1). `replicates` (50 or more) and `seed`: of
@@ -180,8 +184,10 @@ def leaderboard(
         "precision": precision,
     }
     if ratings is None:
+        options["raters"] = raters
         board = _of_workspace(workspace, criteria, scale, prompts, options)
     else:
+        refuse_raters(raters)
         table, chosen = load_ratings(
             source_of(ratings, workspace), said_criteria(criteria), parse_scales(named(scale)), study
         )

@@ -83,6 +83,12 @@ def refuse_file_options(criteria: CriteriaLike | None, scale: Names) -> None:
         raise InputError(f"{option} belongs to --ratings: a study of the workspace has its own criteria")
 
 
+def refuse_raters(raters: Mapping[str, str] | None) -> None:
+    """Raise InputError where raters are chosen by what they said, of ratings from elsewhere."""
+    if raters:
+        raise InputError("--raters belongs to a study of the workspace: a file does not say who rated")
+
+
 def said_criteria(criteria: CriteriaLike | None) -> SaidCriteria:
     """Criteria as `load_ratings` takes them; raises InputError for what are none."""
     if isinstance(criteria, str | PathLike):

@@ -1,6 +1,6 @@
 """`nami_bench.strengths`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from nami_bench.analysis.sources import (
     named,
     opened,
     ratings_of,
+    refuse_raters,
     source_of,
 )
 from nami_bench.domain import Comparison, Ranking, Study
@@ -84,6 +85,7 @@ def strengths(
     workspace: Place | None = None,
     beside: str | None = None,
     without: Names = (),
+    raters: Mapping[str, str] | None = None,
     side: bool = False,
     ties: Ties = "davidson",
     errors: Errors = "clustered",
@@ -108,11 +110,11 @@ def strengths(
     default the newest of pairs or orders.
 
     `beside`: a study of ratings of the same models in the workspace: how far the two agree. `without`:
-    annotators who do not count. `side`: estimate how much the left place helps, and take it out. `ties`: by
-    Davidson's model, or as half a win for both; these three are of pairs. `errors`: from the sandwich with
-    prompts as clusters (of orders also annotators) or with every comparison for itself, from these resampled,
-    or from the model's own information. `prior`: so many virtual ties between every two models of a group.
-    `level`: of intervals, in (0, 1).
+    annotators who do not count. `raters`: as those of `nami_bench.leaderboard`. `side`: estimate how much the
+    left place helps, and take it out. `ties`: by Davidson's model, or as half a win for both; these four are
+    of pairs. `errors`: from the sandwich with prompts as clusters (of orders also annotators) or with every
+    comparison for itself, from these resampled, or from the model's own information. `prior`: so many virtual
+    ties between every two models of a group. `level`: of intervals, in (0, 1).
 
     Raises InputError for bad input, with the row or line, and UnknownNameError, which is one, for a name that
     nothing answers to.
@@ -124,13 +126,15 @@ def strengths(
         raise InputError("a workspace and comparisons from elsewhere contradict each other: give one of them")
     ranked = _rankings(comparisons, study, workspace, named(without))
     if ranked is not None:
+        if raters:
+            raise InputError("--raters is of ratings and pairs: these are rankings")
         if side or ties != "davidson" or beside is not None:
             raise InputError("--side, --ties and --beside are of pairs: these are rankings")
         orders, gone = ranked
         return StrengthsResult(
             rank_strength_table(orders, errors=errors, prior=prior, level=level, left_out=gone)
         )
-    kept, said = _comparisons(comparisons, study, workspace, named(without))
+    kept, said = _comparisons(comparisons, study, workspace, named(without), raters)
     found = strength_table(
         kept,
         side=side,
@@ -180,10 +184,15 @@ def _check_one_study(comparisons: Judgements, study: str | None, names: Collecti
 
 
 def _comparisons(
-    comparisons: Judgements | None, study: str | None, workspace: Place | None, without: tuple[str, ...]
+    comparisons: Judgements | None,
+    study: str | None,
+    workspace: Place | None,
+    without: tuple[str, ...],
+    raters: Mapping[str, str] | None,
 ) -> tuple[Sequence[Comparison], tuple[str, ...]]:
     """The comparisons that count, and what must be said of the others."""
     if comparisons is not None:
+        refuse_raters(raters)
         found = load_comparisons(source_of(comparisons))
         _check_one_study(comparisons, study, {one.study for one in found})
         return LeftOut(without).comparisons(found)
@@ -195,7 +204,7 @@ def _comparisons(
         if chosen.images_shown == 1:
             raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
         made, notes = unselected_comparisons(store, chosen, store.comparisons.all(name))
-        kept, said = left_out(store, name, without).comparisons(made)
+        kept, said = left_out(store, name, without, raters).comparisons(made)
         return kept, (*notes, *said)
 
 

@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from nami_bench.cli.common import echo, print_json, print_table, workspace_root, write_or_print
+from nami_bench.cli.common import echo, parse_pairs, print_json, print_table, workspace_root, write_or_print
 from nami_bench.cli.options import (
     MEASUREMENT_LEVELS,
     csv_option,
     json_option,
+    raters_option,
     ratings_options,
     without_option,
 )
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 )
 @ratings_options()
 @without_option
+@raters_option
 @click.option(
     "--level",
     type=MEASUREMENT_LEVELS,
@@ -43,6 +45,7 @@ def agreement(
     criteria: Path | None,
     scale: tuple[str, ...],
     without: tuple[str, ...],
+    raters: tuple[str, ...],
     level: "Level",
     by: Literal["model"] | None,
     replicates: int,
@@ -64,6 +67,7 @@ def agreement(
         criteria=criteria,
         scale=scale,
         without=without,
+        raters=parse_pairs(raters, "--raters"),
         level=level,
         by=by,
         replicates=replicates,

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, print_json, print_table, say
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, say, who, write_or_print
 from nami_bench.cli.consent import counted, dry_run_option, with_consent, yes_option
-from nami_bench.cli.options import json_option
+from nami_bench.cli.options import FILE, json_option
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,10 +33,11 @@ def annotators() -> None:
 @click.argument("names", nargs=-1, required=True)
 @click.option(
     "--role",
-    type=click.Choice(["annotator", "administrator"]),
+    type=click.Choice(["annotator", "administrator", "adjudicator"]),
     default="annotator",
     show_default=True,
-    help="An administrator also sees progress and scores, and adds and pauses annotators.",
+    help="An administrator also sees progress and scores, and adds and pauses annotators; an adjudicator "
+    "does not rate, but decides where annotators disagree.",
 )
 def add(names: tuple[str, ...], role: str) -> None:
     """Add annotators, all or none, and print each one's token, once: it is stored only as a hash.
@@ -48,10 +49,55 @@ def add(names: tuple[str, ...], role: str) -> None:
 
     people = [Annotator(name, Role(role)) for name in names]
     with open_bench() as bench:
-        tokens = bench.store.accounts.add_all(people)
+        tokens = bench.store.accounts.add_all(people, by=who())
     for person, token in zip(people, tokens, strict=True):
         echo(f"{person.name}\t{token}")
     say("the second column is the log-in token: hand it over now, it cannot be shown again")
+
+
+@annotators.command(
+    "import",
+    epilog="Examples: nami-bench annotators import people.csv -o tokens.csv; "
+    "nami-bench annotators import people.csv --dry-run",
+)
+@click.argument("file", type=FILE)
+@click.option("-o", "--output", type=FILE, metavar="FILE.csv", help="File to write; default: stdout.")
+@dry_run_option
+def import_(file: "Path", output: "Path | None", dry_run: bool) -> None:
+    """Add the people of FILE.csv, all or none, and write each new one's token, once, as CSV.
+
+    Its columns are name and, where you like, role (annotator or administrator) and study; who is to work on
+    several studies has a line for each. Commas, semicolons and tabs are read. Who has an account keeps it and
+    its token, and is assigned.
+    """
+    from nami_bench.errors import InputError
+    from nami_bench.export.people_file import read_people, tokens_csv
+    from nami_bench.pipeline.people import add_people
+
+    people = read_people(file)
+    if output is not None and output.exists() and not dry_run:
+        raise InputError(f"{output} exists already: tokens are shown once, so nothing is overwritten")
+    with open_bench() as bench:
+        added = add_people(bench.store, people, who(), dry_run=dry_run)
+    new = sum(token is not None for _, token in added)
+    told = f"{counted(new, 'new account')}, {len(added) - new} there already"
+    if dry_run:
+        say(f"{told}; nothing was changed (--dry-run)")
+        return
+    write_or_print(output, tokens_csv(added))
+    say(f"{told}; the last column is the log-in token: hand it over now, it cannot be shown again")
+
+
+@annotators.command("role", epilog="Example: nami-bench annotators role lena administrator")
+@click.argument("name")
+@click.argument("role", type=click.Choice(["annotator", "administrator", "adjudicator"]))
+def role(name: str, role: str) -> None:
+    """Make somebody an annotator, an administrator or an adjudicator; what they judged stays."""
+    from nami_bench.domain import Role
+
+    with open_bench() as bench:
+        bench.store.accounts.set_role(name, Role(role), by=who())
+    say(f"{name} is an {role} now")
 
 
 @annotators.command("reset", epilog="Example: nami-bench annotators reset lena")
@@ -59,7 +105,7 @@ def add(names: tuple[str, ...], role: str) -> None:
 def reset(name: str) -> None:
     """Give an annotator a new token; the old one ends, and a password, and every log-in."""
     with open_bench() as bench:
-        echo(f"{bench.store.accounts.get(name).name}\t{bench.store.logins.reset_token(name)}")
+        echo(f"{bench.store.accounts.get(name).name}\t{bench.store.logins.reset_token(name, by=who())}")
 
 
 @annotators.command("password", epilog="Example: nami-bench annotators password lena")
@@ -112,7 +158,7 @@ def list_(as_json: bool) -> None:
 def disable(name: str) -> None:
     """Forbid an annotator to log in; their ratings stay."""
     with open_bench() as bench:
-        bench.store.accounts.set_active(name, False)
+        bench.store.accounts.set_active(name, False, by=who())
     undo = f"nami-bench annotators enable {quote(name)}"
     say(f"{name} is logged out and cannot log in any more; `{undo}` undoes it")
 
@@ -122,7 +168,7 @@ def disable(name: str) -> None:
 def enable(name: str) -> None:
     """Let a disabled annotator log in again."""
     with open_bench() as bench:
-        bench.store.accounts.set_active(name, True)
+        bench.store.accounts.set_active(name, True, by=who())
     say(f"{name} can log in")
 
 
@@ -158,7 +204,7 @@ def erase(name: str, keep_ratings: bool, dry_run: bool, yes: bool, as_json: bool
         name = bench.store.accounts.get(name).name
 
         def act(dry: bool) -> "Erasure":
-            return bench.store.erasures.erase(name, keep_ratings=keep_ratings, dry_run=dry)
+            return bench.store.erasures.erase(name, keep_ratings=keep_ratings, dry_run=dry, by=who())
 
         done = _erased(act, dry_run=dry_run, yes=yes, as_json=as_json)
         for path in _files_naming(name, bench.workspace.reports_dir):
@@ -170,32 +216,15 @@ def erase(name: str, keep_ratings: bool, dry_run: bool, yes: bool, as_json: bool
 
 def _erased(act: "Callable[[bool], Erasure]", *, dry_run: bool, yes: bool, as_json: bool) -> bool:
     """Whether it was done."""
+    from nami_bench.pipeline.people import erasure_lines
+
     if dry_run and as_json:
         print_json({"dry_run": True, **asdict(act(True))})
         return False
-    done = with_consent(act, (lambda found: ()) if as_json else _lines, dry_run=dry_run, yes=yes)
+    done = with_consent(act, (lambda found: ()) if as_json else erasure_lines, dry_run=dry_run, yes=yes)
     if done is not None and as_json:
         print_json({"dry_run": False, **asdict(done)})
     return done is not None
-
-
-def _lines(found: "Erasure") -> Iterator[str]:
-    """What goes, or would go."""
-    if found.pseudonym is None:
-        what = "removed"
-    else:
-        what = "kept under a pseudonym"
-        yield f"the name becomes a random one, as {found.pseudonym}"
-    for study, values in found.studies.items():
-        yield f"study {study}: {counted(values, 'value')} {what}"
-    yield f"{counted(found.answers, 'answer')} as sent {what}, {counted(found.comments, 'comment')} removed"
-    yield f"{counted(found.log_ins, 'log-in')} ended, {counted(found.events, 'event')} removed"
-    yield (
-        f"{counted(found.prompts_removed, 'proposed prompt')} removed, "
-        f"{counted(found.prompts_kept, 'accepted prompt')} kept without an author"
-    )
-    if found.mentions:
-        yield f"{counted(found.mentions, 'text')} of others with the name: it stays as it is, read it"
 
 
 def _files_naming(name: str, folder: "Path") -> "Iterator[Path]":

@@ -41,6 +41,7 @@ COMMANDS = {
     "serve-metrics": ("nami_bench.cli.serve_metrics", "Metrics and rewards for other programs, over HTTP."),
     "study": ("nami_bench.cli.study", "Create, list and watch annotation studies."),
     "annotators": ("nami_bench.cli.annotators", "Add, list, disable and erase annotators."),
+    "crowd": ("nami_bench.cli.crowd", "Crowd workers and invitation links: who came, how, what is due."),
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
     "console": ("nami_bench.cli.console", "Serve the owner's console alone."),
     "ratings": ("nami_bench.cli.ratings", "Import, export and exclude human ratings."),

@@ -1,5 +1,6 @@
 """What the commands share: the workspace they work on, and how they print."""
 
+import getpass
 import json
 import sys
 import time
@@ -58,6 +59,11 @@ def workspace_root() -> Path:
     from nami_bench.config import find_workspace
 
     return find_workspace(click.get_current_context().find_root().obj)
+
+
+def who() -> str:
+    """Who decides something on the command line, as the database keeps it."""
+    return f"{getpass.getuser()} (command line)"
 
 
 def parse_pairs(pairs: Sequence[str], option: str) -> dict[str, str]:

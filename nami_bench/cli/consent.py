@@ -52,5 +52,7 @@ def with_consent(
 
 
 def counted(number: int, thing: str) -> str:
-    """'1 image', '2 images'."""
-    return f"{number} {thing}{'s' * (number != 1)}"
+    """See `nami_bench.domain.english.counted`, which `--help` need not load."""
+    from nami_bench.domain.english import counted as in_words
+
+    return in_words(number, thing)

@@ -115,7 +115,7 @@ def _own_study(store: "Store", run: "RunFile") -> str:
     """The name of the same study without simulated annotators, for people; made if it is not there."""
     from dataclasses import replace
 
-    from nami_bench.run_file.studies import add_study
+    from nami_bench.pipeline.study_setup import add_study
 
     [part] = run.study
     name = part.name.removesuffix(SIMULATED)

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nami_bench.cli.common import echo, print_table, workspace_root, write_or_print
-from nami_bench.cli.options import FILE, json_option, precision_options, ratings_options, without_option
+from nami_bench.cli.common import echo, parse_pairs, print_table, workspace_root, write_or_print
+from nami_bench.cli.options import (
+    FILE,
+    json_option,
+    precision_options,
+    raters_option,
+    ratings_options,
+    without_option,
+)
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.leaderboard.rows import Leaderboard
@@ -37,6 +44,7 @@ _FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
     help="Only samples 0 to N-1 of each prompt count, in human and automatic scores.",
 )
 @without_option
+@raters_option
 @click.option("--sort", metavar="COLUMN", help="Rank by this column, named as in the CSV. Default: total.")
 @click.option("--published", is_flag=True, help="Add the rows that NAMI-1K's authors published, apart.")
 @click.option(
@@ -61,6 +69,7 @@ def leaderboard(
     by: tuple[str, ...],
     samples: int | None,
     without: tuple[str, ...],
+    raters: tuple[str, ...],
     sort: str | None,
     published: bool,
     format_: str | None,
@@ -88,6 +97,7 @@ def leaderboard(
         by=by,
         samples=samples,
         without=without,
+        raters=parse_pairs(raters, "--raters"),
         sort=sort,
         published=published,
         **precision,

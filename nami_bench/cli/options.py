@@ -37,6 +37,15 @@ without_option = click.option(
 )
 """For every command whose numbers rest on people's judgements; see `leaderboard.left_out`."""
 
+raters_option = click.option(
+    "--raters",
+    multiple=True,
+    metavar="QUESTION=ANSWER",
+    help="Only raters who said so of themselves when they came into the study, as expertise=yes or "
+    "age=18-30; repeatable. Fewer than five people are not shown.",
+)
+"""For slices by who rated; see `pipeline.raters`."""
+
 detector_options = together(
     click.option("--detector", help="GenEval's detector: see `nami-bench plugins`."),
     click.option(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, say, write_or_print
+from nami_bench.cli.common import echo, open_bench, say, who, write_or_print
 from nami_bench.cli.consent import dry_run_option
 from nami_bench.cli.options import scale_of, scale_option, without_option
 
@@ -92,7 +92,7 @@ def include(annotator: str, dry_run: bool) -> None:
 def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
     with open_bench() as bench:
         change = bench.store.exclusions.include if counted else bench.store.exclusions.exclude
-        values = change(annotator, dry_run=dry_run)
+        values = change(annotator, dry_run=dry_run, by=who())
     for study, count in values.items():
         echo(f"study {study}: {count} values of {annotator} {'count' if counted else 'do not count'}")
     if dry_run:
@@ -120,6 +120,11 @@ def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
     default=None,
     help="Annotators as annotator-01 ..., or by name. Default: pseudonyms for huggingface, else names.",
 )
+@click.option(
+    "--adjudicated",
+    is_flag=True,
+    help="Write what adjudicators decided, too: FILE.adjudicated.csv, or a file in the folder.",
+)
 @without_option
 @click.option(
     "-o",
@@ -133,6 +138,7 @@ def export(
     format_: str | None,
     with_images: bool,
     pseudonyms: bool | None,
+    adjudicated: bool,
     without: tuple[str, ...],
     output: Path | None,
 ) -> None:
@@ -151,19 +157,31 @@ def export(
     chosen_format = format_ or ("parquet" if output and output.suffix.lower() == ".parquet" else "csv")
     if with_images and chosen_format != "huggingface":
         raise InputError("--with-images belongs to --format huggingface: only that folder holds images")
+    if adjudicated and output is None:
+        raise InputError("--adjudicated writes a second file: name the first with -o FILE")
     if output is None and chosen_format == "huggingface":
         raise InputError("--format huggingface writes a folder: name it with -o FOLDER")
     with open_bench() as bench:
         chosen = choose_study(bench.store, study, asks=True)
         if chosen is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
-        content = study_content(bench.store, chosen, without)
+        content = study_content(bench.store, chosen, without, adjudicated=adjudicated)
         if pseudonyms or (pseudonyms is None and chosen_format == "huggingface"):
             content = content.pseudonymous()
         _write(bench, content, output, chosen_format, with_images)
+    if adjudicated and output is not None:
+        _write_decisions(content, output, chosen_format)
     say(f"study {chosen.name}: {content.count} {content.kind}")
     for sentence in content.left_out:
         say(sentence)
+
+
+def _write_decisions(content: "DatasetContent", output: Path, format_: str) -> None:
+    from nami_bench.export.item_answers_file import decisions_csv
+
+    if format_ != "huggingface":  # the folder has them
+        write_or_print(output.with_suffix(".adjudicated.csv"), decisions_csv(content.decisions))
+    say(f"{len(content.decisions)} decisions of adjudicators")
 
 
 def _write(

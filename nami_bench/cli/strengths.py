@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import workspace_root
-from nami_bench.cli.options import csv_option, json_option, without_option
+from nami_bench.cli.common import parse_pairs, workspace_root
+from nami_bench.cli.options import csv_option, json_option, raters_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.human.bradley_terry import Ties
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     "--beside", metavar="STUDY", help="A study of ratings of the same models: how far the two agree."
 )
 @without_option
+@raters_option
 @click.option("--side", is_flag=True, help="Estimate how much the left place helps, and take it out.")
 @click.option(
     "--ties",
@@ -63,6 +64,7 @@ def strengths(
     file: Path | None,
     beside: str | None,
     without: tuple[str, ...],
+    raters: tuple[str, ...],
     side: bool,
     ties: "Ties",
     errors: "Errors",
@@ -87,6 +89,7 @@ def strengths(
         workspace=workspace_root() if file is None or beside is not None else None,
         beside=beside,
         without=without,
+        raters=parse_pairs(raters, "--raters"),
         side=side,
         ties=ties,
         errors=errors,

@@ -2,19 +2,19 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from nami_bench.cli.common import open_bench, print_json, print_table, say
+from nami_bench.cli.common import open_bench, print_json, print_table, say, who, write_or_print
 from nami_bench.cli.options import FILE, json_option
+from nami_bench.cli.study_items import adjudicate, ask_again, count_again, items, set_aside
 from nami_bench.cli.study_log import log
 from nami_bench.cli.study_merge import merge
+from nami_bench.cli.study_messages import COMMANDS as MESSAGES
+from nami_bench.cli.study_open import changed, close, duplicate, open_, say_made
+from nami_bench.cli.study_people import NOT_COME, assign, people, unassign
 from nami_bench.cli.study_plan import study_plan
-
-if TYPE_CHECKING:
-    from nami_bench.cli.common import Bench
-    from nami_bench.domain import Study
 
 _may_differ_option = click.option(
     "--sizes-may-differ",
@@ -59,9 +59,9 @@ def create(
     """
     from dataclasses import replace
 
-    from nami_bench.blinding import check_sizes
     from nami_bench.domain import ImageState
     from nami_bench.pipeline.question_study import with_questions
+    from nami_bench.pipeline.study_setup import add_study
     from nami_bench.study_file import load_study, nami_1k_study_file
 
     with open_bench() as bench:
@@ -76,20 +76,14 @@ def create(
             sizes_may_differ=sizes_may_differ or loaded.sizes_may_differ,
         )
         loaded = with_questions(bench.store, loaded, file.parent)
-        with bench.store.together():
-            bench.store.studies.add(loaded)
-            notes = check_sizes(loaded, bench.store.items.shown_sizes(loaded.name))
+        notes = add_study(bench.store, loaded)
         size = bench.store.items.count(loaded.name)
     for note in notes:
         say(note)
     if loaded.questions:
         asked = sum(map(len, loaded.questions.values()))
         say(f"{loaded.question_file}: {asked} questions about {len(loaded.questions)} prompts are copied")
-    say(
-        f"study {loaded.name}: {size} {_items(loaded)}, {_wanted(loaded, size)} ratings to come"
-        f"{_more(loaded)}; next: `nami-bench annotators add NAME`, "
-        f"`nami-bench annotate --study {loaded.name}`"
-    )
+    say_made(loaded, size)
 
 
 @study.command("change", epilog="Example: nami-bench study change pilot.toml")
@@ -108,7 +102,7 @@ def change(file: Path, name: str | None, prompts: str | None, models: tuple[str,
 
     with open_bench() as bench:
         loaded = load_study(file, name=name, prompt_set=prompts, models=models)
-        changes = _changed(bench, loaded)
+        changes = changed(bench, loaded)
     say(f"study {loaded.name}: " + ("; ".join(changes) or "nothing changed"))
 
 
@@ -124,7 +118,7 @@ def add_models(name: str, models: tuple[str, ...], sizes_may_differ: bool) -> No
         found = bench.store.studies.get(name)
         grown = tuple(dict.fromkeys((*found.models, *models)))
         accepted = sizes_may_differ or found.sizes_may_differ
-        changes = _changed(bench, replace(found, models=grown, sizes_may_differ=accepted))
+        changes = changed(bench, replace(found, models=grown, sizes_may_differ=accepted))
     say(f"study {name}: " + ("; ".join(changes) or "nothing changed"))
 
 
@@ -145,13 +139,22 @@ def list_(as_json: bool) -> None:
 
 @study.command("show", epilog="Example: nami-bench study show pilot")
 @click.argument("name")
+@click.option("--toml", "as_toml", is_flag=True, help="As a study file, for `study create` and `change`.")
 @json_option
-def show(name: str, as_json: bool) -> None:
+def show(name: str, as_toml: bool, as_json: bool) -> None:
     """A study's protocol in full."""
     from dataclasses import asdict
 
+    from nami_bench.study_text import study_text
+
+    if as_toml and as_json:
+        raise click.UsageError("--toml and --json exclude each other")
     with open_bench() as bench:
-        found = asdict(bench.store.studies.get(name))
+        study = bench.store.studies.get(name)
+    found = asdict(study)
+    if as_toml:
+        write_or_print(None, study_text(study).encode())
+        return
     if as_json:
         print_json(found)
         return
@@ -194,6 +197,7 @@ def status(name: str, as_json: bool) -> None:
     """
     from nami_bench.pipeline.screening import annotator_checks
     from nami_bench.pipeline.study_cost import study_cost
+    from nami_bench.pipeline.study_setup import items_called
     from nami_bench.store import progress_of
 
     with open_bench() as bench:
@@ -229,6 +233,7 @@ def status(name: str, as_json: bool) -> None:
             for c in cells
         ],
         "paused": {m.name: m.paused for m in members if m.paused is not None},
+        "not_come_yet": [m.name for m in members if not m.came],
         "repeat_difference": {
             c.annotator: c.repeat_difference for c in checks if c.repeat_difference is not None
         },
@@ -237,7 +242,7 @@ def status(name: str, as_json: bool) -> None:
         print_json(summary)
         return
     gone = f"; {withdrawn} more are withdrawn, what was judged of them counts" if withdrawn else ""
-    say(f"{name}: {done} of {wanted} ratings ({size} {_items(found)} x {found.overlap}{gone})")
+    say(f"{name}: {done} of {wanted} ratings ({size} {items_called(found)} x {found.overlap}{gone})")
     for sentence in cost.sentences():
         say(sentence)
     print_table(
@@ -255,24 +260,9 @@ def status(name: str, as_json: bool) -> None:
                 c.screened_out,
             )
             for c in checks
-        ],
+        ]
+        + [(m.name, 0, None, None, m.paused or NOT_COME) for m in members if not m.came],
     )
-
-
-@study.command("items", epilog="Example: nami-bench study items pilot -o items.csv")
-@click.argument("name")
-@click.option("-o", "--output", metavar="FILE.csv", type=FILE, help="File to write; default: stdout.")
-def items(name: str, output: Path | None) -> None:
-    """Every item of a study as CSV: its judgements, whether it is of the calibration block, and which rule
-    ended it early, when and after how many."""
-    from nami_bench.cli.common import write_or_print
-    from nami_bench.export.items_file import items_csv
-
-    with open_bench() as bench:
-        found, overlap = bench.store.items.states(name), bench.store.studies.get(name).overlap
-    write_or_print(output, items_csv(found, overlap))
-    ended = sum(one.stopped_why is not None for one in found)
-    say(f"study {name}: {len(found)} items, {ended} of them ended early")
 
 
 @study.command("restore", epilog="Example: nami-bench study restore pilot")
@@ -300,7 +290,7 @@ def delete(name: str) -> None:
 def pause(name: str, annotator: str, reason: str) -> None:
     """Give an annotator nothing more in a study; nothing is deleted."""
     with open_bench() as bench:
-        bench.store.oversight.pause(name, annotator, reason)
+        bench.store.oversight.pause(name, annotator, reason, by=who())
     say(f"{annotator} is paused in {name}; `nami-bench study resume {name} {quote(annotator)}` undoes it")
 
 
@@ -310,7 +300,7 @@ def pause(name: str, annotator: str, reason: str) -> None:
 def resume(name: str, annotator: str) -> None:
     """Let a paused annotator go on; a failed qualification counts as passed."""
     with open_bench() as bench:
-        bench.store.oversight.resume(name, annotator)
+        bench.store.oversight.resume(name, annotator, by=who())
     say(f"{annotator} can go on in {name}")
 
 
@@ -327,41 +317,11 @@ def checks(name: str, output: Path | None) -> None:
     """Answers that the study does not count, as CSV: to gold, qualification and training items and to
     repeated ones, one line for each criterion."""
     from nami_bench.annotator_app.check_answers import check_answers_csv
-    from nami_bench.cli.common import write_or_print
 
     with open_bench() as bench:
         found = bench.store.oversight.check_answers(name)
     write_or_print(output, check_answers_csv(found))
     say(f"study {name}: {len(found)} answers")
-
-
-def _changed(bench: "Bench", study: "Study") -> list[str]:
-    """Change a study that exists; what changed, in words."""
-    from nami_bench.blinding import check_change
-
-    with bench.store.together():
-        before = bench.store.items.shown_sizes(study.name)
-        changes = bench.store.studies.change(study)
-        notes = check_change(study, before, bench.store.items.shown_sizes(study.name))
-    for note in notes:
-        say(note)
-    return changes
-
-
-def _items(found: "Study") -> str:
-    return {1: "images", 2: "pairs"}.get(found.images_shown, f"groups of {found.images_shown} images")
-
-
-def _wanted(found: "Study", size: int) -> int:
-    most = size * found.overlap
-    return min(found.pairs.comparisons, most) if found.is_adaptive else most
-
-
-def _more(found: "Study") -> str:
-    """What makes the number another one."""
-    early = " at the most, items may end early" if found.ends_early else ""
-    block = f"; {found.calibration} of the items are for everybody" if found.calibration else ""
-    return early + block
 
 
 def _shown(value: Any) -> str:
@@ -375,5 +335,11 @@ def _shown(value: Any) -> str:
 
 
 study.add_command(log)
-study.add_command(merge)
+for command in (merge, items, adjudicate, ask_again, set_aside, count_again, duplicate, open_, close):
+    study.add_command(command)
 study.add_command(study_plan)
+study.add_command(people)
+study.add_command(assign)
+study.add_command(unassign)
+for command in MESSAGES:
+    study.add_command(command)

@@ -1,12 +1,11 @@
 """`nami-bench prompts submissions`."""
 
-import getpass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import open_bench, print_json, print_table, say, write_or_print
+from nami_bench.cli.common import open_bench, print_json, print_table, say, who, write_or_print
 from nami_bench.cli.options import FILE, json_option
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def accept(submission_id: str, text: str | None) -> None:
             bench.store,
             KnownPrompts(bench.store),
             submission_id,
-            _who(),
+            who(),
             bench.workspace.submissions.max_words,
             text=text,
         )
@@ -69,7 +68,7 @@ def refuse(submission_id: str, reason: str) -> None:
     from nami_bench import pipeline
 
     with open_bench() as bench:
-        refused = pipeline.refuse_submission(bench.store, submission_id, _who(), reason)
+        refused = pipeline.refuse_submission(bench.store, submission_id, who(), reason)
     say(f"refused: {refused.text}")
 
 
@@ -86,10 +85,6 @@ def export(output: Path | None) -> None:
         data, count = pipeline.export_submissions(bench.store)
     write_or_print(output, data)
     say(f"{count} accepted submission{'' if count == 1 else 's'}")
-
-
-def _who() -> str:
-    return f"{getpass.getuser()} (command line)"
 
 
 def _row(submission: "PromptSubmission") -> tuple[str | None, ...]:

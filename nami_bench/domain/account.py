@@ -8,11 +8,15 @@ from nami_bench.errors import InputError
 
 
 class Role(StrEnum):
-    """What an account may do. Simulated annotators cannot log in."""
+    """What an account may do. Adjudicators decide where annotators disagree, and do not rate. Simulated
+    annotators cannot log in; participants come in by themselves, into one study, and have neither token nor
+    password."""
 
     ANNOTATOR = "annotator"
     ADMINISTRATOR = "administrator"
+    ADJUDICATOR = "adjudicator"
     SIMULATED = "simulated"
+    PARTICIPANT = "participant"
 
 
 SIMULATED_PREFIX = "simulated"
@@ -21,12 +25,15 @@ SIMULATED_PREFIX = "simulated"
 
 @dataclass(frozen=True, slots=True)
 class Annotator:
-    """One who scores, `name` in the form of `person_name`; nothing that an `excluded` one judged counts."""
+    """One who scores, `name` in the form of `person_name`; nothing that an `excluded` one judged counts.
+
+    `only_study`: a participant's, which is all that their log-in reaches; where it was asked for."""
 
     name: str
     role: Role = Role.ANNOTATOR
     active: bool = True
     excluded: bool = False
+    only_study: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", person_name("annotator", self.name))

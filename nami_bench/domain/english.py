@@ -33,3 +33,8 @@ def number_word(number: int) -> str:
 def tally(counts: Mapping[str, int]) -> str:
     """'3 done, 1 failed' from {'done': 3, 'failed': 1, 'refused': 0}."""
     return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
+
+
+def counted(number: int, thing: str) -> str:
+    """'1 image', '2 images'."""
+    return f"{number} {thing}{'s' * (number != 1)}"

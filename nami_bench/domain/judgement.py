@@ -143,7 +143,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """An item that an annotator flagged or commented on."""
+    """An item that an annotator flagged or commented on; `number` is the item's in messages about it."""
 
     at: datetime
     flag: bool
@@ -153,3 +153,4 @@ class Flag:
     prompt_id: str
     prompt: str
     sample: int
+    number: int

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from nami_bench.domain.criteria import Criteria, Criterion, Total
+from nami_bench.domain.entry import Entry
 from nami_bench.domain.marking import ExpectedMarks, Marking
 from nami_bench.domain.names import checked_name
 from nami_bench.domain.question import Questions, check_questions, criteria_of_questions
@@ -42,6 +43,13 @@ class Panel(StrEnum):
 
     CROSSED = "crossed"
     SPREAD = "spread"
+
+
+class Admission(StrEnum):
+    """Who may work on a study: every account of the workspace, or those who are assigned to it."""
+
+    EVERYBODY = "everybody"
+    ASSIGNED = "assigned"
 
 
 class Outcome(StrEnum):
@@ -162,6 +170,7 @@ class Study:
     `calibration` items, spread over strata and models, are judged by everybody, first of all, whatever the
     overlap. `stopping` says when an item has enough before it has the overlap, `budget` when the study has.
     `marks` are asked for beside the scores, of each image.
+    `admission`: who may work on it, which may change at any time.
     `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs
     the last choice of an item submits it (None: where there is one criterion).
 
@@ -169,6 +178,9 @@ class Study:
     `questions` by the prompt's id, copied from `question_file` (its name, and the SHA-256 of its bytes, hex),
     so that nothing depends on the file. The criteria are those of `criteria_of_questions`. Before they are
     copied, which `nami_bench.pipeline.question_study` does, there are none.
+
+    `entry`: how people come in by themselves, by a platform's address or an invitation link (None: they do
+    not).
     """
 
     name: str
@@ -204,9 +216,11 @@ class Study:
     contact: str = ""
     time_zone: str = ""
     choice_submits: bool | None = None
+    admission: str = Admission.EVERYBODY
     question_file: str = ""
     questions_sha256: str = ""
     questions: Questions = field(default_factory=dict)
+    entry: Entry | None = None
 
     def __post_init__(self) -> None:
         checked_name("study", self.name)
@@ -223,6 +237,7 @@ class Study:
                 f"study {self.name!r}: choice_submits is of pairs; ratings are submitted with Enter"
             )
         _one_of(self, "panel", tuple(Panel))
+        _one_of(self, "admission", tuple(Admission))
         _one_of(self, "control", ("slider", "buttons"))
         _one_of(self, "live_leaderboard", ("administrators", "annotators"))
         if not self.models or len(set(self.models)) != len(self.models):
@@ -347,6 +362,7 @@ class Study:
         used = {*self.instructions}
         used |= {lang for item in self.check_items for lang in item.feedback}
         used |= {lang for kind in self.marks.kinds for lang in kind.label}
+        used |= self.entry.languages if self.entry else set()
         if unknown := sorted(used - set(self.languages)):
             raise InputError(
                 f"study {self.name!r}: texts in {unknown[0]!r}, which is not one of its languages "

@@ -6,7 +6,7 @@ from nami_bench.export.spreadsheet import csv_table
 from nami_bench.store.items import ItemState
 
 ITEM_COLUMNS = (
-    "stratum", "models", "prompt_id", "sample", "calibration", "overlap", "judgements", "withdrawn",
+    "item", "stratum", "models", "prompt_id", "sample", "calibration", "overlap", "judgements", "withdrawn",
     "ended_why", "ended_after", "ended_at",
 )  # fmt: skip
 """`models`: one, or several with blanks between. `overlap`: the most that an item gets; empty for one of the
@@ -17,12 +17,13 @@ def items_csv(items: Iterable[ItemState], overlap: int) -> bytes:
     """One line for each item; its columns are `ITEM_COLUMNS`."""
     rows = (
         (
+            one.item,
             one.stratum,
             " ".join(one.models),
             one.prompt_id,
             one.sample,
             one.calibration,
-            None if one.calibration else overlap,
+            None if one.calibration else overlap + one.extra,
             one.completed,
             one.withdrawn,
             one.stopped_why,

@@ -23,6 +23,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from nami_bench import __version__
 from nami_bench.domain import (
     SIMULATED_PREFIX,
+    Adjudication,
     Comparison,
     ImageRecord,
     ImageState,
@@ -41,6 +42,7 @@ from nami_bench.export.answers_file import answers_csv, answers_parquet
 from nami_bench.export.carried_study import side_file_json
 from nami_bench.export.comparisons_file import comparisons_csv
 from nami_bench.export.comparisons_parquet import comparisons_parquet
+from nami_bench.export.item_answers_file import DECISION_COLUMNS, decision_json
 from nami_bench.export.marks_file import marks_jsonl
 from nami_bench.export.markup import markdown_text
 from nami_bench.export.rankings_file import rankings_csv
@@ -76,7 +78,7 @@ class DatasetContent:
     """What goes into the folder: a study's ratings (tidy table), comparisons or rankings, its prompts, its
     images.
 
-    `left_out` says whose judgements are not in it.
+    `left_out` says whose judgements are not in it; `decisions` of adjudicators, where they are to be in it.
     """
 
     study: Study
@@ -89,6 +91,7 @@ class DatasetContent:
     models: Sequence[ModelCard] = ()
     is_pseudonymous: bool = False
     left_out: Sequence[str] = ()
+    decisions: Sequence[Adjudication] = ()
 
     @property
     def about(self) -> dict[str, Any]:
@@ -137,7 +140,9 @@ class DatasetContent:
 
     def pseudonymous(self) -> "DatasetContent":
         """The same with pseudonyms in the place of people's names (see `pseudonyms`)."""
-        names = pseudonyms(self.annotators, self.study.name)
+        deciders = dict.fromkeys(one.by for one in self.decisions if one.by is not None)
+        names = pseudonyms([*dict.fromkeys([*self.annotators, *deciders])], self.study.name)
+        decisions = [replace(one, by=names.get(one.by or "")) for one in self.decisions]
         comparisons = [replace(one, annotator=names[one.annotator]) for one in self.comparisons]
         rankings = [replace(one, annotator=names[one.annotator]) for one in self.rankings]
         return replace(
@@ -146,6 +151,7 @@ class DatasetContent:
             comparisons=comparisons,
             rankings=rankings,
             marks=[replace(one, annotator=names[one.annotator]) for one in self.marks],
+            decisions=decisions,
             is_pseudonymous=True,
         )
 
@@ -155,11 +161,13 @@ class DatasetContent:
         return len(self.comparisons) or len(self.rankings) or len(self.ratings)
 
 
-def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> DatasetContent:
+def study_content(
+    store: "Store", study: Study, without: Sequence[str] = (), *, adjudicated: bool = False
+) -> DatasetContent:
     """What the store holds of a study: judgements in force, prompts, models and images, also planted ones.
 
     Of samples that the study does not show only failures: a leaderboard counts them. `without` names
-    annotators whose judgements are left out.
+    annotators whose judgements are left out. `adjudicated`: with what adjudicators decided.
     """
     table, comparisons = store.ratings.table(study.name), store.comparisons.all(study.name)
     rankings = store.rankings.all(study.name)
@@ -192,6 +200,7 @@ def study_content(store: "Store", study: Study, without: Sequence[str] = ()) -> 
         marks=marks,
         models=[card for card in store.catalog.models() if card.name in names],
         left_out=said,
+        decisions=store.adjudications.all(study.name) if adjudicated else (),
     )
 
 
@@ -246,12 +255,25 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
         prompts = {prompt.id: prompt.text for prompt in content.prompt_set.prompts}
         write_bytes(folder / MARKS_FILE, marks_jsonl(content.marks, prompts))
     _write(folder / "data" / "prompts.parquet", [_prompts(content.prompt_set)])
+    if content.decisions:
+        _write(folder / "data" / "adjudications.parquet", [_decisions(content.decisions)])
     parts = list(_parts(content.images, images_dir))
     for number, part in enumerate(parts):
         name = f"images-{number:05d}-of-{len(parts):05d}.parquet"
         _write(folder / "data" / name, _image_tables(part, images_dir))
     card = _card(content, with_images=images_dir is not None)
     write_bytes(folder / "README.md", card.encode())
+
+
+def _decisions(decisions: Sequence[Adjudication]) -> pa.Table:
+    """An outcome as it is, a value as its digits: one column cannot hold both."""
+    kinds = {"item": pa.int64(), "sample": pa.int64(), "revision": pa.int64()}
+    kinds |= dict.fromkeys(("overruled", "saw_models"), pa.bool_())
+    rows = [decision_json(one) for one in decisions]
+    rows = [{**row, "answer": None if row["answer"] is None else str(row["answer"])} for row in rows]
+    return pa.Table.from_pylist(
+        rows, schema=pa.schema([(name, kinds.get(name, pa.string())) for name in DECISION_COLUMNS])
+    )
 
 
 def _prompts(prompt_set: PromptSet) -> pa.Table:
@@ -345,6 +367,7 @@ def _card(content: DatasetContent, *, with_images: bool) -> str:
         with_images=with_images,
         pseudonymous=content.is_pseudonymous,
         left_out=content.left_out,
+        decisions=len(content.decisions),
         version=__version__,
         text=markdown_text,
         quoted=_json,

@@ -64,6 +64,7 @@ def leaderboard_from_store(
     precision: Precision | None = DEFAULT_PRECISION,
     by: Sequence[str] = (),
     without: Sequence[str] = (),
+    raters: Mapping[str, str] | None = None,
     samples: int | None = None,
     table: "pd.DataFrame | None" = None,
     models: Sequence[str] = (),
@@ -74,8 +75,9 @@ def leaderboard_from_store(
     models. `prompt_set` limits the automatic scores to that set, `stratum` limits everything to its prompts;
     scores of whole sets of images are left out then. `precision` is that of the intervals (None: without),
     `by` divides the prompts: see `with_uncertainty`.
-    `without` names annotators whose ratings do not count, beside those whom the store excludes. Only the
-    first `samples` of each prompt count (None: all), and no score of a whole set of images that has more.
+    `without` names annotators whose ratings do not count, beside those whom the store excludes; `raters`:
+    only those of who said so of themselves count (see `raters_who_said`). Only the first `samples` of each
+    prompt count (None: all), and no score of a whole set of images that has more.
     `table`: the study's (see `Ratings.table`), where it was read already. `models`: no study, but the
     automatic scores of these alone.
 
@@ -86,7 +88,9 @@ def leaderboard_from_store(
     found = _collect(store, chosen, prompt_set, stratum, samples, tuple(models))
     if table is None:
         table = ratings_table([]) if chosen is None else store.ratings.table(chosen.name)
-    gone = LeftOut(tuple(without)) if chosen is None else left_out(store, chosen.name, without)
+    if chosen is None and raters:
+        raise InputError("--raters chooses among the annotators of a study, and there is none")
+    gone = LeftOut(tuple(without)) if chosen is None else left_out(store, chosen.name, without, raters)
     table, cautions = gone.ratings(table)
     most = max(found.samples.values(), default=0)
     table, limited = of_samples(table, samples, most)

@@ -1,10 +1,11 @@
 """What a workspace says of a study's annotators: their planted items, and whose judgements do not count."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from nami_bench.domain import Criterion, Mode
 from nami_bench.evaluation.leaderboard.checks import AnnotatorChecks, repeats_by_annotator
 from nami_bench.evaluation.leaderboard.left_out import LeftOut
+from nami_bench.pipeline.raters import raters_who_said
 from nami_bench.store import Store
 
 
@@ -21,6 +22,7 @@ def annotator_checks(store: Store, study: str, criteria: Iterable[Criterion]) ->
             member.excluded,
         )
         for member in store.oversight.members(study)
+        if member.came
     )
 
 
@@ -30,12 +32,25 @@ def repeat_differences(store: Store, study: str, criteria: Iterable[Criterion]) 
     return {name: round(repeats.difference, 2) for name, repeats in found.items()}
 
 
-def left_out(store: Store, study: str, names: Iterable[str] = ()) -> LeftOut:
-    """Whose judgements of a study do not count: `names`, and those whom the store excludes."""
+def left_out(
+    store: Store, study: str, names: Iterable[str] = (), raters: Mapping[str, str] | None = None
+) -> LeftOut:
+    """Whose judgements of a study do not count: `names`, those whom the store excludes, and with `raters` all
+    who did not say so of themselves (see `raters_who_said`)."""
     names = tuple(dict.fromkeys(names))
     others: set[str] = set()
     if names and store.studies.get(study).mode == Mode.PAIRWISE:
         others = {one.annotator for one in store.comparisons.all(study)}
     elif names and store.studies.get(study).is_ranked:
         others = {one.annotator for one in store.rankings.all(study)}
-    return LeftOut(names, store.exclusions.values(study), tuple(sorted(others)))
+    only = raters_who_said(store, study, raters) if raters else None
+    why = " and ".join(f"{name}={value}" for name, value in (raters or {}).items())
+    return LeftOut(
+        names,
+        store.exclusions.values(study),
+        tuple(sorted(others)),
+        only,
+        why,
+        set_aside=store.pool.count_set_aside(study),
+        decided=store.adjudications.count(study),
+    )

@@ -20,8 +20,8 @@ from nami_bench.run_file.load import LoadedRun
 from nami_bench.run_file.parts import GenerationPart, LeaderboardPart, PromptsPart, ReportPart, StudyPart
 from nami_bench.run_file.schema import RunFile
 from nami_bench.run_file.studies import defined_study
-from nami_bench.run_file.toml_text import entry, pair
 from nami_bench.store import Store
+from nami_bench.toml_text import entry, pair
 
 _HEAD = """\
 # What the workspace {workspace} holds, as a run: nothing in it is to be made, until you change it.

@@ -4,19 +4,18 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 from nami_bench.annotator_app.simulate import simulate_ratings
-from nami_bench.blinding import check_sizes
 from nami_bench.domain import Mode, Study
 from nami_bench.errors import InputError, NamiBenchError
 from nami_bench.evaluation.leaderboard.scales import parse_scales
 from nami_bench.pipeline.import_judgements import import_judgements
 from nami_bench.pipeline.question_study import with_questions
+from nami_bench.pipeline.study_setup import add_study
 from nami_bench.run_file.bench import Workbench
 from nami_bench.run_file.load import LoadedRun
 from nami_bench.run_file.parts import StudyPart
 from nami_bench.run_file.plan import Planned
 from nami_bench.run_file.schema import RunFile
 from nami_bench.run_file.simulated import geneval_truth
-from nami_bench.store import Store
 from nami_bench.study_file import load_study, nami_1k_study_file
 
 
@@ -49,13 +48,6 @@ def defined_study(part: StudyPart, run: RunFile, loaded: LoadedRun) -> Study:
     study = load_study(_file(part, loaded), name=part.name, prompt_set=prompt_set, models=models)
     accepted = part.sizes_may_differ or study.sizes_may_differ
     return replace(study, canvas=part.canvas or study.canvas, sizes_may_differ=accepted)
-
-
-def add_study(store: Store, study: Study) -> tuple[str, ...]:
-    """Record a study; what must be said about the sizes of its images."""
-    with store.together():
-        store.studies.add(study)
-        return check_sizes(study, store.items.shown_sizes(study.name))
 
 
 def plan_studies(bench: Workbench) -> list[Planned]:

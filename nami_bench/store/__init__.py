@@ -1,10 +1,12 @@
 """The store: takes and returns domain values, keeps them in SQLite or PostgreSQL."""
 
-from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, STUDY_KIND
+from nami_bench.store.annotation_tables import COMPLETED, EXPIRED, OPEN, SET_ASIDE, STUDY_KIND
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, ListedItem, Member, Sent
+from nami_bench.store.enrolments import NOT_ASSIGNED, Enrolment
 from nami_bench.store.erasure import Erasure
 from nami_bench.store.imports import Recorded
+from nami_bench.store.item_answers import ItemAnswer, ItemChoice, ItemLook
 from nami_bench.store.items import ItemProgress, progress_of
 from nami_bench.store.judgements import count_answers, judged_so_far
 from nami_bench.store.markings import count_marks
@@ -21,11 +23,17 @@ from nami_bench.store.work_names import Naming
 __all__ = [
     "COMPLETED",
     "EXPIRED",
+    "NOT_ASSIGNED",
     "OPEN",
+    "SET_ASIDE",
     "STUDY_KIND",
     "Desk",
+    "Enrolment",
     "Erasure",
     "ImageChoice",
+    "ItemAnswer",
+    "ItemChoice",
+    "ItemLook",
     "ItemProgress",
     "Lease",
     "ListedItem",

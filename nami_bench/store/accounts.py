@@ -12,6 +12,7 @@ from nami_bench.domain import SIMULATED_PREFIX, Annotator, Role, name_key
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.account_tables import LoginSessionRow, OutsideAccountRow
+from nami_bench.store.annotation_tables import EventRow
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, match_annotator
 from nami_bench.store.tables import AnnotatorRow
@@ -20,21 +21,25 @@ from nami_bench.store.tables import AnnotatorRow
 class Accounts(Repository):
     """Annotators. Tokens are kept as hashes only."""
 
-    def add(self, annotator: Annotator) -> str | None:
+    def add(self, annotator: Annotator, *, by: str | None = None) -> str | None:
         """Record an annotator and return the log-in token, which cannot be had again.
 
-        A simulated annotator gets none. Raises InputError if the name is taken, in whatever case.
+        A simulated annotator gets none. `by`, here and below: who did it, for the log; None leaves no line
+        in it. Raises InputError if the name is taken, in whatever case.
         """
-        return self.add_all([annotator])[0]
+        return self.add_all([annotator], by=by)[0]
 
-    def add_all(self, annotators: Sequence[Annotator]) -> list[str | None]:
-        """`add_annotator` for several: all of them, or none."""
+    def add_all(self, annotators: Sequence[Annotator], *, by: str | None = None) -> list[str | None]:
+        """`add` for several: all of them, or none."""
         tokens = [None if one.role is Role.SIMULATED else secrets.token_urlsafe(16) for one in annotators]
+        if any(one.role is Role.PARTICIPANT for one in annotators):
+            raise InputError("participants come into a study by themselves and cannot be added")
         with self._database.writing() as session:
             for annotator, token in zip(annotators, tokens, strict=True):
                 if (taken := match_annotator(session, annotator.name)) is not None:
                     raise InputError(_exists(annotator.name, taken.name))
-                add_annotator_row(session, annotator, None if token is None else secret_hash(token))
+                row = add_annotator_row(session, annotator, None if token is None else secret_hash(token))
+                note_account(session, row, f"{row.name} was added as {row.role}", by)
         return tokens
 
     def of_outside(self, issuer: str, subject: str, called: str, role: Role) -> Annotator:
@@ -68,11 +73,24 @@ class Accounts(Repository):
             rows = session.scalars(select(AnnotatorRow).order_by(AnnotatorRow.id))
             return [convert.annotator(row) for row in rows]
 
-    def set_active(self, name: str, active: bool) -> None:
+    def set_role(self, name: str, role: Role, *, by: str | None = None) -> None:
+        """Let somebody be an annotator or an administrator; what they judged stays. Holds within seconds.
+
+        Raises UnknownNameError, and InputError where one of both is simulated.
+        """
+        with self._database.writing() as session:
+            row = find_person(session, name)
+            if role is Role.SIMULATED:
+                raise InputError(f"annotator {row.name!r} is a person and cannot become simulated")
+            row.role = role.value
+            note_account(session, row, f"{row.name} is an {role} now", by)
+
+    def set_active(self, name: str, active: bool, *, by: str | None = None) -> None:
         """Allow or forbid an annotator to log in; who is forbidden is out at once. Ratings stay."""
         with self._database.writing() as session:
             row = find_annotator(session, name)
             row.active = active
+            note_account(session, row, f"{row.name} {'can' if active else 'cannot'} log in", by)
             if not active:
                 end_sessions(session, row)
 
@@ -97,6 +115,12 @@ def add_annotator_row(
     return row
 
 
+def note_account(session: Session, row: AnnotatorRow, words: str, by: str | None) -> None:
+    """Leave a line in the log about an account, where somebody is named who did it."""
+    if by is not None:
+        session.add(EventRow(annotator_id=row.id, kind="account", text=words, done_by=by))
+
+
 def _free_name(session: Session, wanted: str) -> str:
     names = chain([wanted], (f"{wanted} ({number})" for number in count(2)))
     return next(name for name in names if match_annotator(session, name) is None)
@@ -108,8 +132,12 @@ def _exists(name: str, taken: str) -> str:
 
 
 def find_person(session: Session, name: str) -> AnnotatorRow:
-    """The row of somebody who may log in; raises UnknownNameError, InputError for a simulated one."""
+    """The row of somebody who may log in by name; raises UnknownNameError, InputError for others."""
     row = find_annotator(session, name)
+    if row.role == Role.PARTICIPANT:
+        raise InputError(
+            f"{row.name!r} is a participant of a study: they come back by the address or link they came by"
+        )
     if row.role == Role.SIMULATED:
         raise InputError(f"annotator {row.name!r} is simulated and cannot log in")
     return row

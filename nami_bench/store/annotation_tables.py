@@ -15,8 +15,14 @@ from nami_bench.store.tables import Base, CreatedAt, Current, Json, PrimaryKey, 
 STUDY_KIND = "study"
 """The kind of an item that the study asks about; the others have known answers."""
 
-OPEN, EXPIRED, COMPLETED = "open", "expired", "completed"
-"""The states of an assignment."""
+OPEN, EXPIRED, COMPLETED, SET_ASIDE = "open", "expired", "completed", "set-aside"
+"""The states of an assignment: an answer that was set aside is kept and not counted."""
+
+ANSWERED_STATES = (COMPLETED, SET_ASIDE)
+"""The states of one that was answered."""
+
+
+_ASKED_AGAIN = text("extra > 0")
 
 
 _IS_SINGLE = text("other_image_id IS NULL AND images_key IS NULL")
@@ -26,6 +32,7 @@ class ItemRow(Base):
     """One question of a study: an image, two side by side, or more, which `item_image` then has.
 
     `taken` counts the assignments that hold or have filled it, so that a write can refuse the one too many.
+    Asked for are as many as the study's overlap, and `extra`.
     Items that ended early (`stopped_at`) are in no index of what is left: nobody is asked about them.
     """
 
@@ -51,6 +58,7 @@ class ItemRow(Base):
             postgresql_where=text("stopped_at IS NULL"),
         ),
         Index("ix_item_study", "study_id", "id"),
+        Index("ix_item_extra", "study_id", "cell", sqlite_where=_ASKED_AGAIN, postgresql_where=_ASKED_AGAIN),
     )
     id: Mapped[PrimaryKey]
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"))
@@ -68,6 +76,9 @@ class ItemRow(Base):
     feedback: Mapped[Json]
     taken: Mapped[int] = mapped_column(default=0, comment="assignments that are open or completed")
     completed: Mapped[int] = mapped_column(default=0)
+    extra: Mapped[int] = mapped_column(
+        default=0, server_default=text("0"), comment="annotators asked for beyond the overlap"
+    )
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="its image cannot be shown")
     calibration: Mapped[bool] = mapped_column(
         default=False, server_default=false(), comment="judged by everybody, whatever the overlap"
@@ -127,7 +138,7 @@ class AssignmentRow(Base):
     member_id: Mapped[int] = mapped_column(ForeignKey("member.id"))
     item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
     occasion: Mapped[int] = mapped_column(default=0, comment="0: the first time; 1: planted again")
-    state: Mapped[str] = mapped_column(comment="open, expired or completed")
+    state: Mapped[str] = mapped_column(comment="open, expired, completed or set-aside")
     swapped: Mapped[bool] = mapped_column(comment="whether the pair's second image stands on the left")
     arrangement: Mapped[str | None] = mapped_column(
         comment="of three images and more: item_image's position for each place, one digit each"
@@ -140,6 +151,9 @@ class AssignmentRow(Base):
     assigned_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    aside_at: Mapped[datetime | None] = mapped_column(UtcDateTime, comment="when it was set aside")
+    aside_by: Mapped[str | None] = mapped_column(comment="the account's name, or who used the command line")
+    aside_reason: Mapped[str | None]
 
 
 class SubmissionRow(Base):
@@ -183,6 +197,33 @@ class ComparisonRow(Base):
     outcome: Mapped[str | None] = mapped_column(comment="left, tie, right or both_bad; missing: see reason")
     reason: Mapped[str | None]
     duration_ms: Mapped[int | None]
+    created_at: Mapped[CreatedAt]
+
+
+class AdjudicationRow(Base):
+    """What was decided about an item, by one criterion, beside what annotators said: no rating of theirs."""
+
+    __tablename__ = "adjudication"
+    __table_args__ = (
+        UniqueConstraint("item_id", "criterion_id", "revision"),
+        one_in_force("adjudication", "item_id", "criterion_id"),
+    )
+    id: Mapped[PrimaryKey]
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"))
+    criterion_id: Mapped[int] = mapped_column(ForeignKey("criterion.id"), index=True)
+    annotator_id: Mapped[int | None] = mapped_column(
+        ForeignKey("annotator.id"), index=True, comment="who decided; missing: on the command line"
+    )
+    revision: Mapped[int] = mapped_column(comment="counts decisions; the highest is in force")
+    current: Mapped[Current]
+    answer: Mapped[Any | None] = mapped_column(
+        JSON(none_as_null=True),
+        comment="a value, or an outcome with the item's first image on the left; none: no right answer",
+    )
+    reason: Mapped[str]
+    note: Mapped[str]
+    overruled: Mapped[bool] = mapped_column(comment="nobody had answered so")
+    saw_models: Mapped[bool] = mapped_column(comment="whether the models were shown")
     created_at: Mapped[CreatedAt]
 
 

@@ -31,7 +31,7 @@ from nami_bench.store.engines import FOUND, WRITE, file_of, make_engine, read_ur
 from nami_bench.store.refusals import translated
 from nami_bench.store.turns import Turns
 
-HEAD_REVISION = "0016"
+HEAD_REVISION = "0017"
 PATIENCE_S = 30.0
 """So long a transaction waits while somebody else writes."""
 
@@ -258,7 +258,13 @@ def _revision(connection: Connection) -> str | None:
 
 def _create(connection: Connection) -> None:
     """Make all tables of the newest schema: what the migrations would come to, in a tenth of the time."""
-    from nami_bench.store import account_tables, annotation_tables, submission_tables  # noqa: F401
+    from nami_bench.store import (  # noqa: F401
+        account_tables,
+        annotation_tables,
+        crowd_tables,
+        people_tables,
+        submission_tables,
+    )
     from nami_bench.store.tables import Base
 
     Base.metadata.create_all(connection, checkfirst=False)

@@ -15,18 +15,19 @@ from sqlalchemy import Connection, CursorResult, Executable, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Study
+from nami_bench.domain import Entry, Study
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
 from nami_bench.store import desk_statements as sql
 from nami_bench.store.annotation_tables import EXPIRED, OPEN, STUDY_KIND, ItemRow, SubmissionRow
-from nami_bench.store.desk_values import Capacity, Lease, ListedItem, Member, Sent, Verdict
+from nami_bench.store.desk_values import Capacity, Guest, Lease, ListedItem, Member, Sent, Verdict
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.in_force import Revised, append_revisions
 from nami_bench.store.item_images import Group, groups_of, shown_models
 from nami_bench.store.items import refresh_items
 from nami_bench.store.kinds import kind_of
 from nami_bench.store.memory import Memory, Settled
+from nami_bench.store.places import has_room
 from nami_bench.store.sides import Sides, arranged, side_columns
 
 LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
@@ -103,9 +104,27 @@ class Desk:
             row = self.connection.execute(sql.MEMBER, {"study": study_id, "name": annotator}).one()
         return Member(**row._mapping)
 
+    def is_enrolled(self, study_id: int, annotator: str) -> bool:
+        """Whether the annotator of this very name is assigned to a study."""
+        values = {"study": study_id, "name": annotator}
+        return self.connection.scalar(sql.ENROLLED, values) is not None
+
     def change_member(self, member: Member, **values: Any) -> None:
         """Set columns of a member."""
         self.write(update(sql.members).where(sql.members.c.id == member.id).values(values))
+
+    def guest(self, annotator_id: int) -> Guest | None:
+        """The participant whose account it is; None for one who did not come by themselves."""
+        row = self.connection.execute(sql.GUEST, {"annotator": annotator_id}).one_or_none()
+        return None if row is None else Guest(**row._mapping)
+
+    def change_guest(self, guest: Guest, **values: Any) -> None:
+        """Set columns of a participant."""
+        self.write(update(sql.guests).where(sql.guests.c.id == guest.id).values(values))
+
+    def has_room(self, study_id: int, entry: Entry) -> bool:
+        """Whether a place is free for somebody whose own is not held any more."""
+        return has_room(self.connection, study_id, entry, self.now)
 
     def held(self, member: Member) -> list[Lease]:
         """The member's open items, in the order in which they were given out."""
@@ -275,7 +294,11 @@ class Desk:
         """
         values = {"study": study_id, "cell": cell, "overlap": study.overlap, "sure": study.sure}
         rows = self.connection.execute(sql.FREE_IN_CELL, {**values, "least": least, "most": limit})
-        return [(row.id, row.taken) for row in rows]
+        free = [(row.id, row.taken) for row in rows]
+        if len(free) < limit:
+            again = self.connection.execute(sql.FREE_AGAIN_IN_CELL, {**values, "most": limit - len(free)})
+            free += [(row.id, row.taken) for row in again]
+        return free
 
     def answers_to(self, item_id: int) -> list[tuple[dict[str, Any], bool]]:
         """(answers in force, whether the sides were changed) of all who count, in the order of completion."""
@@ -332,7 +355,8 @@ class Desk:
         return self.connection.scalar(sql.SOMEBODY_HOLDS, values) is not None
 
     def taken_by_member(self, member: Member, overlap: int) -> int:
-        """How many items the member did, or has in hand, that are taken to the full or (done) withdrawn."""
+        """How many items the member did, or has in hand, that are taken to the full or (done) withdrawn, or
+        were set aside."""
         return self.connection.scalar(sql.TAKEN_BY_MEMBER, {"member": member.id, "overlap": overlap}) or 0
 
     def listed(self, study_id: int, after: int) -> list[ListedItem]:

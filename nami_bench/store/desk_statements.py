@@ -5,8 +5,10 @@ from sqlalchemy.orm import aliased
 
 from nami_bench.domain import CheckKind, Role
 from nami_bench.store.annotation_tables import (
+    ANSWERED_STATES,
     COMPLETED,
     OPEN,
+    SET_ASIDE,
     STUDY_KIND,
     AssignmentRow,
     ComparisonRow,
@@ -15,9 +17,11 @@ from nami_bench.store.annotation_tables import (
     MemberRow,
     SubmissionRow,
 )
+from nami_bench.store.crowd_tables import ParticipantRow
 from nami_bench.store.exclusions import is_counted
 from nami_bench.store.item_images import other_model, with_images
 from nami_bench.store.kinds import KINDS, RATINGS
+from nami_bench.store.people_tables import EnrolmentRow
 from nami_bench.store.tables import (
     AnnotatorRow,
     Base,
@@ -31,6 +35,7 @@ from nami_bench.store.tables import (
 items = Base.metadata.tables[ItemRow.__tablename__]
 members = Base.metadata.tables[MemberRow.__tablename__]
 assignments = Base.metadata.tables[AssignmentRow.__tablename__]
+guests = Base.metadata.tables[ParticipantRow.__tablename__]
 events = Base.metadata.tables[EventRow.__tablename__]
 
 _asked = (ItemRow.kind == STUDY_KIND, ItemRow.withdrawn_at.is_(None))
@@ -55,6 +60,15 @@ MEMBER = (
     .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
     .where(MemberRow.study_id == bindparam("study"), AnnotatorRow.name == bindparam("name"))
 )
+
+GUEST = select(
+    ParticipantRow.id,
+    ParticipantRow.agreed_sha256,
+    ParticipantRow.answered_at,
+    ParticipantRow.holds_until,
+    ParticipantRow.rejoined_at,
+    ParticipantRow.way_out,
+).where(ParticipantRow.annotator_id == bindparam("annotator"))
 
 _LEASE = (
     select(
@@ -89,6 +103,12 @@ BY_TOKEN = _LEASE.where(AssignmentRow.token == bindparam("token"))
 SIZES = select(ImageRow.id, ImageRow.width, ImageRow.height).where(
     ImageRow.id.in_(bindparam("images", expanding=True))
 )
+ENROLLED = (
+    select(EnrolmentRow.annotator_id)
+    .join(AnnotatorRow, AnnotatorRow.id == EnrolmentRow.annotator_id)
+    .where(EnrolmentRow.study_id == bindparam("study"), AnnotatorRow.name == bindparam("name"))
+)
+
 PLACE = (
     select(MemberRow.id)
     .join(StudyRow, StudyRow.id == MemberRow.study_id)
@@ -106,6 +126,7 @@ COMPLETED_BEFORE = (
     .where(
         SubmissionRow.member_id == bindparam("member"),
         SubmissionRow.revision == 0,
+        AssignmentRow.state == COMPLETED,
         ItemRow.kind.in_((STUDY_KIND, CheckKind.GOLD.value)),
         ItemRow.withdrawn_at.is_(None),
         _given_here == bindparam("given_here", type_=Boolean),
@@ -153,7 +174,7 @@ _done = exists().where(
     AssignmentRow.item_id == ItemRow.id,
     AssignmentRow.member_id == bindparam("member"),
     AssignmentRow.occasion == 0,
-    AssignmentRow.state == COMPLETED,
+    AssignmentRow.state.in_(ANSWERED_STATES),
 )
 _in_part = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"), ItemRow.kind == STUDY_KIND, ~_done
@@ -182,13 +203,14 @@ FILL = (
     .where(items.c.id == bindparam("item"))
     .values(taken=items.c.taken + bindparam("more"), completed=items.c.completed + 1)
 )
+_wanted = bindparam("overlap", type_=Integer) + ItemRow.extra
 _stopped = ItemRow.stopped_at.is_not(None)
 _lasting = ~ItemRow.calibration & ~_stopped  # neither for everybody nor for nobody: the overlap counts
 # Above the sure number of judgements each further one waits for those before it: they may end the item.
 _has_room = ItemRow.stopped_at.is_(None) & (
     ItemRow.calibration
     | (
-        (ItemRow.taken < bindparam("overlap"))
+        (ItemRow.taken < _wanted)
         & ((ItemRow.taken < bindparam("sure")) | (ItemRow.taken <= ItemRow.completed))
     )
 )
@@ -199,18 +221,14 @@ FREE = ASKED.where(_has_room)
 FULL = select(ItemRow.id).where(
     ItemRow.study_id == bindparam("study"),
     ItemRow.kind == STUDY_KIND,
-    (~ItemRow.calibration & (ItemRow.completed >= bindparam("overlap")))
-    | ItemRow.withdrawn_at.is_not(None)
-    | _stopped,
+    (~ItemRow.calibration & (ItemRow.completed >= _wanted)) | ItemRow.withdrawn_at.is_not(None) | _stopped,
 )
-FREE_IN_CELL = (
+_least_taken = (
     select(ItemRow.id, ItemRow.taken)
     .where(
         ItemRow.study_id == bindparam("study"),
         ItemRow.kind == STUDY_KIND,
         ItemRow.cell == bindparam("cell"),
-        ItemRow.taken >= bindparam("least"),
-        ItemRow.taken < bindparam("overlap"),
         ItemRow.withdrawn_at.is_(None),
         ~ItemRow.calibration,
         _has_room,
@@ -218,15 +236,18 @@ FREE_IN_CELL = (
     .order_by(ItemRow.taken, ItemRow.id)
     .limit(bindparam("most"))
 )
+FREE_IN_CELL = _least_taken.where(ItemRow.taken >= bindparam("least"), ItemRow.taken < bindparam("overlap"))
+# Apart, for each has an index of its own: a cell that is full is not read through for the few asked again.
+FREE_AGAIN_IN_CELL = _least_taken.where(
+    ItemRow.extra > 0, ItemRow.taken >= bindparam("overlap"), ItemRow.taken < _wanted
+)
 CAPACITY = select(
     func.count(),
-    func.count().filter(_stopped | (~ItemRow.calibration & (ItemRow.taken >= bindparam("overlap")))),
+    func.count().filter(_stopped | (~ItemRow.calibration & (ItemRow.taken >= _wanted))),
     func.sum(ItemRow.taken),
-    func.sum(bindparam("overlap", type_=Integer) - ItemRow.taken).filter(
-        _lasting & (ItemRow.taken < bindparam("overlap"))
-    ),
+    func.sum(_wanted - ItemRow.taken).filter(_lasting & (ItemRow.taken < _wanted)),
 ).where(ItemRow.study_id == bindparam("study"), *_asked)
-_full = _stopped | (~ItemRow.calibration & (ItemRow.taken >= bindparam("overlap")))
+_full = _stopped | (~ItemRow.calibration & (ItemRow.taken >= _wanted))
 _gone = ItemRow.withdrawn_at.is_not(None)
 # Beside the items that anybody may still get: what the member did, or has in hand.
 TAKEN_BY_MEMBER = (
@@ -237,13 +258,20 @@ TAKEN_BY_MEMBER = (
         AssignmentRow.member_id == bindparam("member"),
         *_first_time,
         ((AssignmentRow.state == COMPLETED) & (_full | _gone))
+        | (AssignmentRow.state == SET_ASIDE)
         | ((AssignmentRow.state == OPEN) & _full & ~_gone),
     )
 )
 
 # Those who can come: not the authors of work that was made elsewhere, who have no log-in.
-_can_come = (AnnotatorRow.role == Role.SIMULATED.value) | (
-    AnnotatorRow.active & (AnnotatorRow.token_sha256.is_not(None) | AnnotatorRow.password_hash.is_not(None))
+_is_inside = exists().where(ParticipantRow.annotator_id == AnnotatorRow.id, ParticipantRow.way_out.is_(None))
+_can_come = (
+    (AnnotatorRow.role == Role.SIMULATED.value)
+    | _is_inside
+    | (
+        AnnotatorRow.active
+        & (AnnotatorRow.token_sha256.is_not(None) | AnnotatorRow.password_hash.is_not(None))
+    )
 )
 OTHERS_AT_WORK = (
     select(func.count())
@@ -312,6 +340,17 @@ TAKEN_BY_CELL = (
     .where(ItemRow.study_id == bindparam("study"), *_asked)
     .group_by(ItemRow.cell)
 )
+# Its rows are kept, and the first of them is no longer what a choice may rest on.
+_set_aside = (
+    exists()
+    .where(
+        AssignmentRow.item_id == ComparisonRow.item_id,
+        AssignmentRow.member_id == MemberRow.id,
+        MemberRow.annotator_id == ComparisonRow.annotator_id,
+        AssignmentRow.state == SET_ASIDE,
+    )
+    .correlate(ComparisonRow)
+)
 VERDICTS = (
     select(
         ComparisonRow.id,
@@ -329,6 +368,7 @@ VERDICTS = (
         ComparisonRow.id > bindparam("after"),
         ComparisonRow.revision == 0,
         is_counted(ComparisonRow.annotator_id),
+        ~_set_aside,
     )
     .order_by(ComparisonRow.id)
 )

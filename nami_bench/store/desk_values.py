@@ -29,6 +29,18 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class Guest:
+    """A participant, who came into the study by themselves, in one transaction; see `ParticipantRow`."""
+
+    id: int
+    agreed_sha256: str
+    answered_at: datetime | None
+    holds_until: datetime | None
+    rejoined_at: datetime | None
+    way_out: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """An item in an annotator's hands, or one that was."""
 

@@ -25,6 +25,7 @@ from nami_bench.store.account_tables import (
     OutsideAccountRow,
 )
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     EventRow,
     MarkingRow,
@@ -32,20 +33,31 @@ from nami_bench.store.annotation_tables import (
     SubmissionRow,
 )
 from nami_bench.store.chores import TRACES, Chores, note_chores
+from nami_bench.store.crowd_tables import (
+    AgreementRow,
+    AnswerRow,
+    IdentityRow,
+    InvitationRow,
+    ParticipantRow,
+)
 from nami_bench.store.database import Repository
 from nami_bench.store.deleting import count_rows, delete_rows
 from nami_bench.store.exclusions import forget, recount_items, release, values_in_force
 from nami_bench.store.finding import find_annotator
+from nami_bench.store.in_force import put_in_force
 from nami_bench.store.kinds import KINDS
 from nami_bench.store.logins import name_source
 from nami_bench.store.members import forget_future_submissions
+from nami_bench.store.people_tables import AnnouncementRow, DismissalRow, EnrolmentRow, MessageRow
 from nami_bench.store.submission_tables import PromptSubmissionRow
 from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 _WAIT_S = 30.0
 _ERASED = "erased"
 _PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "marking",
-             "event", "login_session", "login_attempt", "outside_account", "prompt_submission")  # fmt: skip
+             "event", "adjudication", "login_session", "login_attempt", "outside_account",
+             "prompt_submission", "enrolment", "announcement", "dismissal", "message", "participant",
+             "platform_identity", "agreement", "participant_answer", "invitation")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ class Erasure:
     comments: int = 0
     log_ins: int = 0
     events: int = 0
+    messages: int = 0
     prompts_removed: int = 0
     prompts_kept: int = 0
     mentions: int = 0
@@ -81,12 +94,14 @@ class ErasedAccount:
 class Erasures(Repository):
     """People, erased."""
 
-    def erase(self, name: str, *, keep_ratings: bool = False, dry_run: bool = False) -> Erasure:
+    def erase(
+        self, name: str, *, keep_ratings: bool = False, dry_run: bool = False, by: str | None = None
+    ) -> Erasure:
         """Remove an account with everything that belongs to it, or, with `keep_ratings`, with its name.
 
         Kept are then ratings, verdicts and flags under a random pseudonym that cannot log in. Either way
-        log-ins, comments, and the events about the person go. What others are asked for is counted anew.
-        `wipe_traces` is to follow. Raises UnknownNameError.
+        log-ins, comments, messages, and the events about the person go. What others are asked for is counted
+        anew. `by`: who did it, for the log. `wipe_traces` is to follow. Raises UnknownNameError.
         """
         with self._database.writing(dry_run=dry_run) as session:
             if session.get_bind().dialect.name == "sqlite":
@@ -99,6 +114,7 @@ class Erasures(Repository):
             values = values_in_force(session, row.id)
             pseudonym = _pseudonym(row) if keep_ratings else None
             counts = _forget_person(session, row, [member.id for member in members])
+            _forget_participant(session, row)
             if pseudonym is None:
                 _remove_work(session, row, [member.id for member in members])
             else:
@@ -106,7 +122,7 @@ class Erasures(Repository):
             recount_items(session, studies)
             forget_future_submissions(session)
             forget(session)
-            _tell(session, {*values}, studies, values, pseudonym)
+            _tell(session, {*values}, studies, values, pseudonym, by)
             session.add(erased)
             note_chores(session, TRACES, [""])
             return Erasure(pseudonym, values, **counts, mentions=_mentions(session, called))
@@ -190,26 +206,77 @@ def _forget_person(session: Session, row: AnnotatorRow, members: list[int]) -> d
         "comments": count_rows(session, SubmissionRow, own_answers & (SubmissionRow.comment != "")),
         "log_ins": delete_rows(session, LoginSessionRow, LoginSessionRow.annotator_id == row.id),
         "events": delete_rows(session, EventRow, EventRow.annotator_id == row.id),
+        "messages": delete_rows(session, MessageRow, MessageRow.annotator_id == row.id),
         "prompts_removed": delete_rows(session, PromptSubmissionRow, own_prompts & ~is_accepted),
         "prompts_kept": count_rows(session, PromptSubmissionRow, own_prompts),
     }
     _set(session, PromptSubmissionRow, own_prompts, author_id=None)
     _set(session, PromptSubmissionRow, PromptSubmissionRow.decided_by == row.name, decided_by=_ERASED)
+    _set(session, AssignmentRow, AssignmentRow.aside_by == row.name, aside_by=_ERASED)
     _set(session, EventRow, EventRow.done_by == row.name, done_by=_ERASED)
+    delete_rows(session, EnrolmentRow, EnrolmentRow.annotator_id == row.id)
+    delete_rows(session, DismissalRow, DismissalRow.annotator_id == row.id)
+    _set(session, EnrolmentRow, EnrolmentRow.enrolled_by == row.name, enrolled_by=_ERASED)
+    for written in (AnnouncementRow, MessageRow):
+        _set(session, written, written.author == row.name, author=_ERASED)
     delete_rows(session, LoginAttemptRow, LoginAttemptRow.source == name_source(row.name))
     delete_rows(session, OutsideAccountRow, OutsideAccountRow.annotator_id == row.id)
     return counts
 
 
+def _forget_participant(session: Session, row: AnnotatorRow) -> None:
+    """Remove what a platform calls the person, what they agreed to and said of themselves."""
+    found = session.scalar(select(ParticipantRow).where(ParticipantRow.annotator_id == row.id))
+    if found is None:
+        return
+    number, invitation = found.id, found.invitation_id
+    for table in (IdentityRow, AgreementRow, AnswerRow):
+        delete_rows(session, table, table.participant_id == number)
+    session.expunge(found)  # the row is deleted under the session's hands
+    delete_rows(session, ParticipantRow, ParticipantRow.id == number)
+    _set(
+        session, InvitationRow, (InvitationRow.id == invitation) & (InvitationRow.uses_allowed == 1), label=""
+    )
+
+
+def forget_work(session: Session, row: AnnotatorRow) -> None:
+    """Remove all that somebody judged and said, in the database's file as well; the account stays.
+
+    What is asked of others is to be counted anew, and `Erasures.wipe_traces` is noted as to follow.
+    """
+    if session.get_bind().dialect.name == "sqlite":
+        session.connection().exec_driver_sql("PRAGMA secure_delete = ON")
+    delete_rows(session, MessageRow, MessageRow.annotator_id == row.id)
+    members = session.scalars(select(MemberRow.id).where(MemberRow.annotator_id == row.id)).all()
+    _remove_judgements(session, row.id, list(members))
+    forget_future_submissions(session)
+    note_chores(session, TRACES, [""])
+
+
 def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> None:
-    for kind in KINDS:
-        delete_rows(session, kind.table, kind.table.annotator_id == row.id)
-    delete_rows(session, MarkingRow, MarkingRow.annotator_id == row.id)
-    delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
-    delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
+    number = row.id
+    _remove_decisions(session, row)
+    _remove_judgements(session, number, members)
     session.expunge_all()  # the rows are deleted under the session's hands
     delete_rows(session, MemberRow, MemberRow.id.in_(members))
-    delete_rows(session, AnnotatorRow, AnnotatorRow.id == row.id)
+    delete_rows(session, AnnotatorRow, AnnotatorRow.id == number)
+
+
+def _remove_judgements(session: Session, annotator_id: int, members: list[int]) -> None:
+    for kind in KINDS:
+        delete_rows(session, kind.table, kind.table.annotator_id == annotator_id)
+    delete_rows(session, MarkingRow, MarkingRow.annotator_id == annotator_id)
+    delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
+    delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
+
+
+def _remove_decisions(session: Session, row: AnnotatorRow) -> None:
+    """What others decided before about the same is in force again."""
+    own = AdjudicationRow.annotator_id == row.id
+    items = session.scalars(select(AdjudicationRow.item_id).where(own).distinct()).all()
+    delete_rows(session, AdjudicationRow, own)
+    for item in items:
+        put_in_force(session.connection(), AdjudicationRow, AdjudicationRow.item_id == item)
 
 
 def _rename(session: Session, row: AnnotatorRow, members: Iterable[MemberRow], pseudonym: str) -> None:
@@ -230,13 +297,14 @@ def _tell(
     numbered: Iterable[int],
     values: Mapping[str, int],
     pseudonym: str | None,
+    by: str | None,
 ) -> None:
     """Leave an event in every study that it is about; it does not say who it was."""
     of = StudyRow.name.in_(list(named)) | StudyRow.id.in_(list(numbered))
     for study in session.scalars(select(StudyRow).where(of)):
         what = "removed" if pseudonym is None else "kept under a pseudonym"
         text = f"an annotator was erased: {values.get(study.name, 0)} values {what}"
-        session.add(EventRow(study_id=study.id, kind=_ERASED, text=text))
+        session.add(EventRow(study_id=study.id, kind=_ERASED, text=text, done_by=by))
     session.flush()
 
 
@@ -246,7 +314,11 @@ def _mentions(session: Session, name: str) -> int:
         SubmissionRow.comment,
         MemberRow.pause_reason,
         EventRow.text,
+        AssignmentRow.aside_reason,
+        AdjudicationRow.note,
         PromptSubmissionRow.reason,
+        AnnouncementRow.text,
+        MessageRow.text,
     ]
     word = name_in_text(name)
     found = (session.scalars(select(text).where(text != "")) for text in texts)  # databases fold ASCII only

@@ -37,17 +37,18 @@ def is_counted(annotator_id: Any) -> ColumnElement[bool]:
 class Exclusions(Repository):
     """Annotators whose judgements do not count."""
 
-    def exclude(self, name: str, *, dry_run: bool = False) -> dict[str, int]:
+    def exclude(self, name: str, *, dry_run: bool = False, by: str | None = None) -> dict[str, int]:
         """Let nothing that an annotator judged count, and give them nothing more.
 
-        The items go back to the pool for others. Returns how many values in force it is about, by study.
+        The items go back to the pool for others. `by`: who did it, for the log. Returns how many values in
+        force it is about, by study.
         Raises InputError where it is so already.
         """
-        return self._set_excluded(name, datetime.now(UTC), dry_run)
+        return self._set_excluded(name, datetime.now(UTC), dry_run, by)
 
-    def include(self, name: str, *, dry_run: bool = False) -> dict[str, int]:
+    def include(self, name: str, *, dry_run: bool = False, by: str | None = None) -> dict[str, int]:
         """Undo `exclude`; raises InputError where there is nothing to undo."""
-        return self._set_excluded(name, None, dry_run)
+        return self._set_excluded(name, None, dry_run, by)
 
     def values(self, study: str) -> dict[str, int]:
         """By excluded annotator, how many judgements of theirs in force a study does not count."""
@@ -67,7 +68,7 @@ class Exclusions(Repository):
                     found[name] = found.get(name, 0) + count
             return found
 
-    def _set_excluded(self, name: str, at: datetime | None, dry_run: bool) -> dict[str, int]:
+    def _set_excluded(self, name: str, at: datetime | None, dry_run: bool, by: str | None) -> dict[str, int]:
         with self._database.writing(dry_run=dry_run) as session:
             row = find_annotator(session, name)
             if (row.excluded_at is None) == (at is None):
@@ -76,8 +77,9 @@ class Exclusions(Repository):
             members = session.scalars(select(MemberRow).where(MemberRow.annotator_id == row.id)).all()
             release(session, [member.id for member in members])
             kind, word = ("excluded", "excluded from the counts") if at else ("included", "counted again")
+            words = f"{row.name} is {word}"
             session.add_all(
-                EventRow(study_id=m.study_id, annotator_id=row.id, kind=kind, text=f"{row.name} is {word}")
+                EventRow(study_id=m.study_id, annotator_id=row.id, kind=kind, text=words, done_by=by)
                 for m in members
             )
             session.flush()

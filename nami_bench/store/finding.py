@@ -4,7 +4,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from nami_bench.domain import matching_name
-from nami_bench.errors import UnknownNameError
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.store.annotation_tables import STUDY_KIND, ItemRow
 from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 
@@ -13,6 +14,16 @@ def find_study(session: Session, name: str) -> StudyRow:
     row = session.scalar(select(StudyRow).where(StudyRow.name == name))
     if row is None:
         raise UnknownNameError("study", name, session.scalars(select(StudyRow.name)))
+    return row
+
+
+def find_item(session: Session, study: StudyRow, number: int) -> ItemRow:
+    """One of the items that a study asks about, by its number; else InputError."""
+    row = session.get(ItemRow, number)
+    if row is None or row.study_id != study.id:
+        raise InputError(f"study {study.name!r} has no item {number}: see `nami-bench study items`")
+    if row.kind != STUDY_KIND:
+        raise InputError(f"item {number} has a known answer ({row.kind}): the study does not count it")
     return row
 
 

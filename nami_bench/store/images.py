@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, cast, select
+from sqlalchemy import ColumnElement, Select, Text, cast, exists, select
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
 from nami_bench.domain import ImageRecord, ImageState
@@ -62,6 +62,17 @@ class Images(Repository):
             if state is not None:
                 wanted.append(ImageRow.state == state.value)
             return _image_records(session, wanted)
+
+    def models(self, prompt_set: str) -> list[str]:
+        """The models that have finished images of a set's prompts, by name; none of an unknown set."""
+        has_image = (
+            exists()
+            .where(ImageRow.model_id == ModelRow.id, ImageRow.state == ImageState.DONE)
+            .where(ImageRow.prompt_row_id == PromptRow.id, PromptRow.set_id == PromptSetRow.id)
+            .where(PromptSetRow.name == prompt_set)
+        )
+        with self._database.reading() as session:
+            return list(session.scalars(select(ModelRow.name).where(has_image).order_by(ModelRow.name)))
 
     def by_number(self, number: int) -> ImageRecord:
         """The image of this number (see `ListedItem`); raises UnknownNameError."""

@@ -29,6 +29,7 @@ from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
 from nami_bench.store.judged import Judgement, Place, Standing
 from nami_bench.store.kinds import kind_of
+from nami_bench.store.pool import all_counted
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, StudyRow
 
 _READ_AT_ONCE = 10_000
@@ -113,7 +114,8 @@ def record_all(
     with database.writing() as session:
         for name, own in by_study.items():
             look = lookup(session, name)
-            recorded += record(session, look.study, map(look.judgement, own), look.about, replace=replace)
+            with all_counted(session, look.study):
+                recorded += record(session, look.study, map(look.judgement, own), look.about, replace=replace)
     return recorded
 
 

@@ -1,4 +1,4 @@
-"""The answer in force: of whatever was corrected, the last revision.
+"""The answer in force: of whatever was corrected, the last revision, unless it was set aside.
 
 It is marked (`current`) when it is written, here alone; the database holds no two for one thing.
 """
@@ -6,14 +6,14 @@ It is marked (`current`) when it is written, here alone; the database holds no t
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Index, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Index, Table, bindparam, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from nami_bench.store.annotation_tables import MarkingRow, SubmissionRow
+from nami_bench.store.annotation_tables import AdjudicationRow, MarkingRow, SubmissionRow
 from nami_bench.store.kinds import JudgementRow
 from nami_bench.store.tables import Base, CriterionRow, StudyRow
 
-Revised = JudgementRow | type[SubmissionRow] | type[MarkingRow]
+Revised = JudgementRow | type[SubmissionRow] | type[AdjudicationRow] | type[MarkingRow]
 
 
 def append_revisions(connection: Connection, kind: Revised, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -48,6 +48,21 @@ def append_revisions(connection: Connection, kind: Revised, rows: Sequence[Mappi
 def _one_in_force(table: Table) -> Index:
     """What says that one answer is in force for each thing, and what a thing is."""
     return next(index for index in table.indexes if index.name == f"uq_{table.name}_current")
+
+
+def take_out_of_force(connection: Connection, kind: Revised, where: Any) -> None:
+    """Let none of the rows of a kind that `where` lets pass be in force; they are kept."""
+    connection.execute(update(kind).where(where, kind.current).values(current=False))
+
+
+def put_in_force(connection: Connection, kind: Revised, where: Any) -> None:
+    """Let of each thing the last revision be in force; `where` lets pass all revisions of it, or none."""
+    table = Base.metadata.tables[kind.__tablename__]
+    later = table.alias("later")
+    same = (later.c[column.name] == table.c[column.name] for column in _one_in_force(table).columns)
+    is_last = ~exists().where(*same, later.c.revision > table.c.revision)
+    take_out_of_force(connection, kind, where & ~is_last)
+    connection.execute(update(kind).where(where, is_last).values(current=True))
 
 
 def count_in_force(session: Session, table: JudgementRow, where: Any) -> dict[str, int]:

@@ -39,8 +39,8 @@ class ItemProgress:
 
     `items` are those that are asked about. Of the `withdrawn` ones nothing more is wanted than what was
     judged, and of those that `ended` early. What goes beyond the overlap (judged elsewhere, too) is wanted by
-    nobody: `done` <= `total`. But of the calibration block all counts, and the overlap at least is wanted:
-    how many people will come nobody knows.
+    nobody, unless the item was returned to the pool: `done` <= `total`. But of the calibration block all
+    counts, and the overlap at least is wanted: how many people will come nobody knows.
     """
 
     stratum: str
@@ -56,10 +56,13 @@ class ItemProgress:
 class ItemState:
     """One item that a study asks about, or asked about, and how far it is.
 
-    `models` in alphabetical order. `stopped_why`: by what rule it ended early, after so many judgements and
-    when; None where it did not.
+    `item` is its number; so many `extra` annotators are asked for beyond the overlap. `models` in
+    alphabetical order. `stopped_why`: by what rule it ended early, after so many judgements and when; None
+    where it did not.
     """
 
+    item: int
+    extra: int
     stratum: str
     models: tuple[str, ...]
     prompt_id: str
@@ -100,15 +103,16 @@ class Items(Repository):
             row = find_study(session, study)
             names = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
             gone, ended = ItemRow.withdrawn_at.is_not(None), ItemRow.stopped_at.is_not(None)
+            most = ItemRow.extra + row.overlap
             done = case(
-                (ItemRow.completed < row.overlap, ItemRow.completed),
+                (ItemRow.completed < most, ItemRow.completed),
                 (ItemRow.calibration | ended, ItemRow.completed),
-                else_=row.overlap,
+                else_=most,
             )
             wanted = case(
                 (gone | ended, done),
-                (ItemRow.calibration & (ItemRow.completed > row.overlap), ItemRow.completed),
-                else_=row.overlap,
+                (ItemRow.calibration & (ItemRow.completed > most), ItemRow.completed),
+                else_=most,
             )
             query = (
                 select(
@@ -141,6 +145,7 @@ class Items(Repository):
         query = with_images(
             select(
                 ItemRow.id,
+                ItemRow.extra,
                 ItemRow.cell,
                 ModelRow.name,
                 other_model.name,
@@ -159,9 +164,13 @@ class Items(Repository):
             groups = groups_of(session, *ours)
             found = [
                 ItemState(
-                    cell.partition(":")[2], tuple(sorted(shown_models(groups, item, one, other))), *rest
+                    item,
+                    extra,
+                    cell.partition(":")[2],
+                    tuple(sorted(shown_models(groups, item, one, other))),
+                    *rest,
                 )
-                for item, cell, one, other, *rest in session.execute(query.where(*ours))
+                for item, extra, cell, one, other, *rest in session.execute(query.where(*ours))
             ]
         return sorted(found, key=lambda one: (one.stratum, one.models, one.prompt_id, one.sample))
 

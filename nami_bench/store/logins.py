@@ -10,6 +10,7 @@ import hashlib
 import ipaddress
 import secrets
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING
@@ -17,14 +18,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Annotator, name_key
-from nami_bench.errors import InputError, RateLimitError
+from nami_bench.domain import Annotator, Role, name_key
+from nami_bench.errors import InputError, RateLimitError, RefusedError
 from nami_bench.store import convert
 from nami_bench.store.account_tables import LoginAttemptRow, LoginSessionRow
-from nami_bench.store.accounts import end_sessions, find_person, secret_hash
+from nami_bench.store.accounts import end_sessions, find_person, note_account, secret_hash
+from nami_bench.store.crowd_tables import ParticipantRow
 from nami_bench.store.database import Repository
-from nami_bench.store.finding import match_annotator
-from nami_bench.store.tables import AnnotatorRow
+from nami_bench.store.finding import find_annotator, match_annotator
+from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -104,46 +106,47 @@ class Logins(Repository):
             session.flush()
             return [row.id for row in rows]
 
-    def reset_token(self, name: str) -> str:
+    def reset_token(self, name: str, *, by: str | None = None) -> str:
         """Give an annotator a new log-in token; the old one, a password and all sessions end.
 
-        Raises InputError for a simulated annotator.
+        `by`: who did it, for the log. Raises InputError for a simulated annotator.
         """
         token = secrets.token_urlsafe(16)
         with self._database.writing() as session:
             row = find_person(session, name)
             row.token_sha256, row.password_hash = secret_hash(token), None
+            note_account(session, row, f"{row.name} has a new token", by)
             end_sessions(session, row)
         return token
 
     def open_session(self, name: str, *, now: datetime | None = None) -> str:
         """Let an annotator in: the identifier of a new session, 256 random bits as text."""
-        now = now or datetime.now(UTC)
-        identifier = secrets.token_urlsafe(32)
         with self._database.writing() as session:
-            session.execute(delete(LoginSessionRow).where(LoginSessionRow.expires_at <= now))
-            session.add(
-                LoginSessionRow(
-                    secret_sha256=secret_hash(identifier),
-                    annotator_id=find_person(session, name).id,
-                    expires_at=now + SESSION_LIFE,
-                )
-            )
-        return identifier
+            return _opened(session, find_person(session, name), now)
+
+    def open_participants_session(self, name: str, *, now: datetime | None = None) -> str:
+        """Let a participant of a study in, as `open_session`; raises RefusedError for anybody else."""
+        with self._database.writing() as session:
+            row = find_annotator(session, name)
+            if row.role != Role.PARTICIPANT or not row.active:
+                raise RefusedError("not_yours", "this account cannot come in here")
+            return _opened(session, row, now)
 
     def session_annotator(self, identifier: str, *, now: datetime | None = None) -> Annotator | None:
         """The active annotator whose running session this is, else None."""
         with self._database.reading() as session:
-            row = session.scalar(
-                select(AnnotatorRow)
+            row = session.execute(
+                select(AnnotatorRow, StudyRow.name)
                 .join(LoginSessionRow, LoginSessionRow.annotator_id == AnnotatorRow.id)
+                .outerjoin(ParticipantRow, ParticipantRow.annotator_id == AnnotatorRow.id)
+                .outerjoin(StudyRow, StudyRow.id == ParticipantRow.study_id)
                 .where(
                     LoginSessionRow.secret_sha256 == secret_hash(identifier),
                     LoginSessionRow.expires_at > (now or datetime.now(UTC)),
                     AnnotatorRow.active,
                 )
-            )
-            return None if row is None else convert.annotator(row)
+            ).one_or_none()
+            return None if row is None else replace(convert.annotator(row[0]), only_study=row[1])
 
     def close_session(self, identifier: str) -> None:
         """End a session; one that does not exist is no error."""
@@ -151,6 +154,18 @@ class Logins(Repository):
             session.execute(
                 delete(LoginSessionRow).where(LoginSessionRow.secret_sha256 == secret_hash(identifier))
             )
+
+
+def _opened(session: Session, row: AnnotatorRow, now: datetime | None) -> str:
+    now = now or datetime.now(UTC)
+    identifier = secrets.token_urlsafe(32)
+    session.execute(delete(LoginSessionRow).where(LoginSessionRow.expires_at <= now))
+    session.add(
+        LoginSessionRow(
+            secret_sha256=secret_hash(identifier), annotator_id=row.id, expires_at=now + SESSION_LIFE
+        )
+    )
+    return identifier
 
 
 def _guesses(session: Session, source: str) -> int:

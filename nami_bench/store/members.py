@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import CheckKind
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
-    COMPLETED,
+    ANSWERED_STATES,
     STUDY_KIND,
     AssignmentRow,
     ItemRow,
@@ -19,7 +19,8 @@ from nami_bench.store.tables import StudyRow
 
 
 def recount_members(session: Session, members: Iterable[int]) -> None:
-    """Set how many items of the work each member completed, in all and before the last day.
+    """Set how many items of the work each member completed, in all and before the last day; those that were
+    set aside were done, too.
 
     `shown` stays: it numbers the places in a member's work, which are not given twice.
     """
@@ -32,7 +33,7 @@ def recount_members(session: Session, members: Iterable[int]) -> None:
             .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
             .where(
                 AssignmentRow.member_id == member.id,
-                AssignmentRow.state == COMPLETED,
+                AssignmentRow.state.in_(ANSWERED_STATES),
                 ItemRow.kind.in_((STUDY_KIND, CheckKind.GOLD.value)),
             )
         ).all()

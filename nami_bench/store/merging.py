@@ -39,6 +39,8 @@ from nami_bench.store.items import refresh_items
 from nami_bench.store.judged import Place
 from nami_bench.store.markings import count_marks_again, turned_marks
 from nami_bench.store.members import recount_members
+from nami_bench.store.merged_decisions import take_decisions
+from nami_bench.store.pool import all_counted
 from nami_bench.store.sides import Sides, as_seen, side_columns, sides_of
 from nami_bench.store.study_work import DoneItem, StudyWork, Worker, read_work
 from nami_bench.store.tables import AnnotatorRow, Base, StudyRow
@@ -51,7 +53,8 @@ _assignments = Base.metadata.tables[AssignmentRow.__tablename__]
 @dataclass(slots=True)
 class Merged:
     """What came from elsewhere: annotators' `names` there and here, items that are done now, judgements that
-    are `added` or `replaced`, `answers` as they were sent, and who is `excluded` now, as there."""
+    are `added` or `replaced`, `answers` as they were sent, who is `excluded` now, as there, and how many
+    answers are `set_aside` now, as there; `decisions` of adjudicators."""
 
     names: dict[str, str] = field(default_factory=dict)
     items: int = 0
@@ -59,11 +62,15 @@ class Merged:
     replaced: int = 0
     answers: int = 0
     excluded: list[str] = field(default_factory=list)
+    set_aside: int = 0
+    decisions: int = 0
 
     @property
     def is_news(self) -> bool:
         """Whether anything came."""
-        return bool(self.items or self.added or self.replaced or self.answers)
+        return bool(
+            self.items or self.added or self.replaced or self.answers or self.set_aside or self.decisions
+        )
 
 
 class Work(Repository):
@@ -86,8 +93,10 @@ class Work(Repository):
         with self._database.writing(dry_run=dry_run) as session:
             study = find_study(session, work.study.name)
             refresh_items(session, study)
-            merge = _Merge(session, study, work, naming, replace)
-            merge.run()
+            with all_counted(session, study) as aside:
+                merge = _Merge(session, study, work, naming, replace)
+                merge.run()
+                aside += merge.set_aside_there()
             return merge.merged
 
 
@@ -132,6 +141,25 @@ class _Merge:
                 "corrections"
             )
         self._write()
+        self.merged.decisions = take_decisions(self.session, self.study, self.work, self.items)
+
+    def set_aside_there(self) -> list[int]:
+        """Our assignments of answers that are set aside there, and were not here."""
+        ours, _ = self._ours()
+        found = []
+        for one in self.work.done:
+            slot = (self.members[self.annotators[one.annotator]], self.items[one.item].id, one.occasion)
+            if one.aside is None or slot not in ours:
+                continue
+            row = self.session.get_one(AssignmentRow, ours[slot].id, populate_existing=True)
+            if row.aside_at is None and row.state == COMPLETED:
+                row.aside_at, row.aside_by, row.aside_reason = one.aside.at, one.aside.by, one.aside.reason
+                found.append(row.id)
+        self.merged.set_aside = len(found)
+        if found:
+            text = f"{len(found)} answers are set aside that were set aside in another workspace"
+            self.session.add(EventRow(study_id=self.study.id, kind="set-aside", text=text))
+        return found
 
     # -- deciding ----------------------------------------------------------------------------------
 

@@ -29,6 +29,7 @@ from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_annotator, find_study
 from nami_bench.store.item_images import groups_of, other_model, shown_models, with_answered_items
+from nami_bench.store.people_tables import EnrolmentRow
 from nami_bench.store.ratings_table import of_criteria, plain_rows
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
 from nami_bench.store.writer import Writer
@@ -40,7 +41,7 @@ class MemberReport:
 
     `done` and `today` (by the study's clock) count items of the work, planted ones included; `withheld`
     counts criteria that could not be judged; `paused` is the reason, None for one who is not. No judgement of
-    an `excluded` one counts.
+    an `excluded` one counts. `assigned`: to the study, by an administrator; who never `came` did nothing yet.
     """
 
     name: str
@@ -55,6 +56,8 @@ class MemberReport:
     withheld: int
     flags: int
     excluded: bool = False
+    assigned: bool = False
+    came: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +82,24 @@ class Oversight(Repository):
         self._writer = writer
 
     def members(self, study: str) -> list[MemberReport]:
-        """How everybody does who works on a study, in the order in which they joined."""
+        """How everybody does who works on a study, in the order in which they joined; then those who are
+        assigned to it and did not come yet."""
         with self._database.reading() as session:
             row = find_study(session, study)
             study_id, today = row.id, convert.study(row).day(datetime.now(UTC))
             golds, passed = _golds(session, study_id)
             durations = _durations(session, study_id)
             withheld, flags = _withheld(session, study_id), _flag_counts(session, study_id)
+            assigned = set(
+                session.scalars(select(EnrolmentRow.annotator_id).where(EnrolmentRow.study_id == study_id))
+            )
             query = (
                 select(MemberRow, AnnotatorRow)
                 .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
                 .where(MemberRow.study_id == study_id)
                 .order_by(MemberRow.id)
             )
-            return [
+            came = [
                 MemberReport(
                     name=annotator.name,
                     role=annotator.role,
@@ -106,9 +113,11 @@ class Oversight(Repository):
                     withheld=withheld[annotator.id],
                     flags=flags[member.id],
                     excluded=annotator.excluded_at is not None,
+                    assigned=annotator.id in assigned,
                 )
                 for member, annotator in session.execute(query)
             ]
+            return [*came, *_not_come(session, assigned, {report.name for report in came})]
 
     def flags(self, study: str, limit: int = 1000) -> list[Flag]:
         """What annotators flagged or commented on, as it stands now, the latest first."""
@@ -127,6 +136,7 @@ class Oversight(Repository):
                         PromptRow.prompt_id,
                         PromptRow.text,
                         ImageRow.sample,
+                        SubmissionRow.assignment_id,
                     )
                 )
                 .where(
@@ -140,8 +150,8 @@ class Oversight(Repository):
             rows = session.execute(query).all()
             groups = groups_of(session, ItemRow.id.in_({row[0] for row in rows}))
             return [
-                Flag(at, flag, comment, name, shown_models(groups, item, a, b), prompt_id, text, sample)
-                for item, at, flag, comment, name, a, b, prompt_id, text, sample in rows
+                Flag(at, flag, comment, name, shown_models(groups, item, a, b), *rest)
+                for item, at, flag, comment, name, a, b, *rest in rows
             ]
 
     def events(
@@ -314,6 +324,31 @@ class Oversight(Repository):
 
 
 _EXCLUDED = "excluded from every count"
+
+
+def _not_come(session: Session, assigned: set[int], came: set[str]) -> list[MemberReport]:
+    """Those who are assigned and never opened the study, in the order of their accounts."""
+    query = select(AnnotatorRow).where(AnnotatorRow.id.in_(assigned)).order_by(AnnotatorRow.id)
+    return [
+        MemberReport(
+            name=row.name,
+            role=row.role,
+            active=row.active,
+            paused=_EXCLUDED if row.excluded_at else None,
+            done=0,
+            today=0,
+            median_ms=None,
+            gold_passed=0,
+            gold_seen=0,
+            withheld=0,
+            flags=0,
+            excluded=row.excluded_at is not None,
+            assigned=True,
+            came=False,
+        )
+        for row in session.scalars(query)
+        if row.name not in came
+    ]
 
 
 def _golds(session: Session, study_id: int) -> tuple[Counter[int], Counter[int]]:

@@ -75,7 +75,7 @@ class Ratings(Repository):
             query = (
                 select(RatingRow.id)
                 .join(RatingRow.criterion)
-                .where(in_study, is_counted(RatingRow.annotator_id))
+                .where(in_study, RatingRow.current, is_counted(RatingRow.annotator_id))
                 .limit(1)
             )
             return session.scalar(query) is not None

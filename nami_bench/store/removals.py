@@ -14,6 +14,7 @@ from nami_bench.domain import ImageState, checked_name
 from nami_bench.errors import InputError
 from nami_bench.store import check_items, convert
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     ComparisonRow,
     EventRow,
@@ -31,6 +32,7 @@ from nami_bench.store.exclusions import forget
 from nami_bench.store.in_force import count_in_force
 from nami_bench.store.item_images import shows
 from nami_bench.store.members import recount_members
+from nami_bench.store.people_tables import MessageRow
 from nami_bench.store.tables import (
     ImageRow,
     ModelRow,
@@ -174,6 +176,9 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     delete_rows(session, RankingRow, of_rankings)
     delete_rows(session, MarkingRow, MarkingRow.item_id.in_(items))
     delete_rows(session, RatingRow, of_ratings)
+    delete_rows(session, AdjudicationRow, AdjudicationRow.item_id.in_(items))
+    about_these = MessageRow.about_id.in_(assignments)
+    session.execute(update(MessageRow).where(about_these).values(about_id=None))
     delete_rows(session, AssignmentRow, AssignmentRow.item_id.in_(items))
     removed_items = _delete_items(session, items)
     scores = delete_rows(session, ScoreRow, ScoreRow.image_id.in_(chosen))

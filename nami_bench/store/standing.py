@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
 from nami_bench.domain import Mode, Outcome
+from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
     ComparisonRow,
     EventRow,
@@ -23,6 +24,7 @@ from nami_bench.store.item_images import groups_of
 from nami_bench.store.items import is_asked
 from nami_bench.store.kinds import KINDS
 from nami_bench.store.ratings_table import KEY_AND_VALUE, in_order, plain_rows, read_ratings
+from nami_bench.store.sides import as_seen
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, RatingRow, StudyRow
 
 if TYPE_CHECKING:
@@ -155,6 +157,31 @@ class Standing(Repository):
             found[name] = (pd.factorize(unit)[0], pd.factorize(verdict)[0])
         return found
 
+    def orders(self, study: str) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
+        """Orders in force, by criterion: item, shape (n,), and the ranks of its images in the item's own
+        order, shape (n, images). What was withheld is left out. Raises UnknownNameError for an unknown study.
+        """
+        import numpy as np
+
+        with self._database.reading() as session:
+            row = find_study(session, study)
+            size = convert.study(row).ranks.size
+            found = {}
+            for criterion in row.criteria:
+                query = select(RankingRow.item_id, RankingRow.arrangement, RankingRow.ranks).where(
+                    RankingRow.criterion_id == criterion.id,
+                    RankingRow.ranks.is_not(None),
+                    RankingRow.current,
+                    is_counted(RankingRow.annotator_id),
+                )
+                rows = [
+                    (item, *map(int, as_seen(ranks or "", stood, "".join(sorted(stood)))))
+                    for item, stood, ranks in session.execute(query)
+                ]
+                table = np.array(rows, dtype=np.int64).reshape(-1, 1 + size)
+                found[criterion.name] = table[:, 0], table[:, 1:]
+            return found
+
     def verdicts(self, study: str) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
         """Verdicts on pairs in force, by criterion: (unit, verdict), shape (n,) each.
 
@@ -204,6 +231,46 @@ class Standing(Repository):
             for own in [criterion == number]
         }
 
+    def outcomes(self, study: str) -> "dict[str, tuple[np.ndarray, np.ndarray]]":
+        """Verdicts on pairs in force, by criterion: (item, outcome), shape (n,) each, in no order.
+
+        0: for the item's first image, 1: for the second, 2: a tie, 3: both bad. What was withheld is left
+        out. Raises UnknownNameError for an unknown study.
+        """
+        import numpy as np
+
+        with self._database.reading() as session:
+            row = find_study(session, study)
+            criteria = {criterion.id: criterion.name for criterion in row.criteria}
+            query = (
+                select(
+                    ComparisonRow.criterion_id,
+                    ComparisonRow.item_id,
+                    ComparisonRow.swapped,
+                    ComparisonRow.outcome,
+                )
+                .join(ItemRow, ItemRow.id == ComparisonRow.item_id)
+                .where(
+                    ItemRow.study_id == row.id,
+                    ComparisonRow.outcome.is_not(None),
+                    ComparisonRow.current,
+                    is_counted(ComparisonRow.annotator_id),
+                )
+            )
+            parts = [
+                np.array([(*row, _SEEN[outcome]) for *row, outcome in rows], dtype=np.int64)
+                for rows in plain_rows(session, query)
+            ]
+        criterion, item, swapped, seen = np.concatenate([np.zeros((0, 4), dtype=np.int64), *parts]).T
+        outcome = np.where((seen < 2) & (swapped == 1), 1 - seen, seen)
+        return {
+            name: (item[own], outcome[own])
+            for number, name in criteria.items()
+            for own in [criterion == number]
+        }
+
+
+_SEEN: dict[str, int] = {Outcome.LEFT: 0, Outcome.RIGHT: 1, Outcome.TIE: 2, Outcome.BOTH_BAD: 3}
 
 _OUTCOMES: dict[str, int] = {Outcome.LEFT: 0, Outcome.RIGHT: 1, Outcome.TIE: -1, Outcome.BOTH_BAD: -2}
 

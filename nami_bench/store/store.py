@@ -9,19 +9,29 @@ from typing import Self
 from sqlalchemy import text
 
 from nami_bench.store.accounts import Accounts
+from nami_bench.store.adjudications import Adjudications
 from nami_bench.store.annotation import Annotation
+from nami_bench.store.announcements import Announcements
 from nami_bench.store.catalog import Catalog
 from nami_bench.store.chores import Chores
 from nami_bench.store.comparisons import Comparisons
+from nami_bench.store.crowd import Crowd
+from nami_bench.store.crowd_reports import CrowdReports
 from nami_bench.store.database import PATIENCE_S, Database
+from nami_bench.store.enrolments import Enrolments
 from nami_bench.store.erasure import Erasures
 from nami_bench.store.exclusions import Exclusions
 from nami_bench.store.images import Images
+from nami_bench.store.item_answers import ItemAnswers
 from nami_bench.store.items import Items
+from nami_bench.store.links import Links
 from nami_bench.store.logins import Logins
 from nami_bench.store.markings import Markings
 from nami_bench.store.merging import Work
+from nami_bench.store.messages import Messages
 from nami_bench.store.oversight import Oversight
+from nami_bench.store.personal import Personal
+from nami_bench.store.pool import Pool
 from nami_bench.store.proposals import Proposals
 from nami_bench.store.rankings import Rankings
 from nami_bench.store.ratings import Ratings
@@ -56,8 +66,12 @@ class Store:
         # Who judges.
         self.accounts = Accounts(database)
         self.logins = Logins(database)
+        self.enrolments = Enrolments(database)
         self.exclusions = Exclusions(database)
         self.erasures = Erasures(database)
+        self.crowd = Crowd(database, lambda: self.clock())
+        self.crowd_reports = CrowdReports(database, lambda: self.clock())
+        self.links = Links(database)
         # What is asked, and what was said.
         self.studies = Studies(database)
         self.items = Items(database)
@@ -69,6 +83,13 @@ class Store:
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)
+        self.pool = Pool(database)
+        self.answers = ItemAnswers(database)
+        self.adjudications = Adjudications(database)
+        self.personal = Personal(database)
+        # What is said about it.
+        self.announcements = Announcements(database, lambda: self.clock())
+        self.messages = Messages(database, lambda: self.clock())
         self.proposals = Proposals(database, lambda: self.clock(), self.annotation.secret)
 
     @classmethod

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import delete, exists, func, select
 
-from nami_bench.domain import Mode, Study
+from nami_bench.domain import Admission, Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import (
+    AdjudicationRow,
     AssignmentRow,
     EventRow,
     ItemImageRow,
@@ -20,12 +21,20 @@ from nami_bench.store.annotation_tables import (
 )
 from nami_bench.store.calibration import fill_block
 from nami_bench.store.catalog import find_model, find_prompt_set
+from nami_bench.store.crowd_reports import delete_crowd
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_study
 from nami_bench.store.items import Shown, add_shown, check_strata, is_asked, refresh_items
 from nami_bench.store.kinds import KINDS
+from nami_bench.store.people_tables import AnnouncementRow, DismissalRow, EnrolmentRow, MessageRow
 from nami_bench.store.study_changes import apply_changes, check_changes
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, StudyModelRow, StudyRow
+
+_OF_A_STUDY = (
+    MessageRow, AnnouncementRow, EnrolmentRow, AssignmentRow, MemberRow, ItemRow, EventRow, CriterionRow,
+    StudyModelRow,
+)  # fmt: skip
+"""Tables whose rows belong to a study, in the order in which they are deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,12 @@ class StudyAtHand:
     done: int
     is_paused: bool
     is_member: bool
+    is_assigned: bool
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the annotator may work on it."""
+        return self.is_assigned or self.study.admission == Admission.EVERYBODY
 
 
 class Studies(Repository):
@@ -93,18 +108,31 @@ class Studies(Repository):
         """All studies as one annotator finds them, oldest first; somebody unknown has done nothing."""
         has_items = exists().where(ItemRow.study_id == StudyRow.id, *is_asked())
         query = (
-            select(StudyRow, has_items, MemberRow.id, MemberRow.done, MemberRow.paused_at)
+            select(
+                StudyRow,
+                has_items,
+                MemberRow.id,
+                MemberRow.done,
+                MemberRow.paused_at,
+                EnrolmentRow.created_at,
+            )
             .select_from(StudyRow)
             .outerjoin(AnnotatorRow, AnnotatorRow.name == annotator)
             .outerjoin(
                 MemberRow, (MemberRow.study_id == StudyRow.id) & (MemberRow.annotator_id == AnnotatorRow.id)
             )
+            .outerjoin(
+                EnrolmentRow,
+                (EnrolmentRow.study_id == StudyRow.id) & (EnrolmentRow.annotator_id == AnnotatorRow.id),
+            )
             .order_by(StudyRow.id)
         )
         with self._database.reading() as session:
             return [
-                StudyAtHand(convert.study(row), has, done or 0, paused is not None, member is not None)
-                for row, has, member, done, paused in session.execute(query)
+                StudyAtHand(
+                    convert.study(row), has, done or 0, paused is not None, member is not None, at is not None
+                )
+                for row, has, member, done, paused, at in session.execute(query)
             ]
 
     def has_member(self, study: str, annotator: str) -> bool:
@@ -159,9 +187,13 @@ class Studies(Repository):
             ):
                 if session.scalar(kept):
                     raise InputError(f"study {name!r} has judgements: it is kept")
+            session.execute(delete(AdjudicationRow).where(AdjudicationRow.criterion_id.in_(criteria)))
             own_items = select(ItemRow.id).where(ItemRow.study_id == row.id)
             for part in (ItemImageRow, MarkingRow):
                 session.execute(delete(part).where(part.item_id.in_(own_items)))
-            for table in (AssignmentRow, MemberRow, ItemRow, EventRow, CriterionRow, StudyModelRow):
+            announcements = select(AnnouncementRow.id).where(AnnouncementRow.study_id == row.id)
+            session.execute(delete(DismissalRow).where(DismissalRow.announcement_id.in_(announcements)))
+            for table in _OF_A_STUDY:
                 session.execute(delete(table).where(table.study_id == row.id))
+            delete_crowd(session, row.id)
             session.execute(delete(StudyRow).where(StudyRow.id == row.id))

@@ -1,8 +1,10 @@
 """Changes of a study that exists: what may change while people work on it, and what may not."""
 
+from collections.abc import Callable
+
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Criterion, Study
+from nami_bench.domain import Criterion, Entry, Study
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.catalog import find_model
@@ -35,8 +37,23 @@ def check_changes(before: Study, after: Study) -> None:
         refuse("strata can only grow")
     if before.check_items != after.check_items[: len(before.check_items)]:
         refuse("items with known answers can only be added, at the end")
+    if before.entry and after.entry:
+        _check_entry(before.entry, after.entry, refuse)
     if before.languages[0] != after.languages[0]:
         refuse("the first language cannot change")
+
+
+def _check_entry(before: Entry, after: Entry, refuse: Callable[[str], None]) -> None:
+    for name in ("provider", "parameters"):
+        if getattr(before, name) != getattr(after, name):
+            refuse(f"entry.{name} cannot change")
+    asked = {one.name: one for one in after.questions}
+    for one in before.questions:
+        new = asked.get(one.name)
+        if new is None or new.kind != one.kind:
+            refuse(f"entry.question {one.name!r} cannot go, nor ask for another kind of answer")
+        elif {o.value for o in one.options} - {o.value for o in new.options}:
+            refuse(f"entry.question {one.name!r}: options can only be added")
 
 
 def _scale(criterion: Criterion) -> tuple[object, ...]:

@@ -11,7 +11,13 @@ from sqlalchemy.orm import Session
 
 from nami_bench.domain import Study
 from nami_bench.store import convert
-from nami_bench.store.annotation_tables import COMPLETED, AssignmentRow, MemberRow, SubmissionRow
+from nami_bench.store.annotation_tables import (
+    ANSWERED_STATES,
+    AdjudicationRow,
+    AssignmentRow,
+    MemberRow,
+    SubmissionRow,
+)
 from nami_bench.store.desk_statements import SUBMISSION
 from nami_bench.store.desk_values import Sent
 from nami_bench.store.finding import find_study
@@ -23,9 +29,18 @@ from nami_bench.store.work_items import ItemHere, ItemName, items_by_name
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """When an answer was set aside, by whom, and why."""
+
+    at: datetime
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class DoneItem:
     """An item that an annotator answered, with all that was sent, corrections last; `shown`: the models as
-    they stood."""
+    they stood; `aside`: where the answer does not count."""
 
     token: str
     annotator: str
@@ -38,6 +53,7 @@ class DoneItem:
     assigned_at: datetime
     completed_at: datetime
     sent: tuple[Sent, ...]
+    aside: Aside | None = None
 
     @property
     def tokens(self) -> set[str]:
@@ -52,6 +68,20 @@ class Said:
     standing: Standing
     shown: tuple[str, ...]
     position: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """An adjudicator's decision; `shown`: the models as they stand in `answer`."""
+
+    answer: float | str | None
+    shown: tuple[str, ...]
+    reason: str
+    note: str
+    overruled: bool
+    saw_models: bool
+    by: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +102,7 @@ class Worker:
 @dataclass(frozen=True, slots=True)
 class StudyWork:
     """A study's work. `said`: by annotator and item, by criterion, revisions in their order; `hashes`: of the
-    images that were shown."""
+    images that were shown; `decided`: what adjudicators did, by item and criterion, the last one last."""
 
     study: Study
     prompt_set_sha256: str
@@ -80,6 +110,7 @@ class StudyWork:
     done: tuple[DoneItem, ...]
     said: Mapping[tuple[str, ItemName], Mapping[str, list[Said]]]
     hashes: Mapping[ItemName, tuple[str | None, ...]] = field(default_factory=dict)
+    decided: Mapping[tuple[ItemName, str], list[Decided]] = field(default_factory=dict)
 
 
 def read_work(session: Session, study: str) -> StudyWork:
@@ -89,7 +120,8 @@ def read_work(session: Session, study: str) -> StudyWork:
     names = {here.id: name for name, here in items.items()}
     done = tuple(_done(session, row, items, names))
     said = _said(session, row, items, names)
-    used = {one.item for one in done} | {item for _, item in said}
+    decided = _decided(session, row, items, names)
+    used = {one.item for one in done} | {item for _, item in said} | {item for item, _ in decided}
     workers = _workers(session, row)
     for name in {name for name, _ in said} - {worker.name for worker in workers}:
         annotator = session.scalars(select(AnnotatorRow).where(AnnotatorRow.name == name)).one()
@@ -101,6 +133,7 @@ def read_work(session: Session, study: str) -> StudyWork:
         done,
         said,
         {item: items[item].hashes for item in used},
+        decided,
     )
 
 
@@ -119,7 +152,7 @@ def _done(
         select(AssignmentRow, AnnotatorRow.name)
         .join(MemberRow, MemberRow.id == AssignmentRow.member_id)
         .join(AnnotatorRow, AnnotatorRow.id == MemberRow.annotator_id)
-        .where(AssignmentRow.study_id == row.id, AssignmentRow.state == COMPLETED)
+        .where(AssignmentRow.study_id == row.id, AssignmentRow.state.in_(ANSWERED_STATES))
         .order_by(AssignmentRow.id)
     )
     return [
@@ -135,10 +168,17 @@ def _done(
             one.assigned_at,
             one.completed_at or one.assigned_at,
             tuple(sent[one.id]),
+            _aside(one),
         )
         for one, annotator in session.execute(assignments)
         if sent[one.id]
     ]
+
+
+def _aside(one: AssignmentRow) -> Aside | None:
+    if one.aside_at is None:
+        return None
+    return Aside(one.aside_at, one.aside_by or "", one.aside_reason or "")
 
 
 def _said(
@@ -151,6 +191,24 @@ def _said(
         name = names[item]
         shown = items[name].shown(said.sides)
         found[annotators[annotator], name][criteria[criterion]].append(Said(said, shown, position))
+    return found
+
+
+def _decided(
+    session: Session, row: StudyRow, items: Mapping[ItemName, ItemHere], names: Mapping[int, ItemName]
+) -> dict[tuple[ItemName, str], list[Decided]]:
+    criteria = {criterion.id: criterion.name for criterion in row.criteria}
+    query = (
+        select(AdjudicationRow, AnnotatorRow.name)
+        .outerjoin(AnnotatorRow, AnnotatorRow.id == AdjudicationRow.annotator_id)
+        .where(AdjudicationRow.criterion_id.in_(criteria))
+        .order_by(AdjudicationRow.revision)
+    )
+    found: dict[tuple[ItemName, str], list[Decided]] = defaultdict(list)
+    for one, by in session.execute(query):
+        name = names[one.item_id]
+        said = (one.reason, one.note, one.overruled, one.saw_models, by, one.created_at)
+        found[name, criteria[one.criterion_id]].append(Decided(one.answer, items[name].models, *said))
     return found
 
 

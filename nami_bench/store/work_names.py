@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from nami_bench.domain import SIMULATED_PREFIX, Annotator, Role, name_key
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.store.annotation_tables import COMPLETED, AssignmentRow, MemberRow, SubmissionRow
+from nami_bench.store.annotation_tables import ANSWERED_STATES, AssignmentRow, MemberRow, SubmissionRow
 from nami_bench.store.finding import match_annotator
 from nami_bench.store.imports import standing_answers
 from nami_bench.store.study_work import StudyWork
@@ -133,7 +133,7 @@ class _Known:
             .where(
                 MemberRow.study_id == self.study.id,
                 MemberRow.annotator_id == number,
-                AssignmentRow.state == COMPLETED,
+                AssignmentRow.state.in_(ANSWERED_STATES),
             )
         )
         done = {tuple(row) for row in self.session.execute(query)}

@@ -271,7 +271,7 @@ def _listening(
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=lambda: asyncio.run(run(listener)))
         thread.start()
-        server = running.get(timeout=30)
+        server = running.get(timeout=120)  # a busy machine loads Gradio for half a minute
         try:
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:

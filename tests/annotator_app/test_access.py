@@ -209,12 +209,17 @@ def test_every_route_of_the_application_is_closed_to_whom_it_is_not_for(
                     reached[name].add((method, path))
     open_to_all = {path for _, path in reached["stranger"]}
     ways = {"/login/", "/propose/", "/study/{study}"}  # to another spelling of an address
-    assert open_to_all <= ways | {"/login", "/logout", "/healthz", "/healthz/live", "/favicon.ico"}
+    asked = ("door", "agree", "return", "answers", "leave", "withdraw")  # who is asked in the handler
+    doors = {"/join/{study}", "/join/link/{token}"} | {f"/join/{{study}}/{what}" for what in asked}
+    alone = {"/login", "/logout", "/healthz", "/healthz/live", "/favicon.ico"}
+    assert open_to_all <= ways | doors | alone
     assert not {path for _, path in reached["annotator"] if path.startswith("/admin")}
     pages = {("GET", f"/admin/{page.path}") for page in PAGES} | {("HEAD", "/admin/")}
     brought = {one for one in reached["administrator"] if one[1].startswith("/admin/")}
     ours = {("GET", "/admin/file/{name}")} | {
-        ("GET", f"/admin/picture/{{image}}{size}") for size in ("", "/small")
+        ("GET", f"/admin/{picture}{size}")
+        for picture in ("picture/{image}", "item/{item}/{side}")
+        for size in ("", "/small")
     }
     assert brought - ours - pages <= OPEN_OF_GRADIO
 

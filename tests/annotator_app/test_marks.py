@@ -13,6 +13,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from sqlalchemy import text
 
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.engine.marks import SentMarks, picture_on_canvas
@@ -37,7 +38,7 @@ from nami_bench.pipeline.marks import image_overlay, import_marks, study_marks, 
 from nami_bench.pipeline.merged_study import merge_study
 from nami_bench.store import ImageChoice, Naming, Store
 from tests.annotator_app.conftest import make_bench
-from tests.support.databases import assert_last_revisions_in_force
+from tests.support.databases import assert_last_revisions_in_force, raw
 
 _numbers = count()
 KINDS = (MarkKind("artifact"), MarkKind("misalignment"))
@@ -240,6 +241,11 @@ def test_marks_go_with_their_author_and_with_their_image(new_bench: Callable[...
     bench.store.exclusions.exclude("ada")
     assert {one.annotator for one in bench.store.markings.all("marks")} == {"bob"}
     bench.store.exclusions.include("ada")
+    with raw(bench.store) as connection:
+        item = connection.execute(text("SELECT min(item_id) FROM marking")).scalar_one()
+    bench.store.pool.set_aside("marks", item, "ada", "by mistake", by="root")
+    assert len(bench.store.markings.all("marks")) == 11
+    bench.store.pool.count_again("marks", item, "ada", by="root")
     bench.store.erasures.erase("ada", keep_ratings=True)
     assert len(bench.store.markings.all("marks")) == 12
     bench.store.erasures.erase("bob")

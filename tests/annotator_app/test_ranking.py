@@ -32,6 +32,7 @@ from nami_bench.domain import (
     Ranking,
     Ranks,
     Study,
+    WhyDecided,
     prompt_id,
 )
 from nami_bench.domain.ranking import meets
@@ -45,9 +46,11 @@ from nami_bench.pipeline.dataset_folder import (
     write_dataset_folder,
 )
 from nami_bench.pipeline.import_judgements import import_judgements
+from nami_bench.pipeline.item_disagreement import item_figures
 from nami_bench.pipeline.merged_study import merge_study
-from nami_bench.store import ImageChoice, Naming, Store, progress_of
+from nami_bench.store import ImageChoice, ItemChoice, Naming, Store, progress_of
 from nami_bench.store.group_design import design_groups
+from nami_bench.store.sides import as_seen
 from tests.support.databases import assert_last_revisions_in_force, raw
 
 _numbers = count()
@@ -300,6 +303,7 @@ def test_a_model_that_joins_is_shown_as_often_as_the_others() -> None:
 # -- what happens to images and people ------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_image_that_is_withdrawn_or_removed_takes_its_items_along(bench: Any) -> None:
     one = bench()
     one.work("ada", by_name, most=3)
@@ -319,6 +323,7 @@ def test_an_image_that_is_withdrawn_or_removed_takes_its_items_along(bench: Any)
         assert session.execute(text(orphans)).scalar_one() == 0
 
 
+@pytest.mark.slow
 def test_excluded_and_erased_people_do_not_count(bench: Any) -> None:
     one = bench()
     one.work("ada", by_name)
@@ -335,6 +340,7 @@ def test_excluded_and_erased_people_do_not_count(bench: Any) -> None:
     assert one.rows("item_image") == 0
 
 
+@pytest.mark.slow
 def test_work_of_two_servers_comes_together(bench: Any, tmp_path: Path) -> None:
     here = bench("here.db")
     here.store.close()
@@ -467,3 +473,34 @@ def test_orders_on_either_database(database_url: str) -> None:
     assert all(r.annotator.startswith("erased-") for r in one.store.rankings.all("order"))
     assert_last_revisions_in_force(one.store)
     one.store.close()
+
+
+def test_orders_are_looked_at_set_aside_and_decided(bench: Callable[..., Bench]) -> None:
+    made = bench()
+    made.work("ada", lambda models: "1234", most=4)
+    made.work("bob", lambda models: "4321", most=4)
+    (study,), store = made.store.studies.all(), made.store
+    figures = item_figures(store, study)
+    most, *_ = figures.ordered(store.answers.choose("order", ItemChoice()))
+    (look,) = store.answers.look("order", [most])
+    first = figures.of(most)
+    assert first is not None and first.values == len(look.answers) > 0
+    assert len(look.images) == len(look.models) == 4
+    for one in look.answers:
+        stood = "".join(str(look.models.index(model)) for model in _stood(look.models, one.sides))
+        assert as_seen(one.values["fit"], "0123", stood) == {"ada": "1234", "bob": "4321"}[one.annotator]
+    before = len(store.rankings.all("order"))
+    store.pool.set_aside("order", look.item, look.answers[0].annotator, "slipped", by="olga")
+    assert len(store.rankings.all("order")) == before - 2
+    store.pool.count_again("order", look.item, look.answers[0].annotator, by="olga")
+    with pytest.raises(InputError, match="one digit"):
+        store.adjudications.decide("order", look.item, {"fit": "12"}, WhyDecided.OTHER, "no", by=None)
+    (decided,) = store.adjudications.decide(
+        "order", look.item, {"fit": "2113"}, WhyDecided.OTHER, "so", by=None
+    )
+    assert (decided.answer, decided.models, decided.overruled) == ("2113", look.models, True)
+    assert len(store.rankings.all("order")) == before
+
+
+def _stood(models: tuple[str, ...], sides: Any) -> tuple[str, ...]:
+    return tuple(models[int(place)] for place in sides)

@@ -39,8 +39,8 @@ def test_nothing_is_loaded_from_elsewhere_and_no_text_becomes_html() -> None:
             assert not re.findall(r"https?://(?!www\.w3\.org)", text), file.name
             assert "insertAdjacentHTML" not in text, file.name
             assert "eval(" not in text, file.name
-    # The one exception is the study's instructions, whose HTML the server made and cleaned.
+    # The one exception are texts of the study's owner, whose HTML the server made and cleaned.
     uses = [
         f.name for f in STATIC.glob("*.js") for _ in re.findall(r"innerHTML", f.read_text(encoding="utf-8"))
     ]
-    assert uses == ["dialogs.js"]
+    assert uses == ["dom.js"]

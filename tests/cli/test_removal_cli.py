@@ -122,7 +122,7 @@ def test_removed_images_are_gone_everywhere_and_can_be_made_again(bench: Bench) 
     assert looked.stdout.splitlines() == [
         "3 images, 3 files",
         "3 automatic scores of images, 1 score of whole sets",
-        "0 ratings, 0 verdicts on pairs",
+        "0 ratings, 0 verdicts on pairs, 0 rankings",
         "0 items of studies, 0 answers to them",
     ]
     assert (bench.rows(), bench.files()) == (before, files)
@@ -145,7 +145,7 @@ def test_images_that_somebody_judged_stay_unless_one_says_so(bench: Bench) -> No
             bench.run(*command, "--yes")
     assert (bench.rows(), bench.is_whole()) == (before, True)
     looked = bench.run("images", "remove", "--model", "one", "--with-ratings", "--dry-run").stdout
-    assert "3 ratings, 0 verdicts on pairs\n3 items of studies, 3 answers to them" in looked
+    assert "3 ratings, 0 verdicts on pairs, 0 rankings\n3 items of studies, 3 answers to them" in looked
     assert "study pilot: 3 judgements" in looked
     assert bench.rows() == before
     bench.run("images", "remove", "--model", "one", "--with-ratings", "--yes")

@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +240,55 @@ def test_withdrawn_images_come_back(run: Callable[..., Result], file: Path, stor
     assert json.loads(run("status", "pilot", "--json").stdout)["images"] == 8
 
 
+def test_a_study_leaves_as_a_file_that_makes_the_same_one(
+    run: Callable[..., Result], file: Path, store: Store, root: Path
+) -> None:
+    assert run("create", file).exit_code == 0
+    shown = run("show", "pilot", "--toml")
+    (root / "again.toml").write_text(shown.stdout)
+    assert run("change", root / "again.toml").output == "study pilot: nothing changed\n"
+    assert run("create", root / "again.toml", "--name", "again").exit_code == 0
+    assert replace(store.studies.get("again"), name="pilot") == store.studies.get("pilot")
+    assert run("show", "pilot", "--toml", "--json").exit_code == 2
+
+
+def test_a_study_is_closed_and_opened_again(run: Callable[..., Result], file: Path, store: Store) -> None:
+    run("create", file)
+    assert run("open", "pilot").output == "study pilot is open, as it was\n"
+    assert run("close", "pilot").output == "study pilot is closed\n"
+    assert run("close", "pilot").output == "study pilot is closed, as it was\n"
+    store.accounts.add(Annotator("ada"))
+    session = AnnotationSession(store, Path(), "pilot", "ada")
+    assert session.state().phase == "closed"
+    assert run("open", "pilot").output == "study pilot is open\n"
+    assert session.state().phase == "work"
+    later = datetime.now(UTC) + timedelta(days=1)
+    store.studies.change(replace(store.studies.get("pilot"), opens=later))
+    assert "is not open yet: there is nothing to close" in str(run("close", "pilot").exception)
+    assert run("open", "pilot").exit_code == 0
+    assert store.studies.get("pilot").opens is None
+    assert isinstance(run("close", "nosuch").exception, UnknownNameError)
+
+
+def test_a_duplicate_has_the_protocol_and_neither_hours_nor_what_belongs_to_other_prompts(
+    run: Callable[..., Result], file: Path, store: Store
+) -> None:
+    file.write_text(
+        STUDY.replace("overlap = 2", "overlap = 2\nstrata = ['short']\ncloses = 2030-01-01T00:00:00Z")
+        + "[[check]]\nkind = 'gold'\nprompt = '00000'\nmodels = ['a']\nexpected = { relevance = [1, 9] }\n"
+    )
+    run("create", file)
+    assert "its hours" in run("duplicate", "pilot", "main", "--model", "b", "--model", "c").output
+    main, pilot = store.studies.get("main"), store.studies.get("pilot")
+    assert main == replace(pilot, name="main", models=("b", "c"), closes=None)
+    store.catalog.add_prompt_set(PromptSet("other", (Prompt("00000", "a hat", "hats"),)))
+    said = run("duplicate", "pilot", "hats", "--prompts", "other").output
+    assert "1 items with known answers" in said
+    assert "its strata" in said
+    assert store.studies.get("hats").check_items == ()
+    assert "exists already" in str(run("duplicate", "pilot", "main").exception)
+
+
 def test_items_that_ended_early_are_told(run: Callable[..., Result], root: Path, store: Store) -> None:
     """In the status, in the list of items, on the leaderboard; agreement rests on what every item has."""
     path = root / "early.toml"
@@ -250,7 +301,9 @@ def test_items_that_ended_early_are_told(run: Callable[..., Result], root: Path,
     assert "at the most, items may end early; 1 of the items are for everybody" in created.stderr
     for name in ("ann", "ben", "eva"):
         rate(store, name, 4)
-    items = run("items", "pilot").stdout.splitlines()
+    items_file = root / "items.csv"
+    run("items", "pilot", "-o", items_file)
+    items = items_file.read_text().splitlines()
     assert len(items) == 9 and sum(",agreed,2," in line for line in items) >= 1
     status = json.loads(run("status", "pilot", "--json").stdout)
     assert status["ended_early"] == sum(",agreed," in line for line in items)

@@ -159,8 +159,10 @@ DEMO = {"README.md"} | {
     f"docs/{page}.md"
     for page in (
         "geneval",
+        "crowd",
         "leaderboards",
         "metrics",
+        "people",
         "plugins",
         "questions",
         "quickstart",

@@ -50,6 +50,7 @@ contact = "lab@uni.example"
 time_zone = "Asia/Tokyo"
 total = "geometric"
 choice_submits = false
+admission = "assigned"
 instructions = { en = "Look **closely**.", zh = "请仔细看。" }
 
 [checks]
@@ -102,6 +103,51 @@ prompt = "00000"
 models = ["broken"]
 expected = { relevance = [1, 2.5] }
 feedback = "It shows something else."
+
+[entry]
+provider = "prolific"
+open = false
+parameters = { participant = "PID" }
+platform_studies = ["5f"]
+codes = { completed = "DONE" }
+redirects = { timed_out = "https://platform.example/late?who={participant}" }
+quota = 50
+places = 55
+estimate_minutes = 10
+allowed_minutes = 45
+reward = 1.5
+currency = "EUR"
+refuse_from = ["pilot"]
+debrief = "We compared **two models**."
+[entry.consent]
+texts = { en = "We study pictures.", zh = "我们研究图片。" }
+version = "2"
+boxes = ["I am 18 or older."]
+delete_until = 2027-01-01T00:00:00Z
+[entry.signature]
+audience = "rate.example"
+keys_url = "https://platform.example/jwks.json"
+[entry.device]
+min_width = 800
+touch = false
+keyboard = true
+[entry.bonus]
+amount = 0.5
+per_item = 0.01
+gold_pass = 0.6
+most = 2
+[[entry.question]]
+name = "draws"
+texts = "Do you draw?"
+options = ["yes", { value = "no", texts = { en = "No", zh = "不" } }]
+qualifies = ["yes"]
+[[entry.question]]
+name = "age"
+kind = "number"
+texts = { en = "Your age?" }
+minimum = 16
+maximum = 110
+qualifies_from = 18
 """
 
 CRITERION = '[[criterion]]\nname = "q"\nweight = 1\n'
@@ -131,6 +177,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (study.items_per_annotator, study.break_every, study.lease_minutes) == (300, 40, 15)
     assert (study.live_leaderboard, study.canvas, study.sizes_may_differ) == ("annotators", 1024, True)
     assert (study.contact, study.time_zone, study.choice_submits) == ("lab@uni.example", "Asia/Tokyo", False)
+    assert study.admission == "assigned"
     assert study.total == Criteria.of(study.criteria).total == "geometric"
     assert study.instructions == {"en": "Look **closely**.", "zh": "请仔细看。"}
     assert study.checks == Checks(20, 25, 30, 0.75, 8, 0.7, 1500, 25, 15)
@@ -243,9 +290,13 @@ def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str)
         pairs = Pairs("adaptive", 1, 500, 0.2)
         study = replace(study, calibration=0, stopping=Stopping())  # adaptive pairs go with neither
         study = replace(study, mode="pairwise", check_items=(gold,), pairs=pairs, total="arithmetic")
+    entry = study.entry
+    assert entry is not None
+    of_entry = [entry, entry.consent, entry.device, entry.bonus]
     parts = [study.pairs] if mode == "pairwise" else [study.stopping]
-    others = ("mode", "choice", "total", "calibration" if mode == "pairwise" else "", *of_questions)
-    for values in (study, study.checks, study.ranks, study.budget, *parts):
+    one = "calibration" if mode == "pairwise" else ""
+    others = ("mode", "choice", "total", "sona", one, *of_questions)  # SONA's is of another provider
+    for values in (study, study.checks, study.ranks, study.budget, *of_entry, *parts):
         for field in fields(values):
             if field.default is not MISSING and field.name not in others:
                 assert getattr(values, field.name) != field.default, field.name
@@ -261,3 +312,38 @@ def test_a_study_comes_out_of_the_store_as_it_went_in(tmp_path: Path, mode: str)
         assert store.studies.get("full") == study
         assert Criteria.of(store.studies.get("full").criteria).total == study.total
         assert store.studies.change(study) == []
+
+
+ENTRY = "[entry.consent]\ntexts = 'We study pictures.'\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ("[entry]\nquota = 5\n", r"entry\.consent: is missing"),
+        ("[entry.consent]\nversion = '1'\n", "nobody can agree to nothing"),
+        (f"{ENTRY}text = 'x'\n", r"entry\.consent\.text: unknown key"),
+        (f"[entry]\nprovider = 'mturk'\n{ENTRY}", r"entry\.provider"),
+        (f"[entry]\nopen = 3\n{ENTRY}", r"entry\.open"),
+        (f"[entry]\nis_open = true\n{ENTRY}", r"entry\.is_open: unknown key"),
+        (f"{ENTRY}[[entry.question]]\nname = 'age'\ntexts = 'Age?'\n", "a choice has options"),
+        (f"{ENTRY}[[entry.question]]\nname = 'a'\n", r"entry\.question\.0\.texts: is missing"),
+        (f"{ENTRY}[entry.codes]\ndone = 'X'\n", r"entry\.codes"),
+        (f"{ENTRY}[entry.redirects]\ncompleted = 'http://platform.example'\n", "must begin with https://"),
+        ("[entry.consent]\nfiles.en = 'gone.md'\n", "cannot read .*gone.md"),
+        ("[entry.consent]\ntexts = { fr = 'Oui' }\n", "'fr', which is not one of its languages"),
+    ],
+)
+def test_an_entry_that_is_wrong_is_named(tmp_path: Path, more: str, words: str) -> None:
+    file = write(tmp_path, f"[study]\nname = 's'\nprompts = 'p'\nmodels = ['a']\n{CRITERION}\n{more}")
+    with pytest.raises(InputError, match=words):
+        load_study(file)
+
+
+def test_texts_of_an_entry_may_stand_in_files(tmp_path: Path) -> None:
+    (tmp_path / "consent.md").write_text("We study *pictures*.")
+    more = "[entry]\ndebrief_files.en = 'consent.md'\n[entry.consent]\nfiles.en = 'consent.md'\n"
+    file = write(tmp_path, f"[study]\nname = 's'\nprompts = 'p'\nmodels = ['a']\n{CRITERION}\n{more}")
+    entry = load_study(file).entry
+    assert entry is not None
+    assert entry.consent.texts == entry.debrief == {"en": "We study *pictures*."}

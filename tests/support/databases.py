@@ -60,8 +60,19 @@ def statements() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
+_SAME_ITEM = {
+    "rating": "item.image_id = x.image_id AND member.annotator_id = x.annotator_id",
+    "comparison": "item.id = x.item_id AND member.annotator_id = x.annotator_id",
+    "ranking": "item.id = x.item_id AND member.annotator_id = x.annotator_id",
+    "marking": "item.id = x.item_id AND member.annotator_id = x.annotator_id",
+    "submission": "1 = 0",
+}
+"""Whether an assignment's item and member are those of a row; submissions are in force at any rate."""
+
+
 def assert_last_revisions_in_force(store: Store) -> None:
-    """Of everything that was judged, the highest revision is marked as in force, and no other."""
+    """Of everything that was judged, the highest revision is marked as in force, and no other; of what was
+    set aside, none is."""
     judged = {
         "rating": "criterion_id, annotator_id, image_id",
         "comparison": "criterion_id, annotator_id, item_id",
@@ -72,8 +83,14 @@ def assert_last_revisions_in_force(store: Store) -> None:
     with raw(store) as connection:
         for table, thing in judged.items():
             last = f"revision = max(revision) OVER (PARTITION BY {thing})"
-            query = f"SELECT count(*) FROM (SELECT current, {last} AS last FROM {table}) AS all_rows"
-            wrong = connection.execute(text(f"{query} WHERE current <> last")).scalar_one()
+            aside = (
+                "EXISTS (SELECT 1 FROM assignment JOIN item ON item.id = assignment.item_id JOIN member ON "
+                "member.id = assignment.member_id WHERE assignment.state = 'set-aside' AND "
+                f"{_SAME_ITEM[table]})"
+            )
+            marks = f"SELECT current, {last} AS last, {aside} AS aside FROM {table} AS x"
+            query = f"SELECT count(*) FROM ({marks}) AS all_rows WHERE current <> (last AND NOT aside)"
+            wrong = connection.execute(text(query)).scalar_one()
             assert wrong == 0, f"{table}: {wrong} rows are marked wrongly"
 
 

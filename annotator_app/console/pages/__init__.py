@@ -2,13 +2,17 @@
 
 from dataclasses import dataclass
 
+from nami_bench.annotator_app.levels import Level
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page: its address below the console ("" is the first), which is its module's name, and its title."""
+    """A page: its address below the console ("" is the first), which is its module's name, its title, and for
+    whom it is."""
 
     path: str
     title: str
+    level: Level = Level.OWNER
 
     @property
     def module(self) -> str:
@@ -18,9 +22,12 @@ class Page:
 
 PAGES = (
     Page("", "Overview"),
+    Page("people", "People"),
+    Page("items", "Items", Level.ADJUDICATOR),
     Page("agreement", "Agreement"),
     Page("leaderboard", "Leaderboard"),
     Page("prompts", "Prompts"),
     Page("export", "Export"),
+    Page("study", "Study"),
     Page("log", "Log"),
 )

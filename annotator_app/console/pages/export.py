@@ -7,7 +7,6 @@ import gradio as gr
 from nami_bench.annotator_app.console import tables
 from nami_bench.annotator_app.console.context import Call, Console
 from nami_bench.annotator_app.study_files import FILES
-from nami_bench.domain import Mode
 from nami_bench.store import progress_of
 
 _PERSONAL = "names of people and what they wrote: keep it safe, and publish it with their consent alone"
@@ -20,7 +19,7 @@ def build(console: Console) -> None:
     def look(call: Call) -> str:
         study = console.store.studies.get(call.study)
         done, total = progress_of(study, console.store.items.progress(call.study))
-        offered = [one for one in FILES if one.name != "agreement.csv" or study.mode == Mode.RATING]
+        offered = [one for one in FILES if one.fits(study)]
         rows = "".join(
             f'<tr><th scope="row"><a href="file/{one.name}?study={quote(call.study)}">{one.name}</a></th>'
             f"<td>{tables.escaped(one.about)}</td><td>{_PERSONAL if one.personal else 'none'}</td></tr>"

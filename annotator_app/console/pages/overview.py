@@ -13,7 +13,7 @@ from nami_bench.domain import CheckKind, Role, Study, SubmissionState
 from nami_bench.store import ItemProgress, progress_of
 from nami_bench.store.oversight import Attendance
 
-REFRESH_S = 5.0
+REFRESH_S = 10.0
 DEEP_REFRESH_S = 30.0
 IDLE = timedelta(hours=24)
 """For so long nobody was given an item: nobody works on the study."""

@@ -5,6 +5,7 @@ from alembic import context
 from nami_bench.store import (  # noqa: F401  (they declare their tables)
     account_tables,
     annotation_tables,
+    people_tables,
     submission_tables,
 )
 from nami_bench.store.tables import Base

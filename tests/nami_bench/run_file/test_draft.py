@@ -114,7 +114,7 @@ def test_what_contradicts_itself_is_refused(ground: Ground, arguments: list[str]
 
 def test_names_and_texts_of_any_kind_are_written_as_they_are(done: Ground) -> None:
     from nami_bench.run_file.parts import ModelPart
-    from nami_bench.run_file.toml_text import entry
+    from nami_bench.toml_text import entry
 
     options = {"prompt": 'a "b"\\ \n\t\x7f é 日', "a key": [1, 2.5, True, {"x": "y"}], "empty": {}}
     file = Path(done.folder / "odd.toml")

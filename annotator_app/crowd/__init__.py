@@ -1,0 +1,1 @@
+"""People who come into a study by themselves: platforms, the door, the way out, payment."""
