@@ -21,6 +21,7 @@ from nami_bench.annotator_app.engine.answers import (
     MAX_DURATION_MS,
     Answers,
 )
+from nami_bench.annotator_app.engine.marks import SentMarks
 from nami_bench.annotator_app.engine.rules import reason_code
 from nami_bench.annotator_app.engine.view import Item, View
 from nami_bench.annotator_app.levels import Level, router
@@ -29,19 +30,69 @@ from nami_bench.annotator_app.onlooker import Onlooker
 from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.annotator_app.sessions import LAST, AnnotationSession
 from nami_bench.annotator_app.studies import Studies
-from nami_bench.domain import Criterion, Mode, Question, Role, Study
+from nami_bench.domain import Criterion, Mode, Question, Region, Role, Study
+from nami_bench.domain.marking import MOST
+from nami_bench.domain.names import LONGEST
 from nami_bench.domain.question import VALUES
-from nami_bench.errors import RefusedError
+from nami_bench.errors import InputError, RefusedError
 from nami_bench.store import Store
 
 MAX_SESSIONS = 1024
+MOST_IMAGES = 2
+"""So many images of an item can be marked."""
+
+MAX_WORDS = 20_000
+"""Marked words of a submission: more than the longest prompt has, on two images."""
 
 StudyOf = Callable[..., Awaitable[str]]
 """A dependency of FastAPI's that gives the name of a request's study."""
 
 
+Share = Annotated[StrictFloat | StrictInt, Field(ge=0, le=1)]
 Token = Annotated[str, Path(pattern=r"^[\w-]+$")]
 Address = Annotated[str, Path(pattern=r"^[\w.-]+$", max_length=500)]
+
+
+class SentRegion(BaseModel):
+    """A point or box of a submission, in shares of the image as it is drawn."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: Annotated[int, Field(strict=True, ge=0, lt=MOST_IMAGES)]
+    kind: Annotated[str, Field(max_length=LONGEST)]
+    x: Share
+    y: Share
+    w: Share | None = None
+    h: Share | None = None
+
+
+class SentWord(BaseModel):
+    """A marked word of a submission, [start, end) in code points of the prompt."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: Annotated[int, Field(strict=True, ge=0, lt=MOST_IMAGES)]
+    start: Annotated[int, Field(strict=True, ge=0)]
+    end: Annotated[int, Field(strict=True, ge=1)]
+
+
+class MarksBody(BaseModel):
+    """The marks of a submission."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    regions: Annotated[list[SentRegion], Field(max_length=MOST * MOST_IMAGES)] = []
+    words: Annotated[list[SentWord], Field(max_length=MAX_WORDS)] = []
+    nothing: Annotated[list[StrictInt], Field(max_length=MOST_IMAGES)] = []
+
+    def marks(self) -> SentMarks:
+        """As the engine takes them; raises RefusedError for a place that is none."""
+        try:
+            regions = tuple((one.image, Region(one.kind, one.x, one.y, one.w, one.h)) for one in self.regions)
+        except InputError as error:
+            raise RefusedError("bad_answers", str(error)) from error
+        words = tuple((one.image, one.start, one.end) for one in self.words)
+        return SentMarks(regions, words, tuple(self.nothing))
 
 
 class Submission(BaseModel):
@@ -55,6 +106,7 @@ class Submission(BaseModel):
     flag: StrictBool = False
     comment: Annotated[str, Field(max_length=MAX_COMMENT)] = ""
     duration_ms: Annotated[int, Field(strict=True, ge=0, le=MAX_DURATION_MS)]
+    marks: MarksBody | None = None
 
 
 def work_router(
@@ -102,7 +154,13 @@ def work_router(
     @work.post("/item/{token}")
     async def submit(request: Request, study: Here, token: Token, sent: Submission) -> JSONResponse:
         answers = Answers(
-            sent.client_token, sent.values, sent.reasons, sent.flag, sent.comment, sent.duration_ms
+            sent.client_token,
+            sent.values,
+            sent.reasons,
+            sent.flag,
+            sent.comment,
+            sent.duration_ms,
+            None if sent.marks is None else sent.marks.marks(),
         )
         session = session_of(study, request.state.annotator)
         view = await asyncio.wrap_future(session.submit_later(token, answers))
@@ -177,6 +235,7 @@ def study_json(study: Study) -> dict[str, Any]:
         "live_leaderboard": study.live_leaderboard,
         "contact": study.contact,
         "reasons": CANNOT_JUDGE,
+        "marks": _marking_json(study) if study.marks.asked else None,
         # Questions are those of each item.
         "criteria": []
         if study.mode == Mode.QUESTIONS
@@ -203,6 +262,7 @@ def view_json(view: View) -> dict[str, Any]:
         and {
             "passed": feedback.verdict.passed,
             "criteria": feedback.verdict.criteria,
+            "marks": feedback.verdict.marks,
             "text": feedback.text,
         },
     }
@@ -221,8 +281,22 @@ def item_json(item: Item) -> dict[str, Any]:
             "reasons": given.reasons,
             "flag": given.flag,
             "comment": given.comment,
+            "marks": given.marks,
         },
+        "words": item.words or None,
         "questions": list(map(_question_json, item.questions)) or None,
+    }
+
+
+def _marking_json(study: Study) -> dict[str, Any]:
+    asked = study.marks
+    kinds = [{"name": kind.name, "label": dict(kind.label)} for kind in asked.kinds]
+    return {
+        "kinds": kinds,
+        "shape": asked.shape,
+        "words": asked.words,
+        "required": asked.required,
+        "most": MOST,
     }
 
 

@@ -15,10 +15,12 @@ from typing import TypeVar
 
 from nami_bench.annotator_app.addresses import Addresses
 from nami_bench.annotator_app.engine.answers import Answers
+from nami_bench.annotator_app.engine.marks import on_screen
 from nami_bench.annotator_app.engine.turn import Turn
 from nami_bench.annotator_app.engine.view import GivenAnswers, Item, View
 from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.domain import ImageRecord, Role, Study, WayOut
+from nami_bench.domain.marking import prompt_words
 from nami_bench.domain.question import Questions
 from nami_bench.errors import ImageError, InputError, RefusedError, StorageError
 from nami_bench.store import COMPLETED, Desk, Lease, Sent, Store
@@ -127,6 +129,10 @@ class AnnotationSession:
     def _questions(self) -> Questions:
         return self._store.studies.get(self._study).questions  # never change
 
+    @cached_property
+    def _marks_words(self) -> bool:
+        return self._store.studies.get(self._study).marks.words  # never changes
+
     def _later(self, job: Callable[[Turn], View]) -> "Future[View]":
         return self._store.annotation.run_later(
             lambda desk: job(Turn(desk, self._study, self._annotator, self._item))
@@ -140,6 +146,7 @@ class AnnotationSession:
             tuple(self._addresses.make(lease.token, side, now) for side in range(lease.images)),
             given,
             questions.get(lease.prompt_id, ()),
+            tuple(prompt_words(lease.prompt)) if self._marks_words else (),
         )
 
     def _before(self, desk: Desk, token: str, questions: Questions) -> Item | None:
@@ -157,7 +164,12 @@ class AnnotationSession:
         sent = desk.in_force(found.id)
         if since is not None and (sent is None or sent.created_at < since):
             return None
-        return self._item(found, questions, None if sent is None else _given(sent))
+        return self._item(found, questions, None if sent is None else self._given(desk, found, sent))
+
+    def _given(self, desk: Desk, lease: Lease, sent: Sent) -> GivenAnswers:
+        marks = sent.answers.get("marks")
+        drawn = None if marks is None else on_screen(marks, self._canvas, desk.sizes(lease))
+        return GivenAnswers(sent.answers["values"], sent.answers["reasons"], sent.flag, sent.comment, drawn)
 
     def _shown_since(self) -> datetime | None:
         """From when on a participant sees what was answered; what is older may be another person's."""
@@ -181,10 +193,6 @@ class AnnotationSession:
             f"{image.model}, prompt {image.prompt_id}, sample {image.sample} cannot be shown "
             f"and was withdrawn: {error}",
         )
-
-
-def _given(sent: Sent) -> GivenAnswers:
-    return GivenAnswers(sent.answers["values"], sent.answers["reasons"], sent.flag, sent.comment)
 
 
 def open_study(store: Store, name: str | None = None) -> Study:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import numpy as np
 
 from nami_bench.annotator_app.engine.answers import CANNOT_JUDGE, Answers, Value
+from nami_bench.annotator_app.engine.marks import SentMarks
 from nami_bench.annotator_app.engine.view import View
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.domain import (
@@ -24,13 +25,18 @@ from nami_bench.domain import (
     Mode,
     Outcome,
     Prompt,
+    Region,
     Role,
     Study,
 )
+from nami_bench.domain.marking import BOXES, prompt_words
 from nami_bench.domain.ranking import BEST, MIDDLE, WORST, ranks_text, without_gaps
 from nami_bench.store import Store
 
 CANNOT_JUDGE_SHARE = 0.01
+SEEN_SHARE = 0.8
+"""Of what is wrong in an image, each annotator sees so much."""
+
 LEVEL = 4.0
 """Images that an annotator sees so many points of 0-100 apart are no longer level beside each other."""
 
@@ -100,7 +106,7 @@ class _Worker:
             store.enrolments.assign(study.name, [name], by=SIMULATED_PREFIX)
         self._store, self._name, self._truth, self._seed = store, name, truth, seed
         self._session = AnnotationSession(store, images_dir, study.name, name)
-        self._criteria, self._mode = study.criteria, study.mode
+        self._criteria, self._mode, self._marking = study.criteria, study.mode, study.marks
         self._view: View | None = None
         self._temper = Temper.of(name, seed)
 
@@ -110,9 +116,35 @@ class _Worker:
         if not view.items:
             return False
         token = view.items[0].token
-        values, reasons = self._scores(self._store.annotation.assignment(token, self._name))
-        self._view = self._session.submit(token, Answers(uuid4().hex, values, reasons))
+        assignment = self._store.annotation.assignment(token, self._name)
+        values, reasons = self._scores(assignment)
+        answers = Answers(uuid4().hex, values, reasons, marks=self._marks(assignment))
+        self._view = self._session.submit(token, answers)
         return True
+
+    def _marks(self, assignment: Assignment) -> SentMarks | None:
+        """Marks near the places where everybody sees something, the more of them the worse an image is."""
+        if not self._marking.asked:
+            return None
+        regions: list[tuple[int, Region]] = []
+        words: list[tuple[int, int, int]] = []
+        for place, image in enumerate(assignment.images):
+            fault = 1 - min(self._truth(image, assignment.prompt).values()) / 100
+            shared, own = (
+                _random(self._seed, *image.key),
+                _random(self._seed, self._name, "marks", *image.key),
+            )
+            for kind in self._marking.kinds:
+                x, y, is_there = *shared.uniform(0.1, 0.7, 2), shared.random() < fault
+                if is_there and own.random() < SEEN_SHARE:
+                    regions.append((place, _near(kind.name, x, y, own, self._marking.shape)))
+            if self._marking.words:
+                found = prompt_words(assignment.prompt.text)
+                missing = [span for span in found if shared.random() < fault / 4]
+                words += [(place, *span) for span in missing if own.random() < SEEN_SHARE]
+        marked = {place for place, _ in regions} | {place for place, *_ in words}
+        bare = tuple(sorted(set(range(len(assignment.images))) - marked)) if self._marking.required else ()
+        return SentMarks(tuple(regions), tuple(words), bare)
 
     def _scores(self, assignment: Assignment) -> tuple[dict[str, Value], dict[str, str]]:
         seen = [self._impressions(image, assignment.prompt) for image in assignment.images]
@@ -145,6 +177,12 @@ class _Worker:
     def _value(self, criterion: Criterion, points: float) -> float:
         share = round(points) / 100
         return criterion.nearest_step(criterion.minimum + share * (criterion.maximum - criterion.minimum))
+
+
+def _near(kind: str, x: float, y: float, rng: np.random.Generator, shape: str) -> Region:
+    """A mark about a place, some hundredths of the image off."""
+    x, y = (float(np.clip(at + rng.normal(0, 0.02), 0, 0.8)) for at in (x, y))
+    return Region(kind, x, y, 0.2, 0.2) if shape == BOXES else Region(kind, x, y)
 
 
 def _compared(points: Sequence[float], mode: str) -> str:

@@ -26,6 +26,8 @@ from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.config import Workspace, init_workspace
 from nami_bench.domain import (
     Annotator,
+    Marking,
+    MarkKind,
     ModelCard,
     Prompt,
     PromptSet,
@@ -69,7 +71,7 @@ INSTRUCTIONS = {
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         workspace, store = workspace_of_photos(Path(folder) / "bench")
-        for study in (_rating(store), _pairs(store), _orders(store)):
+        for study in (_rating(store), _pairs(store), _orders(store), _marks(store)):
             store.studies.add(study)
         with served(workspace, "nami-1k") as address:
             _rating_pictures(browser, store, address)
@@ -87,6 +89,8 @@ def main() -> None:
             take(page, "pairwise")
         with served(workspace, "nami-1k-orders") as address:
             _order_picture(browser, store, address)
+        with served(workspace, "nami-1k-marks") as address:
+            _marks_picture(browser, store, address)
         store.close()
 
 
@@ -108,6 +112,20 @@ def _order_picture(browser: Any, store: Store, address: str) -> None:
     for key in ("3", "1", "Shift+Digit2", "4", "2", "4"):
         page.keyboard.press(key)
     take(page, "ranking")
+
+
+def _marks_picture(browser: Any, store: Store, address: str) -> None:
+    page = _visit(browser, store, address, "lena")
+    image = page.locator(".frame img")
+    image.wait_for()
+    box = image.bounding_box()
+    for kind, x, y in ((0, 0.33, 0.33), (0, 0.62, 0.7), (1, 0.5, 0.2)):
+        page.locator(".kind").nth(kind).click()
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.locator(".word").nth(4).click()
+    page.locator(".word").nth(5).click()
+    page.keyboard.type("45")
+    take(page, "marks")
 
 
 def _rating_pictures(browser: Any, store: Store, address: str) -> None:
@@ -246,6 +264,11 @@ def _orders(store: Store) -> Study:
     models = (*MODELS, *MORE_MODELS)
     orders = replace(_pairs(store), name="nami-1k-orders", mode="ranking", models=models)
     return replace(orders, criteria=asked)
+
+
+def _marks(store: Store) -> Study:
+    marking = Marking((MarkKind("artifact"), MarkKind("misalignment")), words=True)
+    return replace(_rating(store), name="nami-1k-marks", check_items=(), instructions={}, marks=marking)
 
 
 def _work_through(store: Store, workspace: Workspace) -> None:

@@ -3,7 +3,7 @@
 The file's words are those of `Study`, but for a few that are shorter: `prompts` (its `prompt_set`), the
 tables `[[criterion]]` and `[[check]]`, and in a check `prompt` (its `prompt_id`). Words for annotators may be
 one text, which is in the first language. `strata` may be a list of those that are taken whole. A check on
-questions expects "yes" or "no".
+questions expects "yes" or "no". A kind of mark may be its name alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,6 +26,7 @@ _TABLES = {
     "checks": "checks",
     "pairs": "pairs",
     "ranks": "ranks",
+    "marks": "marks",
     "stopping": "stopping",
     "budget": "budget",
     "check": "check_items",
@@ -126,6 +127,8 @@ def _study_values(raw: Mapping[str, Any], folder: Path | None) -> dict[str, Any]
         values["strata"] = dict.fromkeys(values["strata"], ALL_PROMPTS)
     if isinstance(values.get("criteria"), list):
         values["criteria"] = [_criterion(one) for one in values["criteria"]]
+    if isinstance(values.get("marks"), dict) and isinstance(values["marks"].get("kinds"), list):
+        values["marks"]["kinds"] = [_mark_kind(one, first) for one in values["marks"]["kinds"]]
     if values.get("mode") == Mode.QUESTIONS:
         values.setdefault("criteria", [])
     if isinstance(values.get("check_items"), list):
@@ -146,6 +149,14 @@ def _criterion(raw: Any) -> Any:
             except ValueError as error:
                 raise InputError(f"criterion {raw.get('name')!r}: anchors must be numbers") from error
     return raw
+
+
+def _mark_kind(raw: Any, first_language: str) -> Any:
+    if isinstance(raw, str):
+        return {"name": raw}
+    if not isinstance(raw, dict):
+        return raw
+    return raw | {"label": by_language(raw.get("label", {}), first_language)}
 
 
 def _check(raw: Any, first_language: str, *, asks: bool) -> Any:

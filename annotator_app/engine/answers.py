@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from nami_bench.annotator_app.engine.marks import SentMarks, check_marks, expected_of, judge_marks
 from nami_bench.domain import Mode, Outcome, Study
 from nami_bench.domain.question import CANNOT_TELL, NOT_ASKED, not_asked
 from nami_bench.domain.ranking import is_order, meets, parse_ranks, renamed_order
@@ -25,7 +26,8 @@ class Answers:
     """One submission: for each criterion a value (a number, an outcome in pairwise mode, or the ranks of the
     images as they stand, as `nami_bench.domain.ranking` writes them) or a reason for having none.
 
-    `client_token` is the sender's own name for it: the same one again is the same submission.
+    `marks` are those of the images; None: none were asked for. `client_token` is the sender's own name for
+    it: the same one again is the same submission.
     """
 
     client_token: str
@@ -34,13 +36,18 @@ class Answers:
     flag: bool = False
     comment: str = ""
     duration_ms: int | None = None
+    marks: SentMarks | None = None
 
 
 NOTHING_STANDS: Mapping[str, Mapping[str, Any]] = {"values": {}, "reasons": {}}
 
 
 def check_answers(
-    study: Study, prompt_id: str, answers: Answers, standing: Mapping[str, Mapping[str, Any]] = NOTHING_STANDS
+    study: Study,
+    prompt_id: str,
+    prompt: str,
+    answers: Answers,
+    standing: Mapping[str, Mapping[str, Any]] = NOTHING_STANDS,
 ) -> None:
     """Raise RefusedError for anything missing, contradictory, too long, or off its scale.
 
@@ -51,6 +58,9 @@ def check_answers(
     """
     try:
         _check(study, prompt_id, answers, standing)
+        if answers.marks is not None:
+            images, is_judged = study.images_shown, bool(answers.values)
+            check_marks(study.marks, prompt, images, answers.marks, is_judged=is_judged)
     except RefusedError:
         raise
     except InputError as error:
@@ -120,7 +130,8 @@ def _is_finite(value: float) -> bool:
 
 def kept_answers(answers: Answers) -> dict[str, dict[str, Any]]:
     """The answers as they are stored with a submission."""
-    return {"values": dict(answers.values), "reasons": dict(answers.reasons)}
+    marks = {} if answers.marks is None else {"marks": answers.marks.kept()}
+    return {"values": dict(answers.values), "reasons": dict(answers.reasons), **marks}
 
 
 def is_same(answers: Answers, kept: Mapping[str, Any], flag: bool, comment: str) -> bool:
@@ -130,10 +141,12 @@ def is_same(answers: Answers, kept: Mapping[str, Any], flag: bool, comment: str)
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether an answer to an item with a known answer passes, and what would have passed by criterion."""
+    """Whether an answer to an item with a known answer passes, and what would have passed by criterion, and
+    of the marks (see `judge_marks`)."""
 
     passed: bool
     criteria: Mapping[str, Mapping[str, Any]]
+    marks: Sequence[Mapping[str, Any]] = ()
 
 
 def judge(expected: Mapping[str, Any], answers: Mapping[str, Any], models: Sequence[str]) -> Verdict:
@@ -146,7 +159,7 @@ def judge(expected: Mapping[str, Any], answers: Mapping[str, Any], models: Seque
     places = {model: str(place) for place, model in enumerate(models, 1)}
     criteria: dict[str, dict[str, Any]] = {}
     passed = True
-    for name, wanted in expected.items():
+    for name, wanted in expected_of(expected).items():
         given = answers["values"].get(name)
         if is_order(wanted):
             passed &= given is not None and meets(wanted, dict(zip(models, map(int, given), strict=True)))
@@ -157,4 +170,5 @@ def judge(expected: Mapping[str, Any], answers: Mapping[str, Any], models: Seque
         else:
             passed &= given is not None and wanted[0] <= given <= wanted[1]
         criteria[name] = {"given": given, "expected": wanted}
-    return Verdict(passed, criteria)
+    marks = judge_marks(expected, answers)
+    return Verdict(passed and all(part["met"] for part in marks), criteria, marks)

@@ -19,12 +19,13 @@ from nami_bench.annotator_app.engine.answers import (
     kept_answers,
 )
 from nami_bench.annotator_app.engine.guests import kept_out, leave, way_out
+from nami_bench.annotator_app.engine.marks import SentMarks, in_image
 from nami_bench.annotator_app.engine.progress import progress_of
 from nami_bench.annotator_app.engine.seat import Seat
 from nami_bench.annotator_app.engine.view import Feedback, GivenAnswers, Item, View
 from nami_bench.domain import CheckKind, WayOut
 from nami_bench.domain.question import Questions
-from nami_bench.errors import RefusedError
+from nami_bench.errors import InputError, RefusedError
 from nami_bench.local_time import local
 from nami_bench.store import (
     COMPLETED,
@@ -38,6 +39,7 @@ from nami_bench.store import (
     Sides,
     arranged,
     count_answers,
+    count_marks,
     judged_so_far,
 )
 
@@ -86,6 +88,7 @@ class Turn(Seat):
         is not this annotator's, was given to somebody else, or is not asked about any more.
         """
         lease = self.lease(token)
+        answers = self._placed(lease, answers)
         was_answered = lease.state in (COMPLETED, SET_ASIDE)
         sent = self.desk.sent(answers.client_token) if was_answered else None
         if sent is not None and sent.assignment_id == lease.id:
@@ -94,7 +97,7 @@ class Turn(Seat):
             return self.state(returning=False, feedback=self._feedback(lease, sent.answers))
         if lease.state == SET_ASIDE:
             raise RefusedError("set_aside", SET_ASIDE_BY_ORGANIZER)
-        check_answers(self.study, lease.prompt_id, answers, self._standing(lease))
+        check_answers(self.study, lease.prompt_id, lease.prompt, answers, self._standing(lease))
         if self.member.paused is not None:
             raise RefusedError("paused", _WORDS["paused"][1])
         # What was begun in time is taken; who is out of the study is out.
@@ -123,6 +126,18 @@ class Turn(Seat):
         if lease is None or lease.member_id != self.member.id:
             raise RefusedError("not_yours", NOT_YOURS)
         return lease
+
+    def _placed(self, lease: Lease, answers: Answers) -> Answers:
+        """The answers with their marks where they belong in the images; without any said, none were made."""
+        if answers.marks is None:
+            return replace(answers, marks=SentMarks()) if self.study.marks.asked else answers
+        if any(image >= lease.images for image, _ in answers.marks.regions):
+            return answers  # which will be refused
+        try:
+            placed = in_image(answers.marks, self.study.canvas, self.desk.sizes(lease))
+        except InputError as error:
+            raise RefusedError("bad_answers", str(error)) from error
+        return replace(answers, marks=placed)
 
     def _standing(self, lease: Lease) -> Answered:
         """The answers in force for an item, whether all criteria have one or some."""
@@ -193,6 +208,7 @@ class Turn(Seat):
         )
         if lease.counts:
             count_answers(self.desk, lease, self.member, kept, answers.duration_ms)
+            count_marks(self.desk, lease, self.member, kept)
         return self._verdict(lease, kept)
 
     def _verdict(self, lease: Lease, answers: Mapping[str, Any]) -> Verdict | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from nami_bench.annotator_app.engine.answers import Value, Verdict
 from nami_bench.domain import Question
@@ -9,19 +10,21 @@ from nami_bench.domain import Question
 
 @dataclass(frozen=True, slots=True)
 class GivenAnswers:
-    """The answers in force for an item that is visited again."""
+    """The answers in force for an item that is visited again; `marks` as the screen draws them."""
 
     values: Mapping[str, Value]
     reasons: Mapping[str, str]
     flag: bool = False
     comment: str = ""
+    marks: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """What an annotator may know of an item: nothing here tells the model. `given` are answers in force.
 
-    `questions` are those about it, in a study of questions.
+    `questions` are those about it, in a study of questions; `words` those of the prompt that can be marked,
+    (start, end) in code points.
     `images` are addresses for `AnnotationSession.image_png`, from left to right.
     """
 
@@ -30,6 +33,7 @@ class Item:
     images: tuple[str, ...]
     given: GivenAnswers | None = None
     questions: tuple[Question, ...] = ()
+    words: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

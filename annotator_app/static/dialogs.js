@@ -2,7 +2,7 @@
 
 import { placed } from "./arrangement.js";
 import { fill, make, part } from "./dom.js";
-import { keysOf, kindsOf } from "./keys.js";
+import { keysOf, kindsOf, MARK_KEYS } from "./keys.js";
 import { leaderboardIn } from "./leaderboard.js";
 import { known, pick, t } from "./texts.js";
 
@@ -20,7 +20,15 @@ export function showHelp(study) {
   const tables = [rows.slice(0, half), rows.slice(half)].map((some) => make("table", {}, make("tbody", {}, ...some)));
   const rules = { pairwise: ["help.pairs"], ranking: ["help.ranking"], best_worst: ["help.best_worst"], questions: ["help.questions"] }[study.mode] ?? ["help.typing", "help.hundred", "help.done"];
   return openWindow(make("dialog"), "help", t("help"), make("div", { className: "columns" }, ...tables),
-    ...rules.map((key) => make("p", { className: "quiet-text", textContent: t(key) })));
+    ...rules.map((key) => make("p", { className: "quiet-text", textContent: t(key) })), ...(study.marks === null ? [] : markHelp(study.marks)));
+}
+
+/** The keys of marking, as far as there is something to mark. */
+function markHelp({ kinds, words }) {
+  const shown = MARK_KEYS.filter(({ on }) => on === "both" || (on === "cross" ? kinds.length > 0 : words));
+  const rows = shown.map(({ keys, does }) => make("tr", {},
+    make("th", { scope: "row" }, ...keys.flatMap((key) => [make("kbd", { textContent: key }), " "])), make("td", { textContent: t(`key.${does}`) })));
+  return [make("h3", { textContent: t("help.marks") }), make("table", {}, make("tbody", {}, ...rows))];
 }
 
 /** What a key does while a score is waited for, and, where that is another thing, while a number is typed. */

@@ -55,6 +55,7 @@ export const KEYS = [
   { keys: ["Home"], on: ["home"], ...move("least"), in: "rating" },
   { keys: ["End"], on: ["end"], ...move("most"), in: "rating" },
   { keys: ["X"], on: ["x"], does: always("excuse"), notIn: "questions" },
+  { keys: ["M"], on: ["m"], does: always("mark"), in: "marks" },
   { keys: ["F"], on: ["f"], does: always("flag") },
   { keys: ["C"], on: ["c"], does: always("comment") },
   { keys: ["Esc"], on: ["escape"], does: always("forward") },
@@ -66,17 +67,34 @@ export const KEYS = [
   { keys: ["?", "H"], on: ["?", "？", "h"], does: always("help") },
 ];
 
+/** While the cross is on an image, or a word of the prompt has the focus: [keys, where, effect]. */
+export const MARK_KEYS = [
+  { keys: ["←↑↓→"], on: "cross", does: "cross" },
+  { keys: ["Shift+←↑↓→"], on: "cross", does: "crossFar" },
+  { keys: ["Enter"], on: "cross", does: "setMark" },
+  { keys: ["1–9"], on: "cross", does: "markKind" },
+  { keys: ["Delete", "Backspace"], on: "cross", does: "dropMark" },
+  { keys: ["Space"], on: "cross", does: "otherImage" },
+  { keys: ["W"], on: "cross", does: "toWords" },
+  { keys: ["←", "→"], on: "words", does: "nextWord" },
+  { keys: ["Enter", "Space"], on: "words", does: "markWord" },
+  { keys: ["M"], on: "words", does: "toCross" },
+  { keys: ["Esc"], on: "both", does: "leaveMarks" },
+];
+
 const NAMES = new Set(KEYS.flatMap(({ on }) => on));
 const PANS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const TYPING = "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox], [type=button])";
 const PRESSABLE = "button:not([role=radio]), a[href], summary";
 const SCROLLING = new Set(["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End"]);
 
-/** What a study is, for its keys: its mode, and whether its numbers have decimals or a minus sign. */
-export function kindsOf({ mode, criteria }) {
-  if (mode !== "rating") return new Set([mode]);
+/** What a study is, for its keys: its mode, whether it asks for marks, and whether its numbers have decimals or a
+ * minus sign. */
+export function kindsOf({ mode, criteria, marks = null }) {
+  const base = marks === null ? [mode] : [mode, "marks"];
+  if (mode !== "rating") return new Set(base);
   const kinds = { decimals: criteria.some(hasDecimals), signed: criteria.some(({ minimum }) => minimum < 0) };
-  return new Set([mode, ...Object.keys(kinds).filter((kind) => kinds[kind])]);
+  return new Set([...base, ...Object.keys(kinds).filter((kind) => kinds[kind])]);
 }
 
 /** The rows of the table that a study has. */

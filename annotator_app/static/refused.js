@@ -66,6 +66,8 @@ export class RefusedScores {
       ...Object.entries(body.values ?? {}).map(([name, given]) => `${label(name)} ${value(given)}`),
       ...Object.entries(body.reasons ?? {}).map(([name, reason]) => `${label(name)} – ${known("reason", reason, reason)}`),
     ];
+    const marked = (body.marks?.regions?.length ?? 0) + (body.marks?.words?.length ?? 0);
+    if (marked > 0) scores.push(t("marks.count", { count: number(marked) }));
     const at = new Date(refused.at).toLocaleString(currentLanguage(), { dateStyle: "short", timeStyle: "short" });
     return make("li", {},
       make("p", { dir: "auto", textContent: about?.prompt ?? "" }),

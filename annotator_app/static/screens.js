@@ -4,6 +4,7 @@ import { placed } from "./arrangement.js";
 import { answerWords } from "./criterion.js";
 import { make, part } from "./dom.js";
 import { at } from "./home.js";
+import { labelOf } from "./marking.js";
 import { meets } from "./ordering.js";
 import { sketchWords } from "./places.js";
 import { known, number, pick, t } from "./texts.js";
@@ -101,8 +102,9 @@ export class Screens {
     return this.show(phase, t(`join.end.${phase}.title`), [t(`join.end.${phase}`)], end, phase === "waiting" ? [wait] : []);
   }
 
-  /** What was given, beside what was expected; `criteria` are the study's, or the item's questions. */
-  feedback(feedback, criteria, go) {
+  /** What was given, beside what was expected, of the item's questions or the study's criteria, and its marks. */
+  feedback(feedback, item, study, go) {
+    const criteria = item.questions ?? study.criteria;
     const rows = Object.entries(feedback.criteria).map(([name, { given, expected }]) => {
       const criterion = criteria.find((one) => one.name === name);
       const good = isExpected(given, expected);
@@ -114,10 +116,26 @@ export class Screens {
         make("td", { textContent: good ? "✓" : "✗", ariaLabel: t(good ? "feedback.good" : "feedback.off") }));
     });
     const head = ["criterion", "given", "expected", "verdict"].map((key) => make("th", { scope: "col", textContent: t(`feedback.${key}`) }));
-    const table = make("table", { className: "feedback" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows));
+    const table = make("table", { className: "feedback" }, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows, ...markRows(feedback.marks ?? [], item.prompt, study.marks)));
     const words = pick(feedback.text);
     this.show("feedback", t(feedback.passed ? "feedback.passed" : "feedback.failed"), [words], { text: t("feedback.go"), go }, [table]);
   }
+}
+
+/** What was expected to be marked, part by part. */
+function markRows(parts, prompt, marking) {
+  const letters = [...prompt];
+  return parts.map((one) => {
+    const kind = marking?.kinds.find(({ name }) => name === one.kind);
+    const expected = one.words !== undefined
+      ? one.words.map(([start, end]) => letters.slice(start, end).join("")).join(t("list.comma"))
+      : t("marks.region", { x: number(100 * (one.region[0] + one.region[2] / 2)), y: number(100 * (one.region[1] + one.region[3] / 2)) });
+    return make("tr", { className: one.met ? "good" : "off" },
+      make("th", { scope: "row", textContent: kind === undefined ? t("marks.words") : labelOf(kind) }),
+      make("td", { textContent: t(one.met ? "marks.marked" : "marks.unmarked") }),
+      make("td", { textContent: expected }),
+      make("td", { textContent: one.met ? "✓" : "✗", ariaLabel: t(one.met ? "feedback.good" : "feedback.off") }));
+  });
 }
 
 /** Why somebody is paused: in words of the page for what the server's rules found, else as the organizer wrote it. */

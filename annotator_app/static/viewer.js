@@ -21,7 +21,7 @@ export class Viewer {
   #on;
   zoom;
 
-  /** `on` has ready() when all images of the item are there, broken() when one does not load, chosen(side) of
+  /** `on` has moved() whenever the images stand otherwise, ready() when all images of the item are there, broken() when one does not load, chosen(side) of
    * a pair, and pressed(image) of several. */
   constructor(root, study, on) {
     this.#root = root;
@@ -35,7 +35,10 @@ export class Viewer {
     part("frames", root).dataset.count = String(sides.length);
     this.#places = isSeveral ? sides.map(placeOf) : [];
     const shown = part("scale", root);
-    this.zoom = new Zoom(this.#frames, (percent) => { shown.textContent = percent === null ? "" : `${Math.round(percent)} %`; });
+    this.zoom = new Zoom(this.#frames, (percent) => {
+      shown.textContent = percent === null ? "" : `${Math.round(percent)} %`;
+      on.moved();
+    });
     onRearranged(() => this.#frames.forEach(nameImage));
     if (isSeveral) this.#frames.forEach((frame, i) => choosesWhenPressed(frame, () => on.pressed(i)));
     if (sides.length === 2) this.#frames.forEach((frame, i) => choosesWhenPressed(frame, () => on.chosen(sides[i])));
@@ -47,6 +50,11 @@ export class Viewer {
 
   #button(name, act) {
     part(name, this.#root).addEventListener("click", act);
+  }
+
+  /** The elements that hold the images. */
+  get frames() {
+    return this.#frames;
   }
 
   /** Load the images of these items ahead. */

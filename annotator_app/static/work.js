@@ -19,6 +19,7 @@ import {
 import { endNotice, hideNotice, showNotice, showProgress, speak, wordsFor } from "./header.js";
 import { logInAddress } from "./home.js";
 import { Outbox } from "./outbox.js";
+import { Marking } from "./marking.js";
 import { isAtWork, isPractice, mayCorrect } from "./phases.js";
 import { RefusedScores } from "./refused.js";
 import { Screens } from "./screens.js";
@@ -34,6 +35,8 @@ export class Work {
   #feedback = new Screens(part("feedback")); // beside the image, in the place of the scores
   #form;
   #viewer;
+  #marking = null; // where the study asks for marks
+  #isMarkLast = false; // whether the last change was one of marks
   #outbox;
   #refused;
   #clock = new Clock();
@@ -50,18 +53,26 @@ export class Work {
     this.#hands = empty(session);
     this.#screens = screens;
     this.#form = new Form(part("criteria"), session.study, {
-      changed: () => this.#changed(),
+      changed: () => { this.#isMarkLast = false; this.#changed(); },
       say: (note) => this.#tell(note),
       excuse: (row) => this.#excuse(row),
       ordered: (sketch) => this.#viewer?.showOrder(sketch, session.study.mode),
       complete: () => { if (session.study.choice_submits) this.#submit(); },
     });
     this.#viewer = new Viewer(part("work"), session.study, {
+      moved: () => this.#marking?.draw(),
       ready: () => this.#onReady(),
       broken: () => this.#onBroken(),
       chosen: (side) => { if (this.#isRating) this.#form.choose({ value: side }, placed(`side.${side}`)); },
       pressed: (image) => { if (this.#isRating) this.#form.pressImage(image); },
     });
+    if (session.study.marks !== null) {
+      this.#marking = new Marking(session.study, this.#viewer.frames, {
+        changed: () => { this.#isMarkLast = true; this.#changed(); },
+        pan: (direction) => this.#viewer.zoom.pan(direction),
+        leave: () => this.focus(),
+      });
+    }
     this.#outbox = new Outbox(`${session.annotator}/${session.study.name}`, {
       sent: (entry, answer) => this.#onSent(entry, answer),
       refused: (entry, refusal) => this.#onRefused(entry, refusal),
@@ -98,6 +109,10 @@ export class Work {
   /** Do what a key means; false where it means nothing now. */
   handle(key) {
     if (this.#hands.left) return false;
+    if (key.effect === "undo" && this.#isRating && this.#isMarkLast && this.#marking?.canUndo) {
+      this.#marking.undo();
+      return true;
+    }
     if (this.#isRating && this.#form.handle(key)) {
       this.#form.active.reveal(); // a key may have gone on to one that is out of the window
       return true;
@@ -116,6 +131,7 @@ export class Work {
       case "forward": return this.#forward();
       case "flag": this.#extras.toggleFlag(); return true;
       case "comment": this.#extras.editComment(); return true;
+      case "mark": return this.#marking?.enter() ?? false;
       case "actualSize": this.#viewer.zoom.toggleActualSize(); return true;
       case "zoomIn": this.#viewer.zoom.zoomIn(); return true;
       case "zoomOut": this.#viewer.zoom.zoomOut(); return true;
@@ -191,7 +207,7 @@ export class Work {
     this.#hands = { ...this.#hands, session: answer };
     this.#showProgress();
     part("scores").hidden = true;
-    this.#feedback.feedback(answer.feedback, this.#item.questions ?? this.#study.criteria, () => {
+    this.#feedback.feedback(answer.feedback, this.#item, this.#study, () => {
       this.#endAwaited();
       this.#take(this.#hands.session);
     });
@@ -291,6 +307,8 @@ export class Work {
     setText(part("submitText"), t(this.#isCorrecting ? "submit.correction" : "submit"));
     this.#say("");
     this.#viewer.show(item);
+    this.#marking?.begin(item, given?.marks);
+    this.#isMarkLast = false;
     this.#form.begin(item, given, this.#isCorrecting);
     this.#viewer.scrollToStart();
     this.#drawSubmit();
@@ -342,14 +360,15 @@ export class Work {
   }
 
   #given() {
-    return { ...this.#form.scores, ...this.#extras.given };
+    const marks = this.#marking === null ? {} : { marks: this.#marking.given };
+    return { ...this.#form.scores, ...this.#extras.given, ...marks };
   }
 
   #keepDraft() {
     if (!this.#isRating || this.#hands.awaited !== null) return;
     const given = this.#given();
     const { sketches } = this.#form;
-    const touched = this.#extras.isTouched || Object.keys({ ...given.values, ...given.reasons, ...sketches }).length > 0;
+    const touched = this.#extras.isTouched || this.#marking?.isTouched || Object.keys({ ...given.values, ...given.reasons, ...sketches }).length > 0;
     if (touched) saveDraft(this.#item.token, { ...given, sketches, elapsed_ms: this.#clock.elapsed });
     else dropDraft(this.#item.token);
   }
@@ -371,6 +390,12 @@ export class Work {
       return;
     }
     const given = this.#given();
+    const unmarked = this.#marking?.missing ?? "";
+    if (unmarked !== "" && Object.keys(given.values).length > 0) {
+      this.#say(unmarked, "missing");
+      part("marking").scrollIntoView({ block: "nearest" });
+      return;
+    }
     if (!this.#viewer.isReady && Object.keys(given.values).length > 0) {
       this.#say(this.#asksQuestions ? t("missing.imageOfQuestions") : t("missing.image"), "missing");
       return;

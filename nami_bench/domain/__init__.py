@@ -36,6 +36,11 @@ from nami_bench.domain.judgement import Comparison as Comparison
 from nami_bench.domain.judgement import Event as Event
 from nami_bench.domain.judgement import Flag as Flag
 from nami_bench.domain.judgement import Rating as Rating
+from nami_bench.domain.marking import ExpectedMarks as ExpectedMarks
+from nami_bench.domain.marking import Marking as Marking
+from nami_bench.domain.marking import MarkKind as MarkKind
+from nami_bench.domain.marking import Marks as Marks
+from nami_bench.domain.marking import Region as Region
 from nami_bench.domain.message import LONGEST_MESSAGE as LONGEST_MESSAGE
 from nami_bench.domain.message import Announcement as Announcement
 from nami_bench.domain.message import Message as Message

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from nami_bench.domain.criteria import Criteria, Criterion, Total
 from nami_bench.domain.entry import Entry
+from nami_bench.domain.marking import ExpectedMarks, Marking
 from nami_bench.domain.names import checked_name
 from nami_bench.domain.question import Questions, check_questions, criteria_of_questions
 from nami_bench.domain.ranking import Ranks, check_expected
@@ -75,16 +76,17 @@ class CheckItem:
     `models` names two models in pairwise mode, as many as are shown where they are put in order, else one.
     `expected` holds for each judged criterion the lowest and highest value that passes, or the name of the
     model that must be preferred ("tie", "both_bad" likewise), or an order (see `ranking.expected_groups`); of
-    a question (0, 0) is no and (1, 1) is yes. `feedback` is shown after training and qualification items, by
-    language.
+    a question (0, 0) is no and (1, 1) is yes. `marks` are asked for beside it, or alone. `feedback` is shown
+    after training and qualification items, by language.
     """
 
     kind: CheckKind
     prompt_id: str
     models: tuple[str, ...]
-    expected: Mapping[str, tuple[float, float] | str]
+    expected: Mapping[str, tuple[float, float] | str] = field(default_factory=dict)
     sample: int = 0
     feedback: Mapping[str, str] = field(default_factory=dict)
+    marks: ExpectedMarks = field(default_factory=ExpectedMarks)
 
     @property
     def where(self) -> str:
@@ -167,6 +169,7 @@ class Study:
     questions. Days begin at midnight in `time_zone`, such as "Europe/Berlin" ("": that of the machine).
     `calibration` items, spread over strata and models, are judged by everybody, first of all, whatever the
     overlap. `stopping` says when an item has enough before it has the overlap, `budget` when the study has.
+    `marks` are asked for beside the scores, of each image.
     `admission`: who may work on it, which may change at any time.
     `total`: how the criteria are taken together, which `criteria` then say too. `choice_submits`: in pairs
     the last choice of an item submits it (None: where there is one criterion).
@@ -206,6 +209,7 @@ class Study:
     stopping: Stopping = field(default_factory=Stopping)
     budget: Budget = field(default_factory=Budget)
     ranks: Ranks = field(default_factory=Ranks)
+    marks: Marking = field(default_factory=Marking)
     check_items: tuple[CheckItem, ...] = ()
     total: str = Total.ARITHMETIC
     sizes_may_differ: bool = False
@@ -250,6 +254,7 @@ class Study:
             raise InputError(f"study {self.name!r}: overlap and samples must be at least 1")
         self._check_numbers()
         self._check_languages()
+        self._check_marks()
         day(datetime(2000, 1, 1, tzinfo=UTC), self.time_zone)  # refuses a zone that there is not
         if len(self.contact) > 200 or not self.contact.isprintable():
             raise InputError(f"study {self.name!r}: contact is one line of at most 200 characters")
@@ -344,11 +349,19 @@ class Study:
                 f"({self.overlap}): it could never be reached"
             )
 
+    def _check_marks(self) -> None:
+        if self.marks.asked and self.mode not in (Mode.RATING, Mode.PAIRWISE):
+            raise InputError(
+                f"study {self.name!r}: marks go with ratings and pairs: among more images they would be too "
+                "small to be put where they belong, and questions ask for what is wrong themselves"
+            )
+
     def _check_languages(self) -> None:
         if not self.languages or len(set(self.languages)) != len(self.languages):
             raise InputError(f"study {self.name!r}: name at least one language, each once")
         used = {*self.instructions}
         used |= {lang for item in self.check_items for lang in item.feedback}
+        used |= {lang for kind in self.marks.kinds for lang in kind.label}
         used |= self.entry.languages if self.entry else set()
         if unknown := sorted(used - set(self.languages)):
             raise InputError(
@@ -360,7 +373,9 @@ class Study:
         if len(item.models) != self.images_shown:
             wanted = {1: "one model", 2: "two models"}.get(self.images_shown, f"{self.images_shown} models")
             raise InputError(f"study {self.name!r}: {item.where}: name {wanted} in {self.mode} mode")
-        if not item.expected:
+        if item.marks.asked:
+            self._check_expected_marks(item)
+        elif not item.expected:
             raise InputError(f"study {self.name!r}: {item.where}: expected is empty: nothing could fail")
         asked = {criterion.name: criterion for criterion in self.asked(item.prompt_id)}
         for name, answer in item.expected.items():
@@ -383,6 +398,19 @@ class Study:
                     )
             elif criterion.check(answer[0]) > criterion.check(answer[1]):
                 raise InputError(f"study {self.name!r}: {item.where}: {name}: the lowest value comes first")
+
+    def _check_expected_marks(self, item: CheckItem) -> None:
+        if self.mode != Mode.RATING:
+            raise InputError(f"study {self.name!r}: {item.where}: marks are expected of ratings alone")
+        kinds = [kind.name for kind in self.marks.kinds]
+        for kind in item.marks.regions:
+            if kind not in kinds:
+                raise UnknownNameError("kind of mark", kind, kinds)
+        if item.marks.words and not self.marks.words:
+            raise InputError(
+                f"study {self.name!r}: {item.where}: words are expected to be marked, but marks.words is "
+                "not set"
+            )
 
     def _check_expected_order(self, item: CheckItem, criterion: str, answer: str) -> None:
         try:
@@ -439,7 +467,7 @@ class Study:
     def submits_on_choice(self) -> bool:
         """Whether the choice that completes an item submits it: of itself only where one choice is all."""
         if self.choice_submits is None:
-            return self.mode == Mode.PAIRWISE and len(self.criteria) == 1
+            return self.mode == Mode.PAIRWISE and len(self.criteria) == 1 and not self.marks.asked
         return self.choice_submits
 
 

@@ -18,6 +18,8 @@ RATINGS_FILE = Path("data") / "ratings.parquet"
 COMPARISONS_FILE = Path("data") / "comparisons.parquet"
 RANKINGS_FILE = Path("data") / "rankings.parquet"
 ANSWERS_FILE = Path("data") / "answers.parquet"
+MARKS_FILE = Path("data") / "marks.jsonl"
+"""Beside one of the others."""
 
 Source: TypeAlias = Path | pd.DataFrame
 """A CSV file, a Parquet file, a folder that `nami-bench ratings export --format huggingface` wrote, or a data

@@ -3,6 +3,7 @@
 README.md                       the card; its YAML names the files
 data/ratings.parquet            the long form of `ratings_parquet`; or comparisons.parquet, rankings.parquet,
                                 answers.parquet
+data/marks.jsonl                what was marked, in studies that ask for marks: see `marks_file`
 data/prompts.parquet            the prompts of the study's prompt set
 data/images-00000-of-N.parquet  what became of each image; its bytes, if wanted
 """
@@ -26,6 +27,7 @@ from nami_bench.domain import (
     Comparison,
     ImageRecord,
     ImageState,
+    Marks,
     ModelCard,
     PromptSet,
     Ranking,
@@ -41,12 +43,19 @@ from nami_bench.export.carried_study import side_file_json
 from nami_bench.export.comparisons_file import comparisons_csv
 from nami_bench.export.comparisons_parquet import comparisons_parquet
 from nami_bench.export.item_answers_file import DECISION_COLUMNS, decision_json
+from nami_bench.export.marks_file import marks_jsonl
 from nami_bench.export.markup import markdown_text
 from nami_bench.export.rankings_file import rankings_csv
 from nami_bench.export.rankings_parquet import rankings_parquet
 from nami_bench.export.ratings_file import ratings_csv_parts
 from nami_bench.export.ratings_parquet import ratings_parquet
-from nami_bench.export.ratings_source import ANSWERS_FILE, COMPARISONS_FILE, RANKINGS_FILE, RATINGS_FILE
+from nami_bench.export.ratings_source import (
+    ANSWERS_FILE,
+    COMPARISONS_FILE,
+    MARKS_FILE,
+    RANKINGS_FILE,
+    RATINGS_FILE,
+)
 from nami_bench.images import make_folder, read_recorded, write_bytes
 from nami_bench.pipeline.screening import left_out
 
@@ -78,6 +87,7 @@ class DatasetContent:
     images: Sequence[ImageRecord]
     comparisons: Sequence[Comparison] = ()
     rankings: Sequence[Ranking] = ()
+    marks: Sequence[Marks] = ()
     models: Sequence[ModelCard] = ()
     is_pseudonymous: bool = False
     left_out: Sequence[str] = ()
@@ -140,6 +150,7 @@ class DatasetContent:
             ratings=pseudonymized(self.ratings, names),
             comparisons=comparisons,
             rankings=rankings,
+            marks=[replace(one, annotator=names[one.annotator]) for one in self.marks],
             decisions=decisions,
             is_pseudonymous=True,
         )
@@ -167,6 +178,7 @@ def study_content(
         rankings, said = gone.rankings(rankings)
     else:
         table, said = gone.ratings(table)
+    marks = [one for one in store.markings.all(study.name) if one.annotator not in set(without)]
     planted = {(model, item.prompt_id, item.sample) for item in study.check_items for model in item.models}
     names = dict.fromkeys((*study.models, *(model for model, _, _ in sorted(planted))))
     images = [
@@ -185,6 +197,7 @@ def study_content(
         images=images,
         comparisons=comparisons,
         rankings=rankings,
+        marks=marks,
         models=[card for card in store.catalog.models() if card.name in names],
         left_out=said,
         decisions=store.adjudications.all(study.name) if adjudicated else (),
@@ -238,6 +251,9 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
     files = {"comparisons": COMPARISONS_FILE, "rankings": RANKINGS_FILE, "answers": ANSWERS_FILE}
     file = files.get(content.kind, RATINGS_FILE)
     write_bytes(folder / file, parquet_of(content))
+    if content.study.marks.asked:
+        prompts = {prompt.id: prompt.text for prompt in content.prompt_set.prompts}
+        write_bytes(folder / MARKS_FILE, marks_jsonl(content.marks, prompts))
     _write(folder / "data" / "prompts.parquet", [_prompts(content.prompt_set)])
     if content.decisions:
         _write(folder / "data" / "adjudications.parquet", [_decisions(content.decisions)])

@@ -1,5 +1,6 @@
 """Judgements from files into a workspace, with the study where the file brings it along."""
 
+import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +20,7 @@ from nami_bench.export.carried_study import (
     check_carried,
 )
 from nami_bench.export.ratings_source import (
+    MARKS_FILE,
     holds_answers,
     holds_comparisons,
     holds_rankings,
@@ -27,6 +29,7 @@ from nami_bench.export.ratings_source import (
     load_rankings,
     read_any_ratings,
 )
+from nami_bench.pipeline.marks import import_marks
 from nami_bench.pipeline.restored_study import StudyToRestore, restore_study
 from nami_bench.store.items import Shown
 
@@ -83,6 +86,7 @@ def import_judgements(
     kinds = ((holds_comparisons, _comparisons), (holds_rankings, _rankings), (holds_answers, _answers))
     read = next((reader for holds, reader in kinds if holds(file)), _ratings)
     found = read(file, study_of, scales, replace=replace)
+    found = _with_marks(file, found, replace=replace)
     if carried is not None and carried.name in found.studies and carried.name not in known:
         to_restore = StudyToRestore(file, studies[carried.name], carried, found.shown)
         made = restore_study(store, images_dir, to_restore, found.add, dry_run=dry_run)
@@ -92,6 +96,21 @@ def import_judgements(
         with store.together(dry_run=dry_run):
             made = found.add(store)
     return Imported(found.kind, made.added, made.replaced, found.count - made.added - made.replaced)
+
+
+def _with_marks(file: Path, found: _Found, *, replace: bool) -> _Found:
+    """With the marks of a dataset folder, which belong to its judgements."""
+    marks = file.parent / MARKS_FILE.name
+    if not marks.is_file():
+        return found
+
+    def add(store: "Store") -> "Recorded":
+        made = found.add(store)
+        for name in found.studies:
+            import_marks(store, store.studies.get(name), marks, replace=replace)
+        return made
+
+    return dataclasses.replace(found, add=add)
 
 
 def _check_prompts(store: "Store", file: Path, study: Study, carried: CarriedStudy) -> None:

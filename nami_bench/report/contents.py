@@ -21,8 +21,10 @@ from nami_bench.evaluation.leaderboard.rows import Leaderboard, Precision
 from nami_bench.pipeline.audit import CRITERION, audit_from_store
 from nami_bench.pipeline.early_end import unselected_ratings
 from nami_bench.pipeline.leaderboard_from_store import choose_study, leaderboard_from_store
+from nami_bench.pipeline.marks import study_marks
 from nami_bench.pipeline.screening import annotator_checks, left_out
 from nami_bench.report.gallery import Gallery, ImageKey
+from nami_bench.report.marks import MarkContents, mark_contents
 
 if TYPE_CHECKING:
     from nami_bench.store import Store
@@ -59,6 +61,7 @@ class ReportContents:
     ratings: pd.DataFrame | None = None
     agreement: Agreement | None = None
     audit: Audit | None = None
+    marks: MarkContents | None = None
     scatters: Sequence[MetricScores] = ()
     remarks: Sequence[str] = field(default_factory=tuple)
 
@@ -100,6 +103,10 @@ def collect(
     contents = ReportContents(board, sets, images, _gallery(models, shown, images, scores, chosen, {}, {}))
     if chosen is None or read is None:
         return contents
+    if chosen.marks.asked:
+        found = study_marks(store, chosen, _who_marked(store, chosen, without))
+        drawn = mark_contents(found, replicates=precision.replicates, seed=precision.seed)
+        contents = replace(contents, marks=drawn)
     gone = left_out(store, chosen.name, without)
     table, said = gone.ratings(read)
     if not len(table):
@@ -137,6 +144,12 @@ def collect(
         scatters=_scatters(scores, means, audit),
         remarks=remarks,
     )
+
+
+def _who_marked(store: "Store", study: Study, without: Sequence[str]) -> list[str]:
+    """Those of `without` who marked something."""
+    names = {one.annotator for one in store.markings.all(study.name)} if without else set()
+    return [name for name in without if name in names]
 
 
 def image_means(table: pd.DataFrame, criteria: Sequence[Criterion]) -> dict[ImageKey, dict[str, float]]:

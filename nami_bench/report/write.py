@@ -1,7 +1,7 @@
 """A report's folder, written."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from nami_bench.evaluation.leaderboard.rows import Leaderboard
 from nami_bench.export.agreement_text import agreement_csv, agreement_notes, agreement_tables
 from nami_bench.export.files import leaderboard_csv, leaderboard_json
 from nami_bench.export.html import page_values
+from nami_bench.export.marks_text import mark_notes, mark_tables
 from nami_bench.export.origin_text import provenance_csv
 from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.export.spreadsheet import csv_table
@@ -24,6 +25,7 @@ from nami_bench.report import plots, study_plots
 from nami_bench.report.contents import ReportContents
 from nami_bench.report.drawing import Plot
 from nami_bench.report.gallery import write_gallery
+from nami_bench.report.marks import MarkFigure, word_rows, write_marked_images
 from nami_bench.report.provenance import images_csv, provenance
 from nami_bench.report.tables import audit_tables, correlation_table, screening_rules
 
@@ -54,6 +56,10 @@ def write_report(
     for name, data in _data_files(contents, about):
         write_bytes(folder / "data" / name, data)
     problems = [] if images_dir is None else write_gallery(folder, contents.gallery, images_dir, advance)
+    marked: dict[str, list[MarkFigure]] = {}
+    if contents.marks is not None and images_dir is not None:
+        marked, unmarked = write_marked_images(folder, contents.marks, images_dir)
+        problems += unmarked
     remarks = (*contents.remarks, *_unreadable(problems))
     static = files("nami_bench.report") / "static"
     for name in _ASSETS:
@@ -61,7 +67,8 @@ def write_report(
     write_bytes(folder / _MARK, _json({"nami_bench": __version__, **about}))
     # Last, so that whoever sees the page sees all of it.
     write_bytes(
-        folder / "index.html", _page(contents, about, drawn, remarks, with_images=images_dir is not None)
+        folder / "index.html",
+        _page(contents, about, drawn, remarks, marked, with_images=images_dir is not None),
     )
     return remarks
 
@@ -129,6 +136,7 @@ def _page(
     about: dict[str, Any],
     drawn: Sequence[Plot],
     remarks: Sequence[str],
+    marked: Mapping[str, Sequence[MarkFigure]],
     *,
     with_images: bool,
 ) -> bytes:
@@ -150,6 +158,10 @@ def _page(
         "correlations": correlation_table(audit) if audit and audit.correlations else None,
         "audit": audit,
         "audit_tables": list(audit_tables(audit)) if audit else [],
+        "mark_tables": list(mark_tables(contents.marks.agreement)) if contents.marks else [],
+        "mark_notes": list(mark_notes(contents.marks.agreement)) if contents.marks else [],
+        "mark_words": word_rows(contents.marks) if contents.marks else [],
+        "marked": marked,
         "remarks": remarks,
         "with_images": with_images,
         "about": about,

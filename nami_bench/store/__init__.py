@@ -9,6 +9,7 @@ from nami_bench.store.imports import Recorded
 from nami_bench.store.item_answers import ItemAnswer, ItemChoice, ItemLook
 from nami_bench.store.items import ItemProgress, progress_of
 from nami_bench.store.judgements import count_answers, judged_so_far
+from nami_bench.store.markings import count_marks
 from nami_bench.store.merging import Merged
 from nami_bench.store.oversight import MemberReport
 from nami_bench.store.removals import ImageChoice, Removal
@@ -50,6 +51,7 @@ __all__ = [
     "StudyWork",
     "arranged",
     "count_answers",
+    "count_marks",
     "judged_so_far",
     "progress_of",
 ]

@@ -251,6 +251,31 @@ class RankingRow(Base):
     created_at: Mapped[CreatedAt]
 
 
+class MarkingRow(Base):
+    """What an annotator marked of an image, all of it at once: that nothing was marked is an answer, too."""
+
+    __tablename__ = "marking"
+    __table_args__ = (
+        UniqueConstraint("annotator_id", "item_id", "image_id", "revision"),
+        one_in_force("marking", "annotator_id", "item_id", "image_id"),
+    )
+    id: Mapped[PrimaryKey]
+    annotator_id: Mapped[int] = mapped_column(ForeignKey("annotator.id"))
+    item_id: Mapped[int] = mapped_column(ForeignKey("item.id"), index=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("image.id"), index=True)
+    revision: Mapped[int] = mapped_column(comment="counts corrections; the highest is in force")
+    current: Mapped[Current]
+    regions: Mapped[list[dict[str, Any]] | None] = mapped_column(
+        JSON(none_as_null=True),
+        comment="kind, x, y, and w, h of boxes: shares of width and height; missing: not judged",
+    )
+    words: Mapped[list[list[int]] | None] = mapped_column(
+        JSON(none_as_null=True),
+        comment="[start, end] of words of the prompt, code points; missing: not judged",
+    )
+    created_at: Mapped[CreatedAt]
+
+
 class EventRow(Base):
     """What the administrator should know: what happened, whom it is about, and who did it."""
 

@@ -28,7 +28,7 @@ from nami_bench.store.items import refresh_items
 from nami_bench.store.kinds import kind_of
 from nami_bench.store.memory import Memory, Settled
 from nami_bench.store.places import has_room
-from nami_bench.store.sides import Sides, side_columns
+from nami_bench.store.sides import Sides, arranged, side_columns
 
 LOOK_FOR_IMAGES_EVERY = timedelta(minutes=1)
 
@@ -141,6 +141,13 @@ class Desk:
         """The item behind an opaque token."""
         row = self.connection.execute(sql.BY_TOKEN, {"token": token}).one_or_none()
         return None if row is None else _lease(row)
+
+    def sizes(self, lease: Lease) -> list[tuple[int, int]]:
+        """(width, height) in pixels of an item's images as they stand; (1, 1) where it is not known."""
+        images = [number for number in (lease.image_id, lease.other_image_id) if number is not None]
+        rows = self.connection.execute(sql.SIZES, {"images": images})
+        known = {row.id: (row.width or 1, row.height or 1) for row in rows}
+        return [known[number] for number in arranged(tuple(images), lease.sides)]
 
     def write(self, statement: Executable, values: Any = None) -> CursorResult[Any]:
         """Run a statement that changes something."""

@@ -100,6 +100,9 @@ HELD = _LEASE.where(
     AssignmentRow.member_id == bindparam("member"), AssignmentRow.state == bindparam("state")
 ).order_by(AssignmentRow.id)
 BY_TOKEN = _LEASE.where(AssignmentRow.token == bindparam("token"))
+SIZES = select(ImageRow.id, ImageRow.width, ImageRow.height).where(
+    ImageRow.id.in_(bindparam("images", expanding=True))
+)
 ENROLLED = (
     select(EnrolmentRow.annotator_id)
     .join(AnnotatorRow, AnnotatorRow.id == EnrolmentRow.annotator_id)

@@ -194,14 +194,17 @@ class _Work:
             SubmissionRow.assignment_id,
             SubmissionRow.member_id,
             SubmissionRow.revision,
+            SubmissionRow.answers,
             SubmissionRow.flag,
             SubmissionRow.comment,
         ).where(SubmissionRow.member_id.in_(self.members.values()), SubmissionRow.current)
         last = {row.assignment_id: row for row in self.session.execute(query)}
         for assignment, answers, sides in self.corrected:
             before = last[assignment]
+            now = self._submission(answers, sides)
             yield {
-                **self._submission(answers, sides),
+                **now,
+                "answers": {**before.answers, **now["answers"]},  # marks stay
                 "assignment_id": assignment,
                 "member_id": before.member_id,
                 "revision": before.revision + 1,

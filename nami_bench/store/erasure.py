@@ -28,6 +28,7 @@ from nami_bench.store.annotation_tables import (
     AdjudicationRow,
     AssignmentRow,
     EventRow,
+    MarkingRow,
     MemberRow,
     SubmissionRow,
 )
@@ -53,10 +54,10 @@ from nami_bench.store.tables import AnnotatorRow, StudyRow
 
 _WAIT_S = 30.0
 _ERASED = "erased"
-_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "event",
-             "adjudication", "login_session", "login_attempt", "outside_account", "prompt_submission",
-             "enrolment", "announcement", "dismissal", "message", "participant", "platform_identity",
-             "agreement", "participant_answer", "invitation")  # fmt: skip
+_PERSONAL = ("annotator", "member", "assignment", "submission", "rating", "comparison", "ranking", "marking",
+             "event", "adjudication", "login_session", "login_attempt", "outside_account",
+             "prompt_submission", "enrolment", "announcement", "dismissal", "message", "participant",
+             "platform_identity", "agreement", "participant_answer", "invitation")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +265,7 @@ def _remove_work(session: Session, row: AnnotatorRow, members: list[int]) -> Non
 def _remove_judgements(session: Session, annotator_id: int, members: list[int]) -> None:
     for kind in KINDS:
         delete_rows(session, kind.table, kind.table.annotator_id == annotator_id)
+    delete_rows(session, MarkingRow, MarkingRow.annotator_id == annotator_id)
     delete_rows(session, SubmissionRow, SubmissionRow.member_id.in_(members))
     delete_rows(session, AssignmentRow, AssignmentRow.member_id.in_(members))
 

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import Connection, Index, Table, bindparam, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from nami_bench.store.annotation_tables import AdjudicationRow, SubmissionRow
+from nami_bench.store.annotation_tables import AdjudicationRow, MarkingRow, SubmissionRow
 from nami_bench.store.kinds import JudgementRow
 from nami_bench.store.tables import Base, CriterionRow, StudyRow
 
-Revised = JudgementRow | type[SubmissionRow] | type[AdjudicationRow]
+Revised = JudgementRow | type[SubmissionRow] | type[AdjudicationRow] | type[MarkingRow]
 
 
 def append_revisions(connection: Connection, kind: Revised, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from nami_bench.blinding import ShownSize
 from nami_bench.domain import CheckItem, ImageState, Study
+from nami_bench.domain.marking import EXPECTED, words_of_text
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import STUDY_KIND, EventRow, ItemImageRow, ItemRow
@@ -262,6 +263,7 @@ class _Image:
     model_id: int
     group: Group
     stratum: str
+    prompt: str = ""
 
 
 def refresh_items(session: Session, row: StudyRow) -> int:
@@ -441,14 +443,33 @@ def _check_row(study_id: int, check: CheckItem, position: int, images: list[_Ima
     return {
         **_item_row(study_id, check.kind.value, images),
         "position": position,
-        "expected": dict(check.expected),
+        "expected": {**check.expected, **_expected_marks(check, images[0].prompt)},
         "feedback": dict(check.feedback),
     }
 
 
+def _expected_marks(check: CheckItem, prompt: str) -> dict[str, Any]:
+    """What is to be marked, its words as places in the prompt; raises InputError for words it lacks."""
+    if not check.marks.asked:
+        return {}
+    try:
+        words = [span for text in check.marks.words for span in words_of_text(prompt, text)]
+    except InputError as error:
+        raise InputError(f"{check.where}: {error}") from error
+    regions = {kind: list(box) for kind, box in check.marks.regions.items()}
+    return {EXPECTED: {"regions": regions, "words": sorted(map(list, set(words)))}}
+
+
 def _check_image(session: Session, row: StudyRow, check: CheckItem, model: str) -> _Image:
     found = session.execute(
-        select(ImageRow.id, ImageRow.model_id, ImageRow.prompt_row_id, ImageRow.sample, PromptRow.stratum)
+        select(
+            ImageRow.id,
+            ImageRow.model_id,
+            ImageRow.prompt_row_id,
+            ImageRow.sample,
+            PromptRow.stratum,
+            PromptRow.text,
+        )
         .join(ImageRow.prompt)
         .join(ImageRow.model)
         .where(
@@ -464,4 +485,4 @@ def _check_image(session: Session, row: StudyRow, check: CheckItem, model: str) 
             f"study {row.name!r}: {check.where}: {model} has no finished image of that prompt "
             f"(sample {check.sample}) in prompt set {row.prompt_set.name!r}"
         )
-    return _Image(found.id, found.model_id, (found.prompt_row_id, found.sample), found.stratum)
+    return _Image(found.id, found.model_id, (found.prompt_row_id, found.sample), found.stratum, found.text)

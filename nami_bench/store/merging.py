@@ -37,6 +37,7 @@ from nami_bench.store.imports import answer_row, find_or_add_annotator, standing
 from nami_bench.store.in_force import append_revisions
 from nami_bench.store.items import refresh_items
 from nami_bench.store.judged import Place
+from nami_bench.store.markings import count_marks_again, turned_marks
 from nami_bench.store.members import recount_members
 from nami_bench.store.merged_decisions import take_decisions
 from nami_bench.store.pool import all_counted
@@ -275,7 +276,7 @@ class _Merge:
                 "client_token": token,
                 "member_id": slot[0],
                 "revision": revision,
-                "answers": {**sent.answers, "values": values},
+                "answers": {**sent.answers, "values": values, **turned_marks(sent.answers, *turned)},
                 "flag": sent.flag,
                 "comment": sent.comment,
                 "duration_ms": sent.duration_ms,
@@ -331,6 +332,7 @@ class _Merge:
             given, _ = self._ours()
             rows = [{**row, "assignment_id": given[slot].id} for slot, row in self.submissions]
             append_revisions(self.session.connection(), SubmissionRow, rows)
+            count_marks_again(self.session, [row["assignment_id"] for row in rows])
         write_answers(self.session, self.study, self.rows)
         self.merged.names = {name: self.names[name] for name in self.names if name in self.touched}
         if not self.merged.is_news:

@@ -20,6 +20,7 @@ from nami_bench.store.annotation_tables import (
     AssignmentRow,
     EventRow,
     ItemRow,
+    MarkingRow,
     MemberRow,
 )
 from nami_bench.store.database import Repository
@@ -167,6 +168,8 @@ def _mark(session: Session, study: StudyRow, assignments: Iterable[int], state: 
             & columns.criterion_id.in_(of_study)
             & (columns[kind.thing] == (item.image_id if kind is RATINGS else item.id)),
         )
+        of_marks = (MarkingRow.annotator_id == member.annotator_id) & (MarkingRow.item_id == item.id)
+        mark(session.connection(), MarkingRow, of_marks)
         given.state = state
     session.flush()
 

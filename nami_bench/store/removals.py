@@ -20,6 +20,7 @@ from nami_bench.store.annotation_tables import (
     EventRow,
     ItemImageRow,
     ItemRow,
+    MarkingRow,
     RankingRow,
     SubmissionRow,
 )
@@ -173,6 +174,7 @@ def _remove_images(session: Session, chosen: Select[Any], with_ratings: bool) ->
     delete_rows(session, SubmissionRow, of_answers)
     delete_rows(session, ComparisonRow, of_comparisons)
     delete_rows(session, RankingRow, of_rankings)
+    delete_rows(session, MarkingRow, MarkingRow.item_id.in_(items))
     delete_rows(session, RatingRow, of_ratings)
     delete_rows(session, AdjudicationRow, AdjudicationRow.item_id.in_(items))
     about_these = MessageRow.about_id.in_(assignments)

@@ -26,6 +26,7 @@ from nami_bench.store.item_answers import ItemAnswers
 from nami_bench.store.items import Items
 from nami_bench.store.links import Links
 from nami_bench.store.logins import Logins
+from nami_bench.store.markings import Markings
 from nami_bench.store.merging import Work
 from nami_bench.store.messages import Messages
 from nami_bench.store.oversight import Oversight
@@ -78,6 +79,7 @@ class Store:
         self.ratings = Ratings(database)
         self.comparisons = Comparisons(database)
         self.rankings = Rankings(database)
+        self.markings = Markings(database)
         self.standing = Standing(database)
         self.work = Work(database)
         self.oversight = Oversight(database, self._writer)

@@ -15,6 +15,7 @@ from nami_bench.store.annotation_tables import (
     EventRow,
     ItemImageRow,
     ItemRow,
+    MarkingRow,
     MemberRow,
     SubmissionRow,
 )
@@ -188,7 +189,8 @@ class Studies(Repository):
                     raise InputError(f"study {name!r} has judgements: it is kept")
             session.execute(delete(AdjudicationRow).where(AdjudicationRow.criterion_id.in_(criteria)))
             own_items = select(ItemRow.id).where(ItemRow.study_id == row.id)
-            session.execute(delete(ItemImageRow).where(ItemImageRow.item_id.in_(own_items)))
+            for part in (ItemImageRow, MarkingRow):
+                session.execute(delete(part).where(part.item_id.in_(own_items)))
             announcements = select(AnnouncementRow.id).where(AnnouncementRow.study_id == row.id)
             session.execute(delete(DismissalRow).where(DismissalRow.announcement_id.in_(announcements)))
             for table in _OF_A_STUDY:

@@ -12,7 +12,7 @@ from nami_bench.store.tables import StudyModelRow, StudyRow
 
 FIXED = (
     "prompt_set", "mode", "panel", "control", "seed", "canvas", "pairs", "ranks", "total", "question_file",
-    "stopping",
+    "stopping", "marks",
 )  # fmt: skip
 """What a study keeps: another value would make later judgements something else than earlier ones."""
 

@@ -64,6 +64,7 @@ _SAME_ITEM = {
     "rating": "item.image_id = x.image_id AND member.annotator_id = x.annotator_id",
     "comparison": "item.id = x.item_id AND member.annotator_id = x.annotator_id",
     "ranking": "item.id = x.item_id AND member.annotator_id = x.annotator_id",
+    "marking": "item.id = x.item_id AND member.annotator_id = x.annotator_id",
     "submission": "1 = 0",
 }
 """Whether an assignment's item and member are those of a row; submissions are in force at any rate."""
@@ -76,6 +77,7 @@ def assert_last_revisions_in_force(store: Store) -> None:
         "rating": "criterion_id, annotator_id, image_id",
         "comparison": "criterion_id, annotator_id, item_id",
         "ranking": "criterion_id, annotator_id, item_id",
+        "marking": "annotator_id, item_id, image_id",
         "submission": "assignment_id",
     }
     with raw(store) as connection:

@@ -289,7 +289,7 @@ def key_table(page: Any) -> str:
     rows = page.evaluate('import("/keys.js").then(({ KEYS }) => KEYS)')
     where = {"rating": "ratings", "pairwise": "pairs", "decimals": "ratings with decimals"}
     where |= {"signed": "ratings below zero", "questions": "questions"}
-    where |= {"ranking": "orders", "best_worst": "best and worst"}
+    where |= {"ranking": "orders", "best_worst": "best and worst", "marks": "marks"}
     lines = ["| key | in | a score is waited for | within a number | all is done |", "|---|---|---|---|---|"]
     for row in rows:
         keys = " ".join(f"`{key}`" for key in row["keys"])
@@ -307,3 +307,14 @@ def key_table(page: Any) -> str:
 def test_the_documented_table_is_the_one_that_the_screen_goes_by(modules: Any) -> None:
     page = (STATIC.resolve().parents[1] / "docs" / "keyboard.md").read_text(encoding="utf-8")
     assert key_table(modules) in page
+
+
+def test_the_documented_keys_of_marks_are_those_of_the_screen(modules: Any) -> None:
+    words = json.loads((STATIC / "texts" / "en.json").read_text(encoding="utf-8"))
+    lines = ["| key | while | effect |", "|---|---|---|"]
+    for row in modules.evaluate('import("/keys.js").then(({ MARK_KEYS }) => MARK_KEYS)'):
+        keys = " ".join(f"`{key}`" for key in row["keys"])
+        effect = words["key." + row["does"]]
+        lines.append(f"| {keys} | {row['on']} | {effect} |")
+    page = (STATIC.resolve().parents[1] / "docs" / "keyboard.md").read_text(encoding="utf-8")
+    assert "\n".join(lines) + "\n" in page

@@ -13,7 +13,7 @@ ENGLISH = json.loads((STATIC / "texts" / "en.json").read_text(encoding="utf-8"))
 # Keys that are put together from a beginning and something that the server or the code names.
 FAMILIES = (
     "error.", "reason.", "side.", "key.", "phase.", "role.", "mode.", "event.", "admin.", "image.",
-    "category.", "challenge.", "near.", "submission.", "pause.", "studies.", "join.", "order.",
+    "category.", "challenge.", "near.", "submission.", "pause.", "studies.", "join.", "order.", "marks.",
 )  # fmt: skip
 
 
