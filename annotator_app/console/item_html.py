@@ -79,8 +79,25 @@ def item_html(
         f'<section class="item" aria-label="Item {look.item}">'
         f"<h2>Item {look.item}: {escaped(look.prompt_id)}, {escaped(look.stratum)}</h2>"
         f'<p class="prompt" tabindex="0">{escaped(look.prompt)}</p><div class="figures">{figures}</div>'
-        f"<p>{_how_far(look, one)}</p>{_answers(study, look, names)}{_decisions(look, with_names)}</section>"
+        f"{_marked(study, look)}<p>{_how_far(look, one)}</p>{_answers(study, look, names)}"
+        f"{_decisions(look, with_names)}</section>"
     )
+
+
+def _marked(study: Study, look: ItemLook) -> str:
+    """What was marked in the images, the more red the more people marked it; drawn when it is opened."""
+    kinds = [kind.name for kind in study.marks.kinds]
+    if not kinds or not look.answers:
+        return ""
+    figures = "".join(
+        f'<figure><img src="item/{look.item}/{side}/marks/{quote(kind)}" loading="lazy" '
+        f'alt="{_alt(look, side)}, with what was marked as {escaped(kind)}">'
+        f"<figcaption>{escaped(kind)}{'' if len(look.images) == 1 else f', {_caption(look, side, False)}'}"
+        "</figcaption></figure>"
+        for kind in kinds
+        for side in range(len(look.images))
+    )
+    return f'<details><summary>What was marked</summary><div class="figures">{figures}</div></details>'
 
 
 def _rater(place: int, name: str, with_names: bool) -> str:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nami_bench.annotator_app.levels import Level, router
 from nami_bench.annotator_app.onlooker import Onlooker
@@ -16,13 +16,16 @@ from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.study_files import study_file
 from nami_bench.annotator_app.subpath import with_slash
+from nami_bench.domain import ImageRecord, Study
 from nami_bench.errors import ImageError, RefusedError
 from nami_bench.images import read_hashed_image
+from nami_bench.pipeline.marks import image_overlay
 from nami_bench.store import Store
 
 SMALL = 320
 """Pixels of a small picture's longer side."""
 
+_GRAY = (128, 128, 128)
 _PART_BYTES = 2**18
 _KEPT = {"Cache-Control": "private, max-age=86400"}  # a recorded image never changes
 
@@ -64,15 +67,17 @@ def item_pictures(store: Store, studies: Studies, images_dir: Path) -> APIRouter
     """The images of items: by nothing that tells the model, and as annotators see them."""
     adjudicators, pictures = router(Level.ADJUDICATOR), Pictures()
 
-    def png(item: int, side: int) -> bytes:
+    def shown(item: int, side: int) -> tuple[Study, ImageRecord]:
         study, images = store.answers.images(item)
         if studies.only not in (None, study) or not 0 <= side < len(images):
             raise RefusedError("not_yours", "this item is not of a study that is served here")
-        record = store.images.by_number(images[side])
+        return store.studies.get(study), store.images.by_number(images[side])
+
+    def png(item: int, side: int) -> bytes:
+        study, record = shown(item, side)
         if record.path is None or record.sha256 is None:
             raise ImageError(f"the image of item {item} was not made: {record.reason}")
-        canvas = store.studies.get(study).canvas
-        return pictures.png(study, images_dir / record.path, record.sha256, canvas)
+        return pictures.png(study.name, images_dir / record.path, record.sha256, study.canvas)
 
     @adjudicators.get("/admin/item/{item}/{side}")
     def picture(item: int, side: int) -> Response:
@@ -86,7 +91,26 @@ def item_pictures(store: Store, studies: Studies, images_dir: Path) -> APIRouter
             image.save(buffer, format="JPEG", quality=85)
         return Response(buffer.getvalue(), media_type="image/jpeg", headers=_KEPT)
 
+    @adjudicators.get("/admin/item/{item}/{side}/marks/{kind}")
+    def marked_picture(item: int, side: int, kind: str) -> Response:
+        study, record = shown(item, side)
+        key = (record.model, record.prompt_id, record.sample)
+        drawn = image_overlay(store, images_dir, study.name, key, kind)
+        if study.canvas:  # as on the screen: its proportions tell nothing
+            drawn = _on_canvas(drawn)
+        return Response(drawn, media_type="image/png", headers={"Cache-Control": "private, no-store"})
+
     return adjudicators
+
+
+def _on_canvas(png: bytes) -> bytes:
+    """The image in the middle of a gray square."""
+    with Image.open(io.BytesIO(png)) as image:
+        side = max(image.size)
+        square = ImageOps.pad(image, (side, side), color=_GRAY)
+    buffer = io.BytesIO()
+    square.save(buffer, format="PNG")
+    return buffer.getvalue()
 
 
 def console_door() -> APIRouter:

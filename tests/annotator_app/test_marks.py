@@ -20,6 +20,7 @@ from nami_bench.annotator_app.engine.marks import SentMarks, picture_on_canvas
 from nami_bench.annotator_app.sessions import AnnotationSession
 from nami_bench.annotator_app.simulate import simulate_ratings
 from nami_bench.domain import (
+    Annotator,
     CheckItem,
     CheckKind,
     ExpectedMarks,
@@ -28,6 +29,7 @@ from nami_bench.domain import (
     Marks,
     Mode,
     Region,
+    Role,
     prompt_id,
 )
 from nami_bench.errors import InputError, RefusedError
@@ -373,3 +375,33 @@ def test_maps_and_overlays(new_bench: Callable[..., Any], tmp_path: Path) -> Non
     plain = np.asarray(Image.open(bench.file(record)).convert("RGB"))
     assert (laid[0, 0] == plain[0, 0]).all() and laid[12, 16, 0] > 180 > 80 > laid[12, 16, 1]
     assert found.agreement(replicates=0).kinds[0].f1.value == 1.0
+
+
+def test_adjudicators_see_what_was_marked_laid_over_the_image(
+    new_bench: Callable[..., Any], listening: Callable[..., Any]
+) -> None:
+    bench = marked(new_bench, canvas=CANVAS)
+    own = session(bench)
+    item = own.state().items[0]
+    regions = ((0, Region("artifact", 0.5, 0.5)),)
+    values = {"relevance": 50.0, "realism": 3.0}
+    own.submit(item.token, Answers("m1", values, marks=SentMarks(regions)))
+    lease = bench.store.annotation.look(lambda desk: desk.find(item.token))
+    token = bench.store.accounts.add(Annotator("judy", Role.ADJUDICATOR))
+    with listening(bench) as address, httpx.Client(base_url=address, timeout=30) as judy:
+        judy.post("/login", data={"name": "judy", "token": token})
+        path = f"/admin/item/{lease.item_id}/0/marks"
+        drawn = judy.get(f"{path}/artifact")
+        assert drawn.headers["content-type"] == "image/png"
+        assert "no-store" in drawn.headers["cache-control"]
+        with Image.open(io.BytesIO(drawn.content)) as image:
+            pixels = np.asarray(image.convert("RGB")).astype(int)
+        height, width, _ = pixels.shape
+        assert height == width, "its proportions would tell the model"
+        middle = pixels[height // 2, width // 2]
+        assert middle[0] > middle[1] + 40, "red where it was marked"
+        assert judy.get(f"{path}/nonsense").status_code == 400
+        assert judy.get(f"/admin/item/{lease.item_id}/1/marks/artifact").status_code == 404
+    with listening(bench) as address, httpx.Client(base_url=address, timeout=30) as ada:
+        ada.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
+        assert ada.get(f"{path}/artifact").status_code == 403
