@@ -24,6 +24,16 @@ _LONGEST = 100_000
 _log = logging.getLogger(__name__)
 
 
+class _WithoutCredits(logging.Filter):
+    """Passes what says nothing of our requests: httpx logs their addresses, which hold the token."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return _SERVICE not in record.getMessage()
+
+
+logging.getLogger("httpx").addFilter(_WithoutCredits())
+
+
 def grant(store: Store, entry: Entry, participant: Participant, *, again: bool = False) -> str:
     """Ask for the credit of a participant who finished; how it stands now ("": none is to be asked for).
 

@@ -4,7 +4,6 @@ Nothing else in the project asks another program over HTTP but the Hugging Face 
 back is anybody's: an answer may be dripped byte by byte, lead elsewhere for ever, or unpack to gigabytes.
 """
 
-import logging
 import os
 import time
 import zlib
@@ -27,9 +26,6 @@ MAX_BYTES = 64 * 1024 * 1024
 
 SLOWEST = 1024
 """Bytes a second: a body that is received piece by piece and comes more slowly is given up."""
-
-# httpx logs the addresses that it asks: some hold keys.
-logging.getLogger("httpx").setLevel(logging.WARNING)
 
 _MOST_REDIRECTS = 10
 _TRANSIENT = (httpx.NetworkError, httpx.RemoteProtocolError, httpx.ProxyError)

@@ -20,6 +20,8 @@ from nami_bench.errors import InputError
 from nami_bench.store.proposals import PER_HOUR, STRANGERS_PER_HOUR
 from tests.support.console import ConsolePage
 
+CONSOLE = pytest.mark.slow  # begins a server with a console: two seconds of a core
+
 HERON = "a heron that waits for the tram with a folded newspaper"
 BAKER = "a baker stacks nine round loaves on a blue handcart"
 EMBEDDED = "a toddler laughing at a soap bubble"
@@ -140,6 +142,7 @@ def test_what_is_wrong_is_refused_in_words_and_leaves_no_row(
     assert bench.count("prompt_submission") == 1
 
 
+@CONSOLE
 def test_text_comes_out_as_it_was_typed(people: Callable[[str], httpx.Client]) -> None:
     ada, root = people("ada"), people("root")
     texts = [
@@ -170,6 +173,7 @@ def test_typing_shows_words_problems_and_the_nearest_prompt(people: Callable[[st
     assert check(ada, EMBEDDED)["problems"] == ["duplicate"]
 
 
+@CONSOLE
 def test_nobody_learns_of_others_submissions_before_they_are_accepted(
     people: Callable[[str], httpx.Client],
 ) -> None:
@@ -243,6 +247,7 @@ def test_administrators_decide_and_it_is_recorded(bench: Any, people: Callable[[
     assert (own[refused]["reason"], own[edited]["edited_text"]) == ("too little", f"{BAKER}, at dawn")
 
 
+@CONSOLE
 def test_the_second_administrator_is_told_and_nothing_is_overwritten(
     bench: Any, people: Callable[[str], httpx.Client]
 ) -> None:
@@ -256,6 +261,7 @@ def test_the_second_administrator_is_told_and_nothing_is_overwritten(
     assert bench.store.proposals.get(identifier) == before
 
 
+@CONSOLE
 def test_decisions_are_checked_too(bench: Any, people: Callable[[str], httpx.Client]) -> None:
     identifier = propose(people("ada"))
     root = people("root")
@@ -331,6 +337,7 @@ def test_everybody_may_propose_where_the_settings_say_so(
     assert authors == ["ada", *[None] * STRANGERS_PER_HOUR, "ada"]
 
 
+@CONSOLE
 def test_the_page_is_gone_where_nobody_may_propose(
     bench: Any, listening: Callable[[Any], AbstractContextManager[str]]
 ) -> None:
