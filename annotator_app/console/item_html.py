@@ -79,8 +79,22 @@ def item_html(
         f'<section class="item" aria-label="Item {look.item}">'
         f"<h2>Item {look.item}: {escaped(look.prompt_id)}, {escaped(look.stratum)}</h2>"
         f'<p class="prompt" tabindex="0">{escaped(look.prompt)}</p><div class="figures">{figures}</div>'
+        f"{_marked(study, look)}"
         f"<p>{_how_far(look, one)}</p>{_answers(study, look, names)}{_decisions(look, with_names)}</section>"
     )
+
+
+def _marked(study: Study, look: ItemLook) -> str:
+    """What was marked, laid over the images: a heat map for each kind."""
+    figures = "".join(
+        f'<figure><img src="item/{look.item}/{side}/marks/{quote(kind.name)}" loading="lazy" '
+        f'alt="{escaped(kind.name)}: where annotators marked it"><figcaption>'
+        f"{': '.join(part for part in (_caption(look, side, False), escaped(kind.name)) if part)}"
+        "</figcaption></figure>"
+        for kind in study.marks.kinds
+        for side in range(len(look.images))
+    )
+    return f'<h3>Marks</h3><div class="figures">{figures}</div>' if figures and look.answers else ""
 
 
 def _rater(place: int, name: str, with_names: bool) -> str:

@@ -16,6 +16,7 @@ from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.annotator_app.studies import Studies
 from nami_bench.annotator_app.study_files import study_file
 from nami_bench.annotator_app.subpath import with_slash
+from nami_bench.domain import ImageRecord
 from nami_bench.errors import ImageError, RefusedError
 from nami_bench.images import read_hashed_image
 from nami_bench.store import Store
@@ -64,13 +65,18 @@ def item_pictures(store: Store, studies: Studies, images_dir: Path) -> APIRouter
     """The images of items: by nothing that tells the model, and as annotators see them."""
     adjudicators, pictures = router(Level.ADJUDICATOR), Pictures()
 
-    def png(item: int, side: int) -> bytes:
+    def shown(item: int, side: int) -> tuple[str, ImageRecord]:
         study, images = store.answers.images(item)
         if studies.only not in (None, study) or not 0 <= side < len(images):
             raise RefusedError("not_yours", "this item is not of a study that is served here")
         record = store.images.by_number(images[side])
         if record.path is None or record.sha256 is None:
             raise ImageError(f"the image of item {item} was not made: {record.reason}")
+        return study, record
+
+    def png(item: int, side: int) -> bytes:
+        study, record = shown(item, side)
+        assert record.path is not None and record.sha256 is not None
         canvas = store.studies.get(study).canvas
         return pictures.png(study, images_dir / record.path, record.sha256, canvas)
 
@@ -85,6 +91,15 @@ def item_pictures(store: Store, studies: Studies, images_dir: Path) -> APIRouter
             buffer = io.BytesIO()
             image.save(buffer, format="JPEG", quality=85)
         return Response(buffer.getvalue(), media_type="image/jpeg", headers=_KEPT)
+
+    @adjudicators.get("/admin/item/{item}/{side}/marks/{kind}")
+    def marked_picture(item: int, side: int, kind: str) -> Response:
+        from nami_bench.pipeline.marks import image_overlay  # its statistics are slow to load
+
+        study, record = shown(item, side)
+        key = (record.model, record.prompt_id, record.sample)
+        drawn = image_overlay(store, images_dir, study, key, kind)
+        return Response(drawn, media_type="image/png", headers={"Cache-Control": "private, no-store"})
 
     return adjudicators
 

@@ -216,11 +216,15 @@ def test_every_route_of_the_application_is_closed_to_whom_it_is_not_for(
     assert not {path for _, path in reached["annotator"] if path.startswith("/admin")}
     pages = {("GET", f"/admin/{page.path}") for page in PAGES} | {("HEAD", "/admin/")}
     brought = {one for one in reached["administrator"] if one[1].startswith("/admin/")}
-    ours = {("GET", "/admin/file/{name}")} | {
-        ("GET", f"/admin/{picture}{size}")
-        for picture in ("picture/{image}", "item/{item}/{side}")
-        for size in ("", "/small")
-    }
+    ours = (
+        {("GET", "/admin/file/{name}")}
+        | {
+            ("GET", f"/admin/{picture}{size}")
+            for picture in ("picture/{image}", "item/{item}/{side}")
+            for size in ("", "/small")
+        }
+        | {("GET", "/admin/item/{item}/{side}/marks/{kind}")}
+    )
     assert brought - ours - pages <= OPEN_OF_GRADIO
 
 
