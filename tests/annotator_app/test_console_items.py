@@ -13,6 +13,8 @@ from nami_bench.domain import Annotator, Role
 from tests.annotator_app.test_items_returned import items, session, work
 from tests.support.console import ConsolePage
 
+pytestmark = pytest.mark.slow  # each begins a server with a console: two seconds of a core
+
 FIRST = "most disputed first"
 EVERYTHING = (FIRST, [], "all", "all", "all", False, 0, "")
 

@@ -14,6 +14,8 @@ from nami_bench.domain import Annotator, Role
 from tests.support.console import ConsolePage
 from tests.support.crowd import with_entry
 
+pytestmark = pytest.mark.slow  # each begins a server with a console: two seconds of a core
+
 
 @pytest.fixture
 def page(bench: Any, address: str) -> Iterator[ConsolePage]:

@@ -311,6 +311,7 @@ def test_prompts_travel_as_text(login: Callable[[str], httpx.Client]) -> None:
     assert re.fullmatch(r"picture <i>\d</i> & more", prompt)  # JSON; rate.js sets textContent
 
 
+@pytest.mark.slow  # two processes that load the server
 def test_ctrl_c_ends_cleanly_and_a_login_survives_the_restart(
     bench: Any, start_server: Callable[..., Any]
 ) -> None:

@@ -50,6 +50,7 @@ def serving(*arguments: str) -> Iterator[str]:
             process.send_signal(signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_photographs_from_folder_to_leaderboard(run: Run, tmp_path: Path) -> None:
     """Import in GenEval's layout, score in the app over HTTP, read the leaderboard."""
     shots = {
