@@ -19,7 +19,6 @@ from nami_bench.annotator_app.subpath import with_slash
 from nami_bench.domain import ImageRecord, Study
 from nami_bench.errors import ImageError, RefusedError
 from nami_bench.images import read_hashed_image
-from nami_bench.pipeline.marks import image_overlay
 from nami_bench.store import Store
 
 SMALL = 320
@@ -93,6 +92,8 @@ def item_pictures(store: Store, studies: Studies, images_dir: Path) -> APIRouter
 
     @adjudicators.get("/admin/item/{item}/{side}/marks/{kind}")
     def marked_picture(item: int, side: int, kind: str) -> Response:
+        from nami_bench.pipeline.marks import image_overlay  # its statistics are slow to load
+
         study, record = shown(item, side)
         key = (record.model, record.prompt_id, record.sample)
         drawn = image_overlay(store, images_dir, study.name, key, kind)

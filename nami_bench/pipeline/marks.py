@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nami_bench.domain import ImageRecord, Marks, Study
 from nami_bench.errors import ImageError, InputError, UnknownNameError
@@ -32,6 +32,7 @@ ImageKey = tuple[str, str, int]
 """Model, prompt id, sample."""
 
 _HEAT = (230, 30, 20)
+_GREY = (128, 128, 128)
 _STRONGEST = 0.8
 """How far the color of what everybody marked covers the image."""
 
@@ -167,15 +168,15 @@ def _words(found: StudyMarks, prompt_id: str, marks: Sequence[Marks]) -> dict[st
 
 def gray_png(heat: Floats) -> bytes:
     """A map as a gray PNG: 0 where nobody marked, 255 where everybody did."""
-    return _png(Image.fromarray(np.round(heat * 255).astype(np.uint8)))
+    return png_of(Image.fromarray(np.round(heat * 255).astype(np.uint8)))
 
 
-def overlay_png(image: Image.Image, heat: Floats) -> bytes:
+def overlay(image: Image.Image, heat: Floats) -> Image.Image:
     """The image, drawn as large as the map, with what people marked in red, the more the more of them."""
     height, width = heat.shape
     pixels = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.LANCZOS), dtype=float)
     share = (heat * _STRONGEST)[:, :, None]
-    return _png(Image.fromarray(np.round(pixels * (1 - share) + np.array(_HEAT) * share).astype(np.uint8)))
+    return Image.fromarray(np.round(pixels * (1 - share) + np.array(_HEAT) * share).astype(np.uint8))
 
 
 def image_overlay(
@@ -183,20 +184,25 @@ def image_overlay(
 ) -> bytes:
     """One image of a study with the heat map of a kind laid over it, as PNG without any name in it.
 
+    It stands on a grey square where annotators see it on a canvas.
+
     Raises UnknownNameError for a kind that the study does not ask for, ImageError where the image cannot be
     read or is not the one that was recorded.
     """
-    kinds = [one.name for one in store.studies.get(study).marks.kinds]
+    asked = store.studies.get(study)
+    kinds = [one.name for one in asked.marks.kinds]
     if kind not in kinds:
         raise UnknownNameError("kind of mark", kind, kinds)
     model, prompt_id, sample = image
-    prompt_set = store.studies.get(study).prompt_set
-    found = store.images.find(models=[model], prompt_set=prompt_set)
+    found = store.images.find(models=[model], prompt_set=asked.prompt_set)
     record = next((one for one in found if (one.prompt_id, one.sample) == (prompt_id, sample)), None)
     if record is None or record.path is None:
         raise ImageError(f"{model} has no finished image of prompt {prompt_id}, sample {sample}")
     heat = heat_map(store.markings.all(study, image=image), kind, map_size(record, height))
-    return overlay_png(recorded_picture(images_dir, record), heat)
+    drawn = overlay(recorded_picture(images_dir, record), heat)
+    if asked.canvas:
+        drawn = ImageOps.pad(drawn, (height, height), Image.Resampling.LANCZOS, color=_GREY)
+    return png_of(drawn)
 
 
 def recorded_picture(images_dir: Path, record: ImageRecord) -> Image.Image:
@@ -208,7 +214,8 @@ def recorded_picture(images_dir: Path, record: ImageRecord) -> Image.Image:
     return picture
 
 
-def _png(image: Image.Image) -> bytes:
+def png_of(image: Image.Image) -> bytes:
+    """The image as a PNG file."""
     buffer = io.BytesIO()
     image.save(buffer, format="PNG")
     return buffer.getvalue()

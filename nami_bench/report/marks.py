@@ -9,7 +9,7 @@ from nami_bench.errors import ImageError
 from nami_bench.evaluation.human.mark_agreement import MarkAgreement
 from nami_bench.evaluation.human.mark_maps import Floats, heat_map, majority_words, word_shares
 from nami_bench.images import write_bytes
-from nami_bench.pipeline.marks import StudyMarks, map_size, overlay_png, recorded_picture
+from nami_bench.pipeline.marks import StudyMarks, map_size, overlay, png_of, recorded_picture
 
 MOST = 24
 """So many images of each kind are shown."""
@@ -91,7 +91,7 @@ def write_marked_images(
             except ImageError as error:
                 problems.append(str(error))
                 continue
-            write_bytes(folder / file, overlay_png(picture, one.heat))
+            write_bytes(folder / file, png_of(overlay(picture, one.heat)))
             caption = f"{one.record.model}: {one.prompt}"
             text = f"{kind}: at most {one.peak:.0%} of {one.annotators} annotators at one place"
             figures[kind].append(MarkFigure(file, text, caption))

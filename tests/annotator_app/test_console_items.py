@@ -149,4 +149,6 @@ def test_pictures_of_items_tell_nothing(bench: Any, people: Callable[[str], http
     for path in ("/admin/item/5/1", "/admin/item/99/0", "/admin/item/5/-1"):
         assert judy.get(path).status_code in (400, 404), path
     assert ada.get("/admin/item/5/0").status_code == 403
+    assert judy.get("/admin/item/5/0/marks/artifact").status_code == 400  # this study asks for no marks
+    assert ada.get("/admin/item/5/0/marks/artifact").status_code == 403
     assert work(bench, "ada") == 0

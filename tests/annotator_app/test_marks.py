@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageOps
 from sqlalchemy import text
 
+from nami_bench.annotator_app.console.item_html import item_html
 from nami_bench.annotator_app.engine.answers import Answers
 from nami_bench.annotator_app.engine.marks import SentMarks, picture_on_canvas
 from nami_bench.annotator_app.sessions import AnnotationSession
@@ -38,7 +39,7 @@ from nami_bench.pipeline.dataset_folder import study_content, write_dataset_fold
 from nami_bench.pipeline.import_judgements import import_judgements
 from nami_bench.pipeline.marks import image_overlay, import_marks, study_marks, write_mark_maps
 from nami_bench.pipeline.merged_study import merge_study
-from nami_bench.store import ImageChoice, Naming, Store
+from nami_bench.store import ImageChoice, ItemChoice, Naming, Store
 from tests.annotator_app.conftest import make_bench
 from tests.support.databases import assert_last_revisions_in_force, raw
 
@@ -405,3 +406,35 @@ def test_adjudicators_see_what_was_marked_laid_over_the_image(
     with listening(bench) as address, httpx.Client(base_url=address, timeout=30) as ada:
         ada.post("/login", data={"name": "ada", "token": bench.tokens["ada"]})
         assert ada.get(f"{path}/artifact").status_code == 403
+
+
+def test_marks_are_kept_alike_in_every_database(bench: Any) -> None:
+    study = replace(bench.study, name="marks", marks=Marking(KINDS, words=True), mode="pairwise")
+    bench.store.studies.add(study)
+    made = replace(bench, study=study)
+    first = work(made, "ada", lambda number: point(0.1, number / 10, image=number % 2))
+    own = session(made)
+    back = own.before()
+    assert back is not None and back.given is not None and back.given.marks is not None
+    assert len(back.given.marks["regions"]) == 1
+    own.submit(back.token, sent(made, NOTHING))
+    found = bench.store.markings.all("marks")
+    assert len(found) == 2 * len(first)
+    assert sum(len(one.regions) for one in found) == len(first) - 1
+    assert bench.count("marking") == 2 * len(first) + 1
+    (one, *_) = [one for one in found if one.regions]
+    assert {two.image for two in bench.store.markings.all("marks", image=one.image)} == {one.image}
+
+
+def test_the_console_shows_marks_without_names(new_bench: Callable[..., Any]) -> None:
+    bench = marked(new_bench, canvas=CANVAS)
+    work(bench, "ada", lambda _: point(0.5, 0.5))
+    answers = bench.store.answers
+    (item, *_) = answers.look("marks", answers.choose("marks", ItemChoice()))
+    shown = item_html(bench.study, item, None, with_models=False, with_names=False)
+    assert shown.count(f'src="item/{item.item}/0/marks/') == 2
+    assert not any(model in shown for model in bench.study.models)
+    key = (item.models[0], item.prompt_id, 0)
+    png = image_overlay(bench.store, bench.images_dir, "marks", key, "artifact", height=48)
+    with Image.open(io.BytesIO(png)) as drawn:
+        assert drawn.size == (48, 48) and drawn.getpixel((24, 2)) == (128, 128, 128)
