@@ -64,7 +64,7 @@ def main() -> None:
                 page.wait_for_timeout(1200)  # tables that Gradio measures, plots that it draws
                 take(page, name)
                 page.context.close()
-            page = visit(browser, store, address, "lena")
+            page = visit(browser, store, address, "lena", height=800)
             page.get_by_text("The study pauses on Friday").wait_for()
             take(page, "messages")
         store.close()
