@@ -139,7 +139,7 @@ def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
         )
     store.proposals.refuse("picture0", "root", "Which bird? Annotators could not tell.")
     store.proposals.accept("picture1", "root", "two red kites above a windmill, seen from below")
-    page = visit(browser, store, address + "/admin/prompts", "root", height=900)
+    page = visit(browser, store, address + "/admin/prompts", "root", height=1240)
     page.get_by_text(list(PROPOSALS)[-1]).locator("visible=true").first.click()
     page.get_by_role("button", name="Refuse").wait_for()
     take(page, "submissions")
