@@ -74,9 +74,9 @@ PHONE = {"width": 390, "height": 844, "color_scheme": "dark"}
 PICTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "console-overview": ("", "Agreement so far", {}),
     "console-overview-phone": ("", "Agreement so far", PHONE),
-    "console-people": ("people", "agrees less", {}),
+    "console-people": ("people", "agrees less", {"height": 1250}),
     "console-people-tablet": ("people", "agrees less", {"width": 820, "height": 1100}),
-    "console-items": ("items?item=4", "the sky has a seam", {"height": 1600}),
+    "console-items": ("items?item=4", "the sky has a seam", {"height": 1900}),
     "console-items-dark": ("items?item=4", "the sky has a seam", {"height": 1150, "color_scheme": "dark"}),
     "console-agreement": ("agreement", "Computed", {}),
     "console-leaderboard": ("leaderboard", "leaderboard.csv", {}),
@@ -173,7 +173,7 @@ def _rate(
 
 def _said_and_done(store: Store) -> None:
     """What owners do in those days: somebody is invited, written to, paused; an item is decided."""
-    store.oversight.pause(STUDY, "omar", "Please call the lab before you go on.", by="root")
+    store.oversight.pause(STUDY, "omar", "Please call the lab.", by="root")
     flag = store.oversight.flags(STUDY)[0]
     store.messages.write(
         STUDY, "mei", "A seam is a flaw of coherence, not of relevance.", "root", flag.number
