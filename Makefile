@@ -110,6 +110,7 @@ screenshots: $(VENV)/.dev browser
 	$(BIN)/python -m docs.screenshots
 	$(BIN)/python -m docs.questions_screenshot
 	$(BIN)/python -m docs.crowd_screenshots
+	$(BIN)/python -m docs.console_screenshots
 
 clean:
 	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

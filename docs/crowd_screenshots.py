@@ -1,11 +1,11 @@
-"""Take the pictures of docs/crowd.md: the study of that page, its door and its last page."""
+"""Take the pictures of docs/crowd.md: its study's door and last page, and what the owner sees."""
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from docs.command_blocks import ROOT, blocks
-from docs.screenshots import MODELS, chromium, served, take, workspace_of_photos
+from docs.screenshots import MODELS, chromium, served, take, visit, workspace_of_photos
 from nami_bench.study_file import load_study
 
 PARTICIPANT = "PROLIFIC_PID=5f0c1d2e3a4b5c6d7e8f9a0b&SESSION_ID=s1&STUDY_ID=x"
@@ -23,6 +23,8 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1100, "height": 900}, locale="en-US")
             page.goto(f"{address}/join/crowd?{PARTICIPANT}")
             _take_part(page)
+            _pay(visit(browser, store, f"{address}/admin/export", "root", height=760))
+            _invite(visit(browser, store, f"{address}/admin/people", "root", height=1100))
         store.close()
 
 
@@ -33,6 +35,7 @@ def _take_part(page: Any) -> None:
         box.check()
     page.click("[data-part=agree]")
     page.fill("form.asked input[type=number]", "31")
+    take(page, "crowd-questions")
     page.click("form.asked [type=submit]")
     page.click("main a.primary")
     end = page.locator(".screen[data-kind=finished]:visible")
@@ -46,6 +49,23 @@ def _take_part(page: Any) -> None:
     page.click(".screen[data-kind=finished] .primary")
     page.wait_for_selector("[data-part=code]")
     take(page, "crowd-code")
+
+
+def _pay(page: Any) -> None:
+    page.get_by_text("approvals.csv").wait_for()
+    take(page, "crowd-export")
+    page.context.close()
+
+
+def _invite(page: Any) -> None:
+    page.get_by_role("tab", name="Links").click()
+    page.get_by_label("For whom").fill("Zoë")
+    page.get_by_label("The server's address").fill("https://rate.example.org")
+    page.get_by_role("button", name="Make links").click()
+    page.get_by_alt_text("The link as a QR code").wait_for()
+    page.get_by_alt_text("The link as a QR code").scroll_into_view_if_needed()
+    take(page, "crowd-links")
+    page.context.close()
 
 
 if __name__ == "__main__":

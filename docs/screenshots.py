@@ -77,12 +77,9 @@ def main() -> None:
             _rating_pictures(browser, store, address)
         _work_through(store, workspace)
         with served(workspace, "nami-1k") as address:
-            page = _visit(browser, store, address + "/admin", "root", height=900)
-            page.get_by_text("Agreement so far").wait_for()
-            take(page, "admin")
             _proposing_pictures(browser, store, address)
         with served(workspace, "nami-1k-pairs") as address:
-            page = _visit(browser, store, address, "lena")
+            page = visit(browser, store, address, "lena")
             page.locator(".frame img").nth(1).wait_for()
             page.keyboard.press("ArrowLeft")
             page.keyboard.press("t")
@@ -107,7 +104,7 @@ def chromium() -> Iterator[Any]:
 
 
 def _order_picture(browser: Any, store: Store, address: str) -> None:
-    page = _visit(browser, store, address, "lena")
+    page = visit(browser, store, address, "lena")
     page.locator(".frame img").nth(3).wait_for()
     for key in ("3", "1", "Shift+Digit2", "4", "2", "4"):
         page.keyboard.press(key)
@@ -129,7 +126,7 @@ def _marks_picture(browser: Any, store: Store, address: str) -> None:
 
 
 def _rating_pictures(browser: Any, store: Store, address: str) -> None:
-    page = _visit(browser, store, address, "lena")
+    page = visit(browser, store, address, "lena")
     _type(page, "90", "20", "35", "55", "Enter")
     page.wait_for_selector("table.feedback")
     take(page, "feedback")
@@ -142,7 +139,7 @@ def _rating_pictures(browser: Any, store: Store, address: str) -> None:
     take(page, "keys")
     page.context.close()
 
-    page = _visit(browser, store, address, "mei", locale="zh-CN", color_scheme="dark", width=768, height=1024)
+    page = visit(browser, store, address, "mei", locale="zh-CN", color_scheme="dark", width=768, height=1024)
     _type(page, "15", "20", "30", "40", "Enter")
     page.wait_for_selector("table.feedback")
     _type(page, "Enter")
@@ -160,11 +157,11 @@ def _proposing_pictures(browser: Any, store: Store, address: str) -> None:
         )
     store.proposals.refuse("picture0", "root", "Which bird? Annotators could not tell.")
     store.proposals.accept("picture1", "root", "two red kites above a windmill, seen from below")
-    page = _visit(browser, store, address + "/admin/prompts", "root", height=900)
+    page = visit(browser, store, address + "/admin/prompts", "root", height=1240)
     page.get_by_text(list(PROPOSALS)[-1]).locator("visible=true").first.click()
     page.get_by_role("button", name="Refuse").wait_for()
     take(page, "submissions")
-    page = _visit(browser, store, address + "/propose", "mei", height=1010)
+    page = visit(browser, store, address + "/propose", "mei", height=1010)
     page.locator("#text").fill("a baker stacks nine round loaves on a blue handcart at dawn")
     page.get_by_label("Category").select_option("food")
     page.get_by_label("count", exact=True).check()
@@ -178,7 +175,7 @@ def _type(page: Any, *keys: str) -> None:
             page.keyboard.press(press)
 
 
-def _visit(
+def visit(
     browser: Any, store: Store, address: str, name: str, width: int = 1280, height: int = 720, **looks: Any
 ) -> Any:
     context = browser.new_context(viewport={"width": width, "height": height}, **{"locale": "en-US", **looks})
@@ -212,14 +209,14 @@ def workspace_of_photos(root: Path) -> tuple[Workspace, Store]:
     for model in (*MODELS, *MORE_MODELS):
         store.catalog.add_model(ModelCard(model, "folder"))
         for prompt, photo in zip(prompts, PHOTOS, strict=True):
-            pixels = _spoiled(_square(Image.fromarray(np.asarray(getattr(skimage.data, photo)()))), model)
+            pixels = spoiled(square(Image.fromarray(np.asarray(getattr(skimage.data, photo)()))), model)
             put_image(store, workspace.images_dir, model, "photos", prompt.id, pixels)
     for name, role in (("lena", Role.ANNOTATOR), ("mei", Role.ANNOTATOR), ("root", Role.ADMINISTRATOR)):
         store.accounts.add(Annotator(name, role))
     return workspace, store
 
 
-def _spoiled(pixels: Image.Image, model: str) -> Image.Image:
+def spoiled(pixels: Image.Image, model: str) -> Image.Image:
     if model == MODELS[1]:
         return pixels.filter(ImageFilter.GaussianBlur(3)).quantize(12).convert("RGB")
     if model == MORE_MODELS[0]:
@@ -227,7 +224,7 @@ def _spoiled(pixels: Image.Image, model: str) -> Image.Image:
     return pixels.convert("L").convert("RGB") if model == MORE_MODELS[1] else pixels
 
 
-def _square(photo: Image.Image) -> Image.Image:
+def square(photo: Image.Image) -> Image.Image:
     side = min(photo.size)
     left, top = (photo.width - side) // 2, (photo.height - side) // 2
     return photo.convert("RGB").crop((left, top, left + side, top + side)).resize((512, 512))

@@ -80,13 +80,14 @@ def _as_html(section: Mapping[str, Any]) -> str:
     head = "".join(
         f'<th scope="col">{escaped(name)}</th>' if name else "<td></td>" for name in section["columns"]
     )
+    heads = f"<thead><tr>{head}</tr></thead>" if any(section["columns"]) else ""
     body = "".join(
         "<tr>" + "".join(f"<td>{escaped(MISSING if c is None else c)}</td>" for c in row) + "</tr>"
         for row in section["rows"]
     )
     return (
         f'<h2>{title}</h2><div class="scrolls" tabindex="0" role="group" aria-label="{title}">'
-        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        f"<table>{heads}<tbody>{body}</tbody></table></div>"
     )
 
 

@@ -159,6 +159,7 @@ DEMO = {"README.md"} | {
     f"docs/{page}.md"
     for page in (
         "geneval",
+        "console",
         "crowd",
         "leaderboards",
         "metrics",

@@ -51,9 +51,8 @@ def build(console: Console) -> None:
         order = _choice("Order", [DISPUTED_FIRST, BY_NUMBER], DISPUTED_FIRST)
         stratum, person = _choice("Stratum", [ALL], ALL), _choice("Answered by", [ALL], ALL)
         model = _choice("Model", [ALL], ALL, visible=False)
-    with gr.Row():
-        only = gr.CheckboxGroup([DISPUTED, REMARKED, OPEN, FEW], label="Only items that are")
-        with_models = gr.Checkbox(label="Show the models (that you asked is recorded)", visible=False)
+    only = gr.CheckboxGroup([DISPUTED, REMARKED, OPEN, FEW], label="Only items that are")
+    with_models = gr.Checkbox(label="Show the models (that you asked is recorded)", visible=False)
     summary = gr.Markdown()
     gallery = gr.HTML(elem_classes=["console-items"], apply_default_css=False)
     with gr.Row():
@@ -140,7 +139,7 @@ def build(console: Console) -> None:
 def _choice(label: str, choices: list[Any], value: Any, **more: Any) -> gr.Dropdown:
     """A drop-down whose choices are those of the moment: what is chosen is looked up where it is used, and
     not compared with what this process remembers of a session."""
-    return gr.Dropdown(choices, value=value, label=label, min_width=150, allow_custom_value=True, **more)
+    return gr.Dropdown(choices, value=value, label=label, min_width=190, allow_custom_value=True, **more)
 
 
 def _reasons() -> list[tuple[str, str]]:
