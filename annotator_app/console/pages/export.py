@@ -9,7 +9,7 @@ from nami_bench.annotator_app.console.context import Call, Console
 from nami_bench.annotator_app.study_files import FILES
 from nami_bench.store import progress_of
 
-_PERSONAL = "names or ids of people, or what they wrote: keep it safe, and publish it with their consent alone"
+_PERSONAL = "names or ids of people, or what they wrote: keep it safe, publish it with their consent alone"
 
 
 def build(console: Console) -> None:
