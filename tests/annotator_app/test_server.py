@@ -182,6 +182,7 @@ def test_backspace_leads_back_and_corrects(bench: Any, login: Callable[[str], ht
         "reasons": {},
         "flag": True,
         "comment": "<b>odd</b>",
+        "marks": None,
     }
     body = good(values={"relevance": 1, "realism": 1})
     for _ in range(2):  # sent twice: one correction

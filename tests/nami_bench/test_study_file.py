@@ -68,6 +68,12 @@ constant = 15
 choice = "balanced"
 per_prompt = 2
 
+[marks]
+kinds = ["artifact", { name = "blur", label = { en = "Blurry", zh = "模糊" } }]
+shape = "boxes"
+words = true
+required = true
+
 [ranks]
 size = 5
 per_prompt = 2
