@@ -27,6 +27,7 @@ def judged(bench: Any) -> Any:
     return bench
 
 
+@pytest.mark.slow
 def test_a_decision_is_a_row_of_its_own_and_changes_no_rating(judged: Any) -> None:
     store, item = judged.store, items(judged)[0]
     before = store.ratings.all("trial")
@@ -75,6 +76,7 @@ def test_what_cannot_be_decided(judged: Any) -> None:
     assert judged.store.adjudications.count("trial") == 0
 
 
+@pytest.mark.slow
 def test_erasing_who_decided_brings_back_what_was_decided_before(judged: Any) -> None:
     store, item = judged.store, items(judged)[0]
     store.adjudications.decide("trial", item, {"realism": 3.0}, ERROR, by="olga")
@@ -85,6 +87,7 @@ def test_erasing_who_decided_brings_back_what_was_decided_before(judged: Any) ->
     assert [(one.by, one.answer) for one in store.adjudications.all("trial")] == [(name, 3.0)]
 
 
+@pytest.mark.slow
 def test_decisions_go_with_their_images_and_do_not_keep_a_study(judged: Any) -> None:
     store = judged.store
     for item in items(judged)[:2]:
@@ -117,6 +120,7 @@ def test_of_a_pair_the_first_image_stands_on_the_left(bench: Any) -> None:
     assert (one.models, one.answer, one.overruled) == (swapped.models, "right", False)
 
 
+@pytest.mark.slow
 def test_a_merge_takes_over_decisions_that_were_made_later(new_bench: Callable[..., Any]) -> None:
     here, there = (new_bench(name, strata=("short", "long")) for name in ("here", "there"))
     for bench in (here, there):

@@ -139,6 +139,7 @@ def test_nothing_of_a_study_reaches_those_who_are_not_assigned(house: tuple[Any,
         assert [one.annotator for one in bench.store.enrolments.of("trial")] == ["ada", "root"]
 
 
+@pytest.mark.slow
 def test_a_server_of_one_study_says_so_at_its_root(
     new_bench: Callable[..., Any], listening: Listening
 ) -> None:

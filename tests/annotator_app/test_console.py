@@ -65,6 +65,7 @@ def test_logging_in_leads_owners_to_the_console_and_others_to_their_work(
         assert answer.headers["location"] == "../login?to=admin%2Flog%3Fstudy%3Dtrial"
 
 
+@pytest.mark.slow
 def test_owners_get_no_items_until_they_ask_to_rate_as_well(
     bench: Any, people: Callable[[str], httpx.Client]
 ) -> None:
@@ -96,6 +97,7 @@ def test_every_page_opens_for_owners_alone(people: Callable[[str], httpx.Client]
         assert all(table["datatype"] == "str" and not table["interactive"] for table in tables)
 
 
+@pytest.mark.slow
 def test_an_event_is_for_owners_whoever_has_its_number(
     bench: Any, people: Callable[[str], httpx.Client]
 ) -> None:
@@ -110,6 +112,7 @@ def test_an_event_is_for_owners_whoever_has_its_number(
     assert root.post("/admin/gradio_api/queue/join", json=body, headers=crossed).status_code == 403
 
 
+@pytest.mark.slow
 def test_errors_are_said_in_words_and_peoples_words_are_text(
     bench: Any, people: Callable[[str], httpx.Client]
 ) -> None:
@@ -124,6 +127,7 @@ def test_errors_are_said_in_words_and_peoples_words_are_text(
     assert said == [] and "relevance" in deeper and "Not enough was judged yet" in deeper
 
 
+@pytest.mark.slow
 def test_a_study_may_show_its_leaderboard_to_annotators(
     bench: Any, people: Callable[[str], httpx.Client]
 ) -> None:

@@ -70,6 +70,7 @@ def test_from_the_platform_through_the_work_and_back(bench: Any, come: Come) -> 
     assert pid(1) not in {rating.annotator for rating in bench.store.ratings.all("trial")}
 
 
+@pytest.mark.slow
 def test_each_way_out_has_its_own_code(bench: Any, come: Come) -> None:
     checks = Checks(constant=2)
     with_entry(bench.store, bench.study, items_per_annotator=4, questions=(AGE,), checks=checks, quota=1)
@@ -139,6 +140,7 @@ def test_ten_are_inside_when_the_last_place_goes(bench: Any, come: Come) -> None
     assert ways(bench) == ["completed"] * 10
 
 
+@pytest.mark.slow
 def test_places_are_held_for_a_time_and_late_ones_finish_while_theirs_is_free(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=2, allowed_minutes=30, places=1)
     now = datetime.now(UTC)
@@ -182,6 +184,7 @@ def test_nothing_is_left_for_the_last_ones(bench: Any, come: Come) -> None:
     assert people[2].door()["exit"]["code"] == CODES["completed"]  # they are paid as those who finished
 
 
+@pytest.mark.slow
 def test_a_bare_id_is_no_log_in(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=4)
     ada = come(arrival(1))
@@ -205,6 +208,7 @@ def test_a_bare_id_is_no_log_in(bench: Any, come: Come) -> None:
     assert ways(bench) == ["completed"]
 
 
+@pytest.mark.slow
 def test_a_participant_reaches_one_study_and_nothing_else(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study)
     bench.store.studies.add(replace(bench.study, name="second"))
@@ -241,6 +245,7 @@ def test_a_participant_reaches_one_study_and_nothing_else(bench: Any, come: Come
         (arrival(1, STUDY_ID="other"), "arrival_other_study"),
     ],
 )
+@pytest.mark.slow
 def test_addresses_that_say_nothing_good_are_refused_in_one_word(
     bench: Any, come: Come, query: str, code: str
 ) -> None:
@@ -253,6 +258,7 @@ def test_addresses_that_say_nothing_good_are_refused_in_one_word(
     assert bench.count("participant") == 0
 
 
+@pytest.mark.slow
 def test_previews_and_people_who_are_logged_in_create_nobody(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study)
     unfilled = "PROLIFIC_PID={{%PROLIFIC_PID%}}&STUDY_ID=s&SESSION_ID=x"
@@ -265,6 +271,7 @@ def test_previews_and_people_who_are_logged_in_create_nobody(bench: Any, come: C
     assert bench.count("participant") == 0
 
 
+@pytest.mark.slow
 def test_what_is_agreed_to_is_the_text_as_it_is(bench: Any, come: Come) -> None:
     study = with_entry(bench.store, bench.study, items_per_annotator=2, device=Device(min_width=900))
     ada = come(arrival(1))
@@ -309,6 +316,7 @@ def test_who_withdraws_may_have_everything_deleted(bench: Any, come: Come) -> No
     assert ada.ask("withdraw", {"keep": False}).json()["code"] == "too_late"
 
 
+@pytest.mark.slow
 def test_links_open_a_study_as_often_as_they_say(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=2)
     links = bench.store.links
@@ -342,6 +350,7 @@ def test_links_open_a_study_as_often_as_they_say(bench: Any, come: Come) -> None
     assert own not in str(httpx.get(come().client.base_url.join("/join/trial")).text)
 
 
+@pytest.mark.slow
 def test_who_took_part_elsewhere_is_refused_and_ids_can_be_forgotten(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=1)
     come(arrival(1)).agree()
@@ -360,6 +369,7 @@ def test_who_took_part_elsewhere_is_refused_and_ids_can_be_forgotten(bench: Any,
     assert come(arrival(1)).door()["step"] == "consent"
 
 
+@pytest.mark.slow
 def test_somebody_else_at_the_same_computer_is_somebody_else(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=1)
     browser = come(arrival(1))
@@ -384,6 +394,7 @@ def test_strangers_learn_no_names_of_studies(come: Come) -> None:
             assert (answer.json()["code"], "'trial'" in answer.text) == (code, False), answer.text
 
 
+@pytest.mark.slow
 def test_a_participant_is_erased_and_a_study_without_judgements_deleted(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=2, questions=(AGE,))
     (link,) = bench.store.links.invite("trial", ["Zoë"])
@@ -406,6 +417,7 @@ def test_a_participant_is_erased_and_a_study_without_judgements_deleted(bench: A
     assert bench.count("invitation") == 1
 
 
+@pytest.mark.slow
 def test_what_is_sent_again_after_a_lost_connection_is_one_person(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=2)
     (link,) = bench.store.links.invite("trial", ["the class"], uses_allowed=0)
@@ -423,6 +435,7 @@ def test_what_is_sent_again_after_a_lost_connection_is_one_person(bench: Any, co
     assert bench.count("participant") == 3
 
 
+@pytest.mark.slow
 def test_a_study_for_assigned_people_lets_in_who_comes_by_its_door(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=2, admission="assigned")
     ada = come(arrival(1))

@@ -113,6 +113,7 @@ def test_keys_are_fetched_once_a_day_and_for_a_new_key_and_not_for_forgers(
         assert refused.value.code == "signature_unchecked"
 
 
+@pytest.mark.slow
 def test_a_signed_second_browser_is_the_person(bench: Any, listening: Listening) -> None:
     platform = Platform()
     signature = Signature("rate.example", keys=json.dumps(platform.keys))
@@ -181,6 +182,7 @@ def test_settings_that_would_strand_somebody_are_refused(values: dict[str, Any])
         Entry(CONSENT, **values)
 
 
+@pytest.mark.slow
 def test_sona_is_asked_once_for_each_and_its_token_stays_here(
     bench: Any, listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:

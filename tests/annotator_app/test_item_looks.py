@@ -89,6 +89,7 @@ def test_a_correction_is_what_stands(bench: Any) -> None:
     assert (one.values["relevance"], one.revision, one.flag, one.seconds) == (9.0, 1, True, 4.0)
 
 
+@pytest.mark.slow
 def test_from_the_command_line(bench: Any, run: Callable[..., Result], tmp_path: Any) -> None:
     rate(bench, "ada", lambda item: 50.0)
     rate(bench, "bob", lambda item: 50.0 + item, comment="=no?")

@@ -78,6 +78,7 @@ def test_one_more_annotator_is_asked_beyond_the_overlap(bench: Any) -> None:
 
 
 @pytest.mark.parametrize("panel", ["crossed", "spread"])
+@pytest.mark.slow
 def test_in_any_panel_the_item_comes_when_nothing_else_is_left(bench: Any, panel: str) -> None:
     study = replace(bench.study, name="other", panel=panel, overlap=1)
     bench.store.studies.add(study)
@@ -186,6 +187,7 @@ def test_an_answer_set_aside_is_kept_does_not_count_and_somebody_else_is_asked(b
     assert len(bench.store.ratings.all("trial")) == 50
 
 
+@pytest.mark.slow
 def test_it_stays_set_aside_whatever_happens_elsewhere(bench: Any) -> None:
     """Exclusion and its undoing, the same ratings imported again and others in their place, a correction."""
     item = full(bench)
@@ -238,6 +240,7 @@ def test_who_is_named_wrongly_is_told(bench: Any) -> None:
         bench.store.pool.count_again("trial", items(bench, person="ada")[0], "ada", by=OWNER)
 
 
+@pytest.mark.slow
 def test_a_merge_takes_over_what_is_set_aside_there(new_bench: Callable[..., Any], tmp_path: Path) -> None:
     here, there = (new_bench(name, strata=("short", "long")) for name in ("here", "there"))
     work(there, "ada")

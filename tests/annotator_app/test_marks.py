@@ -170,6 +170,7 @@ REFUSED: list[tuple[SentMarks, str]] = [
 
 
 @pytest.mark.parametrize(("marks", "words"), REFUSED)
+@pytest.mark.slow
 def test_marks_that_are_refused(new_bench: Callable[..., Any], marks: SentMarks, words: str) -> None:
     bench = marked(new_bench, Marking(KINDS, words=True, required=True))
     own = session(bench)
@@ -236,6 +237,7 @@ def test_known_answers_ask_for_marks(new_bench: Callable[..., Any]) -> None:
         bench.store.studies.add(replace(bench.study, name="wrong", check_items=(unknown,)))
 
 
+@pytest.mark.slow
 def test_marks_go_with_their_author_and_with_their_image(new_bench: Callable[..., Any]) -> None:
     bench = marked(new_bench)
     for name in ("ada", "bob"):
@@ -281,6 +283,7 @@ def test_marks_are_merged(two: tuple[Any, Any]) -> None:
 
 
 @pytest.mark.parametrize("mode", ["rating", "pairwise"])
+@pytest.mark.slow
 def test_marks_are_exported_and_imported(new_bench: Callable[..., Any], tmp_path: Path, mode: str) -> None:
     bench = marked(new_bench, mode=mode, canvas=CANVAS)
     places = (0, 1) if mode == "pairwise" else (0,)
@@ -334,6 +337,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("line", "words"), LINES)
+@pytest.mark.slow
 def test_files_of_marks_that_are_refused(
     new_bench: Callable[..., Any], tmp_path: Path, line: str, words: str
 ) -> None:
@@ -348,6 +352,7 @@ def test_files_of_marks_that_are_refused(
 
 
 @pytest.mark.parametrize("shape", ["points", "boxes"])
+@pytest.mark.slow
 def test_simulated_annotators_mark_what_a_study_asks_for(new_bench: Callable[..., Any], shape: str) -> None:
     bench = marked(new_bench, Marking(KINDS, shape=shape, words=True, required=True))
     truth = {"relevance": 0.0, "realism": 0.0}  # something is wrong in every image
@@ -378,6 +383,7 @@ def test_maps_and_overlays(new_bench: Callable[..., Any], tmp_path: Path) -> Non
     assert found.agreement(replicates=0).kinds[0].f1.value == 1.0
 
 
+@pytest.mark.slow
 def test_adjudicators_see_what_was_marked_laid_over_the_image(
     new_bench: Callable[..., Any], listening: Callable[..., Any]
 ) -> None:
@@ -408,6 +414,7 @@ def test_adjudicators_see_what_was_marked_laid_over_the_image(
         assert ada.get(f"{path}/artifact").status_code == 403
 
 
+@pytest.mark.slow
 def test_marks_are_kept_alike_in_every_database(bench: Any) -> None:
     study = replace(bench.study, name="marks", marks=Marking(KINDS, words=True), mode="pairwise")
     bench.store.studies.add(study)

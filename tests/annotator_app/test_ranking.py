@@ -123,6 +123,7 @@ def extremes(models: list[str]) -> str:
 
 
 @pytest.mark.parametrize(("mode", "decide"), [("ranking", by_name), ("best_worst", extremes)])
+@pytest.mark.slow
 def test_what_is_answered_is_kept_with_how_the_images_stood(bench: Any, mode: str, decide: Any) -> None:
     one = bench(mode=mode)
     seen = one.work("ada", decide)
@@ -142,6 +143,7 @@ def test_what_is_answered_is_kept_with_how_the_images_stood(bench: Any, mode: st
     assert {m.name: m.done for m in one.store.oversight.members("order")} == {"ada": 10}
 
 
+@pytest.mark.slow
 def test_two_annotators_see_the_images_in_other_places(bench: Any) -> None:
     one = bench()
     ada, bob = one.work("ada", by_name), one.work("bob", by_name)
@@ -163,6 +165,7 @@ def test_two_annotators_see_the_images_in_other_places(bench: Any) -> None:
                         "1123": "one image is the best"}),
     ],
 )  # fmt: skip
+@pytest.mark.slow
 def test_wrong_answers_are_refused(bench: Any, mode: str, wrong: dict[Any, str]) -> None:
     one = bench(mode=mode)
     own = one.session("ada")
@@ -173,6 +176,7 @@ def test_wrong_answers_are_refused(bench: Any, mode: str, wrong: dict[Any, str])
     assert one.rows("ranking") == 0
 
 
+@pytest.mark.slow
 def test_corrections_are_revisions_and_ties_are_answers(bench: Any) -> None:
     one = bench()
     own = one.session("ada")
@@ -188,6 +192,7 @@ def test_corrections_are_revisions_and_ties_are_answers(bench: Any) -> None:
     assert own.before("now").given.values == {"fit": "1111", "looks": "2131"}
 
 
+@pytest.mark.slow
 def test_repeats_stand_the_other_way_round(bench: Any) -> None:
     one = bench(checks=Checks(repeat_every=4, repeat_distance=2))
     one.work("ada", by_name)
@@ -199,6 +204,7 @@ def test_repeats_stand_the_other_way_round(bench: Any) -> None:
         assert answer.expected == answer.values  # the same order again, as it reads now
 
 
+@pytest.mark.slow
 def test_known_answers_are_orders_and_tell_no_model(bench: Any) -> None:
     shown = ("echo", "alfa", "delta", "bravo")
     check = CheckItem(
@@ -365,6 +371,7 @@ def test_work_of_two_servers_comes_together(bench: Any, tmp_path: Path) -> None:
     there.store.close()
 
 
+@pytest.mark.slow
 def test_rankings_made_elsewhere_are_recorded_as_work(bench: Any) -> None:
     one = bench()
     one.work("ada", by_name)
@@ -475,6 +482,7 @@ def test_orders_on_either_database(database_url: str) -> None:
     one.store.close()
 
 
+@pytest.mark.slow
 def test_orders_are_looked_at_set_aside_and_decided(bench: Callable[..., Bench]) -> None:
     made = bench()
     made.work("ada", lambda models: "1234", most=4)

@@ -215,6 +215,7 @@ def refuse(owner: httpx.Client, identifier: str, reason: str) -> list[str]:
     return ConsolePage(owner, "prompts").call("prompts_refuse_it", identifier, reason)[1]
 
 
+@CONSOLE
 def test_administrators_decide_and_it_is_recorded(bench: Any, people: Callable[[str], httpx.Client]) -> None:
     ada, root = people("ada"), people("root")
     plain, edited, refused = (

@@ -59,6 +59,7 @@ LIST = (
 )
 
 
+@pytest.mark.slow
 def test_a_list_from_a_spreadsheet_makes_accounts_and_assigns_them(
     listed: Callable[..., Result], tmp_path: Path
 ) -> None:
@@ -100,6 +101,7 @@ def test_a_list_from_a_spreadsheet_makes_accounts_and_assigns_them(
         ("name\nsimulated-9\n", "belong to simulated annotators"),
     ],
 )
+@pytest.mark.slow
 def test_a_list_with_a_fault_changes_nothing(unchanged: Path, text: str, words: str) -> None:
     def people() -> list[str]:
         with Store.open(f"sqlite:///{unchanged / 'nami.db'}") as store:
@@ -123,6 +125,7 @@ def test_tokens_are_never_written_over(run: Run, listed: Callable[..., Result], 
     assert "omid" not in run("annotators", "list").stdout
 
 
+@pytest.mark.slow
 def test_people_are_assigned_and_taken_off(run: Run) -> None:
     run("annotators", "add", "lena")
     run("annotators", "add", "boss", "--role", "administrator")
@@ -144,6 +147,7 @@ def test_people_are_assigned_and_taken_off(run: Run) -> None:
     assert json.loads(run("study", "status", "pilot", "--json").stdout)["not_come_yet"] == ["boss"]
 
 
+@pytest.mark.slow
 def test_messages_and_announcements_from_the_command_line(run: Run, tmp_path: Path) -> None:
     assert run("study", "announce", "pilot", "Welcome", "--until", "2099-01-31T18:00:00Z").exit_code == 0
     (one,) = json.loads(run("study", "announcements", "pilot", "--json").stdout)
@@ -172,6 +176,7 @@ def test_messages_and_announcements_from_the_command_line(run: Run, tmp_path: Pa
     assert "needs a time zone" in run("study", "announce", "pilot", "x", "--from", "2099-01-31").stderr
 
 
+@pytest.mark.slow
 def test_how_everybody_does_is_shown_and_said(run: Run, tmp_path: Path) -> None:
     run("annotators", "add", "lena")
     run("study", "assign", "pilot", "lena")

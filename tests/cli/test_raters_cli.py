@@ -62,6 +62,7 @@ def first(board: str) -> str:
     return row.split(",")[header.split(",").index("model")]
 
 
+@pytest.mark.slow
 def test_a_leaderboard_of_some_raters(run: Run) -> None:
     options = ("leaderboard", "--study", "crowd", "--format", "csv")
     assert first(run(*options)) != "third"

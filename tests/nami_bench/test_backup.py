@@ -58,6 +58,7 @@ def test_a_restore_brings_back_what_was_and_keeps_what_is(
     assert left == []
 
 
+@pytest.mark.slow
 def test_the_erased_stay_erased(made: Path, seldom_postgresql: str, tmp_path: Path) -> None:
     folder = tmp_path / "backups"
     add(seldom_postgresql, "cem")
@@ -183,6 +184,7 @@ def test_what_is_no_place_for_a_file(tmp_path: Path) -> None:
         back_up("sqlite:///:memory:", tmp_path / "x.db")
 
 
+@pytest.mark.slow
 def test_without_postgresqls_programs(
     new_postgresql: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,6 +154,7 @@ def test_a_model_that_always_wins_has_a_bound_and_disturbs_nobody(best_worst: bo
     assert np.isfinite(with_prior.strength).all()
 
 
+@pytest.mark.slow
 def test_errors_know_who_ranked_what() -> None:
     """The same orders once more by the same people about the same prompts tell nothing new."""
     orders = drawn(11, 210)
