@@ -112,7 +112,7 @@ def _order_picture(browser: Any, store: Store, address: str) -> None:
 
 
 def _marks_picture(browser: Any, store: Store, address: str) -> None:
-    page = _visit(browser, store, address, "lena")
+    page = visit(browser, store, address, "lena")
     image = page.locator(".frame img")
     image.wait_for()
     box = image.bounding_box()

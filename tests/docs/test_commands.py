@@ -191,8 +191,8 @@ CHECKS = {
 }
 
 
-QUICK = {"docs/prompts.md"}
-"""Pages whose stories every run of the tests plays; the others take minutes together."""
+QUICK: set[str] = set()
+"""Pages whose stories every run of the tests plays: none now, each takes ten seconds or more."""
 
 
 def has(page: Path, long: bool) -> bool:
