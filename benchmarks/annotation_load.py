@@ -33,11 +33,11 @@ from typing import Any
 
 import numpy as np
 import psutil
-from large_study import Size, fill
-from load_clients import CRITERIA, Log, Watch, run_crowd
 from PIL import Image
 from sqlalchemy import create_engine, text
 
+from benchmarks.large_study import Size, fill
+from benchmarks.load_clients import CRITERIA, Log, Watch, run_crowd
 from nami_bench import __version__
 from nami_bench.config import open_workspace
 from nami_bench.domain import Annotator, Role
