@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, print_json, print_table, say, write_or_print
+from nami_bench.cli.common import echo, open_bench, print_json, print_table, say, who, write_or_print
 from nami_bench.cli.consent import counted
 from nami_bench.cli.options import FILE, json_option
 
@@ -50,7 +50,6 @@ def invite(
     qr: Path | None,
 ) -> None:
     """Make links into a study, and write them down, once: only their hashes are kept."""
-    import getpass
     from datetime import UTC
 
     from nami_bench.errors import InputError
@@ -66,7 +65,7 @@ def invite(
             wanted,
             uses_allowed=uses,
             expires_at=None if expires is None else expires.replace(tzinfo=UTC),
-            created_by=f"{getpass.getuser()} (command line)",
+            created_by=who(),
         )
     addresses = [f"{base.rstrip('/')}/join/link/{token}" for token in tokens]
     write_or_print(output, csv_table(("label", "link"), zip(wanted, addresses, strict=True)))
@@ -116,16 +115,15 @@ def revoke(study: str, numbers: tuple[int, ...]) -> None:
 
 
 def _labels(path: Path) -> list[str]:
-    import csv
-
+    """The labels of a file, below its header."""
     from nami_bench.errors import InputError
-    from nami_bench.export.spreadsheet import restored
+    from nami_bench.export.link_labels import labels_of
 
     try:
-        rows = [*csv.reader(path.read_text(encoding="utf-8-sig").splitlines())][1:]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path}: {error}") from error
-    found = [restored(row[0]).strip() for row in rows if row and row[0].strip()]
+    found = labels_of("\n".join(lines[1:]))
     if not found:
         raise InputError(f"{path}: there is no label below the header")
     return found

@@ -1,6 +1,5 @@
 """Invitation links: made, one or many, shown once, counted, ended."""
 
-import csv
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
@@ -10,8 +9,9 @@ from nami_bench.annotator_app.console import tables
 from nami_bench.annotator_app.console.context import Call, Console
 from nami_bench.domain.english import counted
 from nami_bench.errors import InputError
+from nami_bench.export.link_labels import labels_of
 from nami_bench.export.qr_code import qr_svg
-from nami_bench.export.spreadsheet import csv_table, restored
+from nami_bench.export.spreadsheet import csv_table
 
 COLUMNS = ("number", "for", "used", "of", "expires", "state", "made by")
 STATES = {"link_revoked": "revoked", "link_expired": "expired", "link_used": "used up"}
@@ -93,15 +93,6 @@ def build(console: Console) -> None:
     console.show(look, links, every=30)
     console.on(make.click, invite, [labels, uses, days, base], [links, labels, made, drawn], js=_WITH_ADDRESS)
     console.on(end.click, revoke, numbers, [links, numbers])
-
-
-def labels_of(text: str) -> list[str]:
-    """For whom links are, from lines that were typed or pasted from a spreadsheet."""
-    try:
-        rows = list(csv.reader(text.removeprefix("\ufeff").splitlines()))
-    except csv.Error as error:
-        raise InputError(f"the list cannot be read: {error}") from error
-    return [restored(row[0]).strip() for row in rows if row and row[0].strip()]
 
 
 def numbers_of(text: str) -> list[int]:
