@@ -7,8 +7,8 @@
 
 A study of NAMI-1K's size (1000 prompts, 5 models, 4 criteria) is made in a temporary workspace and served by
 the real command in a process of its own. Annotators log in, submit four values, get their next item in the
-answer, and go on. With `--consoles`, so many consoles are open meanwhile, and ask as often as an owner's open
-page does. Afterwards the database is read: every acknowledged item must be there once, with the values that
+answer, and go on. With `--consoles`, so many consoles were opened before and are open meanwhile, and ask as
+often as an owner's open page does. Afterwards the database is read: every acknowledged item must be there once, with the values that
 were sent, and nothing else. Exit code 1 where that, or a promise on speed or memory, does not hold.
 """
 
@@ -267,6 +267,7 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
     with server(root, options.workers) as (process, address):
         use = Use(process)
         watch = Watch(address, ADMINISTRATOR, administrator, options.consoles)
+        opening = watch.start() if options.consoles else None
         answers: Any = multiprocessing.Queue()
         gate = multiprocessing.Barrier(options.clients + 1)
         for first in range(options.clients):
@@ -275,8 +276,6 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
             multiprocessing.Process(target=run_crowd, args=arguments, daemon=True).start()
         gate.wait()
         use.start()
-        if options.consoles:
-            watch.start()
         began = time.perf_counter()
         logs: list[Log] = [answers.get() for _ in range(options.clients)]
         seconds = time.perf_counter() - began
@@ -286,8 +285,7 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
         if options.consoles:
             watch.join()
     acknowledged = {token: values for log in logs for token, values in log.acknowledged.items()}
-    # Until its first answer, the onlooker starts.
-    answered = [mb for mb in use.onlooker[int(watch.seconds[0]) + 1 :] if mb] if watch.seconds else []
+    answered = [mb for mb in use.onlooker if mb]
     report["machine"]["cores_busy"] = use.cores
     report["result"] = {
         "ratings_before": before["rating"],
@@ -296,6 +294,7 @@ def measure(options: argparse.Namespace, root: Path) -> dict[str, Any]:
         "items_per_second": round(len(acknowledged) / seconds, 1),
         "submit_ms": percentiles([s for log in logs for s in log.submits]),
         "image_ms": percentiles([s for log in logs for s in log.images]) if options.images else None,
+        "seconds_of_opening": opening and round(opening, 1),
         "overview_seconds": [round(s, 2) for s in watch.seconds] if options.consoles else None,
         "problems": [problem for log in logs for problem in log.problems] + watch.problems,
         "memory_mb": course(use.server),

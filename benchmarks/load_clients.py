@@ -7,6 +7,7 @@ import re
 import secrets
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -105,7 +106,8 @@ def run_crowd(answer: Any, *arguments: Any) -> None:
 
 
 class Watch:
-    """So many consoles that are open on their first page until `ended`: `seconds` of the looks that came.
+    """So many consoles that are open on their first page until `ended`: `seconds` of the looks that came since
+    all of them were open.
 
     Their events go over HTTP as the page sends them: each is begun, and its answer read from the stream.
     """
@@ -114,12 +116,17 @@ class Watch:
         self._base, self._person = f"http://{address[0]}:{address[1]}", {"name": name, "token": token}
         self.seconds, self.ended = list[float](), threading.Event()
         self.problems, self.last_head = list[str](), ""
+        self._open = threading.Barrier(consoles + 1)
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(consoles)]
 
-    def start(self) -> None:
-        """Open them."""
+    def start(self) -> float:
+        """Open them, and wait for their first looks: the seconds that it took."""
+        began = time.perf_counter()
         for thread in self._threads:
             thread.start()
+        with suppress(threading.BrokenBarrierError):  # `problems` says why
+            self._open.wait()
+        return time.perf_counter() - began
 
     def join(self) -> None:
         """Wait for their last looks."""
@@ -132,6 +139,7 @@ class Watch:
                 self._look(client)
         except Exception as error:
             self.problems.append(f"a console: {type(error).__name__}: {error}")
+            self._open.abort()
 
     def _look(self, client: httpx.Client) -> None:
         client.post("/login", data=self._person)
@@ -139,19 +147,25 @@ class Watch:
         assert config is not None
         events = json.loads(config[1].replace(_ROOT, '""'))["dependencies"]
         numbers = {event["api_name"]: event["id"] for event in events}
-        looks, session = 0, secrets.token_hex(6)
-        while True:
-            last = self.ended.is_set()
-            began = time.perf_counter()
-            self.last_head = self._event(client, numbers["overview_look"], session)
-            if not last:
-                self.seconds.append(time.perf_counter() - began)
-            if looks % DEEP_EVERY == 0:
-                self._event(client, numbers["overview_look_deeper"], session)
+        look, deeper, session = (
+            numbers["overview_look"],
+            numbers["overview_look_deeper"],
+            secrets.token_hex(6),
+        )
+        self._event(client, look, session)
+        self._event(client, deeper, session)
+        self._open.wait()
+        self.ended.wait(random.uniform(0, LOOK_S))  # nobody opens 30 pages at one moment
+        looks = 0
+        while not self.ended.is_set():
             looks += 1
-            if last:
-                return
+            began = time.perf_counter()
+            self._event(client, look, session)
+            self.seconds.append(time.perf_counter() - began)
+            if looks % DEEP_EVERY == 0:
+                self._event(client, deeper, session)
             self.ended.wait(LOOK_S)
+        self.last_head = self._event(client, look, session)
 
     def _event(self, client: httpx.Client, number: int, session: str) -> str:
         body = {"fn_index": number, "data": [None], "session_hash": session}
