@@ -210,7 +210,7 @@ class DiffusersGenerator:
         check_call(pipeline, self._settings)
         self._strengths = add_loras(pipeline, self._loras, read_alpha(self.options.lora_alpha))
         for files in (self._files, *(lora.files for lora in self._loras)):
-            check_untouched(files)
+            check_untouched(files.path, files.identity.get("sha256"))
         place(pipeline, self._device, self.options.offload)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline

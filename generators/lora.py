@@ -123,7 +123,7 @@ def _merge_by_peft(pipeline: Any, lora: Lora, folder: Path) -> str:
         raise InputError(f"the adapter {folder} is {method}, which has no strength: leave its weight out")
     network = _meant_network(pipeline, config, folder)
     with _fitting(lora, type(network).__name__):
-        wrapped = PeftModel.from_pretrained(network, folder, torch_device="cpu")
+        wrapped: Any = PeftModel.from_pretrained(network, folder, torch_device="cpu")
         _check_all_loaded(wrapped, lora.files.path)
         for layer in wrapped.modules():
             if lora.weight != 1 and isinstance(layer, BaseTunerLayer):

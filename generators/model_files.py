@@ -107,15 +107,14 @@ def content_sha256(path: Path) -> str:
     return file_sha256(path)
 
 
-def check_untouched(files: ModelFiles) -> None:
-    """Raise InputError where what lies there is no longer what its hash says.
+def check_untouched(path: Path, sha256: str | None) -> None:
+    """Raise InputError where what lies at `path` no longer has that `content_sha256`.
 
     Asked after the weights were loaded: what was overwritten in between is not what images would say they
-    were made with. Nobody overwrites files of the hub.
+    were made with. None: files of the hub, which nobody overwrites.
     """
-    sha256 = files.identity.get("sha256")
-    if sha256 is not None and content_sha256(files.path) != sha256:
-        raise InputError(f"{files.path} was overwritten while it was loaded: run it again")
+    if sha256 is not None and content_sha256(path) != sha256:
+        raise InputError(f"{path} was overwritten while it was loaded: run it again")
 
 
 def _only_safetensors(folder: Path) -> Path:

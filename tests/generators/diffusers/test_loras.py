@@ -288,7 +288,7 @@ def test_a_changed_adapter_config_is_another_lora(tmp_path: Path) -> None:
     config.write_text('{"lora_alpha": 32}')
     assert lora_files(str(tmp_path)).identity != before.identity
     with pytest.raises(InputError, match="was overwritten while it was loaded"):
-        check_untouched(before)
+        check_untouched(before.path, before.identity["sha256"])
 
 
 def test_places_on_the_hub() -> None:
