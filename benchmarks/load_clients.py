@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-LOOK_S, DEEP_EVERY = 10.0, 3
+LOOK_S, DEEP_EVERY = 15.0, 4
 """An open console asks for counters every so many seconds, and for what takes long every so many times."""
 
 _CONFIG = re.compile(r"window\.gradio_config = (.*?);</script>", re.DOTALL)
