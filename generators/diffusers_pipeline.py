@@ -13,12 +13,14 @@ from transformers import PreTrainedTokenizerBase
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, InputError, UnknownNameError
 from nami_bench.generators.batching import BatchRunner, NoImage
-from nami_bench.generators.diffusers_loading import Offload, check_call, load_pipeline, place
+from nami_bench.generators.checkpoints import Checkpoint, read_scheduler
+from nami_bench.generators.diffusers_loading import Offload, check_call, place
 from nami_bench.generators.lora import Lora, add_loras, described_loras, find_loras, named_loras
 from nami_bench.generators.lora_strength import read_alpha
-from nami_bench.generators.model_files import ModelFiles, check_model_name, check_untouched, pipeline_files
+from nami_bench.generators.model_files import check_model_name, check_untouched
 from nami_bench.generators.presets import PRESETS, Preset
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.quantisation import read_kinds
 from nami_bench.generators.torch_runtime import (
     DtypeName,
     choose_dtype,
@@ -37,6 +39,7 @@ _OWN_ARGUMENTS = {
     "width": "width",
     "negative_prompt": "negative_prompt",
 }
+_PARTS = ("transformer", "unet", "vae", "text_encoder")
 _RESERVED = ("prompt", "generator", "num_images_per_prompt", "output_type", "return_dict")
 # Pipelines that pad every prompt to one fixed length, so that prompts of any length share a batch. Others pad
 # to the longest prompt of the batch, and an image would depend on its neighbours.
@@ -78,6 +81,11 @@ class DiffusersGenerator:
         extra: JSON object of further arguments of the pipeline's call.
         lora: a LoRA's file, folder or place on the hub; several as A:0.8,B:0.5. lora_revision: on the hub.
         lora_scale: times its own strength. lora_alpha: what it was trained with, where it doesn't say.
+        base: the pipeline that a `model` in one file belongs to.
+        transformer, unet, vae, text_encoder: a folder, a file (.safetensors, .gguf, .ckpt) or a place on the
+        hub that takes the place of the model's own. components: JSON object of others, by name.
+        quantize: int8wo, bnb-nf4 ... of the denoiser, or COMPONENT:KIND,COMPONENT:KIND.
+        scheduler: another one of diffusers', or a JSON object of settings to change ("class": its name).
         offload: "model" or "sequential" keep in the GPU's memory only what computes.
         batch_size: images drawn at once, at most; halved whenever memory runs out. See above for what
         more than 1 costs in exactness.
@@ -99,6 +107,14 @@ class DiffusersGenerator:
         lora_revision: str | None = None
         lora_scale: float = 1.0
         lora_alpha: str | None = None
+        base: str | None = None
+        transformer: str | None = None
+        unet: str | None = None
+        vae: str | None = None
+        text_encoder: str | None = None
+        components: Json[dict[str, str]] | dict[str, str] = field(default_factory=dict)
+        quantize: str | None = None
+        scheduler: str | dict[str, Any] = ""
         offload: Offload = "none"
         batch_size: int = 1
 
@@ -108,7 +124,8 @@ class DiffusersGenerator:
             if self.model is None and self.preset is None:
                 raise InputError(f"{WHERE}: give model=OWNER/NAME, model=FOLDER or preset=NAME")
             if self.model is not None:
-                check_model_name(self.model, self.revision)
+                check_model_name(self.model, self.revision, self.base)
+            self.parts(), read_kinds(self.quantize), read_scheduler(self.scheduler)
             if self.lora is not None:
                 named_loras(self.lora, self.lora_scale)
                 read_alpha(self.lora_alpha)
@@ -124,6 +141,13 @@ class DiffusersGenerator:
                     raise InputError(f"{WHERE}: {name} {value} is no positive multiple of 8")
             _check_extra(self.extra)
 
+        def parts(self) -> Mapping[str, str]:
+            """Components that take the place of the model's; raises InputError for one given twice."""
+            named = {name: getattr(self, name) for name in _PARTS if getattr(self, name) is not None}
+            if twice := named.keys() & dict(self.components).keys():
+                raise InputError(f"{WHERE}: {min(twice)} is given twice, also in components")
+            return {**named, **self.components}
+
     def __init__(self, options: Options) -> None:
         self.options = options
         self.batch_size = options.batch_size
@@ -136,8 +160,7 @@ class DiffusersGenerator:
         options = self.options
         return {
             "adapter": "diffusers",
-            "model": self._model,
-            "model_files": dict(self._files.identity),
+            **self._checkpoint.describe(),
             "variant": self._variant,
             "dtype": options.dtype,
             "preset": options.preset,
@@ -168,8 +191,17 @@ class DiffusersGenerator:
         return self.options.variant
 
     @cached_property
-    def _files(self) -> ModelFiles:
-        return pipeline_files(self._model, self.options.revision, self._variant)
+    def _checkpoint(self) -> Checkpoint:
+        options = self.options
+        return Checkpoint(
+            self._model,
+            options.revision,
+            self._variant,
+            options.base,
+            options.parts(),
+            read_kinds(options.quantize),
+            read_scheduler(options.scheduler),
+        )
 
     @cached_property
     def _loras(self) -> tuple[Lora, ...]:
@@ -206,11 +238,11 @@ class DiffusersGenerator:
 
     @cached_property
     def _pipeline(self) -> Any:
-        pipeline = load_pipeline(self._files.path, self._dtype, self._variant)
+        pipeline = self._checkpoint.load(self._dtype, self._device)
         check_call(pipeline, self._settings)
         self._strengths = add_loras(pipeline, self._loras, read_alpha(self.options.lora_alpha))
-        for files in (self._files, *(lora.files for lora in self._loras)):
-            check_untouched(files.path, files.identity.get("sha256"))
+        for lora in self._loras:
+            check_untouched(lora.files.path, lora.files.identity.get("sha256"))
         place(pipeline, self._device, self.options.offload)
         pipeline.set_progress_bar_config(disable=True)
         return pipeline
