@@ -13,8 +13,10 @@ from nami_bench.domain import CheckKind, Role, Study, SubmissionState
 from nami_bench.store import ItemProgress, progress_of
 from nami_bench.store.oversight import Attendance
 
-REFRESH_S = 10.0
-DEEP_REFRESH_S = 30.0
+REFRESH_S = 15.0
+DEEP_REFRESH_S = 60.0
+"""An open page looks again after so long. What one look found serves all pages that look a little later."""
+
 IDLE = timedelta(hours=24)
 """For so long nobody was given an item: nobody works on the study."""
 
@@ -48,7 +50,9 @@ def build(console: Console) -> None:
     computed = gr.HTML(waiting, elem_classes=["console-tables"], apply_default_css=False)
 
     def look(call: Call) -> tuple[str, str]:
-        found = console.remembered(("overview", call.study), lambda: standing(console, call.study))
+        found = console.remembered(
+            ("overview", call.study), lambda: standing(console, call.study), REFRESH_S / 2
+        )
         counts = [
             {"title": "People", "columns": PEOPLE, "rows": _people(found)},
             {"title": "By stratum and model", "columns": CELLS, "rows": _parts(found)},
@@ -56,7 +60,7 @@ def build(console: Console) -> None:
         return _head(found), tables.as_html(counts, [AT_MOST])
 
     async def look_deeper(call: Call) -> str:
-        found = json.loads(await console.onlooker.ask("overview", call.study))
+        found = json.loads(await console.onlooker.ask_lately(DEEP_REFRESH_S / 2, "overview", call.study))
         rows = [
             (a["criterion"], tables.interval(a["alpha"], a["low"], a["high"]), a["items"], a["note"])
             for a in found["agreement"]
