@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nami_bench.domain import Comparison, Criterion, Study
+from nami_bench.domain import Comparison, Criterion, Mode, Study
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.human.answers_table import answers_ratings
 from nami_bench.evaluation.human.table import table_ratings
@@ -33,12 +33,16 @@ from nami_bench.export.ratings_source import (
 from nami_bench.pipeline.marks import import_marks
 from nami_bench.pipeline.restored_study import StudyToRestore, restore_study
 from nami_bench.pipeline.study_of_judgements import study_of_judgements
+from nami_bench.store.imports import ClashError
 from nami_bench.store.items import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from nami_bench.store import Recorded, Store
+
+
+_SHOWN_CLASHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +70,15 @@ class Elsewhere:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a file holds: its judgements' number, how to add them, the studies' names, what stood together."""
+    """What a file holds: its judgements' number, how to add them, the studies' names, what stood together;
+    `judgements` one by one, where they may be looked up."""
 
     kind: str
     count: int
     add: Callable[["Store"], "Recorded"]
     studies: Collection[str]
     shown: Collection[Shown] = ()
+    judgements: Sequence[object] = ()
 
 
 def import_judgements(
@@ -141,11 +147,42 @@ def _import_foreign(
     with store.together(dry_run=dry_run):
         if known is None:
             store.studies.add(study, found.shown)
-        made = found.add(store)
+        made = _added_by_line(store, found, judged)
     return Imported(found.kind, made.added, made.replaced, found.count - made.added - made.replaced)
 
 
+def _added_by_line(store: "Store", found: _Found, judged: Judged) -> "Recorded":
+    """`found.add`; a clash with what is recorded names the places in the file."""
+    try:
+        return found.add(store)
+    except ClashError as error:
+        rows = {id(one): row for row, one in enumerate(found.judgements)}
+        places = [judged.place(rows[id(one)]) for one in error.made[:_SHOWN_CLASHES]]
+        raise InputError(f"{'; '.join(places)}: {error}") from error
+
+
+def _check_models(judged: Judged, study: Study) -> None:
+    """Refuse a model that the study does not show, by its line."""
+    for side in ("model",) if judged.kind == "ratings" else ("left", "right"):
+        strange = ~judged.table[side].isin(study.models).to_numpy()
+        if strange.any():
+            row = int(strange.argmax())
+            name = judged.table[side].iloc[row]
+            judged.refuse(
+                row,
+                f"study {study.name!r} has no model {name!r} but {', '.join(study.models)}: say which one it "
+                f"is with --rename {name}=MODEL, or leave it out with --rename {name}=",
+            )
+
+
 def _foreign(judged: Judged, study: Study, scales: Scales, *, replace: bool) -> _Found:
+    wanted = {Mode.PAIRWISE: "comparisons", Mode.RATING: "ratings"}.get(Mode(study.mode))
+    if judged.kind != wanted:
+        raise InputError(
+            f"{judged.file} holds {judged.kind}, and study {study.name!r} is of mode {study.mode}: nothing was "
+            "imported"
+        )
+    _check_models(judged, study)
     if judged.kind == "comparisons":
         return _of_comparisons(judged.comparisons(), replace=replace)
     file, known = judged.file.path, judged.profile.scales
@@ -158,7 +195,7 @@ def _foreign(judged: Judged, study: Study, scales: Scales, *, replace: bool) -> 
     def add(store: "Store") -> "Recorded":
         return store.ratings.add(ratings, replace=replace)
 
-    return _Found("ratings", len(ratings), add, (study.name,))
+    return _Found("ratings", len(ratings), add, (study.name,), judgements=ratings)
 
 
 def _with_marks(file: Path, found: _Found, *, replace: bool) -> _Found:
@@ -202,7 +239,7 @@ def _of_comparisons(found: Sequence[Comparison], *, replace: bool) -> _Found:
     def add(store: "Store") -> "Recorded":
         return store.comparisons.add(found, replace=replace)
 
-    return _Found("comparisons", len(found), add, names, shown)
+    return _Found("comparisons", len(found), add, names, shown, found)
 
 
 def _rankings(file: Path, study_of: Callable[[str], Study], scales: Scales, *, replace: bool) -> _Found:

@@ -20,7 +20,26 @@ OUTCOMES = {word: outcome for outcome, words in _WORDS.items() for word in words
 
 _NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
 _BEFORE_WORDS = re.compile(r"([+-]?\d+)\s*(?:[-–—:=.)(]\s*)?(?=[^\W\d_])", re.ASCII)
-_ZONES = {"PST": -8, "PDT": -7, "UTC": 0, "GMT": 0}
+_ZONES = {
+    "PST": -8,
+    "PDT": -7,
+    "MST": -7,
+    "MDT": -6,
+    "CST": -6,
+    "CDT": -5,
+    "EST": -5,
+    "EDT": -4,
+    "UTC": 0,
+    "GMT": 0,
+    "WEZ": 0,
+    "BST": 1,
+    "CET": 1,
+    "MEZ": 1,
+    "CEST": 2,
+    "MESZ": 2,
+}
+"""Hours from UTC; CST and BST as America and Britain mean them."""
+_GOOGLE = re.compile(r"(\d{4}/\d\d?/\d\d? \d\d?:\d\d:\d\d [AP]M)(?: (?:([A-Z]+)|(?:GMT|UTC)([+-]\d{1,2})))?")
 _MTURK = re.compile(r"\w{3} (\w{3} \d{1,2} \d\d:\d\d:\d\d) (\w{3}) (\d{4})")
 
 
@@ -91,7 +110,7 @@ def is_before_words(text: str) -> bool:
 
 
 def instant_of(raw: Any) -> datetime | None:
-    """A time in ISO 8601, in seconds since 1970, or as MTurk writes it; None where it is none of these.
+    """A time in ISO 8601, in seconds since 1970, or as MTurk or Google Forms writes it; else None.
 
     UTC where no zone is given.
     """
@@ -103,13 +122,19 @@ def instant_of(raw: Any) -> datetime | None:
             seconds = float(text)
             return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
         if (parts := _MTURK.fullmatch(text)) is not None and parts[2] in _ZONES:
-            zone = timezone(timedelta(hours=_ZONES[parts[2]]))
             local = datetime.strptime(f"{parts[3]} {parts[1]}", "%Y %b %d %H:%M:%S")
-            return local.replace(tzinfo=zone).astimezone(UTC)
+            return _in_zone(local, _ZONES[parts[2]])
+        if (parts := _GOOGLE.fullmatch(text)) is not None and (parts[2] or "UTC") in _ZONES:
+            local = datetime.strptime(parts[1], "%Y/%m/%d %I:%M:%S %p")
+            return _in_zone(local, int(parts[3] or 0) if not parts[2] else _ZONES[parts[2]])
         at = datetime.fromisoformat(text)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError, OSError):
         return None
+
+
+def _in_zone(local: datetime, hours: int) -> datetime:
+    return local.replace(tzinfo=timezone(timedelta(hours=hours))).astimezone(UTC)
 
 
 def milliseconds_of(row: Mapping[str, Any]) -> int | None:

@@ -11,6 +11,9 @@ from nami_bench.export.foreign.entries import Entry, Unfold
 from nami_bench.export.foreign.reading import Reading, Repeats
 from nami_bench.export.foreign.rows import Row, columns_of, row_of
 
+_ANSWER = "Answer."
+_MOST = 15
+
 Made: TypeAlias = Row | str
 """A judgement, or why there is none in an entry."""
 
@@ -19,13 +22,15 @@ Made: TypeAlias = Row | str
 class Context:
     """What the rows of a file are made with: `reading`, with what the profile adds, and `items` by name.
 
-    `columns` and `notes` are what is understood on the way, for whoever asks.
+    `columns`, which fields they are, `used`, which ones of a table count, and `notes` are what is understood
+    on the way, for whoever asks; `used` stays empty where entries are no rows of a table.
     """
 
     reading: Reading
     prefix: str = ""
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
     notes: dict[str, None] = field(default_factory=dict)
     _by_header: dict[tuple[str, ...], "_Table"] = field(default_factory=dict)
 
@@ -97,6 +102,7 @@ class _Table:
         self.columns = _of_one_kind(found, reading, wide=bool(self.wide))
         self._check(entry, reading)
         context.columns.update(self.columns)
+        context.used.update(self.columns.values(), self.wide)
         if self.wide and reading.wide is not None:
             context.columns[f"{reading.wide[0]} (a column each)"] = ", ".join(self.wide)
 
@@ -115,12 +121,17 @@ class _Table:
             if column and column not in self.header and inner not in self.header:
                 raise InputError(
                     f"{entry.file} has no column {column!r} (--map {field_}={column}): its columns are "
-                    f"{', '.join(self.header)}"
+                    f"{self._held()}"
                 )
+
+    def _held(self) -> str:
+        """The columns, those with answers first; not all of very many."""
+        names = sorted(self.header, key=lambda name: not name.startswith(_ANSWER))
+        return ", ".join(names[:_MOST]) + (f" and {len(names) - _MOST} more" if len(names) > _MOST else "")
 
     def _check(self, entry: Entry, reading: Reading) -> None:
         """Refuse a table that does not say what was answered about which image."""
-        held = ", ".join(self.header)
+        held = self._held()
         if reading.wide is not None and not self.wide:
             raise InputError(
                 f"{entry.file} has no column {' or '.join(reading.wide[1])} (--wide): its columns are {held}"

@@ -167,11 +167,11 @@ class _Reader:
         found = self.collected[kind]
         frame = found.finish()
         rows = frame.pop("_row").to_numpy()
-        columns = self.context.columns
-        used = {name for column in columns.values() for name in column.split(", ")}
+        used = self.context.used
         return Judged(
             self.file, self.profile, kind, frame, lambda row: found.place(int(rows[row])), count,
-            list(self.entries.forms), columns, [name for name in self.entries.columns if name not in used],
+            list(self.entries.forms), self.context.columns,
+            [name for name in self.entries.columns if used and name not in used],
             self.left_out, found.twice, found.again, found.repeated, self._noted(),
         )  # fmt: skip
 

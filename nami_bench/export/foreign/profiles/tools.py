@@ -5,13 +5,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from nami_bench.errors import InputError
-from nami_bench.export.foreign.answers import text_of
+from nami_bench.export.foreign.answers import number_of, text_of
 from nami_bench.export.foreign.entries import Entry
 from nami_bench.export.foreign.profile import Context, Made, Profile
 from nami_bench.export.foreign.rows import Row
 
 _SKIPPED = "skipped"
 _EMPTY = "without an answer"
+_PAIR_SCALE = "scale_value"
 
 
 def _label_studio(entry: Entry, context: Context) -> Iterator[Made]:
@@ -142,10 +143,9 @@ def _potato(entry: Entry, context: Context) -> Iterator[Made]:
     if isinstance(state, Mapping):
         for item, labels in state.items():
             base = {"item": item, "annotator": cells.get("user_id") or entry.folder}
-            yield from _potato_labels(base, labels, context)
+            yield from _potato_labels(entry, base, labels, context)
         return
-    data = cells.get("displayed_text") if isinstance(cells.get("displayed_text"), Mapping) else cells
-    base = context.about(entry, data or {})
+    base = context.about(entry, cells)
     base |= {"annotator": text_of(cells.get("user_id") or cells.get("user")) or entry.folder}
     base |= {"item": cells.get("instance_id") or cells.get("id")}
     labels = next(
@@ -156,10 +156,10 @@ def _potato(entry: Entry, context: Context) -> Iterator[Made]:
             f"{entry} is no annotation of Potato: give a user_state.json, the folder that holds these, or "
             "exports/jsonl/annotations.jsonl"
         )
-    yield from _potato_labels(base, labels, context)
+    yield from _potato_labels(entry, base, labels, context)
 
 
-def _potato_labels(base: Row, labels: Any, context: Context) -> Iterator[Made]:
+def _potato_labels(entry: Entry, base: Row, labels: Any, context: Context) -> Iterator[Made]:
     """Labels by schema: {schema: {name: value}}, or a list of [{schema, name}, value]."""
     if isinstance(labels, list):
         pairs = [(one[0].get("schema"), one[0].get("name"), one[1]) for one in labels if len(one) == 2]
@@ -176,8 +176,18 @@ def _potato_labels(base: Row, labels: Any, context: Context) -> Iterator[Made]:
             yield f"an answer to {schema}, which --criterion does not ask for"
             continue
         answer = name if value in (True, "true", "on", None) else value
-        pair = name == "selection" or "left" in base
+        if name == _PAIR_SCALE:  # below 0: the first one is better
+            answer = {-1: "left", 0: "tie", 1: "right"}[_sign(entry, value)]
+        pair = name in ("selection", _PAIR_SCALE) or "left" in base
         yield {**base, "criterion": schema, ("outcome" if pair else "value"): answer}
+
+
+def _sign(entry: Entry, value: Any) -> int:
+    try:
+        number = number_of(text_of(value))
+    except ValueError as error:
+        raise InputError(f"{entry}: {value!r} is no place on a scale between two") from error
+    return (number > 0) - (number < 0)
 
 
 def _doccano(entry: Entry, context: Context) -> Iterator[Made]:
