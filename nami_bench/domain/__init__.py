@@ -59,6 +59,7 @@ from nami_bench.domain.participant import Identity as Identity
 from nami_bench.domain.participant import Invitation as Invitation
 from nami_bench.domain.participant import Participant as Participant
 from nami_bench.domain.participant import ParticipantReport as ParticipantReport
+from nami_bench.domain.prompt import SOURCE_ID as SOURCE_ID
 from nami_bench.domain.prompt import STRATA as STRATA
 from nami_bench.domain.prompt import Prompt as Prompt
 from nami_bench.domain.prompt import PromptFile as PromptFile
