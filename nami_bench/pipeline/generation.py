@@ -16,6 +16,7 @@ from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
 from nami_bench.image_settings import settings_sha256
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
+from nami_bench.pipeline.equal_samples import EqualSamples
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.removal import finish_removals
 from nami_bench.pipeline.run_lock import Check, alone_in
@@ -141,6 +142,7 @@ class _GenerationRun:
         made_as = card.first_name or card.name
         self.drawing = Drawing(self.folder, made_as, card.adapter, prompt_set.sha256, self.settings_sha256)
         self.served = ServedModel.of_images(card.name, ())
+        self.equal_samples = EqualSamples(card.name, ())
         self.check_lock: Check = lambda: None
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -157,6 +159,7 @@ class _GenerationRun:
         of_model = self.store.images.find(models=[self.card.name])
         recorded = {(r.prompt_id, r.sample): r for r in of_model if r.prompt_set == self.prompt_set.name}
         self._check_seeds(recorded.values())
+        self.equal_samples = EqualSamples(self.card.name, recorded.values())
         self._check_identity(of_model, recorded.values(), engine)
         todo = self._missing(samples, recorded, advance)
         shards = batches(todo, max(1, self.generator.batch_size))
@@ -265,6 +268,7 @@ class _GenerationRun:
         path = self.drawing.path(drawn.request)
         try:
             self.served.check(drawn.provenance.get("served_model"))
+            self.equal_samples.check(drawn.request, drawn.provenance)
         except InputError:
             images.delete_file(path)
             raise

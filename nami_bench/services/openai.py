@@ -8,8 +8,9 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from nami_bench.errors import InputError, WorkError, one_line
@@ -88,15 +89,19 @@ class OpenAIServer:
         self._gives = gives
         self._max_bytes = max_bytes
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What carries the key, for this server alone."""
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
     def ask(self, body: Mapping[str, Any]) -> tuple[Answer, Mapping[str, Any]]:
         """The answer, of any status, and its JSON object, empty where it is none.
 
         Raises WorkError where there is no such server, RequestFailedError where it does not answer.
         """
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         try:
             answer = self._client.send(
-                "POST", self.url, headers=headers, json=body, max_bytes=self._max_bytes
+                "POST", self.url, headers=self.headers, json=body, max_bytes=self._max_bytes
             )
         except UnreachableError as error:
             raise WorkError(
@@ -113,9 +118,9 @@ class OpenAIServer:
         Raises RequestFailedError, or WorkError where no other request will bring anything either.
         """
         details = error if isinstance(error, dict) else {}
-        codes = {str(details.get("code")), str(details.get("type"))}
+        codes = _codes(error)
         said = str(details.get("message") or error or excerpt(answer))
-        if codes & _REFUSALS:
+        if is_refusal(error):
             raise RequestFailedError(said, refused=True)
         if codes & _OUT_OF_CREDIT or answer.status == 402:
             raise WorkError(f"{self.url} gives no more {self._gives} for this account: {said}")
@@ -151,17 +156,29 @@ def excerpt(answer: Answer) -> str:
     return answer.body[:10_000].decode(errors="replace") or "(nothing)"
 
 
-def in_order(futures: deque[Future[T | None]], stop: threading.Event) -> Iterator[T]:
+def is_refusal(error: Any) -> bool:
+    """Whether an answer's `error` is a content filter's."""
+    return bool(_codes(error) & _REFUSALS)
+
+
+def _codes(error: Any) -> set[str]:
+    return {str(error.get("code")), str(error.get("type"))} if isinstance(error, dict) else set()
+
+
+def in_order(futures: Iterable[Future[T | None]], stop: threading.Event, ahead: int) -> Iterator[T]:
     """Yield the results, in order, of what threads are doing, and let go of each once it is yielded.
 
-    After a WorkError or Ctrl-C, what the others brought is yielded before it is raised; a result of None was
-    not asked for any more, since `stop` was set.
+    `ahead` futures are taken at first, and one for each that is done with: no more are held at once. After a
+    WorkError or Ctrl-C, what the others brought is yielded before it is raised; a result of None was not
+    asked for any more, since `stop` was set.
     """
     ending: BaseException | None = None
-    while futures:
+    coming = iter(futures)
+    held = deque(islice(coming, ahead))
+    while held:
         result = None
         try:
-            result = futures[0].result()
+            result = held[0].result()
         except WorkError as error:
             ending = ending or error
         except KeyboardInterrupt as error:
@@ -170,7 +187,8 @@ def in_order(futures: deque[Future[T | None]], stop: threading.Event) -> Iterato
             stop.set()
             ending = error
             continue
-        futures.popleft()
+        held.popleft()
+        held.extend(islice(coming, 1))
         if result is not None:
             yield result
     if ending is not None:
