@@ -1,20 +1,15 @@
 """One endpoint that speaks OpenAI's images protocol: what is sent to it, and what its answers mean."""
 
 import base64
-import logging
-import re
-import threading
-import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urljoin
 
-from PIL.Image import Image
-
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, ImageError, WorkError
 from nami_bench.generators.openai_servers import OptionalFields, peak_memory, refused_fields, rewriting, told
-from nami_bench.generators.protocol import GenerationRequest, GenerationResult, picture_sha256
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.served import ServedRun, Stopwatch
 from nami_bench.images import decode_image
 from nami_bench.services.bounded_client import Answer, NoAnswerError
 from nami_bench.services.openai import OpenAIServer, RequestFailedError, excerpt
@@ -23,21 +18,24 @@ from nami_bench.services.retrying_client import RetryingClient
 # 8192 x 8192: a file of kilobytes may claim more, and every one of them is unpacked in memory.
 _MAX_PIXELS = 2**26
 
-_log = logging.getLogger(__name__)
-
 
 class ImagesEndpoint:
     """One server and one key; every text that leaves it is free of the key."""
 
     def __init__(
-        self, client: RetryingClient, base_url: str, key: str, key_env: str, optional: OptionalFields
+        self,
+        client: RetryingClient,
+        base_url: str,
+        key: str,
+        key_env: str,
+        optional: OptionalFields,
+        run: ServedRun,
     ) -> None:
         self._client = client
+        self._run = run
         self._base_url = base_url.rstrip("/")
         self._server = OpenAIServer(client, f"{self._base_url}/images/generations", key, key_env, "images")
         self._optional = optional
-        self._answered = threading.Event()
-        self._other_size_said = threading.Event()
 
     def result(self, request: GenerationRequest, body: Mapping[str, Any]) -> GenerationResult | None:
         """The request's result, or None where the run was stopped before it was sent."""
@@ -53,27 +51,20 @@ class ImagesEndpoint:
             raise GenerationError(self._server.clean(str(error))) from None
 
     def _image(self, request: GenerationRequest, body: Mapping[str, Any]) -> GenerationResult:
-        warm, started, clock = self._answered.is_set(), time.time(), time.perf_counter()
+        warm, watch = self._run.warm, Stopwatch()
         sent, answer, payload = self._ask(body)
         item = self._item(answer, payload)
         data, fetching = self._bytes(item)
-        finished = started + time.perf_counter() - clock
-        self._answered.set()
+        times = watch.read()
         try:
             image = decode_image(data, "what the server sent", _MAX_PIXELS)
         except ImageError as error:
             raise RequestFailedError(str(error)) from error
         provenance = {
             "attempts": answer.attempts,
-            "started": started,
-            "finished": finished,
-            "warm": warm,
-            "batch": 1,
-            "pixels_sha256": picture_sha256(image),
+            **self._run.provenance(times, warm, sent, image),
             **self._said(answer, payload, item),
             **rewriting(request.prompt.text, sent, payload, item),
-            "sent_seed": sent.get("seed"),
-            "asked_size": self._asked_size(sent, image),
         }
         known = {name: self._clean(value) for name, value in provenance.items() if value is not None}
         seconds = answer.seconds + fetching
@@ -106,17 +97,6 @@ class ImagesEndpoint:
             "peak_memory_bytes": peak_memory(payload),
             "server": told(payload, item) or None,
         }
-
-    def _asked_size(self, sent: Mapping[str, Any], image: Image) -> str | None:
-        """The size that was asked for, "WxH", if one was; that the server makes another is said once."""
-        asked = str(sent.get("size") or f"{sent.get('width')}x{sent.get('height')}")
-        if not re.fullmatch(r"\d+x\d+", asked):
-            return None
-        made = f"{image.width}x{image.height}"
-        if made != asked and not self._other_size_said.is_set():
-            self._other_size_said.set()
-            _log.warning("asked for %s pixels, the server made %s", asked, made)
-        return asked
 
     def _bytes(self, item: Mapping[str, Any]) -> tuple[bytes, float]:
         """The image's file, and the seconds that fetching it took."""

@@ -4,7 +4,6 @@ https://platform.openai.com/docs/api-reference/images/create
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,14 +12,12 @@ from pydantic import Json
 from nami_bench.generators.openai_endpoint import ImagesEndpoint
 from nami_bench.generators.openai_servers import OptionalFields, ServerName, default_fields, server_kind
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
-from nami_bench.services.openai import check_options, in_order, read_key
+from nami_bench.generators.served import ServedRun, batch_size, results, sent_seed
+from nami_bench.services.openai import check_options, read_key
 from nami_bench.services.retrying_client import RetryingClient
 
 _WHERE = "generator 'openai-images'"
 _OWN_FIELDS = frozenset({"model", "prompt", "n", "size", "quality", "seed", "stream"})
-# So many at once, of which so many are begun before the first is taken: each holds an image in memory.
-_REQUESTS_PER_WORKER = 32
-_AHEAD_PER_WORKER = 8
 
 
 class OpenAIImagesGenerator:
@@ -64,7 +61,8 @@ class OpenAIImagesGenerator:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.batch_size = options.concurrency * _REQUESTS_PER_WORKER
+        self.batch_size = batch_size(options.concurrency)
+        self._run = ServedRun(options.concurrency)
         kind = server_kind(options.server, options.base_url)
         self._defaults = {n: v for n, v in default_fields(kind).items() if n not in options.extra}
         self._sends_seed = kind != "openai" if options.send_seed is None else options.send_seed
@@ -91,16 +89,16 @@ class OpenAIImagesGenerator:
         """
         options = self.options
         key = read_key(options.key_env, _WHERE)
-        with (
-            RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
-            ThreadPoolExecutor(options.concurrency) as pool,
-        ):
-            endpoint = ImagesEndpoint(client, options.base_url, key, options.key_env, self._optional)
-            futures = (pool.submit(endpoint.result, request, self._body(request)) for request in requests)
-            try:
-                yield from in_order(futures, client.stop, options.concurrency * _AHEAD_PER_WORKER)
-            finally:
-                client.stop.set()
+        with RetryingClient(options.timeout, options.max_retries, options.concurrency) as client:
+            endpoint = ImagesEndpoint(
+                client, options.base_url, key, options.key_env, self._optional, self._run
+            )
+            yield from results(
+                requests,
+                options.concurrency,
+                client.stop,
+                lambda request: endpoint.result(request, self._body(request)),
+            )
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         asked = self.options
@@ -110,5 +108,5 @@ class OpenAIImagesGenerator:
         if asked.quality:
             body["quality"] = asked.quality
         if self._sends_seed:
-            body["seed"] = request.seed % 2**31  # what a signed 32-bit field holds
+            body["seed"] = sent_seed(request)
         return body

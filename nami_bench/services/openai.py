@@ -69,47 +69,15 @@ class RequestFailedError(Exception):
         self.refused = refused
 
 
-class OpenAIServer:
+class KeyedServer:
     """One address of a server and one key; every text that leaves it is free of the key."""
 
-    def __init__(
-        self,
-        client: RetryingClient,
-        url: str,
-        key: str,
-        key_env: str,
-        gives: str,
-        max_bytes: int | None = None,
-    ) -> None:
+    def __init__(self, url: str, key: str, key_env: str, gives: str) -> None:
         """`gives` says in messages what the server is asked for: images, answers."""
         self.url = url
-        self._client = client
         self._key = key
         self._key_env = key_env
         self._gives = gives
-        self._max_bytes = max_bytes
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """What carries the key, for this server alone."""
-        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
-
-    def ask(self, body: Mapping[str, Any]) -> tuple[Answer, Mapping[str, Any]]:
-        """The answer, of any status, and its JSON object, empty where it is none.
-
-        Raises WorkError where there is no such server, RequestFailedError where it does not answer.
-        """
-        try:
-            answer = self._client.send(
-                "POST", self.url, headers=self.headers, json=body, max_bytes=self._max_bytes
-            )
-        except UnreachableError as error:
-            raise WorkError(
-                f"cannot reach {self.url} ({error}): see that the server runs and that base_url is right"
-            ) from error
-        except NoAnswerError as error:
-            raise RequestFailedError(f"no answer from {self.url}: {error}") from error
-        return answer, _parsed(answer)
 
     def raise_for(self, answer: Answer, error: Any) -> None:
         """Tell refusals from what ends the run and from what fails this request only, by the status and the
@@ -149,6 +117,45 @@ class OpenAIServer:
     def clean(self, text: str) -> str:
         """`text` as one short line without the key."""
         return one_line(self.redacted(text))
+
+
+class OpenAIServer(KeyedServer):
+    """Such a server that is asked by POST, with JSON."""
+
+    def __init__(
+        self,
+        client: RetryingClient,
+        url: str,
+        key: str,
+        key_env: str,
+        gives: str,
+        max_bytes: int | None = None,
+    ) -> None:
+        super().__init__(url, key, key_env, gives)
+        self._client = client
+        self._max_bytes = max_bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What carries the key, for this server alone."""
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+    def ask(self, body: Mapping[str, Any]) -> tuple[Answer, Mapping[str, Any]]:
+        """The answer, of any status, and its JSON object, empty where it is none.
+
+        Raises WorkError where there is no such server, RequestFailedError where it does not answer.
+        """
+        try:
+            answer = self._client.send(
+                "POST", self.url, headers=self.headers, json=body, max_bytes=self._max_bytes
+            )
+        except UnreachableError as error:
+            raise WorkError(
+                f"cannot reach {self.url} ({error}): see that the server runs and that base_url is right"
+            ) from error
+        except NoAnswerError as error:
+            raise RequestFailedError(f"no answer from {self.url}: {error}") from error
+        return answer, parsed(answer)
 
 
 def excerpt(answer: Answer) -> str:
@@ -234,7 +241,8 @@ def check_options(options: ServerOptions, own_fields: Collection[str], where: st
         raise InputError(f"{where}: extra may not hold {', '.join(own)}")
 
 
-def _parsed(answer: Answer) -> Mapping[str, Any]:
+def parsed(answer: Answer) -> Mapping[str, Any]:
+    """The answer's JSON object, empty where it is none, or one that would fill the memory."""
     if sum(map(answer.body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         return {}
     try:
