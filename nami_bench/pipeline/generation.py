@@ -15,6 +15,7 @@ from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, Prompt
 from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
 from nami_bench.image_settings import settings_sha256
+from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
 from nami_bench.pipeline.equal_samples import EqualSamples
 from nami_bench.pipeline.progress import Advance, batches
@@ -66,6 +67,7 @@ def generate(
     limit: int | None = None,
     first: int | None = None,
     drawn_by: int | None = None,
+    concurrency: int | None = None,
     advance: Advance = lambda count: None,
     engine: Engine = LOCAL,
 ) -> GenerationReport:
@@ -74,7 +76,7 @@ def generate(
     Finished images are never made again: neither those recorded nor those that a killed run wrote but
     could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
     no difference to what is recorded, nor to the order. `limit` and `first`: see `select_prompts`, where
-    `drawn_by` (None: `seed`) is the seed.
+    `drawn_by` (None: `seed`) is the seed. `concurrency`: see `with_concurrency`.
 
     Raises InputError where recorded images of the model were made with another seed, other weights or other
     settings, or another run holds the folder.
@@ -83,7 +85,7 @@ def generate(
         raise InputError(f"samples must be at least 1, got {samples}")
     draw = seed if drawn_by is None else drawn_by
     selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=draw)
-    card = store.catalog.model(model)
+    card = with_concurrency(store.catalog.model(model), concurrency)
     generator: Generator = registry.create("generators", card.adapter, card.options)
     run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed, selection)
     with run.locked():
