@@ -3,6 +3,7 @@
 Every function may be killed at any moment and called again: it goes on where it was.
 """
 
+from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.evaluation import evaluate, metric_maker, run_metric
 from nami_bench.pipeline.generation import GenerationReport, generate, image_seed, import_images
 from nami_bench.pipeline.prompt_sets import (
@@ -50,5 +51,6 @@ __all__ = [
     "save_prompt_set",
     "select_prompts",
     "verify_images",
+    "with_concurrency",
     "write_prompt_set",
 ]
