@@ -179,8 +179,8 @@ def _foreign(judged: Judged, study: Study, scales: Scales, *, replace: bool) -> 
     wanted = {Mode.PAIRWISE: "comparisons", Mode.RATING: "ratings"}.get(Mode(study.mode))
     if judged.kind != wanted:
         raise InputError(
-            f"{judged.file} holds {judged.kind}, and study {study.name!r} is of mode {study.mode}: nothing was "
-            "imported"
+            f"{judged.file} holds {judged.kind}, and study {study.name!r} is of mode {study.mode}: nothing "
+            "was imported"
         )
     _check_models(judged, study)
     if judged.kind == "comparisons":
