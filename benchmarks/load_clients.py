@@ -106,8 +106,8 @@ def run_crowd(answer: Any, *arguments: Any) -> None:
 
 
 class Watch:
-    """So many consoles that are open on their first page until `ended`: `seconds` of the looks that came since
-    all of them were open.
+    """So many consoles that are open on their first page until `ended`: `seconds` of the looks that came
+    since all of them were open.
 
     Their events go over HTTP as the page sends them: each is begun, and its answer read from the stream.
     """
