@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import diffusers
@@ -16,7 +17,7 @@ from nami_bench.generators.model_files import ModelFiles, base_files, check_unto
 from nami_bench.generators.part_files import Part, find_part
 from nami_bench.generators.part_loading import component_library, load_part
 from nami_bench.generators.pipeline_content import read_index
-from nami_bench.generators.quantisation import pipeline_quantiser, quantiser
+from nami_bench.generators.quantisation import FP8_STORAGE, pipeline_quantiser, quantiser
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Checkpoint:
     def parts(self) -> Sequence[Part]:
         """The components that take another's place."""
         return [find_part(component, name) for component, name in self.components.items()]
+
+    @property
+    def folder(self) -> Path:
+        """The pipeline's folder, with its index and its components' settings."""
+        return self._base.path
 
     @cached_property
     def _base(self) -> ModelFiles:
@@ -86,7 +92,8 @@ class Checkpoint:
         """Ways to quantise by component, the denoiser by its own name."""
         index = read_index(self._base.path)
         denoiser = next((name for name in DENOISERS if name in index), DENOISERS[0])
-        kinds = {name or denoiser: kind for name, kind in self.quantize.items()}
+        by_name = {name or denoiser: kind for name, kind in self.quantize.items()}
+        kinds = {name: kind for name, kind in by_name.items() if kind != FP8_STORAGE}
         for name in kinds:
             if name not in index:
                 raise UnknownNameError("component to quantise", name, {n for n in index if n[0] != "_"})

@@ -1,33 +1,44 @@
 """The generator for every text-to-image pipeline that diffusers can load."""
 
+import inspect
+import logging
+import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import torch
-from PIL.Image import Image
 from pydantic import Json
-from transformers import PreTrainedTokenizerBase
 
-from nami_bench.domain import ImageState
-from nami_bench.errors import GenerationError, InputError, UnknownNameError
-from nami_bench.generators.batching import BatchRunner, NoImage
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.generators.acceleration import Acceleration
+from nami_bench.generators.batching import BatchRunner, Outcome
 from nami_bench.generators.checkpoints import Checkpoint, read_scheduler
-from nami_bench.generators.diffusers_loading import Offload, check_call, place
+from nami_bench.generators.diffusers_loading import Offload, place
 from nami_bench.generators.lora import Lora, add_loras, described_loras, find_loras, named_loras
 from nami_bench.generators.lora_strength import read_alpha
 from nami_bench.generators.model_files import check_model_name, check_untouched
+from nami_bench.generators.pipeline_call import call_arguments, call_parameters
+from nami_bench.generators.pipeline_output import outcomes, told_once
 from nami_bench.generators.presets import PRESETS, Preset
+from nami_bench.generators.prompt_rewriting import (
+    SWITCHES,
+    Rewriter,
+    Rewriting,
+    own_randomness,
+    switches,
+)
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
-from nami_bench.generators.quantisation import read_kinds
+from nami_bench.generators.quantisation import FP8_STORAGE, read_kinds, versions
+from nami_bench.generators.shared_batches import sharing
+from nami_bench.generators.step_caches import Cache, PassCounter
 from nami_bench.generators.torch_runtime import (
     DtypeName,
     choose_dtype,
     dtype_name,
     library_versions,
     noise_generators,
-    pictures,
 )
 from nami_bench.neural.device import choose_device, device_name
 
@@ -40,21 +51,15 @@ _OWN_ARGUMENTS = {
     "negative_prompt": "negative_prompt",
 }
 _PARTS = ("transformer", "unet", "vae", "text_encoder")
-_RESERVED = ("prompt", "generator", "num_images_per_prompt", "output_type", "return_dict")
-# Pipelines that pad every prompt to one fixed length, so that prompts of any length share a batch. Others pad
-# to the longest prompt of the batch, and an image would depend on its neighbours.
-PADS_TO_FIXED_LENGTH = frozenset(
-    {
-        "FluxPipeline",
-        "HunyuanDiTPipeline",
-        "PixArtAlphaPipeline",
-        "PixArtSigmaPipeline",
-        "SanaPipeline",
-        "StableDiffusion3Pipeline",
-        "StableDiffusionPipeline",
-        "StableDiffusionXLPipeline",
-    }
+_RESERVED = (
+    "prompt",
+    "generator",
+    "num_images_per_prompt",
+    "num_videos_per_prompt",
+    "output_type",
+    "return_dict",
 )
+_log = logging.getLogger(__name__)
 
 
 class DiffusersGenerator:
@@ -64,7 +69,8 @@ class DiffusersGenerator:
     requests. With batch_size=1 it depends on nothing else, and on the same device and library versions a
     picture made again is the same to the byte. In larger batches kernels may round the last bit differently:
     in float32 on a CPU, batches of 3 moved one value in 10,000 or fewer by one grey level (SD3, Sana, FLUX,
-    SDXL, PixArt-Sigma with random weights); in bfloat16, up to one value in 20, by one or two.
+    SDXL, PixArt-Sigma with random weights); in bfloat16, up to one value in 20, by one or two. Pipelines not
+    known to be safe in batches draw one by one: see `nami_bench.generators.shared_batches`.
     """
 
     @dataclass(frozen=True, slots=True)
@@ -79,6 +85,8 @@ class DiffusersGenerator:
         steps, guidance_scale: at least 1, at least 0. height, width: pixels, multiples of 8.
         negative_prompt: for every prompt (FLUX heeds one only with extra={"true_cfg_scale": 4}).
         extra: JSON object of further arguments of the pipeline's call.
+        prompt_rewriting: "on" lets a pipeline that can have a language model write each prompt anew; what
+        it wrote is recorded, and the leaderboard says so.
         lora: a LoRA's file, folder or place on the hub; several as A:0.8,B:0.5. lora_revision: on the hub.
         lora_scale: times its own strength. lora_alpha: what it was trained with, where it doesn't say.
         base: the pipeline that a `model` in one file belongs to.
@@ -86,6 +94,8 @@ class DiffusersGenerator:
         hub that takes the place of the model's own. components: JSON object of others, by name.
         quantize: int8wo, bnb-nf4 ... of the denoiser, or COMPONENT:KIND,COMPONENT:KIND.
         scheduler: another one of diffusers', or a JSON object of settings to change ("class": its name).
+        cache: fbcache:0.2, taylorseer:5, seacache, magcache, or JSON: leaves out a part of some steps.
+        attention: one of diffusers' backends. compile: the denoiser's blocks by torch.compile.
         offload: "model" or "sequential" keep in the GPU's memory only what computes.
         batch_size: images drawn at once, at most; halved whenever memory runs out. See above for what
         more than 1 costs in exactness.
@@ -103,6 +113,7 @@ class DiffusersGenerator:
         width: int | None = None
         negative_prompt: str | None = None
         extra: Json[dict[str, Any]] | dict[str, Any] = field(default_factory=dict)
+        prompt_rewriting: Rewriting = "off"
         lora: str | None = None
         lora_revision: str | None = None
         lora_scale: float = 1.0
@@ -115,6 +126,9 @@ class DiffusersGenerator:
         components: Json[dict[str, str]] | dict[str, str] = field(default_factory=dict)
         quantize: str | None = None
         scheduler: str | dict[str, Any] = ""
+        cache: str | None = None
+        attention: str | None = None
+        compile: bool = False
         offload: Offload = "none"
         batch_size: int = 1
 
@@ -125,7 +139,7 @@ class DiffusersGenerator:
                 raise InputError(f"{WHERE}: give model=OWNER/NAME, model=FOLDER or preset=NAME")
             if self.model is not None:
                 check_model_name(self.model, self.revision, self.base)
-            self.parts(), read_kinds(self.quantize), read_scheduler(self.scheduler)
+            self.parts(), self.acceleration(), read_scheduler(self.scheduler)
             if self.lora is not None:
                 named_loras(self.lora, self.lora_scale)
                 read_alpha(self.lora_alpha)
@@ -139,7 +153,15 @@ class DiffusersGenerator:
                 value = getattr(self, name)
                 if value is not None and (value < 8 or value % 8):
                     raise InputError(f"{WHERE}: {name} {value} is no positive multiple of 8")
-            _check_extra(self.extra)
+            _check_extra(self.extra, self.prompt_rewriting)
+
+        def acceleration(self) -> Acceleration:
+            """What is switched on for speed; raises InputError."""
+            cache = None if self.cache is None else Cache.read(self.cache)
+            if cache is not None:
+                cache.check_batch_size(self.batch_size)
+            casting = FP8_STORAGE in read_kinds(self.quantize).values()
+            return Acceleration(cache, self.attention, self.compile, casting)
 
         def parts(self) -> Mapping[str, str]:
             """Components that take the place of the model's; raises InputError for one given twice."""
@@ -154,6 +176,10 @@ class DiffusersGenerator:
         self._preset = PRESETS.get(options.preset or "")
         self._runner = BatchRunner(self._draw, options.batch_size)
         self._strengths: Mapping[str, str] = {}
+        self._passes: PassCounter | None = None
+        self._rewriter: Rewriter  # from when the pipeline is loaded
+        self._load_seconds: float | None = None
+        self._told: set[str] = set()
 
     def describe(self) -> Mapping[str, Any]:
         """Model and LoRA with commit or hash, and the call's settings. Fetches what is on the hub."""
@@ -161,6 +187,7 @@ class DiffusersGenerator:
         return {
             "adapter": "diffusers",
             **self._checkpoint.describe(),
+            **options.acceleration().describe(),
             "variant": self._variant,
             "dtype": options.dtype,
             "preset": options.preset,
@@ -170,7 +197,7 @@ class DiffusersGenerator:
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
         """Yield one picture, failure or refusal (by a safety checker) for each request, in order."""
-        yield from self._runner.results(requests, self._provenance, alike=self._padding)
+        yield from self._runner.results(requests, self._provenance, alike=self._sharing)
 
     @property
     def dtype(self) -> str:
@@ -211,9 +238,13 @@ class DiffusersGenerator:
 
     @cached_property
     def _settings(self) -> dict[str, Any]:
-        """Arguments of every call: the preset's, overridden by the given ones."""
-        settings = {} if self._preset is None else _call_arguments(self._preset)
-        return {**settings, **_call_arguments(self.options)}
+        """Arguments of every call: the preset's, overridden by the given ones, and our own defaults: one
+        frame of what makes videos, and prompts that are not rewritten."""
+        parameters = call_parameters(self._checkpoint.folder)
+        own = {"num_frames": 1} if "num_frames" in parameters else {}
+        own |= switches(parameters, self.options.prompt_rewriting)
+        preset = {} if self._preset is None else _call_arguments(self._preset)
+        return {**own, **preset, **_call_arguments(self.options)}
 
     @cached_property
     def _device(self) -> torch.device:
@@ -230,63 +261,74 @@ class DiffusersGenerator:
         return {
             "pipeline": type(self._pipeline).__name__,
             "lora_strength": self._strengths,
+            "load_seconds": self._load_seconds,
             "device": device_name(self._device),
             "dtype": self.dtype,
             "offload": self.options.offload,
-            "libraries": library_versions(),
+            "libraries": {
+                **library_versions(),
+                **versions(read_kinds(self.options.quantize)),
+                **self.options.acceleration().versions(),
+            },
         }
 
     @cached_property
     def _pipeline(self) -> Any:
+        started = time.perf_counter()
         pipeline = self._checkpoint.load(self._dtype, self._device)
-        check_call(pipeline, self._settings)
+        self._rewriter = self._rewriter_of(pipeline)  # refuses before the weights go to the GPU
         self._strengths = add_loras(pipeline, self._loras, read_alpha(self.options.lora_alpha))
         for lora in self._loras:
             check_untouched(lora.files.path, lora.files.identity.get("sha256"))
         place(pipeline, self._device, self.options.offload)
+        self._passes = self.options.acceleration().apply(pipeline, self._dtype, self._steps(pipeline))
         pipeline.set_progress_bar_config(disable=True)
+        self._load_seconds = round(time.perf_counter() - started, 3)
         return pipeline
 
-    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Image | NoImage]:
-        settings = dict(self._settings)
-        if "negative_prompt" in settings:
-            settings["negative_prompt"] = [settings["negative_prompt"]] * len(requests)
-        output = self._pipeline(
-            prompt=[request.prompt.text for request in requests],
-            generator=noise_generators(requests),
-            output_type="np",
-            **settings,
-        )
-        images = getattr(output, "images", None)
-        if images is None or len(images) != len(requests):
-            name = type(self._pipeline).__name__
-            raise GenerationError(
-                f"{name} did not give one image for each prompt: it is no text-to-image model"
-            )
-        # DeepFloyd's pipelines use the second name.
-        flags = getattr(output, "nsfw_content_detected", None) or getattr(output, "nsfw_detected", None)
-        refused = NoImage(ImageState.REFUSED, "the pipeline's safety checker withheld the image")
+    def _steps(self, pipeline: Any) -> int:
+        """Of each image: as asked for, else the call's default."""
+        default = inspect.signature(type(pipeline).__call__).parameters.get("num_inference_steps")
+        return int(self._settings.get("num_inference_steps") or (default and default.default) or 0)
+
+    def _rewriter_of(self, pipeline: Any) -> Rewriter:
+        arguments = call_arguments(pipeline, self._settings)
+        return Rewriter(pipeline, arguments, self.options.prompt_rewriting)
+
+    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Outcome]:
+        pipeline, rewriter, generators = self._pipeline, self._rewriter, noise_generators(requests)
+        arguments = dict(rewriter.arguments)
+        if isinstance(arguments.get("negative_prompt"), str):
+            arguments["negative_prompt"] = [arguments["negative_prompt"]] * len(requests)
+        with own_randomness(requests[0].seed, self._device):
+            if self._passes is not None:
+                self._passes.start()
+            texts = rewriter.rewritten([request.prompt.text for request in requests], generators)
+            output = pipeline(prompt=texts, generator=generators, output_type="np", **arguments)
+        drawn = outcomes(output, pipeline, arguments, len(requests))
+        told_once(drawn, self._told, type(pipeline).__name__)
+        texts = getattr(output, "revised_prompts", None) or texts
+        passes = {} if self._passes is None else self._passes.about()
         return [
-            refused if flag else picture
-            for flag, picture in zip(flags or [False] * len(images), pictures(images), strict=True)
+            replace(outcome, about={**outcome.about, **passes, **rewriter.about(request, text)})
+            for outcome, request, text in zip(drawn, requests, texts, strict=True)
         ]
 
-    def _padding(self, request: GenerationRequest) -> Hashable:
-        """Equal for prompts that may share a batch: their token counts, where padding depends on them."""
-        if type(self._pipeline).__name__ in PADS_TO_FIXED_LENGTH:
-            return None
-        parts = self._pipeline.components.values()
-        tokenizers = [part for part in parts if isinstance(part, PreTrainedTokenizerBase)]
-        text = request.prompt.text
-        return tuple(len(tokenizer(text).input_ids) for tokenizer in tokenizers) or text
+    def _sharing(self, request: GenerationRequest) -> Hashable:
+        """Equal for prompts that may share a batch; each its own where images are drawn one by one."""
+        pipeline = self._pipeline  # loads it, and makes the rewriter
+        found = None if self._rewriter.switch else sharing(pipeline, request.prompt.text)
+        return (request.prompt.id, request.sample) if found is None else found
 
 
-def _check_extra(extra: Mapping[str, Any]) -> None:
+def _check_extra(extra: Mapping[str, Any], rewriting: Rewriting) -> None:
     for name in extra:
         if name in _OWN_ARGUMENTS:
             raise InputError(f"{WHERE}: set {name} by the option {_OWN_ARGUMENTS[name]}, not in extra")
         if name in _RESERVED:
             raise InputError(f"{WHERE}: {name} cannot be set, generation sets it itself")
+        if name in SWITCHES and rewriting == "off":
+            raise InputError(f"{WHERE}: set {name} by the option prompt_rewriting, not in extra")
 
 
 def _call_arguments(source: "Preset | DiffusersGenerator.Options") -> dict[str, Any]:

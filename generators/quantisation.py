@@ -38,19 +38,23 @@ KINDS: Mapping[str, tuple[str, _Config]] = {
     ),
 }
 """By name: the package, and how it is asked for. wo: weights only; dq: what is multiplied with them, too."""
+FP8_STORAGE = "fp8-storage"
+"""Not by a quantiser: the loaded denoiser keeps its weights in 8-bit floats, and computes in the dtype."""
+
 _NEED_A_GPU = frozenset({"int4wo", "fp8dq", "bnb-int8", "bnb-nf4", "bnb-fp4"})
 
 
 def read_kinds(text: str | None) -> Mapping[str, str]:
     """The option `quantize` as kinds by component; "" stands for the denoiser, whatever it is called.
 
-    "int8wo", or "transformer:int8wo,text_encoder_2:bnb-nf4". Raises UnknownNameError.
+    "int8wo", or "transformer:int8wo,text_encoder_2:bnb-nf4"; "fp8-storage" is for the denoiser alone. Raises
+    UnknownNameError.
     """
     kinds = {}
     for part in filter(None, (text or "").split(",")):
         component, _, kind = part.strip().rpartition(":")
-        if kind not in KINDS:
-            raise UnknownNameError("way to quantise", kind, KINDS)
+        if kind not in KINDS and (component, kind) != ("", FP8_STORAGE):
+            raise UnknownNameError("way to quantise", kind, [*KINDS, FP8_STORAGE])
         kinds[component] = kind
     return kinds
 
@@ -85,5 +89,5 @@ def pipeline_quantiser(kinds: Mapping[str, str], library: Callable[[str], Any], 
 
 def versions(kinds: Mapping[str, str]) -> dict[str, str]:
     """Of the packages that quantise; those that are installed."""
-    packages = {KINDS[kind][0] for kind in kinds.values()}
+    packages = {KINDS[kind][0] for kind in kinds.values() if kind in KINDS}
     return {name: importlib.metadata.version(name) for name in sorted(packages)}
