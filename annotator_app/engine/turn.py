@@ -424,13 +424,8 @@ class Turn(Seat):
         return phase
 
     def _keep_member(self) -> None:
-        changed = {
-            name: getattr(self.member, name)
-            for name in ("shown", "done", "day", "done_before_day")
-            if getattr(self.member, name) != getattr(self.before, name)
-        }
-        if changed:
-            self.desk.change_member(self.member, **changed)
+        if self.member.how_far != self.before.how_far:
+            self.desk.keep_member(self.member)
 
 
 _WORDS = {

@@ -88,8 +88,10 @@ class Database:
 
     def close(self) -> None:
         """Give the connections back."""
-        self.engine.dispose()
-        self._turns.close()
+        try:
+            self.engine.dispose()
+        finally:
+            self._turns.close()
 
     def stop_waiting(self) -> None:
         """From now on whoever would have to wait to write is refused at once. Safe in a signal's handler."""

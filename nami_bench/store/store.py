@@ -129,8 +129,10 @@ class Store:
     def close(self) -> None:
         """Finish what is being written, refuse what would have to wait, and close all connections."""
         self._database.stop_waiting()
-        self._writer.close()
-        self._database.close()
+        try:
+            self._writer.close()
+        finally:
+            self._database.close()
 
     def __enter__(self) -> Self:
         return self
