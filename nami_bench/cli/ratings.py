@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nami_bench.evaluation.leaderboard.scales import Scales
     from nami_bench.export.foreign import Reading
     from nami_bench.pipeline.dataset_folder import DatasetContent
-    from nami_bench.pipeline.import_judgements import Elsewhere
+    from nami_bench.pipeline.import_foreign import Elsewhere
 
 _FORMATS = ("csv", "parquet", "huggingface")
 
@@ -75,20 +75,17 @@ def import_(
     With --profile, --map or another option of how to read it, FILE may be in another form: what was
     understood is said first, and its prompts are found by their ids, published names or texts.
     """
+    from nami_bench.pipeline.import_foreign import import_foreign
     from nami_bench.pipeline.import_judgements import import_judgements
 
     scales = scale_of(scale)
     elsewhere = _elsewhere(reading, study, prompts, scales)
+    how = {"replace": replace, "dry_run": dry_run}
     with open_bench() as bench:
-        done = import_judgements(
-            bench.store,
-            file,
-            bench.workspace.images_dir,
-            scales,
-            elsewhere=elsewhere,
-            replace=replace,
-            dry_run=dry_run,
-        )
+        if elsewhere is not None:
+            done = import_foreign(bench.store, file, elsewhere, scales, **how)
+        else:
+            done = import_judgements(bench.store, file, bench.workspace.images_dir, scales, **how)
     say(
         f"recorded {done.added} {done.kind}"
         + (f"; {done.replaced} replace others" if done.replaced else "")
@@ -105,7 +102,7 @@ def _elsewhere(
     from dataclasses import replace
 
     from nami_bench.errors import InputError
-    from nami_bench.pipeline.import_judgements import Elsewhere
+    from nami_bench.pipeline.import_foreign import Elsewhere
 
     if reading is None:
         if study is not None or prompts is not None:
