@@ -32,6 +32,9 @@ def ratings() -> None:
     worst a line for each trial: trial, items, best and worst; both in place of model and value. Answers to
     questions have question (its id), answer (yes, no, cannot tell, not asked), and optionally text and
     category, in place of criterion, value and reason.
+
+    Files in other forms, such as those of annotation tools, are read with --profile, --map and other options:
+    see `nami-bench ratings profiles` and `nami-bench ratings convert --help`.
     """
 
 
