@@ -81,6 +81,11 @@ def geneval_results(folder: Path, environment: Mapping[str, str]) -> None:
     shutil.copy(folder / "a.jsonl", folder / "results.jsonl")
 
 
+def foreign_judgements(folder: Path, environment: Mapping[str, str]) -> None:
+    """The samples of other people's forms."""
+    shutil.copytree(ROOT / "tests" / "data" / "judgements", folder, dirs_exist_ok=True)
+
+
 def own_prompts(folder: Path, environment: Mapping[str, str]) -> None:
     """Files of a reader's own, and small ones in the forms of public sets."""
     shutil.copytree(ROOT / "tests" / "data" / "prompt_sets", folder / "sets")
@@ -177,6 +182,7 @@ DEMO = {"README.md"} | {
 """Pages whose stories begin in the demo's workspace."""
 SETUPS: dict[str, Setup] = {
     "README.md": small_training,
+    "docs/formats.md": foreign_judgements,
     "docs/geneval.md": geneval_results,
     "docs/leaderboards.md": ratings_and_comparisons,
     "docs/prompts.md": own_prompts,
