@@ -4,9 +4,11 @@ Standard library only. Tables, files and web pages are converted to and from the
 is one type for each thing.
 """
 
+from nami_bench.domain.account import GIVEN_ROLES as GIVEN_ROLES
 from nami_bench.domain.account import SIMULATED_PREFIX as SIMULATED_PREFIX
 from nami_bench.domain.account import Annotator as Annotator
 from nami_bench.domain.account import Role as Role
+from nami_bench.domain.account import given_role as given_role
 from nami_bench.domain.adjudication import Adjudication as Adjudication
 from nami_bench.domain.adjudication import WhyDecided as WhyDecided
 from nami_bench.domain.clauses import GENEVAL_CLASSES as GENEVAL_CLASSES

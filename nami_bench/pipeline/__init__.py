@@ -3,6 +3,7 @@
 Every function may be killed at any moment and called again: it goes on where it was.
 """
 
+from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.evaluation import evaluate, metric_maker, run_metric
 from nami_bench.pipeline.generation import GenerationReport, generate, image_seed, import_images
 from nami_bench.pipeline.image_import import ImageImport, ImportHow, understand_images
@@ -54,5 +55,6 @@ __all__ = [
     "select_prompts",
     "understand_images",
     "verify_images",
+    "with_concurrency",
     "write_prompt_set",
 ]
