@@ -33,6 +33,7 @@ COMMANDS = {
     "models": ("nami_bench.cli.models", "Add, list, rename and remove models under test."),
     "generate": ("nami_bench.cli.generate", "Make images; resumable."),
     "images": ("nami_bench.cli.images", "Import, verify and remove images."),
+    "throughput": ("nami_bench.cli.throughput", "Images a second and latency of a model, under load."),
     "geneval": ("nami_bench.cli.geneval", "GenEval on any folder in its layout."),
     "dpg": ("nami_bench.cli.dpg", "DPG-Bench on any folder of image grids."),
     "questions": ("nami_bench.cli.questions", "Write and check the questions of question benchmarks."),
