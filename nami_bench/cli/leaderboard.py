@@ -11,8 +11,10 @@ import click
 from nami_bench.cli.common import echo, parse_pairs, print_table, workspace_root, write_or_print
 from nami_bench.cli.options import (
     FILE,
+    amounts,
     json_option,
     precision_options,
+    price_options,
     raters_option,
     ratings_options,
     without_option,
@@ -57,6 +59,7 @@ _FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
     type=FILE,
     help="File to write; default: stdout.",
 )
+@price_options
 @precision_options
 @json_option
 def leaderboard(
@@ -74,6 +77,9 @@ def leaderboard(
     published: bool,
     format_: str | None,
     output: Path | None,
+    prices: tuple[str, ...],
+    hourly: tuple[str, ...],
+    price_note: str,
     as_json: bool,
     **precision: Any,
 ) -> None:
@@ -100,6 +106,9 @@ def leaderboard(
         raters=parse_pairs(raters, "--raters"),
         sort=sort,
         published=published,
+        price=amounts(prices, "--price"),
+        price_per_hour=amounts(hourly, "--price-per-hour"),
+        price_note=price_note,
         **precision,
     )
     if output is not None:
