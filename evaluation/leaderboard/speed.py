@@ -4,7 +4,7 @@ Names in a record's provenance: docs/generators.md, "What a record says of speed
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from statistics import median
 from typing import Any
@@ -112,7 +112,8 @@ def speeds(records: Mapping[str, Sequence[ImageRecord]], prices: Prices | None =
     found: dict[str, Speed] = {}
     for model, images in records.items():
         speed = model_speed(images)
-        price = None if prices is None else prices.of(model, speed and speed.images_per_second)
+        rate = None if speed is None else speed.images_per_second
+        price = None if prices is None else prices.of(model, rate)
         if speed is not None or price is not None:
             found[model] = replace(speed or Speed(latency(())), price=price)
     return found
@@ -129,8 +130,7 @@ def model_speed(records: Iterable[ImageRecord]) -> Speed | None:
     conditions, images = max(groups.items(), key=lambda group: len(group[1]))
     warm = [record for record in images if record.provenance.get("warm") is True]
     batches = [batch for record in images if isinstance(batch := record.provenance.get("batch"), int)]
-    loads = {load for record in images if _is_number(load := record.provenance.get("load_seconds"))}
-    peaks = [peak for record in images if _is_number(peak := record.provenance.get("peak_memory_bytes"))]
+    loads, peaks = set(_numbers(images, "load_seconds")), list(_numbers(images, "peak_memory_bytes"))
     return Speed(
         latency=latency([finished - started for started, finished in map(_times_of, warm)]),
         conditions=replace(conditions, batch=max(batches, default=None)),
@@ -183,10 +183,8 @@ def _conditions(record: ImageRecord) -> Conditions:
 
 
 def _times(record: ImageRecord) -> tuple[float, float] | None:
-    started, finished = record.provenance.get("started"), record.provenance.get("finished")
-    if _is_number(started) and _is_number(finished) and finished >= started:
-        return float(started), float(finished)
-    return None
+    times = [*_numbers([record], "started"), *_numbers([record], "finished")]
+    return (times[0], times[1]) if len(times) == 2 and times[0] <= times[1] else None
 
 
 def _times_of(record: ImageRecord) -> tuple[float, float]:
@@ -195,8 +193,12 @@ def _times_of(record: ImageRecord) -> tuple[float, float]:
     return times
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+def _numbers(records: Iterable[ImageRecord], name: str) -> Iterator[float]:
+    """What the records that have a number under this name say."""
+    for record in records:
+        value = record.provenance.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            yield float(value)
 
 
 def _said(value: object) -> str:

@@ -47,6 +47,8 @@ def leaderboard_fragment(board: Leaderboard) -> str:
         "heading": f"Leaderboard: {values['title']}",
         "plain_tables": (),
         "more": more,
+        "speed_tables": (),
+        "speed_plot": None,
         "remarks": board.cautions,
         "notes": [note for note in values["notes"] if note not in board.cautions],
     }
@@ -68,6 +70,8 @@ def tables_fragment(
         tables=(),
         plain_tables=tables[:shown],
         more=tables[shown:],
+        speed_tables=(),
+        speed_plot=None,
         gaps=(),
         star=INCOMPLETE,
         remarks=remarks,

@@ -58,7 +58,9 @@ def speed_columns(board: Leaderboard) -> dict[str, list[str | None]]:
         "per 1,000 images": [None if speed.price is None else f"{speed.price:.2f}" for _, speed in rows],
         "timed on": [speed.conditions.words if speed.latency.images else None for _, speed in rows],
     }
-    names = [f"{model}\N{NO-BREAK SPACE}{UNLIKE}" if model in unlike else model for model, _ in rows]
+    names: list[str | None] = [
+        f"{model}\N{NO-BREAK SPACE}{UNLIKE}" if model in unlike else model for model, _ in rows
+    ]
     return {"model": names} | {name: cells for name, cells in columns.items() if any(cells)}
 
 
