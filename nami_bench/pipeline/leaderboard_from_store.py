@@ -32,6 +32,7 @@ from nami_bench.evaluation.leaderboard.origins import (
     mixed_answers,
     mixtures,
     model_origin,
+    unlike_rewriting,
 )
 from nami_bench.evaluation.leaderboard.rows import (
     DEFAULT_PRECISION,
@@ -111,11 +112,17 @@ def leaderboard_from_store(
         cautions += (*total_cautions(ratings), *adaptive_overlap(chosen))
     columns = automatic_columns(found.scores, found.set_scores, found.prompts, found.origins)
     cards = {card.name: card for card in store.catalog.models()}
+    origins = {row.model: model_origin(cards[row.model], found.images_of(row.model)) for row in rows}
+    cautions += tuple(unlike_rewriting(list(origins.values())))
     level = (precision or DEFAULT_PRECISION).level
     board = Leaderboard(
         rows=tuple(
             with_fewer_samples(
-                replace(_with_automatic(row, columns, found, level), parameters=cards[row.model].parameters),
+                replace(
+                    _with_automatic(row, columns, found, level),
+                    parameters=cards[row.model].parameters,
+                    prompt_rewriting=" and ".join(origins[row.model].prompt_rewriting) or None,
+                ),
                 samples,
                 found.samples.get(row.model, 0),
             )
@@ -129,7 +136,7 @@ def leaderboard_from_store(
         prompt_origins=found.origins,
         cautions=cautions,
         samples=samples,
-        models=tuple(model_origin(cards[row.model], found.images_of(row.model)) for row in rows),
+        models=tuple(origins.values()),
         instruments=tuple(_instrument(column, found) for column in columns),
     )
     ranked = finished(board, table, sort)
