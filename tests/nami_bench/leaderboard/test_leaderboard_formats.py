@@ -134,7 +134,7 @@ def test_csv_is_rfc_4180_with_the_documented_columns() -> None:
         *with_interval("geneval:stars:sharp, 640px:counting"),
         *with_interval("geneval:stars:sharp, 640px:colors"), "geneval:stars:sharp, 640px:images",
         "images", "images_expected", "images_failed", "ratings", "annotators", "missing_share", "gaps",
-        "study", "stratum", "samples", "prompt_sets", "prompt_files", "rewritten_prompts",
+        "study", "stratum", "samples", "prompt_sets", "prompt_files", "rewritten_prompts", "prompt_rewriting",
         "interval_method", "interval_over", "interval_level", "cautions", "licence", "weights", "source",
     ]  # fmt: skip
     alpha, evil = rows_of(board())
