@@ -13,14 +13,10 @@ from pydantic import Json
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.generators.batch_sharing import sharing
 from nami_bench.generators.batching import BatchRunner, Outcome
-from nami_bench.generators.diffusers_loading import Offload, add_lora, load_pipeline, place
-from nami_bench.generators.model_files import (
-    ModelFiles,
-    check_model_name,
-    check_untouched,
-    lora_file,
-    pipeline_files,
-)
+from nami_bench.generators.diffusers_loading import Offload, load_pipeline, place
+from nami_bench.generators.lora import Lora, add_loras, described_loras, find_loras, named_loras
+from nami_bench.generators.lora_strength import read_alpha
+from nami_bench.generators.model_files import ModelFiles, check_model_name, check_untouched, pipeline_files
 from nami_bench.generators.pipeline_call import call_arguments, call_parameters
 from nami_bench.generators.pipeline_output import outcomes, told_once
 from nami_bench.generators.preset import Preset
@@ -86,7 +82,8 @@ class DiffusersGenerator:
         extra: JSON object of further arguments of the pipeline's call.
         prompt_rewriting: "on" lets a pipeline that can have a language model write each prompt anew; what
         it wrote is recorded, and the leaderboard says so.
-        lora, lora_revision, lora_scale: a LoRA's file, folder or hub name, its revision, its strength.
+        lora: a LoRA's file, folder or place on the hub; several as A:0.8,B:0.5. lora_revision: on the hub.
+        lora_scale: times its own strength. lora_alpha: what it was trained with, where it doesn't say.
         offload: "model" or "sequential" keep in the GPU's memory only what computes.
         batch_size: images drawn at once, at most; halved whenever memory runs out. See above for what
         more than 1 costs in exactness.
@@ -108,6 +105,7 @@ class DiffusersGenerator:
         lora: str | None = None
         lora_revision: str | None = None
         lora_scale: float = 1.0
+        lora_alpha: str | None = None
         offload: Offload = "none"
         batch_size: int = 1
 
@@ -118,8 +116,11 @@ class DiffusersGenerator:
                 raise InputError(f"{WHERE}: give model=OWNER/NAME, model=FOLDER or preset=NAME")
             if self.model is not None:
                 check_model_name(self.model, self.revision)
-            if self.lora is None and (self.lora_revision is not None or self.lora_scale != 1):
-                raise InputError(f"{WHERE}: lora_revision and lora_scale need lora")
+            if self.lora is not None:
+                named_loras(self.lora, self.lora_scale)
+                read_alpha(self.lora_alpha)
+            elif (self.lora_revision, self.lora_scale, self.lora_alpha) != (None, 1.0, None):
+                raise InputError(f"{WHERE}: lora_revision, lora_scale and lora_alpha need lora")
             for name, minimum in (("steps", 1), ("guidance_scale", 0), ("batch_size", 1)):
                 value = getattr(self, name)
                 if value is not None and not value >= minimum:
@@ -135,6 +136,7 @@ class DiffusersGenerator:
         self.batch_size = options.batch_size
         self._preset = PRESETS.get(options.preset or "")
         self._runner = BatchRunner(self._draw, options.batch_size)
+        self._strengths: Mapping[str, str] = {}
         self._rewriter: Rewriter  # from when the pipeline is loaded
         self._load_seconds: float | None = None
         self._told: set[str] = set()
@@ -154,9 +156,7 @@ class DiffusersGenerator:
             "dtype": options.dtype,
             "preset": options.preset,
             "call": self._settings,
-            "lora": None
-            if self._lora is None
-            else {"name": options.lora, "scale": options.lora_scale, **self._lora.identity},
+            "lora": described_loras(self._loras, read_alpha(options.lora_alpha)),
         }
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
@@ -186,9 +186,10 @@ class DiffusersGenerator:
         return pipeline_files(self._model, self.options.revision, self._variant)
 
     @cached_property
-    def _lora(self) -> ModelFiles | None:
+    def _loras(self) -> tuple[Lora, ...]:
         options = self.options
-        return None if options.lora is None else lora_file(options.lora, options.lora_revision)
+        named = () if options.lora is None else named_loras(options.lora, options.lora_scale)
+        return find_loras(named, options.lora_revision)
 
     @cached_property
     def _settings(self) -> dict[str, Any]:
@@ -214,6 +215,7 @@ class DiffusersGenerator:
         """What holds for all images of this run but not for another run of the same settings."""
         return {
             "pipeline": type(self._pipeline).__name__,
+            "lora_strength": self._strengths,
             "load_seconds": self._load_seconds,
             "device": device_name(self._device),
             "dtype": self.dtype,
@@ -228,9 +230,8 @@ class DiffusersGenerator:
             self._preset.check_packages()
         pipeline = load_pipeline(self._files.path, self._dtype, self._variant)
         self._rewriter = self._rewriter_of(pipeline)  # refuses before the weights go to the GPU
-        if self._lora is not None:
-            add_lora(pipeline, self._lora.path, self.options.lora_scale)
-        for files in filter(None, (self._files, self._lora)):
+        self._strengths = add_loras(pipeline, self._loras, read_alpha(self.options.lora_alpha))
+        for files in (self._files, *(lora.files for lora in self._loras)):
             check_untouched(files.path, files.identity.get("sha256"))
         place(pipeline, self._device, self.options.offload)
         pipeline.set_progress_bar_config(disable=True)

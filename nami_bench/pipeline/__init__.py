@@ -3,10 +3,12 @@
 Every function may be killed at any moment and called again: it goes on where it was.
 """
 
+from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.evaluation import evaluate, metric_maker, run_metric
 from nami_bench.pipeline.generation import GenerationReport, generate, image_seed, import_images
 from nami_bench.pipeline.prompt_sets import (
     folder_prompt_set,
+    known_prompt_set,
     resolve_prompt_set,
     save_prompt_set,
     write_prompt_set,
@@ -37,6 +39,7 @@ __all__ = [
     "generate",
     "image_seed",
     "import_images",
+    "known_prompt_set",
     "metric_maker",
     "propose_prompt",
     "refuse_submission",
@@ -48,5 +51,6 @@ __all__ = [
     "save_prompt_set",
     "select_prompts",
     "verify_images",
+    "with_concurrency",
     "write_prompt_set",
 ]

@@ -15,7 +15,9 @@ from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, Prompt
 from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
 from nami_bench.image_settings import settings_sha256
+from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
+from nami_bench.pipeline.equal_samples import EqualSamples
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.removal import finish_removals
 from nami_bench.pipeline.run_lock import Check, alone_in
@@ -65,6 +67,7 @@ def generate(
     limit: int | None = None,
     first: int | None = None,
     drawn_by: int | None = None,
+    concurrency: int | None = None,
     advance: Advance = lambda count: None,
     engine: Engine = LOCAL,
 ) -> GenerationReport:
@@ -73,7 +76,7 @@ def generate(
     Finished images are never made again: neither those recorded nor those that a killed run wrote but
     could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
     no difference to what is recorded, nor to the order. `limit` and `first`: see `select_prompts`, where
-    `drawn_by` (None: `seed`) is the seed.
+    `drawn_by` (None: `seed`) is the seed. `concurrency`: see `with_concurrency`.
 
     Raises InputError where recorded images of the model were made with another seed, other weights or other
     settings, or another run holds the folder.
@@ -82,7 +85,7 @@ def generate(
         raise InputError(f"samples must be at least 1, got {samples}")
     draw = seed if drawn_by is None else drawn_by
     selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=draw)
-    card = store.catalog.model(model)
+    card = with_concurrency(store.catalog.model(model), concurrency)
     generator: Generator = registry.create("generators", card.adapter, card.options)
     run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed, selection)
     with run.locked():
@@ -141,6 +144,7 @@ class _GenerationRun:
         made_as = card.first_name or card.name
         self.drawing = Drawing(self.folder, made_as, card.adapter, prompt_set.sha256, self.settings_sha256)
         self.served = ServedModel.of_images(card.name, ())
+        self.equal_samples = EqualSamples(card.name, ())
         self.check_lock: Check = lambda: None
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
@@ -157,6 +161,7 @@ class _GenerationRun:
         of_model = self.store.images.find(models=[self.card.name])
         recorded = {(r.prompt_id, r.sample): r for r in of_model if r.prompt_set == self.prompt_set.name}
         self._check_seeds(recorded.values())
+        self.equal_samples = EqualSamples(self.card.name, recorded.values())
         self._check_identity(of_model, recorded.values(), engine)
         todo = self._missing(samples, recorded, advance)
         shards = batches(todo, max(1, self.generator.batch_size))
@@ -265,6 +270,7 @@ class _GenerationRun:
         path = self.drawing.path(drawn.request)
         try:
             self.served.check(drawn.provenance.get("served_model"))
+            self.equal_samples.check(drawn.request, drawn.provenance)
         except InputError:
             images.delete_file(path)
             raise

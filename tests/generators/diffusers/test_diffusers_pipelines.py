@@ -256,9 +256,9 @@ def test_a_lora_changes_the_picture_by_its_scale(pipeline_folder: Folder, tmp_pa
         next(generator(pipeline_folder("sd3"), **options).generate(REQUESTS[:1]))
         for options in (
             {},
-            {"lora": str(file), "lora_scale": 0.0},
-            {"lora": str(file.parent), "lora_scale": 0.5},
-            {"lora": str(file)},
+            {"lora": str(file), "lora_scale": 0.0, "lora_alpha": "rank"},
+            {"lora": str(file.parent), "lora_scale": 0.5, "lora_alpha": "rank"},
+            {"lora": str(file), "lora_alpha": "2"},
         )
     )
     base = np.asarray(plain.image, np.int16)
