@@ -13,6 +13,7 @@ from pydantic import Json
 
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.generators.acceleration import Acceleration
+from nami_bench.generators.batch_sharing import sharing
 from nami_bench.generators.batching import BatchRunner, Outcome
 from nami_bench.generators.checkpoints import Checkpoint, read_scheduler
 from nami_bench.generators.diffusers_loading import Offload, place
@@ -21,7 +22,8 @@ from nami_bench.generators.lora_strength import read_alpha
 from nami_bench.generators.model_files import check_model_name, check_untouched
 from nami_bench.generators.pipeline_call import call_arguments, call_parameters
 from nami_bench.generators.pipeline_output import outcomes, told_once
-from nami_bench.generators.presets import PRESETS, Preset
+from nami_bench.generators.preset import Preset
+from nami_bench.generators.presets import PRESETS, presets_of
 from nami_bench.generators.prompt_rewriting import (
     SWITCHES,
     Rewriter,
@@ -31,7 +33,6 @@ from nami_bench.generators.prompt_rewriting import (
 )
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.generators.quantisation import FP8_STORAGE, read_kinds, versions
-from nami_bench.generators.shared_batches import sharing
 from nami_bench.generators.step_caches import Cache, PassCounter
 from nami_bench.generators.torch_runtime import (
     DtypeName,
@@ -70,7 +71,7 @@ class DiffusersGenerator:
     picture made again is the same to the byte. In larger batches kernels may round the last bit differently:
     in float32 on a CPU, batches of 3 moved one value in 10,000 or fewer by one grey level (SD3, Sana, FLUX,
     SDXL, PixArt-Sigma with random weights); in bfloat16, up to one value in 20, by one or two. Pipelines not
-    known to be safe in batches draw one by one: see `nami_bench.generators.shared_batches`.
+    known to be safe in batches draw one by one: see `nami_bench.generators.batch_sharing`.
     """
 
     @dataclass(frozen=True, slots=True)
@@ -180,6 +181,10 @@ class DiffusersGenerator:
         self._rewriter: Rewriter  # from when the pipeline is loaded
         self._load_seconds: float | None = None
         self._told: set[str] = set()
+        if options.preset is None and (known := presets_of(str(options.model))):
+            _log.warning(
+                "%s without its publisher's settings: preset=%s has them", options.model, " or ".join(known)
+            )
 
     def describe(self) -> Mapping[str, Any]:
         """Model and LoRA with commit or hash, and the call's settings. Fetches what is on the hub."""
@@ -275,6 +280,8 @@ class DiffusersGenerator:
     @cached_property
     def _pipeline(self) -> Any:
         started = time.perf_counter()
+        if self._preset is not None:
+            self._preset.check_packages()
         pipeline = self._checkpoint.load(self._dtype, self._device)
         self._rewriter = self._rewriter_of(pipeline)  # refuses before the weights go to the GPU
         self._strengths = add_loras(pipeline, self._loras, read_alpha(self.options.lora_alpha))
