@@ -86,8 +86,9 @@ class Cache:
             return self.settings["mag_ratios"]
         if denoiser != "FluxTransformer2DModel":
             raise InputError(
-                f"magcache needs the mag_ratios of {denoiser}, and diffusers has FLUX.1's alone: measure them "
-                'by MagCacheConfig(calibrate=True), and give cache={"kind": "magcache", "mag_ratios": [...]}'
+                f"magcache needs the mag_ratios of {denoiser}, and diffusers has FLUX.1's alone: measure "
+                "them by its MagCacheConfig(calibrate=True), and give "
+                'cache={"kind": "magcache", "mag_ratios": [...]}'
             )
         return FLUX_MAG_RATIOS
 

@@ -126,7 +126,6 @@ def test_compiled_blocks_draw_the_same(deep: dict[str, Any]) -> None:
         ("flux", {"attention": "flash"}, "attention=flash cannot be had with FluxTransformer2DModel here"),
         ("sdxl", {"attention": "native"}, "UNet2DConditionModel leaves no choice of attention"),
         ("sdxl", {"cache": "fbcache"}, "diffusers has no caches for UNet2DConditionModel"),
-        ("sd3", {"cache": "magcache"}, "magcache needs the mag_ratios of SD3Transformer2DModel"),
     ],
 )
 def test_what_a_pipeline_or_this_machine_cannot_do(
@@ -136,6 +135,18 @@ def test_what_a_pipeline_or_this_machine_cannot_do(
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         list(create(size, **options).generate(REQUESTS[:1]))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_magcache_needs_the_ratios_of_the_model() -> None:
+    from diffusers import QwenImageTransformer2DModel
+
+    sizes = {"num_layers": 2, "attention_head_dim": 16, "num_attention_heads": 2, "joint_attention_dim": 16}
+    network = QwenImageTransformer2DModel(in_channels=16, out_channels=4, axes_dims_rope=(8, 4, 4), **sizes)
+    with pytest.raises(InputError, match="magcache needs the mag_ratios of QwenImageTransformer2DModel"):
+        Cache("magcache").enable(network, STEPS)
+    Cache("magcache", {"mag_ratios": [1.0] * 4}).enable(network, STEPS)
+    assert network.is_cache_enabled
 
 
 @pytest.mark.parametrize(
