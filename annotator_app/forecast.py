@@ -1,8 +1,11 @@
 """When a study may end, if work goes on at the pace of the last hours or days."""
 
 import math
+import statistics
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+
+from scipy.special import stdtrit
 
 LEAST_SPANS = 3
 """Of so many hours or days the pace must be known."""
@@ -14,8 +17,7 @@ def forecast(completed: Sequence[datetime], left: int, now: datetime) -> str:
     """When `left` items will have been completed, in a sentence. `completed`: when the last ones were.
 
     The pace is the mean of whole days (of hours, where work began less than three days ago), those without
-    any work among them; the range is two standard errors of that mean, as they differ from each other. It
-    is no promise: it knows nothing of weekends and of people who come or leave.
+    any work among them. It is no promise: it knows nothing of weekends and of people who come or leave.
     """
     if left <= 0:
         return "Everything that is wanted was judged."
@@ -26,15 +28,27 @@ def forecast(completed: Sequence[datetime], left: int, now: datetime) -> str:
     mean = sum(counts) / len(counts)
     if mean == 0:
         return "Nobody judged anything lately: nothing can be said of its end."
-    error = math.sqrt(sum((c - mean) ** 2 for c in counts) / (len(counts) - 1) / len(counts))
-    slow, fast = mean - 2 * error, mean + 2 * error
+    soonest, latest = spans_left(counts, left)
     unit = "hour" if length < timedelta(days=1) else "day"
-    latest = f"{now + left / slow * length:%Y-%m-%d %H:%M}" if slow > mean / 100 else "open"
+    end = "open" if latest == math.inf else f"{now + latest * length:%Y-%m-%d %H:%M}"
     return (
         f"At the pace of the last {len(counts)} {unit}s ({mean:,.1f} items each) it ends about "
-        f"{now + left / mean * length:%Y-%m-%d %H:%M} UTC (from {now + left / fast * length:%Y-%m-%d %H:%M} "
-        f"to {latest})."
+        f"{now + left / mean * length:%Y-%m-%d %H:%M} UTC (from {now + soonest * length:%Y-%m-%d %H:%M} "
+        f"to {end})."
     )
+
+
+def spans_left(counts: Sequence[int], left: int) -> tuple[float, float]:
+    """The fewest and most spans that `left` items may take, at a pace of `counts` in each of the last ones.
+
+    The pace is uncertain as a mean of few spans is, and the spans to come will differ as these did: Student's
+    95 % prediction interval for the mean of as many spans as are expected. The most may be endless.
+    """
+    known, mean, sd = len(counts), statistics.fmean(counts), statistics.stdev(counts)
+    expected = max(left / mean, 1.0)
+    error = -float(stdtrit(known - 1, 0.025)) * sd * math.sqrt(1 / known + 1 / expected)
+    slow = mean - error
+    return left / (mean + error), left / slow if slow > mean / 100 else math.inf
 
 
 def _counts(completed: Sequence[datetime], now: datetime) -> tuple[timedelta, list[int]] | None:

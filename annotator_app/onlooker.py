@@ -44,6 +44,7 @@ class Onlooker:
         self._url = url
         self._turn = asyncio.Lock()
         self._waiting: dict[tuple[str, ...], asyncio.Future[bytes]] = {}
+        self._remembered: dict[tuple[str, ...], tuple[float, bytes]] = {}
         self._helper: _Helper | None = None
         self._idle: asyncio.TimerHandle | None = None
 
@@ -55,6 +56,16 @@ class Onlooker:
             waiting = self._waiting[question] = asyncio.ensure_future(self._answer(*question))
             waiting.add_done_callback(lambda done: done.cancelled() or done.exception())  # all may have left
         return await asyncio.shield(waiting)
+
+    async def ask_lately(self, seconds: float, what: str, study: str) -> bytes:
+        """As `ask`; an answer serves all who ask within so many seconds after it."""
+        now, question = time.monotonic(), (what, study)
+        until, answer = self._remembered.get(question, (0.0, b""))
+        if now >= until:
+            answer = await self.ask(*question)
+            self._remembered = {key: one for key, one in self._remembered.items() if one[0] > now}
+            self._remembered[question] = (time.monotonic() + seconds, answer)
+        return answer
 
     async def _answer(self, *question: str) -> bytes:
         began = time.monotonic()

@@ -8,8 +8,9 @@
 A study of NAMI-1K's size (1000 prompts, 5 models, 4 criteria) is made in a temporary workspace and served by
 the real command in a process of its own. Annotators log in, submit four values, get their next item in the
 answer, and go on. With `--consoles`, so many consoles were opened before and are open meanwhile, and ask as
-often as an owner's open page does. Afterwards the database is read: every acknowledged item must be there once, with the values that
-were sent, and nothing else. Exit code 1 where that, or a promise on speed or memory, does not hold.
+often as an owner's open page does. Afterwards the database is read: every acknowledged item must be there
+once, with the values that were sent, and nothing else. Exit code 1 where that, or a promise on speed or
+memory, does not hold.
 """
 
 import argparse

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-LOOK_S, DEEP_EVERY = 10.0, 3
+LOOK_S, DEEP_EVERY = 15.0, 4
 """An open console asks for counters every so many seconds, and for what takes long every so many times."""
 
 _CONFIG = re.compile(r"window\.gradio_config = (.*?);</script>", re.DOTALL)
@@ -106,8 +106,8 @@ def run_crowd(answer: Any, *arguments: Any) -> None:
 
 
 class Watch:
-    """So many consoles that are open on their first page until `ended`: `seconds` of the looks that came since
-    all of them were open.
+    """So many consoles that are open on their first page until `ended`: `seconds` of the looks that came
+    since all of them were open.
 
     Their events go over HTTP as the page sends them: each is begun, and its answer read from the stream.
     """

@@ -95,13 +95,33 @@ def _faults() -> tuple[Cell, ...]:
 CELLS = (*_null(), *_faults())
 
 
-def simulated(cell: Cell, rng: np.random.Generator) -> tuple[GivenAnswers, dict[str, Work]]:
-    """One study."""
-    item, person = _seats(cell, rng)
+@dataclass(frozen=True, slots=True)
+class People:
+    """What people are by nature, each shape (people,): how noisy, how severe, and how much of the work they
+    take."""
+
+    noise: Floats
+    severity: Floats
+    share: Floats
+
+
+def people_of(cell: Cell, rng: np.random.Generator) -> People:
+    """Those of one study; uneven shares differ by a factor of about ten."""
     noise = NOISE * np.exp(rng.normal(0, cell.noise, cell.people))
     severity = rng.normal(0, SEVERITY, cell.people)
     if cell.fault == "strict":
         severity[: cell.faulty] -= 20
+    share = np.exp(rng.normal(0, 0.6, cell.people)) if cell.uneven else np.ones(cell.people)
+    return People(noise, severity, share)
+
+
+def simulated(
+    cell: Cell, rng: np.random.Generator, people: People | None = None
+) -> tuple[GivenAnswers, dict[str, Work]]:
+    """One study, of these people or of others."""
+    people = people or people_of(cell, rng)
+    noise, severity = people.noise, people.severity
+    item, person = _seats(cell, people.share, rng)
     columns = [_values(cell, item, person, noise, severity, rng) for _ in range(CRITERIA[cell.mode])]
     criterion = np.repeat(np.arange(len(columns)), len(item))
     order = np.argsort(np.tile(rng.permutation(len(item)), len(columns)), kind="stable")
@@ -118,10 +138,9 @@ def simulated(cell: Cell, rng: np.random.Generator) -> tuple[GivenAnswers, dict[
     return answers, _works(cell, names, person, item, values, noise, rng)
 
 
-def _seats(cell: Cell, rng: np.random.Generator) -> tuple[Integers, Integers]:
-    """(item, person) of every judgement; uneven shares differ by a factor of about ten."""
+def _seats(cell: Cell, share: Floats, rng: np.random.Generator) -> tuple[Integers, Integers]:
+    """(item, person) of every judgement."""
     overlap = cell.overlap or cell.people
-    share = np.exp(rng.normal(0, 0.6, cell.people)) if cell.uneven else np.ones(cell.people)
     keys = rng.gumbel(size=(cell.items, cell.people)) + np.log(share)  # draws without replacement
     who = np.argsort(-keys, axis=1)[:, :overlap]
     return np.repeat(np.arange(cell.items), overlap), who.reshape(-1)

@@ -37,24 +37,6 @@ def check_call(pipeline: Any, arguments: Mapping[str, Any]) -> None:
             raise UnknownNameError(f"argument of {name}", argument, parameters.keys() - {"self", "kwargs"})
 
 
-def add_lora(pipeline: Any, file: Path, scale: float) -> None:
-    """Apply a LoRA at strength `scale`. Raises InputError where it does not go with the pipeline."""
-    name = type(pipeline).__name__
-    if not hasattr(pipeline, "load_lora_weights"):
-        raise InputError(f"{name} takes no LoRA")
-    try:
-        pipeline.load_lora_weights(
-            file.parent, weight_name=file.name, adapter_name="lora", local_files_only=True
-        )
-        fits = bool(pipeline.get_list_adapters())
-    except Exception as error:
-        reason = f"{type(error).__name__}: {one_line(str(error))}"
-        raise InputError(f"the LoRA {file} does not go with {name}: {reason}") from error
-    if not fits:
-        raise InputError(f"the LoRA {file} holds no weights for {name}")
-    pipeline.set_adapters("lora", scale)
-
-
 def place(pipeline: Any, device: torch.device, offload: Offload = "none") -> None:
     """Bring the pipeline, or what offloading leaves of it, to the device.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import ndtr, ndtri, stdtrit
 from scipy.stats import binom
 
 from nami_bench.evaluation.human.ratings_array import Floats
@@ -31,11 +31,13 @@ class Figure:
 
 
 def figure_of(value: float, replicates: Floats, n: int) -> Figure | None:
-    """An estimate with its percentile interval; None where it, or most of its replicates, is not defined."""
+    """An estimate with its percentile interval, expanded as Student's is against the normal one (Hesterberg
+    2015, section 5.3); None where it, or most of its replicates, is not defined."""
     known = replicates[~np.isnan(replicates)]
     if np.isnan(value) or len(known) < 0.9 * len(replicates):
         return None
-    low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    tail = float(ndtr(np.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - CONFIDENCE) / 2)))
+    low, high = np.quantile(known, [tail, 1 - tail])
     variance = float(known.var(ddof=1)) * n / (n - 1)
     return Figure(float(value), float(low), float(high), n, variance, (float(value), variance))
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +35,7 @@ from nami_bench.evaluation.leaderboard.rows import (
 from nami_bench.evaluation.leaderboard.scales import parse_scales
 from nami_bench.evaluation.leaderboard.speed import Prices
 from nami_bench.export.files import leaderboard_csv, leaderboard_json, leaderboard_rows
+from nami_bench.export.foreign import ForeignFile
 from nami_bench.export.html import leaderboard_fragment
 from nami_bench.export.leaderboard_formats import ENDINGS, leaderboard_files
 from nami_bench.export.ratings_source import load_ratings
@@ -198,10 +199,11 @@ def leaderboard(
         refuse_raters(raters)
         if price or price_per_hour or price_note:
             raise InputError("prices stand beside the images of a workspace's models, and these are ratings")
-        table, chosen = load_ratings(
-            source_of(ratings, workspace), said_criteria(criteria), parse_scales(named(scale)), study
-        )
-        board = leaderboard_from_ratings(table, chosen, prompt_set=_prompt_set(prompts), **options)
+        source, prompt_set = source_of(ratings, workspace), _prompt_set(prompts)
+        if isinstance(source, ForeignFile):
+            source = replace(source, prompt_set=prompt_set)
+        table, chosen = load_ratings(source, said_criteria(criteria), parse_scales(named(scale)), study)
+        board = leaderboard_from_ratings(table, chosen, prompt_set=prompt_set, **options)
     return LeaderboardResult(with_published(board) if published else board)
 
 

@@ -12,12 +12,14 @@ from nami_bench.config import Workspace, find_workspace, open_workspace
 from nami_bench.domain import Criterion
 from nami_bench.errors import InputError
 from nami_bench.evaluation.leaderboard.scales import parse_scales
+from nami_bench.export.foreign import ForeignFile
 from nami_bench.export.ratings_source import SaidCriteria, Source, load_ratings
 from nami_bench.pipeline.leaderboard_from_store import choose_study
 from nami_bench.store import Store
 
-Judgements: TypeAlias = pd.DataFrame | str | PathLike[str]
-"""A data frame with the columns of a file, or the path of one: CSV, Parquet, or a dataset folder."""
+Judgements: TypeAlias = pd.DataFrame | str | PathLike[str] | ForeignFile
+"""A data frame with the columns of a file, or the path of one: CSV, Parquet, or a dataset folder; or a file
+in another form."""
 CriteriaLike: TypeAlias = str | PathLike[str] | Mapping[str, float] | Sequence[Criterion]
 """A study file's path, weights by criterion, or criteria."""
 Names: TypeAlias = str | Sequence[str]
@@ -39,7 +41,7 @@ def source_of(judgements: Judgements, workspace: Place | None = None) -> Source:
     """A data frame as it is, a path as one; raises InputError for anything else, and beside a workspace."""
     if workspace is not None:
         raise InputError("a workspace and judgements from elsewhere contradict each other: give one of them")
-    if isinstance(judgements, pd.DataFrame):
+    if isinstance(judgements, pd.DataFrame | ForeignFile):
         return judgements
     if isinstance(judgements, str | PathLike):
         return Path(judgements)

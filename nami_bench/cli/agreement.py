@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from nami_bench.cli.common import echo, parse_pairs, print_json, print_table, workspace_root, write_or_print
+from nami_bench.cli.foreign import as_read, foreign_options
 from nami_bench.cli.options import (
     MEASUREMENT_LEVELS,
     csv_option,
@@ -18,6 +19,7 @@ from nami_bench.cli.options import (
 if TYPE_CHECKING:
     from nami_bench.analysis.shown import Shown
     from nami_bench.evaluation.human.agreement import Level
+    from nami_bench.export.foreign import Reading
 
 
 @click.command(
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     "Without a workspace: nami-bench agreement --ratings ratings.csv --level ordinal --by model"
 )
 @ratings_options()
+@foreign_options
 @without_option
 @raters_option
 @click.option(
@@ -52,6 +55,7 @@ def agreement(
     seed: int,
     csv_file: Path | None,
     as_json: bool,
+    reading: "Reading | None",
 ) -> None:
     """How far annotators agree: Krippendorff's alpha, Fleiss' kappa, intraclass correlations, by criterion.
 
@@ -61,7 +65,7 @@ def agreement(
     from nami_bench.analysis.agreement import agreement as analysed
 
     found = analysed(
-        ratings,
+        as_read(ratings, reading, "--ratings"),
         study=study,
         workspace=workspace_root() if ratings is None else None,
         criteria=criteria,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli.common import echo, parse_pairs, print_table, workspace_root, write_or_print
+from nami_bench.cli.foreign import as_read, foreign_options
 from nami_bench.cli.options import (
     FILE,
     amounts,
@@ -22,6 +23,7 @@ from nami_bench.cli.options import (
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.leaderboard.rows import Leaderboard
+    from nami_bench.export.foreign import Reading
 
 _FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
 
@@ -31,6 +33,7 @@ _FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
     "Without a workspace: nami-bench leaderboard --ratings ratings.csv --format csv"
 )
 @ratings_options()
+@foreign_options
 @click.option("--prompts", metavar="SET", help="Only this prompt set. With --ratings: its file.")
 @click.option("--stratum", metavar="S", help="Only the prompts of this stratum: short, community, long ...")
 @click.option(
@@ -81,6 +84,7 @@ def leaderboard(
     hourly: tuple[str, ...],
     price_note: str,
     as_json: bool,
+    reading: "Reading | None",
     **precision: Any,
 ) -> None:
     """Models by human scores (0-100) and automatic scores.
@@ -93,7 +97,7 @@ def leaderboard(
 
     chosen = _choose_format(format_, output, as_json)
     found = analysed(
-        ratings,
+        as_read(ratings, reading, "--ratings"),
         study=study,
         workspace=workspace_root() if ratings is None else None,
         criteria=criteria,

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, open_bench, say, who, write_or_print
+from nami_bench.cli.common import echo, open_bench, print_table, say, who, write_or_print
 from nami_bench.cli.consent import dry_run_option
-from nami_bench.cli.options import scale_of, scale_option, without_option
+from nami_bench.cli.foreign import foreign_options, say_understood
+from nami_bench.cli.options import FILE, scale_of, scale_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.cli.common import Bench
+    from nami_bench.evaluation.leaderboard.scales import Scales
+    from nami_bench.export.foreign import Reading
     from nami_bench.pipeline.dataset_folder import DatasetContent
+    from nami_bench.pipeline.import_judgements import Elsewhere
 
 _FORMATS = ("csv", "parquet", "huggingface")
 
@@ -31,14 +35,33 @@ def ratings() -> None:
     """
 
 
-@ratings.command("import", epilog="Example: nami-bench ratings import ratings.csv")
+@ratings.command(
+    "import",
+    epilog="Examples: nami-bench ratings import ratings.csv; "
+    "nami-bench ratings import batch.csv --profile mturk --map value=Answer.score --study pilot",
+)
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--study", metavar="NAME", help="Of a file in another form: which study it is of.")
+@click.option(
+    "--prompts",
+    metavar="SET",
+    help="Of a file in another form: make the study of it, over this prompt set; it is closed.",
+)
+@foreign_options
 @scale_option
 @click.option(
     "--replace", is_flag=True, help="Where another answer stands, the file's is recorded as a correction."
 )
 @dry_run_option
-def import_(file: Path, scale: tuple[str, ...], replace: bool, dry_run: bool) -> None:
+def import_(
+    file: Path,
+    study: str | None,
+    prompts: str | None,
+    reading: "Reading | None",
+    scale: tuple[str, ...],
+    replace: bool,
+    dry_run: bool,
+) -> None:
     """Record ratings, comparisons, rankings or answers that were made elsewhere: all of the file, or nothing.
 
     FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote, which brings along its
@@ -48,12 +71,23 @@ def import_(file: Path, scale: tuple[str, ...], replace: bool, dry_run: bool) ->
     It is work that they have done: it counts for the overlap and in `study status`, and they are not asked
     again about what they judged by all criteria. What is recorded already is passed over; where another
     answer stands nothing is recorded, unless --replace is given.
+
+    With --profile, --map or another option of how to read it, FILE may be in another form: what was
+    understood is said first, and its prompts are found by their ids, published names or texts.
     """
     from nami_bench.pipeline.import_judgements import import_judgements
 
+    scales = scale_of(scale)
+    elsewhere = _elsewhere(reading, study, prompts, scales)
     with open_bench() as bench:
         done = import_judgements(
-            bench.store, file, bench.workspace.images_dir, scale_of(scale), replace=replace, dry_run=dry_run
+            bench.store,
+            file,
+            bench.workspace.images_dir,
+            scales,
+            elsewhere=elsewhere,
+            replace=replace,
+            dry_run=dry_run,
         )
     say(
         f"recorded {done.added} {done.kind}"
@@ -62,6 +96,78 @@ def import_(file: Path, scale: tuple[str, ...], replace: bool, dry_run: bool) ->
     )
     if dry_run:
         say("nothing was changed (--dry-run)")
+
+
+def _elsewhere(
+    reading: "Reading | None", study: str | None, prompts: str | None, scales: "Scales"
+) -> "Elsewhere | None":
+    """How a file in another form goes into a study; None where it is in our own."""
+    from dataclasses import replace
+
+    from nami_bench.errors import InputError
+    from nami_bench.pipeline.import_judgements import Elsewhere
+
+    if reading is None:
+        if study is not None or prompts is not None:
+            raise InputError(
+                "--study and --prompts belong to a file in another form (--profile, --map): our own says them"
+            )
+        return None
+    return Elsewhere(replace(reading, study=study), prompts, lambda judged: say_understood(judged, scales))
+
+
+@ratings.command(
+    epilog="Examples: nami-bench ratings convert export.json --profile label-studio; "
+    "nami-bench ratings convert votes.csv --map left=a,right=b,outcome=won -o comparisons.csv"
+)
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--study", metavar="NAME", help="What the study is to be called. Default: as the file.")
+@click.option("--prompts", metavar="FILE", type=FILE, help="Pair its prompts with those of this prompt file.")
+@foreign_options
+@scale_option
+@click.option("-o", "--output", metavar="FILE.csv", type=FILE, help="Write it in our own form.")
+def convert(
+    file: Path,
+    study: str | None,
+    prompts: Path | None,
+    reading: "Reading | None",
+    scale: tuple[str, ...],
+    output: Path | None,
+) -> None:
+    """Say what a file of judgements that others made holds, and write it in our own form. Needs no workspace.
+
+    Without -o it is a preview: columns, people, models, prompts, criteria and scales, what would not count,
+    and the first rows. The file that is written goes into `leaderboard`, `strengths`, `agreement` and
+    `ratings import`; its criteria stand beside it, in FILE.study.json.
+    """
+    from dataclasses import replace
+
+    from nami_bench.export.carried_study import side_file
+    from nami_bench.export.foreign import ForeignFile, Reading, read_foreign
+    from nami_bench.export.foreign.preview import preview
+    from nami_bench.export.foreign.written import written_judgements
+    from nami_bench.prompts.files import load_prompt_set
+
+    scales = scale_of(scale)
+    prompt_set = None if prompts is None else load_prompt_set(prompts)
+    judged = read_foreign(ForeignFile(file, replace(reading or Reading(), study=study), prompt_set))
+    for line in preview(judged, scales):
+        echo(line)
+    if output is not None:
+        data, beside = written_judgements(judged, scales)
+        write_or_print(output, data)
+        if beside is not None:
+            write_or_print(side_file(output), beside)
+
+
+@ratings.command(epilog="Example: nami-bench ratings profiles")
+def profiles() -> None:
+    """The forms of other people's files that are known by name, for --profile."""
+    from nami_bench.export.foreign.profiles import PROFILES
+
+    print_table(
+        ("profile", "files"), [(one.name, one.about) for one in PROFILES.values()], whole=("profile",)
+    )
 
 
 @ratings.command(

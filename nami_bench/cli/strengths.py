@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from nami_bench.cli.common import parse_pairs, workspace_root
+from nami_bench.cli.foreign import as_read, foreign_options
 from nami_bench.cli.options import csv_option, json_option, raters_option, without_option
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.human.bradley_terry import Ties
     from nami_bench.evaluation.human.strength_errors import Errors
+    from nami_bench.export.foreign import Reading
 
 
 @click.command(
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     help="Take them from a CSV or Parquet file or dataset folder (see `nami-bench ratings`); "
     "needs no workspace.",
 )
+@foreign_options
 @click.option(
     "--beside", metavar="STUDY", help="A study of ratings of the same models: how far the two agree."
 )
@@ -72,6 +75,7 @@ def strengths(
     level: float,
     csv_file: Path | None,
     as_json: bool,
+    reading: "Reading | None",
 ) -> None:
     """Models by comparisons of their images, by criterion: Bradley-Terry strengths with ties of pairs,
     Plackett-Luce strengths with ties of orders, and strengths from best and worst.
@@ -84,7 +88,7 @@ def strengths(
     from nami_bench.cli.agreement import show
 
     found = analysed(
-        file,
+        as_read(file, reading, "--comparisons"),
         study=study,
         workspace=workspace_root() if file is None or beside is not None else None,
         beside=beside,

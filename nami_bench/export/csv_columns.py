@@ -17,6 +17,7 @@ from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.export.spreadsheet import restored
 
 _ENCODING = "utf-8-sig"  # spreadsheet programs put a byte order mark before UTF-8
+_UTF8 = "save it as 'CSV UTF-8', or name its encoding (--encoding cp1252)"
 _COUNT = re.compile(r"\d{1,15}", re.ASCII)
 
 T = TypeVar("T")
@@ -36,7 +37,9 @@ class Columns:
         """Raise InputError for columns that are unknown, missing or there twice."""
         for name in header:
             if name not in self.parsers:
-                raise InputError(f"{path}: {UnknownNameError('column', name, self.parsers)}")
+                raise InputError(
+                    f"{path}: {UnknownNameError('column', name, self.parsers)}{other_form(header)}"
+                )
             if header.count(name) > 1:
                 raise InputError(f"{path} has the column {name!r} twice")
         missing = [name for name in self.parsers if name not in header and name not in self.optional]
@@ -66,9 +69,21 @@ def csv_header(path: Path) -> tuple[str, ...]:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: save it as 'CSV UTF-8'") from error
+        raise InputError(f"{path} is not UTF-8: {_UTF8}") from error
     except csv.Error as error:
         raise InputError(f"{path} is not a CSV table: {error}") from error
+
+
+def other_form(header: Sequence[str]) -> str:
+    """How to read a file with columns that are none of ours, behind what is wrong with them."""
+    from nami_bench.export.foreign.profiles import recognised
+
+    found = recognised(header)
+    if found is not None:
+        return f"; it looks like {found.name}: read it with --profile {found.name}"
+    if len(header) == 1 and any(sign in header[0] for sign in ";\t|"):
+        return "; its cells are not divided by commas: read it with --delimiter auto"
+    return "; a file in another form is read with --map, see `nami-bench ratings import --help`"
 
 
 def refuse_line(path: Path, row: int, problem: str) -> NoReturn:
@@ -163,7 +178,7 @@ def _read_texts(path: Path, columns: Columns) -> pd.DataFrame:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not UTF-8: save it as 'CSV UTF-8'") from error
+        raise InputError(f"{path} is not UTF-8: {_UTF8}") from error
     except (pd.errors.ParserError, csv.Error) as error:
         reason = str(error).strip().removeprefix("Error tokenizing data. C error: ")
         raise InputError(f"{path} is not a CSV table: {reason}") from error

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from nami_bench.errors import InputError, UnknownNameError
-from nami_bench.export.csv_columns import is_name
+from nami_bench.export.csv_columns import is_name, other_form
 from nami_bench.export.ratings_checks import Refuse
 from nami_bench.foreign_text import parse_json
 
@@ -63,7 +63,10 @@ def read_parquet_columns(path: Path, columns: ParquetColumns) -> pd.DataFrame:
         found = pq.read_table(path)
         for name in found.column_names:
             if name not in columns.schema.names:
-                raise InputError(f"{path}: {UnknownNameError('column', name, columns.schema.names)}")
+                raise InputError(
+                    f"{path}: {UnknownNameError('column', name, columns.schema.names)}"
+                    f"{other_form(found.column_names)}"
+                )
         return arrow_columns(found, columns, str(path), partial(refuse_row, path))
 
 

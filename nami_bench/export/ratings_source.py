@@ -11,6 +11,7 @@ from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
 from nami_bench.export.carried_study import carried_criteria, check_carried, is_parquet
 from nami_bench.export.comparisons_checks import REQUIRED
+from nami_bench.export.foreign import ForeignFile, read_foreign
 from nami_bench.export.rankings_checks import columns_of
 from nami_bench.study_file import load_criteria, nami_1k_study_file
 
@@ -21,9 +22,11 @@ ANSWERS_FILE = Path("data") / "answers.parquet"
 MARKS_FILE = Path("data") / "marks.jsonl"
 """Beside one of the others."""
 
-Source: TypeAlias = Path | pd.DataFrame
+OwnSource: TypeAlias = Path | pd.DataFrame
 """A CSV file, a Parquet file, a folder that `nami-bench ratings export --format huggingface` wrote, or a data
 frame with the columns of such a file."""
+Source: TypeAlias = OwnSource | ForeignFile
+"""One of these, or a file in another form."""
 SaidCriteria: TypeAlias = Path | Mapping[str, float] | Sequence[Criterion] | None
 """Criteria: a study's TOML file, their weights by name, or they themselves; None: nobody said them."""
 
@@ -42,18 +45,18 @@ def judgements_file(path: Path) -> Path:
     raise InputError(f"the folder {path} holds no {' or '.join(map(str, known))}: name a file")
 
 
-def holds_comparisons(source: Source) -> bool:
+def holds_comparisons(source: OwnSource) -> bool:
     """Whether the columns are those of comparisons; raises InputError for what cannot be read."""
     return set(REQUIRED) <= set(_header(source))
 
 
-def holds_rankings(source: Source) -> bool:
+def holds_rankings(source: OwnSource) -> bool:
     """Whether the columns are those of orders, or of best and worst; raises InputError for what cannot be
     read."""
     return columns_of(_header(source)) is not None
 
 
-def holds_answers(source: Source) -> bool:
+def holds_answers(source: OwnSource) -> bool:
     """Whether the columns are those of answers to questions; raises InputError for what cannot be read."""
     return {"question", "answer"} <= set(_header(source))
 
@@ -71,6 +74,8 @@ def load_ratings(
     Raises InputError, which names the line or row, for anything that is not as it should be, and where a
     scale was assumed for values that look like another's.
     """
+    if isinstance(source, ForeignFile):
+        return _foreign_ratings(source, criteria, scales, study)
     if isinstance(source, Path):
         source = judgements_file(source)
     where = _called(source)
@@ -83,9 +88,7 @@ def load_ratings(
         )
     chosen = _chosen(criteria)
     with_scales = chosen is not None and not isinstance(criteria, Mapping)
-    if with_scales and scales != NO_SCALES:
-        whose = criteria if isinstance(criteria, Path) else "criteria"
-        raise InputError(f"--criteria and --scale contradict each other: {whose} has the scales")
+    _refuse_two_scales(criteria, scales)
     known = chosen or (carried_criteria(source) if isinstance(source, Path) else None)
     applied = scales.applied(known or load_criteria(nami_1k_study_file()))
 
@@ -101,6 +104,28 @@ def load_ratings(
         unsaid = [criterion for criterion in applied if scales.of(criterion.name) is None]
         _check_scales(source, low_values(table, dict.fromkeys(table["study"].unique(), unsaid)))
     return table, applied
+
+
+def _foreign_ratings(
+    source: ForeignFile, criteria: SaidCriteria, scales: Scales, study: str | None
+) -> tuple[pd.DataFrame, tuple[Criterion, ...]]:
+    """`load_ratings` of a file in another form, whose criteria are those that it is said to be about."""
+    _refuse_two_scales(criteria, scales)
+    judged = read_foreign(source)
+    chosen = _chosen(criteria)
+    if chosen is not None:
+        known = scales.applied(chosen)
+    else:
+        judged.check_kind("ratings")
+        known = judged.criteria(scales)
+    table = judged.ratings(lambda _: known)
+    return (table if study is None else of_study(table, study)), known
+
+
+def _refuse_two_scales(criteria: SaidCriteria, scales: Scales) -> None:
+    if criteria is not None and not isinstance(criteria, Mapping) and scales != NO_SCALES:
+        whose = criteria if isinstance(criteria, Path) else "criteria"
+        raise InputError(f"--criteria and --scale contradict each other: {whose} has the scales")
 
 
 def of_study(table: pd.DataFrame, study: str) -> pd.DataFrame:
@@ -121,7 +146,7 @@ def _chosen(criteria: SaidCriteria) -> Criteria | None:
     return Criteria.of(criteria)
 
 
-def _check_scales(source: Source, low: LowValues | None) -> None:
+def _check_scales(source: OwnSource, low: LowValues | None) -> None:
     if low is None:
         return
     form, file = ("--scale {}", "--criteria") if isinstance(source, Path) else ('scale="{}"', "criteria")
@@ -131,7 +156,7 @@ def _check_scales(source: Source, low: LowValues | None) -> None:
     )
 
 
-def read_any_ratings(source: Source, criteria_of: Callable[[str], Sequence[Criterion]]) -> pd.DataFrame:
+def read_any_ratings(source: OwnSource, criteria_of: Callable[[str], Sequence[Criterion]]) -> pd.DataFrame:
     """`read_ratings`, `read_ratings_parquet` or `read_ratings_frame`."""
     if not isinstance(source, Path):
         from nami_bench.export.ratings_parquet import read_ratings_frame
@@ -148,6 +173,8 @@ def read_any_ratings(source: Source, criteria_of: Callable[[str], Sequence[Crite
 
 def load_comparisons(source: Source) -> list[Comparison]:
     """The comparisons of a source, as `load_ratings` takes them."""
+    if isinstance(source, ForeignFile):
+        return read_foreign(source).comparisons()
     if isinstance(source, Path):
         source = judgements_file(source)
     if "value" in _header(source) and not (isinstance(source, pd.DataFrame) and holds_comparisons(source)):
@@ -170,6 +197,8 @@ def load_comparisons(source: Source) -> list[Comparison]:
 def load_rankings(source: Source) -> list[Ranking] | None:
     """The orders, or best and worst, of a source, as `load_ratings` takes it; None where it holds something
     else."""
+    if isinstance(source, ForeignFile):
+        return None
     if isinstance(source, Path):
         source = judgements_file(source)
     if not holds_rankings(source):
@@ -190,6 +219,8 @@ def load_rankings(source: Source) -> list[Ranking] | None:
 def load_answers(source: Source) -> pd.DataFrame | None:
     """The answers to questions (see `nami_bench.evaluation.human.answers_table`) of a source, taken as
     `load_ratings` takes it; None where it holds something else."""
+    if isinstance(source, ForeignFile):
+        return None
     if isinstance(source, Path):
         source = judgements_file(source)
     if not holds_answers(source):
@@ -199,7 +230,7 @@ def load_answers(source: Source) -> pd.DataFrame | None:
     return read_answers(source) if isinstance(source, Path) else read_answers_frame(source)
 
 
-def _header(source: Source) -> tuple[str, ...]:
+def _header(source: OwnSource) -> tuple[str, ...]:
     if not isinstance(source, Path):
         from nami_bench.export.frame_columns import frame_header
 
@@ -213,7 +244,7 @@ def _header(source: Source) -> tuple[str, ...]:
     return csv_header(source)
 
 
-def _called(source: Source) -> str:
+def _called(source: OwnSource) -> str:
     if isinstance(source, Path):
         return str(source)
     from nami_bench.export.frame_columns import WHERE
@@ -221,7 +252,7 @@ def _called(source: Source) -> str:
     return WHERE
 
 
-def _command(name: str, source: Source, option: str) -> str:
+def _command(name: str, source: OwnSource, option: str) -> str:
     """What takes the source in the place of what was called."""
     if isinstance(source, Path):
         return f"`nami-bench {name} {option} {source}`"

@@ -8,6 +8,7 @@ from nami_bench.pipeline.evaluation import evaluate, metric_maker, run_metric
 from nami_bench.pipeline.generation import GenerationReport, generate, image_seed, import_images
 from nami_bench.pipeline.prompt_sets import (
     folder_prompt_set,
+    known_prompt_set,
     resolve_prompt_set,
     save_prompt_set,
     write_prompt_set,
@@ -38,6 +39,7 @@ __all__ = [
     "generate",
     "image_seed",
     "import_images",
+    "known_prompt_set",
     "metric_maker",
     "propose_prompt",
     "refuse_submission",

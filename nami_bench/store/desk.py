@@ -113,6 +113,10 @@ class Desk:
         """Set columns of a member."""
         self.write(update(sql.members).where(sql.members.c.id == member.id).values(values))
 
+    def keep_member(self, member: Member) -> None:
+        """Write how far a member has come."""
+        self.write(sql.KEEP_MEMBER, {"member": member.id, **member.how_far})
+
     def guest(self, annotator_id: int) -> Guest | None:
         """The participant whose account it is; None for one who did not come by themselves."""
         row = self.connection.execute(sql.GUEST, {"annotator": annotator_id}).one_or_none()

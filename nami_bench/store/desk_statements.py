@@ -197,6 +197,9 @@ COMPLETE = (
     .values(state=COMPLETED, completed_at=bindparam("completed_at"), passed=bindparam("passed"))
 )
 
+# The values are named as their columns are.
+KEEP_MEMBER = update(members).where(members.c.id == bindparam("member"))
+
 TAKE = update(items).where(items.c.id == bindparam("item")).values(taken=items.c.taken + bindparam("more"))
 FILL = (
     update(items)

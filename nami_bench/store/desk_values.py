@@ -23,6 +23,11 @@ class Member:
     paused: str | None
     checked_from: int
 
+    @property
+    def how_far(self) -> dict[str, Any]:
+        """What changes as the annotator goes on, by column."""
+        return {name: getattr(self, name) for name in ("shown", "done", "day", "done_before_day")}
+
     def done_on(self, day: str) -> int:
         """Items done on a day, which must not lie before the last completion."""
         return self.done - self.done_before_day if day == self.day else 0

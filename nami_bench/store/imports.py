@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,14 @@ from nami_bench.store.tables import AnnotatorRow, CriterionRow, StudyRow
 
 _READ_AT_ONCE = 10_000
 _CALLED = "what annotators are called in this transaction"
+
+
+class ClashError(InputError):
+    """Judgements where others stand; `made` are they, as they were given."""
+
+    def __init__(self, message: str, made: Sequence[object]) -> None:
+        super().__init__(message)
+        self.made = made
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +163,10 @@ def record(
         rows.append(answer_row(study, one.place, one.criterion_id, one.image_id, stands, one.position))
     if clashes and not replace:
         what = kind_of(study.mode).answer
-        raise InputError(
+        raise ClashError(
             f"{len(clashes)} of {len(made)} judgements are recorded with another {what} or reason, the first "
-            f"is {about(clashes[0].made)}: nothing was imported; --replace records these as corrections"
+            f"is {about(clashes[0].made)}: nothing was imported; --replace records these as corrections",
+            [one.made for one in clashes],
         )
     write_answers(session, study, rows)
     touched = {one.place: standing[one.place] for one in made}

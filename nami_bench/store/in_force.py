@@ -4,9 +4,22 @@ It is marked (`current`) when it is written, here alone; the database holds no t
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Index, Table, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Index,
+    Insert,
+    Table,
+    Update,
+    bindparam,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from nami_bench.store.annotation_tables import AdjudicationRow, MarkingRow, SubmissionRow
@@ -24,15 +37,14 @@ def append_revisions(connection: Connection, kind: Revised, rows: Sequence[Mappi
     if not rows:
         return
     table = Base.metadata.tables[kind.__tablename__]
-    answered = [column.name for column in _one_in_force(table).columns]
+    answered, supersede, add = _statements(table)
     by_thing: dict[tuple[Any, ...], list[int]] = {}
     for row in rows:
         by_thing.setdefault(tuple(row[name] for name in answered), []).append(row["revision"])
     corrected = [thing for thing, revisions in by_thing.items() if min(revisions) > 0]
     if corrected:
-        same = (table.c[name] == bindparam(f"its_{name}") for name in answered)
         connection.execute(
-            update(table).where(*same, table.c.current).values(current=False),
+            supersede,
             [
                 {f"its_{name}": value for name, value in zip(answered, thing, strict=True)}
                 for thing in corrected
@@ -42,7 +54,16 @@ def append_revisions(connection: Connection, kind: Revised, rows: Sequence[Mappi
     marked = [
         {**row, "current": row["revision"] == last[tuple(row[name] for name in answered)]} for row in rows
     ]
-    connection.execute(insert(table), marked)
+    connection.execute(add, marked)
+
+
+@cache
+def _statements(table: Table) -> tuple[list[str], Update, Insert]:
+    """The columns that make a thing, what takes its answers out of force, and what adds rows: built once, for
+    they run at every submission."""
+    answered = [column.name for column in _one_in_force(table).columns]
+    same = (table.c[name] == bindparam(f"its_{name}") for name in answered)
+    return answered, update(table).where(*same, table.c.current).values(current=False), insert(table)
 
 
 def _one_in_force(table: Table) -> Index:

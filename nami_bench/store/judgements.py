@@ -1,9 +1,10 @@
 """What a study counts: rows of ratings, comparisons and rankings, corrections appended as revisions."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from sqlalchemy import literal, select
+from sqlalchemy import Select, bindparam, literal, select
 
 from nami_bench.store.desk import Desk
 from nami_bench.store.desk_values import Lease, Member
@@ -86,17 +87,24 @@ def _append(
 
 def _standing(desk: Desk, kind: Kind, whose: Mapping[str, int], criteria: Iterable[int]) -> dict[int, Any]:
     """What is in force of somebody's judgements of a thing, by criterion."""
+    values = {**whose, "criteria": list(criteria)}
+    return {row.criterion_id: row for row in desk.connection.execute(_standing_of(kind), values)}
+
+
+@cache
+def _standing_of(kind: Kind) -> Select[Any]:
+    """Built once: it runs at every submission."""
     columns: Any = kind.table.__table__.c
-    query = (
-        select(
-            columns.criterion_id,
-            columns.revision,
-            columns[kind.answer].label("answer"),
-            columns.reason,
-            columns.duration_ms,
-            (literal(False) if kind.sides is None else columns[kind.sides]).label("sides"),
-        )
-        .where(columns.criterion_id.in_(list(criteria)), columns.current)
-        .where(*(columns[name] == value for name, value in whose.items()))
+    return select(
+        columns.criterion_id,
+        columns.revision,
+        columns[kind.answer].label("answer"),
+        columns.reason,
+        columns.duration_ms,
+        (literal(False) if kind.sides is None else columns[kind.sides]).label("sides"),
+    ).where(
+        columns.criterion_id.in_(bindparam("criteria", expanding=True)),
+        columns.current,
+        columns.annotator_id == bindparam("annotator_id"),
+        columns[kind.thing] == bindparam(kind.thing),
     )
-    return {row.criterion_id: row for row in desk.connection.execute(query)}

@@ -82,6 +82,8 @@ def geneval_results(folder: Path, environment: Mapping[str, str]) -> None:
 
 
 def own_prompts(folder: Path, environment: Mapping[str, str]) -> None:
+    """Files of a reader's own, and small ones in the forms of public sets."""
+    shutil.copytree(ROOT / "tests" / "data" / "prompt_sets", folder / "sets")
     (folder / "mine.txt").write_text("a red fox\na blue door in a white wall\n")
     (folder / "products.txt").write_text(
         "".join(f"a photograph of product {n} on a table\n" for n in range(10))

@@ -163,5 +163,5 @@ def test_the_python_page_has_every_public_name() -> None:
 
 def test_the_python_page_shows_parameters_and_what_comes_back() -> None:
     page = python_reference()
-    assert "    ratings: DataFrame | str | PathLike[str] | None = None,\n    *,\n" in page
+    assert "    ratings: DataFrame | str | PathLike[str] | ForeignFile | None = None,\n    *,\n" in page
     assert "to_frame() -> DataFrame\n" in page and "open(url: str, *, " in page

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import gradio as gr
 
@@ -13,8 +15,10 @@ from nami_bench.domain import CheckKind, Role, Study, SubmissionState
 from nami_bench.store import ItemProgress, progress_of
 from nami_bench.store.oversight import Attendance
 
-REFRESH_S = 10.0
-DEEP_REFRESH_S = 30.0
+REFRESH_S = 15.0
+DEEP_REFRESH_S = 60.0
+"""An open page looks again after so long. What one look found serves all pages that look a little later."""
+
 IDLE = timedelta(hours=24)
 """For so long nobody was given an item: nobody works on the study."""
 
@@ -25,6 +29,9 @@ AT_MOST = (
     "alone, and does not move as others come, go or are faster."
 )
 AGREEMENT_SO_FAR = "Agreement so far (Krippendorff's alpha with 95 % interval)"
+REMARK = ("item", "by", "comment", "when")
+REMARKS = 10
+"""So many of the latest are shown."""
 AGREEMENT = ("criterion", "alpha", "images or pairs", "remark")
 
 
@@ -48,7 +55,9 @@ def build(console: Console) -> None:
     computed = gr.HTML(waiting, elem_classes=["console-tables"], apply_default_css=False)
 
     def look(call: Call) -> tuple[str, str]:
-        found = console.remembered(("overview", call.study), lambda: standing(console, call.study))
+        found = console.remembered(
+            ("overview", call.study), lambda: standing(console, call.study), REFRESH_S / 2
+        )
         counts = [
             {"title": "People", "columns": PEOPLE, "rows": _people(found)},
             {"title": "By stratum and model", "columns": CELLS, "rows": _parts(found)},
@@ -56,13 +65,16 @@ def build(console: Console) -> None:
         return _head(found), tables.as_html(counts, [AT_MOST])
 
     async def look_deeper(call: Call) -> str:
-        found = json.loads(await console.onlooker.ask("overview", call.study))
+        found = json.loads(await console.onlooker.ask_lately(DEEP_REFRESH_S / 2, "overview", call.study))
         rows = [
             (a["criterion"], tables.interval(a["alpha"], a["low"], a["high"]), a["items"], a["note"])
             for a in found["agreement"]
         ]
         agreement = {"title": AGREEMENT_SO_FAR, "columns": AGREEMENT, "rows": tables.cells(rows)}
-        return tables.as_html([agreement], [found["end"], f"Computed {tables.moment(found['at'])}."])
+        said = [_said(call.study, one) for one in found["flags"][:REMARKS]]
+        remarks = {"title": "Latest comments and flags", "columns": REMARK, "rows": said}
+        notes = [found["end"], f"Computed {tables.moment(found['at'])}."]
+        return tables.as_html([agreement, *[remarks] * bool(said)], notes)
 
     console.show(look, [head, counted], every=REFRESH_S)
     console.show(look_deeper, computed, every=DEEP_REFRESH_S)
@@ -102,11 +114,10 @@ def attention(found: Standing, now: datetime) -> list[str]:
     """What an owner should look at, as HTML; names are escaped."""
     done, total = progress_of(found.study, found.cells)
     people = [one for one in found.people if one.active]
-    said = [
-        f"{tables.escaped(one.name)} is paused: {tables.escaped(one.paused)}" for one in people if one.paused
-    ]
+    link = partial(tables.person_link, found.study.name)
+    said = [f"{link(one.name)} is paused: {tables.escaped(one.paused)}" for one in people if one.paused]
     said += [
-        f"{tables.escaped(one.name)} failed {one.gold_failed} of {one.gold_seen} gold items"
+        f"{link(one.name)} failed {one.gold_failed} of {one.gold_seen} gold items"
         for one in people
         if one.gold_failed and not one.paused
     ]
@@ -129,6 +140,11 @@ def _idle(found: Standing, now: datetime) -> list[str]:
     return []
 
 
+def _said(study: str, flag: dict[str, Any]) -> tuple[str | None, ...]:
+    item = None if flag["item"] is None else tables.item_link(study, flag["item"])
+    return item, flag["annotator"], flag["comment"] or "flagged", tables.moment(flag["at"])
+
+
 def _hours(study: Study) -> str:
     if study.opens is None and study.closes is None:
         return "always"
@@ -140,7 +156,7 @@ def _people(found: Standing) -> tables.Cells:
     most = fixed_share(found.study, sum(cell.items for cell in found.cells), found.golds)
     rows = [
         (
-            one.name,
+            tables.person_link(found.study.name, one.name),
             _state(one),
             tables.share(min(one.done, most), most),
             one.today,

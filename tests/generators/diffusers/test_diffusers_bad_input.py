@@ -43,7 +43,7 @@ def create(**options: Any) -> DiffusersGenerator:
         ({"model": "a/b", "extra": "{steps: 3}"}, "extra"),
         ({"model": "a/b", "extra": '{"height": 64}'}, "set height by the option height"),
         ({"model": "a/b", "extra": '{"generator": 1}'}, "generator cannot be set"),
-        ({"model": "a/b", "lora_scale": "0.5"}, "lora_revision and lora_scale need lora"),
+        ({"model": "a/b", "lora_scale": "0.5"}, "lora_revision, lora_scale and lora_alpha need lora"),
         ({"model": "a/b", "offload": "disk"}, "offload"),
         ({"model": "/no/such/folder"}, "neither a folder nor a hub name"),
         ({"model": "a/b", "width": "wide"}, "width"),
