@@ -34,6 +34,8 @@ def call_arguments(pipeline: Any, settings: Mapping[str, Any]) -> dict[str, Any]
     name = type(pipeline).__name__
     parameters = inspect.signature(type(pipeline).__call__).parameters
     arguments = _with_guidance(pipeline, name, parameters, dict(settings))
+    if "intermediate_timesteps" in parameters and arguments.get("num_inference_steps", 2) != 2:
+        arguments.setdefault("intermediate_timesteps", None)  # SANA-Sprint's is for two steps
     check_call(pipeline, arguments)
     _check_true_guidance(pipeline, name, parameters, arguments)
     return arguments

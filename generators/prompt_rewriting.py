@@ -93,8 +93,9 @@ class Rewriter:
         names) or "pipeline" (a language model's, with the `rewritten_prompt` where it differs).
         """
         if self.switch is not None:
-            text = request.prompt.text
-            return {"prompt_rewriting": "pipeline"} | ({} if drawn == text else {"rewritten_prompt": drawn})
+            words = drawn.replace("\0", "\N{REPLACEMENT CHARACTER}")  # databases take no NUL
+            differs = drawn != request.prompt.text
+            return {"prompt_rewriting": "pipeline"} | ({"rewritten_prompt": words} if differs else {})
         if self._instruction is None:
             return {"prompt_rewriting": "none"}
         return {"prompt_rewriting": "instruction", "prompt_instruction": self._instruction}

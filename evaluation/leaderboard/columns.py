@@ -55,6 +55,9 @@ COLUMNS_AFTER = {
     "prompt_sets": "`NAME@SHA256`, with their [canonical hashes](formats.md#prompts), separated by blanks",
     "prompt_files": "the hashes of the files that they were read from, likewise",
     "rewritten_prompts": "`NAME=COUNT/PROMPTS` of sets with [rewrites](prompts.md#rewrites)",
+    "prompt_rewriting": "what drew the model's prompts otherwise than they are "
+    "[written](generators.md#prompts-that-are-drawn-otherwise): none, instruction, pipeline, model, "
+    "external; empty: not recorded",
     "interval_method": "how the intervals of human scores were made",
     "interval_over": "what was taken for a sample of many",
     "interval_level": "of those intervals, 0-1",

@@ -156,7 +156,8 @@ class LeaderboardRow:
     each automatic column that scored the model, by the column's key. `images` have a rating, of
     `images_expected` (None where it is not known); `images_failed` counts requested images that failed or
     were refused (None likewise). `ratings` counts values and `withheld` the ratings without one.
-    `gaps` say in words what is missing.
+    `gaps` say in words what is missing. `prompt_rewriting`: see `ModelOrigin`, values joined by " and ";
+    None where it was not recorded.
 
     `intervals` and `adjusted` are by criterion; adjusted scores are those that the average annotator of the
     panel would have given (see `nami_bench.evaluation.human.severity`). `rank_low` to `rank_high` are the
@@ -190,6 +191,7 @@ class LeaderboardRow:
     rank_high: int | None = None
     ties: tuple[str, ...] = ()
     first_probability: float | None = None
+    prompt_rewriting: str | None = None
 
     @property
     def source(self) -> str | None:

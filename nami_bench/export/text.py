@@ -90,6 +90,7 @@ def counts(section: Section) -> dict[str, Sequence[str | None]]:
         "images": [_images(row, section) for row in section.rows],
         "ratings": [_number(row.ratings) for row in section.rows],
         "missing": [_percent(row.missing_share) for row in section.rows],
+        "rewriting": _rewriting(section),
     }
     shown = ("images",) if section.details else tuple(columns)
     return {name: columns[name] for name in shown if any(columns[name])}
@@ -242,6 +243,12 @@ def _p_value(value: float | None) -> str | None:
     if value is None:
         return None
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _rewriting(section: Section) -> list[str | None]:
+    """Who rewrote the prompts, where somebody did."""
+    kinds = [row.prompt_rewriting for row in section.rows]
+    return kinds if {*kinds} - {None, "none"} else [None] * len(kinds)
 
 
 def _images(row: LeaderboardRow, section: Section) -> str | None:

@@ -1,5 +1,7 @@
 """Which device a network runs on, and when its memory ran out. Imports torch: for neural adapters only."""
 
+from typing import Any
+
 import torch
 
 from nami_bench.errors import InputError
@@ -53,4 +55,5 @@ def peak_memory() -> int | None:
 
 
 def _gpus() -> range:
-    return range(torch.cuda.device_count() if torch.cuda.is_initialized() else 0)
+    used: Any = torch.cuda.is_initialized  # untyped
+    return range(torch.cuda.device_count() if used() else 0)

@@ -32,6 +32,7 @@ from nami_bench.evaluation.leaderboard.origins import (
     mixed_answers,
     mixtures,
     model_origin,
+    unlike_rewriting,
 )
 from nami_bench.evaluation.leaderboard.rows import (
     DEFAULT_PRECISION,
@@ -114,13 +115,19 @@ def leaderboard_from_store(
         cautions += (*total_cautions(ratings), *adaptive_overlap(chosen))
     columns = automatic_columns(found.scores, found.set_scores, found.prompts, found.origins)
     cards = {card.name: card for card in store.catalog.models()}
+    origins = {row.model: model_origin(cards[row.model], found.images_of(row.model)) for row in rows}
+    cautions += tuple(unlike_rewriting(list(origins.values())))
     level = (precision or DEFAULT_PRECISION).level
     if prices is not None:
         prices.check(row.model for row in rows)
     board = Leaderboard(
         rows=tuple(
             with_fewer_samples(
-                replace(_with_automatic(row, columns, found, level), parameters=cards[row.model].parameters),
+                replace(
+                    _with_automatic(row, columns, found, level),
+                    parameters=cards[row.model].parameters,
+                    prompt_rewriting=" and ".join(origins[row.model].prompt_rewriting) or None,
+                ),
                 samples,
                 found.samples.get(row.model, 0),
             )
@@ -134,7 +141,7 @@ def leaderboard_from_store(
         prompt_origins=found.origins,
         cautions=cautions,
         samples=samples,
-        models=tuple(model_origin(cards[row.model], found.images_of(row.model)) for row in rows),
+        models=tuple(origins.values()),
         instruments=tuple(_instrument(column, found) for column in columns),
         speeds=speeds({row.model: found.timed.get(row.model, ()) for row in rows}, prices),
         prices_in=prices.note if prices is not None else None,

@@ -15,7 +15,7 @@ from nami_bench import images, pipeline
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import GenerationError
-from nami_bench.generators import shared_batches
+from nami_bench.generators import batch_sharing
 from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
 from nami_bench.generators.prompt_rewriting import Rewriter
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
@@ -120,8 +120,8 @@ def test_results_keep_the_order_of_requests_where_lengths_keep_batches_apart(
     pipeline_folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As for a pipeline that pads to the longest prompt of a batch.
-    monkeypatch.setattr(shared_batches, "ANY_LENGTHS", frozenset())
-    monkeypatch.setattr(shared_batches, "EQUAL_LENGTHS", {"StableDiffusion3Pipeline"})
+    monkeypatch.setattr(batch_sharing, "ANY_LENGTHS", frozenset())
+    monkeypatch.setattr(batch_sharing, "EQUAL_LENGTHS", {"StableDiffusion3Pipeline"})
     mixed = [REQUESTS[i] for i in (0, 2, 1, 4, 3, 5)]
     results = draw(generator(pipeline_folder("sd3"), batch_size=6), mixed)
     assert [r.request for r in results] == mixed

@@ -3,6 +3,7 @@
 import string
 from typing import Any
 
+import torch
 from tokenizers.pre_tokenizers import ByteLevel
 
 LETTERS = string.ascii_lowercase + string.digits
@@ -270,6 +271,15 @@ def wan_kl() -> Any:
     return AutoencoderKLWan(
         base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1, temperal_downsample=[False, True, True]
     ).eval()
+
+
+def heeding(network: Any) -> Any:
+    """`network` with larger weights: at its own, what it reads would change no pixel."""
+    torch.manual_seed(1)
+    for weight in network.parameters():
+        if weight.dim() > 1:
+            torch.nn.init.normal_(weight, std=0.3)
+    return network
 
 
 def euler(**config: Any) -> Any:

@@ -10,6 +10,7 @@ from tests.support.tiny_pipelines.parts import (
     clip,
     euler,
     flux2_kl,
+    heeding,
     kl,
     letters_tokenizer,
     qwen3,
@@ -298,10 +299,10 @@ def ernie_image(enhancer: bool = True) -> Any:
         )
     ).eval()
     return ErnieImagePipeline(
-        transformer=transformer,
+        transformer=heeding(transformer),
         vae=flux2_kl(),
         scheduler=euler(shift=4.0),
-        text_encoder=encoder,
+        text_encoder=heeding(encoder),
         tokenizer=bytes_tokenizer(),
         pe=Ministral3ForCausalLM(Ministral3Config(**sizes)).eval() if enhancer else None,
         pe_tokenizer=bytes_tokenizer(length=24) if enhancer else None,

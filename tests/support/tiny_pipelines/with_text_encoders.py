@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from tests.support.tiny_pipelines.parts import (
+    LETTERS,
     PLAIN,
     bytes_tokenizer,
     clip,
@@ -370,4 +371,45 @@ def wan() -> Any:
         scheduler=euler(shift=7.0),
         text_encoder=t5(32, cls="UMT5EncoderModel"),
         tokenizer=letters_tokenizer("T5Tokenizer", 512),
+    )
+
+
+def hunyuan_dit() -> Any:
+    from diffusers import DDPMScheduler, HunyuanDiT2DModel, HunyuanDiTPipeline
+    from transformers import BertConfig, BertModel, BertTokenizer
+
+    words = {
+        word: number for number, word in enumerate(("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *LETTERS))
+    }
+    transformer = HunyuanDiT2DModel(
+        sample_size=16,
+        num_layers=2,
+        patch_size=2,
+        attention_head_dim=8,
+        num_attention_heads=3,
+        in_channels=4,
+        cross_attention_dim=32,
+        cross_attention_dim_t5=32,
+        pooled_projection_dim=16,
+        hidden_size=24,
+        activation_fn="gelu-approximate",
+    )
+    bert = BertConfig(
+        vocab_size=len(words),
+        hidden_size=32,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+    )
+    return HunyuanDiTPipeline(
+        transformer=transformer.eval(),
+        vae=kl(4, blocks=4),
+        scheduler=DDPMScheduler(),
+        text_encoder=BertModel(bert).eval(),
+        tokenizer=BertTokenizer(vocab=words, model_max_length=77),
+        text_encoder_2=t5(32),
+        tokenizer_2=letters_tokenizer("T5Tokenizer"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
     )

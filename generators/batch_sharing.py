@@ -8,8 +8,6 @@ or draw on torch's global random state.
 from collections.abc import Hashable
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
-
 # Pad every prompt to one fixed length, or mask so that neighbours make no difference.
 ANY_LENGTHS = frozenset(
     {
@@ -59,5 +57,7 @@ def sharing(pipeline: Any, text: str) -> Hashable | None:
 
 def _tokenizers(pipeline: Any) -> list[Any]:
     """The tokenizers among a pipeline's parts, and those inside its processors."""
+    from transformers import PreTrainedTokenizerBase  # presets are listed without it
+
     parts = (getattr(part, "tokenizer", part) for part in pipeline.components.values())
     return [part for part in parts if isinstance(part, PreTrainedTokenizerBase)]
