@@ -6,10 +6,13 @@ serving benchmark report them: percentiles of the latency, images a second of th
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import floor, log10
 from typing import Any
 
 import numpy as np
 from scipy.stats import binom
+
+from nami_bench.domain.english import with_interval
 
 LEVEL = 0.95
 """Of the intervals of percentiles."""
@@ -70,11 +73,11 @@ def percentile(ordered: "np.ndarray[Any, Any]", percent: int, level: float = LEV
 
 
 def shown(found: Percentile | None) -> str | None:
-    """ "2.31 (2.20–2.84)", with an open end where there is no bound; None for none."""
+    """ "2.31 [2.20, 2.84]", with "…" for an end without a bound; None for none."""
     if found is None:
         return None
-    low, high = ("" if bound is None else seconds_in_words(bound) for bound in (found.low, found.high))
-    return f"{seconds_in_words(found.value)} ({low}–{high})"
+    digits_before = floor(log10(found.value)) + 1 if found.value > 0 else 1
+    return with_interval(found.value, found.low, found.high, max(0, 3 - digits_before))
 
 
 def seconds_in_words(value: float) -> str:

@@ -4,6 +4,7 @@ The sampling of https://github.com/deepseek-ai/Janus, generation_inference.py: c
 temperature 1, and a draw from all tokens, where transformers by itself would keep the 50 likeliest.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,13 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL.Image import Image, fromarray
+from PIL.Image import fromarray
 from transformers import JanusForConditionalGeneration, JanusProcessor
 
 from nami_bench.domain import ImageState
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
-from nami_bench.generators.batching import BatchRunner, NoImage
+from nami_bench.generators.batching import BatchRunner, NoImage, Outcome, Picture
+from nami_bench.generators.prompt_rewriting import own_randomness
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.generators.torch_runtime import DtypeName, choose_dtype, dtype_name, library_versions
 from nami_bench.neural.device import choose_device, device_name
@@ -63,6 +65,7 @@ class TransformersGenerator:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._runner = BatchRunner(self._draw, 1)
+        self._load_seconds: float | None = None
 
     def describe(self) -> Mapping[str, Any]:
         """Model with the hashes of weights and settings, and how tokens are drawn; fetches from the hub."""
@@ -111,6 +114,7 @@ class TransformersGenerator:
     def _provenance(self) -> dict[str, Any]:
         return {
             "pipeline": type(self._network).__name__,
+            "load_seconds": self._load_seconds,
             "device": device_name(self._device),
             "dtype": self.dtype,
             "prompt_rewriting": "none",
@@ -119,28 +123,28 @@ class TransformersGenerator:
 
     @cached_property
     def _network(self) -> Any:
+        started = time.perf_counter()
         network = load_network(JanusForConditionalGeneration, self._files.folder, dtype=self._dtype)
         _complete(network.generation_config, self._processor)
-        return network.to(self._device)
+        network = network.to(self._device)
+        self._load_seconds = round(time.perf_counter() - started, 3)
+        return network
 
     @cached_property
     def _processor(self) -> Any:
         with explained(self._files.folder):
             return pretrained(JanusProcessor, self._files.folder, local_files_only=True)
 
-    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Image | NoImage]:
+    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Outcome]:
         return [self._picture(request) for request in requests]
 
     @torch.no_grad()
-    def _picture(self, request: GenerationRequest) -> Image | NoImage:
+    def _picture(self, request: GenerationRequest) -> Outcome:
         network, processor = self._network, self._processor
         inputs = processor(
             text=self._text(request.prompt.text), generation_mode="image", return_tensors="pt"
         ).to(self._device)
-        # transformers takes no generator: what it draws with is put back afterwards.
-        cuda = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices=cuda):
-            torch.manual_seed(request.seed)
+        with own_randomness(request.seed, self._device):  # transformers takes no generator
             tokens = network.generate(
                 **inputs,
                 generation_mode="image",
@@ -154,7 +158,7 @@ class TransformersGenerator:
         if not pixels.isfinite().all():
             return NoImage(ImageState.FAILED, "the model gave NaN or infinite pixels: try another dtype")
         (array,) = processor.image_processor.postprocess(list(pixels))["pixel_values"]
-        return fromarray(np.moveaxis(np.asarray(array), 0, -1).astype(np.uint8))
+        return Picture(fromarray(np.moveaxis(np.asarray(array), 0, -1).astype(np.uint8)))
 
     def _text(self, prompt: str) -> str:
         """The prompt as one turn of a conversation."""

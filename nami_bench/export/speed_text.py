@@ -72,7 +72,7 @@ def speed_notes(board: Leaderboard) -> Iterator[str]:
             "Latency is from request to picture, of a batch: of the whole batch; without images that were "
             "made while the model loaded or compiled. Images/s are of the longest uninterrupted run, writing "
             "the files included. In brackets: 95% intervals of percentiles by order statistics, images taken "
-            "for independent; an end is open where no image bounds it."
+            "for independent; an end is … where no image bounds it."
         )
     usual = usual_conditions(board.speeds)
     for model, words in not_comparable(board.speeds).items():

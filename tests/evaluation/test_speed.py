@@ -34,8 +34,8 @@ def test_percentiles_are_blank_where_there_are_too_few_images() -> None:
 
 def test_in_words() -> None:
     found = latency([1.0] * 10 + [2.0] * 10)
-    assert shown(found.p50) == "1.5 (1–2)"
-    assert shown(found.p95) == "2 (2–)"
+    assert shown(found.p50) == "1.50 [1.00, 2.00]"
+    assert shown(found.p95) == "2.00 [2.00, …]"
     assert shown(None) is None
     assert [seconds_in_words(v) for v in (0.01234, 1.234, 12.34, 123.4, 1234.0)] == [
         "0.0123", "1.23", "12.3", "123", "1234",

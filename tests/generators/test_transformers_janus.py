@@ -109,6 +109,8 @@ def test_a_picture_follows_from_prompt_and_seed_alone(folder: Path) -> None:
     assert (pixels(other_seed) != pixels(fox)).any()
     assert (pixels(cat) != pixels(fox)).any()
     known = fox.provenance
+    assert known["load_seconds"] > 0 and known["batch_seconds"] > 0
+    assert (known["warm"], other_seed.provenance["warm"]) == (False, True)
     assert (known["pipeline"], known["device"], known["dtype"], known["prompt_rewriting"]) == (
         "JanusForConditionalGeneration",
         "cpu",
