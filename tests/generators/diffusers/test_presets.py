@@ -7,17 +7,25 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from nami_bench.cli.app import cli
+from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 from nami_bench.generators.batch_sharing import ANY_LENGTHS, EQUAL_LENGTHS
 from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
 from nami_bench.generators.pipeline_call import call_arguments
 from nami_bench.generators.presets import PRESETS
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning"),
+    # Of diffusers' own modules, while they are imported or used.
+    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*FluxPosEmbed. is deprecated:FutureWarning"),
+]
 
 Folder = Callable[[str], Path]
 SHORT = {"max_sequence_length": 48}
@@ -137,6 +145,28 @@ def test_from_the_command_line_to_the_leaderboard(
     (row,) = json.loads(nami_bench("leaderboard", "--json"))["rows"]
     rewriting = PRESETS[options["preset"]].rewriting
     assert (row["model"], row["prompt_rewriting"]) == ("m", "none" if "Sana" in pipeline else rewriting)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", sorted(TINY.keys() & (ANY_LENGTHS | EQUAL_LENGTHS)))
+def test_neighbours_in_a_batch_change_no_picture(pipeline: str, pipeline_folder: Folder) -> None:
+    texts = ("a red fox", "a big cat", "two blue cars near a tall green tree")
+    requests = [GenerationRequest(Prompt(f"{i:05d}", text), 0, 1000 + i) for i, text in enumerate(texts)]
+    options = tiny_options(pipeline, pipeline_folder(TINY[pipeline][0]))
+    options["extra"] = json.loads(options["extra"])
+
+    def draw(size: int) -> list[GenerationResult]:
+        return list(
+            DiffusersGenerator(DiffusersGenerator.Options(**options, batch_size=size)).generate(requests)
+        )
+
+    alone, together = draw(1), draw(3)
+    expected = [3, 3, 3] if pipeline in ANY_LENGTHS else [2, 2, 1]
+    assert [result.provenance["batch"] for result in together] == expected
+    one, other = (np.stack([np.asarray(r.image, np.int16) for r in drawn]) for drawn in (alone, together))
+    # Kernels for three round the last bit differently.
+    assert np.abs(one - other).max() <= 1
+    assert np.abs(one[0] - one[1]).max() > 1
 
 
 def test_a_bare_model_of_a_preset_is_told_of_it(caplog: pytest.LogCaptureFixture) -> None:
