@@ -13,10 +13,11 @@ from pydantic import Json
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.generators.batch_sharing import sharing
 from nami_bench.generators.batching import BatchRunner, Outcome
-from nami_bench.generators.diffusers_loading import Offload, load_pipeline, place
+from nami_bench.generators.checkpoints import Checkpoint, read_scheduler
+from nami_bench.generators.diffusers_loading import Offload, place
 from nami_bench.generators.lora import Lora, add_loras, described_loras, find_loras, named_loras
 from nami_bench.generators.lora_strength import read_alpha
-from nami_bench.generators.model_files import ModelFiles, check_model_name, check_untouched, pipeline_files
+from nami_bench.generators.model_files import check_model_name, check_untouched
 from nami_bench.generators.pipeline_call import call_arguments, call_parameters
 from nami_bench.generators.pipeline_output import outcomes, told_once
 from nami_bench.generators.preset import Preset
@@ -29,6 +30,7 @@ from nami_bench.generators.prompt_rewriting import (
     switches,
 )
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.quantisation import read_kinds
 from nami_bench.generators.torch_runtime import (
     DtypeName,
     choose_dtype,
@@ -46,6 +48,7 @@ _OWN_ARGUMENTS = {
     "width": "width",
     "negative_prompt": "negative_prompt",
 }
+_PARTS = ("transformer", "unet", "vae", "text_encoder")
 _RESERVED = (
     "prompt",
     "generator",
@@ -84,6 +87,11 @@ class DiffusersGenerator:
         it wrote is recorded, and the leaderboard says so.
         lora: a LoRA's file, folder or place on the hub; several as A:0.8,B:0.5. lora_revision: on the hub.
         lora_scale: times its own strength. lora_alpha: what it was trained with, where it doesn't say.
+        base: the pipeline that a `model` in one file belongs to.
+        transformer, unet, vae, text_encoder: a folder, a file (.safetensors, .gguf, .ckpt) or a place on the
+        hub that takes the place of the model's own. components: JSON object of others, by name.
+        quantize: int8wo, bnb-nf4 ... of the denoiser, or COMPONENT:KIND,COMPONENT:KIND.
+        scheduler: another one of diffusers', or a JSON object of settings to change ("class": its name).
         offload: "model" or "sequential" keep in the GPU's memory only what computes.
         batch_size: images drawn at once, at most; halved whenever memory runs out. See above for what
         more than 1 costs in exactness.
@@ -106,6 +114,14 @@ class DiffusersGenerator:
         lora_revision: str | None = None
         lora_scale: float = 1.0
         lora_alpha: str | None = None
+        base: str | None = None
+        transformer: str | None = None
+        unet: str | None = None
+        vae: str | None = None
+        text_encoder: str | None = None
+        components: Json[dict[str, str]] | dict[str, str] = field(default_factory=dict)
+        quantize: str | None = None
+        scheduler: str | dict[str, Any] = ""
         offload: Offload = "none"
         batch_size: int = 1
 
@@ -115,7 +131,8 @@ class DiffusersGenerator:
             if self.model is None and self.preset is None:
                 raise InputError(f"{WHERE}: give model=OWNER/NAME, model=FOLDER or preset=NAME")
             if self.model is not None:
-                check_model_name(self.model, self.revision)
+                check_model_name(self.model, self.revision, self.base)
+            self.parts(), read_kinds(self.quantize), read_scheduler(self.scheduler)
             if self.lora is not None:
                 named_loras(self.lora, self.lora_scale)
                 read_alpha(self.lora_alpha)
@@ -130,6 +147,13 @@ class DiffusersGenerator:
                 if value is not None and (value < 8 or value % 8):
                     raise InputError(f"{WHERE}: {name} {value} is no positive multiple of 8")
             _check_extra(self.extra, self.prompt_rewriting)
+
+        def parts(self) -> Mapping[str, str]:
+            """Components that take the place of the model's; raises InputError for one given twice."""
+            named = {name: getattr(self, name) for name in _PARTS if getattr(self, name) is not None}
+            if twice := named.keys() & dict(self.components).keys():
+                raise InputError(f"{WHERE}: {min(twice)} is given twice, also in components")
+            return {**named, **self.components}
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -150,8 +174,7 @@ class DiffusersGenerator:
         options = self.options
         return {
             "adapter": "diffusers",
-            "model": self._model,
-            "model_files": dict(self._files.identity),
+            **self._checkpoint.describe(),
             "variant": self._variant,
             "dtype": options.dtype,
             "preset": options.preset,
@@ -181,9 +204,23 @@ class DiffusersGenerator:
             return self._preset.variant
         return self.options.variant
 
+    @property
+    def _preset_components(self) -> Mapping[str, str]:
+        # As of the variant: a model of one's own has its parts.
+        return {} if self._preset is None or self.options.model is not None else self._preset.components
+
     @cached_property
-    def _files(self) -> ModelFiles:
-        return pipeline_files(self._model, self.options.revision, self._variant)
+    def _checkpoint(self) -> Checkpoint:
+        options = self.options
+        return Checkpoint(
+            self._model,
+            options.revision,
+            self._variant,
+            options.base,
+            {**self._preset_components, **options.parts()},
+            read_kinds(options.quantize),
+            read_scheduler(options.scheduler),
+        )
 
     @cached_property
     def _loras(self) -> tuple[Lora, ...]:
@@ -195,7 +232,7 @@ class DiffusersGenerator:
     def _settings(self) -> dict[str, Any]:
         """Arguments of every call: the preset's, overridden by the given ones, and our own defaults: one
         frame of what makes videos, and prompts that are not rewritten."""
-        parameters = call_parameters(self._files.path)
+        parameters = call_parameters(self._checkpoint.folder)
         own = {"num_frames": 1} if "num_frames" in parameters else {}
         own |= switches(parameters, self.options.prompt_rewriting)
         preset = {} if self._preset is None else _call_arguments(self._preset)
@@ -228,11 +265,11 @@ class DiffusersGenerator:
         started = time.perf_counter()
         if self._preset is not None:
             self._preset.check_packages()
-        pipeline = load_pipeline(self._files.path, self._dtype, self._variant)
+        pipeline = self._checkpoint.load(self._dtype, self._device)
         self._rewriter = self._rewriter_of(pipeline)  # refuses before the weights go to the GPU
         self._strengths = add_loras(pipeline, self._loras, read_alpha(self.options.lora_alpha))
-        for files in (self._files, *(lora.files for lora in self._loras)):
-            check_untouched(files.path, files.identity.get("sha256"))
+        for lora in self._loras:
+            check_untouched(lora.files.path, lora.files.identity.get("sha256"))
         place(pipeline, self._device, self.options.offload)
         pipeline.set_progress_bar_config(disable=True)
         self._load_seconds = round(time.perf_counter() - started, 3)

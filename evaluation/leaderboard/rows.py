@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from nami_bench.domain import Criterion, PromptFile, Score, SetScore
 from nami_bench.evaluation.leaderboard.origins import InstrumentOrigin, ModelOrigin
+from nami_bench.evaluation.leaderboard.speed import Speed
 
 
 class Status(StrEnum):
@@ -220,7 +221,8 @@ class Leaderboard:
     `criteria` is empty where there are no ratings, `precision` None where there are no intervals; `cautions`
     say in words what was left out and what the intervals do not hold for. `samples`: only the first so
     many of each prompt count, None where all do. `models` and `instruments` are empty where nothing but
-    ratings is known.
+    ratings is known. `speeds`: by model, where records say when its images were made, or it has a price;
+    `prices_in`: currency and date.
     """
 
     rows: tuple[LeaderboardRow, ...]
@@ -241,6 +243,8 @@ class Leaderboard:
     pairs: tuple[PairwiseTest, ...] = ()
     models: tuple[ModelOrigin, ...] = ()
     instruments: tuple[InstrumentOrigin, ...] = ()
+    speeds: Mapping[str, Speed] = field(default_factory=dict)
+    prices_in: str | None = None
 
     @property
     def measured(self) -> tuple[LeaderboardRow, ...]:

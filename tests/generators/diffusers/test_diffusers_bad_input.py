@@ -46,7 +46,8 @@ def create(**options: Any) -> DiffusersGenerator:
         ({"model": "a/b", "offload": "disk"}, "offload"),
         ({"model": "/no/such/folder"}, "neither a folder nor a hub name"),
         ({"model": "a/b", "width": "wide"}, "width"),
-        ({"model": "a/b", "scheduler": "x"}, "scheduler: unknown key"),
+        ({"model": "a/b", "sampler": "x"}, "sampler: unknown key"),
+        ({"model": "a/b", "scheduler": "{x}"}, "scheduler '{x}' is not JSON"),
     ],
 )
 def test_bad_options_are_refused_before_anything_is_loaded(options: dict[str, str], message: str) -> None:

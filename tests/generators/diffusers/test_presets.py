@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -173,6 +174,39 @@ def test_a_bare_model_of_a_preset_is_told_of_it(caplog: pytest.LogCaptureFixture
     DiffusersGenerator(DiffusersGenerator.Options(model="black-forest-labs/FLUX.2-klein-4B"))
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.endswith("without its publisher's settings: preset=flux2-klein-4b has them")
+
+
+def test_parts_that_a_presets_folder_lacks_are_fetched_unless_others_are_given() -> None:
+    published = PRESETS["hidream-i1-full"].components["text_encoder_4"]
+    given = {"preset": "hidream-i1-full", "components": {"text_encoder_4": "me/llama"}}
+    plain, other = ({"preset": "hidream-i1-full"}, given)
+    found = [
+        DiffusersGenerator(DiffusersGenerator.Options(**o))._checkpoint.components for o in (plain, other)
+    ]
+    assert [parts["text_encoder_4"] for parts in found] == [published, "me/llama"]
+    assert {parts["tokenizer_4"] for parts in found} == {published}
+
+
+@pytest.mark.slow
+def test_a_folder_without_llama_draws_with_one_from_elsewhere(
+    pipeline_folder: Folder, tmp_path: Path
+) -> None:
+    whole, lacking = pipeline_folder("hidream"), tmp_path / "hidream"
+    shutil.copytree(whole, lacking, ignore=shutil.ignore_patterns("*_4"))
+    index = json.loads((lacking / "model_index.json").read_text())
+    lacks = ("text_encoder_4", "tokenizer_4")
+    (lacking / "model_index.json").write_text(
+        json.dumps({name: value for name, value in index.items() if name not in lacks})
+    )
+    request = GenerationRequest(Prompt("00000", "a red fox"), 0, 1000)
+    pictures = []
+    for folder, components in ((whole, {}), (lacking, {name: str(whole / name) for name in lacks})):
+        options = DiffusersGenerator.Options(
+            preset="hidream-i1-fast", model=str(folder), components=components, steps=1
+        )
+        (result,) = DiffusersGenerator(options).generate([request])
+        pictures.append(np.asarray(result.image))
+    assert np.array_equal(*pictures)
 
 
 def test_a_package_that_a_preset_needs_is_named() -> None:
