@@ -222,6 +222,11 @@ class DiffusersGenerator:
             return self._preset.variant
         return self.options.variant
 
+    @property
+    def _preset_components(self) -> Mapping[str, str]:
+        # As of the variant: a model of one's own has its parts.
+        return {} if self._preset is None or self.options.model is not None else self._preset.components
+
     @cached_property
     def _checkpoint(self) -> Checkpoint:
         options = self.options
@@ -230,7 +235,7 @@ class DiffusersGenerator:
             options.revision,
             self._variant,
             options.base,
-            options.parts(),
+            {**self._preset_components, **options.parts()},
             read_kinds(options.quantize),
             read_scheduler(options.scheduler),
         )

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 from numpy.typing import NDArray
 
 from nami_bench import images, pipeline
-from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import GenerationError
 from nami_bench.generators import batch_sharing
@@ -281,29 +279,3 @@ def _save_lora(folder: Path, tmp_path: Path) -> Path:
     )
     (file,) = (tmp_path / "lora").glob("*.safetensors")
     return file
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["sd3", "sana", "flux"])
-def test_from_the_command_line_to_the_leaderboard(
-    kind: str, pipeline_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-
-    def nami_bench(*arguments: str) -> str:
-        result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    options = {"model": str(pipeline_folder(kind)), **SMALL, "extra": json.dumps(EXTRA.get(kind, {}))}
-    given = [part for name, value in options.items() for part in ("-O", f"{name}={value}")]
-    nami_bench("init")
-    nami_bench("models", "add", kind, "--adapter", "diffusers", *given)
-    nami_bench("prompts", "build", "shapes-demo")
-    report = nami_bench(
-        "generate", "--model", kind, "--prompts", "shapes-demo", "--samples", "1", "--limit", "2", "--json"
-    )
-    assert json.loads(report) == {kind: {"made": 2}}
-    nami_bench("evaluate", "geneval", "--detector", "shapes")
-    rows = json.loads(nami_bench("leaderboard", "--json"))["rows"]
-    assert [row["model"] for row in rows] == [kind]

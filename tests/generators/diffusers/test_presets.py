@@ -2,22 +2,31 @@
 
 import inspect
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from nami_bench.cli.app import cli
+from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 from nami_bench.generators.batch_sharing import ANY_LENGTHS, EQUAL_LENGTHS
 from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
 from nami_bench.generators.pipeline_call import call_arguments
 from nami_bench.generators.presets import PRESETS
+from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning"),
+    # Of diffusers' own modules, while they are imported or used.
+    pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*FluxPosEmbed. is deprecated:FutureWarning"),
+]
 
 Folder = Callable[[str], Path]
 SHORT = {"max_sequence_length": 48}
@@ -139,10 +148,65 @@ def test_from_the_command_line_to_the_leaderboard(
     assert (row["model"], row["prompt_rewriting"]) == ("m", "none" if "Sana" in pipeline else rewriting)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("pipeline", sorted(TINY.keys() & (ANY_LENGTHS | EQUAL_LENGTHS)))
+def test_neighbours_in_a_batch_change_no_picture(pipeline: str, pipeline_folder: Folder) -> None:
+    texts = ("a red fox", "a big cat", "two blue cars near a tall green tree")
+    requests = [GenerationRequest(Prompt(f"{i:05d}", text), 0, 1000 + i) for i, text in enumerate(texts)]
+    options = tiny_options(pipeline, pipeline_folder(TINY[pipeline][0]))
+    options["extra"] = json.loads(options["extra"])
+
+    def draw(size: int) -> list[GenerationResult]:
+        return list(
+            DiffusersGenerator(DiffusersGenerator.Options(**options, batch_size=size)).generate(requests)
+        )
+
+    alone, together = draw(1), draw(3)
+    expected = [3, 3, 3] if pipeline in ANY_LENGTHS else [2, 2, 1]
+    assert [result.provenance["batch"] for result in together] == expected
+    one, other = (np.stack([np.asarray(r.image, np.int16) for r in drawn]) for drawn in (alone, together))
+    # Kernels for three round the last bit differently.
+    assert np.abs(one - other).max() <= 1
+    assert np.abs(one[0] - one[1]).max() > 1
+
+
 def test_a_bare_model_of_a_preset_is_told_of_it(caplog: pytest.LogCaptureFixture) -> None:
     DiffusersGenerator(DiffusersGenerator.Options(model="black-forest-labs/FLUX.2-klein-4B"))
     (said,) = [record.getMessage() for record in caplog.records]
     assert said.endswith("without its publisher's settings: preset=flux2-klein-4b has them")
+
+
+def test_parts_that_a_presets_folder_lacks_are_fetched_unless_others_are_given() -> None:
+    published = PRESETS["hidream-i1-full"].components["text_encoder_4"]
+    given = {"preset": "hidream-i1-full", "components": {"text_encoder_4": "me/llama"}}
+    plain, other = ({"preset": "hidream-i1-full"}, given)
+    found = [
+        DiffusersGenerator(DiffusersGenerator.Options(**o))._checkpoint.components for o in (plain, other)
+    ]
+    assert [parts["text_encoder_4"] for parts in found] == [published, "me/llama"]
+    assert {parts["tokenizer_4"] for parts in found} == {published}
+
+
+@pytest.mark.slow
+def test_a_folder_without_llama_draws_with_one_from_elsewhere(
+    pipeline_folder: Folder, tmp_path: Path
+) -> None:
+    whole, lacking = pipeline_folder("hidream"), tmp_path / "hidream"
+    shutil.copytree(whole, lacking, ignore=shutil.ignore_patterns("*_4"))
+    index = json.loads((lacking / "model_index.json").read_text())
+    lacks = ("text_encoder_4", "tokenizer_4")
+    (lacking / "model_index.json").write_text(
+        json.dumps({name: value for name, value in index.items() if name not in lacks})
+    )
+    request = GenerationRequest(Prompt("00000", "a red fox"), 0, 1000)
+    pictures = []
+    for folder, components in ((whole, {}), (lacking, {name: str(whole / name) for name in lacks})):
+        options = DiffusersGenerator.Options(
+            preset="hidream-i1-fast", model=str(folder), components=components, steps=1
+        )
+        (result,) = DiffusersGenerator(options).generate([request])
+        pictures.append(np.asarray(result.image))
+    assert np.array_equal(*pictures)
 
 
 def test_a_package_that_a_preset_needs_is_named() -> None:
