@@ -32,7 +32,7 @@ COMMANDS = {
     "prompts": ("nami_bench.cli.prompts", "Make, list and export prompt sets."),
     "models": ("nami_bench.cli.models", "Add, list, rename and remove models under test."),
     "generate": ("nami_bench.cli.generate", "Make images; resumable."),
-    "images": ("nami_bench.cli.images", "Import, verify and remove images."),
+    "images": ("nami_bench.cli.images", "Import, export, verify and remove images."),
     "throughput": ("nami_bench.cli.throughput", "Images a second and latency of a model, under load."),
     "geneval": ("nami_bench.cli.geneval", "GenEval on any folder in its layout."),
     "dpg": ("nami_bench.cli.dpg", "DPG-Bench on any folder of image grids."),

@@ -1,4 +1,4 @@
-"""`nami-bench images`."""
+"""`nami-bench images`; what it does with several images in a file is in `images_grids`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ import click
 from nami_bench.cli.common import open_bench, parse_pairs, print_json, print_table, progress, say, tally
 from nami_bench.cli.consent import dry_run_option, yes_option
 from nami_bench.cli.generate import raise_if_failed
+from nami_bench.cli.images_grids import export, grid_option, parse_shape
 from nami_bench.cli.options import FILE, json_option
 from nami_bench.cli.removal import finish_earlier, show_removal
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def images() -> None:
-    """Import images made elsewhere, verify recorded ones, remove them."""
+    """Import images made elsewhere, export, verify and remove recorded ones."""
+
+
+images.add_command(export)
 
 
 @images.command(
@@ -53,6 +57,7 @@ def images() -> None:
     "--samples", type=click.IntRange(min=1), help="Images per prompt. Default: as many as there are."
 )
 @click.option("--complete", is_flag=True, help="Images that are not there are failures.")
+@grid_option
 @dry_run_option
 @json_option
 def import_(
@@ -66,6 +71,7 @@ def import_(
     source_model: str | None,
     samples: int | None,
     complete: bool,
+    grid: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -76,12 +82,15 @@ def import_(
     are mended. What is not there is passed over, unless --complete.
     """
     from nami_bench import pipeline
+    from nami_bench.pipeline.image_grids import cut_from_grids
     from nami_bench.pipeline.image_tables import TableColumns
 
     chosen = TableColumns.named(parse_pairs(columns, "--column"))
     how = pipeline.ImportHow(layout, table, chosen, source_model, name)
     with open_bench() as bench:
         found = pipeline.understand_images(bench.store, source, model, prompts, how)
+        if grid is not None:
+            found = cut_from_grids(found, parse_shape(grid))
         for line in found.lines():
             say(line)
         if dry_run:
