@@ -206,7 +206,7 @@ class _GenerationRun:
 
     @contextmanager
     def _marked(self, elsewhere: bool) -> Iterator[Drawing]:
-        """ImportHow images are made, for processes that may not see the folder; see `Drawing.token`."""
+        """How images are made, for processes that may not see the folder; see `Drawing.token`."""
         if not elsewhere:
             yield self.drawing
             return

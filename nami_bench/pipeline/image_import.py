@@ -103,7 +103,8 @@ def understand_images(
         raise InputError("--layout and --table contradict each other: give one")
     files = open_images(source)
     said = _said(files, how)
-    prompt_set = _known(store, _prompts(store, source, said, prompts, how.set_name))
+    prompt_set = _prompts(store, source, said, prompts, how.set_name)
+    prompt_set = _known(store, prompt_set, named=how.set_name is not None)
     lookup, as_named = PlacedPrompts(prompt_set.prompts), how.source_model or model
     if said is None:
         layout, placement = _by_layout(files.names, lookup, how.layout, as_named)
@@ -136,15 +137,17 @@ def _prompts(
     return load_prompt_set(path, name)
 
 
-def _known(store: "Store", prompt_set: PromptSet) -> PromptSet:
-    """The set under the name by which the same prompts are recorded already; raises InputError where its own
-    is taken by others."""
+def _known(store: "Store", prompt_set: PromptSet, *, named: bool) -> PromptSet:
+    """The set under the name by which the same prompts are recorded already, where nobody named it; raises
+    InputError where its own is taken by others."""
     known = known_prompt_set(store, prompt_set)
-    if known is None and store.catalog.has_prompt_set(prompt_set.name):
+    if known is not None and not named:
+        return replace(prompt_set, name=known)
+    if known != prompt_set.name and store.catalog.has_prompt_set(prompt_set.name):
         raise InputError(
             f"prompt set {prompt_set.name!r} exists with other prompts: give these another name with --name"
         )
-    return replace(prompt_set, name=known or prompt_set.name)
+    return prompt_set
 
 
 def _by_layout(

@@ -267,8 +267,11 @@ def test_a_folder_called_images_twice_is_no_dead_end(run, tmp_path):
         run("images", "import", "two/images", "--model", "m")
     run("images", "import", "two/images", "--model", "m", "--name", "second")  # one model, two folders
     assert imported("m", "second") == imported("m", "images") == [(0, 0)]
-    run("images", "import", "one/images", "--model", "n", "--name", "third")
+    shutil.copytree("one/images", "three")
+    run("images", "import", "three", "--model", "n")
     assert imported("n", "images") == [(0, 0)]  # the set is known by its hash
+    run("images", "import", "three", "--model", "n", "--name", "third")  # or gets the name that was asked for
+    assert imported("n", "third") == [(0, 0)]
 
 
 def test_a_set_of_one_model_comes_from_one_folder(run, tmp_path):
