@@ -153,10 +153,10 @@ def leaderboard(
     has ratings.
 
     A file in another form is a `ForeignFile` of `nami_bench.export.foreign`, with the `Reading` that its
-    `reading_of` makes of the command's options. For ratings from elsewhere: `criteria` is a study file, a mapping of weights, or `Criterion` values
-    (default: the file's own, else NAMI-1K's); `scale` is that of the values, as "1-5", of one criterion as
-    "relevance=1-5"; `prompts` is a prompt file or set, of which every prompt is expected to be rated. In a
-    workspace `prompts` names a set.
+    `reading_of` makes of the command's options. For ratings from elsewhere: `criteria` is a study file, a
+    mapping of weights, or `Criterion` values (default: the file's own, else NAMI-1K's); `scale` is that of
+    the values, as "1-5", of one criterion as "relevance=1-5"; `prompts` is a prompt file or set, of which
+    every prompt is expected to be rated. In a workspace `prompts` names a set.
 
     `stratum`: only its prompts. `by`: totals by stratum, task or a prompt tag, too. `samples`: only 0 to N-1
     of each prompt. `without`: annotators who do not count. `raters`: only those who said so of themselves
