@@ -239,5 +239,6 @@ def _flag(flag: Any) -> dict[str, Any]:
         "flag": flag.flag,
         "comment": flag.comment,
         "number": flag.number,
+        "item": flag.item,
         "at": flag.at.isoformat(),
     }

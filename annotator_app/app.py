@@ -58,6 +58,7 @@ def build_app(
     settings: AnnotateConfig = _SETTINGS,
     hub: HubLogin | None = None,
     console_at: Path | None = None,
+    ahead: bool = False,
 ) -> "Server":
     """The whole application, for one study or (None) all of the workspace's; its state is in `store` alone.
 
@@ -65,11 +66,11 @@ def build_app(
     work on a study is a router of its own, at /study/NAME; it stands at the root, too, where one study is
     served, and for pages that an older version served there. `settings` say by which names and below which
     path the app is reached, `hub` how people log in with an account there. `console_at`: the Unix socket of
-    the process that has the console, where this one is one of several; None: it is here. The class is
-    Gradio's, which costs seconds and 120 MB to load.
+    the process that has the console, where this one is one of several; None: it is here, loaded at the first
+    request, or `ahead`, for servers that stay. The class is Gradio's, which costs seconds and 120 MB to load.
     """
     parts = _Parts(store, images_dir, study, terms, settings)
-    console = parts.console() if console_at is None else Forwarding(console_at)
+    console = parts.console(ahead=ahead) if console_at is None else Forwarding(console_at)
     app = parts.server(console.lifespan, hub)
     studies, may_propose = parts.studies, terms.open_to in _PROPOSERS
     app.include_router(join_router(store, images_dir, studies, parts.cookie))
@@ -87,11 +88,17 @@ def build_app(
 
 
 def build_console_app(
-    store: Store, images_dir: Path, study: Study | None, terms: Terms, settings: AnnotateConfig = _SETTINGS
+    store: Store,
+    images_dir: Path,
+    study: Study | None,
+    terms: Terms,
+    settings: AnnotateConfig = _SETTINGS,
+    *,
+    ahead: bool = False,
 ) -> "Server":
     """The console alone, with its log-in: see `build_app`."""
     parts = _Parts(store, images_dir, study, terms, settings)
-    console = parts.console()
+    console = parts.console(ahead=ahead)
     app = parts.server(console.lifespan)
     app.include_router(way_to_the_console())
     return parts.finished(app, console)
@@ -109,12 +116,12 @@ class _Parts:
         self._title = TITLE if study is None else study.name
         self.cookie = LoginCookie(self.studies.place)
 
-    def console(self) -> LazyConsole:
+    def console(self, *, ahead: bool) -> LazyConsole:
         """The console, in this process."""
         found = Surroundings(
             self._store, self.studies, self._images_dir, self.onlooker, self.known, self._terms
         )
-        return LazyConsole(f"{self._title}: console", found)
+        return LazyConsole(f"{self._title}: console", found, ahead=ahead)
 
     def server(self, lifespan: Any, hub: HubLogin | None = None) -> "Server":
         """An application with what everybody reaches."""

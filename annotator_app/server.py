@@ -76,7 +76,7 @@ def serve(
             from nami_bench.annotator_app.app import build_app  # heavy: not for the parent of workers
 
             only = None if study_name is None else one
-            built = build_app(store, workspace.images_dir, only, terms, settings, hub)
+            built = build_app(store, workspace.images_dir, only, terms, settings, hub, ahead=True)
             run(_config(partial(_answering_at_the_end, built, store), settings), listener, ready)
     _check_that_all_is_saved(store)
 
@@ -101,7 +101,7 @@ def serve_console(
             "a token"
         )
     with listen(settings.host, settings.port) as listener:
-        built = build_console_app(store, workspace.images_dir, study, terms, settings)
+        built = build_console_app(store, workspace.images_dir, study, terms, settings, ahead=True)
         ready = partial(on_ready, _address(settings, listener))
         run(_config(partial(_answering_at_the_end, built, store), settings), listener, ready)
 
@@ -146,7 +146,8 @@ def _console_app(workspace: Workspace, study_name: str | None) -> "FastAPI":
     from nami_bench.annotator_app.app import build_console_app
 
     settings = replace(workspace.annotate, root_path="")
-    return _opened_app(replace(workspace, annotate=settings), study_name, build_console_app)
+    build = partial(build_console_app, ahead=True)
+    return _opened_app(replace(workspace, annotate=settings), study_name, build)
 
 
 def _opened_app(workspace: Workspace, study_name: str | None, build: Callable[..., "FastAPI"]) -> "FastAPI":

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nami_bench.domain import Criterion, Mode, Study
+from nami_bench.domain.english import with_interval
 from nami_bench.errors import InputError
 from nami_bench.export.text import TextTable
 from nami_bench.store import Store, progress_of
@@ -184,11 +185,7 @@ def _texts(title: str, columns: Iterable[str], rows: Iterable[Iterable[str | Non
 
 
 def _interval(found: Any) -> str | None:
-    if found.alpha is None:
-        return None
-    if found.low is None:
-        return f"{found.alpha:.2f}"
-    return f"{found.alpha:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return with_interval(found.alpha, found.low, found.high)
 
 
 def _now() -> str:

@@ -4,9 +4,10 @@
 
 An image has a fault with chance `faulty`, one or two of them at random places; everybody sees each fault with
 chance `sees`, and marks it as a point off by a normal error of 4 % of the height; besides everybody marks
-something that nobody else sees on one image of ten. Two, three or five people look at every image, or two of
-five at each. What is true is what the same people give on `TRUTH_IMAGES` images. How often intervals hold is counted by how many images
-bear a mark of anybody (for "whether", by the fewer of those with and without), for that is what it hangs on.
+something that nobody else sees on one image of ten. Two or three people look at every image, or two of five
+at each. What is true is what the same people give on `TRUTH_IMAGES` images. How often intervals hold is
+counted by how many images bear a mark of anybody (for "whether", by the fewer of those with and without), for
+that is what it hangs on; intervals are reckoned here however few those are.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import numpy as np
 
 from nami_bench import __version__
 from nami_bench.domain.marking import Marks, Region
-from nami_bench.evaluation.human.mark_agreement import mark_agreement
+from nami_bench.evaluation.human import mark_agreement as agreement
 
 IMAGES, PEOPLE, FAULTY, SEES = (10, 30, 100), ((2, 2), (3, 3), (5, 2)), (0.1, 0.3, 0.7), (0.5, 0.9)
 BINS = (0, 5, 10, 15, 20, 30, 1000)
@@ -50,11 +51,11 @@ def covered(
     rng = np.random.default_rng((seed, images, people, look, int(10 * faulty), int(10 * sees)))
     cell = (people, look, faulty, sees)
     kinds = ("artifact",)
-    truth = mark_agreement(simulated(TRUTH_IMAGES, *cell, rng), kinds, replicates=0).kinds[0]
+    truth = agreement.mark_agreement(simulated(TRUTH_IMAGES, *cell, rng), kinds, replicates=0).kinds[0]
     held: dict[str, list[tuple[int, bool]]] = {"f1": [], "presence": []}
     for number in range(studies):
         marks = list(simulated(images, *cell, rng))
-        one = mark_agreement(marks, kinds, replicates=REPLICATES, seed=number).kinds[0]
+        one = agreement.mark_agreement(marks, kinds, replicates=REPLICATES, seed=number).kinds[0]
         bearing = len({mark.image for mark in marks if mark.regions})
         for name, evidence in (("f1", bearing), ("presence", min(bearing, images - bearing))):
             ratio, true = getattr(one, name), getattr(truth, name).value
@@ -88,6 +89,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path, help="JSON file for what is printed")
     arguments = parser.parse_args()
+    agreement.FEWEST_IMAGES = 0
     rows = []
     for images, (people, look), faulty, sees in product(IMAGES, PEOPLE, FAULTY, SEES):
         rows.append(covered(images, people, look, faulty, sees, arguments.studies, arguments.seed))

@@ -97,7 +97,7 @@ class FolderGenerator:
         if not Path(os.path.realpath(file)).is_relative_to(self.root):
             raise InputError(f"{file} links out of the folder; put the image itself there")
         if file.parent != self.root:
-            _check_prompt(file.parent.parent, request.prompt.text)
+            check_prompt(file.parent.parent, request.prompt.text)
         inspect_image(file)
         return file
 
@@ -140,7 +140,8 @@ def _in_its_place(expected: Path) -> str:
     return f"; {found[0]} {what_it_is(found[0])}" if found else ""
 
 
-def _check_prompt(folder: Path, expected: str) -> None:
+def check_prompt(folder: Path, expected: str) -> None:
+    """Raise InputError where a folder of GenEval's layout names another prompt in its metadata."""
     if not (folder / "metadata.jsonl").exists():
         return
     prompt = read_metadata(folder)["prompt"]

@@ -3,10 +3,13 @@
 import base64
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urljoin
 
 from nami_bench.domain import ImageState
 from nami_bench.errors import GenerationError, ImageError, WorkError
+from nami_bench.generators.openai_servers import OptionalFields, peak_memory, refused_fields, rewriting, told
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.served import ServedRun, Stopwatch
 from nami_bench.images import decode_image
 from nami_bench.services.bounded_client import Answer, NoAnswerError
 from nami_bench.services.openai import OpenAIServer, RequestFailedError, excerpt
@@ -19,9 +22,20 @@ _MAX_PIXELS = 2**26
 class ImagesEndpoint:
     """One server and one key; every text that leaves it is free of the key."""
 
-    def __init__(self, client: RetryingClient, url: str, key: str, key_env: str) -> None:
+    def __init__(
+        self,
+        client: RetryingClient,
+        base_url: str,
+        key: str,
+        key_env: str,
+        optional: OptionalFields,
+        run: ServedRun,
+    ) -> None:
         self._client = client
-        self._server = OpenAIServer(client, url, key, key_env, "images")
+        self._run = run
+        self._base_url = base_url.rstrip("/")
+        self._server = OpenAIServer(client, f"{self._base_url}/images/generations", key, key_env, "images")
+        self._optional = optional
 
     def result(self, request: GenerationRequest, body: Mapping[str, Any]) -> GenerationResult | None:
         """The request's result, or None where the run was stopped before it was sent."""
@@ -37,60 +51,111 @@ class ImagesEndpoint:
             raise GenerationError(self._server.clean(str(error))) from None
 
     def _image(self, request: GenerationRequest, body: Mapping[str, Any]) -> GenerationResult:
-        answer, payload = self._server.ask(body)
+        warm, watch = self._run.warm, Stopwatch()
+        sent, answer, payload = self._ask(body)
         item = self._item(answer, payload)
-        seconds = answer.seconds
-        if "b64_json" in item:
-            data = _base64(item["b64_json"])
-        else:
-            fetched = self._fetch(item["url"])
-            data, seconds = fetched.body, seconds + fetched.seconds
+        data, fetching = self._bytes(item)
+        times = watch.read()
         try:
             image = decode_image(data, "what the server sent", _MAX_PIXELS)
         except ImageError as error:
             raise RequestFailedError(str(error)) from error
-        known = {
-            "attempts": answer.attempts,
-            "request_id": answer.headers.get("x-request-id"),
-            "revised_prompt": item.get("revised_prompt"),
-            "served_model": served if isinstance(served := payload.get("model"), str) else None,
-            "sent_seed": body.get("seed"),
-        }
         provenance = {
-            name: self._server.redacted(value) if isinstance(value, str) else value
-            for name, value in known.items()
-            if value is not None
+            "attempts": answer.attempts,
+            **self._run.provenance(times, warm, sent, image),
+            **self._said(answer, payload, item),
+            **rewriting(request.prompt.text, sent, payload, item),
         }
-        return GenerationResult(request, ImageState.DONE, seconds=seconds, image=image, provenance=provenance)
+        known = {name: self._clean(value) for name, value in provenance.items() if value is not None}
+        seconds = answer.seconds + fetching
+        return GenerationResult(request, ImageState.DONE, seconds=seconds, image=image, provenance=known)
+
+    def _ask(self, body: Mapping[str, Any]) -> tuple[dict[str, Any], Answer, Mapping[str, Any]]:
+        """What was sent in the end, and the answer to it.
+
+        Fields that nobody asked for are left out where the server does not take them. Raises WorkError
+        where it does not take one that was asked for: no other request would fare better.
+        """
+        while True:
+            sent = self._optional.kept(body)
+            answer, payload = self._server.ask(sent)
+            refused = refused_fields(answer, payload, sent)
+            if not refused:
+                return sent, answer, payload
+            said = self._server.clean(_words(answer, payload))
+            if not self._optional.drop(refused, said):
+                names = " and ".join(sorted(refused))
+                raise WorkError(
+                    f"{self._server.url} does not take {names} as the model's options give it: {said}"
+                )
+
+    def _said(self, answer: Answer, payload: Mapping[str, Any], item: Mapping[str, Any]) -> dict[str, Any]:
+        served = payload.get("model")
+        return {
+            "request_id": answer.headers.get("x-request-id"),
+            "served_model": served if isinstance(served, str) else None,
+            "peak_memory_bytes": peak_memory(payload),
+            "server": told(payload, item) or None,
+        }
+
+    def _bytes(self, item: Mapping[str, Any]) -> tuple[bytes, float]:
+        """The image's file, and the seconds that fetching it took."""
+        if isinstance(inline := item.get("b64_json"), str):
+            return _base64(inline), 0.0
+        url = str(item["url"])
+        if url.startswith("data:image/"):
+            return _base64(url), 0.0
+        fetched = self._fetch(url)
+        return fetched.body, fetched.seconds
 
     def _fetch(self, url: str) -> Answer:
-        """The image behind the address that the server gave; the key does not go there."""
+        """The image behind the address that the server gave.
+
+        The key goes to addresses relative to the server's own, which are on the server, and to no other.
+        """
+        headers = {}
+        if url.startswith("/") and not url.startswith(("//", "/\\")):
+            url, headers = urljoin(f"{self._base_url}/", url), self._server.headers
         address = url.partition("?")[0]  # the rest may be a signature
         if not url.startswith(("https://", "http://")):
             raise RequestFailedError(
                 f"the server gave the image's address as {address!r}, which is not http(s)"
             )
         try:
-            answer = self._client.send("GET", url, follow_redirects=True)
+            answer = self._client.send("GET", url, follow_redirects=True, headers=headers)
         except NoAnswerError as error:
             raise RequestFailedError(f"no answer from the image's address {address}: {error}") from error
         if answer.status != 200:
             raise RequestFailedError(f"the image's address {address} answered {answer.status}")
         return answer
 
-    def _item(self, answer: Answer, payload: Mapping[str, Any]) -> Mapping[str, str]:
-        """The text fields of the answer's first image, b64_json or url among them.
+    def _item(self, answer: Answer, payload: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The answer's first image, b64_json or url among its fields.
 
         Raises RequestFailedError, or WorkError where there will be no other image either.
         """
         items = payload.get("data")
         item = items[0] if isinstance(items, list) and items else None
         if answer.status < 300 and isinstance(item, dict):
-            kept = {name: value for name, value in item.items() if isinstance(value, str)}
-            if "b64_json" in kept or "url" in kept:
-                return kept
+            picture = item.get("b64_json"), item.get("url")
+            if any(isinstance(value, str) for value in picture):
+                return item
         self._server.raise_for(answer, payload.get("error"))
         raise RequestFailedError(f"{self._server.url} answered without an image: {excerpt(answer)}")
+
+    def _clean(self, value: Any) -> Any:
+        """A value of provenance without the key, however deep it stands."""
+        if isinstance(value, str):
+            return self._server.redacted(value)
+        if isinstance(value, dict):
+            return {self._server.redacted(name): self._clean(inner) for name, inner in value.items()}
+        return [self._clean(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _words(answer: Answer, payload: Mapping[str, Any]) -> str:
+    error = payload.get("error")
+    message = error.get("message") if isinstance(error, dict) else error
+    return str(message or payload.get("detail") or excerpt(answer))
 
 
 def _base64(text: str) -> bytes:

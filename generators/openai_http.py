@@ -3,30 +3,29 @@
 https://platform.openai.com/docs/api-reference/images/create
 """
 
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import Json
 
 from nami_bench.generators.openai_endpoint import ImagesEndpoint
+from nami_bench.generators.openai_servers import OptionalFields, ServerName, default_fields, server_kind
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
-from nami_bench.services.openai import check_options, in_order, read_key
+from nami_bench.generators.served import ServedRun, batch_size, results, sent_seed
+from nami_bench.services.openai import check_options, read_key
 from nami_bench.services.retrying_client import RetryingClient
 
 _WHERE = "generator 'openai-images'"
 _OWN_FIELDS = frozenset({"model", "prompt", "n", "size", "quality", "seed", "stream"})
-_REQUESTS_PER_WORKER = 8
 
 
 class OpenAIImagesGenerator:
     """Asks a server for each image: OpenAI's own, or any that is compatible.
 
     The key is read from the environment when images are made; it is in no option, record, reason or log.
-    An image of such a service does not follow from the request's seed, unless the server says so: a lost
-    file cannot be made again.
+    An image of such a service does not follow from the request's seed, unless the server is known to heed
+    it: a lost file cannot be made again.
 
     Interrupted, it waits for the images that are being made, which are paid for, and yields them first.
     """
@@ -37,10 +36,12 @@ class OpenAIImagesGenerator:
 
         `model`: the server's name for it. `base_url`: up to and with /v1. `size` and `quality`: as the server
         understands them; empty sends none. `extra`: a JSON object of further fields of the request.
-        `send_seed`: send the low 31 bits of each image's seed as `seed`, for servers that know that field
-        (OpenAI's does not). `key_env`: the environment variable that holds the key; empty for a server
-        without keys. `concurrency`: requests under way at once, 1..64. `timeout`: seconds for one attempt,
-        up to 3600. `max_retries`: attempts after the first, 0..20.
+        `send_seed`: whether the low 31 bits of each image's seed are sent as `seed`; unless it is given, they
+        are sent to every server but OpenAI's, which has no such field, and left out where they are refused.
+        `server`: whose protocol it is, where the address does not tell; sets what is sent unless `extra`
+        says otherwise, and nothing else. `key_env`: the environment variable that holds the key; empty for a
+        server without keys. `concurrency`: requests under way at once, 1..64. `timeout`: seconds for one
+        attempt, up to 3600. `max_retries`: attempts after the first, 0..20.
         """
 
         model: str
@@ -48,7 +49,8 @@ class OpenAIImagesGenerator:
         size: str = "1024x1024"
         quality: str = ""
         extra: Json[dict[str, Any]] | dict[str, Any] = field(default_factory=dict)
-        send_seed: bool = False
+        send_seed: bool | None = None
+        server: ServerName = "auto"
         key_env: str = "OPENAI_API_KEY"
         concurrency: int = 4
         timeout: float = 180.0
@@ -59,8 +61,12 @@ class OpenAIImagesGenerator:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.batch_size = options.concurrency * _REQUESTS_PER_WORKER
-        self._url = options.base_url.rstrip("/") + "/images/generations"
+        self.batch_size = batch_size(options.concurrency)
+        self._run = ServedRun(options.concurrency)
+        kind = server_kind(options.server, options.base_url)
+        self._defaults = {n: v for n, v in default_fields(kind).items() if n not in options.extra}
+        self._sends_seed = kind != "openai" if options.send_seed is None else options.send_seed
+        self._optional = OptionalFields([*self._defaults, *(["seed"] if options.send_seed is None else [])])
 
     def describe(self) -> Mapping[str, Any]:
         """Adapter, server and what is asked of it; neither the key nor where it comes from."""
@@ -72,7 +78,7 @@ class OpenAIImagesGenerator:
             "size": asked.size,
             "quality": asked.quality,
             "extra": asked.extra,
-            "send_seed": asked.send_seed,
+            "send_seed": self._sends_seed,
         }
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
@@ -83,26 +89,24 @@ class OpenAIImagesGenerator:
         """
         options = self.options
         key = read_key(options.key_env, _WHERE)
-        with (
-            RetryingClient(options.timeout, options.max_retries, options.concurrency) as client,
-            ThreadPoolExecutor(options.concurrency) as pool,
-        ):
-            endpoint = ImagesEndpoint(client, self._url, key, options.key_env)
-            bodies = (self._body(request) for request in requests)
-            asked = zip(requests, bodies, strict=True)
-            futures = deque(pool.submit(endpoint.result, request, body) for request, body in asked)
-            try:
-                yield from in_order(futures, client.stop)
-            finally:
-                client.stop.set()
+        with RetryingClient(options.timeout, options.max_retries, options.concurrency) as client:
+            endpoint = ImagesEndpoint(
+                client, options.base_url, key, options.key_env, self._optional, self._run
+            )
+            yield from results(
+                requests,
+                options.concurrency,
+                client.stop,
+                lambda request: endpoint.result(request, self._body(request)),
+            )
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         asked = self.options
-        body = {"model": asked.model, "prompt": request.prompt.text, "n": 1, **asked.extra}
+        body = {"model": asked.model, "prompt": request.prompt.text, "n": 1, **self._defaults, **asked.extra}
         if asked.size:
             body["size"] = asked.size
         if asked.quality:
             body["quality"] = asked.quality
-        if asked.send_seed:
-            body["seed"] = request.seed % 2**31  # what a signed 32-bit field holds
+        if self._sends_seed:
+            body["seed"] = sent_seed(request)
         return body

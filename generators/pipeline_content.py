@@ -9,6 +9,8 @@ from nami_bench.file_hashes import files_sha256
 from nami_bench.foreign_text import parse_json
 
 INDEX = "model_index.json"
+PEFT_CONFIG = "adapter_config.json"
+"""What PEFT writes beside an adapter's weights."""
 
 
 def read_index(folder: Path) -> Mapping[str, Any]:

@@ -1,5 +1,6 @@
 """What the pipeline asks of a generator, and what it gets back."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -28,7 +29,8 @@ class GenerationResult:
     Exactly one of `image`, `file` and `reason` is set: pixels to be written, a finished file to be
     copied byte for byte before the next result is asked for, or the reason of a failure or refusal
     (`state`). `seconds` is the time that this image took, its share of the batch where several are made
-    at once. `provenance` adds what the generator alone knows (library versions, device ...).
+    at once. `provenance` adds what the generator alone knows (library versions, device ...); see
+    docs/generators.md for the names that speeds and rewriting are read from.
     """
 
     request: GenerationRequest
@@ -38,6 +40,19 @@ class GenerationResult:
     file: "Path | None" = None
     reason: str | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+def picture_sha256(image: "Image") -> str | None:
+    """Hash (hex) of an image's size and pixels, whatever file they come in, for a result's "pixels_sha256".
+
+    Two samples of one prompt of which it is equal are no two samples. None where all pixels are one colour:
+    such pictures stand for one that was withheld, and are alike for another reason.
+    """
+    extrema = image.getextrema()
+    if all(low == high for low, high in (extrema if isinstance(extrema[0], tuple) else [extrema])):
+        return None
+    shape = f"{image.mode} {image.width} {image.height} ".encode()
+    return hashlib.sha256(shape + image.tobytes()).hexdigest()
 
 
 class Generator(Protocol):

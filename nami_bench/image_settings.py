@@ -58,9 +58,17 @@ def differing(one: Settings, other: Settings) -> list[str]:
 
 def described_change(before: Settings, after: Settings) -> str:
     """In words, what differs: "model_files sha256 0123456789ab, then sha256 ba9876543210"."""
-    return "; ".join(
-        f"{name} {_shown(before[name])}, then {_shown(after[name])}" for name in differing(before, after)
-    )
+    return "; ".join(_described("", before, after))
+
+
+def _described(place: str, before: Settings, after: Settings) -> Iterator[str]:
+    for name in differing(before, after):
+        one, other, where = before[name], after[name], f"{place} {name}".strip()
+        plain = isinstance(one, Mapping) and isinstance(other, Mapping) and not fingerprints(one)
+        if plain and one.keys() == other.keys():
+            yield from _described(where, one, other)
+        else:
+            yield f"{where} {_shown(one)}, then {_shown(other)}"
 
 
 def fingerprints(settings: Settings) -> dict[str, str]:

@@ -1,35 +1,55 @@
 """Prompt files: read in every common form, written in ours and GenEval's.
 
-.jsonl   our prompt sets; GenEval's metadata (tag, include, exclude, prompt); or any objects with "prompt"
-.txt     one prompt a line
-.csv     a header with a column called prompt, or else text, quoted as spreadsheets do; GenEval's tag, include
-         and exclude as further columns, the latter two as JSON. In DPG-Bench's and DSG's question files,
-         which have a row for each question, each item is a prompt, which keeps its published name
-folder   of .txt files, each one prompt, published under the file's name (DPG-Bench's form)
-.tsv     the same with tabs between fields and no quoting
+.jsonl    our prompt sets; GenEval's metadata (tag, include, exclude, prompt); or any objects
+.json     a list of texts or objects, one under a name, or an object by id: see `json_rows`
+.txt      one prompt a line
+.csv      a header, quoted as spreadsheets do, with commas, semicolons or tabs; GenEval's tag, include and
+          exclude as further columns, the latter two as JSON. In DPG-Bench's and DSG's question files,
+          which have a row for each question, each item is a prompt, which keeps its published name
+.tsv      the same with tabs between fields and no quoting
+.parquet  a table
+folder    of .txt files, each one prompt, published under the file's name (DPG-Bench's form)
+
+Which key or column holds the text is known by its name, or said: see `columns`.
 """
 
-import csv
 import hashlib
-import io
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from nami_bench.domain import Prompt, PromptFile, PromptSet, prompt_id
 from nami_bench.domain.clauses import CLAUSE_KEYS, clause_fields, has_clauses, parse_clauses
-from nami_bench.domain.names import checked_name
 from nami_bench.errors import InputError
-from nami_bench.foreign_text import check_numbers, numbered_lines, parse_json, parse_object, parse_text_json
-from nami_bench.images import write_bytes
-from nami_bench.prompts.geneval import geneval_prompt, metadata_lines
+from nami_bench.foreign_files import is_hidden
+from nami_bench.foreign_text import parse_json, parse_text_json
+from nami_bench.prompts.columns import Columns, text_column, with_roles
+from nami_bench.prompts.geneval import geneval_prompt
+from nami_bench.prompts.json_rows import Row
 from nami_bench.prompts.protocol import Candidate, SourceContent
 from nami_bench.prompts.rewrites import KEY as REWRITTEN_FROM
 from nami_bench.prompts.rewrites import original_text
+from nami_bench.prompts.rows import Rows, json_lines, read_rows
+from nami_bench.prompts.unseen import tell_unseen
 
-_QUESTION_COLUMNS = {"item_id", "proposition_id", "question_natural_language"}
+_AS_NAMED = Columns()
 _SET_KEYS = {"id", "prompt", "stratum", "source", "tags"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """What a file or folder of prompts holds, and how it was understood.
+
+    `text`: the column, or key, of the prompts' texts; None where there are no columns. `notes`: what was
+    passed over, in words.
+    """
+
+    prompts: tuple[Prompt, ...]
+    sha256: str
+    form: str
+    text: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
@@ -39,22 +59,37 @@ def load_prompt_set(path: Path, name: str | None = None) -> PromptSet:
     beside it where that belongs to these very prompts. Raises InputError with the line and the field for what
     could not be drawn or judged later.
     """
+    content = read_prompts(path)
+    chosen_name = name or (path.name if path.is_dir() else path.stem)
+    found = PromptSet(chosen_name, content.prompts, file=PromptFile(path.name, content.sha256))
+    return found if path.is_dir() else replace(found, manifest=_manifest_beside(path, found.sha256))
+
+
+def read_prompts(path: Path, columns: Columns = _AS_NAMED) -> FileContent:
+    """The prompts of a file or folder, numbered; raises InputError, also where there are none."""
     if path.is_dir():
-        content = read_folder(path)
-        texts = tuple(prompt_of(index, candidate) for index, candidate in enumerate(content.candidates))
-        return PromptSet(name or path.name, texts, file=PromptFile(path.name, content.sha256))
+        folder = read_folder(path)
+        prompts = _numbered(folder.candidates)
+        places = [(f"{path / str(prompt.source_id)}.txt", prompt.text) for prompt in prompts]
+        notes = tuple(tell_unseen(places))
+        return FileContent(prompts, folder.sha256, "a folder, one prompt a file", None, notes)
     data = read_bytes(path)
-    chosen_name = path.stem if name is None else name
     if path.suffix.lower() == ".jsonl" and _is_prompt_set(data):
-        rows = json_lines(data, str(path))
-        prompts = tuple(_prompt(row, where) for where, row in rows)
-    else:
-        candidates = _candidates(data, path.suffix, str(path), ())
-        prompts = tuple(prompt_of(index, candidate) for index, candidate in enumerate(candidates))
+        lines = list(json_lines(data, str(path)))
+        prompts = tuple(_prompt(row, where) for where, row in lines)
+        notes = tuple(tell_unseen([(where, row["prompt"]) for where, row in lines]))
+        return FileContent(prompts, digest(data), "a prompt set of NAMI-Bench", None, notes)
+    rows = read_rows(data, path.suffix, str(path))
+    text = text_column(rows.columns, columns.text, str(path))
+    prompts = _numbered(_candidates(rows, text, columns, str(path), ()))
     if not prompts:
         raise InputError(f"{path} holds no prompts")
-    found = PromptSet(chosen_name, prompts, file=PromptFile(path.name, digest(data)))
-    return replace(found, manifest=_manifest_beside(path, found.sha256))
+    form = "a file of questions, one prompt an item" if rows.asks else rows.form
+    return FileContent(prompts, digest(data), form, text, tuple(rows.notes))
+
+
+def _numbered(candidates: Collection[Candidate] | Iterator[Candidate]) -> tuple[Prompt, ...]:
+    return tuple(prompt_of(index, candidate) for index, candidate in enumerate(candidates))
 
 
 def holds_prompts(path: Path) -> bool:
@@ -64,9 +99,13 @@ def holds_prompts(path: Path) -> bool:
 
 def read_folder(folder: Path) -> SourceContent:
     """One prompt in each .txt file; the hash is that of what `sha256sum *.txt` prints."""
-    contents = {path: read_bytes(path) for path in sorted(folder.glob("*.txt"))}
-    if not contents:
-        raise InputError(f"{folder} holds no .txt files")
+    paths = [path for path in sorted(folder.glob("*.txt")) if not is_hidden(path.name)]
+    if not paths:
+        inside = next(
+            (path for path in sorted(folder.iterdir()) if path.is_dir() and holds_prompts(path)), None
+        )
+        raise InputError(f"{folder} holds no .txt files{f'; {inside} does: name that' if inside else ''}")
+    contents = {path: read_bytes(path) for path in paths}
     listing = "".join(f"{digest(data)}  {path.name}\n" for path, data in contents.items())
     candidates = []
     for path, data in contents.items():
@@ -75,36 +114,6 @@ def read_folder(folder: Path) -> SourceContent:
             raise InputError(f"{path} holds no prompt")
         candidates.append(Candidate(" ".join(line.text for line in lines), extra={"item": path.stem}))
     return SourceContent(tuple(candidates), digest(listing.encode()), folder.name)
-
-
-def write_folder(folder: Path, prompt_set: PromptSet) -> None:
-    """Such a folder: each prompt in a file of its published name, else of its id.
-
-    Raises InputError where two prompts have one name, or one is no name of a file; StorageError.
-    """
-    names = [checked_name("published", prompt.item or prompt.id) for prompt in prompt_set.prompts]
-    if doubled := next((name for name in names if names.count(name) > 1), None):
-        raise InputError(
-            f"two prompts of {prompt_set.name} are published as {doubled!r}: nothing was written"
-        )
-    for name, prompt in zip(names, prompt_set.prompts, strict=True):
-        write_bytes(folder / f"{name}.txt", f"{prompt.text}\n".encode())
-
-
-def _to_txt(prompt_set: PromptSet) -> bytes:
-    return "".join(" ".join(prompt.text.split()) + "\n" for prompt in prompt_set.prompts).encode()
-
-
-def _to_geneval(prompt_set: PromptSet) -> bytes:
-    return metadata_lines(prompt.metadata() for prompt in prompt_set.prompts)
-
-
-FORMATS: Mapping[str, Callable[[PromptSet], bytes]] = {
-    "jsonl": PromptSet.to_jsonl,
-    "txt": _to_txt,
-    "geneval": _to_geneval,
-}
-"""How a prompt set can be written: ours, one prompt a line, GenEval's metadata (line N is prompt N)."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -134,21 +143,58 @@ def parse_candidates(
     Values of `tag_columns` (columns or JSON keys) become tags under their lower-case names; empty lines are
     passed over. Raises InputError for an unknown form, bad encoding, or a line without a prompt.
     """
-    return tuple(_candidates(data, suffix, where, tag_columns))
+    rows = read_rows(data, suffix, where)
+    text = text_column(rows.columns, None, where)
+    return tuple(_candidates(rows, text, _AS_NAMED, where, tag_columns))
 
 
-def _candidates(data: bytes, suffix: str, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
-    if suffix.lower() not in _PARSERS:
-        raise InputError(f"{where}: prompt files end in {', '.join(_PARSERS)}, not {suffix or 'nothing'!r}")
-    return _PARSERS[suffix.lower()](data, where, tag_columns)
+def _candidates(
+    rows: Rows, text: str, columns: Columns, where: str, tag_columns: Sequence[str]
+) -> Iterator[Candidate]:
+    columns.check(rows.columns, where)
+    taken = _one_an_item(rows, text) if rows.asks else rows.rows
+    empty, unseen = 0, []
+    for line, row in taken:
+        if rows.is_table and not str(row.get(text, "")).strip():
+            empty += 1
+        else:
+            candidate = _candidate_at(rows, row, text, line, columns, tag_columns)
+            if not candidate.text.isprintable():
+                unseen.append((line, candidate.text))
+            yield candidate
+    if empty:
+        rows.notes.append(f"rows without a prompt are passed over: {empty}")
+    rows.notes.extend(tell_unseen(unseen))
 
 
-def _parse_txt(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
-    return (Candidate(line) for _, line in _lines(data, where))
+def _one_an_item(rows: Rows, text: str) -> Iterator[Row]:
+    """Of a question file's rows the first of each item, without what it says of its question."""
+    named: set[str] = set()
+    count = 0
+    for line, row in rows.rows:
+        count += 1
+        if (item := row.get("item_id")) is not None and item not in named:
+            named.add(item)
+            yield line, {name: row[name] for name in (text, "item_id") if name in row}
+    rows.notes.append(f"of {count} questions the first of each item is taken for its prompt")
 
 
-def _parse_jsonl(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
-    return (candidate_of(row, line, tag_columns) for line, row in json_lines(data, where))
+def _candidate_at(
+    rows: Rows,
+    row: Mapping[str, Any],
+    column: str,
+    where: str,
+    columns: Columns,
+    tag_columns: Sequence[str],
+) -> Candidate:
+    text = _text(row, where, column)
+    cells, stratum = with_roles(row, columns, where)
+    found = _json_clauses(cells, where) if rows.is_table else {}
+    cells.update(found)
+    geneval = _clauses(cells, where) if found or not rows.is_table else None
+    chosen = text if rows.keeps_blanks else text.strip()
+    candidate = _candidate(chosen, cells, geneval, {column, *tag_columns}, tag_columns, where)
+    return candidate if stratum is None else replace(candidate, stratum=stratum)
 
 
 def candidate_of(row: Mapping[str, Any], where: str, tag_columns: Sequence[str] = ()) -> Candidate:
@@ -176,93 +222,16 @@ def _candidate(
     )
 
 
-def _parse_csv(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
-    return _parse_table(data, where, tag_columns, csv.excel)
-
-
-class _PlainTabs(csv.excel_tab):
-    quoting = csv.QUOTE_NONE
-
-
-def _parse_tsv(data: bytes, where: str, tag_columns: Sequence[str]) -> Iterator[Candidate]:
-    return _parse_table(data, where, tag_columns, _PlainTabs)
-
-
-def _parse_table(
-    data: bytes, where: str, tag_columns: Sequence[str], dialect: type[csv.Dialect]
-) -> Iterator[Candidate]:
-    reader = csv.DictReader(io.StringIO(_decode(data, where), newline=""), dialect=dialect)
-    try:
-        columns = reader.fieldnames or ()
-        by_name = {column.strip().lower(): column for column in reversed(columns)}
-        column = by_name.get("prompt", by_name.get("text"))
-        if column is None:
-            raise InputError(
-                f"{where}: no column is called 'prompt' or 'text' (found: {', '.join(columns) or 'none'})"
-            )
-        named: set[str] = set()
-        for row in reader:
-            if asks := row.keys() >= _QUESTION_COLUMNS:
-                if row["item_id"] in named:
-                    continue
-                named.add(row["item_id"])
-            # A row that ends early has None in its last columns.
-            if text := (row[column] or "").strip():
-                cells = {name: cell for name, cell in row.items() if isinstance(name, str) and cell}
-                if asks:
-                    cells = {name: cells[name] for name in (column, "item_id") if name in cells}
-                line = f"{where} line {reader.line_num}"
-                found = _json_clauses(cells, line)
-                fields: dict[str, Any] = {**cells, **found}
-                geneval = _clauses(fields, line) if found else None
-                yield _candidate(text, fields, geneval, {column, *tag_columns}, tag_columns, line)
-    except csv.Error as error:
-        raise InputError(f"{where} cannot be read after line {reader.line_num}: {error}") from error
-
-
-_PARSERS: Mapping[str, Callable[[bytes, str, Sequence[str]], Iterator[Candidate]]] = {
-    ".txt": _parse_txt,
-    ".jsonl": _parse_jsonl,
-    ".csv": _parse_csv,
-    ".tsv": _parse_tsv,
-}
-
-
 def _tags(row: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
     return {column.lower(): str(row[column]) for column in columns if row.get(column)}
 
 
-def _decode(data: bytes, where: str) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{where} is not UTF-8 text: byte {error.start} cannot be decoded") from error
-
-
-def _lines(data: bytes, where: str) -> Iterator[tuple[str, str]]:
-    """('FILE line N', stripped line) of every line that holds something."""
-    for number, line in numbered_lines(_decode(data, where)):
-        yield f"{where} line {number}", line
-
-
-def json_lines(data: bytes, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """('FILE line N', object) of every line that holds something; raises InputError for what is none."""
-    for line, text in _lines(data, where):
-        try:
-            row = parse_object(text)
-        except ValueError as error:
-            raise InputError(f"{line} {error}") from error
-        try:
-            check_numbers(row)
-        except ValueError as error:
-            raise InputError(f"{line}: {error}") from error
-        yield line, row
-
-
-def _text(row: Mapping[str, Any], where: str) -> str:
-    text = row.get("prompt")
+def _text(row: Mapping[str, Any], where: str, key: str = "prompt") -> str:
+    text = row.get(key)
     if not isinstance(text, str) or not text.strip():
-        raise InputError(f'{where} has no "prompt": every line needs one, and it must not be empty')
+        raise InputError(f'{where} has no "{key}": every line needs one, and it must not be empty')
+    if "\0" in text:
+        raise InputError(f"{where}: character {text.index(chr(0)) + 1} is U+0000, which no database keeps")
     return text
 
 
@@ -332,15 +301,13 @@ def prompt_of(index: int, candidate: Candidate, source: str = "file") -> Prompt:
     if candidate.geneval is not None:
         prompt = geneval_prompt(index, {**candidate.geneval, "prompt": candidate.text})
     else:
-        return Prompt(
-            prompt_id(index),
-            candidate.text,
-            source=source,
-            tags=candidate.tags,
-            rewritten_from=candidate.rewritten_from,
-            extra=candidate.extra,
-        )
-    return replace(prompt, rewritten_from=candidate.rewritten_from, extra=candidate.extra)
+        prompt = Prompt(prompt_id(index), candidate.text, source=source, tags=candidate.tags)
+    return replace(
+        prompt,
+        stratum=candidate.stratum or prompt.stratum,
+        rewritten_from=candidate.rewritten_from,
+        extra=candidate.extra,
+    )
 
 
 def _manifest_beside(path: Path, sha256: str) -> dict[str, Any]:

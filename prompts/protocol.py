@@ -17,13 +17,17 @@ class Availability(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One prompt a source offers; the fields are those of `nami_bench.domain.Prompt`."""
+    """One prompt a source offers; the fields are those of `nami_bench.domain.Prompt`.
+
+    `stratum` None: the source does not say, and a recipe decides.
+    """
 
     text: str
     tags: Mapping[str, str] = field(default_factory=dict)
     geneval: Mapping[str, Any] | None = None
     rewritten_from: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    stratum: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,9 @@ from typing import Any
 
 from nami_bench.domain import PromptSubmission, SubmissionState
 from nami_bench.errors import InputError
-from nami_bench.prompts.files import digest, json_lines, parse_candidates, read_bytes
+from nami_bench.prompts.files import digest, parse_candidates, read_bytes
 from nami_bench.prompts.protocol import Availability, SourceContent
+from nami_bench.prompts.rows import json_lines
 
 TAGS = ("category", "challenge", "language")
 _PROVENANCE = ("id", "licence", "licence_sha256", "consented_at")

@@ -14,6 +14,8 @@ Gradio at their top, and nothing else imports them.
   called, but where `on` is told `needs_study=False`; then it is ""). Then come the values of `inputs`, as the
   browser sent them: nobody has compared them with a field's choices or limits. It returns what Gradio's
   functions return: a value for each of `outputs`, or none.
+- An event that comes while the one before is at work is dropped, as a second press is; `again=True` lets
+  the last one follow, which is for fields and choices. What `show` and `on_select` bind does so.
 - `console.on_select(table, run, inputs, outputs)`: somebody chose a row; `run(call, row, *inputs)` gets its
   cells as texts, so put what identifies it into the first column.
 - `console.tell(words)` says what was done; `console.remembered(key, compute)` asks once for many consoles.
@@ -26,7 +28,8 @@ Gradio at their top, and nothing else imports them.
 - Tables come from `tables.table` and `tables.cells`: text alone, escaped, numbers with fixed digits,
   intervals as "0.62 [0.55, 0.69]", what is missing as "–". Words that people typed go into such cells or a
   `gr.Textbox`, never into `gr.HTML` or `gr.Markdown`, unless through `tables.escaped`.
-  `tables.as_html` makes tables for `gr.HTML` where their number is not known beforehand.
+  `tables.as_html` makes tables for `gr.HTML`: those whose cells lead somewhere (`tables.item_link`,
+  `person_link`, `with_item_links`), that wrap on a phone, or whose number is not known beforehand.
 - What an owner does is recorded: `store.oversight.note(kind, words, by=call.owner, study=..., about=...)`, or
   the store's own method does it with `by=call.owner`.
 - At 390 px a page is one column: rows of few components, no sidebar, tables that scroll inside themselves.

@@ -3,9 +3,13 @@
 import importlib
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from gradio.routes import App
 
 from nami_bench.annotator_app.console.context import KEEP_STUDY, Console
 from nami_bench.annotator_app.console.mounting import Surroundings
@@ -39,8 +43,37 @@ _NO_STUDY = (
 
 def build_blocks(title: str, found: Surroundings) -> gr.Blocks:
     """All pages, as one application of Gradio's."""
-    blocks: gr.Blocks
-    with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
+    with _without_applications():
+        blocks = _pages(title, found)
+    blocks.is_complete = True
+    return blocks
+
+
+class _Pages(gr.Blocks):
+    """Blocks that are configured once, when they are complete: see `_without_applications`."""
+
+    is_complete = False
+
+    def get_config_file(self) -> Any:
+        return super().get_config_file() if self.is_complete else {}
+
+
+@contextmanager
+def _without_applications() -> Iterator[None]:
+    """At the end of each page Gradio describes all pages so far, and makes an application of a hundred routes
+    for them, which the next page's replaces: four fifths of the time. Mounting makes both anew."""
+    application: Any = App
+    make = App.create_app
+    application.create_app = staticmethod(lambda *given, **more: None)
+    try:
+        yield
+    finally:
+        application.create_app = staticmethod(make)
+
+
+def _pages(title: str, found: Surroundings) -> _Pages:
+    blocks: _Pages
+    with _Pages(title=title, analytics_enabled=False, fill_width=True) as blocks:
         console = Console(
             found.store,
             found.studies,

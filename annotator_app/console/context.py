@@ -85,7 +85,7 @@ class Console:
         events = [self.blocks.load, self.study.input]
         if every is not None:
             events.append(gr.Timer(every).tick)
-        self.on(events, look, inputs, outputs)
+        self.on(events, look, inputs, outputs, again=True)
 
     def on(
         self,
@@ -97,12 +97,14 @@ class Console:
         js: str | None = None,
         shows_progress: bool = False,
         needs_study: bool = True,
+        again: bool = False,
     ) -> Any:
         """Call `run(call, *inputs)` at an event (or several), for those of the page's level, and put into
         `outputs` what it returns. `js` runs in the browser before. Where it `needs_study`, nothing happens
-        without one. Values come as the browser sent them: they are not compared with the choices that this
-        process remembers of a session, which may be older than those on the page. Returns Gradio's event, for
-        `.then` and `.success`."""
+        without one. An event that comes while the one before is at work is dropped, as the second press of a
+        button; where it is to be done `again`, the last one of them follows. Values come as the browser sent
+        them: they are not compared with the choices that this process remembers of a session, which may be
+        older than those on the page. Returns Gradio's event, for `.then` and `.success`."""
         sinks = _listed(outputs)
         return gr.on(
             event if isinstance(event, list) else [event],
@@ -114,7 +116,7 @@ class Console:
             api_visibility="private",
             concurrency_limit=AT_ONCE,
             show_progress="minimal" if shows_progress else "hidden",
-            trigger_mode="once",
+            trigger_mode="always_last" if again else "once",
         )
 
     def keep_study(self, event: Any) -> None:
@@ -175,6 +177,7 @@ class Console:
             api_visibility="private",
             concurrency_limit=AT_ONCE,
             show_progress="hidden",
+            trigger_mode="always_last",
         )
 
     @staticmethod

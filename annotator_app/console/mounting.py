@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -22,6 +23,10 @@ from nami_bench.annotator_app.terms import Terms
 from nami_bench.pipeline.known_prompts import KnownPrompts
 from nami_bench.store import Store
 
+AHEAD_S = 1.0
+"""So long after the start of a server its console is loaded: whoever waited for the server comes first."""
+
+_log = logging.getLogger(__name__)
 _BUILDING = "nami_bench.annotator_app.console.building"
 
 _FILE = r"(?!.*\.\.)[\w./-]+"
@@ -53,13 +58,14 @@ class Surroundings:
 
 
 class LazyConsole:
-    """ASGI application: the console, loaded and built when somebody first asks for it.
+    """ASGI application: the console, loaded and built when somebody first asks for it, or `ahead`: as soon as
+    the server has been up for a moment.
 
     Annotators are served meanwhile; what is not in its list of routes is 404, whatever Gradio brings along.
     """
 
-    def __init__(self, title: str, found: Surroundings) -> None:
-        self._title, self._found = title, found
+    def __init__(self, title: str, found: Surroundings, *, ahead: bool = False) -> None:
+        self._title, self._found, self._ahead = title, found, ahead
         self._gradio: ASGIApp | None = None
         self._loading = asyncio.Lock()
         self._lifespan = AsyncExitStack()
@@ -87,7 +93,20 @@ class LazyConsole:
     async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         """For the application that this is a part of: what was begun ends with it."""
         async with self._lifespan:
-            yield
+            loading = asyncio.create_task(self._load_ahead()) if self._ahead else None
+            try:
+                yield
+            finally:
+                if loading is not None:
+                    loading.cancel()
+                    await asyncio.wait([loading])
+
+    async def _load_ahead(self) -> None:
+        await asyncio.sleep(AHEAD_S)
+        try:
+            await self.load()
+        except Exception:
+            _log.exception("the console cannot be loaded ahead: the next request tries again")
 
 
 async def _built(title: str, found: Surroundings) -> FastAPI:

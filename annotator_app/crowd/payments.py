@@ -7,8 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from nami_bench.domain import FINISHED, Came, Entry, ParticipantReport, WayOut
+from nami_bench.domain import Came, Entry, ParticipantReport, WayOut
+from nami_bench.errors import InputError
 from nami_bench.export.spreadsheet import csv_table
+
+PLATFORMS = (Came.PROLIFIC, Came.CONNECT, Came.SONA)
+"""Those with a form of their own; Came.GENERIC stands for the table that says everything in columns."""
 
 APPROVE, APPROVE_APART = "approve", "approve, and leave out of the analysis"
 
@@ -70,27 +74,54 @@ def participants_csv(entry: Entry, dues: Sequence[Due], *, with_names: bool = Fa
     )
 
 
-def approvals(entry: Entry, dues: Sequence[Due]) -> bytes:
-    """Whose submissions are to be approved, in the platform's form."""
-    approved = [one for one in dues if one.is_approved]
-    if entry.provider in (Came.PROLIFIC, Came.CONNECT):
-        return _lines(_id(one) for one in approved)
-    if entry.provider is Came.SONA:
-        open_ = [one for one in approved if one.report.credit != "granted"]
-        return csv_table(("survey_code", "experiment_id"), ((_id(one), _experiment(entry)) for one in open_))
-    columns = ("participant", "submission", "label", "way_out", "reward", "currency")
-    return csv_table(columns, (_generic(entry, one, one.reward) for one in approved))
+def form_of(entry: Entry) -> Came:
+    """The form of the study's own platform."""
+    return entry.provider if entry.provider in PLATFORMS else Came.GENERIC
 
 
-def bonuses(entry: Entry, dues: Sequence[Due]) -> bytes:
-    """Who is to get a bonus, in the platform's form: Prolific's is a line "ID,1.50" each, without header."""
-    paid = [one for one in dues if one.bonus > 0]
-    if entry.provider is Came.PROLIFIC:
-        return _lines(f"{_id(one)},{one.bonus:.2f}" for one in paid)
-    if entry.provider is Came.CONNECT:
-        return csv_table(("participantId", "amount"), ((_id(one), f"{one.bonus:.2f}") for one in paid))
+def approved(dues: Iterable[Due], form: Came) -> list[Due]:
+    """Who stands in the file of approvals: in a platform's form nobody without an id, nor with credit."""
+    found = [one for one in dues if one.is_approved and (_id(one) or form is Came.GENERIC)]
+    return [one for one in found if one.report.credit != "granted"] if form is Came.SONA else found
+
+
+def rewarded(dues: Iterable[Due], form: Came) -> list[Due]:
+    """Who stands in the file of bonuses. SONA pays none, so that its form is the table."""
+    has_table = form in (Came.GENERIC, Came.SONA)
+    return [one for one in dues if one.bonus > 0 and (_id(one) or has_table)]
+
+
+def approvals(entry: Entry, dues: Sequence[Due], form: Came | None = None) -> bytes:
+    """Whose submissions are to be approved, in a platform's form (None: that of the study's own).
+
+    Raises InputError for SONA's form where the study has no number there.
+    """
+    form = form or form_of(entry)
+    found = approved(dues, form)
+    if form is Came.GENERIC:
+        columns = ("participant", "submission", "label", "way_out", "reward", "currency")
+        return csv_table(columns, (_generic(entry, one, one.reward) for one in found))
+    if form is Came.SONA:
+        experiment = _experiment(entry)
+        return csv_table(("survey_code", "experiment_id"), ((_id(one), experiment) for one in found))
+    return _lines(_id(one) for one in found)
+
+
+def bonuses(entry: Entry, dues: Sequence[Due], form: Came | None = None) -> bytes:
+    """Who is to get a bonus; as `approvals`. Prolific's form is a line "ID,1.50" each, without header."""
+    form = form or form_of(entry)
+    found = rewarded(dues, form)
+    if form is Came.PROLIFIC:
+        return _lines(f"{_id(one)},{one.bonus:.2f}" for one in found)
+    if form is Came.CONNECT:
+        return csv_table(("participantId", "amount"), ((_id(one), f"{one.bonus:.2f}") for one in found))
     columns = ("participant", "submission", "label", "way_out", "bonus", "currency")
-    return csv_table(columns, (_generic(entry, one, one.bonus) for one in paid))
+    return csv_table(columns, (_generic(entry, one, one.bonus) for one in found))
+
+
+def unpaid(dues: Iterable[Due]) -> list[Due]:
+    """Who is to be paid and cannot be named to anybody: their ids are forgotten, and no link was theirs."""
+    return [one for one in dues if (one.is_approved or one.bonus) and not _id(one) and not one.report.label]
 
 
 def hourly(entry: Entry, reports: Iterable[ParticipantReport]) -> float | None:
@@ -143,13 +174,10 @@ def _id(one: Due) -> str:
 
 
 def _experiment(entry: Entry) -> str:
-    return "" if entry.sona is None else entry.sona.experiment
+    if entry.sona is None:
+        raise InputError("SONA's form needs the study's number there: [entry.sona] experiment is not set")
+    return entry.sona.experiment
 
 
 def _lines(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def unpaid(dues: Iterable[Due]) -> list[Due]:
-    """Who finished and whose id is forgotten: nobody can be paid by a file."""
-    return [one for one in dues if one.report.way_out in FINISHED and _id(one) == "" and not one.report.label]

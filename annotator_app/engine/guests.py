@@ -3,6 +3,7 @@
 What is finished is finished: no clock keeps anybody from what they earned.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from nami_bench.annotator_app.engine.rules import reason_code
@@ -22,15 +23,16 @@ _WORDS = {
 }
 
 
-def kept_out(seat: Seat) -> tuple[str, str, str] | None:
+def kept_out(seat: Seat, is_through: Callable[[], bool]) -> tuple[str, str, str] | None:
     """(phase, code, words) where a participant gets nothing now; None: they go on, or are no participant.
 
-    Whoever comes late takes up a place that is free, and it is held anew.
+    Whoever comes late takes up a place that is free, and it is held anew. `is_through` says whether nothing
+    is left that the annotator could do.
     """
     guest, entry = seat.guest, seat.study.entry
     if guest is None or entry is None:
         return None
-    code = _code(seat, guest, entry)
+    code = _code(seat, guest, entry, is_through)
     return None if code is None else ("closed", code, _WORDS[code])
 
 
@@ -64,14 +66,17 @@ def leave(seat: Seat, way: WayOut) -> None:
         seat.desk.tell(seat.study_id, seat.member, "left", words)
 
 
-def _code(seat: Seat, guest: Guest, entry: Entry) -> str | None:
+def _code(seat: Seat, guest: Guest, entry: Entry, is_through: Callable[[], bool]) -> str | None:
     if guest.way_out is not None:
         return "left"
     if entry.consent.language_of(guest.agreed_sha256) is None:
         return "consent_changed"
     if entry.questions and guest.answered_at is None:
         return "questions"
-    if guest.holds_until is None or seat.desk.now < guest.holds_until or _has_finished(seat):
+    if guest.holds_until is None or seat.desk.now < guest.holds_until:
+        return None
+    # Neither is late: who cannot go on, nor who has worked and finds nothing more to do.
+    if seat.member.paused is not None or (seat.member.done and is_through()):
         return None
     if not entry.is_open or not seat.desk.has_room(seat.study_id, entry):
         return "timed_out"
@@ -83,14 +88,6 @@ def _has_share(seat: Seat) -> bool:
     """Whether the participant was given as many items as one person is to rate, or all that there are."""
     limit = seat.study.items_per_annotator
     return not limit or len(seat.given.own) >= min(limit, _listed(seat))
-
-
-def _has_finished(seat: Seat) -> bool:
-    """Whether there is nothing left to do of what the participant was to do."""
-    listed = _listed(seat)
-    if len(seat.given.own) < min(seat.study.items_per_annotator or listed, listed):
-        return False
-    return not seat.desk.held(seat.member) and not seat.desk.lapsed(seat.member)
 
 
 def _listed(seat: Seat) -> int:

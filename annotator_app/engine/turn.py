@@ -385,7 +385,22 @@ class Turn(Seat):
     # -- phases ------------------------------------------------------------------------------------
 
     def _closed(self) -> tuple[str, str, str] | None:
-        return kept_out(self) or self._shut()
+        return kept_out(self, self._is_through) or self._shut()
+
+    def _is_through(self) -> bool:
+        """Whether somebody who works on the items has none in hand, and there is none for them.
+
+        Nor was there when they were here last if they let none lapse; then they were told that they are
+        through, whatever came back to the pool since.
+        """
+        if self.desk.held(self.member) or budget.is_day_done(self):
+            return False
+        lapsed = self.desk.lapsed(self.member)
+        if not lapsed and not self.study.budget.per_day:
+            return True
+        if any(map(self._comes_back, lapsed)):
+            return False
+        return not budget.affordable(self, 0, 1) or self._next_own()[0] is None
 
     def _shut(self) -> tuple[str, str, str] | None:
         why = self.study.shut(self.desk.now)

@@ -16,6 +16,9 @@ CLIP = "ViT-L-14"
 CLIP_TAG = "openai"
 """What judges colors, in open_clip's words."""
 
+UNKNOWN = "as recorded, unknown"
+"""The instrument of verdicts that nobody knows what gave."""
+
 _DETECTOR = re.compile(r"mask2former-(?P<sha256>[0-9a-f]{12})(?P<dtype>-\w+)?")
 
 
@@ -49,7 +52,7 @@ class Standing:
 def standing(instrument: str | None) -> Standing:
     """What GenEval's `instrument` is beside the published one: the detector's weights and precision, the
     color classifier's model and tag (its weights' file has had more than one form), the rules."""
-    if instrument is None:
+    if instrument is None or instrument == UNKNOWN:
         return Standing(None)
     detector, *others = instrument.split("+")
     colors, rules = (others[0], others[1:]) if others else ("none", [])

@@ -29,6 +29,9 @@ DISTANCE = 2 * RADIUS
 OVERLAP = 0.5
 """Boxes of this intersection over union, or more, lie together."""
 
+FEWEST_IMAGES = 15
+"""With marks (for "whether", and as many without): of fewer no interval is given, for none would hold."""
+
 _CHUNK = 2**22
 """Numbers in an array of (replicates, units)."""
 
@@ -134,9 +137,10 @@ def _draws(images: int, replicates: int, seed: int) -> Floats:
 class _Limits:
     confidence: float
 
-    def of(self, value: float | None, samples: Floats) -> Ratio:
+    def of(self, value: float | None, samples: Floats, images: int) -> Ratio:
+        """`images`: so many the figure hangs on."""
         known = samples[~np.isnan(samples)]
-        if value is None or len(known) < 20:
+        if value is None or len(known) < 20 or images < FEWEST_IMAGES:
             return Ratio(value)
         tail = (1 - self.confidence) / 2
         low, high = np.quantile(known, [tail, 1 - tail])
@@ -194,15 +198,23 @@ def _kind(
         if len(others) > 1
     ]
     looks = [bool(regions) for by in own.values() for regions in by.values()]
+    bearing = sum(any(by.values()) for by in own.values())
     units = np.repeat(np.arange(len(own)), [len(by) for by in own.values()])
     return KindAgreement(
         kind=kind,
         images=len(own),
         pairs=int(counts[:, 2].sum()),
         marks=sum(len(regions) for by in own.values() for regions in by.values()),
-        f1=limits.of(_f1(counts.sum(axis=0)), _f1s(draws @ counts)),
+        f1=limits.of(_f1(counts.sum(axis=0)), _f1s(draws @ counts), bearing),
         chance=_f1(np.sum(shifted, axis=0)) if shifted else None,
-        presence=_alpha(units, np.array(looks, dtype=float), np.arange(len(own)), draws, limits),
+        presence=_alpha(
+            units,
+            np.array(looks, dtype=float),
+            np.arange(len(own)),
+            draws,
+            limits,
+            min(bearing, len(own) - bearing),
+        ),
         marked=float(np.mean(looks)) if looks else 0.0,
     )
 
@@ -249,12 +261,18 @@ def _words(
             units += [unit] * len(looks)
             values += [float(word in one.words) for one in looks.values()]
     said = np.array(values)
-    alpha = _alpha(np.array(units, dtype=int), said, np.array(image_of, dtype=int), draws, limits)
+    bearing = sum(any(one.words for one in looks.values()) for looks in shared.values())
+    alpha = _alpha(np.array(units, dtype=int), said, np.array(image_of, dtype=int), draws, limits, bearing)
     return WordAgreement(len(shared), len(image_of), alpha, float(said.mean()) if len(said) else 0.0)
 
 
 def _alpha(
-    units: npt.NDArray[Any], values: Floats, image_of: npt.NDArray[Any], draws: Floats, limits: _Limits
+    units: npt.NDArray[Any],
+    values: Floats,
+    image_of: npt.NDArray[Any],
+    draws: Floats,
+    limits: _Limits,
+    images: int,
 ) -> Ratio:
     """Nominal alpha; `image_of`: of each unit its image, which is drawn as a whole."""
     if not len(values) or values.min() == values.max():
@@ -263,4 +281,4 @@ def _alpha(
     value = float(nominal.alphas(np.ones((1, len(image_of))))[0])
     parts = np.array_split(draws, max(1, draws.shape[0] * len(image_of) // _CHUNK)) if len(draws) else []
     samples = [nominal.alphas(part[:, image_of]) for part in parts]
-    return limits.of(value, np.concatenate(samples) if samples else np.empty(0))
+    return limits.of(value, np.concatenate(samples) if samples else np.empty(0), images)

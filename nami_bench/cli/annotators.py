@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from nami_bench.store import Erasure
 
+ROLES = ("annotator", "administrator", "adjudicator")  # as domain.GIVEN_ROLES, which is slow to load
 _TEXTS = (".csv", ".html", ".json", ".jsonl", ".md", ".svg", ".tex", ".txt")
 
 
@@ -33,7 +34,7 @@ def annotators() -> None:
 @click.argument("names", nargs=-1, required=True)
 @click.option(
     "--role",
-    type=click.Choice(["annotator", "administrator", "adjudicator"]),
+    type=click.Choice(ROLES),
     default="annotator",
     show_default=True,
     help="An administrator also sees progress and scores, and adds and pauses annotators; an adjudicator "
@@ -66,9 +67,9 @@ def add(names: tuple[str, ...], role: str) -> None:
 def import_(file: "Path", output: "Path | None", dry_run: bool) -> None:
     """Add the people of FILE.csv, all or none, and write each new one's token, once, as CSV.
 
-    Its columns are name and, where you like, role (annotator or administrator) and study; who is to work on
-    several studies has a line for each. Commas, semicolons and tabs are read. Who has an account keeps it and
-    its token, and is assigned.
+    Its columns are name and, where you like, role (annotator, administrator or adjudicator) and study; who is
+    to work on several studies has a line for each. Commas, semicolons and tabs are read. Who has an account
+    keeps it and its token, and is assigned.
     """
     from nami_bench.errors import InputError
     from nami_bench.export.people_file import read_people, tokens_csv
@@ -90,7 +91,7 @@ def import_(file: "Path", output: "Path | None", dry_run: bool) -> None:
 
 @annotators.command("role", epilog="Example: nami-bench annotators role lena administrator")
 @click.argument("name")
-@click.argument("role", type=click.Choice(["annotator", "administrator", "adjudicator"]))
+@click.argument("role", type=click.Choice(ROLES))
 def role(name: str, role: str) -> None:
     """Make somebody an annotator, an administrator or an adjudicator; what they judged stays."""
     from nami_bench.domain import Role

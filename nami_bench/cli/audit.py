@@ -202,8 +202,8 @@ def _print_notes(notes: Iterable[tuple[str, Sequence[str]]]) -> None:
 
 def _shown(estimate: "Estimate", decimals: int, factor: float = 1.0, sign: str = "") -> str | None:
     """'0.83 [0.79, 0.87]', or None."""
-    if estimate.value is None:
-        return None
-    numbers = [estimate.value, *(estimate.interval or ())]
-    value, *interval = (f"{number * factor:{sign}z.{decimals}f}" for number in numbers)
-    return f"{value} [{', '.join(interval)}]" if interval else value
+    from nami_bench.domain.english import with_interval
+
+    numbers = (estimate.value, *(estimate.interval or (None, None)))
+    value, low, high = (None if number is None else number * factor for number in numbers)
+    return with_interval(value, low, high, decimals, sign)

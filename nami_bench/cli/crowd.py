@@ -148,20 +148,35 @@ def participants(study: str, output: Path | None, with_names: bool) -> None:
     show_default=True,
     help="Whom to approve, or who gets a bonus.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["prolific", "connect", "sona", "table"]),
+    help="A platform's own form, or a CSV table of everybody; default: that of the study's platform.",
+)
 @_output
-def payments(study: str, what: str, output: Path | None) -> None:
-    """Whom to pay, in the form that the study's platform takes. No money moves by it."""
-    from nami_bench.annotator_app.crowd.payments import approvals, bonuses, due, unpaid
+def payments(study: str, what: str, form: str | None, output: Path | None) -> None:
+    """Whom to pay, in the form that a platform takes. No money moves by it.
+
+    Only the table has those who came by a link, for whom there is no platform.
+    """
+    from nami_bench.annotator_app.crowd import payments as pay
+    from nami_bench.domain import Came
 
     with open_bench() as bench:
         entry = _entry(bench, study)
-        dues = due(entry, bench.store.crowd_reports.participants(study))
-    write_or_print(output, (approvals if what == "approvals" else bonuses)(entry, dues))
-    total = sum(one.reward if what == "approvals" else one.bonus for one in dues)
-    people = sum(one.is_approved if what == "approvals" else one.bonus > 0 for one in dues)
-    say(f"study {study}: {counted(people, 'participant')}, {total:.2f} {entry.currency} in all")
-    if lost := unpaid(dues):
-        say(f"{counted(len(lost), 'participant')} finished whose ids are forgotten: no file can pay them")
+        dues = pay.due(entry, bench.store.crowd_reports.participants(study))
+    came = pay.form_of(entry) if form is None else Came.GENERIC if form == "table" else Came(form)
+    is_bonus = what == "bonuses"
+    write_or_print(output, (pay.bonuses if is_bonus else pay.approvals)(entry, dues, came))
+    choose = pay.rewarded if is_bonus else pay.approved
+    listed = choose(dues, came)
+    total = sum(one.bonus if is_bonus else one.reward for one in listed)
+    say(f"study {study}: {counted(len(listed), 'participant')}, {total:.2f} {entry.currency} in all")
+    if links := [one for one in choose(dues, Came.GENERIC) if one not in listed and one.report.label]:
+        say(f"{counted(len(links), 'participant')} by a link, not in this file: see --format table")
+    if lost := pay.unpaid(dues):
+        say(f"{counted(len(lost), 'participant')} with forgotten ids: no file can pay them")
 
 
 @crowd.command("answers", epilog="Example: nami-bench crowd answers pilot -o answers.csv")

@@ -53,7 +53,7 @@ def restore(file: Path, yes: bool) -> None:
     """Let the database be as it was when FILE was written.
 
     What it is now is kept in the workspace's folder backups. Nobody may use the database meanwhile: stop the
-    annotation app first. People who were erased since are erased again.
+    annotation app first. People who were erased since are erased again, and so withdraw those who withdrew.
     """
     import sys
 
@@ -73,6 +73,10 @@ def restore(file: Path, yes: bool) -> None:
         say("who was erased since that back-up is not known: erase them again (annotators erase)")
     elif done.erased:
         say(f"{done.erased} people who were erased since that back-up are erased again")
+    if done.withdrawn is None:
+        say("who withdrew from a study since that back-up is not known: ask, and let them withdraw again")
+    elif done.withdrawn:
+        say(f"{done.withdrawn} participants who withdrew since that back-up are withdrawn again")
 
 
 def _workspace() -> "Workspace":

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 )
 @click.option("--seed", default=0, show_default=True, help="Every image's own seed follows from it.")
 @limit_options("prompts", "strata, GenEval tasks and sources")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Requests under way at once, for models behind a server. Default: the model's own option.",
+)
 @engine_options
 @json_option
 def generate(
@@ -33,6 +39,7 @@ def generate(
     seed: int,
     limit: int | None,
     first: int | None,
+    concurrency: int | None,
     engine: EngineChoice,
     as_json: bool,
 ) -> None:
@@ -43,7 +50,8 @@ def generate(
     with open_bench() as bench:
         prompt_set = pipeline.resolve_prompt_set(bench.store, prompts)
         for model in models:
-            bench.store.catalog.model(model)  # all names are checked before the first image is made
+            # All are checked before the first image is made.
+            pipeline.with_concurrency(bench.store.catalog.model(model), concurrency)
             pipeline.check_settings(bench.store, model)
         chosen = pipeline.select_prompts(prompt_set.prompts, limit=limit, first=first, seed=seed)
         if chosen.words:
@@ -61,6 +69,7 @@ def generate(
                         seed=seed,
                         limit=limit,
                         first=first,
+                        concurrency=concurrency,
                         advance=advance,
                         engine=running,
                     )

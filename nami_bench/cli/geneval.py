@@ -1,10 +1,10 @@
-"""`nami-bench geneval`; its pictures are in `geneval_pictures`."""
+"""`nami-bench geneval`; its pictures are in `geneval_pictures`, its `import` in `geneval_import`."""
 
 from pathlib import Path
 
 import click
 
-from nami_bench.cli import geneval_pictures
+from nami_bench.cli import geneval_import, geneval_pictures
 from nami_bench.cli.common import folder_location, parse_pairs, progress
 from nami_bench.cli.engine import EngineChoice, engine_options
 from nami_bench.cli.folder_command import (
@@ -130,5 +130,6 @@ def summary(results: Path, prompts: Path | None, as_json: bool) -> None:
     print_summary(figures, as_json)
 
 
+geneval.add_command(geneval_import.import_)
 geneval.add_command(geneval_pictures.plot)
 geneval.add_command(geneval_pictures.browse)

@@ -1,14 +1,15 @@
-"""`nami-bench images`."""
+"""`nami-bench images`; what it does with several images in a file is in `images_grids`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import open_bench, print_json, print_table, progress, say, tally
+from nami_bench.cli.common import open_bench, parse_pairs, print_json, print_table, progress, say, tally
 from nami_bench.cli.consent import dry_run_option, yes_option
 from nami_bench.cli.generate import raise_if_failed
-from nami_bench.cli.options import json_option
+from nami_bench.cli.images_grids import export, grid_option, parse_shape
+from nami_bench.cli.options import FILE, json_option
 from nami_bench.cli.removal import finish_earlier, show_removal
 
 if TYPE_CHECKING:
@@ -17,52 +18,103 @@ if TYPE_CHECKING:
 
 @click.group()
 def images() -> None:
-    """Import images made elsewhere, verify recorded ones, remove them."""
+    """Import images made elsewhere, export, verify and remove recorded ones."""
+
+
+images.add_command(export)
 
 
 @images.command(
-    "import", epilog="Example: nami-bench images import outputs/sd3 --model sd3 --prompts geneval.jsonl"
+    "import",
+    epilog="Examples: nami-bench images import outputs/sd3 --model sd3 --prompts geneval.jsonl; "
+    "nami-bench images import anime --model sd3 --prompts hpsv2 --layout '{stratum}/{index:05d}.jpg'",
 )
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.argument("source", metavar="FOLDER", type=click.Path(path_type=Path))
 @click.option("--model", required=True, help="The name they get; recorded if it is new.")
 @click.option(
-    "--prompts", metavar="SET", help="A prompt set's name or file. Default: the folder's own metadata."
+    "--prompts", metavar="SET", help="A prompt set's name or file. Default: the folder's own prompts."
 )
+@click.option("--name", help="Name of a set that is new. Default: the folder's, or that of SET's file.")
+@click.option(
+    "--layout", metavar="PATTERN", help="How files are named, as '{id}_{sample}.png'. Default: tried out."
+)
+@click.option(
+    "--table",
+    type=FILE,
+    help="A table with a row for each file: its name, and its prompt or id. "
+    "Default: an imagefolder's metadata.jsonl, if there is one.",
+)
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=NAME",
+    help="The table's column of the image, prompt, id, model, sample or stratum; repeatable. "
+    "Default: found by their names.",
+)
+@click.option("--source-model", help="The model's name in the layout or table. Default: that of --model.")
 @click.option(
     "--samples", type=click.IntRange(min=1), help="Images per prompt. Default: as many as there are."
 )
+@click.option("--complete", is_flag=True, help="Images that are not there are failures.")
+@grid_option
+@dry_run_option
 @json_option
-def import_(folder: Path, model: str, prompts: str | None, samples: int | None, as_json: bool) -> None:
-    """Copy the images of FOLDER (GenEval's layout, or flat names such as 00012_3.png) into the workspace.
+def import_(
+    source: Path,
+    model: str,
+    prompts: str | None,
+    name: str | None,
+    layout: str | None,
+    table: Path | None,
+    columns: tuple[str, ...],
+    source_model: str | None,
+    samples: int | None,
+    complete: bool,
+    grid: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Copy the images of FOLDER, or of tar files, into the workspace, and say how they were understood.
 
-    PNG files are copied byte for byte, other formats are converted. Missing or damaged images are recorded
-    as failed; run it again when they are there.
+    FOLDER is laid out as GenEval's, another benchmark's, an imagefolder or by --layout. PNG files are copied
+    byte for byte, other formats are converted. Damaged images are recorded as failed; run it again when they
+    are mended. What is not there is passed over, unless --complete.
     """
     from nami_bench import pipeline
-    from nami_bench.generators.folder import FolderGenerator
+    from nami_bench.pipeline.image_grids import cut_from_grids
+    from nami_bench.pipeline.image_tables import TableColumns
 
-    source = FolderGenerator(FolderGenerator.Options(path=folder))
+    chosen = TableColumns.named(parse_pairs(columns, "--column"))
+    how = pipeline.ImportHow(layout, table, chosen, source_model, name)
     with open_bench() as bench:
-        if prompts is None:
-            prompt_set = pipeline.folder_prompt_set(folder, folder.resolve().name)
-            bench.store.catalog.add_prompt_set(prompt_set)
+        found = pipeline.understand_images(bench.store, source, model, prompts, how)
+        if grid is not None:
+            found = cut_from_grids(found, parse_shape(grid))
+        for line in found.lines():
+            say(line)
+        if dry_run:
+            say("nothing was imported (--dry-run)")
+            counts, report = {}, None
         else:
-            prompt_set = pipeline.resolve_prompt_set(bench.store, prompts)
-        samples = samples or source.samples_per_prompt()
-        with progress(model, samples * len(prompt_set)) as advance:
-            report = pipeline.import_images(
-                bench.store,
-                bench.workspace.images_dir,
-                folder,
-                model,
-                prompt_set,
-                samples=samples,
-                advance=advance,
-            )
-    say(f"{model} on {prompt_set.name}: {tally(report.counts)}")
+            asked = len(found.prompt_set) * (samples or found.placement.samples)
+            with progress(model, asked if complete else found.placement.count) as advance:
+                report = pipeline.import_images(
+                    bench.store,
+                    bench.workspace.images_dir,
+                    found,
+                    model,
+                    samples=samples,
+                    complete=complete,
+                    advance=advance,
+                )
+            counts = dict(report.counts)
+            say(f"{model} on {found.prompt_set.name}: {tally(counts)}")
     if as_json:
-        print_json({"model": model, "prompts": prompt_set.name, **report.counts})
-    raise_if_failed({model: report})
+        understood = list(found.lines())
+        print_json({"model": model, "prompts": found.prompt_set.name, "understood": understood, **counts})
+    if report is not None:
+        raise_if_failed({model: report})
 
 
 @images.command(

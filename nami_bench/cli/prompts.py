@@ -16,7 +16,9 @@ from nami_bench.cli.common import (
     workspace_root,
     write_or_print,
 )
+from nami_bench.cli.consent import counted
 from nami_bench.cli.options import FILE, json_option, limit_options
+from nami_bench.cli.prompt_import import import_
 from nami_bench.cli.submissions import submissions
 from nami_bench.cli.write_long import write_long
 
@@ -32,6 +34,7 @@ def prompts() -> None:
     """Make, list and export prompt sets. SET is a recorded set's name or a prompt file."""
 
 
+prompts.add_command(import_)
 prompts.add_command(write_long)
 prompts.add_command(submissions)
 
@@ -152,6 +155,13 @@ def show(
         echo(_identity_line(prompt_set))
         columns: tuple[str, ...] = ("id", "stratum", "source", "task", "words", "prompt")
         rows: list[tuple[Any, ...]] = [(p.id, p.stratum, p.source, p.task, p.words, p.text) for p in chosen]
+        for name, cells in (
+            ("group", [p.group for p in chosen]),
+            ("source's id", [p.source_id for p in chosen]),
+        ):
+            if any(cell is not None for cell in cells):
+                columns = (columns[0], name, *columns[1:])
+                rows = [(row[0], cell, *row[1:]) for row, cell in zip(rows, cells, strict=True)]
         originals = [original_of(prompt) for prompt in chosen]
         if any(originals):
             columns = (*columns, "rewritten from")
@@ -184,29 +194,30 @@ def stats(reference: str, as_json: bool) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["jsonl", "txt", "geneval", "folder"]),
+    type=click.Choice(["jsonl", "txt", "geneval", "folder", "geneval-folders", "t2i-compbench"]),
     default="jsonl",
     show_default=True,
-    help="Ours, one prompt a line, the metadata lines that GenEval's generation scripts read, or a folder "
-    "with a text file for each prompt, under its published name, as DPG-Bench has it.",
+    help="Ours, one prompt a line, the metadata lines that GenEval's generation scripts read; or a folder: "
+    "with a text file for each prompt, under its published name, as DPG-Bench has it (folder), in GenEval's "
+    "layout, or with a file for each category, as T2I-CompBench has it.",
 )
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="File, or for `folder` folder, to write; default: stdout.",
+    help="File or folder to write; default for files: stdout.",
 )
 def export(reference: str, form: str, output: Path | None) -> None:
     """Write a set for use elsewhere; line N is prompt N in every format of lines."""
     from nami_bench.errors import InputError
-    from nami_bench.prompts.files import FORMATS, write_folder
+    from nami_bench.prompts.exports import FOLDERS, FORMATS
 
     prompt_set = prompt_set_named(reference)
-    if form == "folder":
+    if form in FOLDERS:
         if output is None:
             raise InputError("name the folder to write with -o")
-        write_folder(output, prompt_set)
-        say(f"wrote {len(prompt_set)} prompts to {output}")
+        files = FOLDERS[form](output, prompt_set)
+        say(f"wrote {len(prompt_set)} prompts to {counted(files, 'file')} in {output}")
         return
     bare = sum(prompt.geneval is None for prompt in prompt_set.prompts)
     write_or_print(output, FORMATS[form](prompt_set))

@@ -184,7 +184,9 @@ def adjudicate(
 
     with open_bench() as bench:
         given = {key: _answer(bench, name, text) for key, text in parse_pairs(answers, "--answer").items()}
-        decided = bench.store.adjudications.decide(name, item, given, WhyDecided(reason), note, by=by)
+        decided = bench.store.adjudications.decide(
+            name, item, given, WhyDecided(reason), note, by=by, logged_as=who()
+        )
     if as_json:
         print_json([decision_json(one) for one in decided])
         return

@@ -15,7 +15,7 @@ from nami_bench.cli.options import json_option
 def log(name: str, kind: str | None, person: str | None, most: int, as_json: bool) -> None:
     """What happened in a study and in the workspace, the latest first: when, what, about whom, who did it.
 
-    "Done by" is empty for what the program did by itself, and for commands.
+    "Done by" is empty for what the program did by itself.
     """
     with open_bench() as bench:
         events = bench.store.oversight.events(name, most, kind=kind, person=person)

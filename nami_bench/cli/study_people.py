@@ -147,6 +147,6 @@ def _state(member: "MemberReport") -> str:
 
 
 def _shown(figure: "Figure | None", digits: int) -> str | None:
-    if figure is None:
-        return None
-    return f"{figure.value:.{digits}f} [{figure.low:.{digits}f}, {figure.high:.{digits}f}]"
+    from nami_bench.domain.english import with_interval
+
+    return None if figure is None else with_interval(figure.value, figure.low, figure.high, digits)

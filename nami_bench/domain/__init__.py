@@ -4,9 +4,11 @@ Standard library only. Tables, files and web pages are converted to and from the
 is one type for each thing.
 """
 
+from nami_bench.domain.account import GIVEN_ROLES as GIVEN_ROLES
 from nami_bench.domain.account import SIMULATED_PREFIX as SIMULATED_PREFIX
 from nami_bench.domain.account import Annotator as Annotator
 from nami_bench.domain.account import Role as Role
+from nami_bench.domain.account import given_role as given_role
 from nami_bench.domain.adjudication import Adjudication as Adjudication
 from nami_bench.domain.adjudication import WhyDecided as WhyDecided
 from nami_bench.domain.clauses import GENEVAL_CLASSES as GENEVAL_CLASSES
@@ -57,6 +59,7 @@ from nami_bench.domain.participant import Identity as Identity
 from nami_bench.domain.participant import Invitation as Invitation
 from nami_bench.domain.participant import Participant as Participant
 from nami_bench.domain.participant import ParticipantReport as ParticipantReport
+from nami_bench.domain.prompt import SOURCE_ID as SOURCE_ID
 from nami_bench.domain.prompt import STRATA as STRATA
 from nami_bench.domain.prompt import Prompt as Prompt
 from nami_bench.domain.prompt import PromptFile as PromptFile

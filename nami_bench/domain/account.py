@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nami_bench.domain.names import person_name
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, UnknownNameError
 
 
 class Role(StrEnum):
@@ -18,6 +18,9 @@ class Role(StrEnum):
     SIMULATED = "simulated"
     PARTICIPANT = "participant"
 
+
+GIVEN_ROLES = (Role.ANNOTATOR, Role.ADMINISTRATOR, Role.ADJUDICATOR)
+"""Those that an owner gives to an account; the other two come about by themselves."""
 
 SIMULATED_PREFIX = "simulated"
 """How the names of simulated annotators begin, and of no others, so that it shows everywhere."""
@@ -42,3 +45,10 @@ class Annotator:
                 f"annotator name {self.name!r}: names that begin with {SIMULATED_PREFIX!r} "
                 "belong to simulated annotators, and to them only"
             )
+
+
+def given_role(text: str) -> Role:
+    """The role of this name; raises UnknownNameError for what is none of `GIVEN_ROLES`."""
+    if text not in GIVEN_ROLES:
+        raise UnknownNameError("role", text, GIVEN_ROLES)
+    return Role(text)

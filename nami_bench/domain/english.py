@@ -1,4 +1,5 @@
-"""A few rules of English, for sentences that are put together: articles, plurals, number words, counts."""
+"""A few rules of English, for sentences that are put together: articles, plurals, number words, counts,
+numbers with their intervals."""
 
 from collections.abc import Mapping
 
@@ -38,3 +39,16 @@ def tally(counts: Mapping[str, int]) -> str:
 def counted(number: int, thing: str) -> str:
     """'1 image', '2 images'."""
     return f"{number} {thing}{'s' * (number != 1)}"
+
+
+def with_interval(
+    value: float | None, low: float | None, high: float | None, decimals: int = 2, sign: str = ""
+) -> str | None:
+    """'0.62 [0.55, 0.69]'; the value alone where there is no interval, None without a value.
+
+    An end that nobody knows is '…'. `sign` "+" where a number without one would be read as an amount.
+    """
+    if value is None:
+        return None
+    shown = [f"{one:{sign}z,.{decimals}f}" if one is not None else "…" for one in (value, low, high)]
+    return shown[0] if low is None and high is None else f"{shown[0]} [{shown[1]}, {shown[2]}]"

@@ -143,7 +143,11 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """An item that an annotator flagged or commented on; `number` is the item's in messages about it."""
+    """An item that an annotator flagged or commented on.
+
+    `number`: of the answer, by which messages are about it; `item`: as `study items` numbers them, None for a
+    planted one, which is not among them.
+    """
 
     at: datetime
     flag: bool
@@ -154,3 +158,4 @@ class Flag:
     prompt: str
     sample: int
     number: int
+    item: int | None

@@ -24,12 +24,14 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The item that a message is about, with the comment that its annotator wrote to it."""
+    """The item that a message is about, with the comment that its annotator wrote to it; numbers as in
+    `Flag`."""
 
     number: int
     prompt_id: str
     prompt: str
     comment: str
+    item: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,10 @@ from nami_bench.domain.names import checked_name
 from nami_bench.errors import InputError
 
 STRATA = ("short", "community", "long")
+SOURCE_ID = "source_id"
+"""The key of `Prompt.extra` that says before all others under which id its source knows the prompt."""
+_ID_KEYS = (SOURCE_ID, "item", "item_id", "id", "prompt_id", "key", "image_id", "image", "file_name", "index")
+_GROUP_KEYS = ("group", "set", "category", "style")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,28 @@ class Prompt:
         """The name under which the prompt was published, where its line has one (DPG-Bench's and DSG's)."""
         names = (self.extra.get(key) for key in ("item", "item_id"))
         return next((str(name) for name in names if name not in (None, "")), None)
+
+    @property
+    def source_id(self) -> str | None:
+        """The id that the prompt has in its source: its published name, else what its line calls an id."""
+        key = self.source_id_key
+        return None if key is None else str(self.extra[key])
+
+    @property
+    def source_id_key(self) -> str | None:
+        """The key of `extra` that holds it."""
+        return _first_key(self.extra, _ID_KEYS, (str, int))
+
+    @property
+    def group(self) -> str | None:
+        """The part of its source that the prompt belongs to, as its line says: a category, a style."""
+        key = self.group_key
+        return None if key is None else str(self.extra[key])
+
+    @property
+    def group_key(self) -> str | None:
+        """The key of `extra` that holds it."""
+        return _first_key(self.extra, _GROUP_KEYS, (str,))
 
     @property
     def task(self) -> str | None:
@@ -151,6 +177,17 @@ class PromptSet:
 
     def __len__(self) -> int:
         return len(self.prompts)
+
+
+def _first_key(extra: Mapping[str, Any], names: tuple[str, ...], kinds: tuple[type, ...]) -> str | None:
+    """The key that comes first among the names, in whatever case, and holds one of the kinds."""
+    if not extra:
+        return None
+    by_name = {key.lower(): key for key in extra}
+    found = (by_name[name] for name in names if name in by_name)
+    return next(
+        (key for key in found if isinstance(extra[key], kinds) and extra[key] not in ("", None)), None
+    )
 
 
 _encode = json.JSONEncoder(ensure_ascii=False).encode  # made once: a set may have a million lines

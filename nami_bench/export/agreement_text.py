@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from nami_bench.domain.english import with_interval
 from nami_bench.evaluation.leaderboard.agreement import Agreement
 from nami_bench.evaluation.leaderboard.coefficients import ICC_FORMS, CriterionAgreement
 from nami_bench.export.spreadsheet import csv_table
@@ -71,11 +72,11 @@ def agreement_tables(agreement: Agreement) -> Iterator[TextTable]:
 
 def _coefficients(found: CriterionAgreement, *, kappa: bool) -> tuple[str | None, ...]:
     alpha, of_kappa = found.alpha, found.kappa
-    cells = [_with_interval(alpha.alpha, alpha.low, alpha.high), str(alpha.units)]
+    cells = [with_interval(alpha.alpha, alpha.low, alpha.high), str(alpha.units)]
     if kappa:
-        cells.append(_with_interval(of_kappa.value, of_kappa.low, of_kappa.high))
+        cells.append(with_interval(of_kappa.value, of_kappa.low, of_kappa.high))
     return *cells, *(
-        _with_interval(found.icc[f].value, found.icc[f].low, found.icc[f].high) for f in ICC_FORMS
+        with_interval(found.icc[f].value, found.icc[f].low, found.icc[f].high) for f in ICC_FORMS
     )
 
 
@@ -153,14 +154,6 @@ def _table(
 
 def _moved(moved: Mapping[str, int]) -> str:
     return ", ".join(f"{model} {places:+d}" for model, places in moved.items()) or "none"
-
-
-def _with_interval(value: float | None, low: float | None, high: float | None) -> str | None:
-    if value is None:
-        return None
-    if high is None:
-        return f"{value:z.2f}"
-    return f"{value:z.2f} ({'…' if low is None else f'{low:z.2f}'}–{high:z.2f})"
 
 
 def _counted(number: int, thing: str) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from nami_bench.domain.english import with_interval
 from nami_bench.evaluation.human.mark_agreement import MarkAgreement, Ratio
 from nami_bench.export.text import TextTable
 
@@ -49,9 +50,7 @@ def mark_notes(found: MarkAgreement) -> Iterator[str]:
 
 
 def _ratio(ratio: Ratio) -> str:
-    if ratio.low is None or ratio.high is None:
-        return _number(ratio.value)
-    return f"{_number(ratio.value)} [{ratio.low:z.3f}, {ratio.high:z.3f}]"
+    return with_interval(ratio.value, ratio.low, ratio.high, 3) or "–"
 
 
 def _number(value: float | None) -> str:

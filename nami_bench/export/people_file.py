@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from nami_bench.domain import Annotator, Role, name_key
-from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.domain import Annotator, Role, given_role, name_key
+from nami_bench.errors import InputError
 from nami_bench.export.csv_columns import Columns, is_name
 from nami_bench.export.spreadsheet import csv_table, restored
 
 COLUMNS = Columns({"name": str, "role": str, "study": str}, ("role", "study"), "people")
 TOKEN_COLUMNS = ("name", "role", "studies", "token")
-_ROLES = (Role.ANNOTATOR.value, Role.ADMINISTRATOR.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,7 @@ def _person(cells: dict[str, str]) -> Person:
     name, role, study = (cells.get(column, "") for column in COLUMNS.parsers)
     if not is_name(name):
         raise InputError("name is empty or unprintable")
-    if (role or Role.ANNOTATOR) not in _ROLES:
-        raise UnknownNameError("role", role, _ROLES)
-    return Person(Annotator(name, Role(role or Role.ANNOTATOR)), [study] if study else [])
+    return Person(Annotator(name, given_role(role or Role.ANNOTATOR)), [study] if study else [])
 
 
 def _lines(text: str, where: str) -> Iterator[tuple[int, dict[str, str]]]:

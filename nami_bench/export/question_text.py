@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from nami_bench.domain import SIMULATED_PREFIX
+from nami_bench.domain.english import with_interval
 from nami_bench.evaluation.human.question_agreement import ALL, QuestionAgreement
 from nami_bench.export.spreadsheet import csv_table
 from nami_bench.export.text import TextTable
@@ -68,7 +69,4 @@ def agreement_csv(found: Sequence[QuestionAgreement]) -> bytes:
 
 
 def _alpha(one: QuestionAgreement) -> str | None:
-    alpha = one.alpha
-    if alpha.alpha is None:
-        return None
-    return f"{alpha.alpha:z.2f}" + (f" ({alpha.low:z.2f}–{alpha.high:z.2f})" if alpha.low is not None else "")
+    return with_interval(one.alpha.alpha, one.alpha.low, one.alpha.high)

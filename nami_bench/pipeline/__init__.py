@@ -3,10 +3,13 @@
 Every function may be killed at any moment and called again: it goes on where it was.
 """
 
+from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.evaluation import evaluate, metric_maker, run_metric
 from nami_bench.pipeline.generation import GenerationReport, generate, image_seed, import_images
+from nami_bench.pipeline.image_import import ImageImport, ImportHow, understand_images
 from nami_bench.pipeline.prompt_sets import (
     folder_prompt_set,
+    known_prompt_set,
     resolve_prompt_set,
     save_prompt_set,
     write_prompt_set,
@@ -25,7 +28,9 @@ from nami_bench.pipeline.verification import ImageProblem, verify_images
 
 __all__ = [
     "GenerationReport",
+    "ImageImport",
     "ImageProblem",
+    "ImportHow",
     "Selection",
     "accept_submission",
     "check_settings",
@@ -37,6 +42,7 @@ __all__ = [
     "generate",
     "image_seed",
     "import_images",
+    "known_prompt_set",
     "metric_maker",
     "propose_prompt",
     "refuse_submission",
@@ -47,6 +53,8 @@ __all__ = [
     "run_metric",
     "save_prompt_set",
     "select_prompts",
+    "understand_images",
     "verify_images",
+    "with_concurrency",
     "write_prompt_set",
 ]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +15,9 @@ from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, Prompt
 from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
 from nami_bench.image_settings import settings_sha256
+from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
+from nami_bench.pipeline.equal_samples import EqualSamples
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.removal import finish_removals
 from nami_bench.pipeline.run_lock import Check, alone_in
@@ -29,6 +31,7 @@ from nami_bench.pipeline.selection import Selection, select_prompts
 
 if TYPE_CHECKING:
     from nami_bench.generators.protocol import GenerationRequest, Generator
+    from nami_bench.pipeline.image_import import ImageImport
     from nami_bench.store import Store
 
 
@@ -65,6 +68,7 @@ def generate(
     limit: int | None = None,
     first: int | None = None,
     drawn_by: int | None = None,
+    concurrency: int | None = None,
     advance: Advance = lambda count: None,
     engine: Engine = LOCAL,
 ) -> GenerationReport:
@@ -73,7 +77,7 @@ def generate(
     Finished images are never made again: neither those recorded nor those that a killed run wrote but
     could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
     no difference to what is recorded, nor to the order. `limit` and `first`: see `select_prompts`, where
-    `drawn_by` (None: `seed`) is the seed.
+    `drawn_by` (None: `seed`) is the seed. `concurrency`: see `with_concurrency`.
 
     Raises InputError where recorded images of the model were made with another seed, other weights or other
     settings, or another run holds the folder.
@@ -82,7 +86,7 @@ def generate(
         raise InputError(f"samples must be at least 1, got {samples}")
     draw = seed if drawn_by is None else drawn_by
     selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=draw)
-    card = store.catalog.model(model)
+    card = with_concurrency(store.catalog.model(model), concurrency)
     generator: Generator = registry.create("generators", card.adapter, card.options)
     run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed, selection)
     with run.locked():
@@ -92,26 +96,49 @@ def generate(
 def import_images(
     store: "Store",
     images_dir: Path,
-    source: Path,
+    understood: "ImageImport",
     model: str,
-    prompt_set: PromptSet,
     *,
-    samples: int,
+    samples: int | None = None,
+    complete: bool = False,
     advance: Advance = lambda count: None,
 ) -> GenerationReport:
     """Copy images made elsewhere into the workspace as the images of `model`; see `generate`.
 
-    The model is recorded with the adapter `folder` unless it exists.
+    `samples` of each prompt; None: as many as the fullest has. What is not there is passed over, or with
+    `complete` a failure. The model is recorded with the adapter `folder` unless it exists, the prompts unless
+    they are known. Raises InputError where the model makes its own images, or has images of this set from
+    another folder.
     """
-    options = {"path": str(source.resolve())}
-    known = {card.name: card for card in store.catalog.models()}
-    if model in known and (known[model].adapter, dict(known[model].options)) != ("folder", options):
+    folder = str(understood.images.files.root)
+    card = next((card for card in store.catalog.models() if card.name == model), None)
+    if card is not None and (
+        card.adapter != "folder" or _came_from(store, model, understood.prompt_set) - {folder}
+    ):
         raise InputError(
-            f"model {model!r} exists and does not come from {source}: import under another --model name"
+            f"model {model!r} exists and its images of {understood.prompt_set.name} do not come from "
+            f"{folder}: import under another --model name"
         )
-    registry.create("generators", "folder", options)
-    store.catalog.add_model(ModelCard(model, "folder", options))
-    return generate(store, images_dir, model, prompt_set, samples=samples, advance=advance)
+    store.catalog.add_prompt_set(understood.prompt_set)
+    if card is None:
+        card = ModelCard(model, "folder", {"path": folder})
+        store.catalog.add_model(card)
+    prompts = tuple(p for p in understood.prompt_set.prompts if complete or understood.holds(p))
+    run = _GenerationRun(
+        store, images_dir, card, understood.prompt_set, understood.images, 0, Selection(prompts)
+    )
+    run.wanted = lambda request: complete or understood.images.holds(request)
+    with run.locked():
+        return run.execute(samples or understood.placement.samples, advance, LOCAL)
+
+
+def _came_from(store: "Store", model: str, prompt_set: PromptSet) -> set[str]:
+    """The folders that a model's recorded images of a set were copied from."""
+    if not store.catalog.has_prompt_set(prompt_set.name):
+        return set()
+    records = store.images.find(models=[model], prompt_set=prompt_set.name, state=ImageState.DONE)
+    said = ({**(r.provenance.get("settings") or {}), **r.provenance} for r in records)
+    return {str(one.get("folder") or one.get("path")) for one in said}
 
 
 class _GenerationRun:
@@ -141,9 +168,13 @@ class _GenerationRun:
         made_as = card.first_name or card.name
         self.drawing = Drawing(self.folder, made_as, card.adapter, prompt_set.sha256, self.settings_sha256)
         self.served = ServedModel.of_images(card.name, ())
+        self.wanted: Callable[[GenerationRequest], bool] = lambda request: True
+        self.equal_samples = EqualSamples(card.name, ())
         self.check_lock: Check = lambda: None
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
+        # By which images that were made without a break are known again, for what a second brings.
+        self.run = uuid4().hex[:12]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -157,6 +188,7 @@ class _GenerationRun:
         of_model = self.store.images.find(models=[self.card.name])
         recorded = {(r.prompt_id, r.sample): r for r in of_model if r.prompt_set == self.prompt_set.name}
         self._check_seeds(recorded.values())
+        self.equal_samples = EqualSamples(self.card.name, recorded.values())
         self._check_identity(of_model, recorded.values(), engine)
         todo = self._missing(samples, recorded, advance)
         shards = batches(todo, max(1, self.generator.batch_size))
@@ -166,13 +198,15 @@ class _GenerationRun:
         ):
             for drawn in made:
                 self.check_lock()
+                if not engine.elsewhere:  # several workers are no measure of the model
+                    drawn = replace(drawn, provenance={**drawn.provenance, "run": self.run})
                 self._keep(drawn, recorded.get((drawn.request.prompt.id, drawn.request.sample)))
                 advance(1)
         return GenerationReport(self.counts, tuple(self.problems))
 
     @contextmanager
     def _marked(self, elsewhere: bool) -> Iterator[Drawing]:
-        """How images are made, for processes that may not see the folder; see `Drawing.token`."""
+        """ImportHow images are made, for processes that may not see the folder; see `Drawing.token`."""
         if not elsewhere:
             yield self.drawing
             return
@@ -226,6 +260,8 @@ class _GenerationRun:
             self.folder.write_metadata(int(prompt.id), prompt.metadata())
             for sample in range(samples):
                 request = self._request(prompt, sample)
+                if not self.wanted(request):
+                    continue
                 outcome = self._outcome_so_far(request, recorded.get((prompt.id, sample)))
                 if outcome is None:
                     yield request
@@ -265,6 +301,7 @@ class _GenerationRun:
         path = self.drawing.path(drawn.request)
         try:
             self.served.check(drawn.provenance.get("served_model"))
+            self.equal_samples.check(drawn.request, drawn.provenance)
         except InputError:
             images.delete_file(path)
             raise

@@ -16,7 +16,7 @@ def add_people(
     """Make the accounts that are not there and assign everybody; each one's new token, None without one.
 
     Who has an account keeps it, and its token. Raises InputError, and changes nothing, for an account that
-    has another role, and for an administrator with a study; UnknownNameError for a study.
+    has another role, and for one who takes no items and has a study; UnknownNameError for a study.
     """
     with store.together(dry_run=dry_run):
         known = {one.name: one for one in store.accounts.all()}
@@ -38,8 +38,8 @@ def _check(person: Person, role: Role | None) -> None:
     name, wanted = person.account.name, person.account.role
     if role is not None and role is not wanted:
         raise InputError(f"{name!r} is an {role} already, not an {wanted}: nothing was changed")
-    if wanted is Role.ADMINISTRATOR and person.studies:
-        raise InputError(f"{name!r} is to be an administrator, who takes no items: leave the study out")
+    if wanted is not Role.ANNOTATOR and person.studies:
+        raise InputError(f"{name!r} is to be an {wanted}, who takes no items: leave the study out")
 
 
 def erasure_lines(found: Erasure) -> Iterator[str]:

@@ -31,6 +31,14 @@ def resolve_prompt_set(store: "Store", ref: str) -> PromptSet:
     return prompt_set
 
 
+def known_prompt_set(store: "Store", prompt_set: PromptSet) -> str | None:
+    """The name under which these very prompts are recorded; the set's own before others, None: under none."""
+    names = [
+        name for name, sha256 in store.catalog.prompt_set_hashes().items() if sha256 == prompt_set.sha256
+    ]
+    return prompt_set.name if prompt_set.name in names else next(iter(names), None)
+
+
 def save_prompt_set(workspace: "Workspace", store: "Store", prompt_set: PromptSet) -> Path:
     """Record a prompt set and write it, with its manifest, to the workspace's `prompts` folder."""
     path = workspace.prompts_dir / f"{prompt_set.name}.jsonl"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from nami_bench.domain.english import with_interval
 from nami_bench.domain.study import Study
 from nami_bench.evaluation.audit.results import Audit, Estimate
 from nami_bench.export.text import TextTable
@@ -81,11 +82,7 @@ def table(
 
 
 def shown(estimate: Estimate, decimals: int, factor: float = 1.0, sign: str = "") -> str | None:
-    """'0.83 (0.79–0.87)', or None."""
-    if estimate.value is None:
-        return None
-    value = f"{estimate.value * factor:{sign}z.{decimals}f}"
-    if estimate.interval is None:
-        return value
-    low, high = (f"{edge * factor:{sign}z.{decimals}f}" for edge in estimate.interval)
-    return f"{value} ({low} to {high})" if sign else f"{value} ({low}–{high})"
+    """'0.83 [0.79, 0.87]', or None."""
+    numbers = (estimate.value, *(estimate.interval or (None, None)))
+    value, low, high = (None if number is None else number * factor for number in numbers)
+    return with_interval(value, low, high, decimals, sign)

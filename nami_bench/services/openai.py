@@ -8,8 +8,9 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Future
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
 from nami_bench.errors import InputError, WorkError, one_line
@@ -68,43 +69,15 @@ class RequestFailedError(Exception):
         self.refused = refused
 
 
-class OpenAIServer:
+class KeyedServer:
     """One address of a server and one key; every text that leaves it is free of the key."""
 
-    def __init__(
-        self,
-        client: RetryingClient,
-        url: str,
-        key: str,
-        key_env: str,
-        gives: str,
-        max_bytes: int | None = None,
-    ) -> None:
+    def __init__(self, url: str, key: str, key_env: str, gives: str) -> None:
         """`gives` says in messages what the server is asked for: images, answers."""
         self.url = url
-        self._client = client
         self._key = key
         self._key_env = key_env
         self._gives = gives
-        self._max_bytes = max_bytes
-
-    def ask(self, body: Mapping[str, Any]) -> tuple[Answer, Mapping[str, Any]]:
-        """The answer, of any status, and its JSON object, empty where it is none.
-
-        Raises WorkError where there is no such server, RequestFailedError where it does not answer.
-        """
-        headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        try:
-            answer = self._client.send(
-                "POST", self.url, headers=headers, json=body, max_bytes=self._max_bytes
-            )
-        except UnreachableError as error:
-            raise WorkError(
-                f"cannot reach {self.url} ({error}): see that the server runs and that base_url is right"
-            ) from error
-        except NoAnswerError as error:
-            raise RequestFailedError(f"no answer from {self.url}: {error}") from error
-        return answer, _parsed(answer)
 
     def raise_for(self, answer: Answer, error: Any) -> None:
         """Tell refusals from what ends the run and from what fails this request only, by the status and the
@@ -113,9 +86,9 @@ class OpenAIServer:
         Raises RequestFailedError, or WorkError where no other request will bring anything either.
         """
         details = error if isinstance(error, dict) else {}
-        codes = {str(details.get("code")), str(details.get("type"))}
+        codes = _codes(error)
         said = str(details.get("message") or error or excerpt(answer))
-        if codes & _REFUSALS:
+        if is_refusal(error):
             raise RequestFailedError(said, refused=True)
         if codes & _OUT_OF_CREDIT or answer.status == 402:
             raise WorkError(f"{self.url} gives no more {self._gives} for this account: {said}")
@@ -146,22 +119,73 @@ class OpenAIServer:
         return one_line(self.redacted(text))
 
 
+class OpenAIServer(KeyedServer):
+    """Such a server that is asked by POST, with JSON."""
+
+    def __init__(
+        self,
+        client: RetryingClient,
+        url: str,
+        key: str,
+        key_env: str,
+        gives: str,
+        max_bytes: int | None = None,
+    ) -> None:
+        super().__init__(url, key, key_env, gives)
+        self._client = client
+        self._max_bytes = max_bytes
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What carries the key, for this server alone."""
+        return {"Authorization": f"Bearer {self._key}"} if self._key else {}
+
+    def ask(self, body: Mapping[str, Any]) -> tuple[Answer, Mapping[str, Any]]:
+        """The answer, of any status, and its JSON object, empty where it is none.
+
+        Raises WorkError where there is no such server, RequestFailedError where it does not answer.
+        """
+        try:
+            answer = self._client.send(
+                "POST", self.url, headers=self.headers, json=body, max_bytes=self._max_bytes
+            )
+        except UnreachableError as error:
+            raise WorkError(
+                f"cannot reach {self.url} ({error}): see that the server runs and that base_url is right"
+            ) from error
+        except NoAnswerError as error:
+            raise RequestFailedError(f"no answer from {self.url}: {error}") from error
+        return answer, parsed(answer)
+
+
 def excerpt(answer: Answer) -> str:
     """The beginning of an answer, for a message."""
     return answer.body[:10_000].decode(errors="replace") or "(nothing)"
 
 
-def in_order(futures: deque[Future[T | None]], stop: threading.Event) -> Iterator[T]:
+def is_refusal(error: Any) -> bool:
+    """Whether an answer's `error` is a content filter's."""
+    return bool(_codes(error) & _REFUSALS)
+
+
+def _codes(error: Any) -> set[str]:
+    return {str(error.get("code")), str(error.get("type"))} if isinstance(error, dict) else set()
+
+
+def in_order(futures: Iterable[Future[T | None]], stop: threading.Event, ahead: int) -> Iterator[T]:
     """Yield the results, in order, of what threads are doing, and let go of each once it is yielded.
 
-    After a WorkError or Ctrl-C, what the others brought is yielded before it is raised; a result of None was
-    not asked for any more, since `stop` was set.
+    `ahead` futures are taken at first, and one for each that is done with: no more are held at once. After a
+    WorkError or Ctrl-C, what the others brought is yielded before it is raised; a result of None was not
+    asked for any more, since `stop` was set.
     """
     ending: BaseException | None = None
-    while futures:
+    coming = iter(futures)
+    held = deque(islice(coming, ahead))
+    while held:
         result = None
         try:
-            result = futures[0].result()
+            result = held[0].result()
         except WorkError as error:
             ending = ending or error
         except KeyboardInterrupt as error:
@@ -170,7 +194,8 @@ def in_order(futures: deque[Future[T | None]], stop: threading.Event) -> Iterato
             stop.set()
             ending = error
             continue
-        futures.popleft()
+        held.popleft()
+        held.extend(islice(coming, 1))
         if result is not None:
             yield result
     if ending is not None:
@@ -216,7 +241,8 @@ def check_options(options: ServerOptions, own_fields: Collection[str], where: st
         raise InputError(f"{where}: extra may not hold {', '.join(own)}")
 
 
-def _parsed(answer: Answer) -> Mapping[str, Any]:
+def parsed(answer: Answer) -> Mapping[str, Any]:
+    """The answer's JSON object, empty where it is none, or one that would fill the memory."""
     if sum(map(answer.body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         return {}
     try:

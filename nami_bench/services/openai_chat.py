@@ -6,7 +6,6 @@ https://platform.openai.com/docs/api-reference/chat/create
 import base64
 import io
 import math
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -139,7 +138,7 @@ def ask_about(
 
         try:
             while batch := list(islice(remaining, options.concurrency * _REQUESTS_PER_WORKER)):
-                yield from in_order(deque(pool.submit(answer, item) for item in batch), client.stop)
+                yield from in_order((pool.submit(answer, item) for item in batch), client.stop, len(batch))
         finally:
             client.stop.set()
 

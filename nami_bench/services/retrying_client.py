@@ -35,42 +35,21 @@ class ResumingReceiver(Receiver, Protocol):
         ...
 
 
-class RetryingClient:
-    """Sends requests from any number of threads; once `stop` is set, no request is tried again.
+class Persistence:
+    """Asks again, from any number of threads; once `stop` is set, nothing is tried again.
 
-    A request is tried again after 408, 429, 5xx, a timeout or a broken connection, `max_retries` times:
-    after the server's Retry-After (up to five minutes), else after 1, 2, 4 ... 60 seconds, less up to half
-    of it at random. `timeout` (seconds) bounds the whole of each attempt, `patience` the time after which no
-    further one begins.
+    After 408, 429, 5xx, a timeout or a broken connection, `max_retries` times: after the server's
+    Retry-After (up to five minutes), else after 1, 2, 4 ... 60 seconds, less up to half of it at random.
+    `patience`: seconds after which no further attempt begins.
     """
 
-    def __init__(
-        self, timeout: float, max_retries: int, connections: int, patience: float = math.inf
-    ) -> None:
+    def __init__(self, max_retries: int, patience: float = math.inf) -> None:
         self.stop = threading.Event()
         self._max_retries = max_retries
         self._patience = patience
-        self._client = BoundedClient(timeout, connections)
 
-    def __enter__(self) -> "RetryingClient":
-        self._client.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._client.__exit__(kind, error, trace)
-
-    def send(self, method: str, url: str, **options: Any) -> Answer:
-        """The server's answer, after retries; `options`: see `BoundedClient.send`. Raises NoAnswerError."""
-        return self._persist(url, partial(self._client.send, method, url, **options), lambda: 0)
-
-    def receive(self, url: str, receiver: "ResumingReceiver") -> Answer:
-        """`BoundedClient.receive`, with retries; one that brought a MiB or more is no failed one."""
-        return self._persist(url, partial(self._client.receive, url, receiver), lambda: receiver.size)
-
-    def _persist(self, url: str, ask: Callable[[], Answer], size: Callable[[], int]) -> Answer:
-        """Ask until there is an answer; `size` tells how many bytes are there."""
+    def answer(self, url: str, ask: Callable[[], Answer], size: Callable[[], int] = lambda: 0) -> Answer:
+        """What `ask` answers in the end; `size` tells how many bytes are there. Raises NoAnswerError."""
         attempts, failed, most = 0, 0, size()
         last_start = time.monotonic() + self._patience
         while True:
@@ -93,6 +72,43 @@ class RetryingClient:
         if isinstance(outcome, Exception):
             raise outcome
         return replace(outcome, attempts=attempts)
+
+
+class RetryingClient:
+    """Sends requests from any number of threads, again where that may help: see `Persistence`.
+
+    `timeout` (seconds) bounds the whole of each attempt.
+    """
+
+    def __init__(
+        self, timeout: float, max_retries: int, connections: int, patience: float = math.inf
+    ) -> None:
+        self._persistence = Persistence(max_retries, patience)
+        self._client = BoundedClient(timeout, connections)
+
+    @property
+    def stop(self) -> threading.Event:
+        """Once it is set, no request is tried again."""
+        return self._persistence.stop
+
+    def __enter__(self) -> "RetryingClient":
+        self._client.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.__exit__(kind, error, trace)
+
+    def send(self, method: str, url: str, **options: Any) -> Answer:
+        """The server's answer, after retries; `options`: see `BoundedClient.send`. Raises NoAnswerError."""
+        return self._persistence.answer(url, partial(self._client.send, method, url, **options))
+
+    def receive(self, url: str, receiver: "ResumingReceiver") -> Answer:
+        """`BoundedClient.receive`, with retries; one that brought a MiB or more is no failed one."""
+        return self._persistence.answer(
+            url, partial(self._client.receive, url, receiver), lambda: receiver.size
+        )
 
 
 def _attempt(ask: Callable[[], Answer]) -> Answer | NoAnswerError:

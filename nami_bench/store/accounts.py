@@ -8,7 +8,7 @@ from itertools import chain, count
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import SIMULATED_PREFIX, Annotator, Role, name_key
+from nami_bench.domain import GIVEN_ROLES, SIMULATED_PREFIX, Annotator, Role, name_key
 from nami_bench.errors import InputError
 from nami_bench.store import convert
 from nami_bench.store.account_tables import LoginSessionRow, OutsideAccountRow
@@ -74,14 +74,14 @@ class Accounts(Repository):
             return [convert.annotator(row) for row in rows]
 
     def set_role(self, name: str, role: Role, *, by: str | None = None) -> None:
-        """Let somebody be an annotator or an administrator; what they judged stays. Holds within seconds.
+        """Give somebody one of `GIVEN_ROLES`; what they judged stays. Holds within seconds.
 
-        Raises UnknownNameError, and InputError where one of both is simulated.
+        Raises UnknownNameError, and InputError for a simulated annotator and for another role.
         """
         with self._database.writing() as session:
             row = find_person(session, name)
-            if role is Role.SIMULATED:
-                raise InputError(f"annotator {row.name!r} is a person and cannot become simulated")
+            if role not in GIVEN_ROLES:
+                raise InputError(f"annotator {row.name!r} is a person and cannot become {role}")
             row.role = role.value
             note_account(session, row, f"{row.name} is an {role} now", by)
 

@@ -12,7 +12,7 @@ from nami_bench.domain import Adjudication, Criterion, Mode, Outcome, Role, Stud
 from nami_bench.domain.ranking import parse_ranks
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.store import convert
-from nami_bench.store.annotation_tables import STUDY_KIND, AdjudicationRow, ItemRow
+from nami_bench.store.annotation_tables import STUDY_KIND, AdjudicationRow, EventRow, ItemRow
 from nami_bench.store.database import Repository
 from nami_bench.store.finding import find_annotator, find_item, find_study
 from nami_bench.store.in_force import append_revisions
@@ -40,12 +40,14 @@ class Adjudications(Repository):
         note: str = "",
         *,
         by: str | None,
+        logged_as: str | None = None,
         saw_models: bool = False,
     ) -> list[Adjudication]:
         """Record a decision about an item by one criterion or more; what was decided before is kept, and no
         longer in force. The decisions in force about the item now.
 
-        `by`: the name of an adjudicator or administrator, None for the command line. Raises UnknownNameError
+        `by`: the name of an adjudicator or administrator, None for the command line; `logged_as`: who did it
+        where that is nobody's account, for the log. Raises UnknownNameError
         for a criterion that the item does not have, InputError for an answer off its scale, where nobody has
         answered the item, for a subjective question with a right answer, and without a note where nobody had
         answered so.
@@ -89,6 +91,9 @@ class Adjudications(Repository):
                     }
                 )
             append_revisions(session.connection(), AdjudicationRow, rows)
+            done_by = logged_as if person is None else person.name
+            words = f"item {item} was decided: {_in_words(answers)} ({reason.value.replace('-', ' ')})"
+            session.add(EventRow(study_id=row.id, kind="decided", text=words, done_by=done_by))
             return [one for one in decisions_about(session, row, [item])[item] if one.in_force]
 
     def all(self, study: str, *, history: bool = False) -> list[Adjudication]:
@@ -157,6 +162,12 @@ def decisions_about(
             )
         )
     return found
+
+
+def _in_words(answers: Mapping[str, Answer]) -> str:
+    """For the log."""
+    shown = {name: f"{one:g}" if isinstance(one, float) else one for name, one in answers.items()}
+    return ", ".join(f"{name} {one or 'has no right answer'}" for name, one in shown.items())
 
 
 def _decider(session: Session, name: str | None) -> AnnotatorRow | None:

@@ -10,17 +10,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import create_engine, select
+from sqlalchemy import Select, create_engine, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
+from nami_bench.domain import WayOut
 from nami_bench.errors import InputError, StorageError
 from nami_bench.store import backup_postgresql, backup_sqlite
 from nami_bench.store.account_tables import ErasedAccountRow
+from nami_bench.store.crowd_tables import WithdrawalRow
 from nami_bench.store.engines import file_of, read_url, shown
 from nami_bench.store.erasure import ErasedAccount
 from nami_bench.store.store import Store
+from nami_bench.store.withdrawals import Withdrawal
 
 SUFFIXES = {"sqlite": ".db", "postgresql": ".dump"}
 STAMP = "%Y%m%d-%H%M%S-%f"
@@ -31,12 +35,13 @@ STAMP = "%Y%m%d-%H%M%S-%f"
 class Restored:
     """What a restore did: `kept` has what was there before (None: there was nothing).
 
-    `erased` people were in the back-up and are erased again; None: who was erased since is not known, for
-    what was there is lost or cannot be read.
+    `erased` people were in the back-up and are erased again, `withdrawn` participants withdrew again; None:
+    who that was since is not known, for what was there is lost or cannot be read.
     """
 
     kept: Path | None
     erased: int | None
+    withdrawn: int | None
 
 
 def back_up(url: str, target: Path) -> int:
@@ -69,13 +74,14 @@ def back_up(url: str, target: Path) -> int:
 def restore(url: str, source: Path, folder: Path) -> Restored:
     """Let the database be as it was when `back_up` wrote `source`; what it is now is kept in `folder`.
 
-    People who were erased since are erased again. Raises InputError for what is no back-up of this kind of
-    database, VersionError for one of a newer NAMI-Bench, LockedError where the database is in use.
+    People who were erased since are erased again, participants who withdrew since withdraw again. Raises
+    InputError for what is no back-up of this kind of database, VersionError for one of a newer NAMI-Bench,
+    LockedError where the database is in use.
     """
     read = _of_server_or_file(url)
     _check_kind(read, source)
     kept = folder / f"before-restore-{datetime.now(UTC):{STAMP}}{SUFFIXES[read.get_backend_name()]}"
-    erased = _erased_accounts(read)
+    erased, withdrawn = _erased_accounts(read), _withdrawals(read)
     file = file_of(read)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -83,10 +89,11 @@ def restore(url: str, source: Path, folder: Path) -> Restored:
         raise StorageError(f"cannot make {folder}: {error.strerror or error}") from error
     is_kept = _replace_file(file, source, kept) if file is not None else _replace_server(read, source, kept)
     with Store.open(url) as store:
-        again = store.erasures.repeat(erased) if erased is not None else 0
+        gone = None if erased is None else store.erasures.repeat(erased)
+        stopped = None if withdrawn is None else store.withdrawals.repeat(withdrawn)
         if store.erasures.owes_wiping():
             store.erasures.wipe_traces()
-    return Restored(kept if is_kept else None, None if erased is None else again)
+    return Restored(kept if is_kept else None, gone, stopped)
 
 
 def _replace_file(file: Path, source: Path, kept: Path) -> bool:
@@ -141,15 +148,32 @@ def _check_kind(url: URL, source: Path) -> None:
 
 def _erased_accounts(url: URL) -> Sequence[ErasedAccount] | None:
     """Who was erased from what the database is now; None where that cannot be read."""
+    table = ErasedAccountRow.__table__
+    found = _read(url, select(table.c.account, table.c.account_created_at, table.c.ratings_kept))
+    return None if found is None else [ErasedAccount(*row) for row in found]
+
+
+def _withdrawals(url: URL) -> Sequence[Withdrawal] | None:
+    """Who withdrew from studies of what the database is now; None where that cannot be read."""
+    columns = WithdrawalRow.__table__.c
+    query = select(
+        columns.account, columns.account_created_at, columns.kept, columns.way_out, columns.left_at
+    )
+    found = _read(url, query.order_by(columns.id))
+    if found is None:
+        return None
+    return [Withdrawal(account, made, kept, WayOut(way), left) for account, made, kept, way, left in found]
+
+
+def _read(url: URL, query: Select[Any]) -> Sequence[Any] | None:
+    """The rows of what the database is now; None where it is lost, damaged, or too old to have them."""
     file = file_of(url)
     if file is not None and not file.exists():
         return None
-    table = ErasedAccountRow.__table__
     engine = create_engine(url)
     try:
         with engine.connect() as connection:
-            query = select(table.c.account, table.c.account_created_at, table.c.ratings_kept)
-            return [ErasedAccount(*row) for row in connection.execute(query)]
+            return connection.execute(query).all()
     except SQLAlchemyError:
         return None
     finally:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from nami_bench.domain import Agreement, Identity, Participant, WayOut
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
-from nami_bench.store.annotation_tables import EventRow, MemberRow
+from nami_bench.store.annotation_tables import EventRow
 from nami_bench.store.crowd_admission import (
     Coming,
     admits,
@@ -27,13 +27,11 @@ from nami_bench.store.crowd_tables import (
     TurnedAwayRow,
 )
 from nami_bench.store.database import Database, Repository
-from nami_bench.store.erasure import forget_work
-from nami_bench.store.exclusions import forget, recount_items, release
 from nami_bench.store.finding import find_study
 from nami_bench.store.links import find_invitation
-from nami_bench.store.members import recount_members
 from nami_bench.store.places import place_until
 from nami_bench.store.tables import AnnotatorRow, StudyRow
+from nami_bench.store.withdrawals import Withdrawal, withdraw
 
 
 class Crowd(Repository):
@@ -166,19 +164,10 @@ class Crowd(Repository):
             until = entry_of(convert.study(session.get_one(StudyRow, row.study_id))).consent.delete_until
             if not keep and until is not None and now >= until:
                 raise RefusedError("too_late", "it is too late to have the data deleted")
-            if row.way_out is None:
-                _leave(row, WayOut.WITHDREW, now)
-            members = select(MemberRow.id).where(MemberRow.annotator_id == row.annotator_id)
-            release(session, list(session.scalars(members)))
-            if not keep:
-                _forget_answers(session, row)
-                forget_work(session, session.get_one(AnnotatorRow, row.annotator_id))
-            words = "a participant withdrew; what they gave is " + ("kept" if keep else "deleted")
-            session.add(EventRow(study_id=row.study_id, kind="withdrew", text=words))
-            session.flush()
-            recount_members(session, session.scalars(members))
-            recount_items(session, [row.study_id])
-            forget(session)
+            account = session.get_one(AnnotatorRow, row.annotator_id)
+            way = WayOut.WITHDREW if row.way_out is None else WayOut(row.way_out)
+            made = Withdrawal(account.id, account.created_at, keep, way, row.left_at or now)
+            withdraw(session, row, made, "a participant withdrew")
             return _participant(session, row)
 
     def turn_away(self, study: str, way: WayOut) -> None:
@@ -227,12 +216,6 @@ class Crowd(Repository):
 
 def _leave(row: ParticipantRow, way: WayOut, now: datetime) -> None:
     row.way_out, row.left_at = way.value, now
-
-
-def _forget_answers(session: Session, row: ParticipantRow) -> None:
-    for answer in session.scalars(select(AnswerRow).where(AnswerRow.participant_id == row.id)):
-        session.delete(answer)
-    session.flush()
 
 
 def _of_account(session: Session, name: str) -> ParticipantRow | None:

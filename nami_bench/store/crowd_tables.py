@@ -95,3 +95,16 @@ class TurnedAwayRow(Base):
     study_id: Mapped[int] = mapped_column(ForeignKey("study.id"), primary_key=True)
     way_out: Mapped[str] = mapped_column(primary_key=True)
     people: Mapped[int]
+
+
+class WithdrawalRow(Base):
+    """Which participant withdrew, without a word of who it was: a restored back-up may not know of it."""
+
+    __tablename__ = "withdrawal"
+    id: Mapped[PrimaryKey]
+    account: Mapped[int] = mapped_column(comment="its number, which another may have by now")
+    account_created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kept: Mapped[bool] = mapped_column(comment="what they gave; else it is deleted")
+    way_out: Mapped[str] = mapped_column(comment="by which they are paid")
+    left_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[CreatedAt]

@@ -31,7 +31,7 @@ from nami_bench.store.engines import FOUND, WRITE, file_of, make_engine, read_ur
 from nami_bench.store.refusals import translated
 from nami_bench.store.turns import Turns
 
-HEAD_REVISION = "0017"
+HEAD_REVISION = "0018"
 PATIENCE_S = 30.0
 """So long a transaction waits while somebody else writes."""
 
@@ -88,8 +88,10 @@ class Database:
 
     def close(self) -> None:
         """Give the connections back."""
-        self.engine.dispose()
-        self._turns.close()
+        try:
+            self.engine.dispose()
+        finally:
+            self._turns.close()
 
     def stop_waiting(self) -> None:
         """From now on whoever would have to wait to write is refused at once. Safe in a signal's handler."""

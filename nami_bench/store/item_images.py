@@ -5,10 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, case, select
 from sqlalchemy.orm import Session, aliased
 
-from nami_bench.store.annotation_tables import AssignmentRow, ItemImageRow, ItemRow, MemberRow, SubmissionRow
+from nami_bench.store.annotation_tables import (
+    STUDY_KIND,
+    AssignmentRow,
+    ItemImageRow,
+    ItemRow,
+    MemberRow,
+    SubmissionRow,
+)
 from nami_bench.store.tables import AnnotatorRow, ImageRow, ModelRow, PromptRow
 
 Query = TypeVar("Query", bound=Select)  # type: ignore[type-arg]
@@ -16,6 +23,9 @@ Query = TypeVar("Query", bound=Select)  # type: ignore[type-arg]
 other_image = aliased(ImageRow)
 """The pair's second image; null where the item shows one."""
 other_model = aliased(ModelRow)
+
+listed_item = case((ItemRow.kind == STUDY_KIND, ItemRow.id))
+"""The item's number; null for a planted one, which is not among those that one looks at one by one."""
 
 
 def with_images(query: Query) -> Query:

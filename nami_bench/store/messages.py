@@ -13,6 +13,7 @@ from nami_bench.errors import RefusedError, UnknownNameError
 from nami_bench.store.annotation_tables import AssignmentRow, EventRow, ItemRow, MemberRow, SubmissionRow
 from nami_bench.store.database import Database, Repository
 from nami_bench.store.finding import find_annotator, find_study
+from nami_bench.store.item_images import listed_item
 from nami_bench.store.people_tables import MessageRow
 from nami_bench.store.tables import AnnotatorRow, ImageRow, PromptRow, StudyRow
 
@@ -124,9 +125,9 @@ def _event(study: StudyRow, person: AnnotatorRow, words: str, by: str) -> EventR
 
 
 def _items(assignments: Sequence[int]) -> "Select[*tuple[Any, ...]]":
-    """(number, prompt's id, prompt, comment) of items that were answered."""
+    """(number, prompt's id, prompt, comment, item) of items that were answered."""
     return (
-        select(AssignmentRow.id, PromptRow.prompt_id, PromptRow.text, SubmissionRow.comment)
+        select(AssignmentRow.id, PromptRow.prompt_id, PromptRow.text, SubmissionRow.comment, listed_item)
         .join(SubmissionRow, (SubmissionRow.assignment_id == AssignmentRow.id) & SubmissionRow.current)
         .join(ItemRow, ItemRow.id == AssignmentRow.item_id)
         .join(ImageRow, ImageRow.id == ItemRow.image_id)

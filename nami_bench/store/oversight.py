@@ -28,7 +28,13 @@ from nami_bench.store.checked import check_answers
 from nami_bench.store.database import Database, Repository
 from nami_bench.store.desk import Desk
 from nami_bench.store.finding import find_annotator, find_study
-from nami_bench.store.item_images import groups_of, other_model, shown_models, with_answered_items
+from nami_bench.store.item_images import (
+    groups_of,
+    listed_item,
+    other_model,
+    shown_models,
+    with_answered_items,
+)
 from nami_bench.store.people_tables import EnrolmentRow
 from nami_bench.store.ratings_table import of_criteria, plain_rows
 from nami_bench.store.tables import AnnotatorRow, CriterionRow, ImageRow, ModelRow, PromptRow, RatingRow
@@ -137,6 +143,7 @@ class Oversight(Repository):
                         PromptRow.text,
                         ImageRow.sample,
                         SubmissionRow.assignment_id,
+                        listed_item,
                     )
                 )
                 .where(

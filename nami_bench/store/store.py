@@ -39,6 +39,7 @@ from nami_bench.store.removals import Removals
 from nami_bench.store.scores import Scores
 from nami_bench.store.standing import Standing
 from nami_bench.store.studies import Studies
+from nami_bench.store.withdrawals import Withdrawals
 from nami_bench.store.writer import Writer
 
 
@@ -71,6 +72,7 @@ class Store:
         self.erasures = Erasures(database)
         self.crowd = Crowd(database, lambda: self.clock())
         self.crowd_reports = CrowdReports(database, lambda: self.clock())
+        self.withdrawals = Withdrawals(database)
         self.links = Links(database)
         # What is asked, and what was said.
         self.studies = Studies(database)
@@ -127,8 +129,10 @@ class Store:
     def close(self) -> None:
         """Finish what is being written, refuse what would have to wait, and close all connections."""
         self._database.stop_waiting()
-        self._writer.close()
-        self._database.close()
+        try:
+            self._writer.close()
+        finally:
+            self._database.close()
 
     def __enter__(self) -> Self:
         return self

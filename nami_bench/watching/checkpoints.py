@@ -15,14 +15,13 @@ from pathlib import Path
 
 from nami_bench.file_hashes import file_sha256, files_sha256
 from nami_bench.foreign_files import is_hidden
-from nami_bench.generators.pipeline_content import INDEX, pipeline_content
+from nami_bench.generators.pipeline_content import INDEX, PEFT_CONFIG, pipeline_content
 
 PATTERNS = ("checkpoint[-_]*", "step[-_]*", "epoch[-_]*", "checkpoints/*")
 """Where training scripts leave checkpoints, within a run's folder."""
 IMAGE_ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 WEIGHT_ENDINGS = (".safetensors", ".bin", ".pt", ".pth")
 NETWORKS = ("transformer", "unet")
-ADAPTER_CONFIG = "adapter_config.json"
 _LORA_FILES = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
 _NAMI_AVERAGES = "average-*.safetensors"
 _UNFINISHED = re.compile(
@@ -70,7 +69,7 @@ class Checkpoint:
         if self.kind is Kind.NETWORK:
             return _files_in(self.network)
         if self.kind is Kind.LORA:
-            names = (*_LORA_FILES, ADAPTER_CONFIG)
+            names = (*_LORA_FILES, PEFT_CONFIG)
             return [self.path / name for name in names if (self.path / name).is_file()]
         if self.kind is Kind.NAMI:
             return sorted(self.path.glob(_NAMI_AVERAGES))
@@ -103,7 +102,7 @@ def recognised(path: Path, part: str | None = None) -> Checkpoint | None:
         return Checkpoint(path, Kind.PIPELINE)
     if any(path.glob(_NAMI_AVERAGES)):
         return Checkpoint(path, Kind.NAMI)
-    if any((path / name).is_file() for name in (*_LORA_FILES, ADAPTER_CONFIG)):
+    if any((path / name).is_file() for name in (*_LORA_FILES, PEFT_CONFIG)):
         return Checkpoint(path, Kind.LORA)
     for name in (part,) if part else NETWORKS:
         if (path / name).is_dir():

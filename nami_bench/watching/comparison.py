@@ -1,26 +1,19 @@
 """Whether a checkpoint is better than another: a paired test on shared prompts and seeds.
 
 The difference of two checkpoints is that of their figures: of GenEval the mean over tasks, of another metric
-the mean over images. Prompts are what was drawn: with d_p the mean over a prompt's images of the difference,
-the variance of a task's mean is that between its d_p, and the t quantile has the degrees of freedom of Welch
-and Satterthwaite (1946) over the tasks. Where the d_p of each task are all equal, the sign test takes its
-place: p = 1 where all are 0, and two checkpoints of which one is right on every prompt are told apart.
+the mean over images. The test is that of `nami_bench.evaluation.paired_prompts`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from nami_bench.evaluation.human.comparisons import adjusted_p_values
+from nami_bench.evaluation.paired_prompts import LEVEL, Values, paired_mean
 from nami_bench.watching.results import Interval, Measured, Settings
 
-LEVEL = 0.95
 _GENEVAL = "geneval"
-_ROUNDING = 1e-12
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,10 @@ def difference(new: Measured, old: Measured, metric: str, settings: Settings) ->
         return Difference(old.name, plain, reason=f"{metric} has no values by image")
     differences = sign * (_array(first.values) - _array(second.values))
     strata = [prompt[1] if metric == _GENEVAL else None for prompt in settings.prompts]
-    return _tested(differences.reshape(len(strata), settings.samples), strata, old.name)
+    found = paired_mean(differences.reshape(len(strata), settings.samples), strata)
+    return Difference(
+        old.name, found.value, found.interval, found.p_value, prompts=found.prompts, reason=found.reason
+    )
 
 
 def against_best(measured: Sequence[Measured], metric: str, settings: Settings) -> list[Difference | None]:
@@ -102,49 +98,6 @@ def _adjusted(tests: Sequence[Difference | None]) -> list[Difference | None]:
         test if test is None or test.p_value is None else replace(test, p_adjusted=float(p))
         for test, p in zip(tests, adjusted, strict=True)
     ]
-
-
-def _tested(differences: Values, strata: Sequence[str | None], against: str) -> Difference:
-    """`differences`: (prompts, samples), NaN where one of the two has no value."""
-    shared = ~np.isnan(differences)
-    counts = shared.sum(axis=1)
-    kept = counts > 0
-    if not kept.any():
-        return Difference(against, None, reason="they share no image with a value")
-    sums = np.where(shared, differences, 0.0).sum(axis=1)[kept]
-    kinds = np.array([str(stratum) for stratum in strata])[kept]
-    parts = [_stratum(sums[kinds == kind], counts[kept][kinds == kind]) for kind in dict.fromkeys(kinds)]
-    value = float(np.mean([mean for mean, _, _ in parts]))
-    prompts = int(kept.sum())
-    if any(freedom < 1 for _, _, freedom in parts):
-        return Difference(against, value, prompts=prompts, reason="a task has one prompt only")
-    variances = np.array([variance for _, variance, _ in parts]) / len(parts) ** 2
-    total = float(variances.sum())
-    if total <= _ROUNDING**2:
-        return Difference(against, value, None, _sign_test(sums), prompts=prompts)
-    freedom = total**2 / float((variances**2 / np.array([f for _, _, f in parts])).sum())
-    error = float(np.sqrt(total))
-    half = float(stdtrit(freedom, (1 + LEVEL) / 2)) * error
-    p_value = 2 * float(stdtr(freedom, -abs(value) / error))
-    return Difference(against, value, (value - half, value + half), p_value, prompts=prompts)
-
-
-def _sign_test(sums: Values) -> float:
-    """For prompts that, within a task, all differ by the same: nothing shows how they spread."""
-    from scipy.stats import binomtest
-
-    differ = sums[np.abs(sums) > _ROUNDING]
-    return float(binomtest(int((differ > 0).sum()), len(differ)).pvalue) if len(differ) else 1.0
-
-
-def _stratum(sums: Values, counts: NDArray[np.int64]) -> tuple[float, float, float]:
-    """(mean over images, its variance by the spread between prompts, degrees of freedom)."""
-    prompts, images = len(sums), int(counts.sum())
-    mean = float(sums.sum()) / images
-    if prompts < 2:
-        return mean, 0.0, 0.0
-    pulls = sums - mean * counts
-    return mean, float((pulls**2).sum()) * prompts / (prompts - 1) / images**2, float(prompts - 1)
 
 
 def _array(values: Sequence[float | None]) -> Values:

@@ -7,10 +7,9 @@ from typing import Any
 
 from nami_bench.errors import InputError
 from nami_bench.foreign_text import parse_json
-from nami_bench.generators.pipeline_content import read_index
+from nami_bench.generators.pipeline_content import PEFT_CONFIG, read_index
 from nami_bench.pipeline.run_lock import LOCK
 from nami_bench.watching.checkpoints import (
-    ADAPTER_CONFIG,
     NETWORKS,
     WEIGHT_ENDINGS,
     Checkpoint,
@@ -52,8 +51,8 @@ def _problems(checkpoint: Checkpoint) -> Iterator[str]:
     elif checkpoint.kind is Kind.LORA and path.is_dir():
         if not any(file.suffix == ".safetensors" for file in checkpoint.files):
             yield "has no adapter weights yet"
-        if (path / ADAPTER_CONFIG).is_file():
-            _read_json(path / ADAPTER_CONFIG)
+        if (path / PEFT_CONFIG).is_file():
+            _read_json(path / PEFT_CONFIG)
     for file in checkpoint.files:
         if file.suffix == ".safetensors" and (problem := _safetensors(file)):
             yield f"holds {file.name}, which {problem}"

@@ -13,16 +13,10 @@ from typing import TYPE_CHECKING, Any
 from nami_bench import registry
 from nami_bench.errors import InputError
 from nami_bench.generators.pipeline_content import INDEX, read_index
-from nami_bench.watching.checkpoints import ADAPTER_CONFIG, Checkpoint, Kind
+from nami_bench.watching.checkpoints import Checkpoint, Kind
 
 if TYPE_CHECKING:
     from nami_bench.generators.protocol import Generator
-
-_PEFT_PREFIX = "base_model.model."
-_STRENGTHS = (
-    "r", "lora_alpha", "target_modules", "rank_pattern", "alpha_pattern", "use_rslora", "use_dora", "bias",
-)  # fmt: skip
-"""What of PEFT's configuration says how strong its weights are, and where they belong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +66,7 @@ def _adapter(checkpoint: Checkpoint, base: str, scratch: Path) -> tuple[str, dic
         from nami_bench.generators.nami.training.checkpoint_pipeline import write_pipeline
 
         return _of_pipeline(write_pipeline(checkpoint.path, scratch / "pipeline"))
-    return "diffusers", {"model": base, "lora": str(_lora_file(checkpoint, scratch))}
+    return "diffusers", {"model": base, "lora": str(_lora_file(checkpoint))}
 
 
 def _of_pipeline(folder: Path) -> tuple[str, dict[str, Any]]:
@@ -129,33 +123,12 @@ def _linked_or_copied(source: str, target: str) -> None:
         shutil.copyfile(source, target)
 
 
-def _lora_file(checkpoint: Checkpoint, scratch: Path) -> Path:
-    """A LoRA's one file, as diffusers reads it."""
+def _lora_file(checkpoint: Checkpoint) -> Path:
+    """A LoRA's one file."""
     files = [file for file in checkpoint.files if file.suffix == ".safetensors"]
     if len(files) != 1:
         raise InputError(f"{checkpoint.path} must hold one LoRA file, it holds {len(files)}")
-    configuration = checkpoint.path / ADAPTER_CONFIG
-    if checkpoint.path.is_dir() and configuration.is_file():
-        return _from_peft(files[0], configuration, scratch / "lora.safetensors")
     return files[0]
-
-
-def _from_peft(file: Path, configuration: Path, target: Path) -> Path:
-    """PEFT's own form as diffusers': the network's name before each weight, the strengths in the header.
-
-    Raises InputError for other adapters than LoRA.
-    """
-    from safetensors.torch import load_file, save_file
-
-    settings = json.loads(configuration.read_text(encoding="utf-8"))
-    if settings.get("peft_type", "LORA") != "LORA":
-        raise InputError(f"{configuration} is of a {settings['peft_type']} adapter: only LoRA is read")
-    tensors = load_file(file)
-    part = "unet" if any("down_blocks" in name for name in tensors) else "transformer"
-    named = {f"{part}.{name.removeprefix(_PEFT_PREFIX)}": tensor for name, tensor in tensors.items()}
-    strengths = {f"{part}.{key}": settings[key] for key in _STRENGTHS if key in settings}
-    save_file(named, target, metadata={"format": "pt", "lora_adapter_metadata": json.dumps(strengths)})
-    return target
 
 
 def _base_identity(base: str) -> dict[str, str]:

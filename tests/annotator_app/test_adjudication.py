@@ -47,6 +47,13 @@ def test_a_decision_is_a_row_of_its_own_and_changes_no_rating(judged: Any) -> No
     assert len(store.adjudications.all("trial", history=True)) == 3
     (look,) = store.answers.look("trial", [item])
     assert {name: one.answer for name, one in look.decisions.items()} == {"realism": None, "relevance": 90.0}
+    decide = store.adjudications.decide
+    decide("trial", item, {"realism": 3.0}, ERROR, by=None, logged_as="olga (command line)")
+    assert [(one.by, one.text) for one in store.oversight.events("trial", kind="decided")] == [
+        ("olga (command line)", f"item {item} was decided: realism 3 (rater error)"),
+        ("olga", f"item {item} was decided: realism has no right answer, relevance 90 (other)"),
+        ("judy", f"item {item} was decided: realism 3 (rater error)"),
+    ]
     assert items(judged, decided=True) == [item]
     assert len(items(judged, decided=False)) == 11
 

@@ -1,7 +1,7 @@
 """People who come into a study by themselves: in at the door, to the work, and out by every way there is."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from nami_bench.domain import Annotator, Checks, Consent, Device, Role
+from nami_bench.domain import Annotator, Checks, Consent, Device, Role, Rule, Stopping
 from tests.support.crowd import AGE, CODES, CONSENT, EXPERTISE, Visitor, arrival, pid, with_entry
 
 Listening = Callable[..., AbstractContextManager[str]]
@@ -182,6 +182,60 @@ def test_nothing_is_left_for_the_last_ones(bench: Any, come: Come) -> None:
     assert {*expected} == {"completed", "nothing_left", "study_full"}
     assert [one.leave()["exit"]["way"] for one in people] == expected
     assert people[2].door()["exit"]["code"] == CODES["completed"]  # they are paid as those who finished
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ended_by", ["others", "the rule"])
+def test_who_is_late_and_has_nothing_left_to_do_has_finished(
+    bench: Any, listening: Listening, ended_by: str
+) -> None:
+    """The place is gone, but there is nothing that it could be held for."""
+    early = Stopping(Rule.AGREEMENT, minimum=2, agree=2, within=60)
+    rule = {"overlap": 5, "stopping": early} if ended_by == "the rule" else {}
+    trial = with_entry(bench.store, bench.study, items_per_annotator=12, allowed_minutes=30, quota=2)
+    study = replace(trial, name="second", **rule)
+    bench.store.studies.add(study)
+    now = datetime.now(UTC)
+    bench.store.clock = lambda: now
+    with ExitStack() as stack:
+        address = stack.enter_context(listening(replace(bench, study=study)))
+        late, never, *others, full = (
+            stack.enter_context(Visitor(address, "second", arrival(number))) for number in range(5)
+        )
+        late.agree()
+        never.agree()
+        assert late.rate(most=1) == 1
+        assert never.session()["phase"] == "work"  # has items in hand, and does none of them
+        now += timedelta(minutes=31)
+        for other, items in zip(others, (12, 11), strict=True):  # the one that was done is full then
+            other.agree()
+            assert other.rate() == items
+            other.leave()
+        assert full.door()["why"] == "study_full"
+        assert late.session()["phase"] == "finished"
+        out = late.leave()["exit"]
+        assert (out["way"], out["code"]) == ("nothing_left", CODES["completed"])
+        assert never.leave()["exit"]["way"] == "timed_out"
+
+
+@pytest.mark.slow
+def test_who_was_told_that_it_was_the_end_may_press_the_button_late(bench: Any, come: Come) -> None:
+    checks = Checks(constant=2)
+    with_entry(bench.store, bench.study, items_per_annotator=12, allowed_minutes=30, quota=1, checks=checks)
+    now = datetime.now(UTC)
+    bench.store.clock = lambda: now
+    careless, finishes, told = (come(arrival(number)) for number in (1, 2, 3))
+    for one in (careless, finishes, told):
+        one.agree()
+    for _ in range(2):
+        careless.rate(most=1)
+    assert careless.session()["phase"] == "paused"
+    assert finishes.rate() == 12
+    assert finishes.leave()["exit"]["way"] == "completed"
+    assert told.rate() == 10
+    now += timedelta(hours=3)
+    assert careless.leave()["exit"]["way"] == "failed_checks"
+    assert told.leave()["exit"]["way"] == "nothing_left"
 
 
 @pytest.mark.slow

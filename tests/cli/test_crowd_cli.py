@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from sqlalchemy import select, update
 
 from nami_bench.cli.app import cli
-from nami_bench.config import init_workspace
+from nami_bench.config import init_workspace, open_workspace
 from nami_bench.domain import (
     Agreement,
     Came,
@@ -29,9 +30,11 @@ from nami_bench.domain import (
 from nami_bench.domain.entry import Bonus
 from nami_bench.store import Store
 from nami_bench.store.crowd_admission import Coming
-from tests.support.databases import new_sqlite
+from nami_bench.store.crowd_tables import ParticipantRow
+from tests.support.databases import new_sqlite, raw
 
 CONSENT = Consent({"en": "We study pictures."})
+AGREEMENT = Agreement("1", "en", CONSENT.sha256("en"))
 Run = Callable[..., Any]
 
 
@@ -66,23 +69,27 @@ def run(workspace: Path) -> Run:
 
 def came(workspace: Path, number: int, way: WayOut | None, minutes: float = 0) -> str:
     """Somebody who came, worked so long, and left that way; their random name."""
-    from sqlalchemy import update
-
-    from nami_bench.config import open_workspace
-    from nami_bench.store.crowd_tables import ParticipantRow
-    from tests.support.databases import raw
-
-    with Store.open(open_workspace(workspace).database_url) as store:
+    with opened(workspace) as store:
         identity = Identity("prolific", f"{number:024x}", f"s{number}")
-        agreement = Agreement("1", "en", CONSENT.sha256("en"))
-        participant = store.crowd.admit("pilot", Coming(identity), agreement, "desktop")
-        if way is not None:
-            with raw(store) as session:
-                left = participant.joined_at + timedelta(minutes=minutes)
-                session.execute(update(ParticipantRow).values(way_out=way.value, left_at=left)
-                                .where(ParticipantRow.way_out.is_(None)))  # fmt: skip
-                session.commit()
-        return participant.name
+        participant = store.crowd.admit("pilot", Coming(identity), AGREEMENT, "desktop")
+    if way is not None:
+        end_all(workspace, way, minutes)
+    return participant.name
+
+
+def end_all(workspace: Path, way: WayOut, minutes: float = 0) -> None:
+    """Everybody who is inside leaves this way, so long after they came."""
+    with opened(workspace) as store, raw(store) as session:
+        inside = ParticipantRow.way_out.is_(None)
+        for row in session.execute(select(ParticipantRow.id, ParticipantRow.joined_at).where(inside)).all():
+            left = row.joined_at + timedelta(minutes=minutes)
+            gone = update(ParticipantRow).values(way_out=way.value, left_at=left)
+            session.execute(gone.where(ParticipantRow.id == row.id))
+        session.commit()
+
+
+def opened(workspace: Path) -> Store:
+    return Store.open(open_workspace(workspace).database_url)
 
 
 def test_who_is_paid_is_right_to_the_row(workspace: Path, run: Run, tmp_path: Path) -> None:
@@ -112,6 +119,27 @@ def test_who_is_paid_is_right_to_the_row(workspace: Path, run: Run, tmp_path: Pa
     status = run("status", "pilot")
     assert "2 of 2 finished, 4 came in" in status
     assert "took 30.0 minutes or less: 6.00 GBP an hour at the median" in status
+
+
+def test_the_form_of_a_payments_file_can_be_chosen(workspace: Path, run: Run) -> None:
+    came(workspace, 1, WayOut.COMPLETED, 20)
+    with opened(workspace) as store:
+        (token,) = store.links.invite("pilot", ["Jörg"])
+        store.crowd.admit("pilot", Coming(link=token), AGREEMENT, "desktop")
+    end_all(workspace, WayOut.COMPLETED)
+    who = f"{1:024x}"
+    # Who came by a link is in no platform's form: not as an empty line either.
+    assert run("payments", "pilot") == run("payments", "pilot", "--format", "prolific") == f"{who}\n"
+    assert run("payments", "pilot", "--format", "connect") == f"{who}\n"
+    bonus = ("payments", "pilot", "--what", "bonuses", "--format")
+    assert run(*bonus, "prolific") == f"{who},0.50\n"
+    assert run(*bonus, "connect").splitlines() == ["participantId,amount", f"{who},0.50"]
+    assert "experiment is not set" in run("payments", "pilot", "--format", "sona", fails=2)
+    for what, column, amount in (("approvals", "reward", "3.00"), ("bonuses", "bonus", "0.50")):
+        told = run("payments", "pilot", "--what", what, "--format", "table")
+        rows = [*csv.DictReader(io.StringIO(told))]
+        said = [(row["participant"], row["label"], row[column]) for row in rows]
+        assert said == [(who, "", amount), ("", "Jörg", amount)]
 
 
 def test_ids_are_forgotten_on_the_day_and_not_before(workspace: Path, run: Run) -> None:

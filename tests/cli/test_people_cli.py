@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from nami_bench.cli.annotators import ROLES
 from nami_bench.cli.app import cli
+from nami_bench.domain import GIVEN_ROLES
 from nami_bench.errors import InputError
 from nami_bench.store import Store
 from tests.support.small_study import small_workspace
@@ -95,6 +97,8 @@ def test_a_list_from_a_spreadsheet_makes_accounts_and_assigns_them(
         ("name,role\nlena,\nLena,administrator\n", "line 3: 'Lena' has two roles"),
         ("name,study\nlena,pilto\n", "did you mean 'pilot'?"),
         ("name,role,study\nboss,administrator,pilot\n", "who takes no items"),
+        ("name,role,study\njudy,adjudicator,pilot\n", "who takes no items"),
+        ("name,role\nx,participant\n", "line 2: unknown role 'participant'"),
         ("name,role\nmei,administrator\n", "'mei' is an annotator already"),
         ("name\nlena,pilot\n", "line 2: there are more cells than columns"),
         ('name\n"lena\n', "line 2: it is not a CSV table"),
@@ -200,3 +204,11 @@ def test_how_everybody_does_is_shown_and_said(run: Run, tmp_path: Path) -> None:
     assert -1 <= duel["mei"]["figures"]["lean"]["value"] <= 1
     assert "nobody can be compared" in run("study", "people", "duel").stderr
     assert "unknown study" in str(run("study", "people", "nowhere").exception)
+
+
+def test_the_roles_that_the_command_line_offers_are_those_that_can_be_given(
+    listed: Callable[..., Result],
+) -> None:
+    assert tuple(GIVEN_ROLES) == ROLES
+    added = rows(listed("name,role\nx,annotator\ny,administrator\nz,adjudicator\n").stdout)
+    assert [one["role"] for one in added] == list(ROLES)

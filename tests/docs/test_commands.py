@@ -86,7 +86,15 @@ def foreign_judgements(folder: Path, environment: Mapping[str, str]) -> None:
     shutil.copytree(ROOT / "tests" / "data" / "judgements", folder, dirs_exist_ok=True)
 
 
+def foreign_folders(folder: Path, environment: Mapping[str, str]) -> None:
+    """Small folders and prompt files in the forms of public benchmarks."""
+    shutil.copytree(ROOT / "tests" / "data" / "prompt_sets", folder / "sets")
+    shutil.copytree(ROOT / "tests" / "data" / "image_folders", folder / "layouts")
+
+
 def own_prompts(folder: Path, environment: Mapping[str, str]) -> None:
+    """Files of a reader's own, and small ones in the forms of public sets."""
+    shutil.copytree(ROOT / "tests" / "data" / "prompt_sets", folder / "sets")
     (folder / "mine.txt").write_text("a red fox\na blue door in a white wall\n")
     (folder / "products.txt").write_text(
         "".join(f"a photograph of product {n} on a table\n" for n in range(10))
@@ -181,6 +189,7 @@ DEMO = {"README.md"} | {
 SETUPS: dict[str, Setup] = {
     "README.md": small_training,
     "docs/formats.md": foreign_judgements,
+    "docs/generators.md": foreign_folders,
     "docs/geneval.md": geneval_results,
     "docs/leaderboards.md": ratings_and_comparisons,
     "docs/prompts.md": own_prompts,
@@ -188,7 +197,10 @@ SETUPS: dict[str, Setup] = {
     "docs/submissions.md": proposed_prompts,
 }
 CHECKS = {
-    "docs/generators.md": has_images("images", {"shapes-fair": 96, "copied": 48, "painter": 16}),
+    "docs/generators.md": has_images(
+        "images",
+        {"shapes-fair": 96, "copied": 48, "painter": 16, "mine": 37, "dalle3": 3, "alpha": 2, "gamma": 1},
+    ),
     "docs/plugins.md": has_images("nami-workspace/images", {"plain": 48}),
     "docs/questions.md": has_files(
         "good/results.jsonl", "dpg.svg", "poor/results-browser/index.html", "shapes.jsonl"

@@ -8,10 +8,23 @@ import pytest
 from sqlalchemy import text
 
 from nami_bench.config import init_workspace
-from nami_bench.domain import Annotator
+from nami_bench.domain import (
+    Agreement,
+    Annotator,
+    Came,
+    Criterion,
+    Entry,
+    Identity,
+    ModelCard,
+    Prompt,
+    PromptSet,
+    Study,
+)
 from nami_bench.errors import InputError, LockedError, StorageError, VersionError
 from nami_bench.store import Store, backup, backup_postgresql
 from nami_bench.store.backup import SUFFIXES, back_up, restore
+from nami_bench.store.crowd_admission import Coming
+from tests.support.crowd import AGE, CONSENT
 from tests.support.databases import new_sqlite, raw
 from tests.support.program import nami_bench
 
@@ -80,6 +93,52 @@ def test_the_erased_stay_erased(made: Path, seldom_postgresql: str, tmp_path: Pa
     assert not {"bob", "cem"} & {*names(seldom_postgresql)}
 
 
+@pytest.mark.slow
+def test_who_withdrew_has_withdrawn(seldom_postgresql: str, tmp_path: Path) -> None:
+    suffix = SUFFIXES["sqlite" if seldom_postgresql.startswith("sqlite") else "postgresql"]
+    first, later, folder = tmp_path / f"first{suffix}", tmp_path / f"later{suffix}", tmp_path / "backups"
+    with Store.open(seldom_postgresql) as store:
+        store.catalog.add_prompt_set(PromptSet("p", (Prompt("00000", "a fox"),)))
+        store.catalog.add_model(ModelCard("m", "folder"))
+        entry = Entry(CONSENT, provider=Came.PROLIFIC, questions=(AGE,))
+        criteria = (Criterion("r", 1.0),)
+        store.studies.add(Study("pilot", "p", ("m",), criteria, languages=("en", "zh"), entry=entry))
+        keeps, deletes, paid = (admit(store, number) for number in (1, 2, 3))
+    back_up(seldom_postgresql, first)
+    with Store.open(seldom_postgresql) as store:
+        newcomer = admit(store, 4)
+    back_up(seldom_postgresql, later)
+    with Store.open(seldom_postgresql) as store:
+        store.crowd.withdraw(keeps, keep=True)
+        store.crowd.withdraw(deletes, keep=False)
+        with raw(store) as session:
+            done = "UPDATE participant SET way_out = 'completed', left_at = joined_at WHERE id = 3"
+            session.execute(text(done))
+            session.commit()
+        store.crowd.withdraw(paid, keep=False)
+        store.crowd.withdraw(newcomer, keep=False)
+        store.erasures.wipe_traces()
+    for source, came, withdrawn in ((first, 3, 3), (later, 4, 4), (later, 4, 4)):
+        assert restore(seldom_postgresql, source, folder).withdrawn == withdrawn
+        with Store.open(seldom_postgresql) as store:
+            ways = [one.way_out for one in store.crowd_reports.participants("pilot")]
+            assert ways == ["withdrew", "withdrew", "completed", "withdrew"][:came]
+            assert [*store.crowd_reports.answers("pilot")] == [keeps]
+            assert not store.erasures.owes_wiping()
+    newest = tmp_path / f"newest{suffix}"
+    back_up(seldom_postgresql, newest)
+    assert restore(seldom_postgresql, newest, folder).withdrawn == 0  # it knows them all
+
+
+def admit(store: Store, number: int) -> str:
+    """Somebody who agreed and said how old they are; their random name."""
+    agreement = Agreement("1", "en", CONSENT.sha256("en"))
+    coming = Coming(Identity("prolific", f"{number:024x}"))
+    name = store.crowd.admit("pilot", coming, agreement, "desktop").name
+    store.crowd.answer(name, {"age": "30"})
+    return name
+
+
 def test_nobody_else_may_be_at_work(made: Path, seldom_postgresql: str, tmp_path: Path) -> None:
     add(seldom_postgresql, "cem")
     with Store.open(seldom_postgresql) as other:
@@ -140,7 +199,7 @@ def test_a_lost_database_comes_back(tmp_path: Path) -> None:
     add(url, "ann")
     back_up(url, tmp_path / "copy.db")
     (tmp_path / "nami.db").unlink()
-    assert restore(url, tmp_path / "copy.db", tmp_path) == backup.Restored(None, None)
+    assert restore(url, tmp_path / "copy.db", tmp_path) == backup.Restored(None, None, None)
     assert names(url) == ["ann"]
 
 

@@ -129,6 +129,14 @@ def _parquet() -> bytes:
     return sink.getvalue()
 
 
+def _prompt_parquet() -> bytes:
+    import pandas as pd
+
+    sink = io.BytesIO()
+    pd.DataFrame({"Prompt": ["two cats", "dog"], "n": [1.5, None]}).to_parquet(sink)
+    return sink.getvalue()
+
+
 def _recipe() -> bytes:
     from importlib.resources import files
 
@@ -153,7 +161,13 @@ READERS = [
     Reader("geneval.jsonl", _lines(CLAUSES, CLAUSES), load_prompt_set),
     Reader("lines.txt", "a cat\nein Hünd\n".encode(), load_prompt_set),
     Reader("table.csv", TABLE.encode(), load_prompt_set),
-    Reader("table.tsv", TABLE.replace(",", "\t").encode(), read_content),
+    Reader("table.tsv", b'Prompt\tCategory\ntwo "cats"\tArts\ndog\n', read_content),
+    Reader(
+        "lists.json",
+        json.dumps({"prompts": [{"id": 1, "prompt": "a"}, {"prompt": "b"}]}).encode(),
+        load_prompt_set,
+    ),
+    Reader("table.parquet", _prompt_parquet(), load_prompt_set),
     Reader(
         "study.toml",
         nami_1k_study_file().read_bytes(),

@@ -226,9 +226,8 @@ def photographs(tmp_path: Path) -> Path:
 
 
 def test_photographs_come_in_by_their_own_metadata(store: Store, photographs: Path, tmp_path: Path) -> None:
-    prompt_set = pipeline.folder_prompt_set(photographs, "photos")
-    store.catalog.add_prompt_set(prompt_set)
-    report = pipeline.import_images(store, tmp_path / "images", photographs, "camera", prompt_set, samples=2)
+    understood = pipeline.understand_images(store, photographs, "camera", None, pipeline.ImportHow())
+    report = pipeline.import_images(store, tmp_path / "images", understood, "camera")
     assert report.counts == {"made": 6}
     png, jpeg = store.images.find(models=["camera"])[:2]
     assert png.sha256 == images.hash_file(photographs / "00000" / "samples" / "0000.png")
@@ -244,17 +243,17 @@ def test_a_damaged_or_missing_photograph_is_a_recorded_failure(
     damaged, missing = photographs / "00001/samples/0000.png", photographs / "00002/samples/0000.png"
     damaged.write_bytes(damaged.read_bytes()[:1000])
     missing.unlink()
-    prompt_set = pipeline.folder_prompt_set(photographs, "photos")
-    store.catalog.add_prompt_set(prompt_set)
-    report = pipeline.import_images(store, tmp_path / "images", photographs, "camera", prompt_set, samples=2)
+    understood = pipeline.understand_images(store, photographs, "camera", None, pipeline.ImportHow())
+    report = pipeline.import_images(store, tmp_path / "images", understood, "camera", complete=True)
     assert report.counts == {"made": 4, "failed": 2}
     reasons = [r.reason for r in store.images.find(models=["camera"]) if r.state is ImageState.FAILED]
-    assert "damaged" in str(reasons[0]) and "0000" in str(reasons[1])
+    assert "damaged" in str(reasons[0]) and reasons[1] == "no image for it"
 
 
 def test_a_model_name_keeps_one_origin(store: Store, photographs: Path, tmp_path: Path) -> None:
+    understood = pipeline.understand_images(store, photographs, "m", None, pipeline.ImportHow())
     with pytest.raises(InputError, match="another --model name"):
-        pipeline.import_images(store, tmp_path / "images", photographs, "m", PROMPTS, samples=1)
+        pipeline.import_images(store, tmp_path / "images", understood, "m")
 
 
 def test_a_folder_with_gaps_has_no_prompt_set_of_its_own(photographs: Path) -> None:

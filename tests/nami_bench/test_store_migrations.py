@@ -286,6 +286,40 @@ def test_scores_of_an_earlier_version_get_the_range_of_their_metric(tmp_path: Pa
     assert ranges == {"clip-score": (0.0, 100.0), "pickscore": None}
 
 
+def test_it_is_known_who_withdrew_before_that_was_noted(tmp_path: Path) -> None:
+    path = tmp_path / "nami.db"
+    database = make_database(path, "0017")
+    insert(database, "prompt_set", id=1, name="set", sha256="x", manifest={}, created_at=NOW)
+    insert(
+        database, "study", id=1, name="pilot", prompt_set_id=1, mode="rating", overlap=1, seed=0, samples=1,
+        instructions={},
+        created_at=NOW,
+    )  # fmt: skip
+    for number, way in enumerate(("withdrew", "withdrew", "completed", "completed", None), 1):
+        insert(
+            database, "annotator", id=number, name=f"p-{number}", role="participant", active=1, created_at=NOW
+        )
+        insert(
+            database, "participant", id=number, study_id=1, annotator_id=number, device="desktop",
+            agreed_sha256="x", way_out=way, left_at=way and NOW, credit="", joined_at=NOW,
+        )  # fmt: skip
+    for number in (1, 3):  # the others' answers were deleted
+        insert(
+            database, "member", id=number, study_id=1, annotator_id=number, shown=0, done=0, day="",
+            done_before_day=0, checked_from=0, joined_at=NOW,
+        )  # fmt: skip
+        insert(
+            database, "submission", id=number, assignment_id=number, member_id=number,
+            client_token=f"t{number}", revision=0, answers={}, flag=0, comment="", created_at=NOW,
+        )  # fmt: skip
+    database.commit()
+    database.close()
+    Database.open(f"sqlite:///{path}").close()
+    with sqlite3.connect(path) as database:
+        noted = database.execute("SELECT account, kept, way_out, left_at FROM withdrawal").fetchall()
+    assert noted == [(1, 1, "withdrew", NOW), (2, 0, "withdrew", NOW), (4, 0, "completed", NOW)]
+
+
 def test_on_postgresql_the_last_revisions_are_in_force_too(new_postgresql: Callable[..., str]) -> None:
     url = new_postgresql(tables=False)
     engine = create_engine(read_url(url))

@@ -8,7 +8,8 @@ import pytest
 from nami_bench import pipeline
 from nami_bench.domain import Prompt, PromptSet
 from nami_bench.errors import InputError
-from nami_bench.prompts.files import FORMATS, digest, load_prompt_set, parse_candidates, write_folder
+from nami_bench.prompts.exports import FORMATS, write_folder
+from nami_bench.prompts.files import digest, load_prompt_set, parse_candidates
 from nami_bench.prompts.geneval import geneval_prompt_set
 from nami_bench.prompts.public import DPGBench
 
@@ -171,7 +172,11 @@ def test_a_line_without_a_key_the_first_line_has_is_refused(tmp_path, mixed):
     [
         ("a.txt", b"caf\xe9", "is not UTF-8 text: byte 3"),
         ("a.txt", b"\n \n", "holds no prompts"),
-        ("a.csv", b"note,x\na,b\n", "no column is called 'prompt' or 'text' .found: note, x"),
+        (
+            "a.csv",
+            b"note,x\na,b\n",
+            "nothing is called prompt, prompts, text, caption or the like .found: note, x",
+        ),
         ("a.csv", b"", "found: none"),
         ("a.csv", b'prompt\n"' + b"x" * 200_000 + b'"\n', "cannot be read after line 1: field larger"),
         ("a.docx", b"x", "not '.docx'"),

@@ -28,14 +28,24 @@ class ConsolePage:
         """What the page can ask for, by the names of its functions."""
         return {one["api_name"]: one for one in self.config["dependencies"]}
 
-    def send(self, name: str, *values: Any, study: str | None = None) -> httpx.Response:
-        """Begin an event; `values` of its inputs after the study's selector."""
+    def send(
+        self, name: str, *values: Any, study: str | None = None, row: list[str] | None = None
+    ) -> httpx.Response:
+        """Begin an event; `values` of its inputs after the study's selector; `row`: a chosen one."""
         body = {"fn_index": self.events[name]["id"], "data": [study, *values], "session_hash": self._session}
+        if row is not None:
+            body["event_data"] = {"index": [0, 0], "value": row[0], "row_value": row}
         return self._client.post("/admin/gradio_api/queue/join", json=body)
 
-    def call(self, name: str, *values: Any, study: str | None = None) -> tuple[list[Any], list[str]]:
+    def choose(self, name: str, row: list[str], *values: Any) -> tuple[list[Any], list[str]]:
+        """`call`, of an event of a table in which a row was chosen."""
+        return self.call(name, *values, row=row)
+
+    def call(
+        self, name: str, *values: Any, study: str | None = None, row: list[str] | None = None
+    ) -> tuple[list[Any], list[str]]:
         """The outputs of an event, and what was said in the corner of the page meanwhile."""
-        answer = self.send(name, *values, study=study)
+        answer = self.send(name, *values, study=study, row=row)
         assert answer.status_code == 200, answer.text
         said: list[str] = []
         stream = self._client.stream(

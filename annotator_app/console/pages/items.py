@@ -127,7 +127,7 @@ def build(console: Console) -> None:
     console.show(look, shown, inputs=asked)
     console.on(item.submit, look, asked, shown)
     changed = [one.input for one in (order, only, stratum, person, model, with_models)]
-    console.on(changed, look, asked, shown)
+    console.on(changed, look, asked, shown, again=True)
     for button, pages, items in ((earlier, -1, 0), (later, 1, 0), (previous, 0, -1), (following, 0, 1)):
         console.on(button.click, step(pages, items), asked, shown)
     console.on(decide.click, decide_it, [criterion, answer, why, note, *asked], [note, *shown])

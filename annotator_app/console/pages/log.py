@@ -4,6 +4,7 @@ import gradio as gr
 
 from nami_bench.annotator_app.console import tables
 from nami_bench.annotator_app.console.context import Call, Console
+from nami_bench.domain import Event
 
 REFRESH_S = 10.0
 SHOWN = 500
@@ -11,6 +12,7 @@ SHOWN = 500
 
 COLUMNS = ("when (UTC)", "what", "about", "done by", "in words")
 ALL = "everything"
+DONE_BY = "“Done by” is empty for what the program did by itself."
 
 
 def build(console: Console) -> None:
@@ -18,21 +20,26 @@ def build(console: Console) -> None:
     with gr.Row():
         kind = gr.Dropdown(label="What", choices=[ALL], value=ALL, allow_custom_value=True)
         person = gr.Textbox(label="About or by (a name)", max_length=100)
-    events = tables.table("What happened", COLUMNS)
-    gr.Markdown("“Done by” is empty for what the program did by itself, and for commands.")
+    page = gr.HTML(elem_classes=["console-tables"], apply_default_css=False)
 
-    def look(call: Call, kind: str | None, person: str) -> tables.Cells:
+    def look(call: Call, kind: str | None, person: str) -> str:
         found = console.store.oversight.events(
             call.study,
             SHOWN,
             kind=None if kind in (None, "", ALL) else kind,
             person=person.strip() or None,
         )
-        return tables.cells((f"{e.at:%Y-%m-%d %H:%M:%S}", e.kind, e.annotator, e.by, e.text) for e in found)
+        rows = [_row(call.study, one) for one in found]
+        return tables.as_html([{"title": "What happened", "columns": COLUMNS, "rows": rows}], [DONE_BY])
 
     def kinds(call: Call) -> gr.Dropdown:
         return gr.Dropdown(choices=[ALL, *console.store.oversight.event_kinds(call.study)])
 
-    console.show(look, events, inputs=[kind, person], every=REFRESH_S)
+    console.show(look, page, inputs=[kind, person], every=REFRESH_S)
     console.show(kinds, kind)
-    console.on([kind.input, person.submit, person.blur], look, [kind, person], events)
+    console.on([kind.input, person.submit, person.blur], look, [kind, person], page, again=True)
+
+
+def _row(study: str, one: Event) -> tuple[str | None, ...]:
+    words = tables.with_item_links(study, one.text)
+    return f"{one.at:%Y-%m-%d %H:%M:%S}", one.kind, one.annotator, one.by, words

@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 
 import gradio as gr
 
@@ -27,6 +29,9 @@ AT_MOST = (
     "alone, and does not move as others come, go or are faster."
 )
 AGREEMENT_SO_FAR = "Agreement so far (Krippendorff's alpha with 95 % interval)"
+REMARK = ("item", "by", "comment", "when")
+REMARKS = 10
+"""So many of the latest are shown."""
 AGREEMENT = ("criterion", "alpha", "images or pairs", "remark")
 
 
@@ -66,7 +71,10 @@ def build(console: Console) -> None:
             for a in found["agreement"]
         ]
         agreement = {"title": AGREEMENT_SO_FAR, "columns": AGREEMENT, "rows": tables.cells(rows)}
-        return tables.as_html([agreement], [found["end"], f"Computed {tables.moment(found['at'])}."])
+        said = [_said(call.study, one) for one in found["flags"][:REMARKS]]
+        remarks = {"title": "Latest comments and flags", "columns": REMARK, "rows": said}
+        notes = [found["end"], f"Computed {tables.moment(found['at'])}."]
+        return tables.as_html([agreement, *[remarks] * bool(said)], notes)
 
     console.show(look, [head, counted], every=REFRESH_S)
     console.show(look_deeper, computed, every=DEEP_REFRESH_S)
@@ -106,11 +114,10 @@ def attention(found: Standing, now: datetime) -> list[str]:
     """What an owner should look at, as HTML; names are escaped."""
     done, total = progress_of(found.study, found.cells)
     people = [one for one in found.people if one.active]
-    said = [
-        f"{tables.escaped(one.name)} is paused: {tables.escaped(one.paused)}" for one in people if one.paused
-    ]
+    link = partial(tables.person_link, found.study.name)
+    said = [f"{link(one.name)} is paused: {tables.escaped(one.paused)}" for one in people if one.paused]
     said += [
-        f"{tables.escaped(one.name)} failed {one.gold_failed} of {one.gold_seen} gold items"
+        f"{link(one.name)} failed {one.gold_failed} of {one.gold_seen} gold items"
         for one in people
         if one.gold_failed and not one.paused
     ]
@@ -133,6 +140,11 @@ def _idle(found: Standing, now: datetime) -> list[str]:
     return []
 
 
+def _said(study: str, flag: dict[str, Any]) -> tuple[str | None, ...]:
+    item = None if flag["item"] is None else tables.item_link(study, flag["item"])
+    return item, flag["annotator"], flag["comment"] or "flagged", tables.moment(flag["at"])
+
+
 def _hours(study: Study) -> str:
     if study.opens is None and study.closes is None:
         return "always"
@@ -144,7 +156,7 @@ def _people(found: Standing) -> tables.Cells:
     most = fixed_share(found.study, sum(cell.items for cell in found.cells), found.golds)
     rows = [
         (
-            one.name,
+            tables.person_link(found.study.name, one.name),
             _state(one),
             tables.share(min(one.done, most), most),
             one.today,

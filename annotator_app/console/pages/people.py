@@ -12,12 +12,12 @@ from nami_bench.annotator_app.console.people import accounts, everybody, links, 
 def build(console: Console) -> None:
     """The page."""
     person = everybody.build(console)
-    with gr.Tabs():
+    with gr.Tabs(overflow_behavior="wrap"):
         with gr.Tab("Figures"):
             one_person.build_figures(console, person)
         with gr.Tab("Messages"):
             one_person.build_messages(console, person)
-        with gr.Tab("Work"):
+        with gr.Tab("Pause and assign"):
             one_person.build_work(console, person)
         with gr.Tab("Add"):
             accounts.build_adding(console)

@@ -27,6 +27,7 @@ WAITING = (
     "language",
     "proposed (UTC)",
 )
+WIDTHS = ["100px", "280px", "90px", "240px", "100px", "110px", "100px", "130px"]
 DECIDED = ("text", "what became of it", "reason", "by", "decided by", "decided (UTC)")
 NONE = "none"
 
@@ -34,7 +35,7 @@ NONE = "none"
 def build(console: Console) -> None:
     """The page."""
     heading = gr.Markdown()
-    waiting = tables.table("Waiting: choose one", WAITING)
+    waiting = tables.table("Waiting: choose one", WAITING, column_widths=WIDTHS)
     with gr.Column(visible=False) as form:
         number = gr.Textbox(label="Number", interactive=False)
         text = gr.Textbox(label="Text", lines=3, max_length=LONGEST, interactive=True)
@@ -46,11 +47,11 @@ def build(console: Console) -> None:
         with gr.Row():
             reason = gr.Textbox(label="Reason for refusing it, which its author reads", max_length=500)
             refuse = gr.Button("Refuse", variant="stop")
-    decided = tables.table("Decided", DECIDED)
+    decided = gr.HTML(elem_classes=["console-tables"], apply_default_css=False)
     shown = [heading, waiting, decided]
     fields = [form, number, text, category, challenges, language, reason]
 
-    def look(call: Call) -> tuple[str, tables.Cells, tables.Cells]:
+    def look(call: Call) -> tuple[str, tables.Cells, str]:
         return _look(console)
 
     def choose(call: Call, row: list[str]) -> tuple[Any, ...]:
@@ -102,16 +103,17 @@ def _given(choice: str | None) -> str | None:
     return None if choice in (None, "", NONE) else choice
 
 
-def _look(console: Console) -> tuple[str, tables.Cells, tables.Cells]:
+def _look(console: Console) -> tuple[str, tables.Cells, str]:
     store = console.store
     count = store.proposals.count().get(SubmissionState.PENDING, 0)
     who = {"nobody": "Nobody may propose prompts now.", "everybody": "Everybody may propose prompts."}
     said = who.get(console.terms.open_to, "Annotators may propose prompts.")
     waiting = store.proposals.all(SubmissionState.PENDING, limit=SHOWN)
+    done = tables.cells(map(_decided_row, store.proposals.decided(SHOWN)))
     return (
         f"{said} {count:,} wait for a decision.",
         tables.cells(_waiting_row(console.known, one) for one in waiting),
-        tables.cells(map(_decided_row, store.proposals.decided(SHOWN))),
+        tables.as_html([{"title": "Decided", "columns": DECIDED, "rows": done}], []),
     )
 
 

@@ -19,7 +19,7 @@ from nami_bench.toml_text import document
 
 def build(console: Console) -> None:
     """The page."""
-    with gr.Tabs() as tabs:
+    with gr.Tabs(overflow_behavior="wrap") as tabs:
         with gr.Tab("This study", id="this"):
             existing = _Existing(console)
         with gr.Tab("New study", id="new"):
@@ -35,7 +35,7 @@ class _Existing:
         with gr.Row():
             self._opener = gr.Button("Open now", variant="primary", visible=False)
             self._closer = gr.Button("Close now", variant="stop", visible=False)
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):
             with gr.Tab("Fields"):
                 self._form = StudyForm(is_new=False)
                 with gr.Row():
@@ -129,7 +129,7 @@ class _New:
     def __init__(self, console: Console, existing: _Existing, tabs: gr.Tabs) -> None:
         self._store = console.store
         start = gr.Dropdown(label="Begin from", choices=[actions.NAMI_1K], value=actions.NAMI_1K)
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):
             with gr.Tab("Fields"):
                 self._form = form = StudyForm(is_new=True)
                 with gr.Row():

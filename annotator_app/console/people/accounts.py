@@ -4,12 +4,10 @@ import gradio as gr
 
 from nami_bench.annotator_app.console.context import Call, Console
 from nami_bench.annotator_app.console.people.one_person import chosen
-from nami_bench.domain import Role
+from nami_bench.domain import GIVEN_ROLES, given_role
 from nami_bench.errors import InputError
 from nami_bench.export.people_file import people_of_text, tokens_csv
 from nami_bench.pipeline.people import add_people, erasure_lines
-
-_ROLES = (Role.ANNOTATOR.value, Role.ADMINISTRATOR.value)
 
 
 def build_adding(console: Console) -> None:
@@ -41,7 +39,7 @@ def build_removing(console: Console, person: gr.Dropdown) -> None:
         disable = gr.Button("Forbid log-in")
         enable = gr.Button("Allow log-in")
     with gr.Row():
-        role = gr.Dropdown(list(_ROLES), label="Role", value=_ROLES[0])
+        role = gr.Dropdown([one.value for one in GIVEN_ROLES], label="Role")
         set_role = gr.Button("Set the role")
     shown = gr.Textbox(
         label="New token: copy it now, it is shown this once",
@@ -73,11 +71,11 @@ def build_removing(console: Console, person: gr.Dropdown) -> None:
         console.store.accounts.set_active(chosen(name), True, by=call.owner)
         console.tell(f"{name} can log in")
 
-    def change_role(call: Call, name: str | None, wanted: str) -> None:
+    def change_role(call: Call, name: str | None, wanted: str | None) -> None:
         whom = chosen(name)
         if whom == call.owner:
             raise InputError("your own role is changed by another administrator")
-        console.store.accounts.set_role(whom, Role(wanted), by=call.owner)
+        console.store.accounts.set_role(whom, given_role(wanted or ""), by=call.owner)
         console.tell(f"{whom} is an {wanted} now")
 
     def leave_out(call: Call, name: str | None) -> None:

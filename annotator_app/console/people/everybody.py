@@ -16,26 +16,34 @@ COLUMNS = (
 
 
 def build(console: Console) -> gr.Dropdown:
-    """The tables; returns the field in which a person is chosen."""
-    people = tables.table("People", COLUMNS)
+    """The tables; a row of them, or the field that this returns, chooses a person."""
+    people = tables.table(
+        "People: choose a row, and the tabs below are about this person", COLUMNS, pinned_columns=1
+    )
     note = gr.Textbox(label="To be said of the comparison", interactive=False, visible=False)
-    flags = tables.table("Whom to look at, and why", ("name", "kind", "in words"))
+    flags = gr.HTML(elem_classes=["console-tables"], apply_default_css=False)
     # Custom values: a page that was open through a restart still knows its people; the store checks names.
-    person = gr.Dropdown([], label="Person", info="The tabs are about this one.", allow_custom_value=True)
+    person = gr.Dropdown([], label="Person", allow_custom_value=True, elem_id="person")
 
     async def look(call: Call, chosen: str | None) -> tuple[Any, ...]:
         found = json.loads(await console.onlooker.ask("people", call.study))
         names = [one["name"] for one in found["people"]]
+        linked = call.query.get("person")
+        first: dict[str, Any] = {}
+        if chosen not in names:
+            first["value"] = linked if linked in names else next(iter(names), None)
         return (
             tables.cells(_row(one) for one in found["people"]),
             gr.update(value=found["note"], visible=bool(found["note"])),
-            tables.cells(
-                (one["name"], f["kind"], f["words"]) for one in found["people"] for f in one["flags"]
-            ),
-            gr.update(choices=names, value=chosen if chosen in names else next(iter(names), None)),
+            _flags(call.study, found["people"]),
+            gr.update(choices=names, **first),  # somebody else may be chosen meanwhile: that stays
         )
 
+    def choose(call: Call, row: list[str]) -> str:
+        return row[0]
+
     console.show(look, [people, note, flags, person], inputs=person, every=REFRESH_S)
+    console.on_select(people, choose, outputs=person)
     return person
 
 
@@ -48,6 +56,16 @@ def state_of(person: dict[str, Any]) -> str:
     if person["paused"]:
         return f"paused: {person['paused']}"
     return "at work" if person["came"] else "not come yet"
+
+
+def _flags(study: str, people: list[dict[str, Any]]) -> str:
+    rows = [
+        (tables.person_link(study, one["name"]), flag["kind"], flag["words"])
+        for one in people
+        for flag in one["flags"]
+    ]
+    columns = ("name", "kind", "in words")
+    return tables.as_html([{"title": "Whom to look at, and why", "columns": columns, "rows": rows}], [])
 
 
 def figure(values: dict[str, Any] | None, name: str, digits: int) -> str:

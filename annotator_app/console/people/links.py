@@ -25,7 +25,7 @@ _WITH_ADDRESS = """
 
 def build(console: Console) -> None:
     """The table of links, and what is done with them."""
-    links = tables.table("Invitation links", COLUMNS)
+    links = gr.HTML(elem_classes=["console-tables"], apply_default_css=False)
     labels = gr.Textbox(
         label="For whom: a line for each link",
         info="Names, or the first column of a list. Without any, one link for nobody in particular.",
@@ -45,9 +45,9 @@ def build(console: Console) -> None:
         numbers = gr.Textbox(label="Numbers of links to end, such as 3 4")
         end = gr.Button("End these links", variant="stop")
 
-    def look(call: Call) -> tables.Cells:
+    def look(call: Call) -> str:
         now = console.store.clock()
-        return tables.cells(
+        rows = tables.cells(
             (
                 str(one.id),
                 one.label,
@@ -59,6 +59,7 @@ def build(console: Console) -> None:
             )
             for one in console.store.links.all(call.study)
         )
+        return tables.as_html([{"title": "Invitation links", "columns": COLUMNS, "rows": rows}], [])
 
     def invite(call: Call, names: str, allowed: float, valid: float, address: str) -> tuple[object, ...]:
         wanted = labels_of(names) or [""]

@@ -8,7 +8,7 @@ import gradio as gr
 from nami_bench.annotator_app.console import tables
 from nami_bench.annotator_app.console.context import Call, Console
 from nami_bench.annotator_app.console.people.everybody import figure
-from nami_bench.domain import LONGEST_MESSAGE
+from nami_bench.domain import LONGEST_MESSAGE, Flag, Message
 from nami_bench.errors import InputError
 
 _FIGURES = (
@@ -33,18 +33,23 @@ _PLAIN = (
 
 def build_figures(console: Console, person: gr.Dropdown) -> None:
     """All figures of the person."""
-    figures = tables.table("Figures, with 95 % intervals", ("what", "value", "from"))
+    figures = gr.HTML(elem_classes=["console-tables"], apply_default_css=False)
 
-    async def look_at(call: Call, name: str | None) -> tables.Cells:
+    async def look_at(call: Call, name: str | None) -> str:
         found = json.loads(await console.onlooker.ask("people", call.study))
         values = next((one["figures"] for one in found["people"] if one["name"] == name), None)
-        if values is None:
-            return []
-        rows = [(words, figure(values, key, digits), _from(values[key])) for key, words, digits in _FIGURES]
-        return tables.cells([*rows, *((words, values[key], None) for key, words in _PLAIN)])
+        rows: list[tuple[Any, ...]] = []
+        if values is not None:
+            rows = [
+                (words, figure(values, key, digits), _from(values[key])) for key, words, digits in _FIGURES
+            ]
+            rows += ((words, values[key], None) for key, words in _PLAIN)
+        title = f"Figures of {name}, with 95 % intervals" if name else "Figures"
+        columns = ("what", "value", "from")
+        return tables.as_html([{"title": title, "columns": columns, "rows": tables.cells(rows)}], [])
 
     console.show(look_at, figures, inputs=person)
-    console.on(person.change, look_at, person, figures)
+    console.on(person.change, look_at, person, figures, again=True)
 
 
 def _from(found: dict[str, Any] | None) -> int | None:
@@ -52,36 +57,49 @@ def _from(found: dict[str, Any] | None) -> int | None:
     return None if found is None else int(found["n"])
 
 
+_THREAD = ("when (UTC)", "by", "about", "text", "read")
+_SAID = ("number", "item", "prompt", "comment")
+
+
+def _message_row(study: str, one: Message) -> tuple[Any, ...]:
+    about: str | None = None
+    if one.about is not None:
+        about = f"{one.about.number}: {one.about.comment}"
+        if one.about.item is not None:
+            about = tables.item_link(study, one.about.item, about)
+    author = one.author or one.annotator
+    return f"{one.at:%Y-%m-%d %H:%M}", author, about, one.text, tables.cell(one.is_read)
+
+
+def _said(study: str, flag: Flag) -> tuple[Any, ...]:
+    item = None if flag.item is None else tables.item_link(study, flag.item)
+    return str(flag.number), item, flag.prompt_id, flag.comment or "flagged"
+
+
 def build_messages(console: Console, person: gr.Dropdown) -> None:
     """The person's thread, and announcements to everybody."""
-    thread = tables.table("Messages", ("when (UTC)", "by", "about", "text", "read"))
+    thread = gr.HTML(elem_classes=["console-tables"], apply_default_css=False)
     seen = gr.Button("Mark as read")
-    comments = tables.table("Their comments and flags", ("number", "prompt", "comment"))
+    comments = gr.HTML(elem_classes=["console-tables"], apply_default_css=False)
     text = gr.Textbox(label="Message to this person", lines=2, max_length=LONGEST_MESSAGE)
     about = gr.Number(label="About their comment, number (0: none)", value=0, precision=0, minimum=0)
     send = gr.Button("Send", variant="primary")
     everybody = gr.Textbox(label="Announcement to everybody here", lines=2, max_length=LONGEST_MESSAGE)
     announce = gr.Button("Announce")
 
-    def read(call: Call, name: str | None) -> tuple[tables.Cells, tables.Cells]:
+    def read(call: Call, name: str | None) -> tuple[str, str]:
         if not name:
-            return [], []
+            return "", ""
         found = console.store.messages.thread(call.study, name)
         own = [flag for flag in console.store.oversight.flags(call.study) if flag.annotator == name]
-        rows = (
-            (
-                f"{one.at:%Y-%m-%d %H:%M}",
-                one.author or one.annotator,
-                one.about and f"{one.about.number}: {one.about.comment}",
-                one.text,
-                one.is_read,
-            )
-            for one in found
+        rows = [_message_row(call.study, one) for one in found]
+        said = [_said(call.study, one) for one in own]
+        return (
+            tables.as_html([{"title": "Messages", "columns": _THREAD, "rows": rows}], []),
+            tables.as_html([{"title": "Their comments and flags", "columns": _SAID, "rows": said}], []),
         )
-        said = ((flag.number, flag.prompt_id, flag.comment or "flagged") for flag in own)
-        return tables.cells(rows), tables.cells(said)
 
-    def mark_read(call: Call, name: str | None) -> tuple[tables.Cells, tables.Cells]:
+    def mark_read(call: Call, name: str | None) -> tuple[str, str]:
         whom = chosen(name)
         if found := console.store.messages.thread(call.study, whom):
             console.store.messages.mark_read(call.study, whom, found[-1].number, by_annotator=False)
@@ -99,7 +117,7 @@ def build_messages(console: Console, person: gr.Dropdown) -> None:
         return ""
 
     console.show(read, [thread, comments], inputs=person)
-    console.on(person.change, read, person, [thread, comments])
+    console.on(person.change, read, person, [thread, comments], again=True)
     console.on(seen.click, mark_read, person, [thread, comments])
     console.on(send.click, write, [person, text, about], [text, about, thread, comments])
     console.on(announce.click, tell_everybody, everybody, everybody)

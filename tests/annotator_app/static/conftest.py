@@ -30,6 +30,8 @@ from nami_bench.domain import (
 )
 from nami_bench.store import Store
 from nami_bench.study_file import load_criteria, nami_1k_study_file
+from tests.support.crowd_pages import open_page as open_page
+from tests.support.crowd_pages import platform as platform
 from tests.support.databases import new_sqlite
 from tests.support.studies import put_image
 

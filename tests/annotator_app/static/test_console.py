@@ -80,3 +80,27 @@ def test_a_proposed_prompt_is_chosen_mended_and_accepted(desk: tuple[Any, Any]) 
     boss.page.get_by_role("button", name="Accept as it stands here").click()
     boss.page.get_by_text("It is accepted with changes.").wait_for(timeout=PATIENCE_MS)
     assert studio.store.proposals.get("id0").edited_text == "a heron at the tram stop, at dawn"
+
+
+def test_on_a_phone_a_row_chooses_whom_one_writes_to_and_pauses(desk: tuple[Any, Any]) -> None:
+    studio, boss = desk
+    page, name = boss.page, studio.store.oversight.attendance("shown")[0].name
+    page.set_viewport_size({"width": 390, "height": 800})
+    opened(boss, "people")
+    row = page.locator(".console-table").get_by_text(name, exact=True).locator("visible=true")
+    row.first.click()
+    page.get_by_role("heading", name=f"Figures of {name}").wait_for(timeout=PATIENCE_MS)
+    for tab in ("Messages", "Pause and assign", "Add", "Links", "Account and erasure"):
+        assert page.get_by_role("tab", name=tab).is_visible()
+    page.get_by_role("tab", name="Messages").click()
+    page.get_by_label("Message to this person").fill("Thank you")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_role("cell", name="Thank you").wait_for(timeout=PATIENCE_MS)
+    page.get_by_role("tab", name="Pause and assign").click()
+    page.get_by_role("button", name="Resume").click()
+    page.get_by_text(f"{name} can go on").wait_for(timeout=PATIENCE_MS)
+    assert studio.store.oversight.members("shown")[0].paused is None
+    opened(boss, "")
+    page.locator(".console-tables").get_by_role("link", name=name).first.click()
+    page.get_by_role("heading", name=f"Figures of {name}").wait_for(timeout=PATIENCE_MS)
+    assert f"person={name}" in page.url

@@ -2,112 +2,33 @@
 
 import csv
 import io
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
-
-import pytest
 
 from nami_bench.annotator_app.crowd.payments import approvals, bonuses, due, participants_csv
 from nami_bench.domain import Came, Checks, Device, WayOut
-from nami_bench.domain.entry import Bonus
-from tests.support.crowd import AGE, CODES, EXPERTISE, Visitor, arrival, pid, with_entry
-from tests.support.http_server import Asked, Reply, http_server
-
-PATIENCE_MS = 60_000
-
-
-class StandIn:
-    """A platform's pages: its button leads to the study, and its last page takes the code."""
-
-    def __init__(self) -> None:
-        self.taken: list[str] = []
-        self.study = ""
-
-    def __call__(self, asked: Asked) -> Reply:
-        parts = urlsplit(asked.path)
-        if parts.path == "/complete":
-            self.taken.append(parse_qs(parts.query).get("cc", [""])[0])
-            return _page("<h1>Your submission was recorded</h1>")
-        return _page(f'<h1>A study</h1><a href="{self.study}?{parts.query}">Open the study</a>')
-
-
-def _page(body: str) -> Reply:
-    head = '<!doctype html><html lang="en"><title>Platform</title>'
-    return Reply(body=(head + body).encode(), headers={"Content-Type": "text/html"})
-
-
-@pytest.fixture
-def platform() -> Iterator[tuple[StandIn, str]]:
-    made = StandIn()
-    with http_server(made) as address:
-        yield made, address
-
-
-@pytest.fixture
-def open_page(browser: Any) -> Iterator[Callable[..., Any]]:
-    """`open_page(url)`: in a browser of its own; no page may have had an error."""
-    with ExitStack() as stack:
-        problems: list[str] = []
-
-        def go(url: str, **context: Any) -> Any:
-            options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US", **context}
-            opened = browser.new_context(**options)
-            stack.callback(opened.close)
-            page = opened.new_page()
-            page.set_default_timeout(PATIENCE_MS)
-            page.on("pageerror", lambda error: problems.append(str(error)))
-            page.on(
-                "console", lambda one: problems.append(one.text) if "Security Policy" in one.text else None
-            )
-            page.goto(url)
-            return page
-
-        yield go
-        assert problems == []
-
-
-def agree(page: Any) -> None:
-    page.wait_for_selector("[data-part=agree]")
-    for box in page.query_selector_all("main input[type=checkbox]"):
-        box.check()
-    page.click("[data-part=agree]")
-
-
-def answer(page: Any, age: int) -> None:
-    page.wait_for_selector("form.asked")
-    page.fill("form.asked input[type=number]", str(age))
-    page.click("form.asked [type=submit]")
-
-
-def rate_all(page: Any, items: int) -> None:
-    page.click("main a.primary")
-    page.wait_for_selector("[data-part=stop]", state="attached")
-    for done in range(items):
-        page.wait_for_selector(".frame img", state="visible")
-        page.wait_for_selector(f"[data-part=count]:text-is('{done} of {items}')")
-        for digit in "50607080":
-            page.keyboard.press(digit)
-        page.keyboard.press("Enter")
-    page.click(".screen[data-kind] .primary")
+from nami_bench.domain.entry import Bonus, Signature
+from tests.support.crowd import AGE, CODES, EXPERTISE, STUDY_ID, Visitor, arrival, pid, with_entry
+from tests.support.crowd_pages import StandIn, Windows, agree, answer, end, go_back, rate
+from tests.support.crowd_signatures import Platform
 
 
 def test_a_person_goes_from_the_platform_through_the_pages_and_back(
     new_studio: Callable[..., Any],
-    platform: tuple[StandIn, str],
-    open_page: Callable[..., Any],
+    platform: StandIn,
+    open_page: Windows,
     complaints: Callable[..., list[str]],
 ) -> None:
-    stand_in, outside = platform
     studio = new_studio(items_per_annotator=2)
-    redirects = dict.fromkeys(CODES, f"{outside}/complete?cc={{code}}")
+    redirects = dict.fromkeys(CODES, f"{platform.address}/complete?cc={{code}}")
     with_entry(studio.store, studio.study, redirects=redirects, questions=(AGE, EXPERTISE))
-    stand_in.study = f"{studio.address}/join/shown"
+    platform.study = f"{studio.address}/join/shown"
 
-    page = open_page(f"{outside}/?{arrival(1)}")
+    page = open_page(f"{platform.address}/?{arrival(1)}")
     page.click("text=Open the study")
     page.wait_for_selector("[data-part=agree]")
     assert page.url == f"{studio.address}/join/shown"  # the id is out of the address bar
@@ -125,27 +46,32 @@ def test_a_person_goes_from_the_platform_through_the_pages_and_back(
     assert complaints(page) == []
     page.click("form.asked [type=submit]")
     assert "answer every question" in page.inner_text("[data-part=problem]")
+    answer(page, 300)
+    assert page.inner_text("[data-part=problem]") == "A number from 0 to 120"
     answer(page, 30)
     page.wait_for_selector("main a.primary")
     assert complaints(page) == []
-    rate_all(page, 2)
+    rate(page, 2, 2)
+    end(page)
     page.wait_for_selector("[data-part=code]")
     assert complaints(page) == []
     assert page.inner_text("[data-part=code]") == CODES[WayOut.COMPLETED]
-    page.click("[data-part=back]")
-    page.wait_for_selector("text=recorded")
+    go_back(page)
     page.go_back()
     page.wait_for_selector("[data-part=code]")
     assert page.inner_text("[data-part=code]") == CODES[WayOut.COMPLETED]
     page.goto(f"{studio.address}/study/shown/")  # to the work, by the address: it is over
     page.wait_for_selector("[data-part=code]")
-    assert stand_in.taken == [CODES[WayOut.COMPLETED]]
+    assert platform.taken == [CODES[WayOut.COMPLETED]]
+    page.click(".stop button")  # may take the data back still
+    page.wait_for_selector("text=Withdraw your data?")
+    assert page.locator(".choice").inner_text() == "Delete what I gave"
+    assert complaints(page) == []
 
     refuses = open_page(f"{studio.address}/join/shown?{arrival(2)}", locale="zh-CN")
     refuses.click("[data-part=refuse]")
-    refuses.click("[data-part=back]")
-    refuses.wait_for_selector("text=recorded")
-    assert stand_in.taken[1:] == [CODES[WayOut.NO_CONSENT]]
+    go_back(refuses)
+    assert platform.taken[1:] == [CODES[WayOut.NO_CONSENT]]
 
     stops = open_page(f"{studio.address}/join/shown?{arrival(3)}")
     agree(stops)
@@ -172,7 +98,7 @@ def test_a_person_goes_from_the_platform_through_the_pages_and_back(
 
 
 def test_each_bad_arrival_has_one_clear_screen_in_both_languages(
-    new_studio: Callable[..., Any], open_page: Callable[..., Any], complaints: Callable[..., list[str]]
+    new_studio: Callable[..., Any], open_page: Windows, complaints: Callable[..., list[str]]
 ) -> None:
     studio = new_studio()
     with_entry(studio.store, studio.study, device=Device(min_width=900, keyboard=True))
@@ -204,15 +130,54 @@ def test_each_bad_arrival_has_one_clear_screen_in_both_languages(
     assert studio.store.crowd_reports.participants("shown") == []
 
 
+def test_forged_expired_replayed_and_used_addresses_have_a_screen_each(
+    new_studio: Callable[..., Any], open_page: Windows, complaints: Callable[..., list[str]]
+) -> None:
+    signs, forges = Platform(), Platform()
+    studio = new_studio()
+    signature = Signature("rate.example", keys=json.dumps(signs.keys))
+    with_entry(studio.store, studio.study, signature=signature, platform_studies=(STUDY_ID,))
+    links = studio.store.links
+    used, revoked = links.invite("shown", ["Zoë", "Jörg"], uses_allowed=2)
+    links.revoke("shown", [links.find(revoked).id])
+    for _ in range(2):
+        page = open_page(f"{studio.address}/join/link/{used}")
+        agree(page)
+        page.wait_for_selector("main a.primary")
+    good = signs.signed(arrival(1))
+    elsewhere = signs.signed(arrival(1, STUDY_ID="another"))
+    for path, words in (
+        (f"shown?{arrival(1)}", "lacks the platform's signature"),
+        (f"shown?{forges.signed(arrival(1))}", "signature in the address is not good"),
+        (f"shown?{signs.signed(arrival(1), ends_in=-3600)}", "The address has expired"),
+        (f"shown?{good.replace(pid(1), pid(2))}", "is for somebody else"),
+        (f"shown?{elsewhere}", "belongs to another study"),
+        (f"link/{used}", "used already by as many people"),
+        (f"link/{revoked}", "was withdrawn"),
+    ):
+        page = open_page(f"{studio.address}/join/{path}")
+        page.get_by_text(words).wait_for()
+        assert page.inner_text("main h1") == "You cannot come in by this address"
+        assert complaints(page) == []
+    assert len(studio.store.crowd_reports.participants("shown")) == 2  # those of the link
+    page = open_page(f"{studio.address}/join/shown?{good}")
+    agree(page)
+    page.wait_for_selector("main a.primary")
+    # The same address replayed in another browser: the person's own part, and no other.
+    again = open_page(f"{studio.address}/join/shown?{good}")
+    again.click("main .primary")
+    again.wait_for_selector("main a.primary")
+    assert len(studio.store.crowd_reports.participants("shown")) == 3
+
+
 def test_fifty_people_leave_by_every_way_and_the_files_are_right_to_the_row(
-    new_studio: Callable[..., Any], platform: tuple[StandIn, str], open_page: Callable[..., Any]
+    new_studio: Callable[..., Any], platform: StandIn, open_page: Windows
 ) -> None:
     """Numbers say what becomes of whom; the first of most kinds goes by real pages."""
-    stand_in, outside = platform
     now = datetime.now(UTC)
     studio = new_studio(prompts=tuple(f"thing {n}" for n in range(6)))
     studio.store.clock = lambda: now
-    redirects = dict.fromkeys(CODES, f"{outside}/complete?cc={{code}}")
+    redirects = dict.fromkeys(CODES, f"{platform.address}/complete?cc={{code}}")
     with_entry(
         studio.store,
         studio.study,
@@ -240,9 +205,9 @@ def test_fifty_people_leave_by_every_way_and_the_files_are_right_to_the_row(
             agree(page)
             answer(page, 30 if number == 1 else 12)
             if number == 1:
-                rate_all_differently(page, 3)
-            page.click("[data-part=back]")
-            page.wait_for_selector("text=recorded")
+                rate(page, 3, 3)
+                end(page)
+            go_back(page)
             expected[number] = "completed" if number == 1 else "screened_out"
         for number in range(3, 7):
             expected[number] = "screened_out"
@@ -267,7 +232,7 @@ def test_fifty_people_leave_by_every_way_and_the_files_are_right_to_the_row(
             one = visitor(number)
             assert one.rate() == 3
             out = one.leave()
-            assert out["exit"]["address"] == f"{outside}/complete?cc={CODES[WayOut.COMPLETED]}"
+            assert out["exit"]["address"] == f"{platform.address}/complete?cc={CODES[WayOut.COMPLETED]}"
         # The quota is met (1 and 36 more), and ten are inside: they finish and are paid; nobody new begins.
         for number in range(70, 73):
             late = stack.enter_context(Visitor(studio.address, "shown", arrival(number)))
@@ -294,49 +259,37 @@ def test_fifty_people_leave_by_every_way_and_the_files_are_right_to_the_row(
     finished = {number for number, way in expected.items() if way == "completed"}
     lines = Counter(bonuses(study.entry, dues).decode().splitlines())
     assert lines == Counter(f"{pid(number)},0.30" for number in finished)
-    assert stand_in.taken == [CODES[WayOut.COMPLETED], CODES[WayOut.SCREENED_OUT]]
+    assert platform.taken == [CODES[WayOut.COMPLETED], CODES[WayOut.SCREENED_OUT]]
     assert {row["items"] for row in rows if row["way_out"] == "completed"} == {"3"}
     assert Counter(row["decision"] for row in rows)["look"] == 1
 
 
-def rate_all_differently(page: Any, items: int) -> None:
-    """As `rate_all`, with other scores for each item."""
-    page.click("main a.primary")
-    for done in range(items):
-        page.wait_for_selector(".frame img", state="visible")
-        page.wait_for_selector(f"[data-part=count]:text-is('{done} of {items}')")
-        for digit in f"5{done}6{done}7{done}8{done}":
-            page.keyboard.press(digit)
-        page.keyboard.press("Enter")
-    page.click(".screen[data-kind] .primary")
-
-
 def test_a_generic_platform_and_a_link_lead_back_where_the_settings_say(
-    new_studio: Callable[..., Any], platform: tuple[StandIn, str], open_page: Callable[..., Any]
+    new_studio: Callable[..., Any], platform: StandIn, open_page: Windows
 ) -> None:
-    stand_in, outside = platform
     studio = new_studio(items_per_annotator=1)
     with_entry(
         studio.store,
         studio.study,
         provider=Came.GENERIC,
         parameters={"participant": "response_id"},
-        redirects={WayOut.COMPLETED: f"{outside}/complete?cc={{participant}}"},
+        redirects={WayOut.COMPLETED: f"{platform.address}/complete?cc={{participant}}"},
         codes={},
     )
     page = open_page(f"{studio.address}/join/shown?response_id=R_7%26a")
     agree(page)
-    rate_all(page, 1)
-    page.click("[data-part=back]")
-    page.wait_for_selector("text=recorded")
-    assert stand_in.taken == ["R_7&a"]
+    rate(page, 1, 1)
+    end(page)
+    go_back(page)
+    assert platform.taken == ["R_7&a"]
 
     (link,) = studio.store.links.invite("shown", ["Zoë"])
     page = open_page(f"{studio.address}/join/link/{link}")
     page.wait_for_selector("[data-part=agree]")
     assert link not in page.url
     agree(page)
-    rate_all(page, 1)
+    rate(page, 1, 1)
+    end(page)
     page.wait_for_selector("text=Thank you for taking part!")
     again = open_page(f"{studio.address}/join/link/{link}")
     again.click("main .primary")

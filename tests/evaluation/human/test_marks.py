@@ -111,8 +111,7 @@ def test_agreement_on_words_is_nominal_alpha_of_words_about_images() -> None:
                 values.append(float(word in one.words))
     wanted = krippendorff_alpha(np.array(units), np.array(values), "nominal", replicates=0).alpha
     assert found.alpha.value == pytest.approx(wanted)
-    assert found.alpha.low is not None and found.alpha.high is not None
-    assert found.alpha.low <= found.alpha.value <= found.alpha.high
+    assert found.alpha.low is None  # of two images no interval is given
 
 
 def test_random_marks_agree_as_by_chance_and_common_faults_above_it() -> None:
@@ -130,3 +129,16 @@ def test_random_marks_agree_as_by_chance_and_common_faults_above_it() -> None:
     assert real.f1.value is not None and real.chance is not None and real.f1.value > 0.9 > 0.2 > real.chance
     assert random.f1.low is not None and random.f1.high is not None and random.chance is not None
     assert random.f1.low <= random.chance + 0.03 and random.f1.high < 0.15
+
+
+@pytest.mark.parametrize(("bearing", "is_given"), [(14, False), (15, True)])
+def test_few_images_with_marks_give_no_interval(bearing: int, is_given: bool) -> None:
+    marks = [
+        Marks("s", who, "m", str(image), 0, (Region("artifact", 0.5, 0.5),) if image < bearing else ())
+        for image in range(40)
+        for who in ("a", "b")
+    ]
+    (kind,) = mark_agreement(marks, ["artifact"], replicates=100).kinds
+    assert kind.f1.value == 1
+    assert (kind.f1.low is not None) == is_given
+    assert (kind.presence.low is not None) == is_given

@@ -101,7 +101,7 @@ def test_a_checkpoint_that_is_copied_back_goes_on(bench: Callable[..., Result], 
 def test_an_overwritten_lora_is_another_model(
     bench: Callable[..., Result], checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diffusers_pipeline, "add_lora", lambda *arguments: None)
+    monkeypatch.setattr(diffusers_pipeline, "add_loras", lambda *arguments: {})
     lora = tmp_path / "lora.safetensors"
     lora.write_bytes(b"one")
     add(bench, "m", model=checkpoint, lora=lora)
