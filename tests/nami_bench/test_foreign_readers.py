@@ -100,6 +100,21 @@ def _parquet_ratings(path: Path) -> object:
     return read_ratings_parquet(path, lambda study: load_criteria(nami_1k_study_file()))
 
 
+def _foreign(path: Path) -> object:
+    from nami_bench.evaluation.leaderboard.scales import parse_scales
+    from nami_bench.export.foreign import ForeignFile, read_foreign, reading_of
+    from nami_bench.export.foreign.preview import preview
+
+    profile, answer = path.name.partition(".")[0], ["outcome=Answer.choice"] if "mturk" in path.name else []
+    reading = reading_of(profile, answer, ["yes=2,partly=1,no=0"], criteria=["quality"], repeats="last")
+    assert reading is not None
+    return list(preview(read_foreign(ForeignFile(path, reading)), parse_scales(["1-5"])))
+
+
+def _sample(name: str) -> bytes:
+    return (Path(__file__).parents[1] / "data" / "judgements" / name).read_bytes()
+
+
 def _results(path: Path) -> object:
     from nami_bench.evaluation.geneval.results import read_results
 
@@ -164,6 +179,11 @@ READERS = [
     Reader("ratings.csv", RATINGS.encode(), _ratings),
     Reader("comparisons.csv", COMPARISONS.encode(), _comparisons),
     Reader("ratings.parquet", _parquet(), _parquet_ratings),
+    Reader(
+        "mturk.csv", _sample("mturk/Batch_900001_batch_results.csv")[:2600].rpartition(b"\n")[0], _foreign
+    ),
+    Reader("label-studio.json", _sample("label_studio/project-8-pairwise-export.json"), _foreign),
+    Reader("doccano.zip", _sample("doccano/export.zip"), _foreign),
     Reader("metadata.jsonl", _lines(CLAUSES), lambda path: read_metadata(path.parent)),
     Reader("results.jsonl", _lines(RESULT, RESULT | {"filename": "x/00001/samples/0000.png"}), _results),
     Reader("image.png", _image("PNG"), read_image),

@@ -40,6 +40,7 @@ _ZONES = {
 }
 """Hours from UTC; CST and BST as America and Britain mean them."""
 _GOOGLE = re.compile(r"(\d{4}/\d\d?/\d\d? \d\d?:\d\d:\d\d [AP]M)(?: (?:([A-Z]+)|(?:GMT|UTC)([+-]\d{1,2})))?")
+_MILLISECONDS_FROM = 1e11
 _MTURK = re.compile(r"\w{3} (\w{3} \d{1,2} \d\d:\d\d:\d\d) (\w{3}) (\d{4})")
 
 
@@ -112,29 +113,36 @@ def is_before_words(text: str) -> bool:
 def instant_of(raw: Any) -> datetime | None:
     """A time in ISO 8601, in seconds since 1970, or as MTurk or Google Forms writes it; else None.
 
-    UTC where no zone is given.
+    UTC where no zone is given. What lies before 1970 or after 2200 is none.
     """
-    if isinstance(raw, datetime):
-        return raw.replace(tzinfo=UTC) if raw.tzinfo is None else raw.astimezone(UTC)
-    text = text_of(raw)
     try:
-        if _NUMBER.fullmatch(text):
-            seconds = float(text)
-            return datetime.fromtimestamp(seconds / 1000 if seconds > 1e11 else seconds, UTC)
-        if (parts := _MTURK.fullmatch(text)) is not None and parts[2] in _ZONES:
-            local = datetime.strptime(f"{parts[3]} {parts[1]}", "%Y %b %d %H:%M:%S")
-            return _in_zone(local, _ZONES[parts[2]])
-        if (parts := _GOOGLE.fullmatch(text)) is not None and (parts[2] or "UTC") in _ZONES:
-            local = datetime.strptime(parts[1], "%Y/%m/%d %I:%M:%S %p")
-            return _in_zone(local, int(parts[3] or 0) if not parts[2] else _ZONES[parts[2]])
-        at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        at = _instant(raw, text_of(raw))
     except (ValueError, OverflowError, OSError):
         return None
+    return at if at is not None and 1970 <= at.year <= 2200 else None
 
 
-def _in_zone(local: datetime, hours: int) -> datetime:
-    return local.replace(tzinfo=timezone(timedelta(hours=hours))).astimezone(UTC)
+def _instant(raw: Any, text: str) -> datetime | None:
+    if isinstance(raw, datetime):
+        return raw.replace(tzinfo=UTC) if raw.tzinfo is None else raw.astimezone(UTC)
+    if _NUMBER.fullmatch(text):
+        seconds = number_of(text)
+        return datetime.fromtimestamp(seconds / 1000 if seconds > _MILLISECONDS_FROM else seconds, UTC)
+    if (parts := _MTURK.fullmatch(text)) is not None:
+        local = datetime.strptime(f"{parts[3]} {parts[1]}", "%Y %b %d %H:%M:%S")
+        return _in_zone(local, parts[2], 0)
+    if (parts := _GOOGLE.fullmatch(text)) is not None:
+        local = datetime.strptime(parts[1], "%Y/%m/%d %I:%M:%S %p")
+        return _in_zone(local, parts[2] or "UTC", int(parts[3] or 0))
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _in_zone(local: datetime, name: str, hours: int) -> datetime | None:
+    """`local` in a zone, and so many hours east of it, in UTC; None for a zone that is not known."""
+    if name not in _ZONES:
+        return None
+    return local.replace(tzinfo=timezone(timedelta(hours=_ZONES[name] + hours))).astimezone(UTC)
 
 
 def milliseconds_of(row: Mapping[str, Any]) -> int | None:

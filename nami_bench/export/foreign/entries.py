@@ -6,7 +6,9 @@ at once.
 
 import gzip
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +25,7 @@ Unfold: TypeAlias = Callable[[Mapping[str, Any]], Iterator[Mapping[str, Any]]]
 
 _TABLES = (".csv", ".tsv", ".txt")
 _READABLE = (*_TABLES, ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx")
+_WHOLE = (".parquet", ".xlsx", ".gz")
 _LARGEST_MEMBER = 1 << 33
 
 
@@ -162,30 +165,42 @@ def _opener(file: Path) -> Opener:
     @contextmanager
     def opened() -> Iterator[IO[bytes]]:
         try:
-            with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as binary:
-                yield binary  # type: ignore[misc]  # gzip's file is one of bytes, too
-        except (OSError, EOFError) as error:
+            with file.open("rb") as binary:
+                yield _unzipped(binary, file.name)
+        except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"cannot read {file}: {getattr(error, 'strerror', None) or error}") from error
 
     return opened
 
 
+def _unzipped(binary: IO[bytes], name: str) -> IO[bytes]:
+    return gzip.GzipFile(fileobj=binary) if name.lower().endswith(".gz") else binary  # type: ignore[return-value]
+
+
 def _members(path: Path, patterns: tuple[str, ...]) -> Iterator[tuple[str, Opener]]:
+    with _zip_errors(path), zipfile.ZipFile(path) as archive:
+        for info in sorted(archive.infolist(), key=lambda one: one.filename):
+            if info.is_dir() or not _is_wanted(info.filename, patterns):
+                continue
+            if info.file_size > _LARGEST_MEMBER:
+                raise InputError(f"{path}: {info.filename} is too large to read packed: unpack it")
+            yield f"{path}/{info.filename}", _member(path, archive, info)
+
+
+@contextmanager
+def _zip_errors(path: Path) -> Iterator[None]:
+    """What a damaged or locked archive makes zipfile raise, wherever it is read, as InputError."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            for info in sorted(archive.infolist(), key=lambda one: one.filename):
-                if not info.is_dir() and _is_wanted(info.filename, patterns):
-                    if info.file_size > _LARGEST_MEMBER:
-                        raise InputError(f"{path}: {info.filename} is too large to read packed: unpack it")
-                    yield f"{path}/{info.filename}", _member(archive, info)
-    except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        yield
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, RuntimeError) as error:
         raise InputError(f"cannot read {path} as a zip archive: {error}") from error
 
 
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Opener:
+def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Opener:
     @contextmanager
     def opened() -> Iterator[IO[bytes]]:
-        with archive.open(info) as binary:
-            yield binary if info.filename.lower().endswith(_TABLES) else io.BytesIO(binary.read())
+        with _zip_errors(path), archive.open(info) as binary:
+            packed = info.filename.lower().endswith(_WHOLE)  # read from here and there
+            yield _unzipped(io.BytesIO(binary.read()) if packed else binary, info.filename)
 
     return opened

@@ -95,34 +95,40 @@ class _Index:
         self._name = prompt_set.name
         self._ids = set(prompt_set.by_id)
         self._texts: dict[str, list[str]] = {}
-        self._published: dict[str, str] = {}
+        self._sources: dict[str, list[str]] = {}
         for prompt in prompt_set.prompts:
             self._texts.setdefault(_tidy(prompt.text), []).append(prompt.id)
-            for key in ("item", "item_id", "key", "prompt_id", "id"):
-                if (name := prompt.extra.get(key)) not in (None, ""):
-                    self._published.setdefault(str(name), prompt.id)
+            for name in {prompt.source_id, prompt.item} - {None}:
+                self._sources.setdefault(str(name), []).append(prompt.id)
 
     def find(self, named: str, text: str, in_layout: str) -> str:
-        """Raises ValueError where none of them is in the set, or the text is there twice and nothing else."""
-        for name in (named, named.zfill(_DIGITS) if named.isdecimal() else ""):
-            if name in self._ids and (not text or name in self._texts.get(_tidy(text), (name,))):
-                return name
-        if named in self._published:
-            return self._published[named]
-        found = self._texts.get(_tidy(text), []) if text else []
-        if len(found) > 1:
-            raise ValueError(
-                f"prompt set {self._name!r} has the text {text!r} {len(found)} times: give ids "
-                "(--map prompt_id=...)"
-            )
-        if found:
+        """The one prompt that a judgement's id, its text, or else the name of its image mean.
+
+        Raises ValueError where there is none, or several are meant alike.
+        """
+        by_text = self._texts.get(_tidy(text), []) if text else []
+        if not named and not text:
+            named = in_layout
+        by_name = self._named(named)
+        both = [one for one in by_name if one in by_text]
+        found = both or (by_name if not text else []) or by_text
+        if len(found) == 1:
             return found[0]
-        if not named and not text and in_layout in self._ids:
-            return in_layout
-        called = (
-            f"the id {named!r}" if named else f"the text {text!r}" if text else "a name that says which one"
+        names = [f"the {what} {name!r}" for what, name in (("id", named), ("text", text)) if name]
+        called = f"with {' and '.join(names)}" if names else "that is named here"
+        if not found:
+            raise ValueError(f"prompt set {self._name!r} has no prompt {called}")
+        raise ValueError(
+            f"prompt set {self._name!r} has {len(found)} prompts {called} ({', '.join(found[:3])}): give "
+            "its own ids, of five digits (--map prompt_id=...)"
         )
-        raise ValueError(f"prompt set {self._name!r} has no prompt with {called}")
+
+    def _named(self, name: str) -> list[str]:
+        """The prompts of this id: ours, else that of the source, and ours without its zeros."""
+        if name in self._ids:
+            return [name]
+        padded = name.zfill(_DIGITS) if name.isdecimal() else ""
+        return list(dict.fromkeys([*self._sources.get(name, ()), *({padded} & self._ids)]))
 
 
 def _tidy(text: str) -> str:

@@ -1,7 +1,7 @@
 """Judgements from files of others, as our own tables: read in one pass, with what was understood of them."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,7 +10,7 @@ import pandas as pd
 
 from nami_bench.domain import Comparison, Criteria, Criterion, PromptSet
 from nami_bench.domain.names import LONGEST
-from nami_bench.errors import InputError
+from nami_bench.errors import InputError, one_line
 from nami_bench.evaluation.human.table import COLUMNS, typed
 from nami_bench.evaluation.leaderboard.scales import Scales
 from nami_bench.export.comparisons_checks import checked_comparisons
@@ -26,7 +26,7 @@ from nami_bench.export.foreign.answers import (
 )
 from nami_bench.export.foreign.entries import Entries, Entry
 from nami_bench.export.foreign.pairing import Pairing
-from nami_bench.export.foreign.profile import Context, Profile, answer_text
+from nami_bench.export.foreign.profile import Context, Made, Profile, answer_text
 from nami_bench.export.foreign.profiles import profile_of
 from nami_bench.export.foreign.profiles.data_sets import NO_JUDGEMENTS
 from nami_bench.export.foreign.reading import Reading
@@ -181,9 +181,9 @@ class _Reader:
         return ": " + ", ".join(f"{n} {why}" for why, n in self.left_out.items()) if self.left_out else ""
 
     def _take(self, entry: Entry, number: int) -> None:
-        digest = hash(repr(entry.cells))
         try:
-            for made in self.profile.rows(entry, self.context):
+            digest = hash(repr(entry.cells))
+            for made in self._rows(entry):
                 if isinstance(made, str):
                     self.left_out[made] += 1
                     continue
@@ -192,8 +192,19 @@ class _Reader:
                     self.left_out[found] += 1
                 else:
                     self.collected[found[0]].add(found[1], entry, digest)
+        except RecursionError as error:
+            raise InputError(f"{entry}: it is nested too deep") from error
         except ValueError as error:
             raise InputError(f"{entry}: {error}") from error
+
+    def _rows(self, entry: Entry) -> Iterator[Made]:
+        """What the profile makes of an entry; refuses one that is built in another way than it expects."""
+        try:
+            yield from self.profile.rows(entry, self.context)
+        except (AttributeError, IndexError, KeyError, TypeError) as error:
+            raise InputError(
+                f"{entry} is not in the form of profile {self.profile.name}: {one_line(repr(error), 120)}"
+            ) from error
 
     def _understood(self, made: Row, entry: Entry, number: int) -> tuple[str, Row] | str:
         """The kind and the fields of a judgement, or why it does not count."""
@@ -206,6 +217,9 @@ class _Reader:
         kind = "comparisons" if "outcome" in row or {"left", "right"} <= row.keys() else "ratings"
         if not text and reason is None:
             return _EMPTY
+        for name in ("model",) if kind == "ratings" else ("left", "right"):
+            if not row.get(name):
+                raise ValueError(f"nothing says the model ({name}): name its column, as --map {name}=COLUMN")
         answer: dict[str, Any] = {"value": None, "outcome": None}
         if text and kind == "comparisons":
             answer["outcome"] = outcome_of(text, row["left"], row["right"], as_named)

@@ -191,11 +191,28 @@ def test_prompts_are_found_by_id_published_name_or_text(tmp_path: Path) -> None:
         ("00002", 3),
     ]
     for text, words in (
-        ("a star", "has the text 'a star' 2 times"),
+        ("a star", "has 2 prompts with the text 'a star' .00000, 00002.: give its own ids"),
         ("a sun", "no prompt with the text 'a sun'"),
     ):
         with pytest.raises(InputError, match=f"line 2: prompt set 'set' .*{words}"):
             read(tmp_path / "a.csv", f"annotator,model,prompt,value\nann,alpha,{text},3\n", prompts, **FIT)
+
+
+def test_ids_of_a_source_are_told_from_ours_by_the_text_or_not_at_all(tmp_path: Path) -> None:
+    texts = ("a star", "a sun", "a moon")
+    prompts = PromptSet(
+        "set", tuple(Prompt(f"{n:05d}", text, extra={"id": n + 1}) for n, text in enumerate(texts))
+    )
+    with pytest.raises(InputError, match="line 2: prompt set 'set' has 2 prompts with the id '1'"):
+        read(tmp_path / "a.csv", table([("ann", "alpha", "1", "4")]), prompts, **FIT)
+    header = "annotator,model,prompt_id,prompt,value"
+    data = table([("ann", "alpha", "1", "a star", "4"), ("ben", "alpha", "1", "a sun", "4")], header=header)
+    assert [row[2] for row in judgements(read(tmp_path / "a.csv", data, prompts, **FIT))] == [
+        "00000",
+        "00001",
+    ]
+    with pytest.raises(InputError, match="no prompt with the id '1' and the text 'a moth'"):
+        read(tmp_path / "a.csv", data.replace("a sun", "a moth"), prompts, **FIT)
 
 
 def test_items_and_other_names_of_models_are_explained(tmp_path: Path) -> None:
