@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nami_bench.annotator_app.check_answers import check_answers_csv
 from nami_bench.annotator_app.study_tables import agreement_of
@@ -97,7 +98,7 @@ def _participants(what: str) -> Write:
         if study.entry is None:
             raise InputError(f"study {study.name!r} has no [entry]: nobody came into it by themselves")
         dues = payments.due(study.entry, store.crowd_reports.participants(study.name))
-        files = {
+        files: dict[str, Callable[[Any, list[payments.Due]], bytes]] = {
             "participants": payments.participants_csv,
             "approvals": payments.approvals,
             "bonuses": payments.bonuses,

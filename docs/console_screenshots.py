@@ -25,6 +25,7 @@ from nami_bench.study_file import load_criteria, nami_1k_study_file
 from tests.support.studies import put_image
 
 STUDY = "pilot"
+PATIENCE_MS = 120_000
 SCENES = {
     "coffee": ("a cup of coffee on a wooden table, seen from above", "the rim of a cup, foam on dark coffee"),
     "chelsea": ("a close portrait of a ginger cat that looks past the camera", "the ear of a ginger cat"),
@@ -60,7 +61,7 @@ def main() -> None:
         with served(workspace, STUDY) as address:
             for name, (path, ready, looks) in PICTURES.items():
                 page = visit(browser, store, f"{address}/admin/{path}", "root", **{"height": 900, **looks})
-                page.get_by_text(ready).locator("visible=true").first.wait_for()
+                page.get_by_text(ready).locator("visible=true").first.wait_for(timeout=PATIENCE_MS)
                 page.wait_for_timeout(1200)  # tables that Gradio measures, plots that it draws
                 take(page, name)
                 page.context.close()

@@ -23,6 +23,7 @@ def main() -> None:
             page = browser.new_page(viewport={"width": 1100, "height": 900}, locale="en-US")
             page.goto(f"{address}/join/crowd?{PARTICIPANT}")
             _take_part(page)
+            _turned_away(browser, address)
             _pay(visit(browser, store, f"{address}/admin/export", "root", height=760))
             _invite(visit(browser, store, f"{address}/admin/people", "root", height=1100))
         store.close()
@@ -37,6 +38,11 @@ def _take_part(page: Any) -> None:
     page.fill("form.asked input[type=number]", "31")
     take(page, "crowd-questions")
     page.click("form.asked [type=submit]")
+    page.wait_for_selector("main a.primary")
+    page.evaluate("location.hash = '#stop'")
+    page.wait_for_selector(".choice")
+    take(page, "crowd-stop")
+    page.evaluate("location.hash = ''")
     page.click("main a.primary")
     end = page.locator(".screen[data-kind=finished]:visible")
     for turn in range(20):
@@ -49,6 +55,18 @@ def _take_part(page: Any) -> None:
     page.click(".screen[data-kind=finished] .primary")
     page.wait_for_selector("[data-part=code]")
     take(page, "crowd-code")
+
+
+def _turned_away(browser: Any, address: str) -> None:
+    """By a device that will not do, and by a link that was cut off."""
+    phone = browser.new_page(viewport={"width": 390, "height": 460}, locale="en-US")
+    phone.goto(f"{address}/join/crowd?{PARTICIPANT[:-3]}y")
+    phone.wait_for_selector("main h1")
+    take(phone, "crowd-device")
+    page = browser.new_page(viewport={"width": 1100, "height": 420}, locale="en-US")
+    page.goto(f"{address}/join/link/Zo3")
+    page.wait_for_selector("main h1")
+    take(page, "crowd-refused")
 
 
 def _pay(page: Any) -> None:

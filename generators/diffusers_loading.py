@@ -3,26 +3,77 @@
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
+import diffusers
 import torch
 from diffusers import DiffusionPipeline
 
 from nami_bench.errors import GenerationError, InputError, UnknownNameError, one_line
+from nami_bench.generators.part_files import only_variants
+from nami_bench.generators.pipeline_content import read_index
 from nami_bench.neural.device import device_name, is_out_of_memory
+from nami_bench.neural.foreign_bars import without_bars
+from nami_bench.neural.loading import loading
 from nami_bench.neural.pretrained import pretrained
 
 Offload = Literal["none", "model", "sequential"]
 
 
-def load_pipeline(folder: Path, dtype: torch.dtype, variant: str | None = None) -> Any:
-    """The pipeline that `folder` holds, on the CPU. Raises InputError where it cannot be loaded."""
+def load_pipeline(
+    folder: Path,
+    dtype: torch.dtype,
+    variant: str | None = None,
+    parts: Mapping[str, Any] = MappingProxyType({}),
+    quantiser: Any = None,
+) -> Any:
+    """The pipeline that `folder` holds, on the CPU. Raises InputError where it cannot be loaded.
+
+    `parts` are components that take the place of the folder's. `quantiser`: of diffusers, for its others.
+    """
+    arguments = {"dtype": dtype, "variant": variant, "local_files_only": True, **parts}
+    if quantiser is not None:
+        arguments["quantization_config"] = quantiser
     try:
-        return pretrained(DiffusionPipeline, folder, dtype=dtype, variant=variant, local_files_only=True)
+        return pretrained(DiffusionPipeline, folder, **arguments)
     except Exception as error:
         # Configurations, weights and code of many libraries: whatever it is, the folder cannot be used.
         reason = f"{type(error).__name__}: {one_line(str(error))}"
-        raise InputError(f"cannot load the pipeline in {folder}: {reason}") from error
+        hint = _variant_hint(folder) if variant is None else ""
+        raise InputError(f"cannot load the pipeline in {folder}: {hint or reason}") from error
+
+
+def load_single_file(
+    file: Path, base: Path, dtype: torch.dtype, parts: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
+    """The pipeline whose weights are all in one file; `base`: the folder of one that says how it is built.
+
+    `parts` are components that are not taken from the file. Raises InputError where it cannot be loaded.
+    """
+    kind: Any = getattr(diffusers, str(read_index(base).get("_class_name")), None)
+    if not hasattr(kind, "from_single_file"):
+        raise InputError(f"diffusers reads no {read_index(base).get('_class_name')} from a single file")
+    try:
+        with loading(file), without_bars():
+            return kind.from_single_file(
+                str(file), config=str(base), dtype=dtype, local_files_only=True, **parts
+            )
+    except Exception as error:  # of a file with some components alone, anything
+        reason = f"{type(error).__name__}: {one_line(str(error), 150)}"
+        raise InputError(
+            f"{file} does not give a whole {kind.__name__} ({reason}): name what it lacks in components; if "
+            "it is the denoiser alone, give the pipeline as model and the file as transformer or unet"
+        ) from error
+
+
+def _variant_hint(folder: Path) -> str:
+    """What to do where weights are there as variants alone; "" where that is not what is wrong."""
+    inside = [folder / name for name in read_index(folder) if (folder / name).is_dir()]
+    found = {variant for component in inside for variant in only_variants(component)}
+    if not found:
+        return ""
+    return f"its weights are there as variant {' and '.join(sorted(found))} alone: give variant={min(found)}"
 
 
 def check_call(pipeline: Any, arguments: Mapping[str, Any]) -> None:

@@ -1,31 +1,42 @@
 """The generator for every text-to-image pipeline that diffusers can load."""
 
+import logging
+import time
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import torch
-from PIL.Image import Image
 from pydantic import Json
-from transformers import PreTrainedTokenizerBase
 
-from nami_bench.domain import ImageState
-from nami_bench.errors import GenerationError, InputError, UnknownNameError
-from nami_bench.generators.batching import BatchRunner, NoImage
-from nami_bench.generators.diffusers_loading import Offload, check_call, load_pipeline, place
+from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.generators.batch_sharing import sharing
+from nami_bench.generators.batching import BatchRunner, Outcome
+from nami_bench.generators.checkpoints import Checkpoint, read_scheduler
+from nami_bench.generators.diffusers_loading import Offload, place
 from nami_bench.generators.lora import Lora, add_loras, described_loras, find_loras, named_loras
 from nami_bench.generators.lora_strength import read_alpha
-from nami_bench.generators.model_files import ModelFiles, check_model_name, check_untouched, pipeline_files
-from nami_bench.generators.presets import PRESETS, Preset
+from nami_bench.generators.model_files import check_model_name, check_untouched
+from nami_bench.generators.pipeline_call import call_arguments, call_parameters
+from nami_bench.generators.pipeline_output import outcomes, told_once
+from nami_bench.generators.preset import Preset
+from nami_bench.generators.presets import PRESETS, presets_of
+from nami_bench.generators.prompt_rewriting import (
+    SWITCHES,
+    Rewriter,
+    Rewriting,
+    own_randomness,
+    switches,
+)
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.generators.quantisation import read_kinds
 from nami_bench.generators.torch_runtime import (
     DtypeName,
     choose_dtype,
     dtype_name,
     library_versions,
     noise_generators,
-    pictures,
 )
 from nami_bench.neural.device import choose_device, device_name
 
@@ -37,21 +48,16 @@ _OWN_ARGUMENTS = {
     "width": "width",
     "negative_prompt": "negative_prompt",
 }
-_RESERVED = ("prompt", "generator", "num_images_per_prompt", "output_type", "return_dict")
-# Pipelines that pad every prompt to one fixed length, so that prompts of any length share a batch. Others pad
-# to the longest prompt of the batch, and an image would depend on its neighbours.
-PADS_TO_FIXED_LENGTH = frozenset(
-    {
-        "FluxPipeline",
-        "HunyuanDiTPipeline",
-        "PixArtAlphaPipeline",
-        "PixArtSigmaPipeline",
-        "SanaPipeline",
-        "StableDiffusion3Pipeline",
-        "StableDiffusionPipeline",
-        "StableDiffusionXLPipeline",
-    }
+_PARTS = ("transformer", "unet", "vae", "text_encoder")
+_RESERVED = (
+    "prompt",
+    "generator",
+    "num_images_per_prompt",
+    "num_videos_per_prompt",
+    "output_type",
+    "return_dict",
 )
+_log = logging.getLogger(__name__)
 
 
 class DiffusersGenerator:
@@ -61,7 +67,8 @@ class DiffusersGenerator:
     requests. With batch_size=1 it depends on nothing else, and on the same device and library versions a
     picture made again is the same to the byte. In larger batches kernels may round the last bit differently:
     in float32 on a CPU, batches of 3 moved one value in 10,000 or fewer by one grey level (SD3, Sana, FLUX,
-    SDXL, PixArt-Sigma with random weights); in bfloat16, up to one value in 20, by one or two.
+    SDXL, PixArt-Sigma with random weights); in bfloat16, up to one value in 20, by one or two. Pipelines not
+    known to be safe in batches draw one by one: see `nami_bench.generators.batch_sharing`.
     """
 
     @dataclass(frozen=True, slots=True)
@@ -76,8 +83,15 @@ class DiffusersGenerator:
         steps, guidance_scale: at least 1, at least 0. height, width: pixels, multiples of 8.
         negative_prompt: for every prompt (FLUX heeds one only with extra={"true_cfg_scale": 4}).
         extra: JSON object of further arguments of the pipeline's call.
+        prompt_rewriting: "on" lets a pipeline that can have a language model write each prompt anew; what
+        it wrote is recorded, and the leaderboard says so.
         lora: a LoRA's file, folder or place on the hub; several as A:0.8,B:0.5. lora_revision: on the hub.
         lora_scale: times its own strength. lora_alpha: what it was trained with, where it doesn't say.
+        base: the pipeline that a `model` in one file belongs to.
+        transformer, unet, vae, text_encoder: a folder, a file (.safetensors, .gguf, .ckpt) or a place on the
+        hub that takes the place of the model's own. components: JSON object of others, by name.
+        quantize: int8wo, bnb-nf4 ... of the denoiser, or COMPONENT:KIND,COMPONENT:KIND.
+        scheduler: another one of diffusers', or a JSON object of settings to change ("class": its name).
         offload: "model" or "sequential" keep in the GPU's memory only what computes.
         batch_size: images drawn at once, at most; halved whenever memory runs out. See above for what
         more than 1 costs in exactness.
@@ -95,10 +109,19 @@ class DiffusersGenerator:
         width: int | None = None
         negative_prompt: str | None = None
         extra: Json[dict[str, Any]] | dict[str, Any] = field(default_factory=dict)
+        prompt_rewriting: Rewriting = "off"
         lora: str | None = None
         lora_revision: str | None = None
         lora_scale: float = 1.0
         lora_alpha: str | None = None
+        base: str | None = None
+        transformer: str | None = None
+        unet: str | None = None
+        vae: str | None = None
+        text_encoder: str | None = None
+        components: Json[dict[str, str]] | dict[str, str] = field(default_factory=dict)
+        quantize: str | None = None
+        scheduler: str | dict[str, Any] = ""
         offload: Offload = "none"
         batch_size: int = 1
 
@@ -108,7 +131,8 @@ class DiffusersGenerator:
             if self.model is None and self.preset is None:
                 raise InputError(f"{WHERE}: give model=OWNER/NAME, model=FOLDER or preset=NAME")
             if self.model is not None:
-                check_model_name(self.model, self.revision)
+                check_model_name(self.model, self.revision, self.base)
+            self.parts(), read_kinds(self.quantize), read_scheduler(self.scheduler)
             if self.lora is not None:
                 named_loras(self.lora, self.lora_scale)
                 read_alpha(self.lora_alpha)
@@ -122,7 +146,14 @@ class DiffusersGenerator:
                 value = getattr(self, name)
                 if value is not None and (value < 8 or value % 8):
                     raise InputError(f"{WHERE}: {name} {value} is no positive multiple of 8")
-            _check_extra(self.extra)
+            _check_extra(self.extra, self.prompt_rewriting)
+
+        def parts(self) -> Mapping[str, str]:
+            """Components that take the place of the model's; raises InputError for one given twice."""
+            named = {name: getattr(self, name) for name in _PARTS if getattr(self, name) is not None}
+            if twice := named.keys() & dict(self.components).keys():
+                raise InputError(f"{WHERE}: {min(twice)} is given twice, also in components")
+            return {**named, **self.components}
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -130,14 +161,20 @@ class DiffusersGenerator:
         self._preset = PRESETS.get(options.preset or "")
         self._runner = BatchRunner(self._draw, options.batch_size)
         self._strengths: Mapping[str, str] = {}
+        self._rewriter: Rewriter  # from when the pipeline is loaded
+        self._load_seconds: float | None = None
+        self._told: set[str] = set()
+        if options.preset is None and (known := presets_of(str(options.model))):
+            _log.warning(
+                "%s without its publisher's settings: preset=%s has them", options.model, " or ".join(known)
+            )
 
     def describe(self) -> Mapping[str, Any]:
         """Model and LoRA with commit or hash, and the call's settings. Fetches what is on the hub."""
         options = self.options
         return {
             "adapter": "diffusers",
-            "model": self._model,
-            "model_files": dict(self._files.identity),
+            **self._checkpoint.describe(),
             "variant": self._variant,
             "dtype": options.dtype,
             "preset": options.preset,
@@ -147,7 +184,7 @@ class DiffusersGenerator:
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
         """Yield one picture, failure or refusal (by a safety checker) for each request, in order."""
-        yield from self._runner.results(requests, self._provenance, alike=self._padding)
+        yield from self._runner.results(requests, self._provenance, alike=self._sharing)
 
     @property
     def dtype(self) -> str:
@@ -168,8 +205,17 @@ class DiffusersGenerator:
         return self.options.variant
 
     @cached_property
-    def _files(self) -> ModelFiles:
-        return pipeline_files(self._model, self.options.revision, self._variant)
+    def _checkpoint(self) -> Checkpoint:
+        options = self.options
+        return Checkpoint(
+            self._model,
+            options.revision,
+            self._variant,
+            options.base,
+            options.parts(),
+            read_kinds(options.quantize),
+            read_scheduler(options.scheduler),
+        )
 
     @cached_property
     def _loras(self) -> tuple[Lora, ...]:
@@ -179,9 +225,13 @@ class DiffusersGenerator:
 
     @cached_property
     def _settings(self) -> dict[str, Any]:
-        """Arguments of every call: the preset's, overridden by the given ones."""
-        settings = {} if self._preset is None else _call_arguments(self._preset)
-        return {**settings, **_call_arguments(self.options)}
+        """Arguments of every call: the preset's, overridden by the given ones, and our own defaults: one
+        frame of what makes videos, and prompts that are not rewritten."""
+        parameters = call_parameters(self._files.path)
+        own = {"num_frames": 1} if "num_frames" in parameters else {}
+        own |= switches(parameters, self.options.prompt_rewriting)
+        preset = {} if self._preset is None else _call_arguments(self._preset)
+        return {**own, **preset, **_call_arguments(self.options)}
 
     @cached_property
     def _device(self) -> torch.device:
@@ -198,6 +248,7 @@ class DiffusersGenerator:
         return {
             "pipeline": type(self._pipeline).__name__,
             "lora_strength": self._strengths,
+            "load_seconds": self._load_seconds,
             "device": device_name(self._device),
             "dtype": self.dtype,
             "offload": self.options.offload,
@@ -206,55 +257,54 @@ class DiffusersGenerator:
 
     @cached_property
     def _pipeline(self) -> Any:
-        pipeline = load_pipeline(self._files.path, self._dtype, self._variant)
-        check_call(pipeline, self._settings)
+        started = time.perf_counter()
+        if self._preset is not None:
+            self._preset.check_packages()
+        pipeline = self._checkpoint.load(self._dtype, self._device)
+        self._rewriter = self._rewriter_of(pipeline)  # refuses before the weights go to the GPU
         self._strengths = add_loras(pipeline, self._loras, read_alpha(self.options.lora_alpha))
-        for files in (self._files, *(lora.files for lora in self._loras)):
-            check_untouched(files.path, files.identity.get("sha256"))
+        for lora in self._loras:
+            check_untouched(lora.files.path, lora.files.identity.get("sha256"))
         place(pipeline, self._device, self.options.offload)
         pipeline.set_progress_bar_config(disable=True)
+        self._load_seconds = round(time.perf_counter() - started, 3)
         return pipeline
 
-    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Image | NoImage]:
-        settings = dict(self._settings)
-        if "negative_prompt" in settings:
-            settings["negative_prompt"] = [settings["negative_prompt"]] * len(requests)
-        output = self._pipeline(
-            prompt=[request.prompt.text for request in requests],
-            generator=noise_generators(requests),
-            output_type="np",
-            **settings,
-        )
-        images = getattr(output, "images", None)
-        if images is None or len(images) != len(requests):
-            name = type(self._pipeline).__name__
-            raise GenerationError(
-                f"{name} did not give one image for each prompt: it is no text-to-image model"
-            )
-        # DeepFloyd's pipelines use the second name.
-        flags = getattr(output, "nsfw_content_detected", None) or getattr(output, "nsfw_detected", None)
-        refused = NoImage(ImageState.REFUSED, "the pipeline's safety checker withheld the image")
+    def _rewriter_of(self, pipeline: Any) -> Rewriter:
+        arguments = call_arguments(pipeline, self._settings)
+        return Rewriter(pipeline, arguments, self.options.prompt_rewriting)
+
+    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Outcome]:
+        pipeline, rewriter, generators = self._pipeline, self._rewriter, noise_generators(requests)
+        arguments = dict(rewriter.arguments)
+        if isinstance(arguments.get("negative_prompt"), str):
+            arguments["negative_prompt"] = [arguments["negative_prompt"]] * len(requests)
+        with own_randomness(requests[0].seed, self._device):
+            texts = rewriter.rewritten([request.prompt.text for request in requests], generators)
+            output = pipeline(prompt=texts, generator=generators, output_type="np", **arguments)
+        drawn = outcomes(output, pipeline, arguments, len(requests))
+        told_once(drawn, self._told, type(pipeline).__name__)
+        texts = getattr(output, "revised_prompts", None) or texts
         return [
-            refused if flag else picture
-            for flag, picture in zip(flags or [False] * len(images), pictures(images), strict=True)
+            replace(outcome, about={**outcome.about, **rewriter.about(request, text)})
+            for outcome, request, text in zip(drawn, requests, texts, strict=True)
         ]
 
-    def _padding(self, request: GenerationRequest) -> Hashable:
-        """Equal for prompts that may share a batch: their token counts, where padding depends on them."""
-        if type(self._pipeline).__name__ in PADS_TO_FIXED_LENGTH:
-            return None
-        parts = self._pipeline.components.values()
-        tokenizers = [part for part in parts if isinstance(part, PreTrainedTokenizerBase)]
-        text = request.prompt.text
-        return tuple(len(tokenizer(text).input_ids) for tokenizer in tokenizers) or text
+    def _sharing(self, request: GenerationRequest) -> Hashable:
+        """Equal for prompts that may share a batch; each its own where images are drawn one by one."""
+        pipeline = self._pipeline  # loads it, and makes the rewriter
+        found = None if self._rewriter.switch else sharing(pipeline, request.prompt.text)
+        return (request.prompt.id, request.sample) if found is None else found
 
 
-def _check_extra(extra: Mapping[str, Any]) -> None:
+def _check_extra(extra: Mapping[str, Any], rewriting: Rewriting) -> None:
     for name in extra:
         if name in _OWN_ARGUMENTS:
             raise InputError(f"{WHERE}: set {name} by the option {_OWN_ARGUMENTS[name]}, not in extra")
         if name in _RESERVED:
             raise InputError(f"{WHERE}: {name} cannot be set, generation sets it itself")
+        if name in SWITCHES and rewriting == "off":
+            raise InputError(f"{WHERE}: set {name} by the option prompt_rewriting, not in extra")
 
 
 def _call_arguments(source: "Preset | DiffusersGenerator.Options") -> dict[str, Any]:

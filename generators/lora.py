@@ -125,9 +125,9 @@ def _merge_by_peft(pipeline: Any, lora: Lora, folder: Path) -> str:
     with _fitting(lora, type(network).__name__):
         wrapped: Any = PeftModel.from_pretrained(network, folder, torch_device="cpu")
         _check_all_loaded(wrapped, lora.files.path)
-        for layer in wrapped.modules():
-            if lora.weight != 1 and isinstance(layer, BaseTunerLayer):
-                layer.scale_layer(lora.weight)
+        layers: Any = [layer for layer in wrapped.modules() if isinstance(layer, BaseTunerLayer)]
+        for layer in layers if lora.weight != 1 else ():
+            layer.scale_layer(lora.weight)
         wrapped.merge_and_unload(safe_merge=True)
         vars(network).pop("peft_config", None)  # or the next one would take it for one that is still there
     alpha = config.get("lora_alpha", config.get("alpha"))

@@ -1,18 +1,20 @@
 """Where a model's files are, and what identifies them: a hash, or a commit of the Hugging Face hub."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from diffusers import DiffusionPipeline
 from huggingface_hub import snapshot_download
 
 from nami_bench.errors import InputError
 from nami_bench.file_hashes import file_sha256, files_sha256
-from nami_bench.generators.pipeline_content import INDEX, PEFT_CONFIG, pipeline_sha256
-from nami_bench.neural.hub import HUB_NAME, fetching, refuse_revision_of_folder
+from nami_bench.generators.pipeline_content import INDEX, PEFT_CONFIG, pipeline_sha256, read_index
+from nami_bench.neural.hub import HUB_NAME, TEXTS, fetching, refuse_revision_of_folder
 
+_NOT_READ = frozenset({".md", ".py"})  # descriptions, and code, which nobody runs
 _HUB_PLACE = re.compile(r"(\w[\w.-]*/\w[\w.-]*)((?:/\w[\w.-]*)*)(?:@([\w./-]+))?")
 
 
@@ -39,33 +41,85 @@ class HubPlace:
         return found and cls(found[1], found[2].strip("/"), found[3] or revision)
 
 
-def check_model_name(name: str, revision: str | None = None) -> None:
-    """Raise InputError unless `name` is a folder that holds a diffusers pipeline or may be a hub name."""
+def check_model_name(name: str, revision: str | None = None, base: str | None = None) -> None:
+    """Raise InputError unless `name` is a folder that holds a diffusers pipeline or may be a hub name.
+
+    Or a file, with the name of the pipeline that it belongs to as `base`.
+    """
     path = Path(name).expanduser()
-    if path.is_dir():
+    if path.is_file():
+        if base is None:
+            raise InputError(
+                f"{path} is one file: give a pipeline's name or folder as base where it holds a whole "
+                "pipeline, and where it holds the denoiser alone the pipeline as model and the file as "
+                "transformer or unet"
+            )
+        check_model_name(base)
+    elif base is not None:
+        raise InputError(f"base is for a model in one file, and {name} is none: leave base out")
+    elif path.is_dir():
         refuse_revision_of_folder(path, revision)
         if not (path / INDEX).is_file():
             raise InputError(
-                f"{path} holds no diffusers pipeline: it has no {INDEX}; "
-                "give the folder that save_pretrained wrote"
+                f"{path} holds no diffusers pipeline: it has no {INDEX}; give the folder that "
+                "save_pretrained wrote, or, where this is a trained part, the pipeline as model and this as "
+                "transformer or unet"
             )
     elif not HUB_NAME.fullmatch(name):
         raise InputError(f"model {name!r} is neither a folder nor a hub name such as 'owner/name'")
 
 
-def pipeline_files(name: str, revision: str | None = None, variant: str | None = None) -> ModelFiles:
-    """The folder of a pipeline: `name` itself where it is a folder, else fetched from the hub or its cache.
+def pipeline_files(
+    name: str, revision: str | None = None, variant: str | None = None, without: Sequence[str] = ()
+) -> ModelFiles:
+    """The folder of a pipeline, or its one file: `name` itself, else fetched from the hub or its cache.
 
-    Raises InputError where there is no such model, or none that can be had now.
+    `without`: components of which no more than the settings are fetched. Raises InputError where there is
+    no such model, none that can be had now, or one that brings its own code.
+    """
+    path = Path(name).expanduser()
+    if path.exists():
+        if path.is_dir():
+            _refuse_own_code(path)
+        return ModelFiles(path, {"sha256": content_sha256(path)})
+    with fetching("model", name, revision):
+        given: dict[str, Any] = dict.fromkeys(without)
+        folder = Path(
+            DiffusionPipeline.download(
+                name, revision=revision, variant=variant, trust_remote_code=False, **given
+            )
+        )
+        if without:
+            settings = [f"{component}/*.json" for component in without]
+            snapshot_download(name, revision=folder.name, allow_patterns=settings)
+    return ModelFiles(folder, {"commit": folder.name})
+
+
+def base_files(name: str) -> ModelFiles:
+    """A pipeline's folder, of which the settings alone are needed; they are fetched where it is on the hub.
+
+    Raises InputError.
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        return ModelFiles(path, {"sha256": pipeline_sha256(path)})
-    with fetching("model", name, revision):
-        folder = Path(
-            DiffusionPipeline.download(name, revision=revision, variant=variant, trust_remote_code=False)
-        )
+        return ModelFiles(path, {"sha256": content_sha256(path)})
+    with fetching("base", name):
+        folder = Path(snapshot_download(name, allow_patterns=list(TEXTS)))
     return ModelFiles(folder, {"commit": folder.name})
+
+
+def _refuse_own_code(folder: Path) -> None:
+    """Raise InputError where the index names classes in Python files of the folder: nobody else's are run."""
+    index = read_index(folder)
+    for what, entry in {"the pipeline": index.get("_class_name"), **index}.items():
+        module = entry[0] if isinstance(entry, list) and entry else None
+        files = (folder / f"{module}.py", folder / what / f"{module}.py")
+        if module and any(file.is_file() for file in files):
+            raise InputError(
+                f"{folder} brings its own code for {what} ({module}.py), which is not run here: run it in a "
+                "script of yours by the adapter command, or, where the code only repeats a class of "
+                f"diffusers, name that class in {INDEX}"
+            )
 
 
 def lora_files(name: str, revision: str | None = None) -> ModelFiles:
@@ -99,9 +153,12 @@ def peft_folder(file: Path) -> Path | None:
 
 
 def content_sha256(path: Path) -> str:
-    """The hash of what is read of a pipeline's folder or a LoRA's file."""
-    if path.is_dir():
+    """The hash of what is read of a file, of a pipeline's folder or of a component's, files of text aside."""
+    if (path / INDEX).is_file():
         return pipeline_sha256(path)
+    if path.is_dir():
+        files = sorted(one for one in path.iterdir() if one.is_file() and one.suffix not in _NOT_READ)
+        return files_sha256(path, files)
     if folder := peft_folder(path):
         return files_sha256(folder, [folder / PEFT_CONFIG, path])
     return file_sha256(path)

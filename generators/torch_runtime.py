@@ -6,10 +6,10 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL.Image import Image, fromarray
+from PIL.Image import Image, alpha_composite, fromarray, new
 
 from nami_bench.domain import ImageState
-from nami_bench.generators.batching import NoImage
+from nami_bench.generators.batching import NoImage, Outcome, Picture
 from nami_bench.generators.protocol import GenerationRequest
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
@@ -49,16 +49,24 @@ def library_versions() -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
-def pictures(images: Sequence[Any]) -> list[Image | NoImage]:
-    """PIL images from arrays (height, width, 3) of floats in 0..1; PIL images pass through.
+def pictures(images: Sequence[Any]) -> list[Outcome]:
+    """Pictures from arrays (height, width, 3 or 4) of floats in 0..1, or from PIL images.
 
     An array with NaN or infinity, which half precision is prone to, is a failure: cast to bytes it would pass
-    for a black picture.
+    for a black picture. What is transparent is laid over white, and the picture says so.
     """
-    return [image if isinstance(image, Image) else _picture(np.asarray(image)) for image in images]
+    return [_picture(image) for image in images]
 
 
-def _picture(pixels: np.ndarray[Any, Any]) -> Image | NoImage:
-    if not np.isfinite(pixels).all():
-        return NoImage(ImageState.FAILED, "the model gave NaN or infinite pixels: try another dtype")
-    return fromarray((pixels * 255).round().astype(np.uint8))
+def _picture(image: Any) -> Outcome:
+    if not isinstance(image, Image):
+        pixels = np.asarray(image)
+        if not np.isfinite(pixels).all():
+            return NoImage(ImageState.FAILED, "the model gave NaN or infinite pixels: try another dtype")
+        image = fromarray((pixels * 255).round().astype(np.uint8))
+    if not image.has_transparency_data:
+        return Picture(image)
+    layers = image.convert("RGBA")
+    flat = alpha_composite(new("RGBA", layers.size, "white"), layers).convert("RGB")
+    opaque = layers.getextrema()[3] == (255, 255)
+    return Picture(flat, {} if opaque else {"alpha": "composited over white"})

@@ -42,7 +42,7 @@ export function choiceToStop(state, { withdraw, back: goBack }) {
     make("p", { textContent: t(isOut ? "join.stop.out" : "join.stop") }),
     study.delete_until ? make("p", { textContent: t("join.stop.until", { time: when(study.delete_until) }) }) : null,
     make("p", { className: "problem", role: "alert", "data-part": "problem" }),
-    make("div", { className: "choice" }, isOut ? null : keep, mayDelete(study) ? forget : null),
+    make("div", { className: "choice" }, ...(isOut ? [] : [keep]), ...(mayDelete(study) ? [forget] : [])),
     make("p", {}, stay),
     contact(study.contact),
   ];

@@ -12,7 +12,7 @@ export function questionnaire({ questions }, send) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const wrong = fields.find((one) => !one.isAnswered());
-    problem.textContent = wrong === undefined ? "" : t("join.questions.missing");
+    problem.textContent = wrong === undefined ? "" : wrong.complaint();
     if (wrong !== undefined) return wrong.element.querySelector("input").focus();
     return send(Object.fromEntries(fields.map((one) => [one.name, one.value()])));
   });
@@ -28,15 +28,18 @@ function choice({ name, texts, options, required }) {
   const labels = options.map((option, i) =>
     make("label", {}, inputs[i], make("span", { textContent: pick(option.texts) ?? option.value })));
   const value = () => inputs.find((input) => input.checked)?.value ?? "";
-  return { name, value, isAnswered: () => !required || value() !== "", element: framed(texts, required, ...labels) };
+  const complaint = () => t("join.questions.missing");
+  return { name, value, complaint, isAnswered: () => !required || value() !== "", element: framed(texts, required, ...labels) };
 }
 
 function amount({ name, texts, minimum, maximum, required }) {
   const input = make("input", { type: "number", name, min: String(minimum), max: String(maximum), step: "any", inputMode: "decimal", "aria-label": pick(texts) });
   const value = () => input.value.trim();
   const isAnswered = () => (value() === "" ? !required && !input.validity.badInput : input.validity.valid);
-  const range = make("p", { className: "quiet-text", textContent: t("join.questions.range", { from: number(minimum, 2), to: number(maximum, 2) }) });
-  return { name, value, isAnswered, element: framed(texts, required, input, range) };
+  const words = t("join.questions.range", { from: number(minimum, 2), to: number(maximum, 2) });
+  const range = make("p", { className: "quiet-text", textContent: words });
+  const complaint = () => (value() === "" && !input.validity.badInput ? t("join.questions.missing") : words);
+  return { name, value, complaint, isAnswered, element: framed(texts, required, input, range) };
 }
 
 function framed(texts, required, ...children) {

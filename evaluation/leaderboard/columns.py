@@ -55,12 +55,28 @@ COLUMNS_AFTER = {
     "prompt_sets": "`NAME@SHA256`, with their [canonical hashes](formats.md#prompts), separated by blanks",
     "prompt_files": "the hashes of the files that they were read from, likewise",
     "rewritten_prompts": "`NAME=COUNT/PROMPTS` of sets with [rewrites](prompts.md#rewrites)",
+    "prompt_rewriting": "what drew the model's prompts otherwise than they are "
+    "[written](generators.md#prompts-that-are-drawn-otherwise): none, instruction, pipeline, model, "
+    "external; empty: not recorded",
     "interval_method": "how the intervals of human scores were made",
     "interval_over": "what was taken for a sample of many",
     "interval_level": "of those intervals, 0-1",
     "cautions": "who was left out, and what the intervals do not hold for, in words",
     "licence": "of the model",
     "weights": "`NAME sha256 HASH` or `NAME commit HASH`, separated by `; `",
+    "images_per_second": "done images over the time of the longest run that was not interrupted",
+    "latency_p50": "median seconds from request to picture, with `:low` and `:high`, its 95 % interval",
+    "latency_p50:low": "empty: no image is fast enough to bound it",
+    "latency_p50:high": "likewise, slow enough",
+    "latency_p95": "empty below 20 images",
+    "latency_p99": "empty below 100 images",
+    "images_timed": "that the latency rests on",
+    "peak_memory_bytes": "the most that an image needed, by the generator's or server's word",
+    "load_seconds": "until the model could make its first image",
+    "timed_on": "device, dtype, size, batch, requests under way",
+    "speed_comparable": "true, false: timed on the same as most models",
+    "price_per_1000": "for 1,000 images, where `--price` or `--price-per-hour` was given",
+    "price_note": "its currency and date",
     "source": "of a published row",
 }
 """The CSV's columns after the scores, and what they hold."""

@@ -10,6 +10,17 @@ from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.image_settings import described_change, differing, fingerprints, used_settings
 
 Provenance = Mapping[str, Any]
+PROMPT_REWRITING = "prompt_rewriting"
+"""In an image's provenance: what drew its prompt otherwise than it is written, a key of `_HOW`."""
+
+_HOW = {
+    "none": "as written",
+    "instruction": "behind a fixed instruction of the pipeline",
+    "pipeline": "rewritten by a language model of the pipeline",
+    "model": "rewritten by the model's server",
+    "external": "rewritten before the model got them",
+    "not recorded": "not recorded",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +50,8 @@ class ModelOrigin:
     `options` are its adapter's, without the machine's folders. `weights` names each file or folder of weights
     with its whole hash ("model_files sha256 0123..."), or what a server called its model. `settings`: SHA-256
     of what the adapter said of itself; more than one where they differ. `images` were made.
+    `prompt_rewriting`: what drew their prompts otherwise than they are written, every value that occurs,
+    "none" where nothing did; empty where it was not recorded.
     """
 
     model: str
@@ -49,6 +62,7 @@ class ModelOrigin:
     settings: tuple[str, ...]
     images: int
     made_with: MadeWith
+    prompt_rewriting: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for a JSON document."""
@@ -85,6 +99,7 @@ def model_origin(card: ModelCard, records: Iterable[ImageRecord]) -> ModelOrigin
         settings=tuple(one.sha256 for one in used),
         images=len(done),
         made_with=_made_with((r.provenance for r in done), (r.created_at for r in done)),
+        prompt_rewriting=_texts(record.provenance.get(PROMPT_REWRITING) for record in done),
     )
 
 
@@ -110,8 +125,24 @@ def mixtures(records: Sequence[ImageRecord]) -> Iterator[str]:
     dtypes = _texts(record.provenance.get("dtype") for record in done)
     if len(dtypes) > 1:
         yield f"images computed in {' and '.join(dtypes)}"
+    rewriting = _texts(record.provenance.get(PROMPT_REWRITING) for record in done)
+    if len(rewriting) > 1:
+        yield f"images of differently rewritten prompts: {' and '.join(rewriting)}"
     if len(served := list(_served(done))) > 1:
         yield f"images of a server's different models: {' and '.join(served)}"
+
+
+def unlike_rewriting(models: Sequence[ModelOrigin]) -> Iterator[str]:
+    """In words, that the models did not draw the same prompts; nothing where they did, as far as is known."""
+    kinds: dict[str, list[str]] = {}
+    for origin in models:
+        for kind in origin.prompt_rewriting or ("not recorded",):
+            kinds.setdefault(kind, []).append(origin.model)
+    if len(kinds) > 1 and kinds.keys() - {"none", "not recorded"}:
+        said = "; ".join(
+            f"{_HOW.get(kind, kind)}: {', '.join(those)}" for kind, those in sorted(kinds.items())
+        )
+        yield f"models did not draw the same prompts, so that their scores are not of the same task ({said})"
 
 
 def mixed_answers(scores: Iterable[Score]) -> str | None:
@@ -126,7 +157,8 @@ def _served(records: Iterable[ImageRecord]) -> Iterator[str]:
 
 
 def _made_with(provenances: Iterable[Provenance], dates: Iterable[datetime | None]) -> MadeWith:
-    found = list({id(one): one for one in provenances}.values())  # the store gives equal ones once
+    # Images differ in their times, and their devices and libraries seldom: each kind is looked at once.
+    found = list({_kind(one): one for one in provenances}.values())
     known = sorted(date for date in dates if date is not None)
     return MadeWith(
         software=_software(found),
@@ -135,6 +167,12 @@ def _made_with(provenances: Iterable[Provenance], dates: Iterable[datetime | Non
         first=known[0] if known else None,
         last=known[-1] if known else None,
     )
+
+
+def _kind(provenance: Provenance) -> tuple[Any, ...]:
+    """Equal for those that say the same of software and devices; the store gives equal libraries once."""
+    texts = (provenance.get(name) for name in ("nami_bench", "commit", "device", "dtype"))
+    return (id(provenance.get("libraries")), *map(str, texts))
 
 
 def _software(provenances: Sequence[Provenance]) -> dict[str, tuple[str, ...]]:

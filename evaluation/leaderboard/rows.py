@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from nami_bench.domain import Criterion, PromptFile, Score, SetScore
 from nami_bench.evaluation.leaderboard.origins import InstrumentOrigin, ModelOrigin
+from nami_bench.evaluation.leaderboard.speed import Speed
 
 
 class Status(StrEnum):
@@ -155,7 +156,8 @@ class LeaderboardRow:
     each automatic column that scored the model, by the column's key. `images` have a rating, of
     `images_expected` (None where it is not known); `images_failed` counts requested images that failed or
     were refused (None likewise). `ratings` counts values and `withheld` the ratings without one.
-    `gaps` say in words what is missing.
+    `gaps` say in words what is missing. `prompt_rewriting`: see `ModelOrigin`, values joined by " and ";
+    None where it was not recorded.
 
     `intervals` and `adjusted` are by criterion; adjusted scores are those that the average annotator of the
     panel would have given (see `nami_bench.evaluation.human.severity`). `rank_low` to `rank_high` are the
@@ -189,6 +191,7 @@ class LeaderboardRow:
     rank_high: int | None = None
     ties: tuple[str, ...] = ()
     first_probability: float | None = None
+    prompt_rewriting: str | None = None
 
     @property
     def source(self) -> str | None:
@@ -218,7 +221,8 @@ class Leaderboard:
     `criteria` is empty where there are no ratings, `precision` None where there are no intervals; `cautions`
     say in words what was left out and what the intervals do not hold for. `samples`: only the first so
     many of each prompt count, None where all do. `models` and `instruments` are empty where nothing but
-    ratings is known.
+    ratings is known. `speeds`: by model, where records say when its images were made, or it has a price;
+    `prices_in`: currency and date.
     """
 
     rows: tuple[LeaderboardRow, ...]
@@ -239,6 +243,8 @@ class Leaderboard:
     pairs: tuple[PairwiseTest, ...] = ()
     models: tuple[ModelOrigin, ...] = ()
     instruments: tuple[InstrumentOrigin, ...] = ()
+    speeds: Mapping[str, Speed] = field(default_factory=dict)
+    prices_in: str | None = None
 
     @property
     def measured(self) -> tuple[LeaderboardRow, ...]:

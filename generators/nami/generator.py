@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import torch
-from PIL.Image import Image
 from pydantic import BeforeValidator
 
 from nami_bench.errors import InputError
-from nami_bench.generators.batching import BatchRunner, NoImage
+from nami_bench.generators.batching import BatchRunner, Outcome
 from nami_bench.generators.diffusers_loading import Offload, place
 from nami_bench.generators.model_files import check_untouched
 from nami_bench.generators.nami.folder import overridden, own_sampling, pipeline_folder
@@ -156,7 +155,7 @@ class NamiGenerator:
         place(pipeline, self._device, options.offload)
         return pipeline
 
-    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Image | NoImage]:
+    def _draw(self, requests: Sequence[GenerationRequest]) -> list[Outcome]:
         options, sampling = self.options, self._sampling
         (images,) = self._pipeline(
             [request.prompt.text for request in requests],

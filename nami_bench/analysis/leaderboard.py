@@ -33,6 +33,7 @@ from nami_bench.evaluation.leaderboard.rows import (
     Precision,
 )
 from nami_bench.evaluation.leaderboard.scales import parse_scales
+from nami_bench.evaluation.leaderboard.speed import Prices
 from nami_bench.export.files import leaderboard_csv, leaderboard_json, leaderboard_rows
 from nami_bench.export.foreign import ForeignFile
 from nami_bench.export.html import leaderboard_fragment
@@ -143,6 +144,9 @@ def leaderboard(
     replicates: int = 1000,
     seed: int = 0,
     correction: Literal["holm", "benjamini-hochberg", "none"] = "holm",
+    price: Mapping[str, float] | None = None,
+    price_per_hour: Mapping[str, float] | None = None,
+    price_note: str = "",
 ) -> LeaderboardResult:
     """Models by human scores (0-100) and automatic scores, as `nami-bench leaderboard` computes them.
 
@@ -152,10 +156,11 @@ def leaderboard(
     that a command in this folder would take. `study`: which one; of a workspace by default the newest that
     has ratings.
 
-    For ratings from elsewhere: `criteria` is a study file, a mapping of weights, or `Criterion` values
-    (default: the file's own, else NAMI-1K's); `scale` is that of the values, as "1-5", of one criterion as
-    "relevance=1-5"; `prompts` is a prompt file or set, of which every prompt is expected to be rated. In a
-    workspace `prompts` names a set.
+    A file in another form is a `ForeignFile` of `nami_bench.export.foreign`, with the `Reading` that its
+    `reading_of` makes of the command's options. For ratings from elsewhere: `criteria` is a study file, a
+    mapping of weights, or `Criterion` values (default: the file's own, else NAMI-1K's); `scale` is that of
+    the values, as "1-5", of one criterion as "relevance=1-5"; `prompts` is a prompt file or set, of which
+    every prompt is expected to be rated. In a workspace `prompts` names a set.
 
     `stratum`: only its prompts. `by`: totals by stratum, task or a prompt tag, too. `samples`: only 0 to N-1
     of each prompt. `without`: annotators who do not count. `raters`: only those who said so of themselves
@@ -166,6 +171,9 @@ def leaderboard(
     `intervals`: from the crossed random-effects model, or a bootstrap; None or "none": without. `over`: what
     is a sample of many. `level`: of intervals and tests, in (0, 1). `replicates` (50 or more) and `seed`: of
     the bootstrap. `correction`: for testing all pairs.
+
+    Of a workspace's models: `price` of 1,000 images, or `price_per_hour` of the machine, by model ("": of all
+    others); `price_note` says currency and date.
 
     Raises InputError for bad input, with the row or line, and UnknownNameError, which is one, for a name that
     nothing answers to.
@@ -184,11 +192,14 @@ def leaderboard(
         "samples": samples,
         "precision": precision,
     }
+    prices = Prices(price or {}, price_per_hour or {}, price_note)
     if ratings is None:
-        options["raters"] = raters
+        options |= {"raters": raters, "prices": prices}
         board = _of_workspace(workspace, criteria, scale, prompts, options)
     else:
         refuse_raters(raters)
+        if price or price_per_hour or price_note:
+            raise InputError("prices stand beside the images of a workspace's models, and these are ratings")
         source, prompt_set = source_of(ratings, workspace), _prompt_set(prompts)
         if isinstance(source, ForeignFile):
             source = replace(source, prompt_set=prompt_set)

@@ -105,9 +105,10 @@ def strengths(
     annotator, prompt_id, sample, criterion, left, right, outcome (left, tie, right, both_bad), and optionally
     reason (why there is none), position, duration_ms, created_at. Orders have a row for each trial and image,
     with trial, model and rank (equal in a tie) in the place of left, right and outcome; best and worst a row
-    for each trial, with trial, items (models with blanks between them), best and worst. None: those of a
-    study of `workspace`; None: the workspace that a command in this folder would take. `study`: which one, by
-    default the newest of pairs or orders.
+    for each trial, with trial, items (models with blanks between them), best and worst. A file in another
+    form is a `ForeignFile`, as for `nami_bench.leaderboard`. None: those of a study of `workspace`; None: the
+    workspace that a command in this folder would take. `study`: which one, by default the newest of pairs or
+    orders.
 
     `beside`: a study of ratings of the same models in the workspace: how far the two agree. `without`:
     annotators who do not count. `raters`: as those of `nami_bench.leaderboard`. `side`: estimate how much the

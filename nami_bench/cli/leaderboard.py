@@ -12,8 +12,10 @@ from nami_bench.cli.common import echo, parse_pairs, print_table, workspace_root
 from nami_bench.cli.foreign import as_read, foreign_options
 from nami_bench.cli.options import (
     FILE,
+    amounts,
     json_option,
     precision_options,
+    price_options,
     raters_option,
     ratings_options,
     without_option,
@@ -60,6 +62,7 @@ _FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
     type=FILE,
     help="File to write; default: stdout.",
 )
+@price_options
 @precision_options
 @json_option
 def leaderboard(
@@ -77,6 +80,9 @@ def leaderboard(
     published: bool,
     format_: str | None,
     output: Path | None,
+    prices: tuple[str, ...],
+    hourly: tuple[str, ...],
+    price_note: str,
     as_json: bool,
     reading: "Reading | None",
     **precision: Any,
@@ -104,6 +110,9 @@ def leaderboard(
         raters=parse_pairs(raters, "--raters"),
         sort=sort,
         published=published,
+        price=amounts(prices, "--price"),
+        price_per_hour=amounts(hourly, "--price-per-hour"),
+        price_note=price_note,
         **precision,
     )
     if output is not None:

@@ -120,6 +120,29 @@ def list_(as_json: bool) -> None:
         print_table(("model", "adapter", "parameters", "licence"), rows)
 
 
+@models.command(
+    "presets",
+    epilog="Example: nami-bench models presets; then nami-bench models add q --adapter diffusers "
+    "-O preset=qwen-image",
+)
+@json_option
+def presets(as_json: bool) -> None:
+    """Published systems that the adapter diffusers runs by name, with their publishers' settings."""
+    from dataclasses import asdict
+
+    from nami_bench.generators.presets import PRESETS
+
+    if as_json:
+        print_json([{"preset": name, **asdict(p), "batches": p.batches} for name, p in PRESETS.items()])
+        return
+    columns = ("preset", "model", "steps", "guidance", "size", "prompts", "batches", "licence")
+    rows = [
+        (name, p.model, p.steps, p.guidance, f"{p.width}x{p.height}", p.prompts, p.batches, p.licence)
+        for name, p in PRESETS.items()
+    ]
+    print_table(columns, rows, whole=("preset",))
+
+
 @models.command("show", epilog="Example: nami-bench models show shapes-fair")
 @click.argument("name")
 @json_option

@@ -46,6 +46,40 @@ raters_option = click.option(
 )
 """For slices by who rated; see `pipeline.raters`."""
 
+price_options = together(
+    click.option(
+        "--price",
+        "prices",
+        multiple=True,
+        metavar="[MODEL=]AMOUNT",
+        help="Of 1,000 images; without MODEL of all others. Repeatable.",
+    ),
+    click.option(
+        "--price-per-hour",
+        "hourly",
+        multiple=True,
+        metavar="[MODEL=]AMOUNT",
+        help="Of the machine: divided by the images that the model makes in an hour. Repeatable.",
+    ),
+    click.option("--price-note", default="", metavar="TEXT", help="Their currency and date."),
+)
+"""What images cost; see `amounts`."""
+
+
+def amounts(given: tuple[str, ...], option: str) -> dict[str, float]:
+    """Amounts by model, "" for all others; raises InputError for what is no amount."""
+    from nami_bench.errors import InputError
+
+    found: dict[str, float] = {}
+    for text in given:
+        model, _, amount = text.rpartition("=")
+        try:
+            found[model] = float(amount)
+        except ValueError:
+            raise InputError(f"{option} {text!r} is not of the form MODEL=AMOUNT or AMOUNT") from None
+    return found
+
+
 detector_options = together(
     click.option("--detector", help="GenEval's detector: see `nami-bench plugins`."),
     click.option(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nami_bench.evaluation.leaderboard.scales import Scales
     from nami_bench.export.foreign import Reading
     from nami_bench.pipeline.dataset_folder import DatasetContent
-    from nami_bench.pipeline.import_judgements import Elsewhere
+    from nami_bench.pipeline.import_foreign import Elsewhere
 
 _FORMATS = ("csv", "parquet", "huggingface")
 
@@ -32,6 +32,9 @@ def ratings() -> None:
     worst a line for each trial: trial, items, best and worst; both in place of model and value. Answers to
     questions have question (its id), answer (yes, no, cannot tell, not asked), and optionally text and
     category, in place of criterion, value and reason.
+
+    Files in other forms, such as those of annotation tools, are read with --profile, --map and other options:
+    see `nami-bench ratings profiles` and `nami-bench ratings convert --help`.
     """
 
 
@@ -75,20 +78,17 @@ def import_(
     With --profile, --map or another option of how to read it, FILE may be in another form: what was
     understood is said first, and its prompts are found by their ids, published names or texts.
     """
+    from nami_bench.pipeline.import_foreign import import_foreign
     from nami_bench.pipeline.import_judgements import import_judgements
 
     scales = scale_of(scale)
     elsewhere = _elsewhere(reading, study, prompts, scales)
+    how = {"replace": replace, "dry_run": dry_run}
     with open_bench() as bench:
-        done = import_judgements(
-            bench.store,
-            file,
-            bench.workspace.images_dir,
-            scales,
-            elsewhere=elsewhere,
-            replace=replace,
-            dry_run=dry_run,
-        )
+        if elsewhere is not None:
+            done = import_foreign(bench.store, file, elsewhere, scales, **how)
+        else:
+            done = import_judgements(bench.store, file, bench.workspace.images_dir, scales, **how)
     say(
         f"recorded {done.added} {done.kind}"
         + (f"; {done.replaced} replace others" if done.replaced else "")
@@ -105,7 +105,7 @@ def _elsewhere(
     from dataclasses import replace
 
     from nami_bench.errors import InputError
-    from nami_bench.pipeline.import_judgements import Elsewhere
+    from nami_bench.pipeline.import_foreign import Elsewhere
 
     if reading is None:
         if study is not None or prompts is not None:

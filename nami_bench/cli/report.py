@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from nami_bench.cli.common import open_bench, progress, say
-from nami_bench.cli.options import MEASUREMENT_LEVELS, precision_of, precision_options, without_option
+from nami_bench.cli.options import (
+    MEASUREMENT_LEVELS,
+    amounts,
+    precision_of,
+    precision_options,
+    price_options,
+    without_option,
+)
 
 if TYPE_CHECKING:
     from nami_bench.evaluation.human.agreement import Level
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Of measurement, for alpha; see `nami-bench agreement`.",
 )
+@price_options
 @precision_options
 def report(
     study: str | None,
@@ -43,6 +51,9 @@ def report(
     pseudonyms: bool,
     without: tuple[str, ...],
     agreement_level: "Level",
+    prices: tuple[str, ...],
+    hourly: tuple[str, ...],
+    price_note: str,
     **precision: Any,
 ) -> None:
     """Write a study's report: one folder of HTML that opens from disk, with nothing loaded from elsewhere.
@@ -52,6 +63,7 @@ def report(
     earlier one.
     """
     from nami_bench.errors import InputError
+    from nami_bench.evaluation.leaderboard.speed import Prices
     from nami_bench.report.contents import collect
     from nami_bench.report.write import write_report
 
@@ -66,6 +78,7 @@ def report(
             with_names=not pseudonyms,
             without=without,
             agreement_level=agreement_level,
+            prices=Prices(amounts(prices, "--price"), amounts(hourly, "--price-per-hour"), price_note),
         )
         name = contents.study.name if contents.study else "automatic"
         folder = output or bench.workspace.reports_dir / name

@@ -18,7 +18,7 @@ _CLOSED_LOOP = (
 )
 
 
-class _Numbers(click.ParamType):
+class _Numbers(click.ParamType[tuple[int, ...]]):
     """Whole numbers separated by commas."""
 
     name = "1,2,4"

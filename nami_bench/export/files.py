@@ -22,7 +22,9 @@ from nami_bench.evaluation.leaderboard.columns import (
     total_kind,
 )
 from nami_bench.evaluation.leaderboard.rows import Group, GroupScore, Leaderboard, LeaderboardRow
+from nami_bench.evaluation.leaderboard.speed import not_comparable
 from nami_bench.export.sections import notes, simulation_notice
+from nami_bench.export.speed_text import speed_cells
 from nami_bench.export.spreadsheet import csv_table
 from nami_bench.software import commit
 
@@ -44,6 +46,7 @@ def leaderboard_csv(board: Leaderboard) -> bytes:
 
 def leaderboard_json(board: Leaderboard) -> bytes:
     """One JSON document, UTF-8; its `schema` changes when a field changes its meaning."""
+    unlike = not_comparable(board.speeds)
     document = {
         "schema": JSON_SCHEMA,
         "nami_bench": __version__,
@@ -78,6 +81,11 @@ def leaderboard_json(board: Leaderboard) -> bytes:
         "pairs": [asdict(pair) for pair in board.pairs],
         "models": [origin.to_json() for origin in board.models],
         "instruments": [origin.to_json() for origin in board.instruments],
+        "speeds": {
+            model: {**speed.to_json(), "comparable": model not in unlike}
+            for model, speed in board.speeds.items()
+        },
+        "prices_in": board.prices_in,
         "notice": simulation_notice(board),
         "notes": notes(board),
         "rows": [_json_row(row) for row in board.rows],
@@ -93,6 +101,8 @@ def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
     origin = next((origin for origin in board.models if origin.model == row.model), None)
     of_board["licence"] = origin.licence if origin else None
     of_board["weights"] = "; ".join(origin.weights) if origin else None
+    of_board |= speed_cells(board.speeds.get(row.model), row.model in not_comparable(board.speeds))
+    of_board["price_note"] = None if of_board["price_per_1000"] is None else board.prices_in
     if row.source:
         of_board = dict.fromkeys(of_board)
     scores: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from nami_bench.export.sections import (
     simulation_notice,
     title,
 )
+from nami_bench.export.speed_plot import speed_plot
 from nami_bench.export.text import (
     ADJUSTED,
     INCOMPLETE,
@@ -27,6 +28,7 @@ from nami_bench.export.text import (
     model_tables,
     pair_tables,
     rank_certainty,
+    speed_tables,
 )
 from nami_bench.software import version_and_commit
 
@@ -40,11 +42,13 @@ def leaderboard_fragment(board: Leaderboard) -> str:
     """The board as a part of somebody's page; see `tables_fragment`. Its groups, pairs and models are folded,
     and so are its notes, but for what is missing or left out."""
     values = page_values(board)
-    more = [*values["plain_tables"], *values["model_tables"]]
+    more = [*values["plain_tables"], *values["speed_tables"], *values["model_tables"]]
     values |= {
         "heading": f"Leaderboard: {values['title']}",
         "plain_tables": (),
         "more": more,
+        "speed_tables": (),
+        "speed_plot": None,
         "remarks": board.cautions,
         "notes": [note for note in values["notes"] if note not in board.cautions],
     }
@@ -66,6 +70,8 @@ def tables_fragment(
         tables=(),
         plain_tables=tables[:shown],
         more=tables[shown:],
+        speed_tables=(),
+        speed_plot=None,
         gaps=(),
         star=INCOMPLETE,
         remarks=remarks,
@@ -95,6 +101,8 @@ def page_values(board: Leaderboard) -> dict[str, Any]:
         "notice": simulation_notice(board),
         "tables": [_table(section, board) for section in found],
         "plain_tables": [*group_tables(found[0], board), *pair_tables(board)] if found else [],
+        "speed_tables": speed_tables(board),
+        "speed_plot": speed_plot(board),
         "model_tables": model_tables(board),
         "gaps": gap_notes(board),
         "star": INCOMPLETE,

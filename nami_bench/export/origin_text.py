@@ -9,7 +9,7 @@ from nami_bench.export.spreadsheet import csv_table
 
 PROVENANCE_COLUMNS = (
     "kind", "name", "prompt_set", "instrument", "adapter", "options", "licence", "weights", "settings_sha256",
-    "dtype", "device", "software", "results", "first", "last",
+    "dtype", "device", "software", "results", "first", "last", "prompt_rewriting",
 )  # fmt: skip
 """Of `provenance_csv`. kind is model or metric; several values in a cell are separated by "; "."""
 
@@ -28,6 +28,7 @@ def model_cells(board: Leaderboard) -> dict[str, list[str | None]]:
         "model": [origin.model for origin in models],
         "licence": [origin.licence for origin in models],
         "weights": [short_weights(origin) for origin in models],
+        "prompts rewritten by": [_joined(origin.prompt_rewriting) for origin in models],
         "computed in": [_joined(origin.made_with.dtypes) for origin in models],
         "on": [_joined(origin.made_with.devices) for origin in models],
         "images of": [_days(origin.made_with) for origin in models],
@@ -69,6 +70,7 @@ def _rows(board: Leaderboard) -> Iterator[Mapping[str, Any]]:
             "weights": _joined(model.weights),
             "settings_sha256": _joined(model.settings),
             "results": model.images,
+            "prompt_rewriting": _joined(model.prompt_rewriting),
             **_made_cells(model.made_with),
         }
     for column in board.instruments:

@@ -12,6 +12,7 @@ from nami_bench.evaluation.leaderboard.automatic import GENEVAL
 from nami_bench.evaluation.leaderboard.columns import ScoreColumn, human_columns, overall_column, task_columns
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow, PromptOrigin
 from nami_bench.export.origin_text import software_notes
+from nami_bench.export.speed_text import speed_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ def notes(board: Leaderboard) -> list[str]:
         *_automatic_notes(board),
         *_origin_notes(board),
         *software_notes(board),
+        *speed_notes(board),
         *board.cautions,
     ]
 

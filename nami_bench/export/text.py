@@ -7,6 +7,7 @@ from nami_bench.evaluation.leaderboard.columns import adjusted_total
 from nami_bench.evaluation.leaderboard.rows import Group, Leaderboard, LeaderboardRow, PairwiseTest
 from nami_bench.export.origin_text import model_cells
 from nami_bench.export.sections import Section, best_shown, group_heading, level, percent, sections
+from nami_bench.export.speed_text import speed_columns
 
 INCOMPLETE = "*"
 ADJUSTED = "adjusted"
@@ -48,7 +49,16 @@ def text_tables(board: Leaderboard) -> list[TextTable]:
     tables: list[TextTable] = []
     for section in sections(board):
         tables += _details(section) if section.details else _main_tables(section, board)
-    return [*tables, *pair_tables(board)]
+    return [*tables, *pair_tables(board), *speed_tables(board)]
+
+
+def speed_tables(board: Leaderboard) -> list[TextTable]:
+    """Speed and price as one table; none where nothing was timed and nothing has a price."""
+    cells = speed_columns(board)
+    if len(cells) < 2:
+        return []
+    texts = ("model", "timed on")
+    return [_table("Speed", [_Column(n, column, numeric=n not in texts) for n, column in cells.items()])]
 
 
 def model_tables(board: Leaderboard) -> list[TextTable]:
@@ -80,6 +90,7 @@ def counts(section: Section) -> dict[str, Sequence[str | None]]:
         "images": [_images(row, section) for row in section.rows],
         "ratings": [_number(row.ratings) for row in section.rows],
         "missing": [_percent(row.missing_share) for row in section.rows],
+        "rewriting": _rewriting(section),
     }
     shown = ("images",) if section.details else tuple(columns)
     return {name: columns[name] for name in shown if any(columns[name])}
@@ -232,6 +243,12 @@ def _p_value(value: float | None) -> str | None:
     if value is None:
         return None
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _rewriting(section: Section) -> list[str | None]:
+    """Who rewrote the prompts, where somebody did."""
+    kinds = [row.prompt_rewriting for row in section.rows]
+    return kinds if {*kinds} - {None, "none"} else [None] * len(kinds)
 
 
 def _images(row: LeaderboardRow, section: Section) -> str | None:

@@ -1,5 +1,7 @@
 """Which device a network runs on, and when its memory ran out. Imports torch: for neural adapters only."""
 
+from typing import Any
+
 import torch
 
 from nami_bench.errors import InputError
@@ -38,3 +40,20 @@ def free_memory() -> None:
     from accelerate.utils.memory import clear_device_cache
 
     clear_device_cache(garbage_collection=True)
+
+
+def reset_peak_memory() -> None:
+    """Begin to watch anew how much memory the GPUs are asked for; does nothing before one is used."""
+    for index in _gpus():
+        torch.cuda.reset_peak_memory_stats(index)
+
+
+def peak_memory() -> int | None:
+    """Bytes that tensors held at most since `reset_peak_memory`, on all GPUs together; None without one."""
+    peaks = [torch.cuda.max_memory_allocated(index) for index in _gpus()]
+    return sum(peaks) if peaks else None
+
+
+def _gpus() -> range:
+    used: Any = torch.cuda.is_initialized  # untyped
+    return range(torch.cuda.device_count() if used() else 0)

@@ -173,6 +173,8 @@ class _GenerationRun:
         self.check_lock: Check = lambda: None
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
+        # By which images that were made without a break are known again, for what a second brings.
+        self.run = uuid4().hex[:12]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -196,6 +198,8 @@ class _GenerationRun:
         ):
             for drawn in made:
                 self.check_lock()
+                if not engine.elsewhere:  # several workers are no measure of the model
+                    drawn = replace(drawn, provenance={**drawn.provenance, "run": self.run})
                 self._keep(drawn, recorded.get((drawn.request.prompt.id, drawn.request.sample)))
                 advance(1)
         return GenerationReport(self.counts, tuple(self.problems))

@@ -32,6 +32,7 @@ from nami_bench.evaluation.leaderboard.origins import (
     mixed_answers,
     mixtures,
     model_origin,
+    unlike_rewriting,
 )
 from nami_bench.evaluation.leaderboard.rows import (
     DEFAULT_PRECISION,
@@ -43,6 +44,7 @@ from nami_bench.evaluation.leaderboard.rows import (
     PromptOrigin,
     Status,
 )
+from nami_bench.evaluation.leaderboard.speed import Prices, speeds
 from nami_bench.evaluation.leaderboard.uncertainty import with_uncertainty
 from nami_bench.pipeline.early_end import adaptive_overlap
 from nami_bench.pipeline.prompt_origins import prompt_origin
@@ -68,6 +70,7 @@ def leaderboard_from_store(
     samples: int | None = None,
     table: "pd.DataFrame | None" = None,
     models: Sequence[str] = (),
+    prices: Prices | None = None,
 ) -> Leaderboard:
     """The leaderboard of a study: human scores, and the automatic ones of its models, ranked by `sort`.
 
@@ -79,10 +82,11 @@ def leaderboard_from_store(
     only those of who said so of themselves count (see `raters_who_said`). Only the first `samples` of each
     prompt count (None: all), and no score of a whole set of images that has more.
     `table`: the study's (see `Ratings.table`), where it was read already. `models`: no study, but the
-    automatic scores of these alone.
+    automatic scores of these alone. `prices`: what images cost. Speeds are of all images of the models that
+    records say the times of, whatever else is limited.
 
-    Raises UnknownNameError for an unknown study, set, stratum or column, InputError where the study is on
-    another prompt set, or where there is nothing to show.
+    Raises UnknownNameError for an unknown study, set, stratum, column or model with a price, InputError where
+    the study is on another prompt set, or where there is nothing to show.
     """
     chosen = None if models else choose_study(store, study, prompt_set)
     found = _collect(store, chosen, prompt_set, stratum, samples, tuple(models))
@@ -111,11 +115,19 @@ def leaderboard_from_store(
         cautions += (*total_cautions(ratings), *adaptive_overlap(chosen))
     columns = automatic_columns(found.scores, found.set_scores, found.prompts, found.origins)
     cards = {card.name: card for card in store.catalog.models()}
+    origins = {row.model: model_origin(cards[row.model], found.images_of(row.model)) for row in rows}
+    cautions += tuple(unlike_rewriting(list(origins.values())))
     level = (precision or DEFAULT_PRECISION).level
+    if prices is not None:
+        prices.check(row.model for row in rows)
     board = Leaderboard(
         rows=tuple(
             with_fewer_samples(
-                replace(_with_automatic(row, columns, found, level), parameters=cards[row.model].parameters),
+                replace(
+                    _with_automatic(row, columns, found, level),
+                    parameters=cards[row.model].parameters,
+                    prompt_rewriting=" and ".join(origins[row.model].prompt_rewriting) or None,
+                ),
                 samples,
                 found.samples.get(row.model, 0),
             )
@@ -129,8 +141,10 @@ def leaderboard_from_store(
         prompt_origins=found.origins,
         cautions=cautions,
         samples=samples,
-        models=tuple(model_origin(cards[row.model], found.images_of(row.model)) for row in rows),
+        models=tuple(origins.values()),
         instruments=tuple(_instrument(column, found) for column in columns),
+        speeds=speeds({row.model: found.timed.get(row.model, ()) for row in rows}, prices),
+        prices_in=prices.note if prices is not None else None,
     )
     ranked = finished(board, table, sort)
     if ratings is None or chosen is None or precision is None:
@@ -143,7 +157,8 @@ class _Found:
     """What the store holds of a leaderboard's models and prompts.
 
     `prompts`: by set and id. `hashes`: canonical SHA-256 of the sets. `images`: by model and prompt set.
-    `samples`: by model, how many a prompt has, whether they count or not.
+    `samples`: by model, how many a prompt has, whether they count or not. `timed`: by model, all images of
+    which it is known when they were made, whatever part of the prompts or samples is asked for.
     """
 
     models: tuple[str, ...]
@@ -154,6 +169,7 @@ class _Found:
     scores: Sequence[Score]
     set_scores: Sequence[SetScore]
     samples: Mapping[str, int]
+    timed: Mapping[str, Sequence[ImageRecord]]
 
     def images_of(self, model: str) -> list[ImageRecord]:
         """The model's images of all prompt sets."""
@@ -216,7 +232,10 @@ def _collect(
     images = defaultdict(list)
     most: dict[str, int] = defaultdict(int)
     cut: set[tuple[str, str]] = set()
+    timed = defaultdict(list)
     for record in store.images.find(models=models, prompt_set=prompt_set):
+        if "started" in record.provenance:
+            timed[record.model].append(record)
         if record.prompt_id not in prompts.get(record.prompt_set, {}):
             continue
         most[record.model] = max(most[record.model], record.sample + 1)
@@ -237,6 +256,7 @@ def _collect(
         ],
         set_scores=[score for score in set_scores if (score.model, score.prompt_set) not in cut],
         samples=most,
+        timed=timed,
     )
 
 

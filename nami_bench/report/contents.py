@@ -18,6 +18,7 @@ from nami_bench.evaluation.leaderboard.agreement import Agreement, measure_agree
 from nami_bench.evaluation.leaderboard.checks import renamed
 from nami_bench.evaluation.leaderboard.pseudonyms import pseudonymized, pseudonyms
 from nami_bench.evaluation.leaderboard.rows import Leaderboard, Precision
+from nami_bench.evaluation.leaderboard.speed import Prices
 from nami_bench.pipeline.audit import CRITERION, audit_from_store
 from nami_bench.pipeline.early_end import unselected_ratings
 from nami_bench.pipeline.leaderboard_from_store import choose_study, leaderboard_from_store
@@ -75,11 +76,13 @@ def collect(
     without: Sequence[str] = (),
     agreement_level: Level = "interval",
     models: Sequence[str] = (),
+    prices: Prices | None = None,
 ) -> ReportContents:
     """The contents of the report on a study (which: see `choose_study`), or on the automatic scores alone.
 
     Annotators are pseudonymized unless `with_names`; those in `without` do not count. `agreement_level`: of
-    measurement, for alpha. `models`: the automatic scores of these alone, and no study.
+    measurement, for alpha. `models`: the automatic scores of these alone, and no study. `prices`: what images
+    cost.
 
     Raises UnknownNameError for an unknown study or annotator, InputError where there is nothing to report on.
     """
@@ -92,6 +95,7 @@ def collect(
         without=without,
         table=read,
         models=models,
+        prices=prices,
     )
     models = [row.model for row in board.measured]
     sets = [store.catalog.prompt_set(name) for name in board.prompt_sets]

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Row, Select, create_engine, select
+from sqlalchemy import Select, create_engine, select
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -165,7 +165,7 @@ def _withdrawals(url: URL) -> Sequence[Withdrawal] | None:
     return [Withdrawal(account, made, kept, WayOut(way), left) for account, made, kept, way, left in found]
 
 
-def _read(url: URL, query: Select[Any]) -> Sequence[Row[Any]] | None:
+def _read(url: URL, query: Select[Any]) -> Sequence[Any] | None:
     """The rows of what the database is now; None where it is lost, damaged, or too old to have them."""
     file = file_of(url)
     if file is not None and not file.exists():

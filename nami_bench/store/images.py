@@ -1,7 +1,7 @@
 """Images that were made, or that failed."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, cast, exists, select
@@ -114,11 +114,11 @@ def _image_filter(
 
 
 def _image_records(session: Session, wanted: Iterable[ColumnElement[bool]]) -> list[ImageRecord]:
-    """By columns, for there may be hundreds of thousands; what many have in common is one object."""
+    """By columns, for there may be hundreds of thousands; what an image and the next share is one object."""
     models = dict(session.execute(select(ModelRow.id, ModelRow.name)).all())
     sets = dict(session.execute(select(PromptSetRow.id, PromptSetRow.name)).all())
     states = {state.value: state for state in ImageState}
-    parsed: dict[str, dict[str, Any]] = {}
+    text, parsed = "", dict[str, Any]()
     prompt_ids: dict[str, str] = {}
     query = (
         select(
@@ -144,12 +144,20 @@ def _image_records(session: Session, wanted: Iterable[ColumnElement[bool]]) -> l
     records = []
     connection = session.connection().execution_options(stream_results=True)
     for model, of, prompt, sample, state, *rest, provenance, created_at in connection.execute(query):
-        if provenance not in parsed:
-            parsed[provenance] = json.loads(provenance)
-        made = (*rest, parsed[provenance], created_at)
+        if provenance != text:
+            text, parsed = provenance, _sharing(json.loads(provenance), parsed)
+        made = (*rest, parsed, created_at)
         prompt_id = prompt_ids.setdefault(prompt, prompt)
         records.append(ImageRecord(models[model], sets[of], prompt_id, sample, states[state], *made))
     return records
+
+
+def _sharing(provenance: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """`provenance`, with those of its inner objects that are equal to the ones before it."""
+    for name, value in provenance.items():
+        if isinstance(value, dict) and before.get(name) == value:
+            provenance[name] = before[name]
+    return provenance
 
 
 def _find_prompt(session: Session, record: ImageRecord) -> PromptRow:

@@ -121,7 +121,7 @@ class ValidationCallback:
                     reasons[len(drawn)] = picture.reason
                     drawn.append(None)
                 else:
-                    drawn.append(HeldImage(picture, f"image {len(drawn)}"))
+                    drawn.append(HeldImage(picture.image, f"image {len(drawn)}"))
         return Made(drawn, reasons)
 
     def _batch(self, pipeline: Any, requests: "Sequence[GenerationRequest]") -> Sequence[Any]:

@@ -9,8 +9,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
-from jwt.algorithms import ECAlgorithm
 
 from nami_bench.annotator_app.crowd import signature as signatures
 from nami_bench.annotator_app.crowd.credit import ASKED, GRANTED, REFUSED, grant
@@ -20,6 +18,7 @@ from nami_bench.domain import Came, Entry, Identity, Study, WayOut
 from nami_bench.domain.entry import Signature, Sona
 from nami_bench.errors import InputError, RefusedError
 from tests.support.crowd import CONSENT, STUDY_ID, Visitor, arrival, pid, with_entry
+from tests.support.crowd_signatures import Platform
 from tests.support.http_server import Asked, Reply, http_server
 
 Listening = Callable[..., AbstractContextManager[str]]
@@ -27,25 +26,6 @@ Listening = Callable[..., AbstractContextManager[str]]
 
 def entry(provider: Came = Came.PROLIFIC, **values: Any) -> Entry:
     return Entry(CONSENT, provider=provider, **values)
-
-
-class Platform:
-    """Signs arrivals as Prolific would, and publishes its keys."""
-
-    def __init__(self, kid: str = "k1") -> None:
-        self.kid = kid
-        self._key = ec.generate_private_key(ec.SECP256R1())
-
-    @property
-    def keys(self) -> dict[str, Any]:
-        public = json.loads(ECAlgorithm.to_jwk(self._key.public_key()))
-        return {"keys": [{**public, "kid": self.kid, "use": "sig", "alg": "ES256"}]}
-
-    def signed(self, query: str, *, ends_in: float = 60, audience: str = "rate.example", **more: Any) -> str:
-        """The address's parameters, with their signature."""
-        claims = {"exp": time.time() + ends_in, "aud": audience, "prolific": parameters_of(query)}
-        token = jwt.encode({**claims, **more}, self._key, algorithm="ES256", headers={"kid": self.kid})
-        return f"{query}&prolific_token={token}"
 
 
 def proven(entry_: Entry, query: str, by: Signatures | None = None) -> bool:

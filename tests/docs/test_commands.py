@@ -81,6 +81,11 @@ def geneval_results(folder: Path, environment: Mapping[str, str]) -> None:
     shutil.copy(folder / "a.jsonl", folder / "results.jsonl")
 
 
+def foreign_judgements(folder: Path, environment: Mapping[str, str]) -> None:
+    """The samples of other people's forms."""
+    shutil.copytree(ROOT / "tests" / "data" / "judgements", folder, dirs_exist_ok=True)
+
+
 def foreign_folders(folder: Path, environment: Mapping[str, str]) -> None:
     """Small folders and prompt files in the forms of public benchmarks."""
     shutil.copytree(ROOT / "tests" / "data" / "prompt_sets", folder / "sets")
@@ -183,6 +188,7 @@ DEMO = {"README.md"} | {
 """Pages whose stories begin in the demo's workspace."""
 SETUPS: dict[str, Setup] = {
     "README.md": small_training,
+    "docs/formats.md": foreign_judgements,
     "docs/generators.md": foreign_folders,
     "docs/geneval.md": geneval_results,
     "docs/leaderboards.md": ratings_and_comparisons,

@@ -1,5 +1,7 @@
 """Requests of a served model under way at once: `generate --concurrency` and `throughput`."""
 
+import csv
+import io
 import json
 import re
 import threading
@@ -13,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from nami_bench.cli.app import cli
-from nami_bench.domain import ImageState
+from nami_bench.domain import ImageState, Score
 from nami_bench.services import retrying_client
 from nami_bench.store import Store
 from tests.support.http_server import Asked, Reply, http_server
@@ -147,6 +149,36 @@ def test_throughput_stores_nothing_counts_failures_and_never_asks_twice_for_one_
         server.bad = ""
         table = one.run("throughput", "served", *prompts, "--images", "3")
         assert "closed loop" in table and "16x16 pixels" in table
+
+
+@pytest.mark.slow
+def test_the_leaderboard_has_speeds_and_prices_of_what_was_generated(tmp_path: Path) -> None:
+    """0.05 s an image: with two under way, up to 40 images/s."""
+    with bench(tmp_path, Busy(delay=0.05)) as one:
+        one.generate("--concurrency", "2")
+        with Store.open(f"sqlite:///{one.workspace / 'nami.db'}") as store:
+            store.scores.put(
+                [
+                    Score("served", r.prompt_set, r.prompt_id, r.sample, "clip-score", "clip-1", 30.0)
+                    for r in store.images.find(models=["served"])
+                ]
+            )
+        prices = ("--price-per-hour", "3.6", "--price-note", "EUR, 2026-11-30")
+        (row,) = csv.DictReader(io.StringIO(one.run("leaderboard", "--format", "csv", *prices)))
+        rate = float(row["images_per_second"])
+        assert 5 < rate <= 40
+        assert 0.05 <= float(row["latency_p50"]) < 0.4
+        assert row["images_timed"] == "22" and row["latency_p95"] and not row["latency_p99"]  # two were cold
+        assert row["timed_on"] == "unknown device, 16x16, batch 1, 2 under way"
+        assert float(row["peak_memory_bytes"]) == 2048.5 * 2**20
+        assert float(row["price_per_1000"]) == pytest.approx(1 / rate, rel=1e-4)
+        assert row["price_note"] == "EUR, 2026-11-30"
+        table = one.run("leaderboard", *prices)
+        assert "Speed" in table and "Prices: EUR" in table
+        one.run("leaderboard", "--price", "x=1", "--price-note", "EUR", fails="unknown model 'x'")
+        one.run("leaderboard", "--price", "served=much", fails="is not of the form MODEL=AMOUNT")
+        one.run("report", "--no-images", *prices, "-o", str(tmp_path / "report"))
+        assert "<h3>Speed</h3>" in (tmp_path / "report" / "index.html").read_text()
 
 
 @pytest.mark.slow

@@ -29,7 +29,9 @@ def build(console: Console) -> gr.Dropdown:
         found = json.loads(await console.onlooker.ask("people", call.study))
         names = [one["name"] for one in found["people"]]
         linked = call.query.get("person")
-        first = {} if chosen in names else {"value": linked if linked in names else next(iter(names), None)}
+        first: dict[str, Any] = {}
+        if chosen not in names:
+            first["value"] = linked if linked in names else next(iter(names), None)
         return (
             tables.cells(_row(one) for one in found["people"]),
             gr.update(value=found["note"], visible=bool(found["note"])),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from nami_bench.domain.english import tally
+from nami_bench.domain.english import counted, tally
 from nami_bench.evaluation.leaderboard.scales import Scales
 from nami_bench.export.foreign.source import Judged
 
@@ -24,11 +24,11 @@ def preview(judged: Judged, scales: Scales) -> Iterator[str]:
         yield "columns: " + ", ".join(f"{field} = {column}" for field, column in judged.columns.items())
     if judged.unused:
         yield f"columns that are not used: {_some(list(judged.unused))}"
-    yield _counted("annotator", list(table["annotator"].cat.categories))
-    yield _counted("model", _models(judged))
+    yield _listed("annotator", list(table["annotator"].cat.categories))
+    yield _listed("model", _models(judged))
     images = table[["prompt_id", "sample"]].drop_duplicates()
     more = "" if len(images) == table["prompt_id"].nunique() else f", {len(images)} with their samples"
-    yield f"{table['prompt_id'].nunique()} prompts{more}"
+    yield f"{counted(table['prompt_id'].nunique(), 'prompt')}{more}"
     yield from _criteria(judged, scales)
     yield from _not_counted(judged)
     yield from judged.notes
@@ -42,8 +42,8 @@ def _models(judged: Judged) -> list[str]:
     return sorted({str(name) for side in sides for name in judged.table[side].cat.categories})
 
 
-def _counted(what: str, names: list[str]) -> str:
-    return f"{len(names)} {what}{'s' * (len(names) != 1)}: {_some(names)}"
+def _listed(what: str, names: list[str]) -> str:
+    return f"{counted(len(names), what)}: {_some(names)}"
 
 
 def _some(names: list[str]) -> str:
@@ -73,9 +73,9 @@ def _not_counted(judged: Judged) -> Iterator[str]:
     if judged.left_out:
         yield "left out: " + ", ".join(f"{count} {why}" for why, count in judged.left_out.items())
     if judged.twice:
-        yield f"{judged.twice} lines are there twice, to the letter, and count once"
+        yield f"{counted(judged.twice, 'line')} that another one repeats to the letter: they count once"
     if judged.again:
-        yield f"{judged.again} answers were given again to the same thing, and count once"
+        yield f"{counted(judged.again, 'answer')} given again to the same thing: they count once"
     if judged.repeated:
         repeats = judged.profile.applied(judged.file.reading).repeats
         which = (

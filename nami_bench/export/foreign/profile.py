@@ -1,6 +1,6 @@
 """What a profile is: the form of one tool's or data set's files, as data and, where need be, one function."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -22,12 +22,16 @@ Made: TypeAlias = Row | str
 class Context:
     """What the rows of a file are made with: `reading`, with what the profile adds, and `items` by name.
 
+    `said`: fields whose columns somebody said, so that they must be there; those that only a profile expects
+    may be lacking.
+
     `columns`, which fields they are, `used`, which ones of a table count, and `notes` are what is understood
     on the way, for whoever asks; `used` stays empty where entries are no rows of a table.
     """
 
     reading: Reading
     prefix: str = ""
+    said: Collection[str] = ()
     items: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
@@ -97,7 +101,8 @@ class _Table:
         self.context, reading = context, context.reading
         self.header = [str(name) for name in entry.cells]
         self._check_said(entry, reading)
-        found = columns_of(self.header, reading.columns, context.prefix)
+        expected = {name: column for name, column in reading.columns.items() if self._is_there(column)}
+        found = columns_of(self.header, expected, context.prefix)
         self.wide = _wide_columns(self.header, reading, found)
         self.columns = _of_one_kind(found, reading, wide=bool(self.wide))
         self._check(entry, reading)
@@ -117,12 +122,14 @@ class _Table:
 
     def _check_said(self, entry: Entry, reading: Reading) -> None:
         for field_, column in reading.columns.items():
-            inner = column.partition(".")[0]
-            if column and column not in self.header and inner not in self.header:
+            if field_ in self.context.said and not self._is_there(column):
                 raise InputError(
                     f"{entry.file} has no column {column!r} (--map {field_}={column}): its columns are "
                     f"{self._held()}"
                 )
+
+    def _is_there(self, column: str) -> bool:
+        return not column or column in self.header or column.partition(".")[0] in self.header
 
     def _held(self) -> str:
         """The columns, those with answers first; not all of very many."""

@@ -140,7 +140,9 @@ class _Reader:
         self.profile = profile_of(file.reading.profile)
         self.reading = self.profile.applied(file.reading)
         self.pairing = Pairing(self.reading, file.prompt_set)
-        self.context = Context(self.reading, self.profile.prefix, self.pairing.items)
+        self.context = Context(
+            self.reading, self.profile.prefix, file.reading.columns.keys(), self.pairing.items
+        )
         self.entries = Entries(
             file.path, self.reading.delimiter, self.reading.encoding, self.profile.files, self.profile.unfold
         )

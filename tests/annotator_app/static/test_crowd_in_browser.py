@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -10,9 +11,10 @@ from typing import Any
 
 from nami_bench.annotator_app.crowd.payments import approvals, bonuses, due, participants_csv
 from nami_bench.domain import Came, Checks, Device, WayOut
-from nami_bench.domain.entry import Bonus
-from tests.support.crowd import AGE, CODES, EXPERTISE, Visitor, arrival, pid, with_entry
+from nami_bench.domain.entry import Bonus, Signature
+from tests.support.crowd import AGE, CODES, EXPERTISE, STUDY_ID, Visitor, arrival, pid, with_entry
 from tests.support.crowd_pages import StandIn, Windows, agree, answer, end, go_back, rate
+from tests.support.crowd_signatures import Platform
 
 
 def test_a_person_goes_from_the_platform_through_the_pages_and_back(
@@ -44,6 +46,8 @@ def test_a_person_goes_from_the_platform_through_the_pages_and_back(
     assert complaints(page) == []
     page.click("form.asked [type=submit]")
     assert "answer every question" in page.inner_text("[data-part=problem]")
+    answer(page, 300)
+    assert page.inner_text("[data-part=problem]") == "A number from 0 to 120"
     answer(page, 30)
     page.wait_for_selector("main a.primary")
     assert complaints(page) == []
@@ -59,6 +63,10 @@ def test_a_person_goes_from_the_platform_through_the_pages_and_back(
     page.goto(f"{studio.address}/study/shown/")  # to the work, by the address: it is over
     page.wait_for_selector("[data-part=code]")
     assert platform.taken == [CODES[WayOut.COMPLETED]]
+    page.click(".stop button")  # may take the data back still
+    page.wait_for_selector("text=Withdraw your data?")
+    assert page.locator(".choice").inner_text() == "Delete what I gave"
+    assert complaints(page) == []
 
     refuses = open_page(f"{studio.address}/join/shown?{arrival(2)}", locale="zh-CN")
     refuses.click("[data-part=refuse]")
@@ -120,6 +128,46 @@ def test_each_bad_arrival_has_one_clear_screen_in_both_languages(
     assert "at least 900 pixels" in phone.inner_text("main")
     assert phone.locator("[data-part=agree]").count() == 0
     assert studio.store.crowd_reports.participants("shown") == []
+
+
+def test_forged_expired_replayed_and_used_addresses_have_a_screen_each(
+    new_studio: Callable[..., Any], open_page: Windows, complaints: Callable[..., list[str]]
+) -> None:
+    signs, forges = Platform(), Platform()
+    studio = new_studio()
+    signature = Signature("rate.example", keys=json.dumps(signs.keys))
+    with_entry(studio.store, studio.study, signature=signature, platform_studies=(STUDY_ID,))
+    links = studio.store.links
+    used, revoked = links.invite("shown", ["Zoë", "Jörg"], uses_allowed=2)
+    links.revoke("shown", [links.find(revoked).id])
+    for _ in range(2):
+        page = open_page(f"{studio.address}/join/link/{used}")
+        agree(page)
+        page.wait_for_selector("main a.primary")
+    good = signs.signed(arrival(1))
+    elsewhere = signs.signed(arrival(1, STUDY_ID="another"))
+    for path, words in (
+        (f"shown?{arrival(1)}", "lacks the platform's signature"),
+        (f"shown?{forges.signed(arrival(1))}", "signature in the address is not good"),
+        (f"shown?{signs.signed(arrival(1), ends_in=-3600)}", "The address has expired"),
+        (f"shown?{good.replace(pid(1), pid(2))}", "is for somebody else"),
+        (f"shown?{elsewhere}", "belongs to another study"),
+        (f"link/{used}", "used already by as many people"),
+        (f"link/{revoked}", "was withdrawn"),
+    ):
+        page = open_page(f"{studio.address}/join/{path}")
+        page.get_by_text(words).wait_for()
+        assert page.inner_text("main h1") == "You cannot come in by this address"
+        assert complaints(page) == []
+    assert len(studio.store.crowd_reports.participants("shown")) == 2  # those of the link
+    page = open_page(f"{studio.address}/join/shown?{good}")
+    agree(page)
+    page.wait_for_selector("main a.primary")
+    # The same address replayed in another browser: the person's own part, and no other.
+    again = open_page(f"{studio.address}/join/shown?{good}")
+    again.click("main .primary")
+    again.wait_for_selector("main a.primary")
+    assert len(studio.store.crowd_reports.participants("shown")) == 3
 
 
 def test_fifty_people_leave_by_every_way_and_the_files_are_right_to_the_row(

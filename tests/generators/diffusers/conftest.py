@@ -28,7 +28,7 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """The folder of a tiny saved pipeline, by kind (a key of _BUILDERS)."""
+    """The folder of a tiny saved pipeline, by kind: a key of _BUILDERS, or of those in tests/support."""
     root = tmp_path_factory.mktemp("pipelines")
 
     def folder(kind: str) -> Path:
@@ -36,8 +36,10 @@ def pipeline_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
         if not path.exists():
             import torch
 
+            from tests.support.tiny_pipelines import builders
+
             torch.manual_seed(0)
-            _BUILDERS[kind]().save_pretrained(path)
+            (_BUILDERS | builders())[kind]().save_pretrained(path)
         return path
 
     return folder

@@ -8,7 +8,7 @@ from PIL import Image
 
 from nami_bench.domain import ImageState, Prompt
 from nami_bench.errors import GenerationError, InputError
-from nami_bench.generators.batching import BatchRunner, NoImage
+from nami_bench.generators.batching import BatchRunner, NoImage, Outcome, Picture
 from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.generators.torch_runtime import choose_dtype, noise_generators, pictures
 from nami_bench.neural.device import choose_device
@@ -18,19 +18,26 @@ REQUESTS = [GenerationRequest(Prompt(f"{i:05d}", "word " * (i % 3)), 0, i) for i
 
 
 class Drawer:
-    """Draws at most `memory` images at once, and none with a seed in `broken`."""
+    """Draws at most `memory` images at once, none with a seed in `broken` or a text in `refused`."""
 
-    def __init__(self, memory: int = 100, broken: frozenset[int] = frozenset()) -> None:
-        self.memory, self.broken = memory, broken
+    def __init__(
+        self,
+        memory: int = 100,
+        broken: frozenset[int] = frozenset(),
+        refused: frozenset[str] = frozenset(),
+    ) -> None:
+        self.memory, self.broken, self.refused = memory, broken, refused
         self.asked: list[list[int]] = []
 
-    def __call__(self, requests: Sequence[GenerationRequest]) -> list[Image.Image | NoImage]:
+    def __call__(self, requests: Sequence[GenerationRequest]) -> list[Outcome]:
         self.asked.append([request.seed for request in requests])
         if len(requests) > self.memory:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         if self.broken & {request.seed for request in requests}:
             raise RuntimeError("expected scalar type Half\nbut found Float")
-        return [PICTURE for _ in requests]
+        if self.refused & {request.prompt.text for request in requests}:
+            raise ValueError("the prompt is too short")
+        return [Picture(PICTURE) for _ in requests]
 
 
 def run(drawer: Drawer, size: int, **options: Any) -> list[tuple[int, str, int]]:
@@ -67,6 +74,46 @@ def test_a_request_that_cannot_be_drawn_fails_alone() -> None:
     assert drawer.asked == [[0, 1, 2], [0], [1], [2], [3]]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "caught", "message"),
+    [
+        (TypeError("got an unexpected\nkeyword 'x'"), InputError, "TypeError: got an unexpected keyword 'x'"),
+        (RuntimeError("mat1 and mat2"), GenerationError, "no image can be drawn, whatever the prompt"),
+    ],
+)
+def test_what_no_prompt_can_mend_ends_the_run_at_the_first_image(
+    wrong: Exception, caught: type[Exception], message: str
+) -> None:
+    asked: list[list[str]] = []
+
+    def draw(requests: Sequence[GenerationRequest]) -> list[Outcome]:
+        asked.append([request.prompt.text for request in requests])
+        raise wrong
+
+    with pytest.raises(caught, match=message):
+        list(BatchRunner(draw, 2).results(REQUESTS, {}))
+    assert asked == [["", "word "], [""], ["a photo of a cat"]]
+
+
+def test_a_first_prompt_that_cannot_be_drawn_is_no_wrong_setting() -> None:
+    drawer = Drawer(refused=frozenset({"", "word word "}))
+    results = list(BatchRunner(drawer, 1).results(REQUESTS[:4], {}))
+    assert [r.state.value for r in results] == ["failed", "done", "failed", "failed"]
+    assert results[0].reason == "ValueError: the prompt is too short"
+    assert [r.provenance.get("warm") for r in results] == [None, True, None, None]
+
+
+def test_both_times_are_told_of_each_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 12.0, 12.5, 13.0])
+    monkeypatch.setattr("nami_bench.generators.batching.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("nami_bench.generators.batching.time.time", lambda: 1000.0)
+    results = list(BatchRunner(Drawer(), 4).results(REQUESTS[:5], {}))
+    told = [(r.seconds, r.provenance["batch_seconds"], r.provenance["warm"]) for r in results]
+    assert told == [(0.5, 2.0, False)] * 4 + [(0.5, 0.5, True)]
+    assert (results[0].provenance["started"], results[0].provenance["finished"]) == (1000.0, 1002.0)
+    assert "peak_memory_bytes" not in results[0].provenance  # there is no GPU here
+
+
 def test_only_alike_requests_share_a_batch_and_the_order_stays() -> None:
     outcome = run(drawer := Drawer(), 4, alike=lambda request: request.prompt.words)
     assert drawer.asked == [[0, 3, 6], [1, 4], [2, 5]]
@@ -75,7 +122,7 @@ def test_only_alike_requests_share_a_batch_and_the_order_stays() -> None:
 
 def test_a_refusal_is_handed_on() -> None:
     refusal = NoImage(ImageState.REFUSED, "no")
-    results = list(BatchRunner(lambda requests: [PICTURE, refusal], 2).results(REQUESTS[:2], {}))
+    results = list(BatchRunner(lambda requests: [Picture(PICTURE), refusal], 2).results(REQUESTS[:2], {}))
     assert [(r.state.value, r.reason) for r in results] == [("done", None), ("refused", "no")]
 
 
@@ -87,7 +134,7 @@ def test_a_refusal_is_handed_on() -> None:
     ],
 )
 def test_what_no_later_image_survives_ends_the_run(raised: Exception, caught: type[Exception]) -> None:
-    def draw(requests: Sequence[GenerationRequest]) -> list[Image.Image | NoImage]:
+    def draw(requests: Sequence[GenerationRequest]) -> list[Outcome]:
         raise raised
 
     with pytest.raises(caught, match=r"illegal memory access|unusable model"):
@@ -106,10 +153,20 @@ def test_pixels_are_rounded_to_bytes_and_never_nan() -> None:
     broken = floats.copy()
     broken[1, 2, 0] = np.nan
     picture, failure, same = pictures([floats, broken, PICTURE])
-    assert isinstance(picture, Image.Image) and picture.size == (3, 2)
-    assert picture.getpixel((0, 0)) == (128, 128, 128)
+    assert isinstance(picture, Picture) and picture.image.size == (3, 2) and picture.about == {}
+    assert picture.image.getpixel((0, 0)) == (128, 128, 128)
     assert isinstance(failure, NoImage) and failure.state is ImageState.FAILED
-    assert same is PICTURE
+    assert isinstance(same, Picture) and same.image is PICTURE
+
+
+def test_what_is_transparent_is_laid_over_white_and_said() -> None:
+    red = np.zeros((1, 2, 4), np.float32)
+    red[..., 0], red[0, 0, 3] = 1, 1  # the left pixel is opaque, the right one hides its red
+    both, opaque = pictures([red, np.ones((1, 1, 4), np.float32)])
+    assert isinstance(both, Picture) and isinstance(opaque, Picture)
+    assert [both.image.getpixel((x, 0)) for x in (0, 1)] == [(255, 0, 0), (255, 255, 255)]
+    assert both.about == {"alpha": "composited over white"}
+    assert (opaque.image.mode, opaque.about) == ("RGB", {})
 
 
 def test_dtype_is_the_given_one_else_the_devices_else_the_published() -> None:

@@ -15,7 +15,9 @@ from nami_bench import images, pipeline
 from nami_bench.cli.app import cli
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import GenerationError
+from nami_bench.generators import batch_sharing
 from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
+from nami_bench.generators.prompt_rewriting import Rewriter
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.store import Store
 
@@ -118,7 +120,8 @@ def test_results_keep_the_order_of_requests_where_lengths_keep_batches_apart(
     pipeline_folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As for a pipeline that pads to the longest prompt of a batch.
-    monkeypatch.setattr("nami_bench.generators.diffusers_pipeline.PADS_TO_FIXED_LENGTH", frozenset())
+    monkeypatch.setattr(batch_sharing, "ANY_LENGTHS", frozenset())
+    monkeypatch.setattr(batch_sharing, "EQUAL_LENGTHS", {"StableDiffusion3Pipeline"})
     mixed = [REQUESTS[i] for i in (0, 2, 1, 4, 3, 5)]
     results = draw(generator(pipeline_folder("sd3"), batch_size=6), mixed)
     assert [r.request for r in results] == mixed
@@ -212,19 +215,21 @@ class Foreign:
         return SimpleNamespace(images=drawn, nsfw_detected=["dogs" in text for text in prompt])
 
 
-def test_a_pipeline_of_unknown_padding_mixes_no_prompts() -> None:
-    chosen = DiffusersGenerator(DiffusersGenerator.Options(model="a/b", batch_size=4, device="cpu"))
-    chosen._pipeline = foreign = Foreign(images=0)
-    results = draw(chosen, REQUESTS[:4])
-    assert foreign.batches == [2, 2]
+def with_foreign(foreign: Foreign, **options: Any) -> DiffusersGenerator:
+    chosen = DiffusersGenerator(DiffusersGenerator.Options(model="a/b", device="cpu", **options))
+    chosen._pipeline, chosen._rewriter = foreign, Rewriter(foreign, {})
+    return chosen
+
+
+def test_a_pipeline_not_known_to_be_safe_in_batches_draws_one_by_one() -> None:
+    results = draw(with_foreign(foreign := Foreign(images=0), batch_size=4), REQUESTS[:4])
+    assert foreign.batches == [1] * 4
     assert [r.state.value for r in results] == ["done", "done", "refused", "refused"]
 
 
 def test_a_pipeline_that_gives_no_image_for_each_prompt_ends_the_run() -> None:
-    chosen = DiffusersGenerator(DiffusersGenerator.Options(model="a/b", device="cpu"))
-    chosen._pipeline = Foreign(images=3)
     with pytest.raises(GenerationError, match="Foreign did not give one image for each prompt"):
-        draw(chosen, REQUESTS[:1])
+        draw(with_foreign(Foreign(images=3)), REQUESTS[:1])
 
 
 def test_a_pipeline_comes_from_the_hubs_cache_at_a_pinned_commit(

@@ -134,8 +134,11 @@ def test_csv_is_rfc_4180_with_the_documented_columns() -> None:
         *with_interval("geneval:stars:sharp, 640px:counting"),
         *with_interval("geneval:stars:sharp, 640px:colors"), "geneval:stars:sharp, 640px:images",
         "images", "images_expected", "images_failed", "ratings", "annotators", "missing_share", "gaps",
-        "study", "stratum", "samples", "prompt_sets", "prompt_files", "rewritten_prompts",
-        "interval_method", "interval_over", "interval_level", "cautions", "licence", "weights", "source",
+        "study", "stratum", "samples", "prompt_sets", "prompt_files", "rewritten_prompts", "prompt_rewriting",
+        "interval_method", "interval_over", "interval_level", "cautions", "licence", "weights",
+        "images_per_second", "latency_p50", "latency_p50:low", "latency_p50:high", "latency_p95",
+        "latency_p99", "images_timed", "peak_memory_bytes", "load_seconds", "timed_on",
+        "speed_comparable", "price_per_1000", "price_note", "source",
     ]  # fmt: skip
     alpha, evil = rows_of(board())
     assert part(alpha, "rank", "rank_low", "rank_high", "ties", "first_probability") == "1 1 2 a b 0.75"

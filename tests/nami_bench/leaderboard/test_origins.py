@@ -18,7 +18,7 @@ from nami_bench.cli.app import cli
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Score, SetScore
 from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
-from nami_bench.export.files import leaderboard_csv, leaderboard_json
+from nami_bench.export.files import leaderboard_csv, leaderboard_json, leaderboard_rows
 from nami_bench.export.html import leaderboard_html
 from nami_bench.export.origin_text import PROVENANCE_COLUMNS, provenance_csv
 from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
@@ -35,6 +35,7 @@ MADE = {
     "libraries": {"torch": "2.9.0", "numpy": "2.1"},
     "device": "a fine GPU",
     "dtype": "bfloat16",
+    "prompt_rewriting": "none",
 }
 MEASURED = {"nami_bench": "0.1.0", "libraries": {"torch": "2.8.0"}, "device": "cpu", "dtype": "float32"}
 PROMPTS = tuple(Prompt(f"{i:05d}", f"prompt {i}") for i in range(4))
@@ -152,6 +153,7 @@ def test_a_board_of_one_kind_has_no_star(board: Leaderboard) -> None:
             '3 and 1 images of different settings under one name (model "…/ckpt", then "…/other")',
         ),
         ({"dtype": "float32"}, "images computed in bfloat16 and float32"),
+        ({"prompt_rewriting": "pipeline"}, "images of differently rewritten prompts: none and pipeline"),
     ],
 )
 def test_images_of_two_models_under_one_name_are_starred_with_the_reason(
@@ -162,6 +164,30 @@ def test_images_of_two_models_under_one_name_are_starred_with_the_reason(
     board = leaderboard_from_store(store)
     assert [row.gaps for row in board.rows] == [(words,)]
     assert f"* m: {words}" in leaderboard_markdown(board).decode().replace("\\", "")
+
+
+def test_models_that_did_not_draw_the_same_prompts_are_never_beside_each_other_in_silence(
+    store: Store,
+) -> None:
+    assert leaderboard_from_store(store).cautions == ()
+    store.catalog.add_model(ModelCard("helped", "diffusers", {}))
+    store.catalog.add_model(ModelCard("old", "folder", {}))
+    for model, provenance in (("helped", {**MADE, "prompt_rewriting": "pipeline"}), ("old", {})):
+        key = (model, "set", "00000", 0)
+        store.images.put(ImageRecord(*key, ImageState.DONE, path="0.png", sha256="x", provenance=provenance))
+        store.scores.put([Score(*key, "clip-score", "clip-123", 31.0)])
+    board = leaderboard_from_store(store)
+    sentence = (
+        "models did not draw the same prompts, so that their scores are not of the same task (as written: m; "
+        "not recorded: old; rewritten by a language model of the pipeline: helped)"
+    )
+    assert board.cautions == (sentence,)
+    cells = {row["model"]: row["prompt_rewriting"] for row in leaderboard_rows(board)}
+    assert cells == {"m": "none", "helped": "pipeline", "old": None}
+    for page in (leaderboard_markdown(board), leaderboard_html(board), leaderboard_latex(board)):
+        assert sentence in page.decode().replace("\\", "")
+    assert "rewriting" in leaderboard_html(board).decode()
+    assert b"pipeline" in provenance_csv(board)
 
 
 def test_images_of_two_prompt_sets_must_be_of_one_model_too(store: Store) -> None:
