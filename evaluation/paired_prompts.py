@@ -128,8 +128,8 @@ class _Spread:
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """By how much prompts may differ: the `largest`, and what a further loss adds to the variance: half the usual
-    size, for the share of prompts that do not differ."""
+    """By how much prompts may differ: the `largest`, and what a further loss adds to the variance: half the
+    usual size, for the share of prompts that do not differ."""
 
     largest: float
     added: float
