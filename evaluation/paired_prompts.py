@@ -13,8 +13,9 @@ excluded is what that loss implies, which is the idea of the score test (Tango 1
 
 - the variance seen, and for the distance of D from the mean seen half as many more losses as it takes, and
   half as many gains fewer, of the usual size: sum d^2 / sum |d|. Only prompts that do not differ can come to.
-- at least that of losses in few prompts, each as large as the largest difference w seen (all that values can
-  lose where none was seen): D (w - D).
+- at least that of losses in few prompts, each of the size w: D (w - D). w is the largest difference seen
+  and, for there may be larger ones, one part in k + 1 of what is left to the most that values can lose,
+  where k prompts differ: all of it where none does.
 
 By simulation: docs/statistics.md.
 """
@@ -127,8 +128,8 @@ class _Spread:
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """By how much prompts differ: the `largest`, and what a further loss adds to the variance: half the usual
-    size, for the share of prompts that do not differ."""
+    """By how much prompts may differ: the `largest`, and what a further loss adds to the variance: half the
+    usual size, for the share of prompts that do not differ."""
 
     largest: float
     added: float
@@ -139,7 +140,9 @@ class _Steps:
         if not sizes.max() > ROUNDING:
             return cls(limit or 0.0, 0.0)
         usual = float((sizes**2).sum() / sizes.sum())
-        return cls(float(sizes.max()), usual / 2 * float((sizes <= ROUNDING).mean()))
+        differ, seen = int((sizes > ROUNDING).sum()), float(sizes.max())
+        largest = seen if limit is None else seen + max(limit - seen, 0.0) / (differ + 1)
+        return cls(largest, usual / 2 * float((sizes <= ROUNDING).mean()))
 
 
 def _bound(value: float, spread: _Spread, steps: _Steps) -> float:

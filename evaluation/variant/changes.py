@@ -25,10 +25,10 @@ def picture_changes(
 
     Pictures of different sizes and files that cannot be read have no change, for a reason.
     """
-    found = []
+    found: list[ChangedPair] = []
     with ThreadPoolExecutor(_THREADS) as threads:
-        pairs = zip(twins.base, twins.variant, strict=True)
-        for pair in threads.map(lambda both: _changed(*both, images_dir), pairs):
+        compared = threads.map(lambda a, b: _changed(a, b, images_dir), twins.base, twins.variant)
+        for pair in compared:
             found.append(pair)
             advance(1)
     known = sorted((pair for pair in found if pair.change is not None), key=_by_change)
@@ -51,9 +51,9 @@ def grey_difference(first: Image, second: Image) -> float:
 
 
 def _changed(base: ImageRecord, variant: ImageRecord, images_dir: Path) -> ChangedPair:
-    paths = str(base.path), str(variant.path)
-    change, reason = _change(*(images_dir / path for path in paths))
-    return ChangedPair(base.prompt_id, base.sample, change, *paths, reason)
+    first, second = str(base.path), str(variant.path)
+    change, reason = _change(images_dir / first, images_dir / second)
+    return ChangedPair(base.prompt_id, base.sample, change, first, second, reason)
 
 
 def _change(base: Path, variant: Path) -> tuple[float | None, str | None]:

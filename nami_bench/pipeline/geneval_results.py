@@ -96,13 +96,13 @@ def _placed(rows: Iterable[ImageResult], prompt_set: PromptSet, file: Path) -> d
         by_demand.setdefault(line_key(prompt.metadata()), []).append(prompt)
     found: dict[Place, ImageResult] = {}
     for row in rows:
-        prompt = _prompt_of(row, by_demand.get(line_key(lines[row.metadata]), []))
-        if prompt is None:
+        own = _prompt_of(row, by_demand.get(line_key(lines[row.metadata]), []))
+        if own is None:
             raise InputError(
                 f"{file}: {row.filename} is of {row.prompt!r}, which is not in {prompt_set.name}: name the "
                 "set that the images were made from with --prompts"
             )
-        at = prompt.id, _sample(row, file)
+        at = own.id, _sample(row, file)
         if at in found:
             raise InputError(f"{file} has two verdicts on sample {at[1]} of prompt {at[0]}: {row.prompt!r}")
         found[at] = row

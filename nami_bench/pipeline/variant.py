@@ -59,7 +59,7 @@ def paired_images(store: "Store", base: str, variant: str, prompt_set: str | Non
         raise InputError(f"{base!r} cannot be compared with itself: name a model and a variant of it")
     if prompt_set is not None:
         store.catalog.prompt_set(prompt_set)
-    sides = [
+    sides: list[list[ImageRecord]] = [
         store.images.find(models=[name], prompt_set=prompt_set, state=ImageState.DONE)
         for name in (base, variant)
     ]
@@ -68,7 +68,8 @@ def paired_images(store: "Store", base: str, variant: str, prompt_set: str | Non
             where = f" of {prompt_set}" if prompt_set else ""
             raise InputError(f"{name} has no images{where}: make some with `nami-bench generate`")
     chosen = prompt_set or _only_common(sides, base, variant)
-    return twins(*([record for record in side if record.prompt_set == chosen] for side in sides))
+    first, second = ([record for record in side if record.prompt_set == chosen] for side in sides)
+    return twins(first, second)
 
 
 def compare_variant(
@@ -86,7 +87,7 @@ def compare_variant(
     _check(asked)
     first, second = pairs.base[0], pairs.variant[0]
     prompts = store.catalog.prompt_set(first.prompt_set).by_id
-    differences = [*_metrics(store, pairs, asked)]
+    differences = list(_metrics(store, pairs, asked))
     cautions = [*_inputs(pairs), *_origins(store, pairs), *_settings(pairs), *timing_cautions(pairs)]
     for study in _studies(store, pairs, asked):
         found, said = _people(store, study, pairs, asked)
@@ -140,10 +141,19 @@ def _only_common(sides: Sequence[Sequence[ImageRecord]], base: str, variant: str
 def _metrics(store: "Store", pairs: Twins, asked: Asked) -> Iterator[PairedDifference]:
     name = pairs.base[0].prompt_set
     prompts = store.catalog.prompt_set(name).by_id
-    models = [side[0].model for side in (pairs.base, pairs.variant)]
-    scores = [store.scores.find(models=[model], prompt_set=name) for model in models]
-    yield from metric_differences(*scores, pairs.places, prompts, asked.margins, asked.level)
-    yield from set_differences(*(store.scores.of_sets(models=[m], prompt_set=name) for m in models))
+    base, variant = ([side[0].model] for side in (pairs.base, pairs.variant))
+    yield from metric_differences(
+        store.scores.find(models=base, prompt_set=name),
+        store.scores.find(models=variant, prompt_set=name),
+        pairs.places,
+        prompts,
+        asked.margins,
+        asked.level,
+    )
+    yield from set_differences(
+        store.scores.of_sets(models=base, prompt_set=name),
+        store.scores.of_sets(models=variant, prompt_set=name),
+    )
 
 
 def _studies(store: "Store", pairs: Twins, asked: Asked) -> Iterator[Study]:
