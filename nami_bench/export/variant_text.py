@@ -158,8 +158,8 @@ def _how_to_read(found: VariantComparison) -> Iterator[str]:
         "annotators, too; each interval and each verdict is of one comparison, not corrected for the others"
     )
     yield (
-        f"'not worse by more than' is wrong with a chance of {half} at most, and takes into account losses "
-        "that were not seen because they are rare; 'not shown' is not to be worse"
+        f"'not worse by more than' is meant to be wrong in {half} of cases at most, and takes into account "
+        "losses that were not seen because they are rare; 'not shown' is not to be worse"
     )
 
 

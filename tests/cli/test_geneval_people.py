@@ -33,8 +33,8 @@ def _commands() -> list[list[str]]:
     return [line for line in found if line[:2] != ["prompts", "geneval"]]
 
 
-def _file(name: str) -> str:
-    return next(block.text for block in blocks(PAGE) if block.file == name)
+def _script() -> str:
+    return next(block.text for block in blocks(PAGE) if block.holds_python)
 
 
 @pytest.fixture
@@ -92,8 +92,7 @@ def _annotate(path: Path, model: str, rows: list[dict[str, object]]) -> None:
 def test_the_page_s_commands_give_the_agreement_that_was_planted(
     study: dict[tuple[str, str, int], bool], tmp_path: Path
 ) -> None:
-    (tmp_path / "joined.py").write_text(_file("joined.py"))
-    subprocess.run([sys.executable, "joined.py"], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-c", _script()], cwd=tmp_path, check=True)
     for arguments in _commands():
         if arguments[:2] == ["images", "import"]:
             arguments = [word.replace("geneval", "geneval.jsonl") for word in arguments]
