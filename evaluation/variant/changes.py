@@ -18,7 +18,7 @@ _THREADS = 4  # decoding leaves the interpreter lock
 
 
 def picture_changes(
-    twins: Twins, images_dir: Path, most: int, advance: Callable[[int], None] = lambda count: None
+    twins: Twins, images_dir: Path, most: int, advance: Callable[[int], object] = lambda count: None
 ) -> Changes:
     """Read all pairs and list the `most` that changed most, and as many that have no change; `advance(1)`
     after each.
