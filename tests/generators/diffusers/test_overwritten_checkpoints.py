@@ -15,7 +15,7 @@ from nami_bench.cli.app import cli
 from nami_bench.config import open_workspace
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
-from nami_bench.generators import diffusers_pipeline
+from nami_bench.generators import checkpoints, diffusers_pipeline
 from nami_bench.generators.diffusers_pipeline import DiffusersGenerator
 from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.images import hash_file
@@ -115,13 +115,13 @@ def test_an_overwritten_lora_is_another_model(
 def test_weights_overwritten_while_they_are_loaded_make_no_image(
     checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = diffusers_pipeline.load_pipeline
+    original = checkpoints.load_pipeline
 
     def load(folder: Path, *arguments: Any) -> Any:
         overwrite(folder / "transformer" / "diffusion_pytorch_model.safetensors")
         return original(folder, *arguments)
 
-    monkeypatch.setattr(diffusers_pipeline, "load_pipeline", load)
+    monkeypatch.setattr(checkpoints, "load_pipeline", load)
     generator = DiffusersGenerator(DiffusersGenerator.Options(model=str(checkpoint), steps=1))
     with pytest.raises(InputError, match="was overwritten while it was loaded"):
         next(generator.generate([GenerationRequest(Prompt("00000", "a cat"), 0, 1)]))
