@@ -14,9 +14,8 @@ from nami_bench.errors import GenerationError, InputError, UnknownNameError, one
 from nami_bench.generators.part_files import only_variants
 from nami_bench.generators.pipeline_content import read_index
 from nami_bench.neural.device import device_name, is_out_of_memory
-from nami_bench.neural.foreign_bars import without_bars
 from nami_bench.neural.loading import loading
-from nami_bench.neural.pretrained import pretrained
+from nami_bench.neural.pretrained import from_one_file, pretrained
 
 Offload = Literal["none", "model", "sequential"]
 
@@ -55,10 +54,8 @@ def load_single_file(
     if not hasattr(kind, "from_single_file"):
         raise InputError(f"diffusers reads no {read_index(base).get('_class_name')} from a single file")
     try:
-        with loading(file), without_bars():
-            return kind.from_single_file(
-                str(file), config=str(base), dtype=dtype, local_files_only=True, **parts
-            )
+        with loading(file):
+            return from_one_file(kind, str(file), config=str(base), dtype=dtype, **parts)
     except Exception as error:  # of a file with some components alone, anything
         reason = f"{type(error).__name__}: {one_line(str(error), 150)}"
         raise InputError(

@@ -14,6 +14,7 @@ from nami_bench.foreign_text import parse_json
 from nami_bench.generators.lora_strength import ASKED, Alpha, says_its_alphas, scaled_to_rank
 from nami_bench.generators.model_files import ModelFiles, lora_files, peft_folder
 from nami_bench.generators.pipeline_content import PEFT_CONFIG
+from nami_bench.neural.pretrained import with_adapter
 
 DENOISERS = ("transformer", "unet")
 _SCALED_BY_PEFT = frozenset({"LORA", "LOKR", "LOHA", "ADALORA"})
@@ -114,7 +115,6 @@ def _load_by_diffusers(pipeline: Any, lora: Lora, alpha: Alpha, adapter: str) ->
 
 def _merge_by_peft(pipeline: Any, lora: Lora, folder: Path) -> str:
     """Merge what PEFT saved into the weights, whatever its method (LoRA, DoRA, LoKr ...)."""
-    from peft import PeftModel
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     config = _adapter_config(folder)
@@ -123,7 +123,7 @@ def _merge_by_peft(pipeline: Any, lora: Lora, folder: Path) -> str:
         raise InputError(f"the adapter {folder} is {method}, which has no strength: leave its weight out")
     network = _meant_network(pipeline, config, folder)
     with _fitting(lora, type(network).__name__):
-        wrapped: Any = PeftModel.from_pretrained(network, folder, torch_device="cpu")
+        wrapped = with_adapter(network, folder)
         _check_all_loaded(wrapped, lora.files.path)
         layers: Any = [layer for layer in wrapped.modules() if isinstance(layer, BaseTunerLayer)]
         for layer in layers if lora.weight != 1 else ():

@@ -1,16 +1,15 @@
 """The shards that FSDP and accelerate write (torch.distributed.checkpoint), merged to one state dict."""
 
-import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
 from nami_bench.errors import InputError, one_line
+from nami_bench.neural.pretrained import read_plain_pickle
 
 _PLAIN = frozenset(
     {
@@ -29,15 +28,6 @@ _PLAIN = frozenset(
     }
 )  # fmt: skip
 """All that such an index is made of; torch unpickles it, and a pickle may name any function to be called."""
-
-
-class _PlainUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) in _PLAIN or (
-            module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
-        ):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
 
 
 def merged(folder: Path) -> Mapping[str, torch.Tensor]:
@@ -65,8 +55,7 @@ def merged(folder: Path) -> Mapping[str, torch.Tensor]:
 def _check_plain(folder: Path) -> None:
     """Raise InputError unless the index holds tensors' places and nothing that could run."""
     try:
-        with (folder / ".metadata").open("rb") as file:
-            index = _PlainUnpickler(file).load()
+        index = read_plain_pickle(folder / ".metadata", _PLAIN)
         entries = index.state_dict_metadata
         foreign = next((key for key, one in entries.items() if not hasattr(one, "properties")), None)
     except Exception as error:

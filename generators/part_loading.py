@@ -19,7 +19,7 @@ from nami_bench.foreign_text import parse_json
 from nami_bench.generators.merged_shards import merged
 from nami_bench.generators.part_files import Form, Part, only_variants, weight_files
 from nami_bench.generators.pipeline_content import read_index
-from nami_bench.neural.pretrained import load_network, pretrained, read_pickled
+from nami_bench.neural.pretrained import from_one_file, load_network, pretrained, read_pickled
 
 _WRAPPERS = ("state_dict", "model", "module", "ema", "model_ema")
 """Names under which training scripts put a network's tensors into their file."""
@@ -44,7 +44,7 @@ def load_part(part: Part, base: Path, dtype: torch.dtype, quantiser: Any = None)
             return _single(part.files.path, kind, part, base, dtype, {"quantization_config": _gguf(dtype)})
         tensors = _tensors(part)
         if issubclass(kind, transformers.PreTrainedModel):
-            settings = kind.config_class.from_pretrained(base / part.component, local_files_only=True)
+            settings = pretrained(kind.config_class, base / part.component, local_files_only=True)
             return load_network(
                 kind, part.files.path, dtype=dtype, config=settings, state_dict=tensors, **extra
             )
@@ -127,7 +127,7 @@ def _single(
         return network.to(dtype).eval()
     given = dict(source) if isinstance(source, Mapping) else str(source)
     with _nothing_unused():
-        network = kind.from_single_file(given, config=str(base), dtype=dtype, **where, **extra)
+        network = from_one_file(kind, given, config=str(base), subfolder=part.component, dtype=dtype, **extra)
     empty = [name for name, tensor in network.named_parameters() if tensor.is_meta]
     if empty:
         raise InputError(f"{len(empty)} of its tensors are missing, such as {empty[0]}")

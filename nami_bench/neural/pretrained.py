@@ -6,8 +6,9 @@ from whatever is piped in. Here nothing is asked. `pretrained_with_its_code` is 
 adapter whose user said so.
 """
 
+import pickle
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Collection, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,39 @@ def read_pickled(path: Path, *, mmap: bool = False) -> Any:
     Raises what torch raises: of a damaged or foreign file, anything.
     """
     return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+def from_one_file(kind: Any, source: str | dict[str, torch.Tensor], **arguments: Any) -> Any:
+    """`kind.from_single_file(source)`: a pipeline or network of diffusers, from a file or from its tensors.
+
+    Of a file that is no safetensors diffusers reads tensors and plain values alone. Raises what that raises.
+    """
+    with without_bars():
+        return kind.from_single_file(source, local_files_only=True, **arguments)
+
+
+def with_adapter(network: Any, folder: Path) -> Any:
+    """`network` with PEFT's adapter of `folder`, on the CPU. Raises what PEFT raises."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(network, folder, torch_device="cpu")
+
+
+def read_plain_pickle(path: Path, names: Collection[tuple[str, str]]) -> Any:
+    """What a pickle holds that is made of nothing but `names`, as (module, name), and torch's dtypes.
+
+    A pickle may name any function to be called. Raises UnpicklingError for any other name.
+    """
+
+    class Plain(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            is_dtype = module == "torch" and isinstance(getattr(torch, name, None), torch.dtype)
+            if (module, name) in names or is_dtype:
+                return super().find_class(module, name)
+            raise pickle.UnpicklingError(f"it names {module}.{name}")
+
+    with path.open("rb") as file:
+        return Plain(file).load()
 
 
 @contextmanager
