@@ -102,7 +102,7 @@ def test_an_owner_makes_watches_mends_and_closes_a_study(
             )
             page.get_by_label("Person", exact=True).fill("ada")
             page.keyboard.press("Enter")
-            owner.tab("Work")
+            owner.tab("Pause and assign")
             owner.fill("Reason, which the person reads", "please call me")
             owner.press("Pause")
             until(page, lambda: ada.get("/study/pilot/session").json()["phase"] == "paused")
