@@ -246,7 +246,7 @@ def _count(address, name):
 def test_what_is_wrong_with_one_request_is_nothing_to_those_joined_with_it():
     slow = Slow()
     with served({"slow": slow}) as address, ThreadPoolExecutor(4) as pool:
-        first = pool.submit(ask, address, [encoded(gray(1))], ["x"])
+        pool.submit(ask, address, [encoded(gray(1))], ["x"])
         assert slow.begun.wait(20)  # the first alone: the others wait for it
         others = [pool.submit(ask, address, [encoded(gray(9))], [text]) for text in ("x", "raise", "x")]
         while _waiting(address) < 3:
