@@ -1,6 +1,7 @@
 """Images: made or imported, each exactly once, across any number of interrupted runs."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -28,6 +29,7 @@ from nami_bench.pipeline.same_settings import (
     check_same_sources,
 )
 from nami_bench.pipeline.selection import Selection, select_prompts
+from nami_bench.transparency import SAID
 
 if TYPE_CHECKING:
     from nami_bench.generators.protocol import GenerationRequest, Generator
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 
 _PROBLEMS_NAMED = 5
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,7 @@ class _GenerationRun:
         self.check_lock: Check = lambda: None
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
+        self.told_of_transparency = False
         # By which images that were made without a break are known again, for what a second brings.
         self.run = uuid4().hex[:12]
 
@@ -314,6 +318,13 @@ class _GenerationRun:
                 "lost file; bring it back, or generate under another model name"
             )
         self._record_done(drawn.request, stored, drawn.seconds, drawn.provenance)
+        self._tell_transparent(drawn.provenance)
+
+    def _tell_transparent(self, provenance: Mapping[str, Any]) -> None:
+        """Warn of the first transparent image; each one's record says it."""
+        if SAID.items() <= provenance.items() and not self.told_of_transparency:
+            self.told_of_transparency = True
+            _log.warning("%s has transparent images: they are laid over white", self.card.name)
 
     def _record_done(
         self,
