@@ -198,18 +198,8 @@ def test_from_python_comes_what_the_command_says(
     compare: Callable[..., Any], workspace: Workspace, tmp_path: Path
 ) -> None:
     """Numbers, files and refusals; a notebook shows the tables, and never a name as markup."""
-    options = (
-        "--margin",
-        "verdict=0.2",
-        "--study",
-        "pilot",
-        "--without",
-        "bob",
-        "--level",
-        0.9,
-        "--changes",
-        2,
-    )
+    options = ("--margin", "verdict=0.2", "--study", "pilot", "--without", "bob", "--level", 0.9)
+    options = (*options, "--changes", 2)
     said = {"margin": {"verdict": 0.2}, "study": "pilot", "without": "bob", "level": 0.9, "changes": 2}
     found = nami_bench_package.compare("base", "variant", workspace=workspace, **said)
     printed = compare("base", "variant", *options, "--json").stdout
