@@ -18,6 +18,7 @@ from nami_bench.errors import ImageError, InputError, WorkError
 from nami_bench.image_settings import settings_sha256
 from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
+from nami_bench.pipeline.elsewhere_images import ADAPTER, images_elsewhere
 from nami_bench.pipeline.equal_samples import EqualSamples
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.removal import finish_removals
@@ -79,7 +80,8 @@ def generate(
 
     Finished images are never made again: neither those recorded nor those that a killed run wrote but
     could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
-    no difference to what is recorded, nor to the order. `limit` and `first`: see `select_prompts`, where
+    no difference to what is recorded, nor to the order. Images made elsewhere are found as
+    `images_elsewhere` finds them. `limit` and `first`: see `select_prompts`, where
     `drawn_by` (None: `seed`) is the seed. `concurrency`: see `with_concurrency`.
 
     Raises InputError where recorded images of the model were made with another seed, other weights or other
@@ -90,7 +92,12 @@ def generate(
     draw = seed if drawn_by is None else drawn_by
     selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=draw)
     card = with_concurrency(store.catalog.model(model), concurrency)
-    generator: Generator = registry.create("generators", card.adapter, card.options)
+    generator: Generator
+    if card.adapter == ADAPTER:
+        found = images_elsewhere(store, card, prompt_set)
+        generator, engine = found.generator, LOCAL if found.is_placed else engine
+    else:
+        generator = registry.create("generators", card.adapter, card.options)
     run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed, selection)
     with run.locked():
         return run.execute(samples, advance, engine)
@@ -113,10 +120,10 @@ def import_images(
     they are known. Raises InputError where the model makes its own images, or has images of this set from
     another folder.
     """
-    folder = str(understood.images.files.root)
+    folder = str(understood.images.files.place)
     card = next((card for card in store.catalog.models() if card.name == model), None)
     if card is not None and (
-        card.adapter != "folder" or _came_from(store, model, understood.prompt_set) - {folder}
+        card.adapter != ADAPTER or _came_from(store, model, understood.prompt_set) - {folder}
     ):
         raise InputError(
             f"model {model!r} exists and its images of {understood.prompt_set.name} do not come from "
@@ -124,7 +131,7 @@ def import_images(
         )
     store.catalog.add_prompt_set(understood.prompt_set)
     if card is None:
-        card = ModelCard(model, "folder", {"path": folder})
+        card = ModelCard(model, ADAPTER, {"path": folder, **understood.images.how})
         store.catalog.add_model(card)
     prompts = tuple(p for p in understood.prompt_set.prompts if complete or understood.holds(p))
     run = _GenerationRun(

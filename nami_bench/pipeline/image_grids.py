@@ -5,12 +5,13 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from nami_bench.domain import ImageRecord, ImageState, Prompt, PromptSet
 from nami_bench.errors import ImageError, IncompleteError, InputError
+from nami_bench.evaluation.questions.grids import parse_grid
 from nami_bench.generators.image_files import ImageFiles
 from nami_bench.generators.placed_images import PlacedImages
 from nami_bench.generators.placement import Placement
@@ -67,17 +68,25 @@ class GridShape:
         return whole
 
 
+def parse_shape(text: str) -> GridShape:
+    """The shape "2x2"; raises InputError."""
+    return GridShape(*parse_grid(text))
+
+
 def cut_from_grids(found: ImageImport, shape: GridShape) -> ImageImport:
     """The import of a folder whose files each hold `shape.cells` samples of their prompt."""
-    images = GridImages(found.images.files, _of_cells(found.placement, shape), shape)
+    how = {**found.images.how, "grid": str(shape)}
+    images = GridImages(found.images.files, _of_cells(found.placement, shape), how, shape)
     return replace(found, images=images, by=f"{found.by}, cut from files of {shape}")
 
 
 class GridImages(PlacedImages):
     """`PlacedImages` that are cut from files: sample n of a prompt is image n of its file, row by row."""
 
-    def __init__(self, files: ImageFiles, placement: Placement, shape: GridShape) -> None:
-        super().__init__(files, placement)
+    def __init__(
+        self, files: ImageFiles, placement: Placement, how: Mapping[str, Any], shape: GridShape
+    ) -> None:
+        super().__init__(files, placement, how)
         self.shape = shape
         self._last: tuple[str, Image.Image, Mapping[str, str]] | None = None
 
@@ -90,8 +99,7 @@ class GridImages(PlacedImages):
             yield GenerationResult(request, ImageState.FAILED, reason=f"{name}: {problem}")
             return
         about = {
-            "file": name,
-            "folder": str(self.files.root),
+            **self.found_as(name),
             "cell": f"{cell} of {self.shape}",
             "source_file": Path(name).name,
             **said,
