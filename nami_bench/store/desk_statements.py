@@ -68,6 +68,7 @@ GUEST = select(
     ParticipantRow.holds_until,
     ParticipantRow.rejoined_at,
     ParticipantRow.way_out,
+    ParticipantRow.open_way_out,
 ).where(ParticipantRow.annotator_id == bindparam("annotator"))
 
 _LEASE = (
