@@ -440,3 +440,4 @@ RECENT = (
     .order_by(_first.id.desc())
     .limit(bindparam("most"))
 )
+DURATIONS = RECENT.with_only_columns(_first.duration_ms, maintain_column_froms=True)
