@@ -51,6 +51,22 @@ INCEPTION = WebFile(
     elsewhere="checkpoints/weights-inception-2015-12-05-6726825d.pth",
 )
 
+HPS3_TEXTS = WebFile(
+    address="https://files.pythonhosted.org/packages/20/ed/"
+    "6feb979b0086f57dc7a8b545693e1dbeffd60c8d942971e0445c65fcf438/hpsv3-1.0.0-py3-none-any.whl",
+    pin=Pin(
+        "1a1b3ed1f538315ddf0e90c55b9f5c8ab3248d772cd713c11f7dfe35bf867ab3",
+        "the file that pip fetched from PyPI",
+        verified=True,
+    ),
+    licence="MIT",
+    size=68_966,
+    option="instruction",
+)
+"""HPSv3's package: the words around a prompt are read in it, and nothing in it is run."""
+
+HPS3_REPOSITORY, HPS3_FILE = "MizzenAI/HPSv3", "HPSv3.safetensors"
+QWEN2_VL = "Qwen/Qwen2-VL-7B-Instruct"
 HPS_REPOSITORY = "xswu/HPSv2"
 HPS_FILES = {"2.0": "HPS_v2_compressed.pt", "2.1": "HPS_v2.1_compressed.pt"}
 IMAGE_REWARD_REPOSITORY = "THUDM/ImageReward"
@@ -146,6 +162,22 @@ class HPSv2Weights(_Loads):
     def loads(self) -> tuple[Weights, ...]:
         """The authors' file."""
         return (_file(HPS_REPOSITORY, HPS_FILES[self.version], self.weights, "Apache-2.0", 1_970_000_000),)
+
+
+@dataclass(frozen=True, slots=True)
+class HPSv3Weights(_Loads):
+    """Of `HPSv3`."""
+
+    weights: Path | None = None
+    processor: str = QWEN2_VL
+    instruction: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The authors' file, Qwen2-VL's processor, and the authors' package."""
+        file = _file(HPS3_REPOSITORY, HPS3_FILE, self.weights, "MIT", 16_600_000_000)
+        licence = "Apache-2.0" if self.processor == QWEN2_VL else None
+        signs = ("preprocessor_config.json", "processor_config.json")
+        return file, _texts(self.processor, signs, licence), _given(self.instruction) or HPS3_TEXTS
 
 
 @dataclass(frozen=True, slots=True)

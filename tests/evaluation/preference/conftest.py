@@ -1,5 +1,6 @@
 """Preference models, tiny and of the libraries' own classes."""
 
+from tests.support.hpsv3 import hpsv3_instruction as hpsv3_instruction
 from tests.support.preference_models import bert_folder as bert_folder
 from tests.support.preference_models import hps_weights as hps_weights
 from tests.support.preference_models import original_reward as original_reward
