@@ -65,6 +65,26 @@ HPS3_TEXTS = WebFile(
 )
 """HPSv3's package: the words around a prompt are read in it, and nothing in it is run."""
 
+AESTHETIC_HEAD = WebFile(
+    address="https://github.com/christophschuhmann/improved-aesthetic-predictor/raw/main/"
+    "sac+logos+ava1-l14-linearMSE.pth",
+    pin=Pin(
+        "21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
+        "public repositories that pin it",
+    ),
+    licence="Apache-2.0",
+    size=3_714_759,
+    option="head",
+)
+"""LAION's second aesthetic predictor, without CLIP."""
+
+AESTHETIC_2_5_BY_HAND = ByHand(
+    source="models/aesthetic_predictor_v2_5.pth in discus0434/aesthetic-predictor-v2-5 on GitHub",
+    licence="AGPL-3.0",
+    how="download the file and name it with -O head=FILE",
+)
+"""No hash of it is published with which a download could be compared."""
+
 HPS3_REPOSITORY, HPS3_FILE = "MizzenAI/HPSv3", "HPSv3.safetensors"
 QWEN2_VL = "Qwen/Qwen2-VL-7B-Instruct"
 HPS_REPOSITORY = "xswu/HPSv2"
@@ -75,6 +95,7 @@ BERT = "google-bert/bert-base-uncased"
 PICKSCORE = "yuvalkirstain/PickScore_v1"
 PICKSCORE_PROCESSOR = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 HUB_MASK2FORMER = "facebook/mask2former-swin-small-coco-instance"
+SIGLIP = "google/siglip-so400m-patch14-384"
 CLIP, CLIP_TAG = published.CLIP, published.CLIP_TAG
 DETECTOR_FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
 
@@ -135,6 +156,24 @@ class ClipScoreWeights(_Loads):
     def loads(self) -> tuple[Weights, ...]:
         """CLIP."""
         return (_clip(self.model, self.pretrained, self.weights),)
+
+
+@dataclass(frozen=True, slots=True)
+class AestheticWeights(_Loads):
+    """Of `Aesthetic`."""
+
+    version: Literal["2", "2.5"] = "2"
+    head: Path | None = None
+    model: str | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The encoder of images, and the head."""
+        head = _given(self.head)
+        if self.version == "2":
+            return _clip(self.model or CLIP, CLIP_TAG, None), head or AESTHETIC_HEAD
+        model = self.model or SIGLIP
+        siglip = _model(model, None, "Apache-2.0" if model == SIGLIP else None, 3_510_000_000)
+        return siglip, head or AESTHETIC_2_5_BY_HAND
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ def test_a_metric_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _WITH_A_NETWORK = {
-    "clip-score", "fid", "hpsv2", "hpsv3", "image-reward", "kid", "pickscore", "vqa-score",
+    "aesthetic", "clip-score", "fid", "hpsv2", "hpsv3", "image-reward", "kid", "pickscore", "vqa-score",
 }  # fmt: skip
 
 

@@ -126,6 +126,7 @@ def _question_files(folder: Path) -> Mapping[str, Path]:
 def options(
     tmp_path_factory: pytest.TempPathFactory,
     clip_folder: Path,
+    clip_head: Path,
     pickscore_folder: Path,
     hps_weights: Path,
     reward_weights: Path,
@@ -149,6 +150,7 @@ def options(
         yield {
             "geneval": {"detector": "shapes"},
             "clip-score": {"model": clip_folder, "device": "cpu"},
+            "aesthetic": {"model": clip_folder, "head": clip_head, "device": "cpu"},
             "pickscore": {"model": pickscore_folder, "processor": pickscore_folder, "device": "cpu"},
             "hpsv2": {"weights": hps_weights, "model": "tiny-hps", "device": "cpu"},
             "image-reward": {"weights": reward_weights, "tokenizer": bert_folder, "device": "cpu"},
@@ -222,9 +224,9 @@ def service(options: Options) -> Iterator[str]:
 
 
 NAMES = [
-    "geneval", "clip-score", "pickscore", "hpsv2", "hpsv3", "image-reward", "vqa-score", "vqa-score-openai",
-    "wise", "fid", "kid", "dpg", "dsg", "tifa", "geneval2", "oneig-alignment",
-    "tiif", "unigenbench", "corebench",
+    "aesthetic", "geneval", "clip-score", "pickscore", "hpsv2", "hpsv3", "image-reward",
+    "vqa-score", "vqa-score-openai", "wise", "fid", "kid", "dpg", "dsg", "tifa",
+    "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench",
 ]  # fmt: skip
 
 
