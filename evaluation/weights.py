@@ -105,6 +105,28 @@ _CLIP_REPOSITORY = "timm/vit_large_patch14_clip_224.openai"
 _MPLUG = "damo/mplug_visual-question-answering_coco_large_en on ModelScope"
 
 
+_UNIFIED_REWARD = "https://raw.githubusercontent.com/CodeGoat24/UnifiedReward"
+_STORED_COPY = "a stored copy of the repository at that commit"
+
+UNIFIED_REWARD_FINAL = WebFile(
+    address=f"{_UNIFIED_REWARD}/ed52f98c680bfeca1e23e26aa61715de03412f2b/inference_qwen/image_generation/"
+    "qwen_point_score_image_generation.py",
+    pin=Pin("5c8c2efcb7f07283a3a4b3685043e2da0ee909c876829a9edbe4938a4881971c", _STORED_COPY),
+    licence=_NAMED_THERE,
+    size=2_184,
+    option="prompt",
+)
+UNIFIED_REWARD_ASPECTS = WebFile(
+    address=f"{_UNIFIED_REWARD}/a759534f868282616fae99f5a8d85ec3f294be0d/inference_qwen/"
+    "UnifiedReward-2.0-inference/point_score_ACS_image_generation.py",
+    pin=Pin("e2d97db151e7024d817b467f99cc1868fa5252b80db0cde09bc293ad3af62d50", _STORED_COPY),
+    licence=_NAMED_THERE,
+    size=1_933,
+    option="prompt",
+)
+"""Of both a question is read, and nothing in them is run."""
+
+
 class NoWeights:
     """Of a plugin that loads none."""
 
@@ -174,6 +196,19 @@ class AestheticWeights(_Loads):
         model = self.model or SIGLIP
         siglip = _model(model, None, "Apache-2.0" if model == SIGLIP else None, 3_510_000_000)
         return siglip, head or AESTHETIC_2_5_BY_HAND
+
+
+@dataclass(frozen=True, slots=True)
+class UnifiedRewardWeights(_Loads):
+    """Of `UnifiedReward`: the words it asks a server with."""
+
+    mark: Literal["final", "alignment", "coherence", "style"] = "final"
+    prompt: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The authors' file with the question."""
+        published = UNIFIED_REWARD_FINAL if self.mark == "final" else UNIFIED_REWARD_ASPECTS
+        return (_given(self.prompt) or published,)
 
 
 @dataclass(frozen=True, slots=True)
