@@ -62,7 +62,8 @@ class Profile:
     `scales` are those of its criteria, by name, and `total` how a leaderboard takes these together. `prefix`
     stands before the names of a task's own columns. `files` are those that count in a folder or archive,
     `unfold` finds the entries in a JSON document that is one object. `marks` are names of columns by which a
-    file is recognised that was given without a profile.
+    file is recognised that was given without a profile. `not_by_model`, in words that follow the file's name:
+    why its judgements are no ground for a comparison of models.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Profile:
     files: tuple[str, ...] = ("*",)
     unfold: Unfold | None = None
     marks: frozenset[str] = frozenset()
+    not_by_model: str = ""
 
     def applied(self, reading: Reading) -> Reading:
         """`reading` with what it does not say itself."""
