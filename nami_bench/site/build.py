@@ -1,0 +1,82 @@
+"""A site, built: `build_site`."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+from nami_bench.evaluation.leaderboard.rows import DEFAULT_PRECISION, Precision
+from nami_bench.site.board_page import board_page, pairs_address
+from nami_bench.site.bundle import bundled_script
+from nami_bench.site.contents import Section
+from nami_bench.site.folder import SiteFolder
+from nami_bench.site.pages import Site
+from nami_bench.site.sources import open_sources
+
+Advance = Callable[[int], object]
+Progress = Callable[[str, int], AbstractContextManager[Advance]]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteOptions:
+    """`title`: the site's; None: of what it is made. `studies`: only these; none: all that have judgements.
+
+    `without`: annotators who do not count. `comments`: show what annotators wrote beside images. `pixels`:
+    the longest side of large pictures, at least that of thumbnails; 0: none but thumbnails.
+    """
+
+    title: str | None = None
+    studies: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    comments: bool = False
+    pixels: int = 768
+    precision: Precision = DEFAULT_PRECISION
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What a build did: files `written`, `kept` as they were and `removed`; `remarks` say what is missing."""
+
+    folder: Path
+    written: int
+    kept: int
+    removed: int
+    remarks: tuple[str, ...] = field(default_factory=tuple)
+
+
+def _no_progress(title: str, total: int) -> AbstractContextManager[Advance]:
+    return nullcontext(lambda count: None)
+
+
+def build_site(
+    sources: list[Path], folder: Path, options: SiteOptions, progress: Progress = _no_progress
+) -> Built:
+    """Write the site of `sources` into `folder`: new, empty, or holding an earlier build.
+
+    Sources are workspaces and dataset folders (see `open_sources`). Raises InputError for a folder that holds
+    something else and for sources that cannot be shown, StorageError where the disk refuses.
+    """
+    out = SiteFolder(folder)
+    with open_sources(sources, options) as (sections, title):
+        site = Site(title, tuple(sections))
+        _put_assets(out)
+        for section in site.sections:
+            _put_pages(out, site, section)
+        removed = out.finish()
+    remarks = tuple(f"{s.name}: {remark}" for s in site.sections for remark in s.remarks)
+    return Built(folder, out.written, out.kept, removed, remarks)
+
+
+def _put_assets(out: SiteFolder) -> None:
+    static = files("nami_bench.site") / "static"
+    for name in ("site.css", "early.js"):
+        out.put(f"assets/{name}", (static / name).read_bytes())
+    out.put("assets/site.js", bundled_script())
+
+
+def _put_pages(out: SiteFolder, site: Site, section: Section) -> None:
+    page, pairs = board_page(site, section)
+    out.put(pairs_address(section), pairs)
+    # Last, so that whoever sees the entrance sees all of it.
+    out.put(site.address(section, "board"), page)
