@@ -1,13 +1,12 @@
 """The Board: the table as it first stands, and all that its script needs to change it."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from nami_bench.evaluation.leaderboard.rows import LeaderboardRow, Status
 from nami_bench.export.sections import notes, simulation_notice
 from nami_bench.site.contents import Section
-from nami_bench.site.pages import Site, model_files
+from nami_bench.site.pages import Site, data_script, model_files
 from nami_bench.site.rails import rail, rail_range
 from nami_bench.site.views import ALL, Cell, Place, View, ViewColumn
 
@@ -89,12 +88,6 @@ def _pairs_script(section: Section) -> bytes:
         scored = view.to_json(section.parts)["scored"]
         found[view.key] = [[tests(one) for one in of_column] for of_column in scored]
     return data_script(f"pairs-{section.folder}", found)
-
-
-def data_script(name: str, value: Any) -> bytes:
-    """Data as a script, which a page may load from disk where it may fetch nothing."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return f"(window.NAMI_SITE ??= {{}})[{json.dumps(name)}] = {text};\n".encode()
 
 
 def _table(view: View, models: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -10,8 +10,12 @@ from nami_bench.evaluation.leaderboard.rows import DEFAULT_PRECISION, Precision
 from nami_bench.site.board_page import board_page, pairs_address
 from nami_bench.site.bundle import bundled_script
 from nami_bench.site.contents import Section
+from nami_bench.site.facts import Facts
 from nami_bench.site.folder import SiteFolder
 from nami_bench.site.pages import Site
+from nami_bench.site.pictures import put_pictures
+from nami_bench.site.prompt_page import PromptPages
+from nami_bench.site.prompts_page import prompts_page, texts_address
 from nami_bench.site.sources import open_sources
 
 Advance = Callable[[int], object]
@@ -62,7 +66,7 @@ def build_site(
         site = Site(title, tuple(sections))
         _put_assets(out)
         for section in site.sections:
-            _put_pages(out, site, section)
+            _put_pages(out, site, section, options.pixels, progress)
         removed = out.finish()
     remarks = tuple(f"{s.name}: {remark}" for s in site.sections for remark in s.remarks)
     return Built(folder, out.written, out.kept, removed, remarks)
@@ -75,7 +79,18 @@ def _put_assets(out: SiteFolder) -> None:
     out.put("assets/site.js", bundled_script())
 
 
-def _put_pages(out: SiteFolder, site: Site, section: Section) -> None:
+def _put_pages(out: SiteFolder, site: Site, section: Section, pixels: int, progress: Progress) -> None:
+    with progress(f"{section.name}: pictures", len(section.records)) as advance:
+        pictures = put_pictures(out, section.records, section.images_dir, pixels, advance)
+    facts = Facts(section)
+    pages = PromptPages(site, section, facts, pictures)
+    with progress(f"{section.name}: prompts", len(section.prompt_set.prompts)) as advance:
+        for prompt in section.prompt_set.prompts:
+            out.put(site.prompt(section, prompt.id), pages.page(prompt))
+            advance(1)
+    page, texts = prompts_page(site, section, facts)
+    out.put(texts_address(section), texts)
+    out.put(site.address(section, "prompts"), page)
     page, pairs = board_page(site, section)
     out.put(pairs_address(section), pairs)
     # Last, so that whoever sees the entrance sees all of it.

@@ -1,5 +1,6 @@
 """What all pages share: where each lies, and how one is written."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -7,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 from nami_bench.site.contents import Section
 from nami_bench.site.names import file_names
@@ -56,6 +58,23 @@ class Site:
         except ValueError as error:
             raise InputError(f"{address} cannot be written: {error}") from error
         return text.encode()
+
+
+def groups_of(prompt: Prompt) -> list[str]:
+    """What divides the prompts, of this one: stratum, task and tags, each once."""
+    found = [prompt.stratum, *([prompt.task] if prompt.task else []), *map(str, prompt.tags.values())]
+    return [name.replace("_", " ") for name in dict.fromkeys(found)]
+
+
+def choices_key(section: Section) -> str:
+    """Under which name the reader's browser keeps which images they preferred."""
+    return f"nami-site-choices:{section.folder}:{section.prompt_set.sha256[:12]}"
+
+
+def data_script(name: str, value: Any) -> bytes:
+    """Data as a script, which a page may load from disk where it may fetch nothing."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return f"(window.NAMI_SITE ??= {{}})[{json.dumps(name)}] = {text};\n".encode()
 
 
 @cache
