@@ -7,8 +7,10 @@ from nami_bench.evaluation.leaderboard.rows import LeaderboardRow, Status
 from nami_bench.export.sections import notes, simulation_notice
 from nami_bench.site.contents import Section
 from nami_bench.site.pages import Site, data_script, model_files
+from nami_bench.site.plots import Plot, speed_quality_plot
 from nami_bench.site.rails import rail, rail_range
-from nami_bench.site.views import ALL, Cell, Place, View, ViewColumn
+from nami_bench.site.shown import interval_text, place_text, size_text, value_text
+from nami_bench.site.views import ALL, Cell, View, ViewColumn
 
 
 def board_page(site: Site, section: Section) -> tuple[bytes, bytes]:
@@ -24,7 +26,7 @@ def board_page(site: Site, section: Section) -> tuple[bytes, bytes]:
         "lead": view.columns[0],
         "gaps": [model for model in models if model["gaps"]],
         "notes": notes(section.board),
-        "plot": None,
+        "plot": _speed_plot(section),
         "data": _data(section, models),
         **_table(view, models),
     }
@@ -90,6 +92,24 @@ def _pairs_script(section: Section) -> bytes:
     return data_script(f"pairs-{section.folder}", found)
 
 
+def _speed_plot(section: Section) -> Plot | None:
+    """The first column of the first view against seconds; None where fewer than two models have both."""
+    views = {view.key: view for view in section.views}
+    lead = section.views[0]
+    scored = lead.scored[lead.columns[0].key, ALL]
+    if "speed" not in views or lead.key == "speed":
+        return None
+    timed = views["speed"].scored.get(("latency_p50", ALL))
+    if timed is None:
+        return None
+    points = [
+        (model, seconds, score)
+        for model, seconds, score in zip(section.models, timed.cells, scored.cells, strict=True)
+        if seconds is not None and score is not None and score.value is not None
+    ]
+    return speed_quality_plot(points, lead.columns[0].title) if len(points) > 1 else None
+
+
 def _table(view: View, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The table as it stands before any script has run: the first view by its first column."""
     lead = view.columns[0]
@@ -105,9 +125,9 @@ def _table(view: View, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
             {
                 "place": place,
                 "model": models[at],
-                "size": _size(models[at]["parameters"]),
+                "size": size_text(models[at]["parameters"]),
                 "rail": rail(scored.cells[at], shown),
-                "places": _span(places[at]),
+                "places": place_text(places[at]),
                 "ties": "" if (known := places[at]) is None else known.ties,
                 "cells": [_cell(view, column, at) for column in view.columns],
             }
@@ -139,36 +159,4 @@ def _merit(cell: Cell | None, column: ViewColumn) -> float | None:
 def _cell(view: View, column: ViewColumn, at: int) -> dict[str, str]:
     scored = view.scored.get((column.key, ALL))
     cell = scored.cells[at] if scored else None
-    return {"value": shown_value(cell, column.decimals), "interval": shown_interval(cell, column.decimals)}
-
-
-def shown_value(cell: Cell | None, decimals: int) -> str:
-    """A cell's number as people read it; a dash for none."""
-    return "–" if cell is None or cell.value is None else f"{cell.value:z.{decimals}f}"
-
-
-def shown_interval(cell: Cell | None, decimals: int) -> str:
-    """Its interval, or bound, in words; "" for none."""
-    if cell is None:
-        return ""
-    if cell.low is not None and cell.high is not None:
-        return f"{cell.low:z.{decimals}f} to {cell.high:z.{decimals}f}"
-    if cell.low is not None:
-        return f"{cell.low:z.{decimals}f} or more"
-    return "" if cell.high is None else f"{cell.high:z.{decimals}f} or less"
-
-
-def _span(place: Place | None) -> str:
-    if place is None:
-        return ""
-    return str(place.low) if place.low == place.high else f"{place.low}–{place.high}"
-
-
-def _size(parameters: int | None) -> str:
-    """ "2.6 B"; "" where it is not known."""
-    if not parameters:
-        return ""
-    for unit, name in ((1e9, "B"), (1e6, "M")):
-        if parameters >= unit:
-            return f"{parameters / unit:.1f}".removesuffix(".0") + f" {name}"
-    return str(parameters)
+    return {"value": value_text(cell, column.decimals), "interval": interval_text(cell, column.decimals)}

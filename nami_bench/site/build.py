@@ -6,26 +6,38 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
+from nami_bench.config import Workspace
 from nami_bench.evaluation.leaderboard.rows import DEFAULT_PRECISION, Precision
 from nami_bench.site.board_page import board_page, pairs_address
 from nami_bench.site.bundle import bundled_script
 from nami_bench.site.contents import Section
+from nami_bench.site.downloads import downloads
 from nami_bench.site.facts import Facts
 from nami_bench.site.folder import SiteFolder
+from nami_bench.site.judges_page import judges_page
+from nami_bench.site.methods_page import methods_page
+from nami_bench.site.model_page import ModelPages
 from nami_bench.site.pages import Site
 from nami_bench.site.pictures import put_pictures
 from nami_bench.site.prompt_page import PromptPages
 from nami_bench.site.prompts_page import prompts_page, texts_address
 from nami_bench.site.sources import open_sources
+from nami_bench.store import Store
 
 Advance = Callable[[int], object]
 Progress = Callable[[str, int], AbstractContextManager[Advance]]
+RunFileOf = Callable[[Workspace, Store], str | None]
+
+
+def _no_run_file(workspace: Workspace, store: Store) -> str | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class SiteOptions:
     """`title`: the site's; None: of what it is made. `studies`: only these; none: all that have judgements.
 
+    `run_file`: the text of the run file that a workspace's results come from, None where there is none.
     `without`: annotators who do not count. `comments`: show what annotators wrote beside images. `pixels`:
     the longest side of large pictures, at least that of thumbnails; 0: none but thumbnails.
     """
@@ -36,6 +48,7 @@ class SiteOptions:
     comments: bool = False
     pixels: int = 768
     precision: Precision = DEFAULT_PRECISION
+    run_file: RunFileOf = _no_run_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +101,25 @@ def _put_pages(out: SiteFolder, site: Site, section: Section, pixels: int, progr
         for prompt in section.prompt_set.prompts:
             out.put(site.prompt(section, prompt.id), pages.page(prompt))
             advance(1)
+    models = ModelPages(site, section, facts, pictures)
+    for model in section.models:
+        out.put(site.model(section, model), models.page(model))
     page, texts = prompts_page(site, section, facts)
     out.put(texts_address(section), texts)
     out.put(site.address(section, "prompts"), page)
+    out.put(site.address(section, "judges"), judges_page(site, section))
+    _put_methods(out, site, section)
     page, pairs = board_page(site, section)
     out.put(pairs_address(section), pairs)
     # Last, so that whoever sees the entrance sees all of it.
     out.put(site.address(section, "board"), page)
+
+
+def _put_methods(out: SiteFolder, site: Site, section: Section) -> None:
+    """The page on methods, and the files that it leads to."""
+    found = list(downloads(section))
+    for file in found:
+        out.put(f"data/{section.folder}/{file.name}", file.data)
+    if section.run_file is not None:
+        out.put(f"data/{section.folder}/run.toml", section.run_file.encode())
+    out.put(site.address(section, "methods"), methods_page(site, section, found))

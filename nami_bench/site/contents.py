@@ -58,7 +58,7 @@ class Section:
     `scores` are of `prompt_set` alone. `ratings` is the tidy table (see
     `nami_bench.evaluation.human.table`); annotators have the site's names in it and everywhere.
     `comments`: by image, who said what; empty unless asked for. `agreement`: of people with each other.
-    `remarks` say in words what is missing.
+    `remarks` say in words what is missing. `run_file`: the text of one that makes all of it again.
     """
 
     name: str
@@ -80,6 +80,7 @@ class Section:
     question_audit: QuestionAudit | None = None
     agreement: Sequence[CriterionAgreement] = ()
     remarks: tuple[str, ...] = ()
+    run_file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

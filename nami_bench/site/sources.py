@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nami_bench.config import Workspace, init_workspace, open_workspace
 from nami_bench.domain import Study
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.pipeline.import_judgements import import_judgements
 from nami_bench.pipeline.leaderboard_from_store import choose_study
 from nami_bench.site.contents import Section, Wanted, collect_section
@@ -27,6 +28,7 @@ class _Opened:
     store: Store
     images_dir: Path
     name: str
+    run_file: str | None
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def open_sources(sources: Sequence[Path], options: "SiteOptions") -> Iterator[tu
     study that is in none of them.
     """
     with ExitStack() as stack:
-        opened = [_opened(stack, source) for source in sources]
+        opened = [_opened(stack, source, options) for source in sources]
         wanted = [(one, study) for one in opened for study in _studies(one.store, options.studies)]
         known = {study.name for _, study in wanted if study is not None}
         for name in options.studies:
@@ -55,21 +57,26 @@ def open_sources(sources: Sequence[Path], options: "SiteOptions") -> Iterator[tu
         key = opened[0].store.annotation.secret(_SECRET)
         what = Wanted(options.precision, options.without, options.comments, key)
         sections = [
-            collect_section(one.store, one.images_dir, study, folders[label], what)
+            replace(
+                collect_section(one.store, one.images_dir, study, folders[label], what),
+                run_file=None if one.run_file is None else str(without_folders(one.run_file)),
+            )
             for (one, study), label in zip(wanted, labels, strict=True)
         ]
         yield sections, options.title or _title(sections)
 
 
-def _opened(stack: ExitStack, source: Path) -> _Opened:
-    if (source / "nami.toml").is_file():
+def _opened(stack: ExitStack, source: Path, options: "SiteOptions") -> _Opened:
+    is_workspace = (source / "nami.toml").is_file()
+    if is_workspace:
         workspace = open_workspace(source)
     elif source.exists():
         workspace = _imported(stack, source)
     else:
         raise InputError(f"{source} does not exist: name a workspace, or a folder of `ratings export`")
     store = stack.enter_context(Store.open(workspace.database_url))
-    return _Opened(store, workspace.images_dir, source.resolve().name)
+    run_file = options.run_file(workspace, store) if is_workspace else None
+    return _Opened(store, workspace.images_dir, source.resolve().name, run_file)
 
 
 def _imported(stack: ExitStack, source: Path) -> Workspace:
