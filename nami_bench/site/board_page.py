@@ -41,7 +41,10 @@ def pairs_address(section: Section) -> str:
 def _about(section: Section) -> str:
     prompts, models = len(section.prompt_set.prompts), len(section.models)
     people = section.board.annotators
-    rated = f", rated by {people} annotators" if people else ""
+    did = "compared" if section.verdicts.people else "rated"
+    rated = f", {did} by {people} {'person' if people == 1 else 'people'}" if people else ""
+    if people and people == section.board.simulated_annotators:
+        rated = f", {did} by {people} simulated annotators"
     return f"{models} models on the {prompts} prompts of {section.prompt_set.name}{rated}"
 
 

@@ -1,16 +1,17 @@
 """A site, built: `build_site`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 from nami_bench.config import Workspace
+from nami_bench.domain import ImageState
 from nami_bench.evaluation.leaderboard.rows import DEFAULT_PRECISION, Precision
 from nami_bench.site.board_page import board_page, pairs_address
 from nami_bench.site.bundle import bundled_script
-from nami_bench.site.contents import Section
+from nami_bench.site.contents import ImageKey, Section
 from nami_bench.site.downloads import downloads
 from nami_bench.site.facts import Facts
 from nami_bench.site.folder import SiteFolder
@@ -18,7 +19,7 @@ from nami_bench.site.judges_page import judges_page
 from nami_bench.site.methods_page import methods_page
 from nami_bench.site.model_page import ModelPages
 from nami_bench.site.pages import Site
-from nami_bench.site.pictures import put_pictures
+from nami_bench.site.pictures import Picture, put_pictures
 from nami_bench.site.prompt_page import PromptPages
 from nami_bench.site.prompts_page import prompts_page, texts_address
 from nami_bench.site.sources import open_sources
@@ -78,10 +79,12 @@ def build_site(
     with open_sources(sources, options) as (sections, title):
         site = Site(title, tuple(sections))
         _put_assets(out)
-        for section in site.sections:
-            _put_pages(out, site, section, options.pixels, progress)
+        said = {
+            section.name: [*section.remarks, *_put_pages(out, site, section, options.pixels, progress)]
+            for section in site.sections
+        }
         removed = out.finish()
-    remarks = tuple(f"{s.name}: {remark}" for s in site.sections for remark in s.remarks)
+    remarks = tuple(f"{name}: {remark}" for name, found in said.items() for remark in found)
     return Built(folder, out.written, out.kept, removed, remarks)
 
 
@@ -92,9 +95,13 @@ def _put_assets(out: SiteFolder) -> None:
     out.put("assets/site.js", bundled_script())
 
 
-def _put_pages(out: SiteFolder, site: Site, section: Section, pixels: int, progress: Progress) -> None:
+def _put_pages(
+    out: SiteFolder, site: Site, section: Section, pixels: int, progress: Progress
+) -> Iterator[str]:
+    """Write a section's pages; yields what must be said."""
     with progress(f"{section.name}: pictures", len(section.records)) as advance:
         pictures = put_pictures(out, section.records, section.images_dir, pixels, advance)
+    yield from _unreadable(section, pictures)
     facts = Facts(section)
     pages = PromptPages(site, section, facts, pictures)
     with progress(f"{section.name}: prompts", len(section.prompt_set.prompts)) as advance:
@@ -113,6 +120,14 @@ def _put_pages(out: SiteFolder, site: Site, section: Section, pixels: int, progr
     out.put(pairs_address(section), pairs)
     # Last, so that whoever sees the entrance sees all of it.
     out.put(site.address(section, "board"), page)
+
+
+def _unreadable(section: Section, pictures: Mapping[ImageKey, Picture]) -> Iterator[str]:
+    """That pictures of finished images could not be made."""
+    done = [one for one in section.records if one.state is ImageState.DONE]
+    lost = [p for r in done if (p := pictures[r.model, r.prompt_id, r.sample].problem) is not None]
+    if lost:
+        yield f"{len(lost)} of {len(done)} images could not be shown: {lost[0]}"
 
 
 def _put_methods(out: SiteFolder, site: Site, section: Section) -> None:

@@ -35,7 +35,7 @@ from nami_bench.pipeline.screening import left_out
 from nami_bench.site.automatic_views import automatic_views, speed_view
 from nami_bench.site.human_views import ratings_view, strengths_view
 from nami_bench.site.names import rater_names
-from nami_bench.site.views import ALL, Part, View, parts_of
+from nami_bench.site.views import Part, View, parts_of
 from nami_bench.store import Store
 
 ImageKey = tuple[str, str, int]
@@ -48,6 +48,17 @@ class Verdicts:
 
     comparisons: Sequence[Comparison] = ()
     rankings: Sequence[Ranking] = ()
+
+    @property
+    def there(self) -> bool:
+        """Whether there are any."""
+        return bool(self.comparisons or self.rankings)
+
+    @property
+    def people(self) -> set[str]:
+        """Who gave them."""
+        judged: Iterable[Comparison | Ranking] = (*self.comparisons, *self.rankings)
+        return {one.annotator for one in judged}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +120,13 @@ def collect_section(
         precision=wanted.precision,
         table=table if table is not None and study and study.mode == "rating" else None,
     )
+    verdicts, whole, gone = _verdicts(store, study, wanted)
+    if whole.there:
+        board = _of_verdicts(board, whole, wanted.precision)
     models = tuple(row.model for row in board.measured)
     prompt_set = store.catalog.prompt_set(study.prompt_set if study else next(iter(board.prompt_sets)))
     records = store.images.find(models=models, prompt_set=prompt_set.name)
     scores = store.scores.find(models=models, prompt_set=prompt_set.name)
-    verdicts, whole, gone = _verdicts(store, study, wanted)
     names = rater_names(_people(table, verdicts), wanted.key)
     section = Section(
         name=study.name if study else prompt_set.name,
@@ -161,10 +174,30 @@ def _verdicts(
     return Verdicts(made), Verdicts(kept), (*said, *notes)
 
 
+def _of_verdicts(board: Leaderboard, verdicts: Verdicts, precision: Precision) -> Leaderboard:
+    """The leaderboard's automatic scores of a study of verdicts, whose ratings it would miss: models in the
+    order of their strengths by the first criterion."""
+    found = _strengths(verdicts, None, precision)
+    order = [row.model for row in found.rows] if found else []
+    place = {model: at for at, model in reversed([*enumerate(order)])}
+    rows = (
+        replace(row, gaps=tuple(gap for gap in row.gaps if " images rated" not in gap), criteria={})
+        for row in board.rows
+    )
+    people = verdicts.people
+    return replace(
+        board,
+        rows=tuple(sorted(rows, key=lambda row: place.get(row.model, len(order)))),
+        criteria=(),
+        annotators=len(people),
+        simulated_annotators=sum(name.startswith(SIMULATED_PREFIX) for name in people),
+        cautions=tuple(one for one in board.cautions if "its verdicts are not scores" not in one),
+    )
+
+
 def _people(table: pd.DataFrame | None, verdicts: Verdicts) -> set[str]:
     rated = set() if table is None else set(map(str, table["annotator"].unique()))
-    judged: Iterable[Comparison | Ranking] = (*verdicts.comparisons, *verdicts.rankings)
-    return rated | {one.annotator for one in judged}
+    return rated | verdicts.people
 
 
 def _renamed(verdicts: Verdicts, names: Mapping[str, str]) -> Verdicts:
@@ -235,7 +268,7 @@ def _views(section: Section, verdicts: Verdicts, precision: Precision) -> Iterab
             total_title=total_title(section.board),
             simulated=all(str(name).startswith(SIMULATED_PREFIX) for name in people),
         )
-    elif verdicts.comparisons or verdicts.rankings:
+    elif verdicts.there:
         found = strengths_view(
             lambda part: _strengths(verdicts, part, precision), section.models, section.parts
         )
@@ -250,11 +283,10 @@ def _views(section: Section, verdicts: Verdicts, precision: Precision) -> Iterab
         yield speed
 
 
-def _strengths(verdicts: Verdicts, part: Part, precision: Precision) -> StrengthTable | None:
-    """Those on a part of the prompts; None where nobody decided anything on it."""
-    everything = part.key == ALL
-    comparisons = [one for one in verdicts.comparisons if everything or one.prompt_id in part.prompts]
-    rankings = [one for one in verdicts.rankings if everything or one.prompt_id in part.prompts]
+def _strengths(verdicts: Verdicts, part: Part | None, precision: Precision) -> StrengthTable | None:
+    """Those on a part of the prompts (None: on all); None where nobody decided anything on it."""
+    comparisons = [one for one in verdicts.comparisons if part is None or one.prompt_id in part.prompts]
+    rankings = [one for one in verdicts.rankings if part is None or one.prompt_id in part.prompts]
     try:
         if rankings:
             return rank_strength_table(rankings, level=precision.level)

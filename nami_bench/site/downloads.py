@@ -88,9 +88,8 @@ def _without_times(table: pd.DataFrame) -> pd.DataFrame:
     names = ["model", "prompt_id", "sample", "annotator", "criterion"]
     keys = table.assign(**{name: table[name].astype(str) for name in names if name != "sample"})
     order = keys.sort_values(names, kind="stable").index
-    return table.loc[order].assign(
-        duration_ms=unknown, created_at=pd.to_datetime([None] * len(table), utc=True)
-    )
+    never = pd.Series(pd.NaT, index=order)
+    return table.loc[order].assign(duration_ms=unknown, created_at=never)
 
 
 def _about(section: Section) -> dict[str, Any]:
