@@ -1,16 +1,12 @@
 """`nami-bench site`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from nami_bench.cli.common import progress, say, workspace_root
 from nami_bench.cli.options import precision_of, precision_options, without_option
-
-if TYPE_CHECKING:
-    from nami_bench.config import Workspace
-    from nami_bench.store import Store
 
 
 @click.command(
@@ -61,25 +57,15 @@ def site(
     names of the site's own, and nothing is loaded from another host.
     """
     from nami_bench.errors import InputError
+    from nami_bench.run_file.site import drafted_run_file
     from nami_bench.site.build import SiteOptions, build_site
 
     chosen = precision_of(**precision)
     if chosen is None:
         raise InputError("a site is about intervals: leave out --intervals none")
-    options = SiteOptions(title, studies, without, comments, pixels, chosen, _run_file)
+    options = SiteOptions(title, studies, without, comments, pixels, chosen, drafted_run_file)
     done = build_site(list(sources) or [workspace_root()], output, options, progress)
     for remark in done.remarks:
         say(remark)
     counts = f"{done.written} files written, {done.kept} kept, {done.removed} removed"
     say(f"wrote {output / 'index.html'}: {counts}")
-
-
-def _run_file(workspace: "Workspace", store: "Store") -> str | None:
-    """A run file of what the workspace holds; None where it holds nothing to write down."""
-    from nami_bench.errors import InputError
-    from nami_bench.run_file.draft import draft
-
-    try:
-        return draft(workspace, store, workspace.root.resolve().name)
-    except InputError:
-        return None

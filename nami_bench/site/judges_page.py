@@ -11,8 +11,8 @@ from nami_bench.domain.english import with_interval
 from nami_bench.evaluation.audit.people import people_table
 from nami_bench.evaluation.audit.question_results import ALL as ALL_CATEGORIES
 from nami_bench.evaluation.audit.question_results import CategoryAudit, QuestionJudgeAudit
-from nami_bench.evaluation.audit.ranks import audit_ranks
 from nami_bench.evaluation.audit.results import Estimate
+from nami_bench.evaluation.audit.weighted_ranks import spearman_estimate
 from nami_bench.evaluation.human.table import IMAGE
 from nami_bench.export.text import TextTable
 from nami_bench.report.tables import audit_tables, correlation_table, shown, table
@@ -95,7 +95,7 @@ def _trust(section: Section) -> Sequence[tuple[str, str, Mapping[str, Trust]]]:
     for metric, instrument, both in _scored(section):
         of_parts = {}
         for part in section.parts:
-            trust = _on_part(both, part, metric, section.prompt_set.name, instrument)
+            trust = _on_part(both, part)
             if trust is not None:
                 of_parts[part.key] = trust
         if of_parts:
@@ -103,12 +103,13 @@ def _trust(section: Section) -> Sequence[tuple[str, str, Mapping[str, Trust]]]:
     return found
 
 
-def _on_part(both: pd.DataFrame, part: Part, metric: str, prompt_set: str, instrument: str) -> Trust | None:
+def _on_part(both: pd.DataFrame, part: Part) -> Trust | None:
     rows = both[both["prompt_id"].isin(part.prompts)]
     if len(rows) < _LEAST_IMAGES:
         return None
-    over_images, _ = audit_ranks(rows, metric, prompt_set, instrument)
-    return Trust(over_images.spearman, len(rows))
+    clusters = np.unique(rows["prompt_id"].to_numpy(dtype=str), return_inverse=True)[1]
+    value, people = (rows[name].to_numpy(dtype=np.float64) for name in ("value", "people"))
+    return Trust(spearman_estimate(value, people, clusters), len(rows))
 
 
 def _agreement(section: Section) -> TextTable | None:
