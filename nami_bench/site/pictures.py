@@ -15,13 +15,15 @@ from PIL import Image
 
 from nami_bench.domain import ImageRecord, ImageState
 from nami_bench.errors import ImageError
-from nami_bench.evaluation.image_reading import FEW, default_workers, image_processes, submit
+from nami_bench.evaluation.image_reading import default_workers, image_processes, submit
 from nami_bench.images import decode_image, read_recorded, write_bytes
 from nami_bench.site.folder import SiteFolder
 
 THUMBNAIL_PIXELS = 256
 """Longest side of a thumbnail: on a prompt's page ten models stand beside each other."""
 _QUALITY = {"thumbnail": 78, "image": 84}
+_FEW = 256
+"""So many images are done with here: starting processes for them would take longer."""
 _AT_ONCE = 16
 """Images that a process is given at a time."""
 
@@ -96,7 +98,7 @@ def _names(record: ImageRecord, pixels: int) -> tuple[Picture, dict[str, tuple[i
 
 def _made(jobs: Sequence[_Job], advance: Callable[[int], object]) -> Iterator[str | None]:
     """The problem of each job, None where it is done; many are shared among processes."""
-    if len(jobs) < FEW:
+    if len(jobs) < _FEW:
         for job in jobs:
             yield _make(job)
             advance(1)

@@ -50,7 +50,7 @@ function testTable(board, view, at, pairs, models) {
   const own = pairs.filter(([first, second]) => chosen.has(first) && chosen.has(second));
   if (!own.length) return make("p", { class: "quiet" }, "No test was worked out for this column here: compare the intervals, which say less than a paired test.");
   const { decimals } = view.columns[at];
-  const head = ["", "difference", "interval", "p", "p, corrected", "images", "in words"].map((title, number) =>
+  const head = ["pair", "difference", "interval", "p", "p, corrected", "images", "in words"].map((title, number) =>
     make("th", { scope: "col", class: number && number < 6 ? "number" : "name" }, title),
   );
   const rows = own.map(([first, second, difference, low, high, p, adjusted, significant, images, reason]) => {

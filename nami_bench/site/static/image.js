@@ -25,7 +25,7 @@ export function showImage(dialog, prompt, image, among, go) {
     make("div", { class: "one" }, picture(image, name), make("div", { class: "about" }, ...ratings(prompt, image), ...comments(image), ...image.scores.flatMap((score) => metric(prompt, score)), ...origin(image))),
   );
   dialog.onkeydown = (event) => {
-    if (event.target.matches("input, select")) return;
+    if (event.target.matches("select")) return;
     if (event.key === "ArrowLeft" && before) go(before);
     if (event.key === "ArrowRight" && after) go(after);
   };

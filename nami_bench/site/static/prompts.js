@@ -23,7 +23,7 @@ export function startPrompts() {
     const among = part ? new Set(part.prompts) : null;
     const choices = kept(data.key, {});
     const words = state.q.toLowerCase().split(/\s+/).filter(Boolean);
-    const wanted = (row) => (!among || among.has(row.number)) && isChosen(choices, row, state.chosen) && words.every((word) => String(row.number + 1) === word || (texts?.[row.number] ?? row.text).toLowerCase().includes(word));
+    const wanted = (row) => (!among || among.has(row.number)) && isChosen(choices, row, state.chosen) && words.every((word) => (words.length === 1 && String(row.number + 1) === word) || (texts?.[row.number] ?? row.text).toLowerCase().includes(word));
     let count = 0;
     for (const row of rows) {
       row.line.hidden = !wanted(row);
