@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from nami_bench.domain import Criterion, Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
     from nami_bench.run_file import run
+    from nami_bench.run_file.site import write_site
     from nami_bench.scoring.scorer import Scorer
     from nami_bench.scoring.scores import Scores
     from nami_bench.store import Store
@@ -35,6 +36,7 @@ __all__ = [
     "leaderboard",
     "run",
     "strengths",
+    "write_site",
 ]
 
 # In a checkout without links (a zip archive, git on Windows) the other folders lie beside this one.
@@ -57,6 +59,7 @@ _HOMES = {
     "Scores": "nami_bench.scoring.scores",
     "Store": "nami_bench.store",
     "run": "nami_bench.run_file",
+    "write_site": "nami_bench.run_file.site",
 }
 
 

@@ -318,3 +318,24 @@ class QuestionPagePart:
 
     def __post_init__(self) -> None:
         checked_name("question page", self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class SitePart:
+    """`[[site]]`: the pages of `nami-bench site` in the folder reports/FOLDER, of these `studies` (all of the
+    workspace that have judgements)."""
+
+    studies: tuple[str, ...] = ()
+    folder: str = "site"
+    title: str | None = None
+    pixels: int = 768
+    comments: bool = False
+    without: tuple[str, ...] = ()
+    intervals: IntervalsPart = IntervalsPart()
+
+    def __post_init__(self) -> None:
+        checked_name("site", self.folder)
+        if self.pixels < 0:
+            raise InputError(f"site {self.folder!r}: pixels must not be negative, got {self.pixels}")
+        if self.intervals.method == "none":
+            raise InputError(f'site {self.folder!r} is about intervals: method = "none" leaves it nothing')
