@@ -133,8 +133,8 @@ def _character(character: str) -> str:
 
 def _accented(character: str) -> str | None:
     """A Latin letter with an accent, as a command; None for any other character."""
-    base, *accents = unicodedata.normalize("NFD", character)
-    accent = "".join(accents)
+    apart = unicodedata.normalize("NFD", character)
+    base, accent = apart[0], apart[1:]
     if accent not in _ACCENTS or not "a" <= base.lower() <= "z":
         return None
     command = _ACCENTS[accent]

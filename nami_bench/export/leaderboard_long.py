@@ -1,6 +1,6 @@
 """A leaderboard in long form ("tidy"): one line for each number, for pandas, R and databases."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from nami_bench.evaluation.leaderboard.columns import (
@@ -17,6 +17,7 @@ from nami_bench.evaluation.leaderboard.rows import (
     Leaderboard,
     LeaderboardRow,
 )
+from nami_bench.evaluation.leaderboard.speed import Speed
 from nami_bench.export.files import CLUSTER
 from nami_bench.export.spreadsheet import csv_table
 
@@ -53,7 +54,7 @@ LONG_COLUMNS = {
 }
 """The long CSV's columns, and what they hold."""
 
-_SPEED = {
+_SPEED: dict[str, tuple[str, Callable[[Speed], Any]]] = {
     "images_per_second": ("higher", lambda speed: speed.images_per_second),
     "latency_p50": ("lower", lambda speed: speed.latency.p50),
     "latency_p95": ("lower", lambda speed: speed.latency.p95),
@@ -77,7 +78,7 @@ def leaderboard_long_csv(board: Leaderboard) -> bytes:
 
 
 def _lines(board: Leaderboard, row: LeaderboardRow) -> Iterator[dict[str, Any]]:
-    of_row = {
+    of_row: dict[str, Any] = {
         "model": row.model,
         "status": row.status.value,
         "gaps": "; ".join(row.gaps),
@@ -147,7 +148,7 @@ def _human_lines(board: Leaderboard, row: LeaderboardRow) -> Iterator[dict[str, 
             yield from _with_interval(line, score.interval, _human_basis(board))
 
 
-def _human_basis(board: Leaderboard) -> Mapping[str, Any]:
+def _human_basis(board: Leaderboard) -> dict[str, Any]:
     if board.precision is None:
         return {}
     return {
@@ -196,7 +197,7 @@ def _of_column(column: ScoreColumn, row: LeaderboardRow) -> dict[str, Any]:
 
 
 def _with_interval(
-    line: dict[str, Any], interval: Interval | None, basis: Mapping[str, Any]
+    line: dict[str, Any], interval: Interval | None, basis: dict[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """The line, with its interval where there is one; nothing for what has no value."""
     if line["value"] is None:

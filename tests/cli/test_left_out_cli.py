@@ -176,7 +176,7 @@ def said(root: Path, folder: Path, *more: object) -> dict[str, str]:
     run(root, "ratings", "export", "--study", "pilot", "-o", folder / "r.parquet", *more)
     found["parquet"] = pq.read_metadata(folder / "r.parquet").metadata[b"nami_bench"].decode()
     hub = folder / "hub"
-    run(root, "ratings", "export", "--study", "pilot", "--format", "huggingface", "-o", hub, *more)
+    run(root, "ratings", "export", "--study", "pilot", "--format", "dataset", "-o", hub, *more)
     found["card"] = (hub / "README.md").read_text().replace("\\", "")
     return found
 
