@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from nami_bench.domain import checked_name
 from nami_bench.errors import InputError
+from nami_bench.export.leaderboard_formats import Format
 
 SAMPLES = 4
 """Images for each prompt, where nothing is said of it."""
@@ -254,9 +255,6 @@ class IntervalsPart:
     replicates: int = 1000
     seed: int = 0
     correction: Literal["holm", "benjamini-hochberg", "none"] = "holm"
-
-
-Format = Literal["csv", "json", "markdown", "latex", "html"]
 
 
 @dataclass(frozen=True, slots=True)
