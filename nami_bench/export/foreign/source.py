@@ -13,7 +13,7 @@ from nami_bench.domain.names import LONGEST
 from nami_bench.errors import InputError, one_line
 from nami_bench.evaluation.human.table import COLUMNS, typed
 from nami_bench.evaluation.leaderboard.scales import Scales
-from nami_bench.export.comparisons_checks import checked_comparisons
+from nami_bench.export.comparisons_checks import checked_table, comparisons_of
 from nami_bench.export.foreign.answers import (
     has_comma,
     instant_of,
@@ -120,9 +120,14 @@ class Judged:
         return table
 
     def comparisons(self) -> list[Comparison]:
-        """The comparisons, checked as those of our own files are."""
+        """The comparisons, row by row."""
+        return comparisons_of(self.comparisons_table())
+
+    def comparisons_table(self) -> pd.DataFrame:
+        """The comparisons (see `nami_bench.evaluation.human.comparisons_frame`), checked as those of our own
+        files are."""
         self.check_kind("comparisons")
-        return checked_comparisons(self.table, self.refuse, self.place)
+        return checked_table(self.table, self.refuse, self.place)
 
     def _named(self) -> list[str]:
         """The criteria in the order in which they were asked for, then in that of the file."""
