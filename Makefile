@@ -86,7 +86,7 @@ $(VENV)/.models: $(VENV)/.core
 
 $(VENV)/.dev: $(VENV)/.core
 	@echo "installing what the tests need into $(VENV): torch and its CUDA libraries too, about 6 GB"
-	@$(PIP) -e '.[dev,docs,models,postgres,text]'
+	@$(PIP) -e '.[dev,docs,models,postgres]'
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.core

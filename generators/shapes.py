@@ -85,8 +85,8 @@ class ShapesGenerator:
         texts = quoted(request.prompt.text)
         if request.prompt.geneval is None and not texts:
             reason = (
-                "the shapes renderer only draws prompts with GenEval clauses or quotation marks; this one has "
-                "neither"
+                "the shapes renderer only draws prompts with GenEval clauses or quotation marks; this one "
+                "has neither"
             )
             return GenerationResult(request, ImageState.FAILED, reason=reason)
         try:

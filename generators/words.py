@@ -61,7 +61,7 @@ def write_words(scene: Image.Image, words: Words) -> Image.Image:
 
 
 def _written(lines: list[str], width: int, height: int) -> Image.Image:
-    """Lines in the middle, drawn larger and made smaller, so that a letter's place does not change its look."""
+    """Lines in the middle, drawn larger and made smaller, so that all of a letter's copies look alike."""
     canvas = Image.new("RGB", (width * _SUBPIXELS, height * _SUBPIXELS), BACKGROUND)
     draw, font = ImageDraw.Draw(canvas), _font(width * _SUBPIXELS)
     for number, line in enumerate(lines):

@@ -93,7 +93,7 @@ def test_the_doctor_knows_the_tested_versions_and_does_without_torch(installed: 
     assert re.search(r"ok    nami-bench: .* at .*site-packages", said)
 
 
-@pytest.mark.parametrize("extras", ["s3", "gs", "dev,docs,gs,models,postgres,ray,s3,text"])
+@pytest.mark.parametrize("extras", ["s3", "gs", "dev,docs,gs,models,postgres,ray,s3"])
 def test_extras_can_be_installed_with_the_constraints(built: Path, extras: str) -> None:
     """Needs a package index: versions are looked up, nothing is installed."""
     (wheel,) = built.glob("*.whl")

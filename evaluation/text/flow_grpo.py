@@ -39,7 +39,11 @@ class FlowGrpoText(TextMetric):
 
     def targets_of(self, prompt: Prompt) -> Texts:
         """The one target."""
-        if isinstance(self.targets, Quoted) and prompt.text.count('"') and prompt.text.split('"')[1].strip(" "):
+        if (
+            isinstance(self.targets, Quoted)
+            and prompt.text.count('"')
+            and prompt.text.split('"')[1].strip(" ")
+        ):
             return (prompt.text.split('"')[1],)
         return super().targets_of(prompt)[:1]
 

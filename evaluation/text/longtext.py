@@ -1,4 +1,4 @@
-"""LongText-Bench's text accuracy (X-Omni, Geng et al. 2025, arXiv 2507.22058; textbench of its repository)."""
+"""LongText-Bench's text accuracy (X-Omni, Geng et al. 2025, arXiv 2507.22058; its textbench folder)."""
 
 from collections.abc import Sequence
 
@@ -28,9 +28,9 @@ def matched(targets: Texts, read: str, language: Language) -> tuple[int, int]:
 class LongText(ByLanguage):
     """The share of a target's words (Chinese: characters) that are read, each as often as it stands there.
 
-    Order does not count, nor what is read beside. The benchmark's figure (`figures`) is the share of the words
-    of all images together, so that a long text counts more than a short one: it is not the mean of the values.
-    Published with Qwen2.5-VL-7B-Instruct in bfloat16, up to 1024 tokens.
+    Order does not count, nor what is read beside. The benchmark's figure (`figures`) is the share of the
+    words of all images together, so that a long text counts more than a short one: it is not the mean of the
+    values. Published with Qwen2.5-VL-7B-Instruct in bfloat16, up to 1024 tokens.
 
     `details`: "matched", "words", "language".
     """

@@ -31,8 +31,8 @@ class TextMetric(ABC):
     """Reads an image and compares what was read with what its prompt wants to be read.
 
     `details` of a result: "targets"; "read", the lines as [text, score, box], where the box is
-    [[x, y], ...] in pixels and, like the score, null from a reader that tells none; and the metric's own parts,
-    of which `figures` makes the benchmark's figures.
+    [[x, y], ...] in pixels and, like the score, null from a reader that tells none; and the metric's own
+    parts, of which `figures` makes the benchmark's figures.
     """
 
     @dataclass(frozen=True, slots=True)

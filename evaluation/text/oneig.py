@@ -61,8 +61,9 @@ def text_score(edits: float, completion: float, words: float, language: Language
 class OneIGText(ByLanguage):
     """The benchmark's text score, of one image alone.
 
-    The benchmark computes it once for all images (`figures`): from the mean of edits ED, the share CR of texts
-    without any edit, and the share WAC of words of all images together. It is not the mean of the values.
+    The benchmark computes it once for all images (`figures`): from the mean of edits ED, the share CR of
+    texts without any edit, and the share WAC of words of all images together. It is not the mean of the
+    values.
     Published with Qwen2.5-VL-7B-Instruct, up to 128 tokens, 256 for targets of more than 60 words, and with
     images cut from grids and saved as JPEG, which is left to whoever brings them.
 

@@ -83,7 +83,9 @@ def find_targets(file: Path | None, prompts: Path | None, column: str | None) ->
     """
     if file is None:
         if prompts is not None:
-            raise InputError("'prompts' belongs to 'targets', OneIG-Bench's text_content.csv, which is not given")
+            raise InputError(
+                "'prompts' belongs to 'targets', OneIG-Bench's text_content.csv, which is not given"
+            )
         return Quoted() if column is None else Column(column)
     if column is not None:
         raise InputError("give 'targets' or 'column', not both")
@@ -130,7 +132,9 @@ def read_oneig(path: Path, prompts: Path) -> Published:
 def _oneig_rows(file: PublishedFile, prompts: Mapping[str, str]) -> Iterator[tuple[str, Texts]]:
     for number, row in file.rows(("id", "text_content"), "table of OneIG-Bench's texts"):
         if row["id"] not in prompts:
-            raise InputError(f"{file.path}, line {number}: the table of prompts has no {row['id']!r} of {_CATEGORY}")
+            raise InputError(
+                f"{file.path}, line {number}: the table of prompts has no {row['id']!r} of {_CATEGORY}"
+            )
         if not row["text_content"]:
             raise InputError(f"{file.path}, line {number} has no text")
         yield prompts[row["id"]].strip(), (row["text_content"],)

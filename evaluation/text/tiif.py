@@ -1,4 +1,4 @@
-"""TIIF-Bench's figures for text: GNED and recall (Wei et al. 2025, arXiv 2506.02161; eval/ of its repository)."""
+"""TIIF-Bench's figures for text: GNED and recall (Wei et al. 2025, arXiv 2506.02161; its eval folder)."""
 
 from collections.abc import Sequence
 from itertools import chain

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 _CLOSED_BY = {
     '"': '"',
-    "“": "”\"",  # typed with a straight mark at the end as often
+    "“": '”"',  # typed with a straight mark at the end as often
     "”": "”",
-    "„": "“”\"",
+    "„": '“”"',
     "«": "»",
     "»": "«»",
     "‹": "›",
@@ -40,7 +40,7 @@ def quoted(text: str) -> tuple[str, ...]:
 
 
 def script_of(texts: tuple[str, ...]) -> str:
-    """"chinese" where a character is Chinese, "latin" where no letter is of another script, else "other"."""
+    """ "chinese" where a character is Chinese, "latin" where no letter is of another script, else "other"."""
     letters = [character for text in texts for character in text if character.isalpha()]
     if any(map(_CHINESE.match, letters)):
         return "chinese"

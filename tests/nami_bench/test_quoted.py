@@ -16,7 +16,7 @@ from nami_bench.domain.quoted import quoted, script_of
         ("a mug that says 'Don't panic' twice", ("Don't panic",)),
         ("it’s a mug: ‘Don’t panic’", ("Don’t panic",)),
         ('写着"你好"的牌子', ("你好",)),
-        ("“closed the other way\"", ("closed the other way",)),
+        ('“closed the other way"', ("closed the other way",)),
         ("she holds \"read 'this' now\"", ("read 'this' now",)),
         ('"one""two"', ("one", "two")),
     ],
@@ -48,7 +48,12 @@ def test_inches_do_not_hide_a_quotation() -> None:
 
 @pytest.mark.parametrize(
     ("texts", "script"),
-    [(("OPEN 24",), "latin"), (("Ünïcode", "42"), "latin"), (("OK", "你好"), "chinese"), (("Привет",), "other")],
+    [
+        (("OPEN 24",), "latin"),
+        (("Ünïcode", "42"), "latin"),
+        (("OK", "你好"), "chinese"),
+        (("Привет",), "other"),
+    ],
 )
 def test_scripts(texts: tuple[str, ...], script: str) -> None:
     assert script_of(texts) == script

@@ -21,7 +21,9 @@ from tests.support.words import WORDS_PROMPTS
 SIDE = 320
 SMALL = RapidOCRReader(RapidOCRReader.Options(side=SIDE))
 """Lines are looked for in the pictures as they are: quicker than enlarged."""
-MANY = Prompt("00000", 'six lines: "OPEN LATE", "Hello World", "Fresh bread 42", "SUMMER SALE", "Keep right", "EXIT"')
+MANY = Prompt(
+    "00000", 'six lines: "OPEN LATE", "Hello World", "Fresh bread 42", "SUMMER SALE", "Keep right", "EXIT"'
+)
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +34,9 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", refused)
 
 
-def drawn(prompts: Sequence[Prompt], misspelt: float, size: int = SIDE) -> list[tuple[ScoringItem, str | None]]:
+def drawn(
+    prompts: Sequence[Prompt], misspelt: float, size: int = SIDE
+) -> list[tuple[ScoringItem, str | None]]:
     """Pictures, and what was planted in each."""
     generator = ShapesGenerator(ShapesGenerator.Options(size=size, text=misspelt))
     results = generator.generate([GenerationRequest(prompt, 0, at) for at, prompt in enumerate(prompts)])
@@ -53,7 +57,7 @@ def test_clean_text_is_read_and_a_planted_error_is_found() -> None:
     right, misspelt = scored([clean, wrong])
     assert none is None and right.value is not None and right.value > 0.95
     assert LongText.figures([right.details])["en"]["accuracy"] > 0.95
-    assert planted is not None and misspelt.value == pytest.approx(right.value - 1 / 10)
+    assert planted is not None and misspelt.value == pytest.approx(right.value - 1 / right.details["words"])
     read = " ".join(line for line, _, _ in misspelt.details["read"])
     assert planted.split("'")[1] in read and planted.split("'")[3] not in read.split()
     for _, score, box in right.details["read"]:
@@ -94,11 +98,11 @@ def test_identity_names_models_and_changed_settings(monkeypatch: pytest.MonkeyPa
     usual = RapidOCRReader().identity
     assert usual.startswith("rapidocr-") and SMALL.identity == f"{usual}+side=320"
     monkeypatch.setattr(rapidocr_reader, "MODELS", {"Det": "no_such_model"})
-    with pytest.raises(InputError, match="does not carry no_such_model.onnx"):
+    with pytest.raises(InputError, match="does not carry no_such_model"):
         _ = RapidOCRReader().identity
 
 
 @pytest.mark.parametrize("options", [{"side": 8}, {"lowest_score": 2.0}])
 def test_bad_options_are_refused(options: dict[str, float]) -> None:
-    with pytest.raises(InputError, match="text reader 'rapidocr': .* is not between"):
+    with pytest.raises(InputError, match="is not between"):
         RapidOCRReader.Options(**options)  # type: ignore[arg-type]

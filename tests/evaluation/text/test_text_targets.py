@@ -12,8 +12,8 @@ from nami_bench.evaluation.text.reader import Reader
 from nami_bench.evaluation.text.targets import find_targets
 
 
-def prompt(text: str, **extra: object) -> Prompt:
-    return Prompt("00000", text, extra=extra)
+def prompt(words: str, **extra: object) -> Prompt:
+    return Prompt("00000", words, extra=extra)
 
 
 def test_quotation_marks_are_the_default() -> None:
@@ -50,7 +50,10 @@ def test_oneig_files(tmp_path: Path) -> None:
 
 def test_column() -> None:
     targets = find_targets(None, None, "text")
-    assert targets.of(prompt("x", text="A")) == ("A",) and targets.of(prompt("x", text=["A", " B "])) == ("A", "B")
+    assert targets.of(prompt("x", text="A")) == ("A",) and targets.of(prompt("x", text=["A", " B "])) == (
+        "A",
+        "B",
+    )
     assert targets.of(prompt("x")) == () and targets.identity == "column-text"
     with pytest.raises(InputError, match="prompt 00000: 'text' must be a text or a list of texts, got 3"):
         targets.of(prompt("x", text=3))
@@ -71,11 +74,16 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('a 12" pizza, "HOT"', (" pizza, ",)),  # the original takes what follows the first mark, whatever it is
+        (
+            'a 12" pizza, "HOT"',
+            (" pizza, ",),
+        ),  # the original takes what follows the first mark, whatever it is
         ('reads "OPEN LATE', ("OPEN LATE",)),
         ("“HOT” and “COLD”", ("HOT",)),
         ("a dog", ()),
     ],
 )
-def test_flow_grpo_takes_the_first_straight_marks(text: str, expected: tuple[str, ...], silent: Reader) -> None:
+def test_flow_grpo_takes_the_first_straight_marks(
+    text: str, expected: tuple[str, ...], silent: Reader
+) -> None:
     assert FlowGrpoText(FlowGrpoText.Options(), silent).targets_of(prompt(text)) == expected
