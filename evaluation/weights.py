@@ -150,6 +150,13 @@ class JudgesWeights(NoWeights):
 
 
 @dataclass(frozen=True, slots=True)
+class ReadersWeights(NoWeights):
+    """Of a metric that reads images: rapidocr carries its own, and a judge declares its."""
+
+    note: ClassVar[str] = "its reader's package carries them"
+
+
+@dataclass(frozen=True, slots=True)
 class DetectorsWeights(NoWeights):
     """Of GenEval."""
 
