@@ -22,6 +22,7 @@ from nami_bench.evaluation.weights import AESTHETIC_2_5_BY_HAND, AESTHETIC_HEAD,
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import HubModel, hub_model, settings_sha256, short_sha256
 from nami_bench.neural.pretrained import read_tensors
+from nami_bench.neural.weights import Weights
 
 Version = Literal["2", "2.5"]
 
@@ -82,7 +83,8 @@ class Aesthetic(ImageTextMetric):
     def _head_file(self) -> Path:
         if self.options.head is not None:
             return self.options.head.expanduser()
-        return (AESTHETIC_HEAD if self.options.version == "2" else AESTHETIC_2_5_BY_HAND).fetch()
+        published: Weights = AESTHETIC_HEAD if self.options.version == "2" else AESTHETIC_2_5_BY_HAND
+        return published.fetch()
 
     @cached_property
     def _encoder(self) -> "_Encoder":
