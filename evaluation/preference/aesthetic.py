@@ -22,7 +22,6 @@ from nami_bench.evaluation.weights import AESTHETIC_2_5_BY_HAND, AESTHETIC_HEAD,
 from nami_bench.neural.device import choose_device
 from nami_bench.neural.hub import HubModel, hub_model, settings_sha256, short_sha256
 from nami_bench.neural.pretrained import read_tensors
-from nami_bench.neural.weights import Weights
 
 Version = Literal["2", "2.5"]
 
@@ -83,8 +82,9 @@ class Aesthetic(ImageTextMetric):
     def _head_file(self) -> Path:
         if self.options.head is not None:
             return self.options.head.expanduser()
-        published: Weights = AESTHETIC_HEAD if self.options.version == "2" else AESTHETIC_2_5_BY_HAND
-        return published.fetch()
+        if self.options.version == "2":
+            return AESTHETIC_HEAD.fetch()
+        return AESTHETIC_2_5_BY_HAND.fetch()
 
     @cached_property
     def _encoder(self) -> "_Encoder":
