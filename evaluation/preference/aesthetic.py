@@ -80,8 +80,9 @@ class Aesthetic(ImageTextMetric):
 
     @cached_property
     def _head_file(self) -> Path:
-        if self.options.head is not None:
-            return self.options.head.expanduser()
+        given: Path | None = self.options.head
+        if given is not None:
+            return given.expanduser()
         if self.options.version == "2":
             return AESTHETIC_HEAD.fetch()
         return AESTHETIC_2_5_BY_HAND.fetch()
