@@ -16,6 +16,8 @@ from nami_bench.neural.hub_weights import HubFiles
 from nami_bench.neural.weights import ByHand, OwnFiles, WebFile, Weights
 from nami_bench.services.download import Pin
 
+_NAMED_THERE = "see its page"
+
 MASK2FORMER = WebFile(
     address="https://download.openmmlab.com/mmdetection/v2.0/mask2former/"
     "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco/"
@@ -72,7 +74,7 @@ AESTHETIC_HEAD = WebFile(
         "21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
         "public repositories that pin it",
     ),
-    licence="Apache-2.0",
+    licence=_NAMED_THERE,
     size=3_714_759,
     option="head",
 )
@@ -99,7 +101,6 @@ SIGLIP = "google/siglip-so400m-patch14-384"
 CLIP, CLIP_TAG = published.CLIP, published.CLIP_TAG
 DETECTOR_FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
 
-_NAMED_THERE = "see its page"
 _CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _CLIP_REPOSITORY = "timm/vit_large_patch14_clip_224.openai"
 _MPLUG = "damo/mplug_visual-question-answering_coco_large_en on ModelScope"
@@ -255,7 +256,7 @@ class HPSv3Weights(_Loads):
 
     def loads(self) -> tuple[Weights, ...]:
         """The authors' file, Qwen2-VL's processor, and the authors' package."""
-        file = _file(HPS3_REPOSITORY, HPS3_FILE, self.weights, "MIT", 16_600_000_000)
+        file = _file(HPS3_REPOSITORY, HPS3_FILE, self.weights, _NAMED_THERE, 16_600_000_000)
         licence = "Apache-2.0" if self.processor == QWEN2_VL else None
         signs = ("preprocessor_config.json", "processor_config.json")
         return file, _texts(self.processor, signs, licence), _given(self.instruction) or HPS3_TEXTS
