@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from nami_bench.analysis.accuracy import metric_accuracy
     from nami_bench.analysis.agreement import agreement
     from nami_bench.analysis.leaderboard import leaderboard
     from nami_bench.analysis.strengths import strengths
@@ -31,6 +32,7 @@ __all__ = [
     "__version__",
     "agreement",
     "leaderboard",
+    "metric_accuracy",
     "run",
     "strengths",
 ]
@@ -42,6 +44,7 @@ if not os.path.isdir(os.path.join(os.path.dirname(__file__), "evaluation")):
 _HOMES = {
     "agreement": "nami_bench.analysis.agreement",
     "leaderboard": "nami_bench.analysis.leaderboard",
+    "metric_accuracy": "nami_bench.analysis.accuracy",
     "strengths": "nami_bench.analysis.strengths",
     "Workspace": "nami_bench.config",
     "Criterion": "nami_bench.domain",
