@@ -206,6 +206,7 @@ def leaderboard(
             raise InputError("prices stand beside the images of a workspace's models, and these are ratings")
         source, prompt_set = source_of(ratings, workspace), _prompt_set(prompts)
         if isinstance(source, ForeignFile):
+            source.check_by_model()
             source = replace(source, prompt_set=prompt_set)
         table, chosen = load_ratings(source, said_criteria(criteria), parse_scales(named(scale)), study)
         board = leaderboard_from_ratings(table, chosen, prompt_set=prompt_set, **options)

@@ -56,6 +56,7 @@ COMMANDS = {
     "compare": ("nami_bench.cli.compare", "A variant of a model beside it: time saved, quality kept."),
     "publish": ("nami_bench.cli.publish", "What files would reveal about people, before they leave."),
     "report": ("nami_bench.cli.report", "A study's report: HTML, plots, image grids."),
+    "site": ("nami_bench.cli.site", "A results site: every number leads to the images behind it."),
     "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),
     "weights": ("nami_bench.cli.weights", "Weights of metrics, detectors and judges: list, fetch, carry."),
     "deploy": ("nami_bench.cli.deploy", "The annotation server as a Space on the Hugging Face hub."),

@@ -88,7 +88,10 @@ def input_hashes(loaded: LoadedRun) -> Iterator[tuple[str, str | None]]:
     named: list[Path] = [path for part in run.prompts for path in (part.file, *part.sources.values()) if path]
     named += [Path(part.recipe) for part in run.prompts if part.recipe and part.recipe.endswith(".toml")]
     named += [part.questions for part in run.metric if part.questions]
-    named += [path for study in run.study for path in (study.file, *study.ratings) if path]
+    named += [
+        path for one in run.study for path in (one.file, *one.ratings, one.reading.items) if path is not None
+    ]
+    named += [model.table for model in run.model if model.table]
     for path in dict.fromkeys(named):
         place = loaded.place(path)
         if not place.is_dir():  # a folder of prompts is known by the set's hash

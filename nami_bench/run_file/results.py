@@ -78,8 +78,9 @@ def plan_results(bench: Workbench) -> list[Planned]:
         *(page.folder for page in bench.run.question_page),
         *(report.place for report in bench.run.report),
     ]
+    sites = [_planned("site", one.folder, [reports / one.folder / "index.html"]) for one in bench.run.site]
     pages = [_planned("report", name, [reports / name / "index.html"]) for name in folders]
-    return [*boards, *pages, _planned("lock", bench.run.name, [bench.lock_path])]
+    return [*boards, *pages, *sites, _planned("lock", bench.run.name, [bench.lock_path])]
 
 
 def _planned(step: str, name: str, paths: Sequence[Path]) -> Planned:

@@ -76,7 +76,7 @@ def test_the_content_that_was_given_stays_as_it_is() -> None:
         (
             "model.good.sead",
             "1",
-            r"unknown key 'sead': did you mean 'seed'\? known: adapter, folder",
+            r"unknown key 'sead': did you mean 'seed'\? known: adapter, columns, folder",
         ),
         ("model.goood.seed", "1", "unknown entry in -s model.goood.seed 'goood': did you mean 'good'"),
         ("model.2.seed", "1", "unknown entry"),
