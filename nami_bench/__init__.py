@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nami_bench.analysis.agreement import agreement
+    from nami_bench.analysis.compare import compare
     from nami_bench.analysis.leaderboard import leaderboard
     from nami_bench.analysis.strengths import strengths
     from nami_bench.config import Workspace
@@ -31,6 +32,7 @@ __all__ = [
     "Workspace",
     "__version__",
     "agreement",
+    "compare",
     "leaderboard",
     "run",
     "strengths",
@@ -43,6 +45,7 @@ if not os.path.isdir(os.path.join(os.path.dirname(__file__), "evaluation")):
 
 _HOMES = {
     "agreement": "nami_bench.analysis.agreement",
+    "compare": "nami_bench.analysis.compare",
     "leaderboard": "nami_bench.analysis.leaderboard",
     "strengths": "nami_bench.analysis.strengths",
     "Workspace": "nami_bench.config",

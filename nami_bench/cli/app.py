@@ -54,6 +54,7 @@ COMMANDS = {
     ),
     "leaderboard": ("nami_bench.cli.leaderboard", "Models by human and automatic scores."),
     "compare": ("nami_bench.cli.compare", "A variant of a model beside it: time saved, quality kept."),
+    "publish": ("nami_bench.cli.publish", "What files would reveal about people, before they leave."),
     "report": ("nami_bench.cli.report", "A study's report: HTML, plots, image grids."),
     "site": ("nami_bench.cli.site", "A results site: every number leads to the images behind it."),
     "nami": ("nami_bench.cli.nami", "The NAMI model itself: convert weights, count costs, measure speed."),

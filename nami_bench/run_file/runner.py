@@ -30,7 +30,7 @@ from nami_bench.run_file.prompt_sets import plan_prompts, record_prompts
 from nami_bench.run_file.results import plan_results, write_leaderboards, write_reports
 from nami_bench.run_file.scores import plan_scores, prepare_metrics, score_images
 from nami_bench.run_file.site import write_run_site
-from nami_bench.run_file.studies import plan_studies, work_studies
+from nami_bench.run_file.studies import check_readings, plan_studies, work_studies
 from nami_bench.store import Store
 
 IN_MEMORY = "sqlite:///:memory:"
@@ -110,6 +110,7 @@ def _done(bench: Workbench) -> RunResult:
     begin("prompts")
     record_prompts(bench)
     record_models(bench)
+    check_readings(bench)
     prepare_metrics(bench)
     with engine_of(run.generation).started() as engine:
         begin("images")

@@ -65,7 +65,7 @@ class RunFile:
         metrics = [part.name for part in self.metric]
         _check_known("metric", (page.metric for page in self.question_page), metrics)
         for study in self.study:
-            if not study.is_recorded and study.prompts is None and len(sets) > 1:
+            if study.is_made and study.prompts is None and len(sets) > 1:
                 raise InputError(
                     f"study {study.name!r}: there are several prompt sets: name one with prompts"
                 )
