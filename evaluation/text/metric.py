@@ -23,8 +23,8 @@ from nami_bench.evaluation.text.targets import Targets, Texts, find_targets
 READER = "rapidocr"
 
 Details = Mapping[str, Any]
-Figures = Mapping[str, Mapping[str, float]]
-"""A benchmark's own figures by name, for each group that it reports apart, such as a language."""
+Figures = Mapping[str, float]
+"""A benchmark's own figures by name."""
 
 
 class TextMetric(ABC):
@@ -113,9 +113,14 @@ class TextMetric(ABC):
         """One image's value, by at least one target."""
 
     @staticmethod
+    def group_of(details: Details) -> str:
+        """Among which images the benchmark reports one that has a value: those of a language, say."""
+        return "all"
+
+    @staticmethod
     @abstractmethod
     def figures(results: Sequence[Details]) -> Figures:
-        """The benchmark's own figures of all images that have a value, by the details of their results."""
+        """The benchmark's own figures of a group's images, at least one, by the details of their results."""
 
     def _longest(self, targets: Texts) -> int:
         """How many tokens a reader that speaks may say."""
