@@ -100,7 +100,7 @@ def test_an_image_without_text_is_no_failure() -> None:
 
 def test_identity_names_models_and_changed_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = RapidOCRReader().identity
-    assert usual.startswith("rapidocr-") and SMALL.identity == f"{usual}+side=320"
+    assert usual.startswith("rapidocr-") and SMALL.identity == f"{usual}+side={SIDE}"
     monkeypatch.setattr(rapidocr_reader, "MODELS", {"Det": "no_such_model"})
     with pytest.raises(InputError, match="does not carry no_such_model"):
         _ = RapidOCRReader().identity

@@ -13,6 +13,7 @@ from nami_bench import registry
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 from nami_bench.evaluation.protocol import ScoringItem
+from nami_bench.evaluation.sharing import shared_encodings
 from nami_bench.evaluation.text.flow_grpo import FlowGrpoText
 from nami_bench.evaluation.text.judge_reader import READ, JudgeReader
 from nami_bench.evaluation.text.longtext import LongText
@@ -90,6 +91,20 @@ def test_how_long_a_reader_may_speak() -> None:
 def test_a_metric_applies_to_prompts_with_text_to_read() -> None:
     metric = TiifText(TiifText.Options(), Told())
     assert metric.applies_to(OPEN) and not metric.applies_to(Prompt("00000", "a dog"))
+
+
+def test_metrics_of_one_run_read_an_image_once() -> None:
+    reader = Told(lines("OPEN LATE"), lines("OPEN"), lines("never read"))
+    items = [item(), item(shade=99), item()]
+    with shared_encodings():
+        for metric in (LongText, TiifText, FlowGrpoText):
+            values = [result.value for result in metric(metric.Options(), reader).score(items)]
+            assert values == [1.0, 0.5, 1.0]
+        speaking = Told(lines("OPEN LATE"), lines("OPEN"), lines("OPEN LATE"))
+        speaking.speaks = True
+        for other in (LongText, OneIGText):  # which let a model say more or less
+            next(iter(other(other.Options(), speaking).score([item()])))
+    assert len(reader.longest) == 2 and speaking.longest == [1024, 128]
 
 
 def test_a_reader_or_a_judge() -> None:
