@@ -17,6 +17,7 @@ from PIL.Image import Image
 
 from nami_bench.config import cache_dir
 from nami_bench.errors import ImageError, InputError, StorageError
+from nami_bench.evaluation.sharing import extracted_once
 from nami_bench.images import ImageSource, hash_file, read_image, write_bytes
 
 Features = NDArray[np.float32]
@@ -57,6 +58,25 @@ def extract_features(
 
     `advance` is called with the number of images just done.
     """
+    asked = tuple(images)
+    told = 0
+
+    def tell(count: int) -> None:
+        nonlocal told
+        told += count
+        advance(count)
+
+    found = extracted_once((extractor.identity, asked), lambda: _extract(asked, extractor, batch_size, tell))
+    advance(len(asked) - told)
+    return found
+
+
+def _extract(
+    images: Iterable[ImageSource],
+    extractor: FeatureExtractor,
+    batch_size: int,
+    advance: Callable[[int], object],
+) -> Extracted:
     found = [np.empty((0, extractor.dimension), np.float32)]
     problems: list[str] = []
     for prepared in _prepared(images, extractor, batch_size):

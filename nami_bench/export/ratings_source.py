@@ -23,7 +23,7 @@ MARKS_FILE = Path("data") / "marks.jsonl"
 """Beside one of the others."""
 
 OwnSource: TypeAlias = Path | pd.DataFrame
-"""A CSV file, a Parquet file, a folder that `nami-bench ratings export --format huggingface` wrote, or a data
+"""A CSV file, a Parquet file, a folder that `nami-bench ratings export --format dataset` wrote, or a data
 frame with the columns of such a file."""
 Source: TypeAlias = OwnSource | ForeignFile
 """One of these, or a file in another form."""
@@ -32,7 +32,7 @@ SaidCriteria: TypeAlias = Path | Mapping[str, float] | Sequence[Criterion] | Non
 
 
 def judgements_file(path: Path) -> Path:
-    """`path` itself, or in a folder of `nami-bench ratings export --format huggingface` its Parquet file.
+    """`path` itself, or in a folder of `nami-bench ratings export --format dataset` its Parquet file.
 
     Raises InputError for a folder that holds none.
     """

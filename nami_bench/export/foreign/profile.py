@@ -76,9 +76,10 @@ class Profile:
     `scales` are those of its criteria, by name, and `total` how a leaderboard takes these together. `prefix`
     stands before the names of a task's own columns. `files` are those that count in a folder or archive,
     `unfold` finds the entries in a JSON document that is one object. `marks` are names of columns by which a
-    file is recognised that was given without a profile. `published`: of a public set of votes or ratings.
-    `sides`: why left and right say nothing, where they do. `together`: by which field entries that follow
-    each other are one; `rows` gets them as a list in "together".
+    file is recognised that was given without a profile. `not_by_model`, in words that follow the file's name:
+    why its judgements are no ground for a comparison of models. `published`: of a public set of votes or
+    ratings. `sides`: why left and right say nothing, where they do. `together`: by which field entries that
+    follow each other are one; `rows` gets them as a list in "together".
     """
 
     name: str
@@ -96,6 +97,7 @@ class Profile:
     files: tuple[str, ...] = ("*",)
     unfold: Unfold | None = None
     marks: frozenset[str] = frozenset()
+    not_by_model: str = ""
     published: Published | None = None
     sides: str | None = None
     together: str | None = None

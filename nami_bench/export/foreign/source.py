@@ -26,6 +26,7 @@ from nami_bench.export.foreign.answers import (
     text_of,
 )
 from nami_bench.export.foreign.entries import Entries, Entry
+from nami_bench.export.foreign.image_names import ImageNames
 from nami_bench.export.foreign.pairing import ImageNumbers, Pairing
 from nami_bench.export.foreign.profile import Context, Made, Profile, answer_text, grouped, in_pairs
 from nami_bench.export.foreign.profiles import profile_of
@@ -43,11 +44,20 @@ _USUAL = ((0, 1), (1, 5), (1, 7), (0, 5), (1, 10), (0, 10), (0, 100))
 
 @dataclass(frozen=True, slots=True)
 class ForeignFile:
-    """A file, folder or archive that others made, how it is read, and the prompts that its own are among."""
+    """A file, folder or archive that others made, how it is read, and the prompts that its own are among.
+
+    `recorded`: looks up the images of that set, for files that name images.
+    """
 
     path: Path
     reading: Reading
     prompt_set: PromptSet | None = None
+    recorded: Callable[[], ImageNames] | None = None
+
+    def check_by_model(self) -> None:
+        """Raise InputError where such files say nothing of the models that made their images."""
+        if why := profile_of(self.reading.profile).not_by_model:
+            raise InputError(f"{self} {why}")
 
     def __str__(self) -> str:
         return str(self.path)
@@ -83,6 +93,7 @@ class Judged:
     def check_kind(self, kind: str) -> None:
         """Raise InputError where the file does not hold this kind, and name the command that takes it."""
         if self.kind != kind:
+            self.file.check_by_model()
             command = {"ratings": "leaderboard --ratings", "comparisons": "strengths --comparisons"}
             raise InputError(
                 f"{self.file} holds {self.kind}: see `nami-bench {command[self.kind]}` with the same options"
@@ -155,7 +166,7 @@ class Reader:
         self.file = file
         self.profile = profile_of(file.reading.profile)
         self.reading = self.profile.applied(file.reading)
-        self.pairing = Pairing(self.reading, file.prompt_set)
+        self.pairing = Pairing(self.reading, file.prompt_set, file.recorded)
         self.context = Context(
             self.reading, self.profile.prefix, file.reading.columns.keys(), self.pairing.items
         )
@@ -347,6 +358,8 @@ def _without_bytes(cells: Mapping[str, Any]) -> dict[str, Any]:
 
 def _refuse_others(entry: Entry) -> None:
     """Refuse files that people take for judgements, and say what they are."""
+    first = next(iter(entry.cells.values()), None)
+    names = set(first) if isinstance(first, Mapping) else set()  # of an object by names
     for marks, why in NO_JUDGEMENTS.items():
-        if marks <= set(entry.cells):
+        if marks <= set(entry.cells) or marks <= names:
             raise InputError(f"the rows of {entry.file} {why}")

@@ -182,7 +182,7 @@ def test_hpdv3_counts_votes_and_has_no_sides(tmp_path: Path) -> None:
 
 def test_imagereward_is_rankings_of_images_without_models(tmp_path: Path) -> None:
     for name in ("test.json", "metadata-test.parquet"):
-        done = imported(SAMPLES / "imagerewarddb" / name, tmp_path / "v.parquet", profile="imagerewarddb")
+        done = imported(SAMPLES / "imagerewarddb" / name, tmp_path / "v.parquet", profile="imagereward-ranks")
         ranked = json.loads((SAMPLES / "imagerewarddb" / "test.json").read_text())
         ranks = [one["ranking"] for one in ranked]
         pairs = [(a, b) for one in ranks for i, a in enumerate(one) for b in one[i + 1 :]]
@@ -204,7 +204,7 @@ def test_rankings_stay_whole_where_they_are_asked_for(tmp_path: Path) -> None:
     assert [one.ranks for one in found] == wanted
     with pytest.raises(InputError, match=r"a model is there twice: take its pairs \(--as votes\)"):
         imported(SAMPLES / "imagerewarddb" / "test.json", tmp_path / "x.parquet", "rankings",
-                 profile="imagerewarddb")  # fmt: skip
+                 profile="imagereward-ranks")  # fmt: skip
     assert not (tmp_path / "x.parquet").exists()
 
 
@@ -292,7 +292,7 @@ def test_a_person_may_judge_a_pair_again_and_a_line_may_not(tmp_path: Path) -> N
 
 def test_every_set_says_what_it_is() -> None:
     known = [one for one in PROFILES.values() if one.published is not None]
-    assert len(known) == 14
+    assert len(known) == 15
     listed = CliRunner().invoke(cli, ["votes", "profiles"]).output
     for one in known:
         assert one.name in listed

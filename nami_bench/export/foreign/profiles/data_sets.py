@@ -11,6 +11,12 @@ from nami_bench.export.foreign.entries import Entry
 from nami_bench.export.foreign.profile import Context, Made, Profile, Published
 
 _RATER = re.compile(r"rater[-_ ]?(\w+)$", re.IGNORECASE)
+_IMAGEREWARD = {"image": "image_path", "prompt_id": "prompt_id", "prompt": "prompt"}
+_IMAGEREWARD_RATINGS = {
+    "overall": "overall_rating",
+    "image_text_alignment": "image_text_alignment_rating",
+    "fidelity": "fidelity_rating",
+}
 
 
 def _imagenhub(entry: Entry, context: Context) -> Iterator[Made]:
@@ -65,6 +71,18 @@ def _richhf(entry: Entry, context: Context) -> Iterator[Made]:
     image = {"image": entry.cells["filename"], "model": "pick-a-pic", "annotator": "mean-of-three"}
     for criterion in context.reading.criteria:
         yield {**image, "criterion": criterion, "value": entry.cells[f"{criterion}_score"]}
+
+
+def _imagereward(entry: Entry, context: Context) -> Iterator[Made]:
+    """metadata-SPLIT.parquet, or a prompt's JSON: a row an image, with ratings that people agreed on."""
+    cells = entry.cells
+    about = {name: cells.get(column) for name, column in _IMAGEREWARD.items()}
+    for criterion, column in _IMAGEREWARD_RATINGS.items():
+        if column not in cells:
+            raise InputError(f"{entry} has no {column}: give metadata-SPLIT.parquet, or a prompt's own JSON")
+        if criterion in context.reading.criteria:
+            row = {"annotator": "panel", "model": "diffusiondb", "value": cells[column]}
+            yield {**about, **row, "criterion": criterion}
 
 
 def _tti_human_eval(entry: Entry, context: Context) -> Iterator[Made]:
@@ -176,6 +194,30 @@ PROFILES = (
         ),
     ),
     Profile(
+        "imagerewarddb",
+        "ImageRewardDB's metadata-SPLIT.parquet: three ratings of each image, from 1 to 7, for `ratings "
+        "import` and audits",
+        _imagereward,
+        criteria=tuple(_IMAGEREWARD_RATINGS),
+        scales=dict.fromkeys(_IMAGEREWARD_RATINGS, (1, 7)),
+        files=("metadata-*.parquet",),
+        marks=frozenset({"overall_rating", "fidelity_rating", "rank"}),
+        not_by_model="rates images whose models are not named (all are of DiffusionDB), so there is nothing "
+        "to rank by model: record it with `nami-bench ratings import`, and compare metrics with it image by "
+        "image by `nami-bench evaluate --audit`",
+        published=Published(
+            {
+                "prompt_id": "the prompt",
+                "image_path": "the image, of DiffusionDB",
+                "overall_rating, image_text_alignment_rating, fidelity_rating": "1 to 7",
+            },
+            "ratings: there are none; its rankings are profile imagereward-ranks",
+            "Apache-2.0",
+            "2,700 images of 466 prompts in the test split",
+            "not: the real files are not here",
+        ),
+    ),
+    Profile(
         "tti-human-eval",
         "Otani et al.'s human evaluation: faithfulness and quality from 1 to 5; with --items",
         _tti_human_eval,
@@ -206,9 +248,9 @@ NO_JUDGEMENTS = {
     frozenset({"dataset_id", "prompt_type", "prompt_id"}): (
         "are Gecko's prompts: its ratings were never published; read them with `nami-bench prompts`"
     ),
-    frozenset({"overall_rating", "fidelity_rating", "rank"}): (
-        "are ImageReward's: one rating that its people agreed on, of images whose models are not named, so "
-        "there is nothing to rank"
+    frozenset({"generations", "ranking"}): (
+        "are ImageReward's rankings of images whose models are not named, so there is nothing to compare by "
+        "model; its ratings are in metadata-SPLIT.parquet (--profile imagerewarddb)"
     ),
     frozenset({"text_id", "image_path"}): "say which images there are, and nothing of what people judged",
 }

@@ -12,12 +12,6 @@ from nami_bench.export.foreign.rows import Row
 
 _UNNAMED = "not-named"
 _DIFFUSION_DB = "diffusiondb"
-_PANEL = "panel"
-_IMAGE_REWARD = {
-    "overall_rating": "overall",
-    "image_text_alignment_rating": "image_text_alignment",
-    "fidelity_rating": "fidelity",
-}
 _FILE_ORDER = "its images stand in the order of the file, not as anybody saw them"
 
 
@@ -86,8 +80,7 @@ def _hpdv3(entry: Entry, context: Context) -> Iterator[Made]:
 
 
 def _imagereward(entry: Entry, context: Context) -> Iterator[Made]:
-    """metadata-*.parquet and SPLIT_N.json have a row an image, test.json an object a prompt; ranks and
-    ratings are what people agreed on."""
+    """metadata-*.parquet and SPLIT_N.json have a row an image, test.json an object a prompt."""
     rows = entry.cells["together"]
     if "ranking" in rows[0]:
         for one in rows:
@@ -95,12 +88,7 @@ def _imagereward(entry: Entry, context: Context) -> Iterator[Made]:
             yield _one_model(about, one["generations"], one["ranking"])
         return
     about = {"prompt_id": rows[0].get("prompt_id"), "prompt": rows[0].get("prompt")}
-    images = [row.get("image_path") for row in rows]
-    yield _one_model(about, images, [row["rank"] for row in rows])
-    for sample, row in enumerate(rows):
-        image = {**about, "model": _DIFFUSION_DB, "sample": sample, "annotator": _PANEL}
-        for column, criterion in _IMAGE_REWARD.items():
-            yield {**image, "criterion": criterion, "value": row.get(column)}
+    yield _one_model(about, [row.get("image_path") for row in rows], [row["rank"] for row in rows])
 
 
 def _one_model(about: Row, images: Sequence[Any], ranks: Sequence[int]) -> Row:
@@ -241,10 +229,10 @@ PROFILES = (
         ),
     ),
     Profile(
-        "imagerewarddb",
-        "ImageRewardDB's metadata, SPLIT_N.json or test.json: pairs of every prompt's ranking, or ratings",
+        "imagereward-ranks",
+        "ImageRewardDB's metadata-SPLIT.parquet, SPLIT_N.json or test.json: all pairs of every ranking",
         _imagereward,
-        scales=dict.fromkeys(_IMAGE_REWARD.values(), (1, 7)),
+        files=("metadata-*.parquet",),
         sides=_FILE_ORDER,
         together="prompt_id",
         published=Published(
@@ -252,7 +240,6 @@ PROFILES = (
                 "prompt_id (id)": "the prompt; its rows stand together",
                 "image_path (generations)": "the images, all of DiffusionDB",
                 "rank (ranking)": "1 is the best, equal in a tie, with gaps",
-                "overall_rating, image_text_alignment_rating, fidelity_rating": "1 to 7, for --as ratings",
             },
             "equal ranks",
             "Apache-2.0",
