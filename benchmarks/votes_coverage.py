@@ -2,9 +2,9 @@
 
     python -m benchmarks.votes_coverage --studies 100 --million 40 -o docs/results/votes
 
-Writes coverage.json there, cell by cell, and prints the figures as a table. Votes are on pairs of models drawn
-at random, each about one of many prompts and by one of many voters, some of whom vote far more often than
-others ("unequal"). Images of one prompt are better or worse than their models are on average (standard
+Writes coverage.json there and prints the figures as a table, cell by cell. Votes are on pairs of models
+drawn at random, each about one of many prompts and by one of many voters, some of whom vote far more often
+than others ("unequal"). Images of one prompt are better or worse than their models are on average (standard
 deviation `images`), voters have tastes (`tastes`), and like a style more or less than others do (`liking`),
 all in natural-log odds. Half of some models' images and a fifth of others' have the style, whose effect is
 planted; so is the effect of standing left. What is to be found is the fit of endless prompts and voters,
