@@ -60,6 +60,42 @@ ALEXNET = WebFile(
 )
 """The network below LPIPS' own layers."""
 
+HPS3_TEXTS = WebFile(
+    address="https://files.pythonhosted.org/packages/20/ed/"
+    "6feb979b0086f57dc7a8b545693e1dbeffd60c8d942971e0445c65fcf438/hpsv3-1.0.0-py3-none-any.whl",
+    pin=Pin(
+        "1a1b3ed1f538315ddf0e90c55b9f5c8ab3248d772cd713c11f7dfe35bf867ab3",
+        "the file that pip fetched from PyPI",
+        verified=True,
+    ),
+    licence="MIT",
+    size=68_966,
+    option="instruction",
+)
+"""HPSv3's package: the words around a prompt are read in it, and nothing in it is run."""
+
+AESTHETIC_HEAD = WebFile(
+    address="https://github.com/christophschuhmann/improved-aesthetic-predictor/raw/main/"
+    "sac+logos+ava1-l14-linearMSE.pth",
+    pin=Pin(
+        "21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
+        "public repositories that pin it",
+    ),
+    licence="Apache-2.0",
+    size=3_714_759,
+    option="head",
+)
+"""LAION's second aesthetic predictor, without CLIP."""
+
+AESTHETIC_2_5_BY_HAND = ByHand(
+    source="models/aesthetic_predictor_v2_5.pth in discus0434/aesthetic-predictor-v2-5 on GitHub",
+    licence="AGPL-3.0",
+    how="download the file and name it with -O head=FILE",
+)
+"""No hash of it is published with which a download could be compared."""
+
+HPS3_REPOSITORY, HPS3_FILE = "MizzenAI/HPSv3", "HPSv3.safetensors"
+QWEN2_VL = "Qwen/Qwen2-VL-7B-Instruct"
 HPS_REPOSITORY = "xswu/HPSv2"
 HPS_FILES = {"2.0": "HPS_v2_compressed.pt", "2.1": "HPS_v2.1_compressed.pt"}
 IMAGE_REWARD_REPOSITORY = "THUDM/ImageReward"
@@ -69,6 +105,7 @@ PICKSCORE = "yuvalkirstain/PickScore_v1"
 PICKSCORE_PROCESSOR = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 HUB_MASK2FORMER = "facebook/mask2former-swin-small-coco-instance"
 DINOV2 = "facebook/dinov2-large"
+SIGLIP = "google/siglip-so400m-patch14-384"
 CLIP, CLIP_TAG = published.CLIP, published.CLIP_TAG
 DETECTOR_FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
 
@@ -98,6 +135,13 @@ class JudgesWeights(NoWeights):
     """Of a metric that asks a judge."""
 
     note: ClassVar[str] = "its judge's"
+
+
+@dataclass(frozen=True, slots=True)
+class ReadersWeights(NoWeights):
+    """Of a metric that reads images: rapidocr carries its own, and a judge declares its."""
+
+    note: ClassVar[str] = "its reader's package carries them"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +176,24 @@ class ClipScoreWeights(_Loads):
 
 
 @dataclass(frozen=True, slots=True)
+class AestheticWeights(_Loads):
+    """Of `Aesthetic`."""
+
+    version: Literal["2", "2.5"] = "2"
+    head: Path | None = None
+    model: str | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The encoder of images, and the head."""
+        head = _given(self.head)
+        if self.version == "2":
+            return _clip(self.model or CLIP, CLIP_TAG, None), head or AESTHETIC_HEAD
+        model = self.model or SIGLIP
+        siglip = _model(model, None, "Apache-2.0" if model == SIGLIP else None, 3_510_000_000)
+        return siglip, head or AESTHETIC_2_5_BY_HAND
+
+
+@dataclass(frozen=True, slots=True)
 class PickScoreWeights(_Loads):
     """Of `PickScore`."""
 
@@ -156,6 +218,22 @@ class HPSv2Weights(_Loads):
     def loads(self) -> tuple[Weights, ...]:
         """The authors' file."""
         return (_file(HPS_REPOSITORY, HPS_FILES[self.version], self.weights, "Apache-2.0", 1_970_000_000),)
+
+
+@dataclass(frozen=True, slots=True)
+class HPSv3Weights(_Loads):
+    """Of `HPSv3`."""
+
+    weights: Path | None = None
+    processor: str = QWEN2_VL
+    instruction: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The authors' file, Qwen2-VL's processor, and the authors' package."""
+        file = _file(HPS3_REPOSITORY, HPS3_FILE, self.weights, "MIT", 16_600_000_000)
+        licence = "Apache-2.0" if self.processor == QWEN2_VL else None
+        signs = ("preprocessor_config.json", "processor_config.json")
+        return file, _texts(self.processor, signs, licence), _given(self.instruction) or HPS3_TEXTS
 
 
 @dataclass(frozen=True, slots=True)

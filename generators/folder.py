@@ -3,13 +3,16 @@
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from nami_bench.domain import ImageState
+from pydantic import Json
+
+from nami_bench.domain import ImageState, Prompt
 from nami_bench.errors import ImageError, InputError
+from nami_bench.generators.layouts import Layout
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.images import GenEvalFolder, hash_file, inspect_image, read_metadata, what_it_is
 
@@ -35,16 +38,35 @@ class FolderGenerator:
 
     @dataclass(frozen=True, slots=True)
     class Options:
-        """`path`: the folder."""
+        """`path`: the folder, or a tar file. `layout`, `table`, `columns` (by role), `source_model` and
+        `grid` say of other names which image each file is, as the options of `nami-bench images import` do;
+        then images are found by the prompt set as a whole, where they are asked for."""
 
         path: Path
+        layout: str | None = None
+        table: Path | None = None
+        columns: Json[dict[str, str]] | dict[str, str] = field(default_factory=dict)
+        source_model: str | None = None
+        grid: str | None = None
+
+        @property
+        def says_how(self) -> bool:
+            """Whether it is said how the files are named, beyond the names that are always understood."""
+            return any((self.layout, self.table, self.columns, self.source_model, self.grid))
 
     batch_size = 16
 
     def __init__(self, options: Options) -> None:
-        """Raises InputError where there is no such folder."""
-        if not options.path.is_dir():
+        """Raises InputError where there is no such folder, tar file or table, and for a bad layout."""
+        if not options.path.is_dir() and not (options.path.is_file() and options.path.suffix == ".tar"):
             raise InputError(f"generator 'folder': {options.path} is not a folder")
+        if options.layout is not None and options.table is not None:
+            raise InputError("generator 'folder': layout and table contradict each other: give one")
+        if options.layout is not None:
+            Layout.parse(options.layout)
+        if options.table is not None and not options.table.is_file():
+            raise InputError(f"generator 'folder': there is no table {options.table}")
+        self.options = options
         self.root = options.path.resolve()
 
     def describe(self) -> Mapping[str, Any]:
@@ -62,6 +84,16 @@ class FolderGenerator:
                 f"{strange[0] if strange else ''}"
             )
         return 1 + max(sample for _, sample in self._files)
+
+    def finds_any(self, prompts: Sequence[Prompt]) -> bool:
+        """Whether there is a file under a name that is understood, of any of the prompts."""
+        if not self.root.is_dir():
+            return False
+        places = {index for index, _ in self._files}
+        return any(int(prompt.id) in places or self._of_item(prompt) for prompt in prompts)
+
+    def _of_item(self, prompt: Prompt) -> bool:
+        return prompt.item is not None and prompt.item in self._items
 
     def generate(self, requests: Sequence[GenerationRequest]) -> Iterator[GenerationResult]:
         """Yield one file, or one failure with its reason, for each request."""
@@ -121,6 +153,11 @@ class FolderGenerator:
             if path.suffix.lower() in _ENDINGS:
                 files.setdefault(path.stem, []).append(path)
         return files
+
+    @cached_property
+    def _items(self) -> set[str]:
+        """Names of images in the folder itself, with and without the sample's number behind them."""
+        return {*self._named, *(re.sub(r"[_-]\d+$", "", name) for name in self._named)}
 
     @cached_property
     def _files(self) -> dict[tuple[int, int], list[Path]]:

@@ -23,6 +23,7 @@ from nami_bench.images import HeldImage, read_image
 from nami_bench.services.bounded_client import Answer, Headers, NoAnswerError, UnreachableError
 from nami_bench.services.openai import KeyedServer, RequestFailedError, check_options, parsed, read_key
 from nami_bench.services.retrying_client import Persistence
+from nami_bench.transparency import SAID, is_see_through
 
 _WHERE = "generator 'hf-inference'"
 _ROUTER = "https://router.huggingface.co"
@@ -186,11 +187,12 @@ class _Endpoint:
         warm, watch = self._run.warm, Stopwatch()
         sent, answer, opened = self._ask(request.prompt.text, asked)
         times = watch.read()
-        image = _decoded(opened)
+        image, see_through = _decoded(opened)
         known = {
             "attempts": answer.attempts,
             **self._run.provenance(times, warm, sent, image),
             "provider": self._client.provider,
+            **(SAID if see_through else {}),
         }
         provenance = {name: value for name, value in known.items() if value is not None}
         return GenerationResult(
@@ -250,11 +252,14 @@ class _Endpoint:
         return Answer(200, Headers(), b"", time.perf_counter() - started)
 
 
-def _decoded(opened: Image) -> Image:
-    """The library has looked at the file's header only; what is none of the usual formats is not decoded."""
+def _decoded(opened: Image) -> tuple[Image, bool]:
+    """The image, and whether it was transparent in places.
+
+    The library has looked at the file's header only; what is none of the usual formats is not decoded.
+    """
     if opened.format not in _FORMATS:
         raise RequestFailedError(f"what the server sent is {opened.format}, not PNG, JPEG or WebP")
     try:
-        return read_image(HeldImage(opened, "what the server sent"))
+        return read_image(HeldImage(opened, "what the server sent")), is_see_through(opened)
     except ImageError as error:
         raise RequestFailedError(str(error)) from error

@@ -21,7 +21,7 @@ class FolderFiles:
         """Raises InputError where there is no such folder."""
         if not root.is_dir():
             raise InputError(f"{root} is not a folder")
-        self.root = root.resolve()
+        self.root = self.place = root.resolve()
         found = sorted(_walk(self.root))
         self.names = [name for name in found if _ending(name) in ENDINGS]
         self.unread = [name for name in found if _ending(name) in _UNREAD]
@@ -38,12 +38,14 @@ class FolderFiles:
 class TarFiles:
     """The images in tar files; a member is read when it is asked for, and nothing is unpacked.
 
-    `texts`: the other members, by name without ending and by ending ("txt", "json").
+    `texts`: the other members, by name without ending and by ending ("txt", "json"). `place`: the tar file,
+    or the folder `root` of several.
     """
 
     def __init__(self, root: Path, tars: Sequence[Path]) -> None:
         """Raises InputError for a file that is no tar file."""
         self.root = root.resolve()
+        self.place = tars[0].resolve() if len(tars) == 1 else self.root
         self._members: dict[str, tuple[Path, tarfile.TarInfo]] = {}
         self.texts: dict[str, dict[str, bytes]] = {}
         self.unread: list[str] = []
@@ -85,7 +87,8 @@ class TarFiles:
 
 
 ImageFiles = FolderFiles | TarFiles
-"""Both have `names` of images, `unread`, names of files of other kinds, and a `file` for a name."""
+"""Both have `names` of images, `unread`, names of files of other kinds, a `file` for a name, and the `place`
+that they were opened from."""
 
 
 def open_images(source: Path) -> ImageFiles:

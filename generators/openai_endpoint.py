@@ -10,10 +10,11 @@ from nami_bench.errors import GenerationError, ImageError, WorkError
 from nami_bench.generators.openai_servers import OptionalFields, peak_memory, refused_fields, rewriting, told
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
 from nami_bench.generators.served import ServedRun, Stopwatch
-from nami_bench.images import decode_image
+from nami_bench.images import decode_told
 from nami_bench.services.bounded_client import Answer, NoAnswerError
 from nami_bench.services.openai import OpenAIServer, RequestFailedError, excerpt
 from nami_bench.services.retrying_client import RetryingClient
+from nami_bench.transparency import SAID
 
 # 8192 x 8192: a file of kilobytes may claim more, and every one of them is unpacked in memory.
 _MAX_PIXELS = 2**26
@@ -57,7 +58,7 @@ class ImagesEndpoint:
         data, fetching = self._bytes(item)
         times = watch.read()
         try:
-            image = decode_image(data, "what the server sent", _MAX_PIXELS)
+            image, see_through = decode_told(data, "what the server sent", _MAX_PIXELS)
         except ImageError as error:
             raise RequestFailedError(str(error)) from error
         provenance = {
@@ -65,6 +66,7 @@ class ImagesEndpoint:
             **self._run.provenance(times, warm, sent, image),
             **self._said(answer, payload, item),
             **rewriting(request.prompt.text, sent, payload, item),
+            **(SAID if see_through else {}),
         }
         known = {name: self._clean(value) for name, value in provenance.items() if value is not None}
         seconds = answer.seconds + fetching

@@ -37,7 +37,7 @@ def outcomes(output: Any, pipeline: Any, arguments: Mapping[str, Any], count: in
 
 
 def told_once(drawn: Sequence[Outcome], told: set[str], name: str) -> None:
-    """Warn of sizes and transparency that nobody asked for, the first time each; `told` remembers."""
+    """Warn of sizes that nobody asked for, the first time each; `told` remembers."""
     for outcome in drawn:
         if not isinstance(outcome, Picture):
             continue
@@ -45,8 +45,6 @@ def told_once(drawn: Sequence[Outcome], told: set[str], name: str) -> None:
         if asked not in ("", made):
             sentence = "%s makes images of %s where %s was asked for: each image's record holds both"
             _tell_once(told, sentence, name, made, asked)
-        if "alpha" in outcome.about:
-            _tell_once(told, "%s makes transparent images: they are laid over white", name)
 
 
 def _tell_once(told: set[str], sentence: str, *values: str) -> None:

@@ -22,13 +22,20 @@ class PlacedImages:
 
     batch_size = 16
 
-    def __init__(self, files: ImageFiles, placement: Placement) -> None:
+    def __init__(self, files: ImageFiles, placement: Placement, how: Mapping[str, Any]) -> None:
+        """`how`: what was said of the folder, so that its images are found in the same way again."""
         self.files = files
         self.placement = placement
+        self.how = how
 
     def describe(self) -> Mapping[str, Any]:
         """The adapter."""
         return {"adapter": "folder"}
+
+    def found_as(self, name: str) -> dict[str, Any]:
+        """Where a file is from, for its image's record."""
+        source = {"file": name, "folder": str(self.files.place)}
+        return source | ({"import": dict(self.how)} if self.how else {})
 
     def holds(self, request: GenerationRequest) -> bool:
         """Whether there is a file for it."""
@@ -62,7 +69,6 @@ class PlacedImages:
                     check_prompt(path.parent.parent, request.prompt.text)
                 inspect_image(path)
                 # The file is copied before the next result is asked for, so within the context.
-                found_as = {"file": name, "folder": str(self.files.root)}
-                yield GenerationResult(request, ImageState.DONE, file=path, provenance=found_as)
+                yield GenerationResult(request, ImageState.DONE, file=path, provenance=self.found_as(name))
         except InputError as problem:
             yield GenerationResult(request, ImageState.FAILED, reason=str(problem))

@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL.Image import Image, alpha_composite, fromarray, new
+from PIL.Image import Image, fromarray
 
 from nami_bench.domain import ImageState
 from nami_bench.generators.batching import NoImage, Outcome, Picture
 from nami_bench.generators.protocol import GenerationRequest
+from nami_bench.transparency import SAID, is_see_through, over_white
 
 DtypeName = Literal["float32", "bfloat16", "float16"]
 LIBRARIES = ("torch", "diffusers", "transformers", "numpy")
@@ -64,9 +65,4 @@ def _picture(image: Any) -> Outcome:
         if not np.isfinite(pixels).all():
             return NoImage(ImageState.FAILED, "the model gave NaN or infinite pixels: try another dtype")
         image = fromarray((pixels * 255).round().astype(np.uint8))
-    if not image.has_transparency_data:
-        return Picture(image)
-    layers = image.convert("RGBA")
-    flat = alpha_composite(new("RGBA", layers.size, "white"), layers).convert("RGB")
-    opaque = layers.getextrema()[3] == (255, 255)
-    return Picture(flat, {} if opaque else {"alpha": "composited over white"})
+    return Picture(over_white(image), SAID if is_see_through(image) else {})

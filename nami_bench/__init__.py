@@ -7,12 +7,14 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from nami_bench.analysis.agreement import agreement
+    from nami_bench.analysis.compare import compare
     from nami_bench.analysis.leaderboard import leaderboard
     from nami_bench.analysis.strengths import strengths
     from nami_bench.config import Workspace
     from nami_bench.domain import Criterion, Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
     from nami_bench.run_file import run
+    from nami_bench.run_file.site import write_site
     from nami_bench.scoring.scorer import Scorer
     from nami_bench.scoring.scores import Scores
     from nami_bench.store import Store
@@ -30,9 +32,11 @@ __all__ = [
     "Workspace",
     "__version__",
     "agreement",
+    "compare",
     "leaderboard",
     "run",
     "strengths",
+    "write_site",
 ]
 
 # In a checkout without links (a zip archive, git on Windows) the other folders lie beside this one.
@@ -41,6 +45,7 @@ if not os.path.isdir(os.path.join(os.path.dirname(__file__), "evaluation")):
 
 _HOMES = {
     "agreement": "nami_bench.analysis.agreement",
+    "compare": "nami_bench.analysis.compare",
     "leaderboard": "nami_bench.analysis.leaderboard",
     "strengths": "nami_bench.analysis.strengths",
     "Workspace": "nami_bench.config",
@@ -54,6 +59,7 @@ _HOMES = {
     "Scores": "nami_bench.scoring.scores",
     "Store": "nami_bench.store",
     "run": "nami_bench.run_file",
+    "write_site": "nami_bench.run_file.site",
 }
 
 

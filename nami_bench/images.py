@@ -26,6 +26,7 @@ from nami_bench import locations
 from nami_bench.errors import ImageError, InputError, StorageError
 from nami_bench.foreign_files import is_hidden, kind_of
 from nami_bench.foreign_text import parse_json
+from nami_bench.transparency import is_see_through, over_white
 
 PROVENANCE_KEY = "nami-bench"
 MAX_PIXELS = 200_000_000
@@ -71,7 +72,7 @@ class SampleFile:
 
 
 def read_image(source: ImageSource) -> Image.Image:
-    """Decode the whole image into 8-bit RGB: EXIF rotation applied, alpha dropped, 16 bits cut to 8.
+    """Decode the whole image into 8-bit RGB: EXIF rotation applied, laid over white, 16 bits cut to 8.
 
     Raises ImageError with one sentence for a missing, truncated, oversized or foreign file.
     """
@@ -112,6 +113,17 @@ def _oversized(image: Image.Image, name: object, most: int) -> ImageError:
 def decode_image(data: bytes, name: object, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """`read_image` for bytes that are no file; `name` is what error messages call them."""
     return _decode(data, name, max_pixels, lambda image: as_rgb(ImageOps.exif_transpose(image)))
+
+
+def decode_told(data: bytes, name: object, max_pixels: int = MAX_PIXELS) -> tuple[Image.Image, bool]:
+    """`decode_image`, and whether the image was transparent in places before it was laid over white."""
+    seen: list[bool] = []
+
+    def finish(image: Image.Image) -> Image.Image:
+        seen.append(is_see_through(image))
+        return as_rgb(ImageOps.exif_transpose(image))
+
+    return _decode(data, name, max_pixels, finish), seen[0]
 
 
 def is_lossless(data: bytes) -> bool | None:
@@ -164,9 +176,12 @@ def _decode(
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """The image in 8-bit RGB; of 16-bit grays the high byte, as OpenCV, where Pillow would give white."""
+    """The image in 8-bit RGB, over white where it is transparent.
+
+    Of 16-bit grays it is the high byte, as OpenCV, where Pillow would give white.
+    """
     if not image.mode.startswith("I"):
-        return image.convert("RGB")
+        return over_white(image).convert("RGB")
     import numpy as np
 
     high = np.clip(np.asarray(image) >> 8, 0, 255).astype(np.uint8)
@@ -280,18 +295,29 @@ def _opened(path: Path) -> BinaryIO:
     return io.BytesIO(_remote_file(path)) if locations.is_remote(path) else path.open("rb")
 
 
-def as_png(source: Path) -> tuple[StoredImage, bytes, str]:
+@dataclass(frozen=True, slots=True)
+class CopiedImage:
+    """An image made elsewhere as a PNG file: what that is, its bytes, and of the `source` its hash (hex
+    SHA-256) and whether it is transparent in places."""
+
+    stored: StoredImage
+    data: bytes
+    source_sha256: str
+    see_through: bool
+
+
+def as_png(source: Path) -> CopiedImage:
     """An image made elsewhere: a PNG byte for byte, any other format converted to PNG.
 
-    Returns what the PNG is, its bytes, and the hash of the original bytes. Raises ImageError for a damaged
-    source.
+    A transparent PNG stays transparent, and is laid over white by whoever reads it with `read_image`. Raises
+    ImageError for a damaged source.
     """
     data = read_file(source)
-    image = decode_image(data, source)
+    image, see_through = decode_told(data, source)
     original = hashlib.sha256(data).hexdigest()
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return StoredImage(original, image.width, image.height), data, original
-    return *encode_png(image), original
+        return CopiedImage(StoredImage(original, image.width, image.height), data, original, see_through)
+    return CopiedImage(*encode_png(image), original, see_through)
 
 
 def make_folder(path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL.Image import Image
 from nami_bench.errors import ImageError, InputError
 from nami_bench.foreign_files import is_hidden
 from nami_bench.images import as_rgb, decode_as_stored, read_file
+from nami_bench.transparency import over_white
 
 WHOLE = "whole"
 """How results name an image that is a whole file."""
@@ -37,6 +38,7 @@ class Grid:
     def cut(self, image: Image) -> list[Image]:
         """The used cells, in 8-bit RGB, of an image in its own mode."""
         side = self.side
+        image = over_white(image)  # before it is cut: beyond its edge there is black, whatever lies within
         corners = [(column * side, row * side) for row in range(self.rows) for column in range(self.columns)]
         return [as_rgb(image.crop((x, y, x + side, y + side))) for x, y in corners[: self.used]]
 

@@ -28,12 +28,17 @@ Place: TypeAlias = Workspace | str | PathLike[str]
 """A workspace, or its folder."""
 
 
+def workspace_of(place: Place | None) -> Workspace:
+    """The workspace; None: the one that a command in this folder would take."""
+    if isinstance(place, Workspace):
+        return place
+    return open_workspace(find_workspace(None if place is None else Path(place)))
+
+
 @contextmanager
 def opened(workspace: Place | None) -> Iterator[Store]:
-    """The store of a workspace; None: of the one that a command in this folder would take."""
-    if not isinstance(workspace, Workspace):
-        workspace = open_workspace(find_workspace(None if workspace is None else Path(workspace)))
-    with Store.open(workspace.database_url) as store:
+    """The store of a workspace, as `workspace_of` finds it."""
+    with Store.open(workspace_of(workspace).database_url) as store:
         yield store
 
 

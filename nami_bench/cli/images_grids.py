@@ -19,10 +19,9 @@ grid_option = click.option(
 
 def parse_shape(text: str) -> "GridShape":
     """What --grid says; raises InputError."""
-    from nami_bench.evaluation.questions.grids import parse_grid
-    from nami_bench.pipeline.image_grids import GridShape
+    from nami_bench.pipeline.image_grids import parse_shape as parsed
 
-    return GridShape(*parse_grid(text))
+    return parsed(text)
 
 
 @click.command(

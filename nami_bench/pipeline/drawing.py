@@ -10,6 +10,7 @@ from nami_bench.domain import ImageState
 from nami_bench.errors import ImageError, WorkError
 from nami_bench.pipeline.progress import batches
 from nami_bench.software import used_here
+from nami_bench.transparency import SAID
 
 if TYPE_CHECKING:
     from nami_bench.generators.protocol import GenerationRequest, GenerationResult, Generator
@@ -84,8 +85,9 @@ class Drawing:
     def _encoded(self, result: "GenerationResult") -> tuple[images.StoredImage, bytes, Mapping[str, Any]]:
         """What the file is, its bytes, and what is to be said of the file it was copied from, if it was."""
         if result.file is not None:
-            stored, data, original = images.as_png(result.file)
-            return stored, data, {"source_file": result.file.name, "source_sha256": original}
+            copied = images.as_png(result.file)
+            said = {"source_file": result.file.name, "source_sha256": copied.source_sha256}
+            return copied.stored, copied.data, {**said, **(SAID if copied.see_through else {})}
         if result.image is None:
             raise WorkError(f"generator {self.adapter!r} said done but gave no image")
         stored, data = images.encode_png(result.image, self.provenance(result.request))

@@ -1,6 +1,7 @@
 """Images: made or imported, each exactly once, across any number of interrupted runs."""
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,6 +18,7 @@ from nami_bench.errors import ImageError, InputError, WorkError
 from nami_bench.image_settings import settings_sha256
 from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
+from nami_bench.pipeline.elsewhere_images import ADAPTER, images_elsewhere
 from nami_bench.pipeline.equal_samples import EqualSamples
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.removal import finish_removals
@@ -28,6 +30,7 @@ from nami_bench.pipeline.same_settings import (
     check_same_sources,
 )
 from nami_bench.pipeline.selection import Selection, select_prompts
+from nami_bench.transparency import SAID
 
 if TYPE_CHECKING:
     from nami_bench.generators.protocol import GenerationRequest, Generator
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 
 _PROBLEMS_NAMED = 5
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,8 @@ def generate(
 
     Finished images are never made again: neither those recorded nor those that a killed run wrote but
     could not record. Failed ones are tried again, refused ones are not. `engine` makes the images; it makes
-    no difference to what is recorded, nor to the order. `limit` and `first`: see `select_prompts`, where
+    no difference to what is recorded, nor to the order. Images made elsewhere are found as
+    `images_elsewhere` finds them. `limit` and `first`: see `select_prompts`, where
     `drawn_by` (None: `seed`) is the seed. `concurrency`: see `with_concurrency`.
 
     Raises InputError where recorded images of the model were made with another seed, other weights or other
@@ -87,7 +92,12 @@ def generate(
     draw = seed if drawn_by is None else drawn_by
     selection = select_prompts(prompt_set.prompts, limit=limit, first=first, seed=draw)
     card = with_concurrency(store.catalog.model(model), concurrency)
-    generator: Generator = registry.create("generators", card.adapter, card.options)
+    generator: Generator
+    if card.adapter == ADAPTER:
+        found = images_elsewhere(store, card, prompt_set)
+        generator, engine = found.generator, LOCAL if found.is_placed else engine
+    else:
+        generator = registry.create("generators", card.adapter, card.options)
     run = _GenerationRun(store, images_dir, card, prompt_set, generator, seed, selection)
     with run.locked():
         return run.execute(samples, advance, engine)
@@ -110,10 +120,10 @@ def import_images(
     they are known. Raises InputError where the model makes its own images, or has images of this set from
     another folder.
     """
-    folder = str(understood.images.files.root)
+    folder = str(understood.images.files.place)
     card = next((card for card in store.catalog.models() if card.name == model), None)
     if card is not None and (
-        card.adapter != "folder" or _came_from(store, model, understood.prompt_set) - {folder}
+        card.adapter != ADAPTER or _came_from(store, model, understood.prompt_set) - {folder}
     ):
         raise InputError(
             f"model {model!r} exists and its images of {understood.prompt_set.name} do not come from "
@@ -121,7 +131,7 @@ def import_images(
         )
     store.catalog.add_prompt_set(understood.prompt_set)
     if card is None:
-        card = ModelCard(model, "folder", {"path": folder})
+        card = ModelCard(model, ADAPTER, {"path": folder, **understood.images.how})
         store.catalog.add_model(card)
     prompts = tuple(p for p in understood.prompt_set.prompts if complete or understood.holds(p))
     run = _GenerationRun(
@@ -173,6 +183,7 @@ class _GenerationRun:
         self.check_lock: Check = lambda: None
         self.counts: Counter[str] = Counter()
         self.problems: list[str] = []
+        self.told_of_transparency = False
         # By which images that were made without a break are known again, for what a second brings.
         self.run = uuid4().hex[:12]
 
@@ -314,6 +325,13 @@ class _GenerationRun:
                 "lost file; bring it back, or generate under another model name"
             )
         self._record_done(drawn.request, stored, drawn.seconds, drawn.provenance)
+        self._tell_transparent(drawn.provenance)
+
+    def _tell_transparent(self, provenance: Mapping[str, Any]) -> None:
+        """Warn of the first transparent image; each one's record says it."""
+        if SAID.items() <= provenance.items() and not self.told_of_transparency:
+            self.told_of_transparency = True
+            _log.warning("%s has transparent images: they are laid over white", self.card.name)
 
     def _record_done(
         self,

@@ -5,18 +5,20 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from nami_bench.domain import ImageRecord, ImageState, Prompt, PromptSet
 from nami_bench.errors import ImageError, IncompleteError, InputError
+from nami_bench.evaluation.questions.grids import parse_grid
 from nami_bench.generators.image_files import ImageFiles
 from nami_bench.generators.placed_images import PlacedImages
 from nami_bench.generators.placement import Placement
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
-from nami_bench.images import decode_image, encode_png, read_file, read_image, write_bytes
+from nami_bench.images import decode_told, encode_png, read_file, read_image, write_bytes
 from nami_bench.pipeline.image_import import ImageImport
+from nami_bench.transparency import SAID
 
 if TYPE_CHECKING:
     from nami_bench.store import Store
@@ -66,43 +68,53 @@ class GridShape:
         return whole
 
 
+def parse_shape(text: str) -> GridShape:
+    """The shape "2x2"; raises InputError."""
+    return GridShape(*parse_grid(text))
+
+
 def cut_from_grids(found: ImageImport, shape: GridShape) -> ImageImport:
     """The import of a folder whose files each hold `shape.cells` samples of their prompt."""
-    images = GridImages(found.images.files, _of_cells(found.placement, shape), shape)
+    how = {**found.images.how, "grid": str(shape)}
+    images = GridImages(found.images.files, _of_cells(found.placement, shape), how, shape)
     return replace(found, images=images, by=f"{found.by}, cut from files of {shape}")
 
 
 class GridImages(PlacedImages):
     """`PlacedImages` that are cut from files: sample n of a prompt is image n of its file, row by row."""
 
-    def __init__(self, files: ImageFiles, placement: Placement, shape: GridShape) -> None:
-        super().__init__(files, placement)
+    def __init__(
+        self, files: ImageFiles, placement: Placement, how: Mapping[str, Any], shape: GridShape
+    ) -> None:
+        super().__init__(files, placement, how)
         self.shape = shape
-        self._last: tuple[str, Image.Image, str] | None = None
+        self._last: tuple[str, Image.Image, Mapping[str, str]] | None = None
 
     def _read(self, request: GenerationRequest, name: str) -> Iterator[GenerationResult]:
         try:
-            whole, sha256 = self._whole(name)
+            whole, said = self._whole(name)
             cell = request.sample % self.shape.cells
             image = self.shape.cut(whole, cell)
         except InputError as problem:
             yield GenerationResult(request, ImageState.FAILED, reason=f"{name}: {problem}")
             return
         about = {
-            "file": name,
-            "folder": str(self.files.root),
+            **self.found_as(name),
             "cell": f"{cell} of {self.shape}",
             "source_file": Path(name).name,
-            "source_sha256": sha256,
+            **said,
         }
         yield GenerationResult(request, ImageState.DONE, image=image, provenance=about)
 
-    def _whole(self, name: str) -> tuple[Image.Image, str]:
-        """The file's image and hash; the last one is kept, since a prompt's samples follow one another."""
+    def _whole(self, name: str) -> tuple[Image.Image, Mapping[str, str]]:
+        """The file's image, and what is to be said of it; the last one is kept, since a prompt's samples
+        follow one another."""
         if self._last is None or self._last[0] != name:
             with self.files.file(name) as path:
                 data = read_file(path)
-            self._last = name, decode_image(data, name), hashlib.sha256(data).hexdigest()
+            image, see_through = decode_told(data, name)
+            said = {"source_sha256": hashlib.sha256(data).hexdigest(), **(SAID if see_through else {})}
+            self._last = name, image, said
         return self._last[1], self._last[2]
 
 

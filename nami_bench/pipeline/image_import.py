@@ -1,9 +1,9 @@
 """Images made elsewhere: what a folder holds is understood and told before anything is copied."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nami_bench.domain import Prompt, PromptSet
 from nami_bench.domain.english import counted
@@ -43,6 +43,13 @@ class ImportHow:
     columns: TableColumns = _AS_NAMED
     source_model: str | None = None
     set_name: str | None = None
+
+    def told(self) -> dict[str, Any]:
+        """What of it says which image each file is, as options of the adapter `folder`."""
+        table = None if self.table is None else str(self.table.resolve())
+        columns = {name: column for name, column in asdict(self.columns).items() if column is not None}
+        told = {"layout": self.layout, "table": table, "columns": columns, "source_model": self.source_model}
+        return {name: value for name, value in told.items() if value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +106,37 @@ def understand_images(
     `prompts` names a set or its file; None: the folder's own. A set that is recorded under another name is
     recognised. Raises InputError where nothing fits, two layouts do, or two files are one image.
     """
+    files, said = _opened(source, how)
+    prompt_set = _prompts(store, source, said, prompts, how.set_name)
+    prompt_set = _known(store, prompt_set, named=how.set_name is not None)
+    return _understood(source, files, said, model, prompt_set, how)
+
+
+def images_of_set(source: Path, model: str, prompt_set: PromptSet, how: ImportHow) -> ImageImport:
+    """`understand_images` of prompts that are at hand; raises InputError as it does."""
+    files, said = _opened(source, how)
+    return _understood(source, files, said, model, prompt_set, how)
+
+
+def _opened(source: Path, how: ImportHow) -> tuple[ImageFiles, Said | None]:
     if how.layout is not None and how.table is not None:
         raise InputError("--layout and --table contradict each other: give one")
     files = open_images(source)
-    said = _said(files, how)
-    prompt_set = _prompts(store, source, said, prompts, how.set_name)
-    prompt_set = _known(store, prompt_set, named=how.set_name is not None)
+    return files, _said(files, how)
+
+
+def _understood(
+    source: Path, files: ImageFiles, said: Said | None, model: str, prompt_set: PromptSet, how: ImportHow
+) -> ImageImport:
     lookup, as_named = PlacedPrompts(prompt_set.prompts), how.source_model or model
+    told = how.told()
     if said is None:
         layout, placement = _by_layout(files.names, lookup, how.layout, as_named)
-        found = ImageImport(PlacedImages(files, placement), prompt_set, f"by the layout {layout}")
+        found = ImageImport(PlacedImages(files, placement, told), prompt_set, f"by the layout {layout}")
     else:
         placement = place(said.files, lookup, files.names, as_named)
-        found = ImageImport(PlacedImages(files, placement), prompt_set, said.by, True, said.missing)
+        images = PlacedImages(files, placement, told)
+        found = ImageImport(images, prompt_set, said.by, True, said.missing)
     _check(placement, f"{source} with {prompt_set.name}", as_named)
     return found
 

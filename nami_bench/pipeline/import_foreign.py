@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nami_bench.domain import Mode, Study
+from nami_bench.domain import ImageState, Mode, Study
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.human.table import table_ratings
 from nami_bench.evaluation.leaderboard.scales import Scales, low_values
 from nami_bench.export.foreign import ForeignFile, Judged, Reading, read_foreign
+from nami_bench.export.foreign.image_names import ImageNames
 from nami_bench.pipeline.found_judgements import (
     Found,
     Imported,
@@ -62,7 +63,7 @@ def import_foreign(
     reading = elsewhere.reading
     if known is not None and not reading.criteria and len(known.criteria) == 1:
         reading = dataclasses.replace(reading, criteria=(known.criteria[0].name,))
-    judged = read_foreign(ForeignFile(path, reading, prompt_set))
+    judged = read_foreign(ForeignFile(path, reading, prompt_set, lambda: _recorded(store, prompt_set.name)))
     elsewhere.tell(judged)
     study = known or study_of_judgements(judged, name, prompt_set.name, scales)
     found = _found(judged, study, scales, replace=replace)
@@ -71,6 +72,10 @@ def import_foreign(
             store.studies.add(study, found.shown)
         made = _added_by_line(store, found, judged)
     return found.imported(made)
+
+
+def _recorded(store: "Store", prompts: str) -> ImageNames:
+    return ImageNames(store.images.find(prompt_set=prompts, state=ImageState.DONE))
 
 
 def _added_by_line(store: "Store", found: Found, judged: Judged) -> "Recorded":

@@ -3,13 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from nami_bench import pipeline, registry
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.domain.english import tally
 from nami_bench.engines import Engine
 from nami_bench.errors import NamiBenchError
-from nami_bench.generators.folder import FolderGenerator
+from nami_bench.pipeline.elsewhere_images import images_elsewhere
 from nami_bench.run_file.bench import Workbench
 from nami_bench.run_file.load import LoadedRun
 from nami_bench.run_file.parts import SAMPLES, ModelPart, PromptsPart
@@ -43,7 +44,11 @@ def card_of(part: ModelPart, loaded: LoadedRun) -> ModelCard:
     """What is recorded of a model that has an adapter or a folder."""
     if part.folder is None:
         return ModelCard(part.name, str(part.adapter), dict(part.options), part.parameters, part.licence)
+    table = None if part.table is None else str(loaded.place(part.table).resolve())
+    said: dict[str, Any] = {"layout": part.layout, "table": table, "columns": dict(part.columns)}
+    said |= {"source_model": part.source_model, "grid": part.grid}
     options = {"path": str(loaded.place(part.folder).resolve())}
+    options |= {name: value for name, value in said.items() if value}
     return ModelCard(part.name, "folder", options, part.parameters, part.licence)
 
 
@@ -138,15 +143,15 @@ def _order(bench: Workbench, model: ModelPart, part: PromptsPart) -> Order:
     chosen = pipeline.select_prompts(
         prompt_set.prompts, limit=limits.limit, first=limits.first, seed=general.seed
     )
-    samples = part.samples or general.samples or _samples(bench, model)
+    samples = part.samples or general.samples or _samples(bench, model, prompt_set)
     return Order(model, prompt_set, chosen.prompts, samples, seed, limits.limit, limits.first)
 
 
-def _samples(bench: Workbench, model: ModelPart) -> int:
+def _samples(bench: Workbench, model: ModelPart, prompt_set: PromptSet) -> int:
     """Where nothing is said of it: of images made elsewhere as many as there are."""
     if model.folder is None:
         return SAMPLES
-    return FolderGenerator(FolderGenerator.Options(bench.loaded.place(model.folder))).samples_per_prompt()
+    return images_elsewhere(bench.store, card_of(model, bench.loaded), prompt_set).samples
 
 
 def _expected(bench: Workbench, model: str, images: int) -> float | None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from nami_bench.domain import checked_name
 from nami_bench.errors import InputError
+from nami_bench.export.leaderboard_formats import Format
 
 SAMPLES = 4
 """Images for each prompt, where nothing is said of it."""
@@ -97,6 +98,9 @@ class GenerationPart:
 class ModelPart:
     """`[[model]]`: what makes images (`adapter`, `options`), or the `folder` where images made elsewhere lie.
 
+    `layout`, or a `table` with its `columns` by role, `source_model` and `grid` say which image each file of
+    the folder is, as for `nami-bench images import`; without them names are tried out.
+
     With neither it is a model of the workspace, with the images that it has. `seed`: of its images.
     `prompts`: only these sets.
     """
@@ -105,6 +109,11 @@ class ModelPart:
     adapter: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None
+    layout: str | None = None
+    table: Path | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+    source_model: str | None = None
+    grid: str | None = None
     parameters: int | None = None
     licence: str | None = None
     seed: int | None = None
@@ -116,6 +125,9 @@ class ModelPart:
             raise InputError(f"model {self.name!r}: adapter and folder contradict each other: name one")
         if self.options and self.adapter is None:
             raise InputError(f"model {self.name!r}: options belong to an adapter, which is not given")
+        how = ("layout", "table", "columns", "source_model", "grid")
+        if self.folder is None and (given := [name for name in how if getattr(self, name)]):
+            raise InputError(f"model {self.name!r}: {given[0]} belongs to a folder, which is not given")
         if self.is_recorded and (self.seed, self.parameters, self.licence) != (None, None, None):
             raise InputError(
                 f"model {self.name!r}: seed, parameters and licence belong to an adapter or folder: without "
@@ -161,13 +173,31 @@ class MetricPart:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingPart:
+    """`[study.reading]`: how files of judgements that others made are read, as the options of
+    `nami-bench ratings import` of these names have it; see docs/formats.md."""
+
+    profile: str | None = None
+    map: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str | int | float] = field(default_factory=dict)
+    wide: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    criterion: tuple[str, ...] = ()
+    items: Path | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    repeats: Literal["refuse", "first", "last", "each"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StudyPart:
     """`[[study]]`: people's judgements, by a study `file` or by `protocol = "nami-1k"`.
 
     With neither it is a study of the workspace, or one that `ratings` bring along. `canvas` and
     `sizes_may_differ`: as for `nami-bench study create`. `simulated_annotators`: so many programs rate it, by
     GenEval's verdicts; nobody's opinion, and named so everywhere. `ratings`: files of judgements to import;
-    `scale`: as `--scale`.
+    `scale`: as `--scale`; `reading`: how they are read, where they are in other people's forms. A study that
+    is not there is then made of them, over `prompts`.
     """
 
     name: str
@@ -180,6 +210,7 @@ class StudyPart:
     simulated_annotators: int = 0
     ratings: tuple[Path, ...] = ()
     scale: tuple[str, ...] = ()
+    reading: ReadingPart = ReadingPart()
 
     def __post_init__(self) -> None:
         checked_name("study", self.name)
@@ -187,18 +218,31 @@ class StudyPart:
             raise InputError(f"study {self.name!r}: protocol and file contradict each other: name one")
         if self.simulated_annotators < 0:
             raise InputError(f"study {self.name!r}: simulated_annotators must not be negative")
-        if self.is_recorded and (self.prompts or self.models or self.canvas or self.sizes_may_differ):
+        prompts = None if self.reads_others else self.prompts
+        if self.is_recorded and (prompts or self.models or self.canvas or self.sizes_may_differ):
             raise InputError(
                 f"study {self.name!r}: prompts, models, canvas and sizes_may_differ belong to a protocol or "
                 "file: without one it is a study of the workspace, as it is recorded there"
             )
         if self.scale and not self.ratings:
             raise InputError(f"study {self.name!r}: scale belongs to ratings, which are not given")
+        if self.reads_others and not self.ratings:
+            raise InputError(f"study {self.name!r}: reading belongs to ratings, which are not given")
 
     @property
     def is_recorded(self) -> bool:
         """Whether it is a study of the workspace, which is not made."""
         return self.protocol is None and self.file is None
+
+    @property
+    def reads_others(self) -> bool:
+        """Whether its judgements are in other people's forms, of which it is made where it is not there."""
+        return self.reading != ReadingPart()
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is made over a prompt set where it is not there."""
+        return not self.is_recorded or self.reads_others
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +255,6 @@ class IntervalsPart:
     replicates: int = 1000
     seed: int = 0
     correction: Literal["holm", "benjamini-hochberg", "none"] = "holm"
-
-
-Format = Literal["csv", "json", "markdown", "latex", "html"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,3 +316,24 @@ class QuestionPagePart:
 
     def __post_init__(self) -> None:
         checked_name("question page", self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class SitePart:
+    """`[[site]]`: the pages of `nami-bench site` in the folder reports/FOLDER, of these `studies` (all of the
+    workspace that have judgements)."""
+
+    studies: tuple[str, ...] = ()
+    folder: str = "site"
+    title: str | None = None
+    pixels: int = 768
+    comments: bool = False
+    without: tuple[str, ...] = ()
+    intervals: IntervalsPart = IntervalsPart()
+
+    def __post_init__(self) -> None:
+        checked_name("site", self.folder)
+        if self.pixels < 0:
+            raise InputError(f"site {self.folder!r}: pixels must not be negative, got {self.pixels}")
+        if self.intervals.method == "none":
+            raise InputError(f'site {self.folder!r} is about intervals: method = "none" leaves it nothing')

@@ -6,7 +6,11 @@ from pathlib import Path
 from nami_bench.annotator_app.simulate import simulate_ratings
 from nami_bench.domain import Mode, Study
 from nami_bench.errors import InputError, NamiBenchError
-from nami_bench.evaluation.leaderboard.scales import parse_scales
+from nami_bench.evaluation.leaderboard.scales import Scales, parse_scales
+from nami_bench.export.foreign import Judged, Reading, reading_of
+from nami_bench.export.foreign.preview import preview
+from nami_bench.export.foreign.profiles import profile_of
+from nami_bench.pipeline.import_foreign import Elsewhere, import_foreign
 from nami_bench.pipeline.import_judgements import import_judgements
 from nami_bench.pipeline.question_study import with_questions
 from nami_bench.pipeline.study_setup import add_study
@@ -50,6 +54,33 @@ def defined_study(part: StudyPart, run: RunFile, loaded: LoadedRun) -> Study:
     return replace(study, canvas=part.canvas or study.canvas, sizes_may_differ=accepted)
 
 
+def check_readings(bench: Workbench) -> None:
+    """Look at how all files of judgements are to be read, before anything is made."""
+    for part in bench.run.study:
+        reading_from(part, bench.loaded)
+
+
+def reading_from(part: StudyPart, loaded: LoadedRun) -> Reading | None:
+    """How the part's files of judgements are read; None where they are in our own form. Raises InputError for
+    what cannot be meant, UnknownNameError for a form that is not known."""
+    said = part.reading
+    found = reading_of(
+        profile=said.profile,
+        map=said.map,
+        values={word: str(value) for word, value in said.values.items()},
+        wide=said.wide,
+        models=said.rename,
+        criteria=said.criterion,
+        items=None if said.items is None else loaded.place(said.items),
+        delimiter=said.delimiter,
+        encoding=said.encoding,
+        repeats=said.repeats,
+        study=part.name,
+    )
+    profile_of(None if found is None else found.profile)
+    return found
+
+
 def plan_studies(bench: Workbench) -> list[Planned]:
     """What would be made, and which judgements would be added."""
     return [planned for part in bench.run.study for planned in _planned(bench, part)]
@@ -77,8 +108,21 @@ def _check_same(wanted: Study, known: Study) -> None:
 
 
 def _import(bench: Workbench, part: StudyPart, path: Path) -> None:
-    done = import_judgements(bench.store, path, bench.workspace.images_dir, parse_scales(part.scale))
+    scales = parse_scales(part.scale)
+    reading = reading_from(part, bench.loaded)
+    if reading is None:
+        done = import_judgements(bench.store, path, bench.workspace.images_dir, scales)
+    else:
+        prompts = bench.run.set_of(part.prompts) if part.is_recorded else None
+        elsewhere = Elsewhere(reading, prompts, lambda judged: _tell(bench, judged, scales))
+        done = import_foreign(bench.store, path, elsewhere, scales, replace=False, dry_run=False)
     bench.tell.say(f"   {path.name}: {done.added} {done.kind} recorded, {done.known} were there")
+
+
+def _tell(bench: Workbench, judged: Judged, scales: Scales) -> None:
+    """What was understood of a file, before anything is done with it."""
+    for line in preview(judged, scales):
+        bench.tell.say(f"   {line}")
 
 
 def _simulate(bench: Workbench, study: Study, annotators: int, items: int) -> None:
@@ -106,6 +150,7 @@ def _planned(bench: Workbench, part: StudyPart) -> list[Planned]:
             defined_study(part, bench.run, bench.loaded)
         elif not known and not part.ratings:
             bench.store.studies.get(part.name)
+        reading_from(part, bench.loaded)
     except NamiBenchError as error:
         problem = str(error)
     planned = [Planned("study", part.name, "study", int(known), int(not known), problem=problem)]

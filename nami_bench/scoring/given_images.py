@@ -98,7 +98,7 @@ def _pixels(array: NDArray[Any], name: str) -> Image.Image:
         raise ImageError(f"{name} has no pixels")
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    return Image.fromarray(np.ascontiguousarray(_eight_bits(array, name))).convert("RGB")
+    return Image.fromarray(np.ascontiguousarray(_eight_bits(array, name)))
 
 
 def _eight_bits(array: NDArray[Any], name: str) -> NDArray[np.uint8]:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
+import nami_bench as nami_bench_package
 from nami_bench.config import Workspace, init_workspace
 from nami_bench.domain import (
     Comparison,
@@ -27,6 +28,7 @@ from nami_bench.domain import (
     Score,
     Study,
 )
+from nami_bench.errors import InputError
 from nami_bench.store import Store
 from tests.support.program import nami_bench
 
@@ -190,6 +192,30 @@ def test_files_of_every_form(compare: Callable[..., Any], tmp_path: Path) -> Non
     assert "<fox>" not in text
     refused = compare("base", "variant", "-o", tmp_path / "c.txt", code=2)
     assert ".csv, .json or .html" in refused.stderr
+
+
+def test_from_python_comes_what_the_command_says(
+    compare: Callable[..., Any], workspace: Workspace, tmp_path: Path
+) -> None:
+    """Numbers, files and refusals; a notebook shows the tables, and never a name as markup."""
+    options = ("--margin", "verdict=0.2", "--study", "pilot", "--without", "bob", "--level", 0.9)
+    options = (*options, "--changes", 2)
+    said = {"margin": {"verdict": 0.2}, "study": "pilot", "without": "bob", "level": 0.9, "changes": 2}
+    found = nami_bench_package.compare("base", "variant", workspace=workspace, **said)
+    printed = compare("base", "variant", *options, "--json").stdout
+    assert json.loads(json.dumps(found.to_json(), default=str)) == json.loads(printed)
+    for ending in ("csv", "html", "json"):
+        compare("base", "variant", *options, "-o", tmp_path / f"command.{ending}")
+        found.save(tmp_path / f"python.{ending}")
+        assert (tmp_path / f"python.{ending}").read_bytes() == (tmp_path / f"command.{ending}").read_bytes()
+    assert found.sentence == json.loads(printed)["sentence"] and found.sentence in repr(found)
+    assert list(found.to_frame()["name"])[:3] == ["seconds", "peak memory, bytes", "verdict"]
+    shown = found._repr_html_()
+    assert "Pictures that changed most" in shown and "a &lt;fox&gt; 2" in shown and "<img" not in shown
+    with pytest.raises(InputError, match="changes is -1, but must be at least 0"):
+        nami_bench_package.compare("base", "variant", workspace=workspace, changes=-1)
+    with pytest.raises(InputError, match="cannot be compared with itself"):
+        nami_bench_package.compare("base", "base", workspace=workspace.root)
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 from command_blocks import PAGES, ROOT, blocks, named
 
+from nami_bench import pipeline, registry
+from nami_bench.domain import ModelCard
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
 from nami_bench.evaluation.human.table import ratings_table
 from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.prompts.geneval import Grammar, geneval_prompt_set
+from nami_bench.shapes import SHAPES
+from nami_bench.store import Store
 from tests.support.drawn import drawn, shapes_prompts
 from tests.support.small_study import CRITERIA, drawn_ratings, small_files, small_workspace
 
@@ -31,6 +36,22 @@ def images(folder: Path) -> dict[str, Any]:
     for at, (prompt, picture) in enumerate(zip(prompts, drawn(prompts), strict=True)):
         made.write_metadata(at, prompt.metadata())
         write_png(made.sample_path(at, 0), picture)
+    return {}
+
+
+def judgements_and_twins(folder: Path) -> dict[str, Any]:
+    """Judgements, and two of the demo's models with images of the same seeds and their verdicts."""
+    small_files(folder)
+    workspace = small_workspace(folder / "nami-workspace")
+    prompts = geneval_prompt_set("shapes-demo", Grammar(SHAPES, None), per_task=2)
+    with Store.open(workspace.database_url) as store:
+        store.catalog.add_prompt_set(prompts)
+        models = {"shapes-good": 0.1, "shapes-poor": 0.6}
+        for name, rate in models.items():
+            store.catalog.add_model(ModelCard(name, "shapes", {"error_rate": rate, "size": 64}))
+            pipeline.generate(store, workspace.images_dir, name, prompts, samples=1, seed=7)
+        metric = registry.create("metrics", "geneval", {"detector": "shapes"})
+        pipeline.run_metric(store, workspace.images_dir, metric, list(models), "shapes-demo")
     return {}
 
 
@@ -60,7 +81,7 @@ def run_file(folder: Path) -> dict[str, Any]:
 
 SETUPS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "README.md": judgements_and_images,
-    "docs/python.md": judgements_and_images,
+    "docs/python.md": judgements_and_twins,
     "docs/rewards.md": detections,
     "docs/run-files.md": run_file,
     "docs/statistics.md": table_and_criteria,

@@ -156,9 +156,13 @@ def test_the_python_page_has_every_public_name() -> None:
     headings = re.findall(r"^## (\w+)$", python_reference(), re.MULTILINE)
     assert sorted({*headings} & {*nami_bench.__all__}) == sorted({*nami_bench.__all__} - {"__version__"})
     assert f"`{nami_bench.__version__}`" in python_reference()
-    assert {"LeaderboardResult", "AgreementResult", "QuestionAgreementResult", "StrengthsResult"} <= {
-        *headings
-    }
+    assert {
+        "LeaderboardResult",
+        "AgreementResult",
+        "QuestionAgreementResult",
+        "StrengthsResult",
+        "ComparisonResult",
+    } <= {*headings}
 
 
 def test_the_python_page_shows_parameters_and_what_comes_back() -> None:

@@ -1,6 +1,5 @@
 """A tiny CLIP of the library's own classes, real photographs, and a workspace with some."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,26 +10,13 @@ from skimage import data
 
 from nami_bench.cli.app import cli
 from nami_bench.images import GenEvalFolder
-
-TINY = {
-    "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "layers": 2, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 77, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
-}
+from tests.support.tiny_clip import write_tiny_clip
 
 
 @pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as open_clip writes it; random weights whose cosines have both signs."""
-    import open_clip
-    import torch
-
-    folder = tmp_path_factory.mktemp("models") / "tiny-clip"
-    folder.mkdir()
-    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": TINY, "preprocess_cfg": {}}))
-    torch.manual_seed(3)
-    torch.save(open_clip.CLIP(**TINY).state_dict(), folder / "open_clip_pytorch_model.bin")
-    return folder
+    return write_tiny_clip(tmp_path_factory.mktemp("models") / "tiny-clip")
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.evaluation.token_windows import token_windows
 from nami_bench.images import hash_file
+from tests.support.tiny_clip import naive_cosine
 
 torch = pytest.importorskip("torch")
 open_clip = pytest.importorskip("open_clip")
@@ -24,7 +25,6 @@ from nami_bench.evaluation.clip_score import ClipScore  # noqa: E402
 from nami_bench.evaluation.open_clip_model import clip_files  # noqa: E402
 
 tokenizer_of = cache(open_clip.get_tokenizer)  # takes half a second
-model_of = cache(open_clip.create_model_from_pretrained)
 SENTENCE = "A small dog with a blue collar sleeps on the old red chair beside the window. "
 
 
@@ -37,22 +37,12 @@ def item(path: Path, text: str) -> ScoringItem:
     return ScoringItem(path, Prompt("00000", text))
 
 
-def naive_cosine(folder: Path, path: Path, text: str) -> float:
-    """One image and one short text through the library's documented calls."""
-    model, preprocess = model_of(f"local-dir:{folder}")
-    tokens = tokenizer_of(f"local-dir:{folder}")([text])
-    with torch.no_grad():
-        a = model.encode_image(preprocess(Image.open(path).convert("RGB"))[None])[0]
-        b = model.encode_text(tokens)[0]
-    return float(a @ b / (a.norm() * b.norm()))
-
-
 def test_short_prompts_score_as_computed_naively(
     metric: ClipScore, clip_folder: Path, photographs: Mapping[str, Path]
 ) -> None:
     texts = ["a cat", "An astronaut in ORANGE, smiling!", "a cup of coffee &amp; a spoon", "ein Hund"]
     items = [item(path, text) for path in photographs.values() for text in texts]
-    expected = [100 * max(naive_cosine(clip_folder, i.image, i.prompt.text), 0.0) for i in items]
+    expected = [100 * max(naive_cosine(clip_folder, Image.open(i.image), i.prompt.text), 0.0) for i in items]
     results = list(metric.score(items))
     assert [r.item for r in results] == items
     assert [r.value for r in results] == pytest.approx(expected, abs=1e-3)
@@ -71,7 +61,7 @@ def test_a_long_prompt_scores_the_token_weighted_mean_of_its_windows(
     path = photographs["cat"]
     (result,) = metric.score([item(path, text)])
     sizes = [4 * length, length + 2]
-    parts = [max(naive_cosine(clip_folder, path, window), 0.0) for window in windows]
+    parts = [max(naive_cosine(clip_folder, Image.open(path), window), 0.0) for window in windows]
     expected = 100 * sum(s * p for s, p in zip(sizes, parts, strict=True)) / sum(sizes)
     assert result.value == pytest.approx(expected, abs=1e-3) and expected > 1
     assert result.details == {"tokens": 5 * length + 2, "windows": 2, "over_long": True}

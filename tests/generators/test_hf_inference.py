@@ -1,6 +1,7 @@
 """The adapter `hf-inference` against a stand-in on this machine, through `huggingface_hub`'s own client."""
 
 import base64
+import io
 import json
 import re
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from huggingface_hub.hf_api import InferenceProviderMapping
 from huggingface_hub.inference._providers import _common, together
+from PIL import Image
 
 from nami_bench.domain import ImageState, Prompt
 from nami_bench.errors import GenerationError, InputError
@@ -74,6 +76,16 @@ def test_what_is_given_is_sent_and_nothing_else(endpoint: Endpoint) -> None:
     assert known["pixels_sha256"] != two.provenance["pixels_sha256"]
     assert one.seconds is not None and one.seconds <= known["finished"] - known["started"] + 0.01
     assert "prompt_rewriting" not in known  # nothing is told
+
+
+def test_a_transparent_image_is_laid_over_white_and_said(endpoint: Endpoint) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (8, 6), (200, 30, 30, 0)).save(buffer, "PNG")
+    endpoint.replies = [Reply(body=buffer.getvalue())]
+    see_through, opaque = endpoint.ask(2, concurrency=1)
+    assert see_through.image is not None and see_through.image.getpixel((0, 0)) == (255, 255, 255)
+    assert see_through.provenance["alpha"] == "composited over white"
+    assert "alpha" not in opaque.provenance
 
 
 def test_the_pictures_of_a_provider_come_through_its_own_interface(

@@ -134,6 +134,16 @@ def failure(service: Service, reply: Reply, **options: Any) -> str:
     return result.reason
 
 
+def test_a_transparent_image_is_laid_over_white_and_said(service: Service) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGBA", (8, 6), (200, 30, 30, 0)).save(buffer, "PNG")
+    service.replies["a dog"] = [inline(buffer.getvalue())]
+    see_through, opaque = ask(service, "a dog", "a cat")
+    assert see_through.image is not None and see_through.image.getpixel((0, 0)) == (255, 255, 255)
+    assert see_through.provenance["alpha"] == "composited over white"
+    assert "alpha" not in opaque.provenance
+
+
 def test_inline_images_come_with_their_time_and_what_the_server_said_of_them(service: Service) -> None:
     reply = inline(picture(9), revised_prompt="a big dog")
     reply.headers["x-request-id"] = "req-7"

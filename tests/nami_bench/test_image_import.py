@@ -204,6 +204,48 @@ def test_what_is_not_there_is_passed_over_unless_everything_was_to_be_there(run,
     assert imported("m", "p") == [(0, 0), (0, 1), (1, 0), (2, 0)]
 
 
+@pytest.mark.parametrize(
+    ("folder", "name", "file", "options"),
+    [
+        ("wise", "wise_cultural_common_sense.json", "1.png", []),
+        ("oneig", "OneIG-Bench.csv", "anime/my_model/000.webp", ["--grid", "2x2"]),
+        ("evalscope", "text.jsonl", "images/img0.jpg", ["--table", "eval.jsonl"]),
+        ("hf_imagefolder", "text.jsonl", "train/0000.png", ["--source-model", "alpha-xl"]),
+        ("webdataset", "text.jsonl", "000000.tar", ["--source-model", "gamma_v2"]),
+    ],
+)
+def test_generate_goes_on_with_what_was_imported_as_it_was_understood(run, folder, name, file, options):
+    """An image that was lost is copied again; what never was there is a failure with its reason."""
+    source = FOLDERS / folder if folder != "webdataset" else FOLDERS / folder / file
+    options = [source / word if word == "eval.jsonl" else word for word in options]
+    run("prompts", "import", SETS / name, "--name", "set")
+    run("images", "import", source, "--model", "m", "--prompts", "set", *options)
+    made = sorted(Path("nami-workspace/images/m/set").rglob("*.png"))
+    before = made[0].read_bytes()
+    made[0].unlink()
+    samples = 4 if folder == "oneig" else 1
+    with pytest.raises(WorkError, match="no image for it"):
+        run("generate", "--model", "m", "--prompts", "set", "--samples", samples, "--json")
+    assert made[0].read_bytes() == before
+    assert sorted(Path("nami-workspace/images/m/set").rglob("*.png")) == made
+
+
+def test_a_model_with_a_layout_is_recorded_before_it_has_images(run, tmp_path):
+    """`models add`, then `generate`: usual names are found without being told."""
+    (tmp_path / "p.jsonl").write_text('{"id": "x7", "prompt": "a cat"}\n{"id": "x8", "prompt": "a dog"}\n')
+    pictures(tmp_path / "one", "cat/of-x7.png", "dog/of-x8.png")
+    pictures(tmp_path / "two", "x7.png", "x8.png")
+    run("prompts", "import", "p.jsonl", "--name", "set")
+    run("models", "add", "told", "--adapter", "folder", "-O", "path=one", "-O", "layout={any}/of-{id}.png")
+    run("models", "add", "found", "--adapter", "folder", "-O", "path=two")
+    run("generate", "--model", "told", "--model", "found", "--prompts", "set", "--samples", 1)
+    assert imported("told", "set") == imported("found", "set") == [(0, 0), (1, 0)]
+    assert color("nami-workspace/images/told/set/00001/samples/0000.png") == (2, 0, 0)
+    both = ["-O", "layout={id}", "-O", "table=p.jsonl"]
+    with pytest.raises(InputError, match="layout and table contradict each other"):
+        run("models", "add", "x", "--adapter", "folder", "-O", "path=one", *both)
+
+
 def test_two_layouts_that_mean_different_prompts_are_refused_with_both(run, tmp_path):
     folder = pictures(tmp_path / "images", "00000.png", "00001.png")
     (tmp_path / "p.jsonl").write_text(

@@ -61,12 +61,13 @@ def test_missing_and_foreign_files_are_refused_in_words(tmp_path: Path) -> None:
 def test_a_png_is_copied_as_it_is_and_a_jpeg_converted(tmp_path: Path, photo: Image.Image) -> None:
     photo.save(tmp_path / "in.png")
     photo.save(tmp_path / "in.jpg")
-    stored, data, original = images.as_png(tmp_path / "in.png")
-    assert data == (tmp_path / "in.png").read_bytes()
-    assert stored.sha256 == original == images.hash_file(tmp_path / "in.png")
-    stored, data, original = images.as_png(tmp_path / "in.jpg")
-    assert original == images.hash_file(tmp_path / "in.jpg") != stored.sha256
-    assert data.startswith(b"\x89PNG") and hashlib.sha256(data).hexdigest() == stored.sha256
+    copied = images.as_png(tmp_path / "in.png")
+    assert copied.data == (tmp_path / "in.png").read_bytes()
+    assert copied.stored.sha256 == copied.source_sha256 == images.hash_file(tmp_path / "in.png")
+    copied = images.as_png(tmp_path / "in.jpg")
+    assert copied.source_sha256 == images.hash_file(tmp_path / "in.jpg") != copied.stored.sha256
+    assert copied.data.startswith(b"\x89PNG")
+    assert hashlib.sha256(copied.data).hexdigest() == copied.stored.sha256
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rubbish(
@@ -127,11 +128,11 @@ def test_every_form_of_sixteen_bit_gray_is_scaled(mode: str) -> None:
     assert np.asarray(images.as_rgb(gray))[0, :, 1].tolist() == [0, 0, 1, 128, 255]
 
 
-def test_palettes_transparency_and_few_bits_are_read_as_opencv_reads_them(
+def test_palettes_opaque_alpha_and_few_bits_are_read_as_opencv_reads_them(
     tmp_path: Path, photo: Image.Image
 ) -> None:
     small = photo.resize((64, 64))
-    small.quantize(16).save(tmp_path / "palette.png", transparency=3)
+    small.quantize(16).save(tmp_path / "palette.png")
     small.convert("LA").save(tmp_path / "gray-alpha.png")
     small.convert("1").save(tmp_path / "one-bit.png")
     small.convert("RGBA").save(tmp_path / "alpha.png")

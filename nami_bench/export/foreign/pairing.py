@@ -1,7 +1,8 @@
 """Which image a judgement is about: names and texts of others, paired with our prompts and models."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from nami_bench.domain import PromptSet
 from nami_bench.errors import InputError
 from nami_bench.export.foreign.answers import text_of
 from nami_bench.export.foreign.entries import Entries
+from nami_bench.export.foreign.image_names import ImageNames, SeenImages
 from nami_bench.export.foreign.reading import Reading, renamed
 from nami_bench.export.foreign.rows import FIELDS, Row
 
@@ -23,11 +25,20 @@ class Pairing:
     """Completes rows; `zeros` counts the prompt ids whose leading zeros were put back.
 
     With a `prompt_set` each prompt is found there by its id, the name under which it was published, or its
-    text; without, texts and names that are no ids are numbered in the order in which they come.
+    text; without, texts and names that are no ids are numbered in the order in which they come. Images whose
+    names do not say which sample they are, are found among `recorded` ones by the files that these were;
+    without, those of one model and prompt are its samples in the order in which they come.
     """
 
-    def __init__(self, reading: Reading, prompt_set: PromptSet | None = None) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        prompt_set: PromptSet | None = None,
+        recorded: Callable[[], ImageNames] | None = None,
+    ) -> None:
         self._models = reading.models
+        self._look_up = recorded
+        self._seen = SeenImages()
         self.items = {} if reading.items is None else read_items(reading.items, reading)
         self._set = None if prompt_set is None else _Index(prompt_set)
         self._numbers: dict[tuple[str, str], str] = {}
@@ -47,14 +58,41 @@ class Pairing:
                 row[name] = self._model(said)
                 if not row[name]:
                     return None
-        image = text_of(row.get("image"))
-        prompt_id, sample = self._prompt(row, image, entry_number)
-        row["prompt_id"] = prompt_id
-        said = text_of(row.get("sample"))
+        image, said = text_of(row.get("image")), text_of(row.get("sample"))
         if said and not said.isdecimal():
             raise ValueError(f"sample {said!r} is not a whole number from 0")
-        row["sample"] = int(said) if said else sample
+        layout = _IN_LAYOUT.search(image)
+        row["prompt_id"] = self._prompt(row, image, layout["prompt"] if layout else "", entry_number)
+        if said:
+            row["sample"] = int(said)
+        elif layout or not image or not row.get("model"):
+            row["sample"] = int(layout["folder"] or layout["flat"] or 0) if layout else 0
+        else:
+            row["sample"] = self._sample(row["model"], row["prompt_id"], image)
         return row
+
+    @cached_property
+    def _recorded(self) -> ImageNames | None:
+        return None if self._look_up is None else self._look_up()
+
+    def _sample(self, model: str, prompt_id: str, image: str) -> int:
+        """Which of a prompt's images one is whose name does not say it."""
+        if self._recorded is None:
+            return self._seen.number(model, prompt_id, image)
+        found = self._recorded.find(model, image)
+        if found is None:
+            if (count := self._recorded.samples(model, prompt_id)) < 2:
+                return 0
+            raise ValueError(
+                f"which of the {count} images of prompt {prompt_id} by {model} {image!r} is, is not known: "
+                "no recorded one was a file of this name; say it with a column (--map sample=...)"
+            )
+        if found.prompt_id != prompt_id:
+            raise ValueError(
+                f"{image!r} is recorded as an image of prompt {found.prompt_id}, and here it is said to be "
+                f"of {prompt_id}"
+            )
+        return found.sample
 
     def _with_item(self, row: Row) -> Row:
         name = next((text for field in (_ITEM, "image") if (text := text_of(row.get(field)))), "")
@@ -68,18 +106,16 @@ class Pairing:
             self._renamed[name] = renamed(name, self._models)
         return self._renamed[name]
 
-    def _prompt(self, row: Row, image: str, entry_number: int) -> tuple[str, int]:
-        """The prompt's id, and the sample where the image's name says it."""
+    def _prompt(self, row: Row, image: str, in_layout: str, entry_number: int) -> str:
+        """The prompt's id."""
         named, text = text_of(row.get("prompt_id")), text_of(row.get("prompt"))
-        layout = _IN_LAYOUT.search(image)
-        sample = int(layout["folder"] or layout["flat"] or 0) if layout else 0
         if self._set is not None:
-            return self._set.find(named, text, layout["prompt"] if layout else ""), sample
+            return self._set.find(named, text, in_layout)
         if named:
-            return self._with_zeros(named), sample
+            return self._with_zeros(named)
         kinds = (("text", text), ("item", text_of(row.get(_ITEM))), ("image", image))
         key = next((key for key in kinds if key[1]), ("entry", str(entry_number)))
-        return self._numbers.setdefault(key, f"{len(self._numbers):05d}"), sample
+        return self._numbers.setdefault(key, f"{len(self._numbers):05d}")
 
     def _with_zeros(self, name: str) -> str:
         """An id of digits as prompt sets have it: spreadsheets strip the zeros before it."""

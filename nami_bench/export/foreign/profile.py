@@ -55,6 +55,19 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """What is known of a published set: `columns` that count and what they hold, how `ties` are coded, its
+    `licence`, one published `number` that the profile gives on the set's own files, and whether that was
+    `checked` on them, or why not."""
+
+    columns: Mapping[str, str]
+    ties: str
+    licence: str
+    number: str
+    checked: str
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One form of files. `rows` makes judgements of an entry; by default they are those of a table.
 
@@ -62,7 +75,9 @@ class Profile:
     `scales` are those of its criteria, by name, and `total` how a leaderboard takes these together. `prefix`
     stands before the names of a task's own columns. `files` are those that count in a folder or archive,
     `unfold` finds the entries in a JSON document that is one object. `marks` are names of columns by which a
-    file is recognised that was given without a profile.
+    file is recognised that was given without a profile. `not_by_model`, in words that follow the file's name:
+    why its judgements are no ground for a comparison of models. `published`: of a public set of votes or
+    ratings. `sides`: why left and right say nothing, where they do.
     """
 
     name: str
@@ -80,6 +95,9 @@ class Profile:
     files: tuple[str, ...] = ("*",)
     unfold: Unfold | None = None
     marks: frozenset[str] = frozenset()
+    not_by_model: str = ""
+    published: Published | None = None
+    sides: str | None = None
 
     def applied(self, reading: Reading) -> Reading:
         """`reading` with what it does not say itself."""

@@ -37,12 +37,16 @@ class Reading:
     study: str | None = None
 
 
+Pairs: TypeAlias = Sequence[str] | Mapping[str, str]
+"""Texts as the command line has them (FIELD=COLUMN,FIELD=COLUMN), or the same as a mapping."""
+
+
 def reading_of(
     profile: str | None = None,
-    map: Sequence[str] = (),
-    values: Sequence[str] = (),
-    wide: str | None = None,
-    models: Sequence[str] = (),
+    map: Pairs = (),
+    values: Pairs = (),
+    wide: str | Mapping[str, Sequence[str]] | None = None,
+    models: Pairs = (),
     criteria: Sequence[str] = (),
     items: Path | None = None,
     delimiter: str | None = None,
@@ -60,7 +64,7 @@ def reading_of(
         profile,
         parse_map(map),
         parse_pairs("--values", values, fold=True),
-        None if wide is None else _wide(wide),
+        None if not wide else _wide(wide),
         parse_pairs("--rename", models, fold=False),
         tuple(criteria),
         items,
@@ -71,11 +75,13 @@ def reading_of(
     )
 
 
-def parse_pairs(option: str, texts: Sequence[str], *, fold: bool) -> dict[str, str]:
+def parse_pairs(option: str, texts: Pairs, *, fold: bool) -> dict[str, str]:
     """`WORD=VALUE,WORD=VALUE`; `fold`: words without regard to case. The last = of each divides it.
 
     Nothing behind it stands for what does not count.
     """
+    if isinstance(texts, Mapping):
+        return {word.casefold() if fold else word: value for word, value in texts.items()}
     found: dict[str, str] = {}
     for text in texts:
         for part in re.split(r",(?=[^,]*=)", text):
@@ -100,12 +106,16 @@ def renamed(name: str, models: Mapping[str, str]) -> str:
     return name
 
 
-def _wide(text: str) -> tuple[str, tuple[str, ...]]:
-    what, equals, columns = text.partition("=")
-    names = tuple(name.strip() for name in columns.split(",") if name.strip())
-    if what.strip() not in WIDE or not equals or not names:
+def _wide(said: str | Mapping[str, Sequence[str]]) -> tuple[str, tuple[str, ...]]:
+    if isinstance(said, str):
+        what, _, columns = said.partition("=")
+        names = tuple(name.strip() for name in columns.split(",") if name.strip())
+    else:
+        (what, listed), *others = said.items()
+        names = () if others else tuple(listed)
+    if what.strip() not in WIDE or not names:
         raise InputError(
-            f"--wide {text!r} is not of the form {'|'.join(WIDE)}=COLUMN,COLUMN: what the names of these "
+            f"--wide {said!r} is not of the form {'|'.join(WIDE)}=COLUMN,COLUMN: what the names of these "
             "columns of values are; * stands for any text, as in rater_*"
         )
     return what.strip(), names

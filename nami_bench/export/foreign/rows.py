@@ -1,7 +1,7 @@
 """What a row of judgements made elsewhere says, by the fields that `--map` knows; how columns are found."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from nami_bench.errors import InputError, UnknownNameError
@@ -97,21 +97,25 @@ def row_of(cells: Mapping[str, Any], columns: Mapping[str, str]) -> Row:
     return {field: cell(cells, column) for field, column in columns.items()}
 
 
-def parse_map(texts: Sequence[str]) -> dict[str, str]:
+def parse_map(texts: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
     """`--map FIELD=COLUMN,FIELD=COLUMN`; raises InputError for what is no field, or said twice."""
     found: dict[str, str] = {}
+    for field, column in texts.items() if isinstance(texts, Mapping) else _map_parts(texts):
+        if field not in FIELDS:
+            raise UnknownNameError("field", field, FIELDS, "in --map")
+        if field in found:
+            raise InputError(f"--map says twice what {field} is: {found[field]!r} and {column!r}")
+        found[field] = column.strip()
+    return found
+
+
+def _map_parts(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
     for text in texts:
         for part in re.split(r",(?=\s*[a-z_]+=)", text):
             field, equals, column = part.partition("=")
-            field = field.strip()
             if not equals:
                 raise InputError(f"--map {part!r} is not of the form FIELD=COLUMN")
-            if field not in FIELDS:
-                raise UnknownNameError("field", field, FIELDS, "in --map")
-            if field in found:
-                raise InputError(f"--map says twice what {field} is: {found[field]!r} and {column!r}")
-            found[field] = column.strip()
-    return found
+            yield field.strip(), column
 
 
 def _plain(name: str) -> str:

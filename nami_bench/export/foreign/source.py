@@ -1,7 +1,7 @@
 """Judgements from files of others, as our own tables: read in one pass, with what was understood of them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -13,7 +13,7 @@ from nami_bench.domain.names import LONGEST
 from nami_bench.errors import InputError, one_line
 from nami_bench.evaluation.human.table import COLUMNS, typed
 from nami_bench.evaluation.leaderboard.scales import Scales
-from nami_bench.export.comparisons_checks import checked_comparisons
+from nami_bench.export.comparisons_checks import checked_table, comparisons_of
 from nami_bench.export.foreign.answers import (
     has_comma,
     instant_of,
@@ -25,6 +25,7 @@ from nami_bench.export.foreign.answers import (
     text_of,
 )
 from nami_bench.export.foreign.entries import Entries, Entry
+from nami_bench.export.foreign.image_names import ImageNames
 from nami_bench.export.foreign.pairing import Pairing
 from nami_bench.export.foreign.profile import Context, Made, Profile, answer_text
 from nami_bench.export.foreign.profiles import profile_of
@@ -42,11 +43,20 @@ _USUAL = ((0, 1), (1, 5), (1, 7), (0, 5), (1, 10), (0, 10), (0, 100))
 
 @dataclass(frozen=True, slots=True)
 class ForeignFile:
-    """A file, folder or archive that others made, how it is read, and the prompts that its own are among."""
+    """A file, folder or archive that others made, how it is read, and the prompts that its own are among.
+
+    `recorded`: looks up the images of that set, for files that name images.
+    """
 
     path: Path
     reading: Reading
     prompt_set: PromptSet | None = None
+    recorded: Callable[[], ImageNames] | None = None
+
+    def check_by_model(self) -> None:
+        """Raise InputError where such files say nothing of the models that made their images."""
+        if why := profile_of(self.reading.profile).not_by_model:
+            raise InputError(f"{self} {why}")
 
     def __str__(self) -> str:
         return str(self.path)
@@ -82,6 +92,7 @@ class Judged:
     def check_kind(self, kind: str) -> None:
         """Raise InputError where the file does not hold this kind, and name the command that takes it."""
         if self.kind != kind:
+            self.file.check_by_model()
             command = {"ratings": "leaderboard --ratings", "comparisons": "strengths --comparisons"}
             raise InputError(
                 f"{self.file} holds {self.kind}: see `nami-bench {command[self.kind]}` with the same options"
@@ -109,9 +120,14 @@ class Judged:
         return table
 
     def comparisons(self) -> list[Comparison]:
-        """The comparisons, checked as those of our own files are."""
+        """The comparisons, row by row."""
+        return comparisons_of(self.comparisons_table())
+
+    def comparisons_table(self) -> pd.DataFrame:
+        """The comparisons (see `nami_bench.evaluation.human.comparisons_frame`), checked as those of our own
+        files are."""
         self.check_kind("comparisons")
-        return checked_comparisons(self.table, self.refuse, self.place)
+        return checked_table(self.table, self.refuse, self.place)
 
     def _named(self) -> list[str]:
         """The criteria in the order in which they were asked for, then in that of the file."""
@@ -139,7 +155,7 @@ class _Reader:
         self.file = file
         self.profile = profile_of(file.reading.profile)
         self.reading = self.profile.applied(file.reading)
-        self.pairing = Pairing(self.reading, file.prompt_set)
+        self.pairing = Pairing(self.reading, file.prompt_set, file.recorded)
         self.context = Context(
             self.reading, self.profile.prefix, file.reading.columns.keys(), self.pairing.items
         )
@@ -284,6 +300,8 @@ class _Reader:
 
 def _refuse_others(entry: Entry) -> None:
     """Refuse files that people take for judgements, and say what they are."""
+    first = next(iter(entry.cells.values()), None)
+    names = set(first) if isinstance(first, Mapping) else set()  # of an object by names
     for marks, why in NO_JUDGEMENTS.items():
-        if marks <= set(entry.cells):
+        if marks <= set(entry.cells) or marks <= names:
             raise InputError(f"the rows of {entry.file} {why}")

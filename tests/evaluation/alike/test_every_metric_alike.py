@@ -22,6 +22,7 @@ from nami_bench.images import GenEvalFolder, encode_png
 from nami_bench.scoring.local import create_metrics
 from nami_bench.store import Store
 from tests.support.drawn import drawn, shapes_prompts
+from tests.support.hpsv3 import TOY
 from tests.support.http_server import Asked, Reply, http_server
 from tests.support.metrics_server import served
 from tests.support.program import nami_bench
@@ -126,10 +127,12 @@ def _question_files(folder: Path) -> Mapping[str, Path]:
 def options(
     tmp_path_factory: pytest.TempPathFactory,
     clip_folder: Path,
+    clip_head: Path,
     pickscore_folder: Path,
     hps_weights: Path,
     reward_weights: Path,
     bert_folder: Path,
+    hpsv3_instruction: Path,
     llava_folder: Path,
     dino_folder: Path,
     inception: Path,
@@ -151,9 +154,16 @@ def options(
         yield {
             "geneval": {"detector": "shapes"},
             "clip-score": {"model": clip_folder, "device": "cpu"},
+            "aesthetic": {"model": clip_folder, "head": clip_head, "device": "cpu"},
             "pickscore": {"model": pickscore_folder, "processor": pickscore_folder, "device": "cpu"},
             "hpsv2": {"weights": hps_weights, "model": "tiny-hps", "device": "cpu"},
             "image-reward": {"weights": reward_weights, "tokenizer": bert_folder, "device": "cpu"},
+            "hpsv3": {
+                "weights": TOY / "HPSv3.safetensors",
+                "processor": TOY / "model",
+                "instruction": hpsv3_instruction,
+                "device": "cpu",
+            },
             "vqa-score": {"model": llava_folder, "device": "cpu"},
             "vqa-score-openai": server,
             "wise": {**server, "prompts": files["wise"]},
@@ -234,9 +244,10 @@ def service(options: Options) -> Iterator[str]:
 
 
 NAMES = [
-    "geneval", "clip-score", "pickscore", "hpsv2", "image-reward", "vqa-score", "vqa-score-openai", "wise",
-    "fid", "kid", "fid-infinity", "fd-dinov2", "precision", "recall", "density", "coverage",
-    "dpg", "dsg", "tifa", "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench",
+    "aesthetic", "geneval", "clip-score", "pickscore", "hpsv2", "hpsv3", "image-reward",
+    "vqa-score", "vqa-score-openai", "wise", "fid", "kid", "fid-infinity",
+    "fd-dinov2", "precision", "recall", "density", "coverage", "dpg", "dsg", "tifa",
+    "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench",
 ]  # fmt: skip
 
 COMPARING = ["vendi", "sample-distance"]

@@ -176,13 +176,13 @@ def test_the_first_of_files_with_the_same_bytes_is_no_problem(tmp_path):
     assert doubled == [(name, "the same bytes as chain7.png") for name in ("parents.png", "upside.png")]
 
 
-def test_what_lies_beyond_the_edge_is_black_and_alpha_is_dropped():
+def test_what_lies_beyond_the_edge_is_black_and_what_is_transparent_is_white():
     small = Image.new("RGB", (20, 20), "white")
     cells = Grid(2, 2, 4, 16).cut(small)
     assert [cell.getpixel((0, 0)) for cell in cells] == [(255,) * 3] * 4
     assert [cell.getpixel((15, 15)) for cell in cells] == [(255,) * 3, (0,) * 3, (0,) * 3, (0,) * 3]
     clear = Image.new("RGBA", (32, 32), (200, 10, 10, 0))
-    assert Grid(2, 2, 1, 16).cut(clear)[0].getpixel((3, 3)) == (200, 10, 10)
+    assert Grid(2, 2, 1, 16).cut(clear)[0].getpixel((3, 3)) == (255, 255, 255)
 
 
 def test_results_are_no_images(tmp_path):

@@ -76,7 +76,7 @@ def test_the_content_that_was_given_stays_as_it_is() -> None:
         (
             "model.good.sead",
             "1",
-            r"unknown key 'sead': did you mean 'seed'\? known: adapter, folder",
+            r"unknown key 'sead': did you mean 'seed'\? known: adapter, columns, folder",
         ),
         ("model.goood.seed", "1", "unknown entry in -s model.goood.seed 'goood': did you mean 'good'"),
         ("model.2.seed", "1", "unknown entry"),
@@ -87,7 +87,11 @@ def test_the_content_that_was_given_stays_as_it_is() -> None:
         ("prompts.shapes.sources.lumiere", "a b.txt", "sources belongs to recipe, which is not given"),
         ("generation.samples", "few", r"generation\.samples: input should be a valid integer"),
         ("generation.samples", "1\nseed = 2", "is more than one value"),
-        ("leaderboard.0.formats", "csv,doc", r"leaderboard\.0\.formats\.1: input should be 'csv', 'json'"),
+        (
+            "leaderboard.0.formats",
+            "csv,doc",
+            r"leaderboard\.0\.formats\.1: input should be 'csv', 'csv-long'",
+        ),
     ],
 )
 def test_a_key_that_leads_nowhere_is_refused(file: Path, key: str, text: str, said: str) -> None:

@@ -16,6 +16,12 @@ from nami_bench.export.foreign.rows import Row
 
 _RATER = re.compile(r"rater[-_ ]?(\w+)$", re.IGNORECASE)
 _NO_NAME = "both images are of one model"
+_IMAGEREWARD = {"image": "image_path", "prompt_id": "prompt_id", "prompt": "prompt"}
+_IMAGEREWARD_RATINGS = {
+    "overall": "overall_rating",
+    "image_text_alignment": "image_text_alignment_rating",
+    "fidelity": "fidelity_rating",
+}
 
 
 def _imagenhub(entry: Entry, context: Context) -> Iterator[Made]:
@@ -63,6 +69,18 @@ def _evalmuse(entry: Entry, context: Context) -> Iterator[Made]:
     model = PurePosixPath(text_of(entry.cells.get("img_path"))).parent.name
     for slot, value in enumerate(scores, 1):
         yield {**about, "model": model, "annotator": f"slot{slot}", "value": value}
+
+
+def _imagereward(entry: Entry, context: Context) -> Iterator[Made]:
+    """metadata-SPLIT.parquet, or a prompt's JSON: a row an image, with ratings that people agreed on."""
+    cells = entry.cells
+    about = {name: cells.get(column) for name, column in _IMAGEREWARD.items()}
+    for criterion, column in _IMAGEREWARD_RATINGS.items():
+        if column not in cells:
+            raise InputError(f"{entry} has no {column}: give metadata-SPLIT.parquet, or a prompt's own JSON")
+        if criterion in context.reading.criteria:
+            row = {"annotator": "panel", "model": "diffusiondb", "value": cells[column]}
+            yield {**about, **row, "criterion": criterion}
 
 
 def _pickapic(entry: Entry, context: Context) -> Iterator[Made]:
@@ -188,6 +206,19 @@ PROFILES = (
         marks=frozenset({"total_score", "element_score"}),
     ),
     Profile(
+        "imagerewarddb",
+        "ImageRewardDB's metadata-SPLIT.parquet: three ratings of each image, from 1 to 7, for `ratings "
+        "import` and audits",
+        _imagereward,
+        criteria=tuple(_IMAGEREWARD_RATINGS),
+        scales=dict.fromkeys(_IMAGEREWARD_RATINGS, (1, 7)),
+        files=("metadata-*.parquet",),
+        marks=frozenset({"overall_rating", "fidelity_rating", "rank"}),
+        not_by_model="rates images whose models are not named (all are of DiffusionDB), so there is nothing "
+        "to rank by model: record it with `nami-bench ratings import`, and compare metrics with it image by "
+        "image by `nami-bench evaluate --audit`",
+    ),
+    Profile(
         "pickapic",
         "Pick-a-Pic v1 or v2, with or without images; pairs of one model are left out",
         _pickapic,
@@ -212,9 +243,9 @@ NO_JUDGEMENTS = {
     frozenset({"dataset_id", "prompt_type", "prompt_id"}): (
         "are Gecko's prompts: its ratings were never published; read them with `nami-bench prompts`"
     ),
-    frozenset({"overall_rating", "fidelity_rating", "rank"}): (
-        "are ImageReward's: one rating that its people agreed on, of images whose models are not named, so "
-        "there is nothing to rank"
+    frozenset({"generations", "ranking"}): (
+        "are ImageReward's rankings of images whose models are not named, so there is nothing to compare by "
+        "model; its ratings are in metadata-SPLIT.parquet (--profile imagerewarddb)"
     ),
     frozenset({"text_id", "image_path"}): "say which images there are, and nothing of what people judged",
 }
