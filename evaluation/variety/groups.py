@@ -19,10 +19,11 @@ NOT_FINITE = "the network gave numbers that are not finite"
 
 @dataclass(frozen=True, slots=True)
 class GroupValue:
-    """What was found out about one image of a group."""
+    """What was found out about one image of a group; `reason`: why there is no value."""
 
-    value: float
+    value: float | None
     details: Mapping[str, Any] = field(default_factory=dict)
+    reason: str | None = None
 
 
 class GroupOptions(Chosen):
@@ -32,15 +33,10 @@ class GroupOptions(Chosen):
     def batch_size(self) -> int: ...
 
 
-class GroupMetric(ABC):
-    """A metric of the images of each group by their features: see `ScoresGroups`.
-
-    An image that cannot be read has no value and its reason, the others of its group are compared without it;
-    so has one that is alone in its group, where `_alone` says why.
-    """
+class FeatureMetric:
+    """What metrics have in common that compare images by the features of a chosen network."""
 
     name: ClassVar[str]
-    grouped_by: Literal["prompt", "model"] = "prompt"
 
     def __init__(self, options: GroupOptions, extractor: FeatureExtractor | None = None) -> None:
         """`extractor` takes the place of the chosen one."""
@@ -53,11 +49,6 @@ class GroupMetric(ABC):
     def extractor(self) -> FeatureExtractor:
         """What turns images into vectors."""
         return self._given or chosen_extractor(self._chosen)
-
-    @property
-    def instrument(self) -> str:
-        """Network, weights and preparation, and what else decides the value."""
-        return "+".join([self.extractor.identity, *self._settings()])
 
     @property
     def libraries(self) -> tuple[str, ...]:
@@ -77,6 +68,22 @@ class GroupMetric(ABC):
     def window(self) -> int:
         """Images in one pass of the network; see `nami_bench.engines.protocol.Windowed`."""
         return self._chosen.batch_size
+
+
+class GroupMetric(FeatureMetric, ABC):
+    """A metric of the images of each group by their features: see `ScoresGroups`.
+
+    An image that cannot be read has no value and its reason, the others of its group are compared without it;
+    so has one that is alone in its group.
+    """
+
+    grouped_by: Literal["prompt", "model"] = "prompt"
+    compares: ClassVar[str] = "compares the images of a prompt"
+
+    @property
+    def instrument(self) -> str:
+        """Network, weights and preparation, and what else decides the value."""
+        return "+".join([self.extractor.identity, *self._settings()])
 
     def applies_to(self, prompt: Prompt) -> bool:
         """Images of any prompt can be compared."""
@@ -119,25 +126,21 @@ class GroupMetric(ABC):
         told = [_sound_or_reason(one) for one in each]
         sound = [place for place, one in enumerate(told) if not isinstance(one, str)]
         values: dict[int, GroupValue] = {}
-        alone = self._alone() if len(sound) == 1 else None
-        if sound and alone is None:
+        alone = f"{self.name} {self.compares}, and there is only this one" if len(sound) == 1 else None
+        if len(sound) > 1:
             features = np.stack([cast(Vector, told[place]) for place in sound])
             found = self._measure([group[place] for place in sound], features)
             values = dict(zip(sound, found, strict=True))
         for place, item in enumerate(group):
             value, reason = values.get(place), told[place]
             if value is not None:
-                yield ScoringResult(item, value.value, details=value.details)
+                yield ScoringResult(item, value.value, value.reason, value.details)
             else:
                 yield ScoringResult(item, None, reason if isinstance(reason, str) else alone)
 
     def _settings(self) -> Sequence[str]:
         """What decides the value beside the features, for the instrument."""
         return ()
-
-    def _alone(self) -> str | None:
-        """Why an image that is alone in its group has no value, None where it has one."""
-        return f"{self.name} compares the images of a prompt, and there is only this one"
 
     @abstractmethod
     def _measure(self, items: Sequence[ScoringItem], features: Features) -> Sequence[GroupValue]:

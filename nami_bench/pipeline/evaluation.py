@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nami_bench import registry
-from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
+from nami_bench.domain import LOWER_IS_BETTER, ImageRecord, ImageState, Prompt, Score
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.evaluation.measurement import measured_with
 from nami_bench.evaluation.protocol import Bounded, ScoresGroups, ScoresSets
@@ -259,6 +259,12 @@ def as_score(
         value=value,
         reason=reason,
         image_sha256=record.sha256,
-        details=details if value is None else {**details, "measured_with": measured_with(metric)},
+        details=details if value is None else {**details, **_told(metric)},
         value_range=metric.value_range if isinstance(metric, Bounded) else None,
     )
+
+
+def _told(metric: "Metric") -> dict[str, Any]:
+    """For the details of every value that a metric gives."""
+    lower = {LOWER_IS_BETTER: True} if getattr(metric, LOWER_IS_BETTER, False) else {}
+    return {**lower, "measured_with": measured_with(metric)}
