@@ -53,6 +53,15 @@ INCEPTION = WebFile(
     elsewhere="checkpoints/weights-inception-2015-12-05-6726825d.pth",
 )
 
+ALEXNET = WebFile(
+    address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    pin=Pin("7be5be79", "PyTorch ends a file's name with the first digits of its SHA-256"),
+    licence="BSD-3-Clause",
+    size=244_408_911,  # 61,100,840 parameters in float32
+    elsewhere="checkpoints/alexnet-owt-7be5be79.pth",
+)
+"""The network below LPIPS' own layers."""
+
 HPS3_TEXTS = WebFile(
     address="https://files.pythonhosted.org/packages/20/ed/"
     "6feb979b0086f57dc7a8b545693e1dbeffd60c8d942971e0445c65fcf438/hpsv3-1.0.0-py3-none-any.whl",
@@ -97,6 +106,7 @@ BERT = "google-bert/bert-base-uncased"
 PICKSCORE = "yuvalkirstain/PickScore_v1"
 PICKSCORE_PROCESSOR = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 HUB_MASK2FORMER = "facebook/mask2former-swin-small-coco-instance"
+DINOV2 = "facebook/dinov2-large"
 SIGLIP = "google/siglip-so400m-patch14-384"
 CLIP, CLIP_TAG = published.CLIP, published.CLIP_TAG
 DETECTOR_FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
@@ -285,6 +295,66 @@ class InceptionWeights(_Loads):
     def loads(self) -> tuple[Weights, ...]:
         """The network."""
         return (_given(self.weights) or INCEPTION,)
+
+
+@dataclass(frozen=True, slots=True)
+class DinoWeights(_Loads):
+    """Of `DinoFeatures`, on which FD-DINOv2 is defined."""
+
+    model: str = DINOV2
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The network."""
+        known = self.model == DINOV2
+        return (_model(self.model, None, "Apache-2.0" if known else None, 1_220_000_000 if known else None),)
+
+
+@dataclass(frozen=True, slots=True)
+class _ChosenFeatures(_Loads):
+    """Of what `chosen_extractor` makes."""
+
+    features: Literal["clip", "inception", "dinov2", "lpips", "pixels"] = "pixels"
+    model: str | None = None
+    pretrained: str | None = None
+    weights: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The network that is chosen, if it is one."""
+        if self.features == "clip":
+            return (_clip(self.model or CLIP, self.pretrained or CLIP_TAG, self.weights),)
+        if self.features == "dinov2":
+            return DinoWeights(self.model or DINOV2).loads()
+        if self.features == "pixels":
+            return ()
+        return (_given(self.weights) or (INCEPTION if self.features == "inception" else ALEXNET),)
+
+
+@dataclass(frozen=True, slots=True)
+class VendiWeights(_ChosenFeatures):
+    """Of `Vendi`."""
+
+    features: Literal["clip", "inception", "dinov2"] = "clip"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDistanceWeights(_ChosenFeatures):
+    """Of `SampleDistance`."""
+
+    features: Literal["lpips", "clip", "inception", "dinov2"] = "lpips"
+
+
+@dataclass(frozen=True, slots=True)
+class CoveringWeights(_ChosenFeatures):
+    """Of precision, recall, density and coverage."""
+
+    features: Literal["inception", "dinov2", "clip"] = "inception"
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesWeights(_ChosenFeatures):
+    """Of `NearCopies` and `ReferenceCopies`."""
+
+    note: ClassVar[str] = "none"
 
 
 @dataclass(frozen=True, slots=True)
