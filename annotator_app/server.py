@@ -1,5 +1,6 @@
 """The web server: one process, or several on one port."""
 
+import gc
 import signal
 import socket
 import sys
@@ -156,6 +157,7 @@ def _opened_app(workspace: Workspace, study_name: str | None, build: Callable[..
         store = Store.open(workspace.database_url, patience_s=PATIENCE_S, create=False)
         study = None if study_name is None else store.studies.get(study_name)
         app = build(store, workspace.images_dir, study, read_terms(workspace), workspace.annotate)
+        gc.freeze()  # as in LazyConsole
         return _answering_at_the_end(app, store)
     except NamiBenchError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - there is nobody to raise it to

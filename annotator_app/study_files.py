@@ -195,6 +195,13 @@ FILES = (
         "leaderboard.csv", _CSV, "The leaderboard, one line for each model", False, _leaderboard("csv")
     ),
     StudyFile(
+        "leaderboard.long.csv",
+        _CSV,
+        "The same and all its parts, one line for each number",
+        False,
+        _leaderboard("csv-long"),
+    ),
+    StudyFile(
         "leaderboard.json",
         "application/json",
         "The leaderboard with everything that it rests on",

@@ -262,13 +262,13 @@ def export(database_url: str) -> Iterator[str]:
 
 def leaderboard(database_url: str) -> Iterator[str]:
     """With intervals, tests, places and groups, as JSON and CSV."""
-    from nami_bench.export.files import leaderboard_csv, leaderboard_json
+    from nami_bench.export.files import leaderboard_json, leaderboard_wide_csv
     from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
     from nami_bench.store import Store
 
     with Store.open(database_url) as store:
         board = leaderboard_from_store(store, study=STUDY)
-    leaderboard_csv(board)
+    leaderboard_wide_csv(board)
     leaderboard_json(board)
     yield "leaderboard"
 

@@ -165,6 +165,7 @@ class Watch:
             if looks % DEEP_EVERY == 0:
                 self._event(client, deeper, session)
             self.ended.wait(LOOK_S)
+        time.sleep(LOOK_S)  # a look serves those who ask a little later, too: not the last one
         self.last_head = self._event(client, look, session)
 
     def _event(self, client: httpx.Client, number: int, session: str) -> str:

@@ -4,13 +4,14 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from multiprocessing.connection import Connection
+from typing import TypeVar
 
 from loky.backend import get_context
 from PIL.Image import Image
@@ -21,6 +22,9 @@ from nami_bench.images import HeldImage, ImageSource, read_source
 FEW = 32
 """So many images are read here: starting processes for them would take longer."""
 _MOST_WORKERS = 8
+
+Given = TypeVar("Given")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,10 +63,10 @@ def read_ahead(images: Iterable[ImageSource], workers: int, ahead: int) -> Gener
     if len(first) < FEW or any(isinstance(image, HeldImage) for image in first):
         yield from map(read, chain(first, remaining))
         return
-    with _reading_processes(workers) as pool:
+    with image_processes(workers) as pool:
         waiting: deque[Future[ReadImage]] = deque()
         for image in chain(first, remaining):
-            waiting.append(_submit(pool, image))
+            waiting.append(submit(pool, read, image))
             if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
@@ -86,7 +90,9 @@ def read_one_ahead(images: Iterable[ImageSource]) -> Iterator[ReadImage]:
 
 
 @contextmanager
-def _reading_processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+def image_processes(workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Processes for work on images, which `submit` gives them; they end with the block, and with this
+    process, however it dies. Raises WorkError where one of them is killed."""
     # Forking a process that has torch's threads in it can hang, and the standard library's way of starting
     # afresh imports the main module again: without a guard, a script would run itself over and over.
     context = get_context("loky")
@@ -105,13 +111,13 @@ def _reading_processes(workers: int) -> Iterator[ProcessPoolExecutor]:
         their_end.close()
 
 
-def _submit(pool: ProcessPoolExecutor, image: ImageSource) -> "Future[ReadImage]":
-    """Hand an image to the processes, which the first call starts: no Ctrl-C may reach them half-started."""
+def submit(pool: ProcessPoolExecutor, work: Callable[[Given], Made], given: Given) -> "Future[Made]":
+    """Hand work to the processes, which the first call starts: no Ctrl-C may reach them half-started."""
     if not hasattr(signal, "pthread_sigmask"):
-        return pool.submit(read, image)
+        return pool.submit(work, given)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return pool.submit(read, image)
+        return pool.submit(work, given)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

@@ -14,6 +14,7 @@ from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL.Image import Image
 
 from nami_bench.errors import InputError, UnknownNameError
+from nami_bench.evaluation.sharing import encoded_once
 from nami_bench.foreign_text import parse_json
 from nami_bench.neural.hub import short_sha256
 from nami_bench.neural.loading import loading
@@ -73,6 +74,7 @@ class ClipModel:
     def __init__(self, files: ClipFiles, device: torch.device) -> None:
         """Load the weights; raises InputError where they are damaged or do not belong to the model."""
         self.device = device
+        self._identity = files.identity
         name = files.arguments["model_name"]
         if config := open_clip.get_model_config(name):
             _refuse_foreign_text(name, config)
@@ -100,11 +102,22 @@ class ClipModel:
     def _preprocess(self) -> Any:
         return image_transform_v2(PreprocessCfg(**self.network.visual.preprocess_cfg), is_train=False)
 
-    @torch.inference_mode()
     def embed_images(self, images: Sequence[Image]) -> torch.Tensor:
         """Unit vectors (n, embed_dim), float32 on the CPU, of 8-bit RGB images of any size."""
-        pixels = torch.stack([self._preprocess(image) for image in images]).to(self.device)
-        embedded: torch.Tensor = self.network.encode_image(pixels, normalize=True)
+        return encoded_once(f"{self._identity} on {self.device}", images, self._embed_images)
+
+    def _embed_images(self, images: Sequence[Image]) -> torch.Tensor:
+        return self.embed_pixels(torch.stack([self.prepare(image) for image in images]))
+
+    def prepare(self, image: Image) -> torch.Tensor:
+        """An 8-bit RGB image as the network takes it; may be called from several threads."""
+        pixels: torch.Tensor = self._preprocess(image)
+        return pixels
+
+    @torch.inference_mode()
+    def embed_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Unit vectors (n, embed_dim), float32 on the CPU, of n images that `prepare` gave."""
+        embedded: torch.Tensor = self.network.encode_image(pixels.to(self.device), normalize=True)
         return embedded.float().cpu()
 
     @torch.inference_mode()

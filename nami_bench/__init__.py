@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from nami_bench.analysis.accuracy import metric_accuracy
     from nami_bench.analysis.agreement import agreement
     from nami_bench.analysis.compare import compare
     from nami_bench.analysis.leaderboard import leaderboard
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from nami_bench.domain import Criterion, Prompt, PromptSet, Rating, Study
     from nami_bench.errors import NamiBenchError
     from nami_bench.run_file import run
+    from nami_bench.run_file.site import write_site
     from nami_bench.scoring.scorer import Scorer
     from nami_bench.scoring.scores import Scores
     from nami_bench.store import Store
@@ -33,8 +35,10 @@ __all__ = [
     "agreement",
     "compare",
     "leaderboard",
+    "metric_accuracy",
     "run",
     "strengths",
+    "write_site",
 ]
 
 # In a checkout without links (a zip archive, git on Windows) the other folders lie beside this one.
@@ -45,6 +49,7 @@ _HOMES = {
     "agreement": "nami_bench.analysis.agreement",
     "compare": "nami_bench.analysis.compare",
     "leaderboard": "nami_bench.analysis.leaderboard",
+    "metric_accuracy": "nami_bench.analysis.accuracy",
     "strengths": "nami_bench.analysis.strengths",
     "Workspace": "nami_bench.config",
     "Criterion": "nami_bench.domain",
@@ -57,6 +62,7 @@ _HOMES = {
     "Scores": "nami_bench.scoring.scores",
     "Store": "nami_bench.store",
     "run": "nami_bench.run_file",
+    "write_site": "nami_bench.run_file.site",
 }
 
 

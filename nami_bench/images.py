@@ -49,11 +49,12 @@ class StoredImage:
 class HeldImage:
     """An image in memory: the bytes of a file, or pixels as Pillow holds them.
 
-    `name` is what error messages call it.
+    `name` is what error messages call it; `sha256` (hex): of the file that pixels come from, if known.
     """
 
     content: bytes | Image.Image
     name: str = "the image"
+    sha256: str | None = None
 
 
 ImageSource = Path | HeldImage
@@ -85,12 +86,12 @@ def read_hashed_image(path: Path) -> tuple[Image.Image, str]:
 
 
 def read_source(source: ImageSource) -> tuple[Image.Image, str | None]:
-    """`read_hashed_image` of an image wherever it is; pixels in memory have no hash."""
+    """`read_hashed_image` of an image wherever it is; pixels in memory have no hash but the one they say."""
     if not isinstance(source, HeldImage):
         return read_hashed_image(source)
     if isinstance(source.content, bytes):
         return decode_image(source.content, source.name), hashlib.sha256(source.content).hexdigest()
-    return _decoded(source.content, source.name), None
+    return _decoded(source.content, source.name), source.sha256
 
 
 def _decoded(image: Image.Image, name: str) -> Image.Image:

@@ -20,6 +20,7 @@ GROUPS = {
     "prompt_writers": "prompt writer",
     "detectors": "detector",
     "judges": "judge",
+    "text_readers": "text reader",
     "weights": "declaration of weights",
 }
 
@@ -83,7 +84,8 @@ def _advice(error: ModuleNotFoundError, point: EntryPoint) -> str:
         return (
             f"needs {missing!r}, which the package at {where} does not have: is it another one, or too old?"
         )
-    # The plugin's own extra where it has one, else the one that has everything.
+    # The extra that its entry point names, or the plugin's own where it has one, else the one for all models.
     extras = point.dist.metadata.get_all("Provides-Extra") if point.dist else None
-    extra = point.name if point.name in (extras or ()) else "models"
+    own = point.name if point.name in (extras or ()) else "models"
+    extra = next(iter(point.extras), own)
     return f"needs the package {missing!r}: pip install 'nami-bench[{extra}]'"

@@ -24,6 +24,7 @@ from nami_bench.prompts.protocol import Availability, Candidate, PromptSource, S
 from nami_bench.prompts.recipe import Recipe, Share, Stratum, load_recipe
 from nami_bench.prompts.sources import resolve_sources
 from nami_bench.prompts.summary import summarize
+from nami_bench.prompts.tagging import TAGGINGS, tagged
 
 MANIFEST_FORMAT = 1
 
@@ -65,7 +66,7 @@ def assemble(
             pool = _pool(contents[share.name], stratum, share, seed, chosen)
             for candidate in _pick(pool, stratum, share, count):
                 chosen.add(candidate)
-                prompts.append(_prompt(len(prompts), candidate, stratum, share))
+                prompts.append(_prompt(len(prompts), candidate, stratum, share, recipe.tags))
             pools.append({"stratum": stratum.name, "source": share.name, "taken": count, **pool.counts()})
     prompt_set = PromptSet(recipe.name if name is None else name, tuple(prompts))
     return replace(prompt_set, manifest=_manifest(prompt_set, recipe, seed, sources, contents, pools))
@@ -173,14 +174,16 @@ def _balanced(candidates: Sequence[Candidate], share: Share, count: int) -> list
     return [candidate for turn in rounds for candidate in turn if candidate is not None][:count]
 
 
-def _prompt(index: int, candidate: Candidate, stratum: Stratum, share: Share) -> Prompt:
+def _prompt(
+    index: int, candidate: Candidate, stratum: Stratum, share: Share, tags: tuple[str, ...]
+) -> Prompt:
     # `extra` stays behind: a source's further keys may say from whom a prompt is.
     return Prompt(
         prompt_id(index),
         candidate.text,
         stratum.name,
         share.name,
-        dict(candidate.tags),
+        tagged(candidate.text, candidate.tags, tags),
         candidate.geneval,
         candidate.rewritten_from,
     )
@@ -209,6 +212,7 @@ def _manifest(
             "duplicate": EXACT_RULE,
             "near duplicate": NEAR_RULE,
             **{f"filter {name}": FILTERS[name].rule for name in filters},
+            **{f"tag {name}": TAGGINGS[name].rule for name in recipe.tags},
         },
         "sources": {name: _source(sources[name], content) for name, content in contents.items()},
     }

@@ -3,6 +3,7 @@
 name = "mine"
 seed = 1
 near_duplicates = 0.6           # the default; see prompts.duplicates
+tags = ["text"]                 # none by default; see prompts.tagging
 
 [[stratum]]
 name = "short"
@@ -29,6 +30,7 @@ from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.prompts.duplicates import NEAR_DUPLICATES
 from nami_bench.prompts.files import digest
 from nami_bench.prompts.filters import FILTERS
+from nami_bench.prompts.tagging import TAGGINGS
 from nami_bench.serialize import validated
 
 
@@ -70,12 +72,16 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What a prompt set is made of; texts as similar as `near_duplicates` (above 0, up to 1) are too near."""
+    """What a prompt set is made of; texts as similar as `near_duplicates` (above 0, up to 1) are too near.
+
+    `tags` are worked out from the prompts' texts, beside those of their sources.
+    """
 
     name: str
     seed: int
     stratum: tuple[Stratum, ...]
     near_duplicates: float = NEAR_DUPLICATES
+    tags: tuple[str, ...] = ()
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -119,6 +125,9 @@ def _check(recipe: Recipe, where: str) -> None:
         raise InputError(f"{where}: the seed must be 0 or more")
     if not 0 < recipe.near_duplicates <= 1:
         raise InputError(f"{where}: near_duplicates must be above 0 and at most 1")
+    for name in recipe.tags:
+        if name not in TAGGINGS:
+            raise UnknownNameError(f"tag in {where}", name, TAGGINGS)
     if not recipe.stratum:
         raise InputError(f"{where}: the recipe has no [[stratum]]")
     _check_unique([stratum.name for stratum in recipe.stratum], f"{where}: two strata are")

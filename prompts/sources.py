@@ -137,6 +137,13 @@ class ShapesLongSource(EmbeddedSource):
     file = "shapes_long.jsonl"
 
 
+class ShapesWordsSource(EmbeddedSource):
+    """Short texts about words in quotation marks, half of them with a flat shape and GenEval's clauses."""
+
+    name = "shapes-words"
+    file = "shapes_words.jsonl"
+
+
 class OwnFile:
     """The user's own prompt file, under the name that a recipe calls it by."""
 

@@ -8,6 +8,7 @@ from statistics import mean, median
 from typing import Any
 
 from nami_bench.domain import Prompt, PromptSet
+from nami_bench.domain.quoted import quoted
 from nami_bench.prompts.geneval import geneval_metadata, geneval_prompt
 
 _BIN = 10
@@ -15,7 +16,8 @@ _DPG_STATS = "dpg_bench_stats.json"
 
 
 def summarize(prompt_set: PromptSet) -> dict[str, Any]:
-    """Counts of the set and of each stratum, by source and by tag, and lengths in words, as JSON values."""
+    """Counts of the set and of each stratum, by source and by tag, of prompts with text in quotation marks
+    ("quoted"), and lengths in words, as JSON values."""
     strata = dict.fromkeys(prompt.stratum for prompt in prompt_set.prompts)
     return {
         "count": len(prompt_set),
@@ -40,6 +42,7 @@ def _described(prompts: Sequence[Prompt]) -> dict[str, Any]:
         "count": len(prompts),
         "sources": _counts(prompt.source for prompt in prompts),
         "tags": {tag: _counts(value for p in prompts for value in _values(p, tag)) for tag in tags},
+        "quoted": sum(bool(quoted(prompt.text)) for prompt in prompts),
         "words": {
             "min": min(words),
             "median": median(words),

@@ -139,7 +139,10 @@ def _decision(one: ParticipantReport) -> tuple[str, str]:
         return "wait", "time was up before the first item: the platform takes the place back"
     if one.way_out is WayOut.STUDY_FULL:
         return "ask to return", "nothing was left to do"
-    return _DECISIONS[one.way_out]
+    decision, reason = _DECISIONS[one.way_out]
+    if one.way_out is not None and one.left_at is None:
+        reason += ", and did not press the last button: the platform has no code of theirs"
+    return decision, reason
 
 
 def _row(entry: Entry, one: Due) -> tuple[object, ...]:

@@ -46,12 +46,28 @@ def way_out(seat: Seat, phase: str, code: str | None) -> WayOut:
     if phase in AT_WORK or code in ("consent_changed", "questions"):
         raise RefusedError("not_done", "there is more to do first: go on with the study")
     if code == "timed_out":
-        return WayOut.TIMED_OUT
+        return WayOut.TIMED_OUT if guest.open_way_out is None else WayOut(guest.open_way_out)
     if phase == "paused":
         return _out_by_checks(seat.member.paused or "")
     if not seat.member.done:
         return WayOut.STUDY_FULL
     return WayOut.COMPLETED if phase == "finished" and _has_share(seat) else WayOut.NOTHING_LEFT
+
+
+def note_way_out(seat: Seat, phase: str, code: str | None) -> None:
+    """Keep how a participant's part would end now: many close the window and never press the last button.
+
+    Who had nothing left to do once has finished, though an item that comes back later brings more.
+    """
+    guest = seat.guest
+    if guest is None or guest.way_out is not None or guest.open_way_out in FINISHED or code == "day_done":
+        return
+    try:
+        way = way_out(seat, phase, code)
+    except RefusedError:
+        way = None
+    if way is not WayOut.TIMED_OUT and way != guest.open_way_out:
+        seat.desk.change_guest(guest, open_way_out=None if way is None else way.value)
 
 
 def leave(seat: Seat, way: WayOut) -> None:

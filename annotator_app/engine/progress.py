@@ -64,7 +64,7 @@ def _pace(seat: Seat) -> int | None:
     """Median time per item; what other workers recorded is taken note of every RECOUNT_EVERY items."""
     member, known = seat.member, seat.desk.memory.of(_Pace, seat.member.id)
     if member.done - known.done >= RECOUNT_EVERY or member.done < PACE_ITEMS:
-        durations = [s.duration_ms for s in seat.desk.recent(member, PACE_ITEMS) if s.duration_ms is not None]
+        durations = seat.desk.durations(member, PACE_ITEMS)
         known.done, known.median_ms = member.done, int(median(durations)) if durations else None
     return known.median_ms
 

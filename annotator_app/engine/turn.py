@@ -18,7 +18,7 @@ from nami_bench.annotator_app.engine.answers import (
     judge,
     kept_answers,
 )
-from nami_bench.annotator_app.engine.guests import kept_out, leave, way_out
+from nami_bench.annotator_app.engine.guests import kept_out, leave, note_way_out, way_out
 from nami_bench.annotator_app.engine.marks import SentMarks, in_image
 from nami_bench.annotator_app.engine.progress import progress_of
 from nami_bench.annotator_app.engine.seat import Seat
@@ -76,6 +76,7 @@ class Turn(Seat):
             phase, items = (closed[0] if closed else "paused"), []
         code, message = closed[1:] if closed else _WORDS.get(self._key(phase), (None, None))
         self._keep_member()
+        note_way_out(self, phase, code)
         asked = self.study.questions
         shown = tuple(self.show(one, asked, self._shown_standing(one)) for one in items)
         progress = progress_of(self, phase)

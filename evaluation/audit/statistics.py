@@ -14,7 +14,7 @@ Integers = NDArray[np.int64]
 Rows = NDArray[np.intp]
 
 RESAMPLES = 1000
-_SEED = 0
+SEED = 0
 _LEAST_DEFINED = 0.95
 _ROUNDING = 1e-12
 
@@ -72,7 +72,7 @@ def estimates(
 
 
 def _cluster_draws(clusters: Integers, strata: Integers | None) -> Iterator[Rows]:
-    rng = np.random.default_rng(_SEED)
+    rng = np.random.default_rng(SEED)
     order = np.argsort(clusters, kind="stable")
     _, starts = np.unique(clusters[order], return_index=True)
     members = np.split(order, starts[1:])

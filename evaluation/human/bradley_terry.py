@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from scipy import stats
 
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.human.comparison_table import Comparisons
@@ -22,7 +21,7 @@ from nami_bench.evaluation.human.elo import elo_scale
 from nami_bench.evaluation.human.newton import Counts, Fit, count_outcomes, fit_counts, ties_run_away
 from nami_bench.evaluation.human.one_sided import BoundOptions, add_bounds
 from nami_bench.evaluation.human.ratings_array import Floats, Integers
-from nami_bench.evaluation.human.strength_errors import Errors, covariance_of
+from nami_bench.evaluation.human.strength_errors import Errors, covariance_of, quantile
 from nami_bench.evaluation.human.strength_notes import strength_notes
 from nami_bench.evaluation.human.strength_scales import errors_of, on_scales, order_of
 
@@ -102,17 +101,18 @@ def fit_bradley_terry(
     `side`: estimate how much the left place helps. `ties`: by Davidson's model, or as half a win for both.
 
     `errors`: "clustered", the sandwich with prompts as clusters, for comparisons of one prompt have the
-    images in common; "sandwich", every comparison for itself (Huber-White); "bootstrap", prompts resampled
-    `replicates` times, no errors where most resamples have no finite estimate; "model", the inverse
-    information, which trusts the model.
+    images in common; "two-way", with prompts and voters (Cameron, Gelbach & Miller 2011), for one person has
+    one taste, and Student's t for as many as there are of the fewer; "sandwich", every comparison for itself
+    (Huber-White); "bootstrap", prompts resampled `replicates` times, no errors where most resamples have no
+    finite estimate; "model", the inverse information, which trusts the model.
 
     A finite estimate exists only within a group of models in which everyone is reached from everyone by
     wins or ties (Ford 1957). Every such group is fitted, with one tie parameter and one side effect for all;
     a model above or below its island's core gets a one-sided bound (see
     `nami_bench.evaluation.human.one_sided`). With `prior` above zero there are so many virtual ties, half won
     and half lost, between every two models of an island, which pulls its strengths together and makes all of
-    them finite. A bound leaves out as much as each end of an interval, half of 1 - `level`; with clustered or
-    bootstrap errors a model's comparisons of one prompt count as one in it.
+    them finite. A bound leaves out as much as each end of an interval, half of 1 - `level`; with clustered,
+    two-way or bootstrap errors a model's comparisons of one prompt count as one in it.
 
     Raises InputError where there is nothing to compare, or for more than `MOST_MODELS` models.
     """
@@ -139,11 +139,11 @@ def fit_bradley_terry(
     if fit is not None:
         own[kept] = fit.parameters[: len(kept)]
         whole[np.ix_(kept, kept)] = covariance[: len(kept), : len(kept)]
-    z = float(stats.norm.ppf((1 + level) / 2))
+    z = quantile(comparisons, errors, level)
     strength, error = on_scales(groups, own, whole)
     low, high = strength - z * error, strength + z * error
     if fit is not None or not len(kept):
-        by_prompt = errors in ("clustered", "bootstrap")
+        by_prompt = errors in ("clustered", "two-way", "bootstrap")
         options = BoundOptions(ties == "davidson", side, by_prompt, chance=(1 - level) / 2)
         add_bounds(low, high, comparisons, groups, own, fit, options)
     names = ("left",) * side + tuple(comparisons.covariates)
@@ -160,7 +160,7 @@ def fit_bradley_terry(
         component=groups.component,
         island=groups.island,
         order=order_of(groups, own, low, high),
-        comparisons=len(comparisons.left),
+        comparisons=comparisons.votes,
         level=level,
         errors=errors,
         notes=tuple(strength_notes(groups, counts, fit, own, low, high, prior)),

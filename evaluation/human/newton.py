@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from scipy.sparse.csgraph import NegativeCycleError, bellman_ford
 from scipy.special import expit
 
@@ -20,7 +21,8 @@ class Counts:
     """Rows of (left, right, covariates z) with the numbers of (left, tie, right) outcomes, shape (rows, 3).
 
     `has_tie`: ties have a parameter, log nu; else each is half a win for both. `group`: by model, the number
-    of its group that rows join; each group has a scale of its own, with mean zero.
+    of its group that rows join; each group has a scale of its own, with mean zero. `row`: by comparison that
+    was counted, its row here.
     """
 
     models: int
@@ -30,6 +32,7 @@ class Counts:
     numbers: Floats
     has_tie: bool
     group: Integers
+    row: Integers
 
     def with_numbers(self, numbers: Floats) -> "Counts":
         """The same rows with other numbers."""
@@ -64,24 +67,21 @@ def count_outcomes(
     weight: Floats | None = None,
     prior: float = 0.0,
 ) -> Counts:
-    """Distinct rows with the numbers of their outcomes, or with the sums of `weight`, shape (comparisons,).
+    """Distinct rows with the numbers of their outcomes, or with the sums of `weight`, shape (comparisons,),
+    by default what each comparison counts.
 
     `group` by model; see `Counts`. `side`: the first column of z is one. `prior`: so many virtual ties, half
     won and half lost, between every two models of a group.
     """
     models = len(part.models)
-    if part.covariates:
-        z = np.column_stack([np.ones(len(part.left))] * side + list(part.covariates.values()))
-        numbers = np.zeros((len(part.left), 3))
-        numbers[np.arange(len(part.left)), part.outcome] = 1.0 if weight is None else weight
-        left, right = part.left, part.right
-    else:
-        flat = np.bincount((part.left * models + part.right) * 3 + part.outcome, weight, 3 * models**2)
-        numbers = flat.reshape(-1, 3).astype(float)
-        seen = np.flatnonzero(numbers.sum(axis=1))
-        numbers = numbers[seen]
-        left, right = np.divmod(seen, max(models, 1))
-        z = np.ones((len(seen), int(side)))
+    row, first = _distinct_rows(part)
+    left, right = part.left[first], part.right[first]
+    z = np.column_stack(
+        [np.ones(len(first))] * side + [values[first] for values in part.covariates.values()]
+        or [np.ones((len(first), 0))]
+    )
+    flat = np.bincount(row * 3 + part.outcome, part.counted if weight is None else weight, 3 * len(first))
+    numbers = flat.reshape(-1, 3).astype(float)
     if prior > 0:
         i, j = np.triu_indices(models, 1)
         i, j = i[group[i] == group[j]], j[group[i] == group[j]]
@@ -89,7 +89,18 @@ def count_outcomes(
         left, right = np.concatenate((left, i)), np.concatenate((right, j))
         numbers = np.vstack((numbers, virtual))
         z = np.vstack((z, np.zeros((len(i), z.shape[1]))))
-    return Counts(models, left, right, z, numbers, has_tie and bool(numbers[:, 1].any()), group)
+    return Counts(models, left, right, z, numbers, has_tie and bool(numbers[:, 1].any()), group, row)
+
+
+def _distinct_rows(part: Comparisons) -> tuple[Integers, Integers]:
+    """By comparison, the number of those that the model cannot tell from it, and the first of each number."""
+    codes, _ = pd.factorize(part.left * len(part.models) + part.right, sort=True)
+    for values in part.covariates.values():
+        finer, kinds = pd.factorize(values)
+        codes, _ = pd.factorize(codes * max(len(kinds), 1) + finer)
+    first = np.full(int(codes.max(initial=-1)) + 1, -1, dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]
+    return codes.astype(np.int64), first
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -58,19 +58,19 @@ def add_bounds(
     `own`, `fit`: the estimates within cores. In a core of over `MOST_FREE` models they are taken as known,
     for the one model's comparisons hardly move them; in a smaller one they move along.
     """
-    weight = _prompt_weights(comparisons) if options.by_prompt else np.ones(len(comparisons.left))
-    for island in range(groups.islands):
+    off = [(island, int(model)) for island in range(groups.islands) for model in groups.off_scale(island)]
+    weight = _weights(comparisons, by_prompt=options.by_prompt) if off else np.empty(0)
+    for island, model in off:
         core = groups.core(island)
-        for model in groups.off_scale(island):
-            moving = _moving(groups, int(model), core)
-            if len(moving) <= MOST_FREE:
-                profile = _free_profile(comparisons, moving, core, int(model), weight, options)
-            else:
-                between = np.union1d(np.setdiff1d(moving, core), [model])
-                if fit is None or len(between) > MOST_FREE or not np.isfinite(fit.parameters).all():
-                    continue
-                profile = _held_profile(comparisons, between, own, fit, int(model), weight, options)
-            low[model], high[model] = _bounds(profile, options.chance)
+        moving = _moving(groups, model, core)
+        if len(moving) <= MOST_FREE:
+            profile = _free_profile(comparisons, moving, core, model, weight, options)
+        else:
+            between = np.union1d(np.setdiff1d(moving, core), [model])
+            if fit is None or len(between) > MOST_FREE or not np.isfinite(fit.parameters).all():
+                continue
+            profile = _held_profile(comparisons, between, own, fit, model, weight, options)
+        low[model], high[model] = _bounds(profile, options.chance)
 
 
 def _free_profile(
@@ -131,14 +131,20 @@ def _moving(groups: Connectivity, model: int, core: Integers) -> Integers:
     return np.union1d(np.flatnonzero(above | below), np.append(core, model))
 
 
-def _prompt_weights(comparisons: Comparisons) -> Floats:
-    """By comparison, one over how many the busier of its two models has in the prompt."""
+def _weights(comparisons: Comparisons, *, by_prompt: bool) -> Floats:
+    """By comparison, how much it counts; `by_prompt`: over how much the busier of its two models has in the
+    prompt."""
+    counted = comparisons.counted
+    weight = np.ones(len(comparisons.left)) if counted is None else counted
+    if not by_prompt:
+        return weight
     models = len(comparisons.models)
     keys = np.concatenate(
         [comparisons.prompt * models + part for part in (comparisons.left, comparisons.right)]
     )
-    _, code, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    return np.asarray(1.0 / counts[code].reshape(2, -1).max(axis=0))
+    _, code = np.unique(keys, return_inverse=True)
+    sums = np.bincount(code, np.tile(weight, 2))
+    return np.asarray(weight / sums[code].reshape(2, -1).max(axis=0))
 
 
 def _bounds(profile: "_Profile", chance: float) -> tuple[float, float]:

@@ -31,7 +31,7 @@ from nami_bench.evaluation.human.connectivity import Connectivity, connectivity
 from nami_bench.evaluation.human.one_sided import BoundOptions, add_bounds
 from nami_bench.evaluation.human.rankings_table import ABSENT, Rankings
 from nami_bench.evaluation.human.ratings_array import Floats, Integers
-from nami_bench.evaluation.human.strength_errors import Errors
+from nami_bench.evaluation.human.strength_errors import Errors, without_negative
 from nami_bench.evaluation.human.strength_notes import island_notes, scale_notes
 from nami_bench.evaluation.human.strength_scales import on_scales, order_of
 
@@ -53,9 +53,9 @@ def fit_rankings(
 ) -> Strengths:
     """Maximum-likelihood strengths; `comparisons` of the result counts rankings, `tie` is delta_2.
 
-    `errors`: "clustered", the sandwich with prompts and annotators as clusters; "bootstrap", prompts and
-    annotators resampled `replicates` times, both at once (Owen 2007); "sandwich", every ranking for itself;
-    "model", the inverse information. With one annotator the first two are about prompts alone.
+    `errors`: "clustered" or "two-way", the sandwich with prompts and annotators as clusters; "bootstrap",
+    prompts and annotators resampled `replicates` times, both at once (Owen 2007); "sandwich", every ranking
+    for itself; "model", the inverse information. With one annotator the first three are about prompts alone.
 
     Finite strengths, groups, scales, `prior` and bounds are those of `fit_bradley_terry`, on the pairs that
     the rankings imply (for Plackett-Luce see Hunter 2004); in a bound, a model's rankings of one prompt count
@@ -270,7 +270,7 @@ def _covariance(
             both = np.unique(rankings.prompt * rankings.annotators + rankings.annotator, return_inverse=True)
             meat += _meat(problem, scores, rankings.annotator, rankings.annotators)
             meat -= _meat(problem, scores, both[1].reshape(-1), len(both[0]))
-    return _without_negative(fit.inverse @ meat @ fit.inverse)
+    return without_negative(fit.inverse @ meat @ fit.inverse)
 
 
 def _meat(problem: _Problem, scores: Floats, cluster: Integers, clusters: int) -> Floats:
@@ -279,12 +279,6 @@ def _meat(problem: _Problem, scores: Floats, cluster: Integers, clusters: int) -
     which = sparse.csr_array((ones, (cluster, problem.pattern)), shape=(clusters, len(scores)))
     sums: Floats = np.asarray(which @ scores)
     return np.asarray(sums.T @ sums * (clusters / max(clusters - 1, 1)))
-
-
-def _without_negative(covariance: Floats) -> Floats:
-    """Two ways of clustering, less what both have in common, may leave directions below zero."""
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray(vectors * np.maximum(values, 0.0) @ vectors.T)
 
 
 def _bootstrap(problem: _Problem, rankings: Rankings, fit: ChoiceFit, replicates: int, seed: int) -> Floats:
@@ -309,7 +303,7 @@ def _drawn(rng: np.random.Generator, count: int) -> Floats:
 def _quantile(rankings: Rankings, errors: Errors, level: float) -> float:
     """Half of an interval in standard errors."""
     share = (1 + level) / 2
-    if errors not in ("clustered", "bootstrap"):
+    if errors not in ("clustered", "two-way", "bootstrap"):
         return float(stats.norm.ppf(share))
     clusters = [rankings.prompts, *[rankings.annotators] * (rankings.annotators > 1)]
     return float(stats.t.ppf(share, max(min(clusters) - 1, 1)))
@@ -336,12 +330,12 @@ def _notes(
     elif len(kept) and np.isnan(own[kept]).all():
         yield "the strengths have no finite estimate"
     yield from scale_notes(groups, own, low, high, prior, ties=only_ties)
-    if errors in ("clustered", "bootstrap") and rankings.annotators == 1:
+    if errors in ("clustered", "two-way", "bootstrap") and rankings.annotators == 1:
         yield (
             "one annotator made all rankings: the intervals say what other prompts would give, and nothing "
             "of others' taste"
         )
-    elif errors in ("clustered", "bootstrap") and rankings.annotators < FEW_ANNOTATORS:
+    elif errors in ("clustered", "two-way", "bootstrap") and rankings.annotators < FEW_ANNOTATORS:
         yield (
             f"{rankings.annotators} annotators are few to tell how much tastes differ: the intervals are "
             "wide for it, and rough"

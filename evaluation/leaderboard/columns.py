@@ -1,85 +1,16 @@
 """The score columns of a leaderboard: one definition for every format and for sorting."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from operator import attrgetter
 
 from nami_bench.domain import Criteria, Total
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, Interval, Leaderboard, LeaderboardRow
-
-COLUMNS_BEFORE = {
-    "rank": "place by the column ranked by, equal scores share it; empty: not ranked",
-    "rank_low": "the best place that the model may have, for all models at once",
-    "rank_high": "the worst one",
-    "ties": "compact letter display, with blanks: models that share a letter do not differ significantly",
-    "first_probability": "share (0-1) of bootstrap replicates that the model leads",
-    "model": "its name",
-    "status": "measured, simulated or published",
-    "complete": "true, false; empty for published rows",
-    "parameters": "of the model, where known",
-}
-"""The CSV's columns before the scores, and what they hold."""
-
-SCORE_COLUMNS = {
-    "CRITERION": "for each criterion its human score, 0-100; "
-    "`criterion:NAME` where another column has that name",
-    "total": "human, of all criteria",
-    "SCORE:low, SCORE:high": "behind each of them, and each automatic score: its interval",
-    "SCORE:adjusted": "behind each human score: as the average annotator would have scored all images; "
-    "empty where a note says why",
-    "SCORE:adjusted:low, SCORE:adjusted:high": "its interval",
-    "total:kind": "arithmetic or geometric",
-    "total:KIND=NAME": "total on the prompts of a stratum, GenEval task or tag, with `:low` and `:high`",
-    "METRIC:PROMPT_SET:INSTRUMENT": "mean over images of an automatic metric; "
-    "fid, kid: one value of all images",
-    "geneval:PROMPT_SET:INSTRUMENT:overall": "0-1; and one for each task, `...:TASK`",
-    "dpg:PROMPT_SET:INSTRUMENT:overall": "0-1, as of dsg and others that ask questions; and one for each "
-    "category of questions, `...:CATEGORY`, before zeroing",
-    "METRIC:PROMPT_SET:INSTRUMENT:images": "images scored",
-}
-"""The columns of scores, which depend on the board: patterns of their names, and what they hold."""
-
-COLUMNS_AFTER = {
-    "images": "rated",
-    "images_expected": "to be rated",
-    "images_failed": "asked for, but failed or refused",
-    "ratings": "values given",
-    "annotators": "who gave them",
-    "missing_share": "share (0-1) of judgements without a value",
-    "gaps": "what is missing, in words",
-    "study": "of measured rows",
-    "stratum": "likewise",
-    "samples": "only the first so many of each prompt count; empty: all",
-    "prompt_sets": "`NAME@SHA256`, with their [canonical hashes](formats.md#prompts), separated by blanks",
-    "prompt_files": "the hashes of the files that they were read from, likewise",
-    "rewritten_prompts": "`NAME=COUNT/PROMPTS` of sets with [rewrites](prompts.md#rewrites)",
-    "prompt_rewriting": "what drew the model's prompts otherwise than they are "
-    "[written](generators.md#prompts-that-are-drawn-otherwise): none, instruction, pipeline, model, "
-    "external; empty: not recorded",
-    "interval_method": "how the intervals of human scores were made",
-    "interval_over": "what was taken for a sample of many",
-    "interval_level": "of those intervals, 0-1",
-    "cautions": "who was left out, and what the intervals do not hold for, in words",
-    "licence": "of the model",
-    "weights": "`NAME sha256 HASH` or `NAME commit HASH`, separated by `; `",
-    "images_per_second": "done images over the time of the longest run that was not interrupted",
-    "latency_p50": "median seconds from request to picture, with `:low` and `:high`, its 95 % interval",
-    "latency_p50:low": "empty: no image is fast enough to bound it",
-    "latency_p50:high": "likewise, slow enough",
-    "latency_p95": "empty below 20 images",
-    "latency_p99": "empty below 100 images",
-    "images_timed": "that the latency rests on",
-    "peak_memory_bytes": "the most that an image needed, by the generator's or server's word",
-    "load_seconds": "until the model could make its first image",
-    "timed_on": "device, dtype, size, batch, requests under way",
-    "speed_comparable": "true, false: timed on the same as most models",
-    "price_per_1000": "for 1,000 images, where `--price` or `--price-per-hour` was given",
-    "price_note": "its currency and date",
-    "source": "of a published row",
-}
-"""The CSV's columns after the scores, and what they hold."""
+from nami_bench.evaluation.leaderboard.wide_columns import COLUMNS_AFTER, COLUMNS_BEFORE
 
 # KID lies near 0.01.
 _DECIMALS = {"kid": 5}
@@ -206,14 +137,48 @@ def task_columns(column: AutomaticColumn) -> list[ScoreColumn]:
     ]
 
 
+def short_names(automatic: Sequence[AutomaticColumn]) -> dict[str, str]:
+    """By key, a readable name of each automatic column: METRIC@PROMPT_SET.
+
+    Where several instruments measured one metric on one set, #INSTRUMENT follows: the first eight digits of
+    the SHA-256 of its name, or the name itself where it is a short word. No name depends on the order.
+    """
+    places = Counter((column.metric, column.prompt_set) for column in automatic)
+    return {
+        column.key: f"{column.metric}@{column.prompt_set}"
+        + (f"#{_tag(column.instrument)}" if places[column.metric, column.prompt_set] > 1 else "")
+        for column in automatic
+    }
+
+
+def _tag(instrument: str) -> str:
+    short = len(instrument) <= 12 and instrument.replace("-", "").isalnum()
+    return instrument if short else sha256(instrument.encode()).hexdigest()[:8]
+
+
 def score_columns(board: Leaderboard) -> list[ScoreColumn]:
     """Every score column, in order."""
     automatic = [c for column in board.automatic for c in (overall_column(column), *task_columns(column))]
     return [*human_columns(board), *automatic]
 
 
+def automatic_of(column: ScoreColumn, board: Leaderboard) -> AutomaticColumn | None:
+    """The automatic column whose score, or part of it, this is; None of a human score."""
+    return next(
+        (a for a in board.automatic if column.key == a.key or column.key.startswith(f"{a.key}:")), None
+    )
+
+
+def interval_level(column: ScoreColumn, board: Leaderboard) -> float:
+    """The level of the column's intervals: GenEval's are always at 0.95."""
+    automatic = automatic_of(column, board)
+    if automatic is None:
+        return board.precision.level if board.precision else 0.95
+    return 0.95 if automatic.metric == "geneval" else board.automatic_level
+
+
 def find_column(board: Leaderboard, name: str | None) -> ScoreColumn | None:
-    """The column to rank by: by its key, or by a metric's name where only one column has it.
+    """The column to rank by: by its key, its short name, or a metric's name where only one column has it.
 
     Without a name: the total, else the first automatic column, else None. Raises UnknownNameError, and
     InputError where several instruments or prompt sets answer to the name.
@@ -222,8 +187,9 @@ def find_column(board: Leaderboard, name: str | None) -> ScoreColumn | None:
     if name is None:
         totals = [column for column in columns if column.key == "total"]
         return next(iter(totals or columns), None)
+    short = short_names(board.automatic)
     found = [column for column in columns if column.key == name] or [
-        overall_column(column) for column in board.automatic if column.metric == name
+        overall_column(a) for a in board.automatic if name in (a.metric, short[a.key])
     ]
     if not found:
         raise UnknownNameError("column", name, [column.key for column in columns])

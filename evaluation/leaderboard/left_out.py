@@ -36,10 +36,17 @@ class LeftOut:
 
     def ratings(self, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
         """The tidy table's other rows, and what must be said."""
-        known = sorted(map(str, table["annotator"].unique()))
+        return self._rows_of(table, "values")
+
+    def verdicts(self, table: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        """The other rows of a table of comparisons, and what must be said."""
+        return self._rows_of(table, "verdicts")
+
+    def _rows_of(self, table: pd.DataFrame, what: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+        known = sorted(map(str, table["annotator"].dropna().unique()))
         meant = self._meant(known)
         gone = table["annotator"].isin(meant)
-        notes = self._notes(meant, known, int(gone.sum()), "values")
+        notes = self._notes(meant, known, int(gone.sum()), what)
         if self.only is not None:
             return table[~gone & table["annotator"].isin(self.only)], notes
         return table[~gone] if self.names else table, notes

@@ -62,11 +62,12 @@ def _rows(criterion: str, part: Sequence[Ranking], found: Strengths) -> list[Mod
     rows = []
     for index in found.order.tolist():
         model = found.models[index]
-        count = {name: tally[model, name] for name in _PLACES}
         elo, low, high = (on_elo(x[index]) for x in (found.strength, found.low, found.high))
-        pairs = count["wins"] + count["losses"] + count["ties"]
         group = int(found.island[index]) + 1
-        rows.append(ModelStrength(criterion, model, group, elo, low, high, pairs, both_bad=0, **count))
+        wins, losses, ties, ranked, best, worst = (tally[model, name] for name in _PLACES)
+        pairs = wins + losses + ties
+        counts = (pairs, wins, losses, ties, 0, ranked, best, worst)
+        rows.append(ModelStrength(criterion, model, group, elo, low, high, *counts))
     return rows
 
 

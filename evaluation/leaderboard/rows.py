@@ -222,7 +222,8 @@ class Leaderboard:
     say in words what was left out and what the intervals do not hold for. `samples`: only the first so
     many of each prompt count, None where all do. `models` and `instruments` are empty where nothing but
     ratings is known. `speeds`: by model, where records say when its images were made, or it has a price;
-    `prices_in`: currency and date.
+    `prices_in`: currency and date. `rated_prompts`: the prompt set of the human scores, where it is known.
+    `automatic_level`: of the automatic scores' intervals, but GenEval's, which are at 95 %.
     """
 
     rows: tuple[LeaderboardRow, ...]
@@ -245,6 +246,8 @@ class Leaderboard:
     instruments: tuple[InstrumentOrigin, ...] = ()
     speeds: Mapping[str, Speed] = field(default_factory=dict)
     prices_in: str | None = None
+    rated_prompts: str | None = None
+    automatic_level: float = 0.95
 
     @property
     def measured(self) -> tuple[LeaderboardRow, ...]:

@@ -82,7 +82,7 @@ class _PaddedClip(ClipModel):
     """Its images keep their proportions and are padded to a square."""
 
     @torch.inference_mode()
-    def embed_images(self, images: Sequence[Image]) -> torch.Tensor:
+    def _embed_images(self, images: Sequence[Image]) -> torch.Tensor:
         size = int(self.network.visual.image_size[0])
         pixels = torch.stack([_padded(image, size) for image in images]).to(self.device)
         embedded: torch.Tensor = self.network.encode_image(pixels, normalize=True)

@@ -13,6 +13,7 @@ from torchvision.transforms import functional as transforms
 from transformers import BlipTextConfig, BlipTextModel, BlipVisionConfig, BlipVisionModel
 
 from nami_bench.errors import InputError, one_line
+from nami_bench.evaluation.preference.linear_layers import linear_layers
 from nami_bench.neural.loading import loading
 from nami_bench.neural.pretrained import load_network, read_pickled
 
@@ -90,7 +91,7 @@ def load_reward_network(file: Path) -> RewardNetwork:
                 state_dict=text,
                 add_pooling_layer=False,
             ),
-            _head(_stripped(state, "mlp.layers.")),
+            linear_layers(_stripped(state, "mlp.layers.")),
         )
     except InputError:
         raise
@@ -128,20 +129,6 @@ def _text_config(state: State, vision: State) -> BlipTextConfig:
         sep_token_id=None,
         is_decoder=True,  # what gives it cross-attention; it is called as an encoder
     )
-
-
-def _head(state: State) -> nn.Module:
-    """The linear layers, between which the original has dropout and nothing else."""
-    numbers = sorted({int(name.split(".")[0]) for name in state})
-    layers = []
-    for number in numbers:
-        weight, bias = state[f"{number}.weight"], state[f"{number}.bias"]
-        layer = nn.Linear(weight.shape[1], weight.shape[0])
-        layer.load_state_dict({"weight": weight.float(), "bias": bias.float()})
-        layers.append(layer)
-    if not layers or layers[-1].out_features != 1:
-        raise ValueError("mlp.layers do not end in one number")
-    return nn.Sequential(*layers)
 
 
 def _stripped(state: State, prefix: str) -> dict[str, torch.Tensor]:

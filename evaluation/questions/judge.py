@@ -14,11 +14,13 @@ from nami_bench.evaluation.questions.graph import Question
 class Sheet:
     """One image and all that is asked about it, so that the image is encoded once.
 
-    The image has 8 bits for each of R, G and B.
+    The image has 8 bits for each of R, G and B. Where `longest` is given, a judge that speaks says up to so
+    many tokens, whatever its options are.
     """
 
     image: Image
     questions: tuple[Question, ...]
+    longest: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

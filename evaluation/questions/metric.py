@@ -1,23 +1,20 @@
 """Metrics of recorded images by questions: one value for each image, the mean over its questions."""
 
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import tee
 from pathlib import Path
 from typing import Any
 
 from PIL.Image import Image
 
-from nami_bench import registry
 from nami_bench.domain import Prompt
-from nami_bench.evaluation.image_reading import read_one_ahead
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.evaluation.questions.answers import problem_of_words
 from nami_bench.evaluation.questions.graph import Item, Question, QuestionSet
 from nami_bench.evaluation.questions.judge import Answer, Judge, Reading, Sheet, instrument
+from nami_bench.evaluation.questions.judge_making import create_judge
 from nami_bench.evaluation.questions.results import answered
 from nami_bench.evaluation.questions.rules import (
     UnknownParentError,
@@ -26,6 +23,7 @@ from nami_bench.evaluation.questions.rules import (
     score_of,
     zeroed,
 )
+from nami_bench.evaluation.seen_images import results_of_seen
 
 
 class QuestionMetric(ABC):
@@ -54,8 +52,7 @@ class QuestionMetric(ABC):
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        judge_options = {**_known(options.judge, self._judge_defaults()), **options.judge_options}
-        self.judge: Judge = registry.create("judges", options.judge, judge_options)
+        self.judge: Judge = create_judge(options.judge, self._judge_defaults(), options.judge_options)
 
     def _judge_defaults(self) -> Mapping[str, Any]:
         """How the benchmark's own script asks: options of judges, where they have them and `judge_options`
@@ -107,19 +104,7 @@ class QuestionMetric(ABC):
 
     def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
         """Yield one result for each item, in order; raises InputError where the judge cannot be loaded."""
-        waiting: deque[tuple[ScoringItem, str | None]] = deque()
-
-        def sheets() -> Iterator[Sheet]:
-            named, looked_at = tee(items)
-            for item, content in zip(named, read_one_ahead(i.image for i in looked_at), strict=True):
-                waiting.append((item, content.problem))
-                if content.image is not None:
-                    yield self._sheet(item, content.image)
-
-        for answers in self.judge.answer(sheets()):
-            yield from _unread(waiting)
-            yield self._result(waiting.popleft()[0], answers)
-        yield from _unread(waiting)
+        return results_of_seen(items, self._sheet, self.judge.answer, self._result)
 
     def _sheet(self, item: ScoringItem, image: Image) -> Sheet:
         asked = self.item_of(item.prompt)
@@ -177,17 +162,3 @@ class AsTheJudgeIsRead(QuestionMetric):
     def reading(self) -> Reading:
         """How answers become scores."""
         return self.options.read or self.judge.reading
-
-
-def _known(judge: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of some options that a judge takes."""
-    taken = getattr(registry.load("judges", judge), "Options", None)
-    names = {option.name for option in fields(taken)} if taken else set()
-    return {name: value for name, value in options.items() if name in names}
-
-
-def _unread(waiting: deque[tuple[ScoringItem, str | None]]) -> Iterator[ScoringResult]:
-    """Results of images that could not be read, up to the first that could."""
-    while waiting and waiting[0][1] is not None:
-        item, reason = waiting.popleft()
-        yield ScoringResult(item, None, reason)

@@ -34,10 +34,12 @@ from nami_bench.evaluation.leaderboard.rows import (
 )
 from nami_bench.evaluation.leaderboard.scales import parse_scales
 from nami_bench.evaluation.leaderboard.speed import Prices
-from nami_bench.export.files import leaderboard_csv, leaderboard_json, leaderboard_rows
+from nami_bench.export.files import leaderboard_json, wide_rows
 from nami_bench.export.foreign import ForeignFile
 from nami_bench.export.html import leaderboard_fragment
-from nami_bench.export.leaderboard_formats import ENDINGS, leaderboard_files
+from nami_bench.export.leaderboard_formats import ENDINGS, leaderboard_as, leaderboard_files
+from nami_bench.export.leaderboard_long import long_rows
+from nami_bench.export.leaderboard_short import short_rows
 from nami_bench.export.ratings_source import load_ratings
 from nami_bench.export.sections import gap_notes, notes, simulation_notice, title
 from nami_bench.export.text import INCOMPLETE, TextTable, model_tables, text_tables
@@ -95,9 +97,11 @@ class LeaderboardResult(Shown):
         gaps = (f"{INCOMPLETE} {gap}" for gap in gap_notes(self.board))
         return (*((f"SIMULATED: {notice}",) if notice else ()), *gaps, *notes(self.board))
 
-    def to_frame(self) -> pd.DataFrame:
-        """A row for each model, in the columns of the CSV file, unrounded."""
-        return pd.DataFrame(leaderboard_rows(self.board))
+    def to_frame(self, form: Literal["csv", "csv-long", "csv-wide"] = "csv") -> pd.DataFrame:
+        """The numbers, unrounded, in the columns of one of the CSV files: a row for each model with its main
+        scores, a row for each number, or a row for each model with everything."""
+        rows = {"csv": short_rows, "csv-long": long_rows, "csv-wide": wide_rows}
+        return pd.DataFrame(rows[form](self.board))
 
     def to_html(self) -> str:
         """A part of a page: the scores with their intervals and what is missing; all else is folded.
@@ -112,9 +116,9 @@ class LeaderboardResult(Shown):
         document: dict[str, Any] = json.loads(leaderboard_json(self.board))
         return document
 
-    def to_csv(self) -> str:
-        """The CSV file's text."""
-        return leaderboard_csv(self.board).decode()
+    def to_csv(self, form: Literal["csv", "csv-long", "csv-wide"] = "csv") -> str:
+        """The text of one of the CSV files; see `to_frame`."""
+        return leaderboard_as(self.board, form).decode("utf-8-sig")
 
     def _forms(self) -> Mapping[str, Callable[[Path], Mapping[Path, bytes]]]:
         def files(form: str) -> Callable[[Path], Mapping[Path, bytes]]:

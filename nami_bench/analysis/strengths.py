@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -18,18 +20,23 @@ from nami_bench.analysis.sources import (
     refuse_raters,
     source_of,
 )
-from nami_bench.domain import Comparison, Ranking, Study
+from nami_bench.analysis.vote_columns import columns_of, with_columns
+from nami_bench.domain import Ranking, Study
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.bradley_terry import Ties
+from nami_bench.evaluation.human.comparisons_frame import comparisons_frame
 from nami_bench.evaluation.human.ratings_array import RatingsArray
 from nami_bench.evaluation.human.strength_errors import Errors
 from nami_bench.evaluation.leaderboard.left_out import LeftOut
 from nami_bench.evaluation.leaderboard.rank_strengths import rank_strength_table
 from nami_bench.evaluation.leaderboard.strengths import ModelStrength, StrengthTable, strength_table
+from nami_bench.export.foreign import ForeignFile
+from nami_bench.export.foreign.profiles import profile_of
 from nami_bench.export.html import tables_fragment
-from nami_bench.export.ratings_source import load_comparisons, load_rankings
+from nami_bench.export.ratings_source import load_comparisons_table, load_rankings
 from nami_bench.export.strengths import strength_notes, strength_rows, strength_tables, strengths_csv
 from nami_bench.export.text import TextTable
+from nami_bench.export.votes_file import carried_sides
 from nami_bench.pipeline.early_end import unselected_comparisons
 from nami_bench.pipeline.screening import left_out
 from nami_bench.store import Store
@@ -91,6 +98,8 @@ def strengths(
     errors: Errors = "clustered",
     prior: float = 0.0,
     level: float = 0.95,
+    covariates: Names = (),
+    by: str | None = None,
 ) -> StrengthsResult:
     """Models by comparisons of their images, as `nami-bench strengths` computes it.
 
@@ -103,19 +112,27 @@ def strengths(
 
     `comparisons`: a data frame, or a file (CSV, Parquet, dataset folder), with a row for each verdict: study,
     annotator, prompt_id, sample, criterion, left, right, outcome (left, tie, right, both_bad), and optionally
-    reason (why there is none), position, duration_ms, created_at. Orders have a row for each trial and image,
-    with trial, model and rank (equal in a tie) in the place of left, right and outcome; best and worst a row
-    for each trial, with trial, items (models with blanks between them), best and worst. A file in another
-    form is a `ForeignFile`, as for `nami_bench.leaderboard`. None: those of a study of `workspace`; None: the
-    workspace that a command in this folder would take. `study`: which one, by default the newest of pairs or
-    orders.
+    reason (why there is none), position, duration_ms, created_at, left_sample, right_sample, repeat, count,
+    weight; `nami-bench votes import` makes such a file of public votes. Orders have a row for each trial and
+    image, with trial, model and rank (equal in a tie) in the place of left, right and outcome; best and worst
+    a row for each trial, with trial, items (models with blanks between them), best and worst. A file in
+    another form is a `ForeignFile`, as for `nami_bench.leaderboard`. None: those of a study of `workspace`;
+    None: the workspace that a command in this folder would take. `study`: which one, by default the newest of
+    pairs or orders.
 
     `beside`: a study of ratings of the same models in the workspace: how far the two agree. `without`:
     annotators who do not count. `raters`: as those of `nami_bench.leaderboard`. `side`: estimate how much the
     left place helps, and take it out. `ties`: by Davidson's model, or as half a win for both; these four are
-    of pairs. `errors`: from the sandwich with prompts as clusters (of orders also annotators) or with every
-    comparison for itself, from these resampled, or from the model's own information. `prior`: so many virtual
-    ties between every two models of a group. `level`: of intervals, in (0, 1).
+    of pairs. `errors`: from the sandwich with prompts as clusters (of orders also annotators), with prompts
+    and voters ("two-way") or with every comparison for itself, from prompts resampled, or from the model's
+    own information. `prior`: so many virtual ties between every two models of a group. `level`: of intervals,
+    in (0, 1).
+
+    `covariates`: what is taken out of the strengths beside the side, by the columns left_NAME and right_NAME
+    of the votes; "resolution" and "aspect" are made of width and height. `control` of the result's
+    `strengths` has the boards without them. `by`: a column of the votes, each of whose values gets a board of
+    its own; numbers are cut into quarters, "created_at" into months ("created_at:week"), and "prompt_length"
+    is in words. Both are of pairs.
 
     Raises InputError for bad input, with the row or line, and UnknownNameError, which is one, for a name that
     nothing answers to.
@@ -129,15 +146,21 @@ def strengths(
     if ranked is not None:
         if raters:
             raise InputError("--raters is of ratings and pairs: these are rankings")
-        if side or ties != "davidson" or beside is not None:
-            raise InputError("--side, --ties and --beside are of pairs: these are rankings")
+        if side or ties != "davidson" or beside is not None or covariates or by is not None:
+            raise InputError(
+                "--side, --ties, --beside, --covariate and --by are of pairs: these are rankings"
+            )
         orders, gone = ranked
         return StrengthsResult(
             rank_strength_table(orders, errors=errors, prior=prior, level=level, left_out=gone)
         )
-    kept, said = _comparisons(comparisons, study, workspace, named(without), raters)
-    found = strength_table(
-        kept,
+    names = tuple(dict.fromkeys(named(covariates)))
+    if side:
+        _check_sides(comparisons)
+    more = columns_of(names, by)
+    kept, said = _comparisons(comparisons, study, workspace, named(without), raters, more)
+    board = strength_table(
+        with_columns(kept, names, by),
         side=side,
         ties=ties,
         errors=errors,
@@ -145,8 +168,21 @@ def strengths(
         level=level,
         ratings=None if beside is None else _ratings(beside, workspace, named(without)),
         left_out=said,
+        covariates=names,
+        by=by,
     )
-    return StrengthsResult(found)
+    return StrengthsResult(board)
+
+
+def _check_sides(comparisons: Judgements | None) -> None:
+    """Refuse to estimate a side effect of votes whose sides say nothing."""
+    reason = None
+    if isinstance(comparisons, ForeignFile):
+        reason = profile_of(comparisons.reading.profile).sides
+    elif isinstance(comparisons, str | PathLike):
+        reason = carried_sides(Path(comparisons))
+    if reason:
+        raise InputError(f"--side cannot be estimated of {comparisons}: {reason}")
 
 
 def _rankings(
@@ -190,13 +226,14 @@ def _comparisons(
     workspace: Place | None,
     without: tuple[str, ...],
     raters: Mapping[str, str] | None,
-) -> tuple[Sequence[Comparison], tuple[str, ...]]:
-    """The comparisons that count, and what must be said of the others."""
+    more: Sequence[str],
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The comparisons that count, with `more` of their columns, and what must be said of the others."""
     if comparisons is not None:
         refuse_raters(raters)
-        found = load_comparisons(source_of(comparisons))
-        _check_one_study(comparisons, study, {one.study for one in found})
-        return LeftOut(without).comparisons(found)
+        table = load_comparisons_table(source_of(comparisons), more, only_counted=True)
+        _check_one_study(comparisons, study, set(map(str, table["study"].unique())))
+        return LeftOut(without).verdicts(table)
     with opened(workspace) as store:
         chosen = _chosen(store, study)
         if chosen is None:
@@ -205,7 +242,10 @@ def _comparisons(
         if chosen.images_shown == 1:
             raise InputError(f"study {name!r} is one of ratings: see `nami-bench leaderboard --study {name}`")
         made, notes = unselected_comparisons(store, chosen, store.comparisons.all(name))
-        kept, said = left_out(store, name, without, raters).comparisons(made)
+        for column in more:
+            if column != "created_at":
+                raise InputError(f"study {name!r} has no column {column!r}: only files of votes have such")
+        kept, said = left_out(store, name, without, raters).verdicts(comparisons_frame(made))
         return kept, (*notes, *said)
 
 

@@ -22,6 +22,7 @@ from nami_bench.cli.options import csv_option, json_option, metric_options, with
 
 if TYPE_CHECKING:
     from nami_bench.domain import ImageRecord
+    from nami_bench.engines import Engine
 
 _REASONS_SHOWN = 5
 
@@ -69,6 +70,11 @@ class _ListingMetrics(click.Command):
     type=float,
     help="The mean rating, 0-100, from which people call an image right. Default: 50.",
 )
+@click.option(
+    "--one-by-one",
+    is_flag=True,
+    help="Run one metric after the other, so that the weights of one alone are in memory.",
+)
 @without_option
 @csv_option("Write the audit's numbers, one a line.")
 @engine_options
@@ -86,12 +92,16 @@ def evaluate(
     study: str | None,
     criterion: str | None,
     threshold: float | None,
+    one_by_one: bool,
     without: tuple[str, ...],
     csv_file: Path | None,
     engine: EngineChoice,
     as_json: bool,
 ) -> None:
     """Run automatic metrics over recorded images, or audit them. Images already scored are passed over.
+
+    Several metrics look at the images together: each is decoded once, and encoded once by a backbone that
+    metrics share.
 
     --audit shows how GenEval's verdicts agree with people's, by task and by model, and how every other
     metric's order of images and models correlates with people's. With a study of questions it shows of each
@@ -107,7 +117,7 @@ def evaluate(
         raise InputError("name at least one metric (see `nami-bench evaluate --help`), or give --audit")
     chosen = chosen_options(metrics, options, detector, detector_options, judge, judge_options)
     with open_bench() as bench:
-        counts = _evaluate(bench, chosen, models, prompts, engine) if metrics else {}
+        counts = _evaluate(bench, chosen, models, prompts, engine, one_by_one) if metrics else {}
         if audit:
             from nami_bench.cli.audit import show_audit
 
@@ -165,12 +175,14 @@ def _evaluate(
     models: Collection[str],
     prompts: str | None,
     engine: EngineChoice,
+    one_by_one: bool,
 ) -> dict[str, Counter[str]]:
     """Run the metrics; counts by a title for people."""
-    from nami_bench import pipeline, registry
+    from nami_bench import registry
     from nami_bench.domain import ImageState
     from nami_bench.errors import InputError
-    from nami_bench.evaluation.geneval.published import standing
+    from nami_bench.evaluation.protocol import ScoresGroups, ScoresSets
+    from nami_bench.evaluation.sharing import shared_features
 
     records = bench.store.images.find(models=models or None, prompt_set=prompts, state=ImageState.DONE)
     if not records:
@@ -179,30 +191,86 @@ def _evaluate(
     plugins = [(name, registry.create("metrics", name, options)) for name, options in chosen.items()]
     for _, metric in plugins:
         _ = metric.instrument  # finds the weights, or says that there are none
-    counts = {}
-    with engine.started() as running:
+    counts: dict[str, Counter[str]] = {}
+    by_set = _models_by_set(records)
+    with engine.started() as running, shared_features():
+        of_images = [plugin for plugin in plugins if not isinstance(plugin[1], (ScoresSets, ScoresGroups))]
+        if len(of_images) > 1 and not one_by_one and not running.elsewhere:
+            plugins = [plugin for plugin in plugins if plugin not in of_images]
+            for prompt_set, names in by_set.items():
+                counts |= _together(bench, of_images, prompt_set, names)
+            of_images.clear()  # with their weights
         while plugins:
             name, metric = plugins.pop(0)  # let go of afterwards, with its weights
-            for prompt_set, names in _models_by_set(records).items():
-                title = f"{name}: {', '.join(names)} on {prompt_set}"
-                total = sum(r.prompt_set == prompt_set for r in records)
-                with progress(f"{name} on {prompt_set}", total) as advance:
-                    counts[title] = pipeline.run_metric(
-                        bench.store,
-                        bench.workspace.images_dir,
-                        metric,
-                        names,
-                        prompt_set,
-                        advance,
-                        engine=running,
-                        make=pipeline.metric_maker(name, chosen[name]),
-                    )
-                say(f"{title}: {tally(counts[title])}")
-                if metric.name == "geneval":
-                    say(f"  {metric.instrument}: {standing(metric.instrument)}")
-                if counts[title]["failed"]:
-                    _say_reasons(bench, metric, names, prompt_set)
+            for prompt_set, names in by_set.items():
+                counts |= _alone(bench, name, metric, chosen[name], prompt_set, names, running)
     return counts
+
+
+def _together(
+    bench: Bench, plugins: Sequence[tuple[str, Any]], prompt_set: str, models: Sequence[str]
+) -> dict[str, Counter[str]]:
+    """Run several metrics of single images in one go."""
+    from nami_bench import pipeline
+
+    metrics = [metric for _, metric in plugins]
+    names = ", ".join(name for name, _ in plugins)
+    total = _images(bench, models, prompt_set) * len(plugins)
+    with progress(f"{names} on {prompt_set}", total) as advance:
+        counts = pipeline.run_metrics(
+            bench.store, bench.workspace.images_dir, metrics, models, prompt_set, advance
+        )
+    return {
+        _told(bench, name, metric, prompt_set, models, count): count
+        for (name, metric), count in zip(plugins, counts, strict=True)
+    }
+
+
+def _alone(
+    bench: Bench,
+    name: str,
+    metric: Any,
+    options: dict[str, Any],
+    prompt_set: str,
+    models: Sequence[str],
+    engine: "Engine",
+) -> dict[str, Counter[str]]:
+    """Run one metric."""
+    from nami_bench import pipeline
+
+    with progress(f"{name} on {prompt_set}", _images(bench, models, prompt_set)) as advance:
+        count = pipeline.run_metric(
+            bench.store,
+            bench.workspace.images_dir,
+            metric,
+            models,
+            prompt_set,
+            advance,
+            engine=engine,
+            make=pipeline.metric_maker(name, options),
+        )
+    return {_told(bench, name, metric, prompt_set, models, count): count}
+
+
+def _images(bench: Bench, models: Sequence[str], prompt_set: str) -> int:
+    from nami_bench.domain import ImageState
+
+    return len(bench.store.images.find(models=models, prompt_set=prompt_set, state=ImageState.DONE))
+
+
+def _told(
+    bench: Bench, name: str, metric: Any, prompt_set: str, models: Sequence[str], count: "Counter[str]"
+) -> str:
+    """Say what came of a metric; its title."""
+    from nami_bench.evaluation.geneval.published import standing
+
+    title = f"{name}: {', '.join(models)} on {prompt_set}"
+    say(f"{title}: {tally(count)}")
+    if metric.name == "geneval":
+        say(f"  {metric.instrument}: {standing(metric.instrument)}")
+    if count["failed"]:
+        _say_reasons(bench, metric, models, prompt_set)
+    return title
 
 
 def _say_reasons(bench: Bench, metric: Any, models: Sequence[str], prompt_set: str) -> None:

@@ -1,5 +1,6 @@
 """`nami-bench leaderboard`."""
 
+import codecs
 import io
 from collections.abc import Mapping
 from contextlib import redirect_stdout
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from nami_bench.evaluation.leaderboard.rows import Leaderboard
     from nami_bench.export.foreign import Reading
 
-_FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
+_FORMATS = ("table", "csv", "csv-long", "csv-wide", "json", "markdown", "model-card", "latex", "html")
 
 
 @click.command(
@@ -50,10 +51,14 @@ _FORMATS = ("table", "csv", "json", "markdown", "latex", "html")
 )
 @without_option
 @raters_option
-@click.option("--sort", metavar="COLUMN", help="Rank by this column, named as in the CSV. Default: total.")
+@click.option("--sort", metavar="COLUMN", help="Rank by this column, named as in a CSV form. Default: total.")
 @click.option("--published", is_flag=True, help="Add the rows that NAMI-1K's authors published, apart.")
 @click.option(
-    "--format", "format_", type=click.Choice(_FORMATS), help="Default: by the ending of -o, else table."
+    "--format",
+    "format_",
+    type=click.Choice(_FORMATS),
+    help="Default: by the ending of -o, else table. csv is short, csv-long has a line for each number, "
+    "csv-wide a column; model-card writes a file for each model into the folder -o.",
 )
 @click.option(
     "-o",
@@ -123,7 +128,8 @@ def leaderboard(
     else:
         from nami_bench.export.leaderboard_formats import leaderboard_as
 
-        write_or_print(None, leaderboard_as(found.board, chosen))
+        # The mark is for Excel, which opens files; a program at the other end of a pipe may stumble over it.
+        write_or_print(None, leaderboard_as(found.board, chosen).removeprefix(codecs.BOM_UTF8))
 
 
 def print_leaderboard(board: "Leaderboard") -> None:

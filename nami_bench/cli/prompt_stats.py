@@ -22,6 +22,8 @@ def print_stats(name: str, summary: Mapping[str, Any], beside: Mapping[str, Any]
 def _counted(name: str, part: Mapping[str, Any], with_sources: bool) -> list[tuple[str, str, str, int, str]]:
     counted = {"source": part["sources"]} if with_sources else {}
     counted |= part["tags"]
+    if part["quoted"]:
+        counted |= {"to read": {"in quotation marks": part["quoted"]}}
     rows = [(name, "", "", part["count"], "")]
     for of, counts in counted.items():
         most = max(counts.values())

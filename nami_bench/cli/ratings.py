@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from nami_bench.pipeline.dataset_folder import DatasetContent
     from nami_bench.pipeline.import_foreign import Elsewhere
 
-_FORMATS = ("csv", "parquet", "huggingface")
+
+class _Format(click.Choice[str]):
+    """Takes the name that the folder's form had in earlier versions, too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert("dataset" if value == "huggingface" else value, param, ctx)
+
+
+_FORMATS = _Format(("csv", "parquet", "dataset"))
 
 
 @click.group()
@@ -67,7 +75,7 @@ def import_(
 ) -> None:
     """Record ratings, comparisons, rankings or answers that were made elsewhere: all of the file, or nothing.
 
-    FILE is CSV, Parquet, or a folder that `ratings export --format huggingface` wrote, which brings along its
+    FILE is CSV, Parquet, or a folder that `ratings export --format dataset` wrote, which brings along its
     study, prompts, models and images. Else they must be there; an exported file brings along its study's
     settings. New annotators are added, without a log-in.
 
@@ -212,32 +220,31 @@ def _set_counted(annotator: str, *, counted: bool, dry_run: bool) -> None:
 @ratings.command(
     "export",
     epilog="Examples: nami-bench ratings export --study pilot -o ratings.csv; "
-    "nami-bench ratings export --format huggingface -o pilot-dataset",
+    "nami-bench ratings export --format dataset --licence CC-BY-4.0 -o pilot-dataset",
 )
 @click.option("--study", metavar="NAME", help="Default: the newest study that has ratings.")
-@click.option(
-    "--format", "format_", type=click.Choice(_FORMATS), help="Default: by the ending of -o, else csv."
-)
-@click.option(
-    "--with-images", is_flag=True, help="huggingface: put the images themselves into the folder, too."
-)
+@click.option("--format", "format_", type=_FORMATS, help="Default: by the ending of -o, else csv.")
+@click.option("--with-images", is_flag=True, help="dataset: put the images themselves into the folder, too.")
 @click.option(
     "--pseudonyms/--names",
     default=None,
-    help="Annotators as annotator-01 ..., or by name. Default: pseudonyms for huggingface, else names.",
+    help="Annotators as annotator-01 ..., or by name. Default: pseudonyms for dataset, else names.",
 )
 @click.option(
     "--adjudicated",
     is_flag=True,
     help="Write what adjudicators decided, too: FILE.adjudicated.csv, or a file in the folder.",
 )
+@click.option("--licence", metavar="ID", help="dataset: under which the data are given, as CC-BY-4.0.")
+@click.option("--consent", metavar="TEXT", help="dataset: what annotators with accounts agreed to, in words.")
+@click.option("--days", is_flag=True, help="Cut times to days, so that nobody's working hours are told.")
 @without_option
 @click.option(
     "-o",
     "--output",
     metavar="PATH",
     type=click.Path(path_type=Path),
-    help="File to write (huggingface: a new folder); default: stdout.",
+    help="File to write (dataset: a new folder); default: stdout.",
 )
 def export(
     study: str | None,
@@ -245,6 +252,9 @@ def export(
     with_images: bool,
     pseudonyms: bool | None,
     adjudicated: bool,
+    licence: str | None,
+    consent: str | None,
+    days: bool,
     without: tuple[str, ...],
     output: Path | None,
 ) -> None:
@@ -252,28 +262,36 @@ def export(
     corrected one.
 
     As CSV with the criteria in a file beside it (FILE.study.json), as Parquet with them inside, or as a
-    folder for the Hugging Face hub (huggingface): a card, the ratings, the prompts and the images' hashes.
+    folder for the Hugging Face hub (dataset): a card, a Croissant file, the ratings, the prompts and the
+    images' hashes. `publish check` says what it would reveal about people.
     `ratings import` reads all three; so do `leaderboard`, `agreement` and `study plan` with --ratings, and
     `strengths` with --comparisons.
     """
+    from dataclasses import replace
+
     from nami_bench.errors import InputError
     from nami_bench.pipeline.dataset_folder import study_content
     from nami_bench.pipeline.leaderboard_from_store import choose_study
 
     chosen_format = format_ or ("parquet" if output and output.suffix.lower() == ".parquet" else "csv")
-    if with_images and chosen_format != "huggingface":
-        raise InputError("--with-images belongs to --format huggingface: only that folder holds images")
+    if with_images and chosen_format != "dataset":
+        raise InputError("--with-images belongs to --format dataset: only that folder holds images")
+    if (licence or consent) and chosen_format != "dataset":
+        raise InputError("--licence and --consent belong to --format dataset: only that folder has a card")
     if adjudicated and output is None:
         raise InputError("--adjudicated writes a second file: name the first with -o FILE")
-    if output is None and chosen_format == "huggingface":
-        raise InputError("--format huggingface writes a folder: name it with -o FOLDER")
+    if output is None and chosen_format == "dataset":
+        raise InputError("--format dataset writes a folder: name it with -o FOLDER")
     with open_bench() as bench:
         chosen = choose_study(bench.store, study, asks=True)
         if chosen is None:
             raise InputError("there is no study yet: make one with `nami-bench study create`")
         content = study_content(bench.store, chosen, without, adjudicated=adjudicated)
-        if pseudonyms or (pseudonyms is None and chosen_format == "huggingface"):
+        if pseudonyms or (pseudonyms is None and chosen_format == "dataset"):
             content = content.pseudonymous()
+        content = replace(content, licence=licence, consent=consent or content.consent)
+        if days:
+            content = content.in_days()
         _write(bench, content, output, chosen_format, with_images)
     if adjudicated and output is not None:
         _write_decisions(content, output, chosen_format)
@@ -285,7 +303,7 @@ def export(
 def _write_decisions(content: "DatasetContent", output: Path, format_: str) -> None:
     from nami_bench.export.item_answers_file import decisions_csv
 
-    if format_ != "huggingface":  # the folder has them
+    if format_ != "dataset":  # the folder has them
         write_or_print(output.with_suffix(".adjudicated.csv"), decisions_csv(content.decisions))
     say(f"{len(content.decisions)} decisions of adjudicators")
 
@@ -296,7 +314,7 @@ def _write(
     from nami_bench.export.carried_study import side_file
     from nami_bench.pipeline.dataset_folder import csv_of, parquet_of, side_file_of, write_dataset_folder
 
-    if format_ == "huggingface":
+    if format_ == "dataset":
         assert output is not None  # checked before anything is read
         write_dataset_folder(output, content, bench.workspace.images_dir if with_images else None)
         say(f"wrote {output}")

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="Example: nami-bench strengths --study duel --side --csv duel.csv. "
-    "Without a workspace: nami-bench strengths --comparisons comparisons.csv"
+    epilog="Examples: nami-bench strengths --study duel --side --csv duel.csv; without a workspace: "
+    "nami-bench strengths --comparisons votes.parquet --side --covariate resolution --by country"
 )
 @click.option("--study", metavar="NAME", help="Default: the newest study of pairs or orders.")
 @click.option(
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     "file",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Take them from a CSV or Parquet file or dataset folder (see `nami-bench ratings`); "
-    "needs no workspace.",
+    help="Take them from a CSV or Parquet file or dataset folder (see `nami-bench ratings` and "
+    "`nami-bench votes`); needs no workspace.",
 )
 @foreign_options
 @click.option(
@@ -36,6 +36,20 @@ if TYPE_CHECKING:
 @raters_option
 @click.option("--side", is_flag=True, help="Estimate how much the left place helps, and take it out.")
 @click.option(
+    "--covariate",
+    "covariates",
+    multiple=True,
+    metavar="NAME",
+    help="Take out what more of it in an image does: resolution, aspect, brightness, or any NAME of columns "
+    "left_NAME and right_NAME; shows the board without and with it; repeatable.",
+)
+@click.option(
+    "--by",
+    metavar="COLUMN",
+    help="Strengths of each part of the votes, too: country, language, expertise, prompt_length, "
+    "created_at[:week], or any column.",
+)
+@click.option(
     "--ties",
     type=click.Choice(["davidson", "half"]),
     default="davidson",
@@ -44,11 +58,12 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--errors",
-    type=click.Choice(["clustered", "sandwich", "bootstrap", "model"]),
+    type=click.Choice(["clustered", "two-way", "sandwich", "bootstrap", "model"]),
     default="clustered",
     show_default=True,
-    help="Intervals from the sandwich with prompts as clusters (of orders also annotators), or with every "
-    "comparison for itself; from these resampled; or from the model's own information.",
+    help="Intervals from the sandwich with prompts as clusters (of orders also annotators), with prompts and "
+    "voters, or with every comparison for itself; from prompts resampled; or from the model's own "
+    "information.",
 )
 @click.option(
     "--prior",
@@ -69,6 +84,8 @@ def strengths(
     without: tuple[str, ...],
     raters: tuple[str, ...],
     side: bool,
+    covariates: tuple[str, ...],
+    by: str | None,
     ties: "Ties",
     errors: "Errors",
     prior: float,
@@ -99,5 +116,7 @@ def strengths(
         errors=errors,
         prior=prior,
         level=level,
+        covariates=covariates,
+        by=by,
     )
     show(found, csv_file, as_json)

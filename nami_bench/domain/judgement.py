@@ -65,10 +65,14 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One annotator's verdict on two models' images of one prompt, by one criterion.
+    """One annotator's verdict on two images of one prompt, by one criterion.
 
     `left` and `right` are the models as they stood on the screen; `outcome` is None, with a `reason`,
     where the annotator could not judge. `position` counts the items of this annotator from 1 on.
+
+    Votes made elsewhere say more: `left_sample` and `right_sample`, where the two images are not both
+    `sample`; `repeat`, how often the same person had judged this pair before; `count`, as how many votes of
+    as many voters it counts; and `weight`, how much each of these counts.
     """
 
     study: str
@@ -83,6 +87,11 @@ class Comparison:
     position: int | None = None
     duration_ms: int | None = None
     created_at: datetime | None = None
+    left_sample: int | None = None
+    right_sample: int | None = None
+    repeat: int = 0
+    count: int = 1
+    weight: float = 1.0
 
     def __post_init__(self) -> None:
         if (self.outcome is None) == (self.reason is None):
@@ -90,6 +99,18 @@ class Comparison:
                 f"comparison of {self.criterion} by {self.annotator!r}: give an outcome, "
                 "or a reason for having none"
             )
+
+    @property
+    def samples(self) -> tuple[int, int]:
+        """Which images of their models and the prompt the left and the right one are."""
+        left, right = self.left_sample, self.right_sample
+        return self.sample if left is None else left, self.sample if right is None else right
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it says no more than a study's verdict: one vote on two images of one sample."""
+        left, right = self.samples
+        return left == right == self.sample and (self.repeat, self.count, self.weight) == (0, 1, 1.0)
 
     @property
     def winner(self) -> str | None:

@@ -57,7 +57,8 @@ class Participant:
 class ParticipantReport:
     """How somebody's part in a study went, for who pays them.
 
-    `way_out` is TIMED_OUT, too, for one whose time is up and who did not come back; None: inside now.
+    `way_out` is TIMED_OUT, too, for one whose time is up and who did not come back, and COMPLETED or
+    NOTHING_LEFT for one who had nothing left to do and did not press the last button; None: inside now.
     `minutes` from the agreement to the last answer, or the way out. `identity` is None once it is forgotten.
     """
 

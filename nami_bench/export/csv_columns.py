@@ -121,6 +121,11 @@ def count_parser(column: str, unit: str = "") -> Parse:
     return partial(_count, column, f" of {unit}" if unit else "")
 
 
+def number_parser(column: str) -> Parse:
+    """Of numbers with a decimal point; an empty cell is None."""
+    return partial(_number, column)
+
+
 def parse_sample(text: str) -> int:
     """A sample's number, which must be there."""
     if not _COUNT.fullmatch(text):
@@ -162,6 +167,13 @@ def _count(column: str, of: str, text: str) -> int | None:
     if text and not _COUNT.fullmatch(text):
         raise ValueError(f"{column} {text!r} is not a whole number{of}")
     return int(text) if text else None
+
+
+def _number(column: str, text: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise ValueError(f"{column} {text!r} is not a number") from error
 
 
 def _read_texts(path: Path, columns: Columns) -> pd.DataFrame:

@@ -1,6 +1,6 @@
-"""A leaderboard as CSV and JSON, for programs.
+"""A leaderboard as one wide CSV file and as JSON, for programs.
 
-`nami_bench.evaluation.leaderboard.columns` names the CSV's columns and says what they hold.
+`nami_bench.evaluation.leaderboard.wide_columns` names the CSV's columns and says what they hold.
 
 An empty cell is a value that there is none of. A column that no row can fill is there all the same, except
 for groups of prompts and automatic scores, which depend on what there is.
@@ -13,8 +13,6 @@ from typing import Any
 
 from nami_bench import __version__
 from nami_bench.evaluation.leaderboard.columns import (
-    COLUMNS_AFTER,
-    COLUMNS_BEFORE,
     ScoreColumn,
     human_columns,
     overall_column,
@@ -23,6 +21,7 @@ from nami_bench.evaluation.leaderboard.columns import (
 )
 from nami_bench.evaluation.leaderboard.rows import Group, GroupScore, Leaderboard, LeaderboardRow
 from nami_bench.evaluation.leaderboard.speed import not_comparable
+from nami_bench.evaluation.leaderboard.wide_columns import COLUMNS_AFTER, COLUMNS_BEFORE
 from nami_bench.export.sections import notes, simulation_notice
 from nami_bench.export.speed_text import speed_cells
 from nami_bench.export.spreadsheet import csv_table
@@ -31,16 +30,22 @@ from nami_bench.software import commit
 _JOINED = {"gaps": "; ", "ties": " "}
 JSON_SCHEMA = "nami-bench/leaderboard/2"
 """The `schema` of the documents: that of `leaderboard.schema.json`, which lies beside this module."""
+INTERVAL_COLUMNS = ("interval_method", "interval_over", "interval_level")
+CLUSTER = ("cluster", "prompts")
+"""How intervals of automatic scores are made, and over what: see `nami_bench.evaluation.shares`."""
+SCHEMA_VERSION = "2.1"
+"""Their `schema_version`: the first number is that of `JSON_SCHEMA` and changes when a field changes its
+meaning or goes; the second one when a field is added."""
 
 
-def leaderboard_rows(board: Leaderboard) -> list[dict[str, Any]]:
-    """A row for each model, by the columns of `leaderboard_csv`."""
+def wide_rows(board: Leaderboard) -> list[dict[str, Any]]:
+    """A row for each model, by the columns of `leaderboard_wide_csv`."""
     return [_cells(board, row) for row in board.rows]
 
 
-def leaderboard_csv(board: Leaderboard) -> bytes:
+def leaderboard_wide_csv(board: Leaderboard) -> bytes:
     """RFC 4180, UTF-8, one header; texts that a spreadsheet program would run are neutralized."""
-    rows = leaderboard_rows(board)
+    rows = wide_rows(board)
     return csv_table(list(rows[0]), (row.values() for row in rows), decimals=6)
 
 
@@ -49,6 +54,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
     unlike = not_comparable(board.speeds)
     document = {
         "schema": JSON_SCHEMA,
+        "schema_version": SCHEMA_VERSION,
         "nami_bench": __version__,
         "commit": commit(),
         "study": board.study,
@@ -77,6 +83,8 @@ def leaderboard_json(board: Leaderboard) -> bytes:
         "latest_rating": board.latest_rating.isoformat() if board.latest_rating else None,
         "ranked_by": board.ranked_by,
         "precision": None if board.precision is None else asdict(board.precision),
+        "automatic_level": board.automatic_level,
+        "rated_prompts": board.rated_prompts,
         "groups": [{**asdict(group), "key": group.key} for group in board.groups],
         "pairs": [asdict(pair) for pair in board.pairs],
         "models": [origin.to_json() for origin in board.models],
@@ -96,8 +104,7 @@ def leaderboard_json(board: Leaderboard) -> bytes:
 def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
     of_board: dict[str, Any] = {"study": board.study, "stratum": board.stratum, **_prompt_cells(board)}
     of_board |= {"samples": board.samples, "cautions": "; ".join(board.cautions)}
-    for name in ("method", "over", "level"):
-        of_board[f"interval_{name}"] = getattr(board.precision, name, None)
+    of_board |= dict(zip(INTERVAL_COLUMNS, interval_basis(board), strict=True))
     origin = next((origin for origin in board.models if origin.model == row.model), None)
     of_board["licence"] = origin.licence if origin else None
     of_board["weights"] = "; ".join(origin.weights) if origin else None
@@ -119,6 +126,16 @@ def _cells(board: Leaderboard, row: LeaderboardRow) -> dict[str, Any]:
         scores[f"{automatic.key}:images"] = score.images if score else None
     before = {name: _row_value(row, name, of_board) for name in COLUMNS_BEFORE}
     return before | scores | {name: _row_value(row, name, of_board) for name in COLUMNS_AFTER}
+
+
+def interval_basis(board: Leaderboard) -> tuple[str | None, str | None, float | None]:
+    """How the board's intervals are made, over what, and their level: those of human scores; on a board
+    without any, of the automatic ones; None where there are no intervals."""
+    if board.precision is not None:
+        return board.precision.method, board.precision.over, board.precision.level
+    if not board.criteria and any(score.interval for row in board.rows for score in row.automatic.values()):
+        return (*CLUSTER, board.automatic_level)
+    return None, None, None
 
 
 def _prompt_cells(board: Leaderboard) -> dict[str, str]:

@@ -10,7 +10,7 @@ from nami_bench.domain import Comparison, Criteria, Criterion, Ranking
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.leaderboard.scales import NO_SCALES, LowValues, Scales, low_values
 from nami_bench.export.carried_study import carried_criteria, check_carried, is_parquet
-from nami_bench.export.comparisons_checks import REQUIRED
+from nami_bench.export.comparisons_checks import REQUIRED, comparisons_of
 from nami_bench.export.foreign import ForeignFile, read_foreign
 from nami_bench.export.rankings_checks import columns_of
 from nami_bench.study_file import load_criteria, nami_1k_study_file
@@ -23,7 +23,7 @@ MARKS_FILE = Path("data") / "marks.jsonl"
 """Beside one of the others."""
 
 OwnSource: TypeAlias = Path | pd.DataFrame
-"""A CSV file, a Parquet file, a folder that `nami-bench ratings export --format huggingface` wrote, or a data
+"""A CSV file, a Parquet file, a folder that `nami-bench ratings export --format dataset` wrote, or a data
 frame with the columns of such a file."""
 Source: TypeAlias = OwnSource | ForeignFile
 """One of these, or a file in another form."""
@@ -32,7 +32,7 @@ SaidCriteria: TypeAlias = Path | Mapping[str, float] | Sequence[Criterion] | Non
 
 
 def judgements_file(path: Path) -> Path:
-    """`path` itself, or in a folder of `nami-bench ratings export --format huggingface` its Parquet file.
+    """`path` itself, or in a folder of `nami-bench ratings export --format dataset` its Parquet file.
 
     Raises InputError for a folder that holds none.
     """
@@ -172,26 +172,49 @@ def read_any_ratings(source: OwnSource, criteria_of: Callable[[str], Sequence[Cr
 
 
 def load_comparisons(source: Source) -> list[Comparison]:
-    """The comparisons of a source, as `load_ratings` takes them."""
+    """The comparisons of a source, as `load_ratings` takes them, row by row."""
+    return comparisons_of(load_comparisons_table(source))
+
+
+def load_comparisons_table(
+    source: Source, more: Sequence[str] = (), *, only_counted: bool = False
+) -> pd.DataFrame:
+    """The comparisons of a source as a table (see `nami_bench.evaluation.human.comparisons_frame`).
+
+    `more`: columns beside those of comparisons, which Parquet files and data frames may have; raises
+    InputError where they lack. `only_counted`: of millions of rows, only what numbers rest on.
+    """
     if isinstance(source, ForeignFile):
-        return read_foreign(source).comparisons()
+        return _with_columns(read_foreign(source).comparisons_table(), more, source)
     if isinstance(source, Path):
         source = judgements_file(source)
-    if "value" in _header(source) and not (isinstance(source, pd.DataFrame) and holds_comparisons(source)):
+    header = _header(source)
+    if "value" in header and not (isinstance(source, pd.DataFrame) and holds_comparisons(source)):
         raise InputError(
             f"{_called(source)} holds ratings: see {_command('leaderboard', source, '--ratings')}"
         )
     if not isinstance(source, Path):
-        from nami_bench.export.comparisons_parquet import read_comparisons_frame
+        from nami_bench.export.comparisons_parquet import read_comparisons_frame_table
 
-        return read_comparisons_frame(source)
+        return read_comparisons_frame_table(_with_columns(source, more, _called(source)), more)
     if is_parquet(source):
-        from nami_bench.export.comparisons_parquet import read_comparisons_parquet
+        from nami_bench.export.comparisons_parquet import COUNTED, SCHEMA, read_comparisons_parquet_table
 
-        return read_comparisons_parquet(source)
-    from nami_bench.export.comparisons_file import read_comparisons
+        return read_comparisons_parquet_table(source, COUNTED if only_counted else SCHEMA.names, more)
+    from nami_bench.export.comparisons_file import read_comparisons_table
 
-    return read_comparisons(source)
+    return _with_columns(read_comparisons_table(source), more, source)
+
+
+def _with_columns(table: pd.DataFrame, more: Sequence[str], where: object) -> pd.DataFrame:
+    """The same table; raises InputError where it lacks one of `more`."""
+    for name in more:
+        if name not in table:
+            raise InputError(
+                f"{where} has no column {name!r}: `nami-bench votes import` writes a Parquet file with what "
+                "a data set says beside its votes"
+            )
+    return table
 
 
 def load_rankings(source: Source) -> list[Ranking] | None:

@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from nami_bench.domain import GENEVAL_TASKS, Criteria
 from nami_bench.evaluation.geneval.published import standing
 from nami_bench.evaluation.leaderboard.automatic import GENEVAL
-from nami_bench.evaluation.leaderboard.columns import ScoreColumn, human_columns, overall_column, task_columns
+from nami_bench.evaluation.leaderboard.columns import (
+    ScoreColumn,
+    human_columns,
+    interval_level,
+    overall_column,
+    task_columns,
+)
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, Leaderboard, LeaderboardRow, PromptOrigin
 from nami_bench.export.origin_text import software_notes
 from nami_bench.export.speed_text import speed_notes
@@ -61,9 +67,8 @@ def simulation_notice(board: Leaderboard) -> str | None:
 
 
 def level(column: ScoreColumn, board: Leaderboard) -> str:
-    """The level of the column's intervals, as "95%": GenEval's are always at that one."""
-    geneval = any(column.key.startswith(f"{a.key}:") for a in board.automatic if a.metric == GENEVAL)
-    return "95%" if geneval or board.precision is None else percent(board.precision.level)
+    """The level of the column's intervals, as "95%"."""
+    return percent(interval_level(column, board))
 
 
 def percent(share: float) -> str:

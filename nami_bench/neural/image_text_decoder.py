@@ -1,6 +1,6 @@
 """Decoders of transformers that answer questions about an image in a chat: loading them, asking them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from inspect import signature
 from pathlib import Path
@@ -113,20 +113,30 @@ class ImageTextDecoder:
 
     def mark(self, text: str) -> str | None:
         """The first of the model's special tokens and marks of images that is written out in `text`."""
-        found = [(text.find(mark), -len(mark), mark) for mark in self._marks if mark in text]
-        return min(found)[2] if found else None
+        return first_mark(text, self._marks)
 
     @cached_property
     def _marks(self) -> frozenset[str]:
-        added: Mapping[int, Any] = self.tokenizer.added_tokens_decoder
-        special = {str(token.content) for token in added.values() if token.special}
-        named = (getattr(self.processor, f"{kind}_token", None) for kind in ("image", "video", "audio"))
-        return frozenset(special | {str(mark) for mark in named if mark})
+        return special_marks(self.processor)
 
     @cached_property
     def _can_read_marks_as_text(self) -> bool:
         """Newer versions of transformers can."""
         return "sanitize_control_tokens" in signature(self.processor.apply_chat_template).parameters
+
+
+def special_marks(processor: Any) -> frozenset[str]:
+    """How a processor's special tokens and marks of images are written."""
+    added: Mapping[int, Any] = processor.tokenizer.added_tokens_decoder
+    special = {str(token.content) for token in added.values() if token.special}
+    named = (getattr(processor, f"{kind}_token", None) for kind in ("image", "video", "audio"))
+    return frozenset(special | {str(mark) for mark in named if mark})
+
+
+def first_mark(text: str, marks: Iterable[str]) -> str | None:
+    """The one of `marks` that is written out first in `text`, the longest of several."""
+    found = [(text.find(mark), -len(mark), mark) for mark in marks if mark in text]
+    return min(found)[2] if found else None
 
 
 def _conversation(text: str, image: Image | None = None) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 from transformers import dynamic_module_utils
 from transformers.utils import logging as transformers_logging
 
@@ -85,6 +86,18 @@ def read_pickled(path: Path, *, mmap: bool = False) -> Any:
     Raises what torch raises: of a damaged or foreign file, anything.
     """
     return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
+
+
+def read_tensors(path: Path) -> dict[str, torch.Tensor]:
+    """A checkpoint's tensors by name, on the CPU: of a .safetensors file, else as `read_pickled` has them.
+
+    Raises what the libraries raise: of a damaged or foreign file, anything.
+    """
+    with loading(path):
+        found: dict[str, torch.Tensor] = (
+            load_file(path) if path.suffix == ".safetensors" else read_pickled(path)
+        )
+    return found
 
 
 def from_one_file(kind: Any, source: str | dict[str, torch.Tensor], **arguments: Any) -> Any:

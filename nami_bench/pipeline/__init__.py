@@ -17,6 +17,7 @@ from nami_bench.pipeline.prompt_sets import (
 from nami_bench.pipeline.removal import finish_removals, remove_images, remove_model, rename_model
 from nami_bench.pipeline.same_settings import check_settings
 from nami_bench.pipeline.selection import Selection, select_prompts
+from nami_bench.pipeline.shared_evaluation import run_metrics
 from nami_bench.pipeline.submissions import (
     accept_submission,
     examine_text,
@@ -51,6 +52,7 @@ __all__ = [
     "rename_model",
     "resolve_prompt_set",
     "run_metric",
+    "run_metrics",
     "save_prompt_set",
     "select_prompts",
     "understand_images",

@@ -1,6 +1,7 @@
 """A study as a folder that the Hugging Face `datasets` library reads: Parquet files and a card.
 
 README.md                       the card; its YAML names the files
+croissant.json                  the same for programs: see `nami_bench.export.croissant`
 data/ratings.parquet            the long form of `ratings_parquet`; or comparisons.parquet, rankings.parquet,
                                 answers.parquet
 data/marks.jsonl                what was marked, in studies that ask for marks: see `marks_file`
@@ -11,18 +12,17 @@ data/images-00000-of-N.parquet  what became of each image; its bytes, if wanted
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, time
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from nami_bench import __version__
 from nami_bench.domain import (
-    SIMULATED_PREFIX,
     Adjudication,
     Comparison,
     ImageRecord,
@@ -32,6 +32,7 @@ from nami_bench.domain import (
     PromptSet,
     Ranking,
 )
+from nami_bench.domain.entry import Came
 from nami_bench.domain.study import Mode, Study
 from nami_bench.errors import InputError, StorageError
 from nami_bench.evaluation.human.answers_table import answers_table
@@ -42,9 +43,9 @@ from nami_bench.export.answers_file import answers_csv, answers_parquet
 from nami_bench.export.carried_study import side_file_json
 from nami_bench.export.comparisons_file import comparisons_csv
 from nami_bench.export.comparisons_parquet import comparisons_parquet
+from nami_bench.export.croissant import CROISSANT_FILE, croissant_json
 from nami_bench.export.item_answers_file import DECISION_COLUMNS, decision_json
 from nami_bench.export.marks_file import marks_jsonl
-from nami_bench.export.markup import markdown_text
 from nami_bench.export.rankings_file import rankings_csv
 from nami_bench.export.rankings_parquet import rankings_parquet
 from nami_bench.export.ratings_file import ratings_csv_parts
@@ -57,6 +58,12 @@ from nami_bench.export.ratings_source import (
     RATINGS_FILE,
 )
 from nami_bench.images import make_folder, read_recorded, write_bytes
+from nami_bench.pipeline.dataset_card import (
+    consent_in_words,
+    croissant_about,
+    dataset_card,
+    described_files,
+)
 from nami_bench.pipeline.screening import left_out
 
 if TYPE_CHECKING:
@@ -69,8 +76,8 @@ _IMAGE_COLUMNS = {
     **dict.fromkeys(("state", "reason", "sha256"), pa.string()),
     **dict.fromkeys(("width", "height", "seed"), pa.int64()),
 }
+Dated = TypeVar("Dated", Comparison, Ranking, Marks, Adjudication)
 _IMAGE = pa.struct({"bytes": pa.binary(), "path": pa.string()})
-_SIZES = ((1e3, "n<1K"), (1e4, "1K<n<10K"), (1e5, "10K<n<100K"), (1e6, "100K<n<1M"), (1e7, "1M<n<10M"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,9 @@ class DatasetContent:
     images.
 
     `left_out` says whose judgements are not in it; `decisions` of adjudicators, where they are to be in it.
+    `licence`: under which the data are given, None where none was named. `consent`: what people agreed to, in
+    words. `screened`: how many annotators the study's checks paused, or its owner excluded. `whole_days`:
+    times are cut to days.
     """
 
     study: Study
@@ -92,12 +102,16 @@ class DatasetContent:
     is_pseudonymous: bool = False
     left_out: Sequence[str] = ()
     decisions: Sequence[Adjudication] = ()
+    licence: str | None = None
+    consent: str = ""
+    screened: int = 0
+    whole_days: bool = False
 
     @property
     def about(self) -> dict[str, Any]:
         """What identifies the data: the study's configuration, its prompts' hash, its models, the version."""
         file = self.prompt_set.file
-        study = replace(self.study, contact="") if self.is_pseudonymous else self.study
+        study = _without_contacts(self.study) if self.is_pseudonymous else self.study
         return {
             "version": __version__,
             "study": asdict(study),
@@ -109,6 +123,8 @@ class DatasetContent:
                 for card in self.models
             ],
             "left_out": list(self.left_out),
+            "licence": self.licence,
+            "consent": self.consent,
         }
 
     @property
@@ -155,10 +171,48 @@ class DatasetContent:
             is_pseudonymous=True,
         )
 
+    def in_days(self) -> "DatasetContent":
+        """The same with every time cut to its day, UTC: nobody's working hours are told."""
+        times = self.ratings["created_at"].dt.floor("D")
+        return replace(
+            self,
+            ratings=self.ratings.assign(created_at=times),
+            comparisons=[_in_days(one) for one in self.comparisons],
+            rankings=[_in_days(one) for one in self.rankings],
+            marks=[_in_days(one) for one in self.marks],
+            decisions=[_in_days(one) for one in self.decisions],
+            whole_days=True,
+        )
+
+    @property
+    def latest(self) -> datetime | None:
+        """When the last judgement was given; None where none says when."""
+        judged: list[Comparison | Ranking] = [*self.comparisons, *self.rankings]
+        given = [one.created_at for one in judged if one.created_at is not None]
+        last = self.ratings["created_at"].max() if len(self.ratings) else None
+        return max(given, default=None if last is None or last != last else last.to_pydatetime())
+
     @property
     def count(self) -> int:
         """How many judgements there are."""
         return len(self.comparisons) or len(self.rankings) or len(self.ratings)
+
+
+def _in_days(one: Dated) -> Dated:
+    at = one.created_at
+    return one if at is None else replace(one, created_at=datetime.combine(at.astimezone(UTC), time(), UTC))
+
+
+def _without_contacts(study: Study) -> Study:
+    """The study without whom to write to, and without what opens a door: completion codes, addresses of ways
+    out, numbers and signatures of platforms. Consent texts and questions stay: they say what was asked."""
+    entry = study.entry
+    if entry is not None:
+        entry = replace(
+            entry, provider=Came.LINKS, is_open=False, parameters={}, platform_studies=(), codes={},
+            redirects={}, signature=None, sona=None,
+        )  # fmt: skip
+    return replace(study, contact="", entry=entry)
 
 
 def study_content(
@@ -201,6 +255,8 @@ def study_content(
         models=[card for card in store.catalog.models() if card.name in names],
         left_out=said,
         decisions=store.adjudications.all(study.name) if adjudicated else (),
+        consent=consent_in_words(study),
+        screened=sum(bool(one.paused or one.excluded) for one in store.oversight.members(study.name)),
     )
 
 
@@ -261,8 +317,10 @@ def write_dataset_folder(folder: Path, content: DatasetContent, images_dir: Path
     for number, part in enumerate(parts):
         name = f"images-{number:05d}-of-{len(parts):05d}.parquet"
         _write(folder / "data" / name, _image_tables(part, images_dir))
-    card = _card(content, with_images=images_dir is not None)
-    write_bytes(folder / "README.md", card.encode())
+    described = described_files(folder, content.kind)
+    with_images = images_dir is not None
+    write_bytes(folder / "README.md", dataset_card(content, described, with_images=with_images).encode())
+    write_bytes(folder / CROISSANT_FILE, croissant_json(folder, croissant_about(content), described))
 
 
 def _decisions(decisions: Sequence[Adjudication]) -> pa.Table:
@@ -342,36 +400,6 @@ def _write(path: Path, tables: Iterable[pa.Table]) -> None:
         partial.replace(path)
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
-
-
-def _card(content: DatasetContent, *, with_images: bool) -> str:
-    environment = Environment(
-        loader=PackageLoader("nami_bench.export"),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
-    names = content.annotators
-    answers = content.count
-    judged = content.judged
-    return environment.get_template("dataset_card.md").render(
-        study=content.study,
-        models=content.study.models,
-        annotators=len(names),
-        simulated=sum(name.startswith(SIMULATED_PREFIX) for name in names),
-        answers=answers,
-        kind=content.kind,
-        images=len(judged),
-        prompts=len({prompt for prompt, _, _ in judged}),
-        size=next((name for below, name in _SIZES if answers < below), "n>10M"),
-        prompt_set=content.prompt_set,
-        with_images=with_images,
-        pseudonymous=content.is_pseudonymous,
-        left_out=content.left_out,
-        decisions=len(content.decisions),
-        version=__version__,
-        text=markdown_text,
-        quoted=_json,
-    )
 
 
 def _json(value: Any) -> str:

@@ -79,6 +79,7 @@ def leaderboard_from_ratings(
         prompt_origins={} if prompt_set is None else {prompt_set.name: prompt_origin(prompt_set)},
         cautions=(*cautions, *limited, *total_cautions(ratings)),
         samples=samples,
+        rated_prompts=None if prompt_set is None else prompt_set.name,
     )
     ranked = finished(board, table, sort)
     return ranked if precision is None else with_uncertainty(ranked, ratings, precision, prompts.values(), by)

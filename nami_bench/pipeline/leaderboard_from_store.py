@@ -145,6 +145,8 @@ def leaderboard_from_store(
         instruments=tuple(_instrument(column, found) for column in columns),
         speeds=speeds({row.model: found.timed.get(row.model, ()) for row in rows}, prices),
         prices_in=prices.note if prices is not None else None,
+        rated_prompts=chosen.prompt_set if chosen else None,
+        automatic_level=level,
     )
     ranked = finished(board, table, sort)
     if ratings is None or chosen is None or precision is None:

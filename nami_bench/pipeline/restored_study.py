@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nami_bench.store import Recorded, Store
     from nami_bench.store.items import Shown
 
-_COMMAND = "`nami-bench ratings export --format huggingface`"
+_COMMAND = "`nami-bench ratings export --format dataset`"
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,12 @@ def file_problem(images_dir: Path, record: ImageRecord) -> str | None:
         found = images.hash_file(images_dir / str(record.path))
     except ImageError as error:
         return str(error)
-    return None if found == record.sha256 else f"{record.path} has changed since it was recorded"
+    return None if found == record.sha256 else changed(record)
+
+
+def changed(record: ImageRecord) -> str:
+    """What is said of a file with another hash."""
+    return f"{record.path} has changed since it was recorded"
 
 
 def refuse_unseen(image: Path) -> None:

@@ -12,12 +12,11 @@ from nami_bench import __version__
 from nami_bench.domain import ModelCard
 from nami_bench.errors import InputError
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
+from nami_bench.export.accuracy_text import accuracy_notes, accuracy_tables
 from nami_bench.export.agreement_text import agreement_csv, agreement_notes, agreement_tables
-from nami_bench.export.files import leaderboard_csv, leaderboard_json
 from nami_bench.export.html import page_values
+from nami_bench.export.leaderboard_formats import leaderboard_files, leaderboard_path
 from nami_bench.export.marks_text import mark_notes, mark_tables
-from nami_bench.export.origin_text import provenance_csv
-from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.export.spreadsheet import csv_table
 from nami_bench.images import write_bytes
 from nami_bench.pipeline.audit import audit_csv
@@ -29,6 +28,7 @@ from nami_bench.report.marks import MarkFigure, word_rows, write_marked_images
 from nami_bench.report.provenance import images_csv, provenance
 from nami_bench.report.tables import audit_tables, correlation_table, screening_rules
 
+_BOARD_FORMS = ("csv", "csv-long", "csv-wide", "json", "markdown", "latex")
 _ASSETS = ("report.css", "report.js")
 _MARK = "report.json"
 """What tells a report's folder from any other: only such a folder is written over."""
@@ -89,11 +89,9 @@ def _plots(contents: ReportContents) -> Iterator[Plot]:
 
 def _data_files(contents: ReportContents, about: dict[str, Any]) -> Iterator[tuple[str, bytes]]:
     board = contents.board
-    yield "leaderboard.csv", leaderboard_csv(board)
-    yield "leaderboard.provenance.csv", provenance_csv(board)
-    yield "leaderboard.json", leaderboard_json(board)
-    yield "leaderboard.md", leaderboard_markdown(board)
-    yield "leaderboard.tex", leaderboard_latex(board)
+    for form in _BOARD_FORMS:
+        for path, data in leaderboard_files(board, leaderboard_path(Path("leaderboard"), form), form).items():
+            yield str(path), data
     if board.pairs:
         yield "pairs.csv", pairs_csv(board)
     if contents.agreement is not None:
@@ -156,6 +154,8 @@ def _page(
         "of_metrics": [p for p in drawn if p.name.startswith("scatter-")],
         "of_geneval": [p for p in drawn if p.name.startswith("geneval-audit-")],
         "correlations": correlation_table(audit) if audit and audit.correlations else None,
+        "accuracy_tables": list(accuracy_tables(audit.accuracies)) if audit else [],
+        "accuracy_notes": list(accuracy_notes(audit.accuracies)) if audit else [],
         "audit": audit,
         "audit_tables": list(audit_tables(audit)) if audit else [],
         "mark_tables": list(mark_tables(contents.marks.agreement)) if contents.marks else [],

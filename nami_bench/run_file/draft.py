@@ -45,7 +45,8 @@ _STUDIES = """
 # that were made elsewhere are imported: `ratings = ["ratings.csv"]`.
 """
 _RESULTS = """
-# What is written into the workspace's folder reports. `formats`: csv, json, markdown, latex, html.
+# What is written into the workspace's folder reports. `formats`: csv, csv-long, csv-wide, json,
+# markdown, model-card, latex, html.
 """
 
 

@@ -18,7 +18,7 @@ from nami_bench.domain import ImageRecord, ImageState, ModelCard, Score, SetScor
 from nami_bench.evaluation.leaderboard.origins import model_origin
 from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
-from nami_bench.export.files import leaderboard_csv
+from nami_bench.export.files import leaderboard_wide_csv
 from nami_bench.file_hashes import file_sha256
 from nami_bench.image_settings import used_settings
 from nami_bench.images import write_bytes
@@ -197,7 +197,7 @@ def _judgements(store: Store, study: Study) -> Iterator[str]:
 
 def board_sha256(board: Leaderboard) -> str:
     """Of the leaderboard as CSV, which holds all of its values and no dates."""
-    return hashlib.sha256(leaderboard_csv(board)).hexdigest()
+    return hashlib.sha256(leaderboard_wide_csv(board)).hexdigest()
 
 
 def _sha256(text: str) -> str:

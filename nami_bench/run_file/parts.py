@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from nami_bench.domain import checked_name
 from nami_bench.errors import InputError
+from nami_bench.export.leaderboard_formats import Format
 
 SAMPLES = 4
 """Images for each prompt, where nothing is said of it."""
@@ -256,9 +257,6 @@ class IntervalsPart:
     correction: Literal["holm", "benjamini-hochberg", "none"] = "holm"
 
 
-Format = Literal["csv", "json", "markdown", "latex", "html"]
-
-
 @dataclass(frozen=True, slots=True)
 class LeaderboardPart:
     """`[[leaderboard]]`: one of a `study`; without one of automatic scores alone. NAME.csv and its like are
@@ -318,3 +316,24 @@ class QuestionPagePart:
 
     def __post_init__(self) -> None:
         checked_name("question page", self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class SitePart:
+    """`[[site]]`: the pages of `nami-bench site` in the folder reports/FOLDER, of these `studies` (all of the
+    workspace that have judgements)."""
+
+    studies: tuple[str, ...] = ()
+    folder: str = "site"
+    title: str | None = None
+    pixels: int = 768
+    comments: bool = False
+    without: tuple[str, ...] = ()
+    intervals: IntervalsPart = IntervalsPart()
+
+    def __post_init__(self) -> None:
+        checked_name("site", self.folder)
+        if self.pixels < 0:
+            raise InputError(f"site {self.folder!r}: pixels must not be negative, got {self.pixels}")
+        if self.intervals.method == "none":
+            raise InputError(f'site {self.folder!r} is about intervals: method = "none" leaves it nothing')

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nami_bench.evaluation.leaderboard.rows import Leaderboard, Precision
-from nami_bench.export.leaderboard_formats import ENDINGS, leaderboard_files
+from nami_bench.export.leaderboard_formats import leaderboard_files, leaderboard_path
 from nami_bench.images import write_bytes
 from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.pipeline.published import with_published
@@ -78,20 +78,20 @@ def plan_results(bench: Workbench) -> list[Planned]:
         *(page.folder for page in bench.run.question_page),
         *(report.place for report in bench.run.report),
     ]
+    sites = [_planned("site", one.folder, [reports / one.folder / "index.html"]) for one in bench.run.site]
     pages = [_planned("report", name, [reports / name / "index.html"]) for name in folders]
-    return [*boards, *pages, _planned("lock", bench.run.name, [bench.lock_path])]
+    return [*boards, *pages, *sites, _planned("lock", bench.run.name, [bench.lock_path])]
 
 
 def _planned(step: str, name: str, paths: Sequence[Path]) -> Planned:
     what = "files" if len(paths) > 1 else "file"
     return Planned(
-        step, name, what, sum(map(Path.is_file, paths)), len(paths), note=", ".join(map(str, paths))
+        step, name, what, sum(map(Path.exists, paths)), len(paths), note=", ".join(map(str, paths))
     )
 
 
 def _path(bench: Workbench, part: LeaderboardPart, form: str) -> Path:
-    ending = next(ending for ending, name in ENDINGS.items() if name == form)
-    return bench.workspace.reports_dir / f"{part.name}{ending}"
+    return leaderboard_path(bench.workspace.reports_dir / part.name, form)
 
 
 def _write_page(bench: Workbench, page: QuestionPagePart) -> None:

@@ -29,6 +29,7 @@ from nami_bench.run_file.plan import Plan
 from nami_bench.run_file.prompt_sets import plan_prompts, record_prompts
 from nami_bench.run_file.results import plan_results, write_leaderboards, write_reports
 from nami_bench.run_file.scores import plan_scores, prepare_metrics, score_images
+from nami_bench.run_file.site import write_run_site
 from nami_bench.run_file.studies import check_readings, plan_studies, work_studies
 from nami_bench.store import Store
 
@@ -121,6 +122,9 @@ def _done(bench: Workbench) -> RunResult:
     boards = write_leaderboards(bench) if begin("leaderboards", run.leaderboard) else {}
     if begin("reports", run.report or run.question_page):
         write_reports(bench)
+    if begin("sites", run.site):
+        for site in run.site:
+            write_run_site(bench, site)
     lock = write_lock(bench, boards)
     tell.say(f"lock: {bench.lock_path}")
     files = [path for paths in bench.written.values() for path in paths]

@@ -16,6 +16,7 @@ from nami_bench.run_file.parts import (
     PromptsPart,
     QuestionPagePart,
     ReportPart,
+    SitePart,
     StudyPart,
 )
 
@@ -33,6 +34,7 @@ class RunFile:
     leaderboard: tuple[LeaderboardPart, ...] = ()
     report: tuple[ReportPart, ...] = ()
     question_page: tuple[QuestionPagePart, ...] = ()
+    site: tuple[SitePart, ...] = ()
 
     def __post_init__(self) -> None:
         checked_name("run", self.name)
@@ -40,9 +42,8 @@ class RunFile:
             raise InputError("a run needs at least one [[prompts]] and one [[model]]")
         for kind in ("prompts", "model", "study", "leaderboard"):
             _check_unique(kind, [part.name for part in getattr(self, kind)])
-        _check_unique(
-            "folder", [*(one.place for one in self.report), *(one.folder for one in self.question_page)]
-        )
+        pages: Sequence[QuestionPagePart | SitePart] = (*self.question_page, *self.site)
+        _check_unique("folder", [*(one.place for one in self.report), *(one.folder for one in pages)])
         self._check_names()
 
     def _check_names(self) -> None:
@@ -60,6 +61,7 @@ class RunFile:
         of_studies: Sequence[LeaderboardPart | ReportPart] = (*self.leaderboard, *self.report)
         studies = [part.name for part in self.study]
         _check_known("study", (part.study for part in of_studies if part.study), studies)
+        _check_known("study", (name for part in self.site for name in part.studies), studies)
         metrics = [part.name for part in self.metric]
         _check_known("metric", (page.metric for page in self.question_page), metrics)
         for study in self.study:

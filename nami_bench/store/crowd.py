@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import Agreement, Identity, Participant, WayOut
+from nami_bench.domain import FINISHED, Agreement, Identity, Participant, WayOut
 from nami_bench.errors import RefusedError
 from nami_bench.store import convert
 from nami_bench.store.annotation_tables import EventRow
@@ -165,7 +165,8 @@ class Crowd(Repository):
             if not keep and until is not None and now >= until:
                 raise RefusedError("too_late", "it is too late to have the data deleted")
             account = session.get_one(AnnotatorRow, row.annotator_id)
-            way = WayOut.WITHDREW if row.way_out is None else WayOut(row.way_out)
+            finished = row.open_way_out if row.open_way_out in FINISHED else None
+            way = WayOut(row.way_out or finished or WayOut.WITHDREW)
             made = Withdrawal(account.id, account.created_at, keep, way, row.left_at or now)
             withdraw(session, row, made, "a participant withdrew")
             return _participant(session, row)

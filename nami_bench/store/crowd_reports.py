@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from nami_bench.domain import CheckKind, Identity, ParticipantReport, WayOut
+from nami_bench.domain import FINISHED, CheckKind, Identity, ParticipantReport, WayOut
 from nami_bench.store.account_tables import LoginSessionRow
 from nami_bench.store.annotation_tables import COMPLETED, STUDY_KIND, AssignmentRow, ItemRow, MemberRow
 from nami_bench.store.chores import TRACES, note_chores
@@ -125,10 +125,7 @@ class CrowdReports(Repository):
         work: Mapping[str, Any],
         answers: Mapping[str, str],
     ) -> ParticipantReport:
-        way = None if row.way_out is None else WayOut(row.way_out)
-        now = self._clock()
-        if way is None and row.holds_until is not None and now >= row.holds_until:
-            way = WayOut.TIMED_OUT
+        way = _way_out(row, self._clock())
         last = work.get("last") or row.left_at
         return ParticipantReport(
             name=name,
@@ -146,6 +143,16 @@ class CrowdReports(Repository):
             paused=paused,
             answers=answers,
         )
+
+
+def _way_out(row: ParticipantRow, now: datetime) -> WayOut | None:
+    """How a part ended, of those, too, who are not heard of any more; None: it did not yet."""
+    if row.way_out is not None:
+        return WayOut(row.way_out)
+    is_late = row.holds_until is not None and now >= row.holds_until
+    if row.open_way_out is not None and (is_late or row.open_way_out in FINISHED):
+        return WayOut(row.open_way_out)
+    return WayOut.TIMED_OUT if is_late else None
 
 
 def delete_crowd(session: Session, study_id: int) -> None:

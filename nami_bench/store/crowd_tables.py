@@ -32,6 +32,9 @@ class ParticipantRow(Base):
         UtcDateTime, comment="by the platform's id, without proof: nothing of before is shown from then on"
     )
     way_out: Mapped[str | None] = mapped_column(comment="how it ended; none: it did not yet")
+    open_way_out: Mapped[str | None] = mapped_column(
+        comment="how it would end if they left now; none: they have more to do"
+    )
     left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     credit: Mapped[str] = mapped_column(default="", comment="asked, granted or refused by the platform")
     joined_at: Mapped[CreatedAt]

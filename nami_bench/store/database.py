@@ -31,7 +31,7 @@ from nami_bench.store.engines import FOUND, WRITE, file_of, make_engine, read_ur
 from nami_bench.store.refusals import translated
 from nami_bench.store.turns import Turns
 
-HEAD_REVISION = "0018"
+HEAD_REVISION = "0019"
 PATIENCE_S = 30.0
 """So long a transaction waits while somebody else writes."""
 

@@ -407,6 +407,11 @@ class Desk:
         rows = self.connection.execute(sql.RECENT, {"member": member.id, "most": count})
         return [Sent(**row._mapping) for row in rows]
 
+    def durations(self, member: Member, count: int) -> list[int]:
+        """How long the first answers to the member's last items took, in ms, where that is known."""
+        found = self.connection.scalars(sql.DURATIONS, {"member": member.id, "most": count})
+        return [one for one in found if one is not None]
+
     def send(self, lease: Lease, client_token: str, revision: int, **values: Any) -> None:
         """Keep a submission as it came; raises RefusedError for a client token that was used before."""
         row = {

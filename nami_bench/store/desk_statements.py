@@ -68,6 +68,7 @@ GUEST = select(
     ParticipantRow.holds_until,
     ParticipantRow.rejoined_at,
     ParticipantRow.way_out,
+    ParticipantRow.open_way_out,
 ).where(ParticipantRow.annotator_id == bindparam("annotator"))
 
 _LEASE = (
@@ -439,3 +440,4 @@ RECENT = (
     .order_by(_first.id.desc())
     .limit(bindparam("most"))
 )
+DURATIONS = RECENT.with_only_columns(_first.duration_ms, maintain_column_froms=True)

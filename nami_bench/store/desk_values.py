@@ -43,6 +43,7 @@ class Guest:
     holds_until: datetime | None
     rejoined_at: datetime | None
     way_out: str | None
+    open_way_out: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from nami_bench.annotator_app.crowd.payments import due
 from nami_bench.domain import Annotator, Checks, Consent, Device, Role, Rule, Stopping
 from tests.support.crowd import AGE, CODES, CONSENT, EXPERTISE, Visitor, arrival, pid, with_entry
 
@@ -165,9 +166,9 @@ def test_places_are_held_for_a_time_and_late_ones_finish_while_theirs_is_free(be
     assert other.rate() == 2
     now += timedelta(hours=5)
     bench.store.studies.change(replace(bench.store.studies.get("trial"), closes=now + timedelta(days=1)))
-    come(arrival(4)).agree()
+    assert come(arrival(4)).agree()["why"] == "study_full"  # the place is one that is paid
     assert other.leave()["exit"]["way"] == "completed"
-    assert ways(bench) == ["timed_out", "completed", None]
+    assert ways(bench) == ["timed_out", "completed"]
 
 
 @pytest.mark.slow
@@ -239,6 +240,38 @@ def test_who_was_told_that_it_was_the_end_may_press_the_button_late(bench: Any, 
 
 
 @pytest.mark.slow
+def test_who_closes_the_window_before_the_last_button_is_paid_for_what_they_did(
+    bench: Any, come: Come
+) -> None:
+    checks = Checks(constant=2)
+    entry = {"allowed_minutes": 30, "quota": 2, "reward": 3.0}
+    trial = with_entry(bench.store, bench.study, items_per_annotator=2, overlap=2, checks=checks, **entry)
+    now = datetime.now(UTC)
+    bench.store.clock = lambda: now
+    done, careless, half, withdraws = (come(arrival(number)) for number in range(4))
+    for one in (done, careless, half, withdraws):
+        one.agree()
+    assert (done.rate(), withdraws.rate()) == (2, 2)
+    for _ in range(2):
+        careless.rate(most=1)
+    half.rate(most=1)
+    assert ways(bench) == ["completed", None, None, "completed"]  # careless may yet be let in again
+    assert come(arrival(9)).door()["why"] == "study_full"  # two have finished
+    assert withdraws.ask("withdraw", {"keep": False}).json()["exit"]["way"] == "completed"
+    now += timedelta(hours=3)
+    assert ways(bench) == ["completed", "failed_checks", "timed_out", "completed"]
+    suggested = due(trial.entry, bench.store.crowd_reports.participants("trial"))
+    assert [(one.decision, one.reward) for one in suggested] == [
+        ("approve", 3.0),
+        ("approve, and leave out of the analysis", 3.0),
+        ("look", 0.0),
+        ("approve", 3.0),
+    ]
+    assert ["last button" in one.reason for one in suggested] == [True, True, False, False]
+    assert done.leave()["exit"]["code"] == CODES["completed"]
+    assert half.leave()["exit"]["way"] == "timed_out"
+
+
 def test_a_bare_id_is_no_log_in(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=4)
     ada = come(arrival(1))

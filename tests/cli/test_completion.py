@@ -52,7 +52,7 @@ def suggested(*words: str, cwd: Path, shell: str = "bash") -> list[str]:
         (("gen",), ["generate", "geneval"]),
         (("models", "re"), ["remove", "rename"]),
         (("--work",), ["--workspace"]),
-        (("evaluate", "geneval", "hps"), ["hpsv2"]),
+        (("evaluate", "geneval", "hps"), ["hpsv2", "hpsv3"]),
         (("evaluate", "--detector", "mask"), ["mask2former", "mask2former-hf"]),
         (("geneval", "DIR", "--detector", "yo"), ["yolox"]),
         (("dpg", "--judge", "mp"), ["mplug"]),

@@ -74,7 +74,7 @@ def test_the_ending_of_the_output_names_the_format(folder: Path) -> None:
         ("a.txt", "Leaderboard:"),
     ):
         assert leaderboard("--ratings", "ratings.csv", "-o", name, cwd=folder) == ""
-        assert (folder / name).read_text().startswith(start)
+        assert (folder / name).read_text("utf-8-sig").startswith(start)
     leaderboard("--ratings", "ratings.csv", "-o", "b.csv", "--format", "json", cwd=folder)
     assert json.loads((folder / "b.csv").read_text())["study"] == "nami-1k"
 

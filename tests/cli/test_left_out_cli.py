@@ -161,7 +161,7 @@ def said(root: Path, folder: Path, *more: object) -> dict[str, str]:
     """What each command prints or writes, in every format that has room for a sentence."""
     folder.mkdir()
     found = {}
-    for name in ("table", "csv", "json", "markdown", "latex", "html"):
+    for name in ("table", "csv", "csv-long", "csv-wide", "json", "markdown", "latex", "html"):
         one = run(root, "leaderboard", "--study", "pilot", "--format", name, *more).stdout
         found[f"leaderboard {name}"] = " ".join(one.split()).replace("\\-", "-")
     found["agreement"] = run(root, "agreement", "--study", "pilot", "--replicates", 50, *more).stdout
@@ -176,7 +176,7 @@ def said(root: Path, folder: Path, *more: object) -> dict[str, str]:
     run(root, "ratings", "export", "--study", "pilot", "-o", folder / "r.parquet", *more)
     found["parquet"] = pq.read_metadata(folder / "r.parquet").metadata[b"nami_bench"].decode()
     hub = folder / "hub"
-    run(root, "ratings", "export", "--study", "pilot", "--format", "huggingface", "-o", hub, *more)
+    run(root, "ratings", "export", "--study", "pilot", "--format", "dataset", "-o", hub, *more)
     found["card"] = (hub / "README.md").read_text().replace("\\", "")
     return found
 
@@ -232,7 +232,7 @@ def test_only_the_first_samples_count_where_one_says_so(root: Path, tmp_path: Pa
     run(root, "ratings", "export", "--study", "pilot", "-o", file)
     for more in ((), ("--ratings", str(file))):
         of = more or ("--study", "pilot")
-        for name in ("table", "csv", "json", "markdown", "latex", "html"):
+        for name in ("table", "csv", "csv-long", "csv-wide", "json", "markdown", "latex", "html"):
             text = run(root, "leaderboard", *of, "--samples", 1, "--format", name).stdout
             assert "only sample 0 of 0 to 1 of each prompt count" in " ".join(text.split()), (name, more)
     criteria = tmp_path / "c.toml"

@@ -134,7 +134,7 @@ def test_a_dataset_folder_brings_its_images_into_an_empty_workspace(tmp_path: Pa
     (tmp_path / "in.csv").write_text(HEADER + ROWS)
     run(first.root, "ratings", "import", str(tmp_path / "in.csv"))
     folder = str(tmp_path / "out")
-    run(first.root, "ratings", "export", "--format", "huggingface", "--with-images", "--names", "-o", folder)
+    run(first.root, "ratings", "export", "--format", "dataset", "--with-images", "--names", "-o", folder)
     second = init_workspace(tmp_path / "second").root
     assert run(second, "ratings", "import", folder).stderr == "recorded 2 ratings\n"
     assert "1 images are as recorded" in run(second, "images", "verify").stderr
@@ -159,7 +159,7 @@ def test_ratings_are_exported_as_parquet_and_as_a_dataset_folder(root: Path, tmp
     file.write_text(HEADER + ROWS)
     run(root, "ratings", "import", str(file))
     boards = []
-    for arguments in (("-o", "out.parquet"), ("--format", "huggingface", "-o", "out"), ("-o", "out.csv")):
+    for arguments in (("-o", "out.parquet"), ("--format", "dataset", "-o", "out"), ("-o", "out.csv")):
         name = arguments[-1]
         run(root, "ratings", "export", *arguments[:-1], str(tmp_path / name))
         board = run(root, "leaderboard", "--ratings", str(tmp_path / name), "--json")
@@ -180,9 +180,9 @@ def test_ratings_are_exported_as_parquet_and_as_a_dataset_folder(root: Path, tmp
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--with-images",), "--with-images belongs to --format huggingface"),
-        (("--format", "huggingface"), "writes a folder: name it with -o"),
-        (("--format", "huggingface", "-o", "new"), "no ratings yet"),
+        (("--with-images",), "--with-images belongs to --format dataset"),
+        (("--format", "dataset"), "writes a folder: name it with -o"),
+        (("--format", "dataset", "-o", "new"), "no ratings yet"),
     ],
 )
 def test_exports_that_cannot_be_are_refused(
@@ -217,7 +217,7 @@ def test_comparisons_are_exported_in_every_form(root: Path, tmp_path: Path) -> N
         ("lena", "n", "left", None),
         ("omar", "m", None, "too dark"),
     ]
-    run(root, "ratings", "export", "--study", "pairs", "--format", "huggingface", "-o", str(tmp_path / "out"))
+    run(root, "ratings", "export", "--study", "pairs", "--format", "dataset", "-o", str(tmp_path / "out"))
     card = (tmp_path / "out" / "README.md").read_text()
     assert "config_name: comparisons" in card and "2 verdicts that 2 annotators" in card
     hidden = pq.read_table(tmp_path / "out" / "data" / "comparisons.parquet").to_pylist()

@@ -4,7 +4,7 @@ import importlib
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
@@ -42,9 +42,10 @@ def test_each_neural_metric_has_an_extra_and_models_holds_them_all() -> None:
     metrics = PROJECT["project"]["entry-points"]["nami_bench.metrics"]
     # What others compute with, a detector, a judge or a server, is theirs to need.
     others = ("geneval.metric", "evaluation.questions.", "vqa.openai", "evaluation.wise")
-    neural = {name for name, place in metrics.items() if not any(other in place for other in others)}
-    assert neural <= extras.keys()
-    assert all(set(extras[name]) <= set(extras["models"]) for name in neural)
+    neural = {name: place for name, place in metrics.items() if not any(other in place for other in others)}
+    own = {next(iter(EntryPoint(name, place, "").extras), name) for name, place in neural.items()}
+    assert own <= extras.keys()
+    assert all(set(extras[name]) <= set(extras["models"]) for name in own)
 
 
 def test_the_version_is_one() -> None:

@@ -97,7 +97,9 @@ def test_a_metric_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
         registry.load("metrics", "pickscore")
 
 
-_WITH_A_NETWORK = {"clip-score", "fid", "hpsv2", "image-reward", "kid", "pickscore", "vqa-score"}
+_WITH_A_NETWORK = {
+    "aesthetic", "clip-score", "fid", "hpsv2", "hpsv3", "image-reward", "kid", "pickscore", "vqa-score",
+}  # fmt: skip
 
 
 def test_what_runs_no_network_loads_without_torch() -> None:

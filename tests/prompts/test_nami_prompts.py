@@ -18,7 +18,7 @@ from nami_bench.prompts.filters import FILTERS
 from nami_bench.prompts.sources import NamiCommunitySource, NamiLongSource, NamiShortSource
 from tests.support.foreign import FOREIGN, needs
 
-NAMI_1K = "afdc3f86a8c3265f90f6f0ab56673250704b8fd385791df8838e77696f6cd5d5"
+NAMI_1K = "bed4bb4c5db698ae4b79635ec053a1922382845647c08b3ccab2b030e29340b9"
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = (ROOT / "docs" / "prompts.md").read_text(encoding="utf-8")
 PUBLIC = FOREIGN / "prompts"

@@ -31,7 +31,7 @@ def build(console: Console) -> None:
             '<div class="scrolls" tabindex="0" role="group" aria-label="Files"><table><thead><tr>'
             '<th scope="col">file</th><th scope="col">what is in it</th><th scope="col">personal data</th>'
             f"</tr></thead><tbody>{rows}</tbody></table></div>"
-            "<p>With images, and by annotator: <code>nami-bench ratings export --format huggingface "
+            "<p>With images, and by annotator: <code>nami-bench ratings export --format dataset "
             "--with-images -o FOLDER</code>.</p>"
         )
 

@@ -106,7 +106,7 @@ class OpenAIJudge:
             sheet.image_url,
             self._words.format(question=question.text),
             temperature=0,
-            max_tokens=1 if asked.logprobs else _WORDS_READ,
+            max_tokens=1 if asked.logprobs else sheet.longest or _WORDS_READ,
             logprobs=True if asked.logprobs else None,
             top_logprobs=asked.top_logprobs if asked.logprobs else None,
         )
@@ -140,6 +140,7 @@ class _Begun:
 
     def __init__(self, sheet: Sheet) -> None:
         self.questions = sheet.questions
+        self.longest = sheet.longest
         self.answers: list[Answer | None] = [None] * len(sheet.questions)
         self._image: Image = sheet.image
         self._url: str | None = None

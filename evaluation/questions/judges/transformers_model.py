@@ -84,7 +84,7 @@ class TransformersJudge:
             texts = [self._words.format(question=question.text) for question in sheet.questions]
             scores = self._first_tokens.scores(sheet.image, texts)
             yield [
-                self._answer(sheet.image, text, question, found)
+                self._answer(sheet, text, question, found)
                 for text, question, found in zip(texts, sheet.questions, scores, strict=True)
             ]
 
@@ -114,20 +114,20 @@ class TransformersJudge:
     def _first_tokens(self) -> FirstTokens:
         return FirstTokens(self._decoder, self.options.batch_size, self.options.reuse)
 
-    def _answer(self, image: Image, text: str, question: Question, found: torch.Tensor | NotAsked) -> Answer:
+    def _answer(self, sheet: Sheet, text: str, question: Question, found: torch.Tensor | NotAsked) -> Answer:
         if isinstance(found, NotAsked):
             return Answer(problem=found.problem, details={"over_long": True} if found.over_long else {})
         chances = found.softmax(dim=-1).cpu()
         if not chances.isfinite().all():
             return Answer(problem="the model gave numbers that are not finite")
-        said = self._said(image, text, int(chances.argmax()))
+        longest = sheet.longest or self.options.max_new_tokens
+        said = self._said(sheet.image, text, int(chances.argmax()), longest)
         if self.options.probability == "yes":
             return self._yes_or_no(question, said, chances)
         written = spellings(question.text, question.expected)
         return Answer(said, probability_of(written, lambda spelling: self._chance(spelling, chances)))
 
-    def _said(self, image: Image, text: str, first: int) -> str:
-        longest = self.options.max_new_tokens
+    def _said(self, image: Image, text: str, first: int, longest: int) -> str:
         if longest == 1:
             return self._decoder.decode([first])
         return self._decoder.say(self._decoder.inputs([image], text), longest)

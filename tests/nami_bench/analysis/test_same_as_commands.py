@@ -193,7 +193,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         add_question_study(store, tmp_path)
         store.ratings.add(answers())
     printed("ratings", "export", "--study", "asked", "-o", "answers.csv")
-    printed("ratings", "export", "--study", "asked", "--format", "huggingface", "-o", "dataset")
+    printed("ratings", "export", "--study", "asked", "--format", "dataset", "-o", "dataset")
     return tmp_path
 
 

@@ -115,7 +115,7 @@ def test_the_ending_names_the_form(found: dict[str, Shown], folder: Path) -> Non
     }
     for ending, start in starts.items():
         found["leaderboard"].save(f"new folder/böard{ending}")
-        assert (folder / f"new folder/böard{ending}").read_text().startswith(start)
+        assert (folder / f"new folder/böard{ending}").read_text("utf-8-sig").startswith(start)
     with pytest.raises(InputError, match=r"cannot save as 'a\.xlsx': let its name end in \.csv or \.json or"):
         found["leaderboard"].save("a.xlsx")
     with pytest.raises(InputError, match=r"cannot save as 'a': let its name end in \.csv or \.json$"):

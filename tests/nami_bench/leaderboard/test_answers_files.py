@@ -108,7 +108,7 @@ def test_a_dataset_folder_brings_everything_along(asked: tuple[Workspace, Store]
         "ratings",
         "export",
         "--format",
-        "huggingface",
+        "dataset",
         "--names",
         "--with-images",
         "-o",

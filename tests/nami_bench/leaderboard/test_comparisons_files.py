@@ -22,6 +22,11 @@ ODD = [
     Comparison("=s", "NA", "007", 0, "fit", "b\nc", "-a", None, "'tis dark", None, None, None),
     Comparison("=s", "null", "1e5", 3, "fit", "-a", "b\nc", Outcome.BOTH_BAD, None, 2, 0, WHEN),
 ]
+VOTES = [
+    Comparison("s", "ann", "0", 0, "fit", "a", "a", Outcome.LEFT, left_sample=2, right_sample=1),
+    Comparison("s", "ann", "0", 0, "fit", "a", "a", Outcome.TIE, left_sample=1, right_sample=2, repeat=1),
+    Comparison("s", "voter-000003", "0", 1, "fit", "a", "b", Outcome.RIGHT, count=17, weight=0.25),
+]
 GOOD = {
     "study": ["s", "s"],
     "annotator": ["ann", "ann"],
@@ -56,6 +61,21 @@ def test_comparisons_come_back_from_every_kind_of_file(
         load_ratings(tmp_path / name)
 
 
+def test_votes_say_more_than_a_studys_verdicts(tmp_path: Path) -> None:
+    (tmp_path / "c.csv").write_bytes(comparisons_csv(VOTES))
+    (tmp_path / "c.parquet").write_bytes(comparisons_parquet(VOTES, CRITERIA))
+    assert load_comparisons(tmp_path / "c.csv") == load_comparisons(tmp_path / "c.parquet") == VOTES
+    assert b"weight" not in comparisons_csv(ODD)  # a study's file stays as it was
+
+
+@pytest.mark.parametrize("unknown", [None, ""])
+def test_nobody_judges_twice_who_is_not_known(tmp_path: Path, unknown: str | None) -> None:
+    columns = {**GOOD, "annotator": [unknown, unknown], "prompt_id": ["0", "0"], "count": [1, 3]}
+    pq.write_table(pa.table(columns), tmp_path / "c.parquet")
+    found = load_comparisons(tmp_path / "c.parquet")
+    assert [(one.annotator, one.count) for one in found] == [("voter-000001", 1), ("voter-000002", 3)]
+
+
 def test_a_parquet_file_of_comparisons_carries_its_criteria(tmp_path: Path) -> None:
     (tmp_path / "c.parquet").write_bytes(comparisons_parquet(ODD, CRITERIA))
     assert carried_criteria(tmp_path / "c.parquet") == CRITERIA
@@ -74,6 +94,9 @@ def test_a_parquet_file_of_comparisons_carries_its_criteria(tmp_path: Path) -> N
             "row 2: the same pair was compared in row 1 already",
         ),
         ({"right": None}, "lacks the column right"),
+        ({"count": [1, 0]}, "row 2: count is 0, and must be 1 or more"),
+        ({"weight": [1.0, -0.5]}, "row 2: weight is -0.5, and must be a finite number from 0"),
+        ({"right_sample": [0, -2]}, "row 2: right_sample is -2, and must be 0 or more"),
     ],
 )
 def test_a_bad_row_of_a_parquet_file_is_named(tmp_path: Path, changes: dict[str, object], words: str) -> None:

@@ -13,7 +13,8 @@ from nami_bench.domain import Criterion
 from nami_bench.evaluation.leaderboard.rows import DEFAULT_PRECISION, Leaderboard
 from nami_bench.export.files import leaderboard_json
 from nami_bench.export.html import leaderboard_html
-from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.export.latex import leaderboard_latex
+from nami_bench.export.markdown import leaderboard_markdown
 from nami_bench.export.sections import notes
 from nami_bench.export.text import text_tables
 from nami_bench.pipeline.leaderboard_from_ratings import leaderboard_from_ratings
@@ -128,13 +129,12 @@ def test_a_score_without_an_interval_gets_none_by_being_adjusted() -> None:
     assert any("no interval for m1" in note for note in notes(found))
 
 
-def test_latex_sets_every_note_as_a_paragraph_of_its_own() -> None:
+def test_latex_lists_every_note() -> None:
     found = three_annotators_25_points_apart()
     lines = leaderboard_latex(found).decode().splitlines()
-    begin = next(i for i, line in enumerate(lines) if "minipage" in line)
-    shown = lines[begin + 2 : begin + 2 + len(notes(found))]
-    assert all(line.endswith(r"\par") for line in shown)
-    assert lines[begin + 2 + len(shown)].strip() == r"\end{minipage}"
+    begin, end = (lines.index(rf"\{word}{{itemize}}") for word in ("begin", "end"))
+    assert end - begin - 1 == len(notes(found))
+    assert all(line.startswith(r"  \item {}") for line in lines[begin + 1 : end])
 
 
 def test_first_is_said_not_to_be_a_test() -> None:

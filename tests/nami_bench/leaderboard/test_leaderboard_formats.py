@@ -13,7 +13,6 @@ import pytest
 from jsonschema import Draft202012Validator, FormatChecker
 
 from nami_bench.domain import Criterion
-from nami_bench.evaluation.leaderboard.columns import COLUMNS_AFTER, COLUMNS_BEFORE, SCORE_COLUMNS
 from nami_bench.evaluation.leaderboard.rows import (
     AutomaticColumn,
     AutomaticScore,
@@ -26,9 +25,11 @@ from nami_bench.evaluation.leaderboard.rows import (
     Precision,
     Status,
 )
-from nami_bench.export.files import leaderboard_csv, leaderboard_json
+from nami_bench.evaluation.leaderboard.wide_columns import COLUMNS_AFTER, COLUMNS_BEFORE, SCORE_COLUMNS
+from nami_bench.export.files import leaderboard_json, leaderboard_wide_csv
 from nami_bench.export.html import leaderboard_html
-from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.export.latex import leaderboard_latex
+from nami_bench.export.markdown import leaderboard_markdown
 from nami_bench.export.sections import notes
 from nami_bench.export.text import parameter_count, text_tables
 from nami_bench.pipeline.published import with_published
@@ -107,7 +108,7 @@ class Page(HTMLParser):
 
 
 def rows_of(board: Leaderboard) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(leaderboard_csv(board).decode(), newline=""), strict=True))
+    return list(csv.DictReader(io.StringIO(leaderboard_wide_csv(board).decode(), newline=""), strict=True))
 
 
 def with_interval(key: str) -> list[str]:
@@ -119,7 +120,7 @@ def with_adjusted(key: str) -> list[str]:
 
 
 def test_csv_is_rfc_4180_with_the_documented_columns() -> None:
-    data = leaderboard_csv(board()).decode()
+    data = leaderboard_wide_csv(board()).decode()
     assert data.endswith("\r\n")
     header = next(csv.reader(io.StringIO(data, newline=""), strict=True))
     assert header == [
@@ -173,7 +174,7 @@ def test_a_criterion_may_have_the_name_of_another_column(name: str) -> None:
     criteria = (Criterion(name, 1), Criterion("beauty", 1))
     row = LeaderboardRow("alpha", Status.MEASURED, {name: 12.5, "beauty": 50.0}, 31.25, images=8, rank=1)
     odd = Leaderboard(rows=(row,), criteria=criteria)
-    header = next(csv.reader(io.StringIO(leaderboard_csv(odd).decode(), newline="")))
+    header = next(csv.reader(io.StringIO(leaderboard_wide_csv(odd).decode(), newline="")))
     assert len(set(header)) == len(header)
     (cells,) = rows_of(odd)
     own = name if name == "GenEval" else f"criterion:{name}"
@@ -322,22 +323,6 @@ def test_markdown_escapes_names_and_marks_the_best() -> None:
     assert r"\<b\>1, 2 \</b\>" in evil and "<b>" not in text
 
 
-def test_latex_escapes_names_and_uses_booktabs() -> None:
-    nasty = r"50%_a&b#c$d^e~f{g}\input{x}"
-    rows = (replace(board().rows[0], model=nasty), board().rows[1])
-    text = leaderboard_latex(board(rows=rows)).decode()
-    name = r"50\%\_a\&b\#c\$d\textasciicircum{}e\textasciitilde{}f\{g\}\textbackslash{}input\{x\}"
-    assert name in text and r"\input" not in text
-    for command in (r"\toprule", r"\midrule", r"\bottomrule", r"\end{tabular}", r"\end{table}"):
-        assert text.count(command) == len(text_tables(board()))
-    assert "{}1 & " in text and "55.5--64.5" in text
-    widths = {
-        line.count(" & ") for line in text.split(r"\bottomrule")[0].splitlines() if line.endswith(r"\\")
-    }
-    assert len(widths) == 1
-    assert text.count("{") == text.count("}")
-
-
 def test_notes_give_the_formula_the_counts_the_instruments_and_the_prompts_hash() -> None:
     text = "\n".join(notes(board()))
     assert "total = 0.3 relevance + 0.3 coherence + 0.2 aesthetics + 0.2 authenticity" in text
@@ -352,7 +337,7 @@ def test_an_automatic_leaderboard_has_no_human_columns() -> None:
     automatic = Leaderboard(rows=(row,), automatic=(PICK,), ranked_by=PICK.key)
     (table,) = text_tables(automatic)
     assert (table.columns, table.rows) == (("#", "model", "pickscore"), ((None, "alpha", "21.500"),))
-    assert "total" not in leaderboard_csv(automatic).decode()
+    assert "total" not in leaderboard_wide_csv(automatic).decode()
     assert b"pickscore" in leaderboard_html(automatic)
 
 

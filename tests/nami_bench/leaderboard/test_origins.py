@@ -18,10 +18,11 @@ from nami_bench.cli.app import cli
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet, Score, SetScore
 from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
-from nami_bench.export.files import leaderboard_csv, leaderboard_json, leaderboard_rows
+from nami_bench.export.files import leaderboard_json, leaderboard_wide_csv, wide_rows
 from nami_bench.export.html import leaderboard_html
+from nami_bench.export.latex import leaderboard_latex
+from nami_bench.export.markdown import leaderboard_markdown
 from nami_bench.export.origin_text import PROVENANCE_COLUMNS, provenance_csv
-from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
 from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.store import Store
 
@@ -110,7 +111,7 @@ def test_every_format_for_people_names_weights_licence_software_device_and_days(
 
 
 def test_csv_has_licence_and_weights_and_a_file_beside_it_has_the_rest(board: Leaderboard) -> None:
-    (row,) = csv.DictReader(io.StringIO(leaderboard_csv(board).decode(), newline=""))
+    (row,) = csv.DictReader(io.StringIO(leaderboard_wide_csv(board).decode(), newline=""))
     assert (row["licence"], row["weights"]) == ("Apache-2.0", f"model_files sha256 {SHA256}")
     data = provenance_csv(board).decode()
     assert "alice" not in data
@@ -182,7 +183,7 @@ def test_models_that_did_not_draw_the_same_prompts_are_never_beside_each_other_i
         "not recorded: old; rewritten by a language model of the pipeline: helped)"
     )
     assert board.cautions == (sentence,)
-    cells = {row["model"]: row["prompt_rewriting"] for row in leaderboard_rows(board)}
+    cells = {row["model"]: row["prompt_rewriting"] for row in wide_rows(board)}
     assert cells == {"m": "none", "helped": "pipeline", "old": None}
     for page in (leaderboard_markdown(board), leaderboard_html(board), leaderboard_latex(board)):
         assert sentence in page.decode().replace("\\", "")

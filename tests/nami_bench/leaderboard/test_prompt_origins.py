@@ -12,9 +12,11 @@ from jsonschema import Draft202012Validator
 from nami_bench import pipeline
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, PromptSet, Score
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
-from nami_bench.export.files import leaderboard_csv, leaderboard_json
+from nami_bench.export.files import leaderboard_json, leaderboard_wide_csv
 from nami_bench.export.html import leaderboard_html
-from nami_bench.export.publication import leaderboard_latex, leaderboard_markdown
+from nami_bench.export.latex import leaderboard_latex
+from nami_bench.export.leaderboard_short import legend_csv
+from nami_bench.export.markdown import leaderboard_markdown
 from nami_bench.export.sections import notes
 from nami_bench.images import hash_file
 from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
@@ -50,7 +52,8 @@ def add_score(store: Store, prompts: PromptSet) -> None:
 
 def test_the_official_files_own_hash_stands_in_every_format(board: Leaderboard) -> None:
     for write in (
-        leaderboard_csv,
+        leaderboard_wide_csv,
+        legend_csv,
         leaderboard_json,
         leaderboard_html,
         leaderboard_latex,
@@ -67,7 +70,7 @@ def test_the_official_files_own_hash_stands_in_every_format(board: Leaderboard) 
 
 
 def test_the_csv_and_the_json_name_files_and_rewrites(board: Leaderboard, folder: Path) -> None:
-    [row] = csv.DictReader(io.StringIO(leaderboard_csv(board).decode(), newline=""))
+    [row] = csv.DictReader(io.StringIO(leaderboard_wide_csv(board).decode(), newline=""))
     hashes = {name: hash_file(folder / f"{name}.jsonl") for name in ("official", "reworded")}
     assert row["prompt_files"] == " ".join(f"{name}@{sha256}" for name, sha256 in hashes.items())
     assert row["rewritten_prompts"] == "reworded=553/553"

@@ -32,7 +32,7 @@ from nami_bench.evaluation.leaderboard.speed import (
     speeds,
 )
 from nami_bench.evaluation.speed import latency
-from nami_bench.export.files import leaderboard_csv, leaderboard_json
+from nami_bench.export.files import leaderboard_json, leaderboard_wide_csv
 from nami_bench.export.html import leaderboard_html
 from nami_bench.export.sections import notes
 from nami_bench.export.speed_plot import speed_plot
@@ -172,7 +172,7 @@ def test_unlike_conditions_are_marked_and_said() -> None:
 def test_the_csv_and_the_json_have_it() -> None:
     priced = {name: replace(one, price=1.5) for name, one in board().speeds.items()}
     whole = replace(board(), speeds=priced, prices_in="USD, 2026-11-30")
-    good, _, _, cpu, folder = csv.DictReader(io.StringIO(leaderboard_csv(whole).decode()))
+    good, _, _, cpu, folder = csv.DictReader(io.StringIO(leaderboard_wide_csv(whole).decode()))
     assert float(good["latency_p50"]) == pytest.approx(4.0)
     assert float(good["latency_p50:low"]) < 4.0 < float(good["latency_p50:high"])
     assert good["latency_p95"] and not good["latency_p99"]

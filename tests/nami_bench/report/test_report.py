@@ -53,7 +53,7 @@ def written(store: Store, folder: Path, images_dir: Path | None, **options: Any)
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    return list(csv.DictReader(path.read_text().splitlines()))
+    return list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
 
 
 def gallery(folder: Path) -> dict[str, Any]:

@@ -44,7 +44,9 @@ def test_the_lock_names_everything_by_hash_or_version(done: Ground) -> None:
     assert {one["instrument"] for one in lock["scores"]} == instruments and len(lock["scores"]) == 4
     assert lock["studies"][0]["judgements"] == 6 * 2 * 4
     assert set(lock["leaderboards"]) == {"leaderboard"}
-    assert set(lock["files"]) == {"leaderboard.csv", "leaderboard.json", "leaderboard.provenance.csv"}
+    assert set(lock["files"]) == {
+        "leaderboard.csv", "leaderboard.legend.csv", "leaderboard.json", "leaderboard.provenance.csv",
+    }  # fmt: skip
 
 
 def test_the_lock_tells_no_folders_of_this_machine(done: Ground) -> None:
@@ -78,7 +80,7 @@ DIFFERENCES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     ),
     (
         lambda lock: lock["models"][0]["settings"].update(renderer_version=0),
-        "model good is another one here: renderer_version 0, then 1",
+        "model good is another one here: renderer_version 0, then 2",
     ),
     (
         lambda lock: lock["models"][1]["images"]["shapes"].update(sha256="1" * 64),

@@ -87,7 +87,11 @@ def test_the_content_that_was_given_stays_as_it_is() -> None:
         ("prompts.shapes.sources.lumiere", "a b.txt", "sources belongs to recipe, which is not given"),
         ("generation.samples", "few", r"generation\.samples: input should be a valid integer"),
         ("generation.samples", "1\nseed = 2", "is more than one value"),
-        ("leaderboard.0.formats", "csv,doc", r"leaderboard\.0\.formats\.1: input should be 'csv', 'json'"),
+        (
+            "leaderboard.0.formats",
+            "csv,doc",
+            r"leaderboard\.0\.formats\.1: input should be 'csv', 'csv-long'",
+        ),
     ],
 )
 def test_a_key_that_leads_nowhere_is_refused(file: Path, key: str, text: str, said: str) -> None:

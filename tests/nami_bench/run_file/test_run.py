@@ -38,7 +38,8 @@ def test_a_run_makes_scores_judges_and_ranks_what_its_file_says(done: Ground, re
     assert [row.model for row in board.rows] == ["good", "poor-0.9"]
     assert {row.status for row in board.rows} == {"simulated"}
     assert [path.name for path in result.written] == [
-        "leaderboard.csv", "leaderboard.provenance.csv", "leaderboard.json", "small.lock.json",
+        "leaderboard.csv", "leaderboard.legend.csv", "leaderboard.provenance.csv", "leaderboard.json",
+        "small.lock.json",
     ]  # fmt: skip
     assert all((done.reports / path.name).is_file() for path in result.written)
 
