@@ -78,7 +78,7 @@ def test_every_planted_error_of_a_set_is_found_and_nothing_else() -> None:
 
 
 def _edits(result: ScoringResult) -> int:
-    """OneIG-Bench's, in which what is read beside counts: the reader takes a ring for a letter."""
+    """OneIG-Bench's, in which what is read beside counts: the reader takes a crescent for a C."""
     read = "\n".join(line for line, _, _ in result.details["read"])
     return compare(" ".join(result.details["targets"]), read).edits
 
