@@ -46,18 +46,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
     for model, size in (("clean", 96), ("wrong", 64)):
         typed("models", "add", model, "--adapter", "shapes", "-O", f"size={size}")
     # One prompt has nothing to draw: the run says so, and goes on.
-    typed(
-        "generate",
-        "--model",
-        "clean",
-        "--model",
-        "wrong",
-        "--prompts",
-        "signs",
-        "--samples",
-        2,
-        expect=WorkError,
-    )
+    models = ("--model", "clean", "--model", "wrong")
+    typed("generate", *models, "--prompts", "signs", "--samples", 2, expect=WorkError)
     return typed
 
 
