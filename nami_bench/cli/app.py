@@ -47,6 +47,7 @@ COMMANDS = {
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
     "console": ("nami_bench.cli.console", "Serve the owner's console alone."),
     "ratings": ("nami_bench.cli.ratings", "Import, export and exclude human ratings."),
+    "votes": ("nami_bench.cli.votes", "The world's votes in: public sets of votes and ratings."),
     "marks": ("nami_bench.cli.marks", "What annotators marked: export, import, agreement, heat maps."),
     "agreement": ("nami_bench.cli.agreement", "How far annotators agree, and each beside the others."),
     "strengths": (
