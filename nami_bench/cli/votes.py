@@ -29,7 +29,7 @@ def votes() -> None:
 @click.argument("profile_name", metavar="PROFILE")
 @click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="FILE.parquet", type=FILE, required=True, help="File to write.")
-@click.option("--study", metavar="NAME", help="What the set is to be called. Default: as PATH.")
+@click.option("--study", metavar="NAME", help="What the set is to be called. Default: PROFILE.")
 @click.option("--prompts", metavar="FILE", type=FILE, help="Pair its prompts with those of this prompt file.")
 @click.option(
     "--as",
@@ -82,7 +82,7 @@ def import_(
     if output.suffix.lower() != ".parquet":
         raise InputError(f"-o {output}: the name must end in .parquet")
     profile_of(profile_name)
-    asked = replace(reading or Reading(), profile=profile_name, study=study)
+    asked = replace(reading or Reading(), profile=profile_name, study=study or profile_name)
     done = import_votes(
         ForeignFile(path, asked, None if prompts is None else load_prompt_set(prompts)),
         output,

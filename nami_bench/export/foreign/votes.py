@@ -106,6 +106,8 @@ def import_votes(
     only = None if kind is None else {"votes": "comparisons"}.get(kind, kind)
     if kind != "rankings":
         beginning = read_foreign(_each(file), only, PREVIEWED)
+        if beginning.entries == PREVIEWED:
+            say(f"understood of the first {PREVIEWED} entries:")
         for line in preview(beginning, scales):
             say(line)
         if beginning.kind == "ratings":
