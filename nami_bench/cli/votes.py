@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @click.group()
 def votes() -> None:
-    """Votes and ratings that others published, as files that `strengths`, `agreement`, `leaderboard` and
-    `study plan --from` read. Needs no workspace."""
+    """Votes and ratings that others published, as files that `strengths` (of ratings `leaderboard` and
+    `agreement`) and `study plan --from` read. Needs no workspace."""
 
 
 @votes.command(
