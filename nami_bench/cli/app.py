@@ -37,6 +37,7 @@ COMMANDS = {
     "geneval": ("nami_bench.cli.geneval", "GenEval on any folder in its layout."),
     "dpg": ("nami_bench.cli.dpg", "DPG-Bench on any folder of image grids."),
     "questions": ("nami_bench.cli.questions", "Write and check the questions of question benchmarks."),
+    "text": ("nami_bench.cli.text", "What metrics read in images: published figures, and a page."),
     "evaluate": ("nami_bench.cli.evaluate", "Automatic metrics over recorded images."),
     "watch": ("nami_bench.cli.watch", "Checkpoints measured as a training writes them."),
     "serve-metrics": ("nami_bench.cli.serve_metrics", "Metrics and rewards for other programs, over HTTP."),
