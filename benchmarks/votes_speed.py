@@ -4,8 +4,8 @@
 
 Writes speed.json there. A file in the form of Rapidata is made (26 votes a pair, 50 models, 3,000 prompts),
 and votes of 200,000 named voters, of whom some vote far more often than others, with a covariate. Every
-figure is of a process of its own: seconds of its processor (user and system) and by the clock, and its peak
-memory.
+figure is of a process of its own: seconds of its processor (user and system) and by the clock, which on a
+busy machine says little, and its peak memory.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -117,37 +117,54 @@ def timed(what: str, *arguments: object) -> Figure:
     return found
 
 
+def boards(folder: Path, votes: int) -> Iterator[Figure]:
+    """Strengths by votes of named voters."""
+    named = folder / "named.parquet"
+    write_named(named, votes)
+    board = ("strengths", "--comparisons", named, "--side", "--json")
+    yield timed("strengths, clustered by prompts", *board)
+    yield timed("strengths, clustered by prompts and voters", *board, "--errors", "two-way")
+    yield timed("strengths with a covariate, four boards", *board, "--covariate", "brightness")
+
+
+def reading(folder: Path, votes: int) -> Iterator[Figure]:
+    """A set read in, and what parts of it say."""
+    raw, read = folder / "raw.parquet", folder / "read.parquet"
+    write_rapidata(raw, votes)
+    yield timed("votes import, Rapidata's form", "votes", "import", "rapidata", raw, "-o", read)
+    board = ("strengths", "--comparisons", read, "--by", "country")
+    yield timed("strengths by country, nine boards", *board)
+
+
+PARTS = {"boards": boards, "import": reading}
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--votes", type=int, default=6_000_000)
+    parser.add_argument("--part", choices=PARTS, help="default: both")
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/results/votes"))
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        raw, read, named = (Path(folder) / name for name in ("raw.parquet", "read.parquet", "named.parquet"))
-        write_named(named, options.votes)
-        board = ("strengths", "--comparisons", named, "--side", "--json")
-        found = [
-            timed("strengths, clustered by prompts", *board),
-            timed("strengths, clustered by prompts and voters", *board, "--errors", "two-way"),
-            timed("strengths with a covariate, four boards", *board, "--covariate", "brightness"),
-        ]
-        write_rapidata(raw, options.votes)
-        found += [
-            timed("votes import, Rapidata's form", "votes", "import", "rapidata", raw, "-o", read),
-            timed(
-                "strengths by country, eight boards", "strengths", "--comparisons", read, "--by", "country"
-            ),
-        ]
-    about = {
-        "votes": options.votes,
+    options.output.mkdir(parents=True, exist_ok=True)
+    file = options.output / "speed.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    for part in (options.part,) if options.part else PARTS:
+        found: list[Figure] = []
+        with tempfile.TemporaryDirectory() as folder:
+            for figure in PARTS[part](Path(folder), options.votes):
+                found.append(figure)
+                known[part] = {**_about(options.votes), "figures": [asdict(one) for one in found]}
+                file.write_text(json.dumps(known, indent=1) + "\n")
+
+
+def _about(votes: int) -> dict[str, object]:
+    return {
+        "votes": votes,
         "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
+        "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         **{name: version(name) for name in ("numpy", "pandas", "pyarrow", "scipy")},
     }
-    options.output.mkdir(parents=True, exist_ok=True)
-    document = {"about": about, "figures": [asdict(one) for one in found]}
-    (options.output / "speed.json").write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, print_json, print_table, say
+from nami_bench.cli.common import echo, print_json, print_table, progress, say
 from nami_bench.cli.foreign import foreign_options
 from nami_bench.cli.options import FILE, json_option, scale_of, scale_option
 
@@ -83,14 +83,16 @@ def import_(
         raise InputError(f"-o {output}: the name must end in .parquet")
     profile_of(profile_name)
     asked = replace(reading or Reading(), profile=profile_name, study=study or profile_name)
-    done = import_votes(
-        ForeignFile(path, asked, None if prompts is None else load_prompt_set(prompts)),
-        output,
-        scale_of(scale),
-        kind=kind,
-        pictures=Pictures(images) if images is not None or style else None,
-        say=say,
-    )
+    with progress(f"votes of {profile_name}", None) as advance:
+        done = import_votes(
+            ForeignFile(path, asked, None if prompts is None else load_prompt_set(prompts)),
+            output,
+            scale_of(scale),
+            kind=kind,
+            pictures=Pictures(images) if images is not None or style else None,
+            say=say,
+            advance=advance,
+        )
     if as_json:
         from dataclasses import asdict
 

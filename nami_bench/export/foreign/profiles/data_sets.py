@@ -182,8 +182,8 @@ PROFILES = (
         criteria=("aesthetics", "artifact", "misalignment", "overall"),
         scales=dict.fromkeys(("aesthetics", "artifact", "misalignment", "overall"), (0, 1)),
         files=("*.tfrecord",),
-        not_by_model="holds means of three people for images whose models and prompts are not in it: there is "
-        "nothing to rank: `nami-bench votes import richhf` writes them as ratings, image by image",
+        not_by_model="holds means of three people for images whose models and prompts are not in it: there "
+        "is nothing to rank; `nami-bench votes import richhf` writes them as ratings, image by image",
         published=Published(
             {
                 "filename": "the image (a uid of Pick-a-Pic v1); prompt and model are not in the file",
