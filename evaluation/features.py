@@ -1,4 +1,4 @@
-"""Features of sets of images, and the reference sets that FID and KID measure the distance to."""
+"""Features of sets of images, and the reference sets that metrics compare with."""
 
 import hashlib
 import io
@@ -23,10 +23,16 @@ from nami_bench.images import ImageSource, hash_file, read_image, write_bytes
 Features = NDArray[np.float32]
 """(images, dimension)."""
 
+Vector = NDArray[np.float32]
+"""(dimension,): of one image."""
+
 Extracted = tuple[Features, list[str]]
 """The features of those of some images that can be read, in order, and why each other one cannot."""
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp"}
+
+_WIDEST_KEPT = 8192
+"""Wider features (LPIPS' fill megabytes for each image) are not kept for the other metrics of a run."""
 
 
 class FeatureExtractor(Protocol):
@@ -58,6 +64,19 @@ def extract_features(
 
     `advance` is called with the number of images just done.
     """
+    each = extract_each(images, extractor, batch_size, advance)
+    found = [vector for vector in each if not isinstance(vector, str)]
+    problems = [reason for reason in each if isinstance(reason, str)]
+    return np.stack(found) if found else np.empty((0, extractor.dimension), np.float32), problems
+
+
+def extract_each(
+    images: Iterable[ImageSource],
+    extractor: FeatureExtractor,
+    batch_size: int,
+    advance: Callable[[int], object] = lambda count: None,
+) -> list[Vector | str]:
+    """For each image, in order, its features (dimension,), or why it cannot be read."""
     asked = tuple(images)
     told = 0
 
@@ -66,7 +85,11 @@ def extract_features(
         told += count
         advance(count)
 
-    found = extracted_once((extractor.identity, asked), lambda: _extract(asked, extractor, batch_size, tell))
+    def extract() -> list[Vector | str]:
+        return list(_extract(asked, extractor, batch_size, tell))
+
+    wide = extractor.dimension > _WIDEST_KEPT
+    found = extract() if wide else extracted_once((extractor.identity, asked), extract)
     advance(len(asked) - told)
     return found
 
@@ -76,16 +99,13 @@ def _extract(
     extractor: FeatureExtractor,
     batch_size: int,
     advance: Callable[[int], object],
-) -> Extracted:
-    found = [np.empty((0, extractor.dimension), np.float32)]
-    problems: list[str] = []
+) -> Iterator[Vector | str]:
     for prepared in _prepared(images, extractor, batch_size):
         batch = [pixels for pixels in prepared if not isinstance(pixels, str)]
-        problems += [reason for reason in prepared if isinstance(reason, str)]
-        if batch:
-            found.append(extractor.extract(batch))
+        rows = iter(extractor.extract(batch) if batch else ())
+        for pixels in prepared:
+            yield pixels if isinstance(pixels, str) else next(rows)
         advance(len(prepared))
-    return np.concatenate(found), problems
 
 
 @dataclass(frozen=True)
@@ -143,6 +163,13 @@ class Reference:
             self._checked(mean, (size,)).astype(np.float64),
             self._checked(covariance, (size, size)).astype(np.float64),
         )
+
+    @cached_property
+    def names(self) -> list[str] | None:
+        """What each row of `features` is of, from the folder on; None for a file, which does not say."""
+        if not self.source.is_dir():
+            return None
+        return [path.relative_to(self.source).as_posix() for path in self._images]
 
     @cached_property
     def _images(self) -> list[Path]:

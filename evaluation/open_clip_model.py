@@ -106,10 +106,18 @@ class ClipModel:
         """Unit vectors (n, embed_dim), float32 on the CPU, of 8-bit RGB images of any size."""
         return encoded_once(f"{self._identity} on {self.device}", images, self._embed_images)
 
-    @torch.inference_mode()
     def _embed_images(self, images: Sequence[Image]) -> torch.Tensor:
-        pixels = torch.stack([self._preprocess(image) for image in images]).to(self.device)
-        embedded: torch.Tensor = self.network.encode_image(pixels, normalize=True)
+        return self.embed_pixels(torch.stack([self.prepare(image) for image in images]))
+
+    def prepare(self, image: Image) -> torch.Tensor:
+        """An 8-bit RGB image as the network takes it; may be called from several threads."""
+        pixels: torch.Tensor = self._preprocess(image)
+        return pixels
+
+    @torch.inference_mode()
+    def embed_pixels(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Unit vectors (n, embed_dim), float32 on the CPU, of n images that `prepare` gave."""
+        embedded: torch.Tensor = self.network.encode_image(pixels.to(self.device), normalize=True)
         return embedded.float().cpu()
 
     @torch.inference_mode()

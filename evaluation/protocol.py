@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from nami_bench.domain import Prompt
 from nami_bench.engines.protocol import Windowed
@@ -90,6 +90,22 @@ class UsesLibraries(Protocol):
     @property
     def libraries(self) -> tuple[str, ...]:
         """The packages' names."""
+        ...
+
+
+@runtime_checkable
+class ScoresGroups(Protocol):
+    """A `Metric` whose value of an image depends on other images: the samples of its prompt, or all of its
+    model.
+
+    `score` takes the images it is given as those of one model. A score holds only while its whole group is as
+    it was: the pipeline records the group's hash beside it.
+    """
+
+    grouped_by: Literal["prompt", "model"]
+
+    def score_groups(self, groups: Iterable[Sequence[ScoringItem]]) -> Iterator[Sequence[ScoringResult]]:
+        """For each group, in order, one result for each of its images, in order."""
         ...
 
 

@@ -16,6 +16,8 @@ from nami_bench.neural.hub_weights import HubFiles
 from nami_bench.neural.weights import ByHand, OwnFiles, WebFile, Weights
 from nami_bench.services.download import Pin
 
+_NAMED_THERE = "see its page"
+
 MASK2FORMER = WebFile(
     address="https://download.openmmlab.com/mmdetection/v2.0/mask2former/"
     "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco/"
@@ -51,6 +53,15 @@ INCEPTION = WebFile(
     elsewhere="checkpoints/weights-inception-2015-12-05-6726825d.pth",
 )
 
+ALEXNET = WebFile(
+    address="https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    pin=Pin("7be5be79", "PyTorch ends a file's name with the first digits of its SHA-256"),
+    licence="BSD-3-Clause",
+    size=244_408_911,  # 61,100,840 parameters in float32
+    elsewhere="checkpoints/alexnet-owt-7be5be79.pth",
+)
+"""The network below LPIPS' own layers."""
+
 HPS3_TEXTS = WebFile(
     address="https://files.pythonhosted.org/packages/20/ed/"
     "6feb979b0086f57dc7a8b545693e1dbeffd60c8d942971e0445c65fcf438/hpsv3-1.0.0-py3-none-any.whl",
@@ -72,7 +83,7 @@ AESTHETIC_HEAD = WebFile(
         "21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
         "public repositories that pin it",
     ),
-    licence="Apache-2.0",
+    licence=_NAMED_THERE,
     size=3_714_759,
     option="head",
 )
@@ -95,14 +106,36 @@ BERT = "google-bert/bert-base-uncased"
 PICKSCORE = "yuvalkirstain/PickScore_v1"
 PICKSCORE_PROCESSOR = "laion/CLIP-ViT-H-14-laion2B-s32B-b79K"
 HUB_MASK2FORMER = "facebook/mask2former-swin-small-coco-instance"
+DINOV2 = "facebook/dinov2-large"
 SIGLIP = "google/siglip-so400m-patch14-384"
 CLIP, CLIP_TAG = published.CLIP, published.CLIP_TAG
 DETECTOR_FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
 
-_NAMED_THERE = "see its page"
 _CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _CLIP_REPOSITORY = "timm/vit_large_patch14_clip_224.openai"
 _MPLUG = "damo/mplug_visual-question-answering_coco_large_en on ModelScope"
+
+
+_UNIFIED_REWARD = "https://raw.githubusercontent.com/CodeGoat24/UnifiedReward"
+_STORED_COPY = "a stored copy of the repository at that commit"
+
+UNIFIED_REWARD_FINAL = WebFile(
+    address=f"{_UNIFIED_REWARD}/ed52f98c680bfeca1e23e26aa61715de03412f2b/inference_qwen/image_generation/"
+    "qwen_point_score_image_generation.py",
+    pin=Pin("5c8c2efcb7f07283a3a4b3685043e2da0ee909c876829a9edbe4938a4881971c", _STORED_COPY),
+    licence=_NAMED_THERE,
+    size=2_184,
+    option="prompt",
+)
+UNIFIED_REWARD_ASPECTS = WebFile(
+    address=f"{_UNIFIED_REWARD}/a759534f868282616fae99f5a8d85ec3f294be0d/inference_qwen/"
+    "UnifiedReward-2.0-inference/point_score_ACS_image_generation.py",
+    pin=Pin("e2d97db151e7024d817b467f99cc1868fa5252b80db0cde09bc293ad3af62d50", _STORED_COPY),
+    licence=_NAMED_THERE,
+    size=1_933,
+    option="prompt",
+)
+"""Of both a question is read, and nothing in them is run."""
 
 
 class NoWeights:
@@ -184,6 +217,19 @@ class AestheticWeights(_Loads):
 
 
 @dataclass(frozen=True, slots=True)
+class UnifiedRewardWeights(_Loads):
+    """Of `UnifiedReward`: the words it asks a server with."""
+
+    mark: Literal["final", "alignment", "coherence", "style"] = "final"
+    prompt: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The authors' file with the question."""
+        published = UNIFIED_REWARD_FINAL if self.mark == "final" else UNIFIED_REWARD_ASPECTS
+        return (_given(self.prompt) or published,)
+
+
+@dataclass(frozen=True, slots=True)
 class PickScoreWeights(_Loads):
     """Of `PickScore`."""
 
@@ -220,7 +266,7 @@ class HPSv3Weights(_Loads):
 
     def loads(self) -> tuple[Weights, ...]:
         """The authors' file, Qwen2-VL's processor, and the authors' package."""
-        file = _file(HPS3_REPOSITORY, HPS3_FILE, self.weights, "MIT", 16_600_000_000)
+        file = _file(HPS3_REPOSITORY, HPS3_FILE, self.weights, _NAMED_THERE, 16_600_000_000)
         licence = "Apache-2.0" if self.processor == QWEN2_VL else None
         signs = ("preprocessor_config.json", "processor_config.json")
         return file, _texts(self.processor, signs, licence), _given(self.instruction) or HPS3_TEXTS
@@ -249,6 +295,66 @@ class InceptionWeights(_Loads):
     def loads(self) -> tuple[Weights, ...]:
         """The network."""
         return (_given(self.weights) or INCEPTION,)
+
+
+@dataclass(frozen=True, slots=True)
+class DinoWeights(_Loads):
+    """Of `DinoFeatures`, on which FD-DINOv2 is defined."""
+
+    model: str = DINOV2
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The network."""
+        known = self.model == DINOV2
+        return (_model(self.model, None, "Apache-2.0" if known else None, 1_220_000_000 if known else None),)
+
+
+@dataclass(frozen=True, slots=True)
+class _ChosenFeatures(_Loads):
+    """Of what `chosen_extractor` makes."""
+
+    features: Literal["clip", "inception", "dinov2", "lpips", "pixels"] = "pixels"
+    model: str | None = None
+    pretrained: str | None = None
+    weights: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The network that is chosen, if it is one."""
+        if self.features == "clip":
+            return (_clip(self.model or CLIP, self.pretrained or CLIP_TAG, self.weights),)
+        if self.features == "dinov2":
+            return DinoWeights(self.model or DINOV2).loads()
+        if self.features == "pixels":
+            return ()
+        return (_given(self.weights) or (INCEPTION if self.features == "inception" else ALEXNET),)
+
+
+@dataclass(frozen=True, slots=True)
+class VendiWeights(_ChosenFeatures):
+    """Of `Vendi`."""
+
+    features: Literal["clip", "inception", "dinov2"] = "clip"
+
+
+@dataclass(frozen=True, slots=True)
+class SampleDistanceWeights(_ChosenFeatures):
+    """Of `SampleDistance`."""
+
+    features: Literal["lpips", "clip", "inception", "dinov2"] = "lpips"
+
+
+@dataclass(frozen=True, slots=True)
+class CoveringWeights(_ChosenFeatures):
+    """Of precision, recall, density and coverage."""
+
+    features: Literal["inception", "dinov2", "clip"] = "inception"
+
+
+@dataclass(frozen=True, slots=True)
+class CopiesWeights(_ChosenFeatures):
+    """Of `NearCopies` and `ReferenceCopies`."""
+
+    note: ClassVar[str] = "none"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from benchmarks.nami_ablations.world import SIZE, TASK_SHARES, draw, is_trained, world_captions
 from nami_bench.evaluation.features import moments
-from nami_bench.evaluation.fid import frechet_distance
+from nami_bench.evaluation.frechet import frechet_distance
 from nami_bench.evaluation.geneval.rules import judge
 from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
 from nami_bench.generators.nami.loading import load_pipeline

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from nami_bench.domain import GENEVAL_TASKS, ImageRecord, Prompt, Score, SetScore
+from nami_bench.domain import GENEVAL_TASKS, LOWER_IS_BETTER, ImageRecord, Prompt, Score, SetScore
 from nami_bench.evaluation.geneval.results import ImageResult
 from nami_bench.evaluation.geneval.summary import summarize
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, AutomaticScore, Interval, PromptOrigin
@@ -24,15 +24,25 @@ def automatic_columns(
 ) -> tuple[AutomaticColumn, ...]:
     """One column for each metric, prompt set and instrument that occurs, GenEval's first."""
     of_images: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    lower: set[tuple[str, str, str]] = set()
     for s in scores:
-        of_images[s.metric, s.prompt_set, s.instrument].update(category for category, _ in _answers(s))
+        key = s.metric, s.prompt_set, s.instrument
+        of_images[key].update(category for category, _ in _answers(s))
+        if s.details.get(LOWER_IS_BETTER):
+            lower.add(key)
     of_sets = {(s.metric, s.prompt_set, s.instrument, s.lower_is_better) for s in set_scores}
     found = [
         *(
-            AutomaticColumn(m, p, i, _tasks(prompts[p]) if m == GENEVAL else tuple(sorted(categories)))
+            AutomaticColumn(
+                m,
+                p,
+                i,
+                _tasks(prompts[p]) if m == GENEVAL else tuple(sorted(categories)),
+                lower_is_better=(m, p, i) in lower,
+            )
             for (m, p, i), categories in of_images.items()
         ),
-        *(AutomaticColumn(m, p, i, of_sets=True, lower_is_better=lower) for m, p, i, lower in of_sets),
+        *(AutomaticColumn(m, p, i, of_sets=True, lower_is_better=less) for m, p, i, less in of_sets),
     ]
     marked = (replace(column, rewritten=origins[column.prompt_set].rewritten > 0) for column in found)
     return tuple(sorted(marked, key=lambda column: (column.metric != GENEVAL, column.key)))

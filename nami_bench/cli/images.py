@@ -7,6 +7,7 @@ import click
 
 from nami_bench.cli.common import open_bench, parse_pairs, print_json, print_table, progress, say, tally
 from nami_bench.cli.consent import dry_run_option, yes_option
+from nami_bench.cli.copies import copies
 from nami_bench.cli.generate import raise_if_failed
 from nami_bench.cli.images_grids import export, grid_option, parse_shape
 from nami_bench.cli.options import FILE, json_option
@@ -22,6 +23,7 @@ def images() -> None:
 
 
 images.add_command(export)
+images.add_command(copies)
 
 
 @images.command(

@@ -72,6 +72,10 @@ class ImageRecord:
         return (self.model, self.prompt_set, self.prompt_id, self.sample)
 
 
+LOWER_IS_BETTER = "lower_is_better"
+"""Among a score's details, true: smaller values of its metric are better. Sets' scores have a field."""
+
+
 @dataclass(frozen=True, slots=True)
 class Score:
     """One automatic metric's value for one image.

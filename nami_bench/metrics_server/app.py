@@ -140,6 +140,7 @@ class _Server:
             name: {
                 "instrument": self._metrics.instrument(name),
                 "of_set": self._metrics.measures_sets(name),
+                "compares_images": self._metrics.compares_images(name),
             }
             for name in self._metrics.names
         }

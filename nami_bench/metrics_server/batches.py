@@ -35,8 +35,8 @@ class Batches:
     """Takes requests from any thread and answers them in the order in which they came.
 
     What waits is joined with the first request where it asks for the same metrics, up to `most` images;
-    metrics of whole sets are never joined. `capacity`: so many images may wait. `finished(requests, images,
-    seconds)` is called after each batch.
+    metrics that compare images with each other are never joined. `capacity`: so many images may wait.
+    `finished(requests, images, seconds)` is called after each batch.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Batches:
     def _joins(self, batch: Sequence[Request], other: Request) -> bool:
         images = sum(len(request.images) for request in batch) + len(other.images)
         alike = other.metrics == batch[0].metrics
-        return alike and images <= self._most and not any(map(self._metrics.measures_sets, other.metrics))
+        return alike and images <= self._most and not any(map(self._metrics.compares_images, other.metrics))
 
     def _answer(self, batch: Sequence[Request]) -> None:
         started = time.perf_counter()

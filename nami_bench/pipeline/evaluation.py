@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nami_bench import registry
-from nami_bench.domain import ImageRecord, ImageState, Prompt, Score
+from nami_bench.domain import LOWER_IS_BETTER, ImageRecord, ImageState, Prompt, Score
 from nami_bench.engines import LOCAL, Engine, Job, shard_size
 from nami_bench.evaluation.measurement import measured_with
-from nami_bench.evaluation.protocol import Bounded, ScoresSets
+from nami_bench.evaluation.protocol import Bounded, ScoresGroups, ScoresSets
 from nami_bench.pipeline.progress import Advance, batches
 from nami_bench.pipeline.same_settings import ServedModel
 from nami_bench.pipeline.set_evaluation import evaluate_set
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _SCORES_PER_COMMIT = 64
 OVER_LONG = "with over-long prompts"
+
+Known = Mapping[tuple[str, str, int], Score]
+"""By model, prompt and sample, the values that an instrument has given."""
 
 
 def evaluate(
@@ -65,14 +68,18 @@ def run_metric(
     changed since (on this machine: in an object store `verify_images` looks) loses its score. Returns counts
     of scored, kept, inapplicable and failed images; failures are recorded with their reason. Scored and kept
     ones whose prompt was too long for the metric are counted once more, as "with over-long prompts". A metric
-    of whole sets gives one score for each model instead. Stopped by an
-    error or by the user, it keeps what is finished.
+    of groups looks again at every group of which an image has changed, come or gone; one of whole sets gives
+    one score for each model instead. Stopped by an error or by the user, it keeps what is finished.
 
     `engine` does the scoring; one that works elsewhere makes its metrics with `make`. Raises InputError where
     a server answers with another model than it did for recorded scores of this instrument.
     """
     if isinstance(metric, ScoresSets):
         return evaluate_set(store, images_dir, metric, models, prompt_set, advance, engine=engine, make=make)
+    if isinstance(metric, ScoresGroups):
+        from nami_bench.pipeline.group_evaluation import evaluate_groups
+
+        return evaluate_groups(store, images_dir, metric, models, prompt_set, advance, engine, make)
     return _evaluate_images(store, images_dir, metric, models, prompt_set, advance, engine, make)
 
 
@@ -90,7 +97,7 @@ def _evaluate_images(
         prompts = scoring.prompts
         pictures = (Picture(record, prompts[record.prompt_id], images_dir) for record in scoring.todo)
         work = _score_elsewhere if engine.elsewhere else _score
-        job = Job(metric, make or (lambda: metric), _instrument, work, partial(lost, metric))
+        job = Job(metric, make or (lambda: metric), instrument_of, work, partial(lost, metric))
         with closing(engine.run(job, batches(pictures, shard_size(metric)))) as scores:
             scoring.keep(scores)
     return scoring.counts
@@ -127,7 +134,7 @@ class Scoring:
             "name one of the two as the server's model (option model), which is an instrument of its own",
         )
         made = store.images.find(models=models, prompt_set=prompt_set, state=ImageState.DONE)
-        self.todo = [record for record in made if not self._is_done(record, known)]
+        self.todo = self._not_done(made, known)
 
     def keep(self, scores: Iterable[Score]) -> None:
         """Record scores as they come."""
@@ -145,18 +152,34 @@ class Scoring:
         pending, self._pending = self._pending, []
         self._store.scores.put(pending)
 
-    def _is_done(self, record: ImageRecord, known: Mapping[tuple[str, str, int], Score]) -> bool:
-        """Whether there is nothing to do for an image; it is counted then."""
-        score = known.get((record.model, record.prompt_id, record.sample))
-        if not self.metric.applies_to(self.prompts[record.prompt_id]):
-            self.counts["not applicable"] += 1
-        elif score and score.image_sha256 == record.sha256 and untouched(self._images_dir, record):
-            self.counts["kept"] += 1
-            self.counts[OVER_LONG] += _is_over_long(score)
-        else:
+    def _not_done(self, made: Sequence[ImageRecord], known: Known) -> list[ImageRecord]:
+        """The images that are to be scored; the others are counted."""
+        return [r for r in made if not self._inapplicable(r) and not self._kept(r, known)]
+
+    def _inapplicable(self, record: ImageRecord) -> bool:
+        """Whether the metric has nothing to say of an image; it is counted then."""
+        if self.metric.applies_to(self.prompts[record.prompt_id]):
             return False
+        self.counts["not applicable"] += 1
         self._advance(1)
         return True
+
+    def _kept(self, record: ImageRecord, known: Known) -> bool:
+        """Whether an image has its score already; it is counted then."""
+        score = self._holding(record, known)
+        if score is None:
+            return False
+        self.counts["kept"] += 1
+        self.counts[OVER_LONG] += _is_over_long(score)
+        self._advance(1)
+        return True
+
+    def _holding(self, record: ImageRecord, known: Known) -> Score | None:
+        """The score that still holds of an image."""
+        score = known.get((record.model, record.prompt_id, record.sample))
+        if score and score.image_sha256 == record.sha256 and untouched(self._images_dir, record):
+            return score
+        return None
 
 
 def _is_over_long(score: Score) -> bool:
@@ -196,7 +219,7 @@ def score_pictures(metric: "Metric", pictures: Mapping["ImageSource", Picture]) 
     waiting = dict(pictures)
     for result in metric.score(ScoringItem(image, picture.prompt) for image, picture in pictures.items()):
         record = waiting.pop(result.item.image).record
-        yield _as_score(metric, record, result.value, result.reason, result.details)
+        yield as_score(metric, record, result.value, result.reason, result.details)
     assert not waiting, f"{metric.name} gave no result for {len(waiting)} images"
 
 
@@ -210,20 +233,22 @@ def _score_elsewhere(metric: "Metric", pictures: Iterable[Picture]) -> Iterator[
 
 def lost(metric: "Metric", picture: Picture, reason: str) -> Score:
     """The score of a picture that cannot be looked at."""
-    return _as_score(metric, picture.record, None, reason, {})
+    return as_score(metric, picture.record, None, reason, {})
 
 
-def _instrument(metric: "Metric") -> str:
+def instrument_of(metric: "Metric") -> str:
+    """By which an engine's metrics are known to be alike."""
     return metric.instrument
 
 
-def _as_score(
+def as_score(
     metric: "Metric",
     record: ImageRecord,
     value: float | None,
     reason: str | None,
     details: Mapping[str, Any],
 ) -> Score:
+    """What a metric found out about a recorded image, with what it was measured."""
     return Score(
         model=record.model,
         prompt_set=record.prompt_set,
@@ -234,6 +259,12 @@ def _as_score(
         value=value,
         reason=reason,
         image_sha256=record.sha256,
-        details=details if value is None else {**details, "measured_with": measured_with(metric)},
+        details=details if value is None else {**details, **_told(metric)},
         value_range=metric.value_range if isinstance(metric, Bounded) else None,
     )
+
+
+def _told(metric: "Metric") -> dict[str, Any]:
+    """For the details of every value that a metric gives."""
+    lower = {LOWER_IS_BETTER: True} if getattr(metric, LOWER_IS_BETTER, False) else {}
+    return {**lower, "measured_with": measured_with(metric)}

@@ -15,7 +15,15 @@ from nami_bench.domain import Prompt
 from nami_bench.errors import ImageError, InputError, did_you_mean
 from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.measurement import measured_with
-from nami_bench.evaluation.protocol import Bounded, Metric, ScoresSets, ScoringItem, SetMetric, SetResult
+from nami_bench.evaluation.protocol import (
+    Bounded,
+    Metric,
+    ScoresGroups,
+    ScoresSets,
+    ScoringItem,
+    SetMetric,
+    SetResult,
+)
 from nami_bench.images import HeldImage
 from nami_bench.scoring.given_images import Given
 from nami_bench.scoring.scores import Scores
@@ -57,6 +65,10 @@ class LocalMetrics:
     def measures_sets(self, name: str) -> bool:
         """Whether a metric gives one value for all images together."""
         return isinstance(self._metrics[name], ScoresSets)
+
+    def compares_images(self, name: str) -> bool:
+        """Whether a value depends on other images of the same call, so that no call may be cut or joined."""
+        return isinstance(self._metrics[name], ScoresSets | ScoresGroups)
 
     def warm_up(self) -> None:
         """Load all weights that one gray image needs, so that the first caller does not wait for them."""

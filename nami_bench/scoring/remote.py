@@ -33,6 +33,8 @@ class _Served:
 
     instrument: str
     of_set: bool
+    compares_images: bool
+    """Whether all images of a call must go in one request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,18 @@ class RemoteMetrics:
     ) -> dict[str, Scores]:
         """See `Scorer.score`. Requests go out side by side; each image's values come back to its place."""
         reasons: dict[int, str] = {}
-        of_images = [name for name, served in self._served.items() if not served.of_set]
+        of_images = [name for name, served in self._served.items() if not served.compares_images]
+        of_groups = [
+            name for name, served in self._served.items() if served.compares_images and not served.of_set
+        ]
         of_sets = [name for name, served in self._served.items() if served.of_set]
         found: dict[str, Scores] = {}
         if of_images:
             parts = self._batches(images, prompts, reasons, self._batch_size)
             found |= self._joined(of_images, parts, prompts, reasons, advance)
+        if of_groups:
+            parts = self._batches(images, prompts, reasons, max(len(images), 1))
+            found |= self._joined(of_groups, parts, prompts, reasons, advance)
         if of_sets:
             whole = list(self._sent(images, prompts, reasons))
             found |= self._ask(of_sets, whole, tuple(one.prompt for one in whole))
@@ -107,7 +115,11 @@ class RemoteMetrics:
         message = self._message(self._send("GET", wire.INFO_PATH))
         try:
             served = {
-                name: _Served(str(one["instrument"]), bool(one["of_set"]))
+                name: _Served(
+                    str(one["instrument"]),
+                    bool(one["of_set"]),
+                    bool(one.get("compares_images", one["of_set"])),
+                )
                 for name, one in message["metrics"].items()
             }
         except (KeyError, TypeError, AttributeError) as error:

@@ -1,6 +1,6 @@
 """FID and KID: the mathematics against known answers, the rest with a small real network and real files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,34 +22,13 @@ from nami_bench.evaluation.fid import (  # noqa: E402
     DistanceOptions,
     FrechetInceptionDistance,
     KernelInceptionDistance,
-    frechet_distance,
     kernel_distances,
     squared_mmd,
 )
+from nami_bench.evaluation.frechet import frechet_distance  # noqa: E402
+from tests.support.small_network import SmallNetwork  # noqa: E402
 
 RNG = np.random.default_rng
-
-
-class SmallNetwork:
-    """A convolution of random weights in the place of Inception: 16 features of an image."""
-
-    dimension = 16
-    identity = "small-network"
-
-    def __init__(self) -> None:
-        torch.manual_seed(0)
-        self.convolution = torch.nn.Conv2d(3, self.dimension, 5, stride=3)
-        self.images = 0
-
-    def prepare(self, image: Image.Image) -> NDArray[np.float32]:
-        pixels = np.asarray(image.resize((16, 16)), dtype=np.float32) / 255
-        return np.ascontiguousarray(pixels.transpose(2, 0, 1))
-
-    def extract(self, batch: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        self.images += len(batch)
-        with torch.no_grad():
-            features = torch.relu(self.convolution(torch.from_numpy(np.stack(batch)))).mean(dim=(2, 3))
-        return features.numpy()
 
 
 @pytest.fixture(autouse=True)

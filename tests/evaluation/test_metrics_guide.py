@@ -14,7 +14,13 @@ ROOT = Path(__file__).resolve().parents[2]
 GUIDE = (ROOT / "docs" / "metrics.md").read_text()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 METRICS = PROJECT["entry-points"]["nami_bench.metrics"]
-SHARED = ("fid and kid", "dpg and dsg", "tifa, unigenbench and corebench")
+SHARED = (
+    "fid and kid",
+    "precision, recall, density and coverage",
+    "vendi and sample-distance",
+    "dpg and dsg",
+    "tifa, unigenbench and corebench",
+)
 SECTIONS = {name: title for title in SHARED for name in re.split(", | and ", title)}
 
 

@@ -8,3 +8,4 @@ from tests.support.preference_models import hps_weights as hps_weights
 from tests.support.preference_models import original_reward as original_reward
 from tests.support.preference_models import pickscore_folder as pickscore_folder
 from tests.support.preference_models import reward_weights as reward_weights
+from tests.support.variety_models import dino_folder as dino_folder

@@ -32,6 +32,7 @@ pytestmark = pytest.mark.slow
 IMAGES = 100
 PROMPTS = shapes_prompts(IMAGES)
 PICTURES = drawn(PROMPTS)
+SAMPLES = 4
 ITEMS, _ = items_of(PROMPTS)
 Options = Mapping[str, Mapping[str, Any]]
 
@@ -39,6 +40,9 @@ Options = Mapping[str, Mapping[str, Any]]
 def _answer(asked: Asked) -> Reply:
     """A server's answer that depends on what it is shown and asked, and on nothing else."""
     said = hashlib.sha256(json.dumps(asked.body["messages"]).encode()).digest()
+    if "Final Score" in json.dumps(asked.body["messages"]):
+        mark = f"Final Score: {1 + 4 * said[0] / 255:.3f}"
+        return Reply(body={"model": "seer-1", "choices": [{"message": {"content": mark}}]})
     if "logprobs" not in asked.body:
         marks = " ".join(str(byte % 3) for byte in said[:3])
         return Reply(body={"model": "seer-1", "choices": [{"message": {"content": marks}}]})
@@ -67,6 +71,7 @@ def inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _question_files(folder: Path) -> Mapping[str, Path]:
     """The prompts' questions in every benchmark's own form."""
     folder.mkdir()
+    (folder / "reward.txt").write_text("Mark it after 'Final Score:'. {prompt}")
     (folder / "own.jsonl").write_bytes(to_jsonl(ITEMS))
     with (folder / "geneval2.jsonl").open("w") as lines:
         for item in ITEMS:
@@ -133,6 +138,7 @@ def options(
     bert_folder: Path,
     hpsv3_instruction: Path,
     llava_folder: Path,
+    dino_folder: Path,
     inception: Path,
 ) -> Iterator[Options]:
     """By metric, every one of the package."""
@@ -141,6 +147,8 @@ def options(
     for at, picture in enumerate(drawn(PROMPTS[:20], error_rate=0, seed=99)):
         (real / f"{at}.png").write_bytes(encode_png(picture)[1])
     distance = {"reference": real, "weights": inception, "allow_few": True, "device": "cpu"}
+    beside = {"reference": real, "allow_few": True, "device": "cpu"}
+    covering = {**beside, "features": "clip", "model": clip_folder}
     asked = {"judge": "transformers", "judge_options": {"model": llava_folder, "device": "cpu"}}
     folder = files["own"].parent
     with pytest.MonkeyPatch.context() as patch, http_server(_answer) as address:
@@ -162,9 +170,15 @@ def options(
             },
             "vqa-score": {"model": llava_folder, "device": "cpu"},
             "vqa-score-openai": server,
+            "unified-reward": {**server, "prompt": files["reward"]},
             "wise": {**server, "prompts": files["wise"]},
             "fid": distance,
             "kid": distance,
+            "fid-infinity": distance,
+            "fd-dinov2": {**beside, "model": dino_folder},
+            **dict.fromkeys(("precision", "recall", "density", "coverage"), covering),
+            "vendi": {"model": clip_folder, "device": "cpu"},
+            "sample-distance": {"features": "clip", "model": clip_folder, "device": "cpu"},
             "dpg": {"questions": files["own"], **asked},
             "dsg": {"questions": files["own"], **asked},
             "tifa": {"questions": files["own"], **asked},
@@ -183,17 +197,28 @@ def test_no_metric_of_the_package_is_left_out(options: Options) -> None:
     assert set(options) == own
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("alike")
+def _workspace(folder: Path, samples: int) -> Path:
+    """The pictures as so many samples of each of the first prompts."""
     made = GenEvalFolder(folder / "made")
-    for at, (prompt, picture) in enumerate(zip(PROMPTS, PICTURES, strict=True)):
-        made.write_metadata(at, prompt.metadata())
-        made.sample_path(at, 0).parent.mkdir()
-        made.sample_path(at, 0).write_bytes(encode_png(picture)[1])
+    for at, picture in enumerate(PICTURES):
+        prompt, sample = divmod(at, samples)
+        if sample == 0:
+            made.write_metadata(prompt, PROMPTS[prompt].metadata())
+            made.sample_path(prompt, 0).parent.mkdir()
+        made.sample_path(prompt, sample).write_bytes(encode_png(picture)[1])
     for words in (["init"], ["images", "import", str(made.root), "--model", "shapes"]):
         assert nami_bench("--workspace", folder / "bench", *words).returncode == 0
     return folder / "bench"
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _workspace(tmp_path_factory.mktemp("alike"), samples=1)
+
+
+@pytest.fixture(scope="module")
+def workspace_of_samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _workspace(tmp_path_factory.mktemp("samples"), samples=SAMPLES)
 
 
 def _by_command(workspace: Path, name: str, chosen: Mapping[str, Any]) -> tuple[list[float | None], str]:
@@ -209,12 +234,12 @@ def _by_command(workspace: Path, name: str, chosen: Mapping[str, Any]) -> tuple[
     done = nami_bench("--workspace", workspace, "evaluate", name, *pairs)
     assert done.returncode in (0, 1), done.stderr  # 1: the tiny model says neither yes nor no of some
     with Store.open(f"sqlite:///{workspace / 'nami.db'}") as store:
-        order = [record.prompt_id for record in store.images.find(state=ImageState.DONE)]
+        order = [(record.prompt_id, record.sample) for record in store.images.find(state=ImageState.DONE)]
         sets = [score for score in store.scores.of_sets() if score.metric == name]
         if sets:
             return [sets[0].value], sets[0].instrument
-        scores = {score.prompt_id: score for score in store.scores.find(metric=name)}
-        return [scores[prompt].value for prompt in sorted(order)], next(iter(scores.values())).instrument
+        scores = {(score.prompt_id, score.sample): score for score in store.scores.find(metric=name)}
+        return [scores[image].value for image in sorted(order)], next(iter(scores.values())).instrument
 
 
 @pytest.fixture(scope="module")
@@ -225,9 +250,12 @@ def service(options: Options) -> Iterator[str]:
 
 NAMES = [
     "aesthetic", "geneval", "clip-score", "pickscore", "hpsv2", "hpsv3", "image-reward",
-    "vqa-score", "vqa-score-openai", "wise", "fid", "kid", "dpg", "dsg", "tifa",
-    "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench",
+    "vqa-score", "vqa-score-openai", "wise", "fid", "kid", "fid-infinity",
+    "fd-dinov2", "precision", "recall", "density", "coverage", "dpg", "dsg", "tifa",
+    "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench", "unified-reward",
 ]  # fmt: skip
+
+COMPARING = ["vendi", "sample-distance"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -240,4 +268,17 @@ def test_command_python_and_server_give_the_same_values(
         for scores in (here.score(PICTURES, PROMPTS), there.score(PICTURES, PROMPTS)):
             found = [None if np.isnan(value) else value for value in scores.values]
             assert found == expected
+            assert scores.instrument == instrument
+
+
+@pytest.mark.parametrize("name", COMPARING)
+def test_metrics_that_compare_images_give_the_same_values_too(
+    name: str, options: Options, workspace_of_samples: Path, service: str
+) -> None:
+    expected, instrument = _by_command(workspace_of_samples, name, options[name])
+    assert len(set(expected)) > 1
+    prompts = [f"{at // SAMPLES}" for at in range(len(PICTURES))]
+    with Scorer(name, **options[name]) as here, Scorer.connect(service, name, batch_size=7) as there:
+        for scores in (here.score(PICTURES, prompts), there.score(PICTURES, prompts)):
+            assert [None if np.isnan(value) else value for value in scores.values] == expected
             assert scores.instrument == instrument
