@@ -6,7 +6,7 @@ from nami_bench.site.contents import Section
 from nami_bench.site.facts import Facts
 from nami_bench.site.pages import Site, choices_key, data_script, groups_of
 
-_SHOWN = 110
+_SHOWN = 96
 """Characters of a prompt in the list: a thousand of them stay a small page."""
 
 
@@ -37,6 +37,8 @@ def prompts_page(site: Site, section: Section, facts: Facts) -> tuple[bytes, byt
         ],
         "models": [{"name": model, "page": site.model(section, model)} for model in section.models],
         "key": choices_key(section),
+        "means": [_number(row["mean"]) for row in rows],
+        "spreads": [_number(row["spread"]) for row in rows],
     }
     address = site.address(section, "prompts")
     page = site.render(
@@ -49,3 +51,7 @@ def prompts_page(site: Site, section: Section, facts: Facts) -> tuple[bytes, byt
 def texts_address(section: Section) -> str:
     """Where the whole texts lie, from the site's root."""
     return f"data/{section.folder}/texts.js"
+
+
+def _number(text: str | None) -> float | None:
+    return None if text is None else float(text)

@@ -11,7 +11,7 @@ export function startPrompts() {
   const data = pageData("prompts-data");
   if (!data) return;
   const list = element("prompts");
-  const rows = [...list.children].map((line, number) => ({ line, number, spread: Number(line.dataset.spread), mean: Number(line.dataset.mean), text: line.textContent }));
+  const rows = [...list.children].map((line, number) => ({ line, number, spread: data.spreads[number] ?? NaN, mean: data.means[number] ?? NaN, text: line.textContent }));
   const form = element("prompts-controls");
   fillParts(form.elements.part, data.parts);
   let state = { ...USUAL, ...Object.fromEntries(new URLSearchParams(location.search)), ...readState(location.hash) };
