@@ -37,8 +37,6 @@ def prompts_page(site: Site, section: Section, facts: Facts) -> tuple[bytes, byt
         ],
         "models": [{"name": model, "page": site.model(section, model)} for model in section.models],
         "key": choices_key(section),
-        "means": [_number(row["mean"]) for row in rows],
-        "spreads": [_number(row["spread"]) for row in rows],
     }
     address = site.address(section, "prompts")
     page = site.render(
@@ -51,7 +49,3 @@ def prompts_page(site: Site, section: Section, facts: Facts) -> tuple[bytes, byt
 def texts_address(section: Section) -> str:
     """Where the whole texts lie, from the site's root."""
     return f"data/{section.folder}/texts.js"
-
-
-def _number(text: str | None) -> float | None:
-    return None if text is None else float(text)
