@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from nami_bench import __version__
 from nami_bench.evaluation.features import Features, moments
-from nami_bench.evaluation.fid_infinity import extrapolated
+from nami_bench.evaluation.fid_infinity import CURVED, extrapolated, smallest_size
 from nami_bench.evaluation.frechet import frechet_distance
 from nami_bench.evaluation.variety.covering import covering
 
@@ -85,8 +85,8 @@ def distance_errors(cell: Cell, studies: int) -> dict[str, Any]:
         if cell.reference == "sample":
             reference = moments(drawn(rng, REFERENCE * cell.d, np.zeros(cell.d), real))
         plain.append(frechet_distance(*reference, *moments(made)))
-        if cell.ratio > 1:
-            least = max(cell.d, len(made) // 10)
+        if cell.ratio >= 2 * CURVED:
+            least = smallest_size(cell.d, len(made))
             endless.append(extrapolated(made, reference, least, number).intercept)
     return asdict(cell) | {
         "studies": studies,
@@ -129,7 +129,7 @@ def main() -> None:
         rows.append(distance_errors(cell, arguments.studies))
         print(rows[-1], flush=True)
     about = {
-        "command": f"python -m benchmarks.set_metric_bias -o {arguments.output.name}",
+        "command": f"python -m benchmarks.set_metric_bias -o docs/results/statistics/{arguments.output.name}",
         "version": __version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
