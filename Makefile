@@ -120,6 +120,7 @@ screenshots: $(VENV)/.dev browser
 	$(BIN)/python -m docs.questions_screenshot
 	$(BIN)/python -m docs.crowd_screenshots
 	$(BIN)/python -m docs.console_screenshots
+	$(BIN)/python -m docs.site_screenshots
 
 clean:
 	rm -rf $(VENV) node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

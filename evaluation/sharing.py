@@ -1,11 +1,12 @@
-"""What the metrics of one run need not each do again: encode an image with the same backbone, or extract its
-features with the same network.
+"""What the metrics of one run need not each do again: encode an image with the same backbone, read it with
+the same reader, or extract its features with the same network.
 
 Nothing is shared unless a run says so.
 """
 
 import hashlib
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -16,19 +17,23 @@ if TYPE_CHECKING:
     import torch
 
 Value = TypeVar("Value")
+Asked = TypeVar("Asked")
 
 _ENCODINGS: ContextVar[dict[tuple[str, bytes], "torch.Tensor"] | None] = ContextVar("encodings", default=None)
+_ANSWERS: ContextVar[dict[tuple[str, bytes], object] | None] = ContextVar("answers", default=None)
 _FEATURES: ContextVar[dict[Hashable, object] | None] = ContextVar("features", default=None)
 
 
 @contextmanager
 def shared_encodings() -> Iterator[None]:
-    """Within it, `encoded_once` keeps what encoders gave: some kilobytes for each image and encoder."""
-    before = _ENCODINGS.set({})
+    """Within it, `encoded_once` and `answered_once` keep what was given: some kilobytes for each image and
+    encoder."""
+    before, answers_before = _ENCODINGS.set({}), _ANSWERS.set({})
     try:
         yield
     finally:
         _ENCODINGS.reset(before)
+        _ANSWERS.reset(answers_before)
 
 
 @contextmanager
@@ -59,6 +64,39 @@ def encoded_once(
     if new:
         kept.update(zip(new, encode([*new.values()]), strict=True))
     return torch.stack([kept[key] for key in keys])
+
+
+def answered_once(
+    asked: Iterable[Asked],
+    known_by: Callable[[Asked], tuple[str, Image]],
+    answer: Callable[[Iterator[Asked]], Iterable[Value]],
+) -> Iterator[Value]:
+    """Yield what `answer` gives for a stream, in order: for those alone that had no answer yet.
+
+    `known_by` names everything that an answer depends on beside an image, and that image. Outside
+    `shared_encodings` it is `answer` itself.
+    """
+    kept = cast("dict[tuple[str, bytes], Value] | None", _ANSWERS.get())
+    if kept is None:
+        yield from answer(iter(asked))
+        return
+    waiting: deque[tuple[str, bytes]] = deque()
+    open_: deque[tuple[str, bytes]] = deque()
+
+    def new() -> Iterator[Asked]:
+        for one in asked:
+            name, image = known_by(one)
+            waiting.append(key := (name, _digest(image)))
+            if key not in kept and key not in open_:
+                open_.append(key)
+                yield one
+
+    for value in answer(new()):
+        kept[open_.popleft()] = value
+        while waiting and waiting[0] in kept:
+            yield kept[waiting.popleft()]
+    while waiting:
+        yield kept[waiting.popleft()]
 
 
 def extracted_once(what: Hashable, extract: Callable[[], Value]) -> Value:

@@ -16,6 +16,8 @@ from nami_bench.neural.hub_weights import HubFiles
 from nami_bench.neural.weights import ByHand, OwnFiles, WebFile, Weights
 from nami_bench.services.download import Pin
 
+_NAMED_THERE = "see its page"
+
 MASK2FORMER = WebFile(
     address="https://download.openmmlab.com/mmdetection/v2.0/mask2former/"
     "mask2former_swin-s-p4-w7-224_lsj_8x2_50e_coco/"
@@ -81,7 +83,7 @@ AESTHETIC_HEAD = WebFile(
         "21dd590f3ccdc646f0d53120778b296013b096a035a2718c9cb0d511bff0f1e0",
         "public repositories that pin it",
     ),
-    licence="Apache-2.0",
+    licence=_NAMED_THERE,
     size=3_714_759,
     option="head",
 )
@@ -109,10 +111,31 @@ SIGLIP = "google/siglip-so400m-patch14-384"
 CLIP, CLIP_TAG = published.CLIP, published.CLIP_TAG
 DETECTOR_FILES = ("*.json", "model.safetensors", "pytorch_model.bin")
 
-_NAMED_THERE = "see its page"
 _CLIP_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _CLIP_REPOSITORY = "timm/vit_large_patch14_clip_224.openai"
 _MPLUG = "damo/mplug_visual-question-answering_coco_large_en on ModelScope"
+
+
+_UNIFIED_REWARD = "https://raw.githubusercontent.com/CodeGoat24/UnifiedReward"
+_STORED_COPY = "a stored copy of the repository at that commit"
+
+UNIFIED_REWARD_FINAL = WebFile(
+    address=f"{_UNIFIED_REWARD}/ed52f98c680bfeca1e23e26aa61715de03412f2b/inference_qwen/image_generation/"
+    "qwen_point_score_image_generation.py",
+    pin=Pin("5c8c2efcb7f07283a3a4b3685043e2da0ee909c876829a9edbe4938a4881971c", _STORED_COPY),
+    licence=_NAMED_THERE,
+    size=2_184,
+    option="prompt",
+)
+UNIFIED_REWARD_ASPECTS = WebFile(
+    address=f"{_UNIFIED_REWARD}/a759534f868282616fae99f5a8d85ec3f294be0d/inference_qwen/"
+    "UnifiedReward-2.0-inference/point_score_ACS_image_generation.py",
+    pin=Pin("e2d97db151e7024d817b467f99cc1868fa5252b80db0cde09bc293ad3af62d50", _STORED_COPY),
+    licence=_NAMED_THERE,
+    size=1_933,
+    option="prompt",
+)
+"""Of both a question is read, and nothing in them is run."""
 
 
 class NoWeights:
@@ -194,6 +217,19 @@ class AestheticWeights(_Loads):
 
 
 @dataclass(frozen=True, slots=True)
+class UnifiedRewardWeights(_Loads):
+    """Of `UnifiedReward`: the words it asks a server with."""
+
+    mark: Literal["final", "alignment", "coherence", "style"] = "final"
+    prompt: Path | None = None
+
+    def loads(self) -> tuple[Weights, ...]:
+        """The authors' file with the question."""
+        published = UNIFIED_REWARD_FINAL if self.mark == "final" else UNIFIED_REWARD_ASPECTS
+        return (_given(self.prompt) or published,)
+
+
+@dataclass(frozen=True, slots=True)
 class PickScoreWeights(_Loads):
     """Of `PickScore`."""
 
@@ -230,7 +266,7 @@ class HPSv3Weights(_Loads):
 
     def loads(self) -> tuple[Weights, ...]:
         """The authors' file, Qwen2-VL's processor, and the authors' package."""
-        file = _file(HPS3_REPOSITORY, HPS3_FILE, self.weights, "MIT", 16_600_000_000)
+        file = _file(HPS3_REPOSITORY, HPS3_FILE, self.weights, _NAMED_THERE, 16_600_000_000)
         licence = "Apache-2.0" if self.processor == QWEN2_VL else None
         signs = ("preprocessor_config.json", "processor_config.json")
         return file, _texts(self.processor, signs, licence), _given(self.instruction) or HPS3_TEXTS

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from nami_bench.analysis.accuracy import metric_accuracy
     from nami_bench.analysis.agreement import agreement
     from nami_bench.analysis.compare import compare
     from nami_bench.analysis.leaderboard import leaderboard
@@ -34,6 +35,7 @@ __all__ = [
     "agreement",
     "compare",
     "leaderboard",
+    "metric_accuracy",
     "run",
     "strengths",
     "write_site",
@@ -47,6 +49,7 @@ _HOMES = {
     "agreement": "nami_bench.analysis.agreement",
     "compare": "nami_bench.analysis.compare",
     "leaderboard": "nami_bench.analysis.leaderboard",
+    "metric_accuracy": "nami_bench.analysis.accuracy",
     "strengths": "nami_bench.analysis.strengths",
     "Workspace": "nami_bench.config",
     "Criterion": "nami_bench.domain",

@@ -1,12 +1,16 @@
 """The audit of a study: every automatic metric beside what people said about the same images."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
 from nami_bench.domain import LOWER_IS_BETTER, SIMULATED_PREFIX, Criterion, Prompt, Score, SetScore
 from nami_bench.errors import InputError
+from nami_bench.evaluation.audit.accuracy import metric_accuracy
+from nami_bench.evaluation.audit.accuracy_results import MetricAccuracy
 from nami_bench.evaluation.audit.judge import audit_judge
+from nami_bench.evaluation.audit.judged_pairs import lists_of_ratings
 from nami_bench.evaluation.audit.people import people_table
 from nami_bench.evaluation.audit.ranks import audit_ranks, audit_set_ranks
 from nami_bench.evaluation.audit.results import Audit, JudgeAudit, RankCorrelation
@@ -41,8 +45,10 @@ def audit_metrics(
         raise InputError(f"no image has a rating of {criterion.name}: there is nothing to audit against")
     judges: list[JudgeAudit] = []
     correlations: list[RankCorrelation] = []
+    accuracies: list[MetricAccuracy] = []
     notes: list[str] = []
-    for (metric, prompt_set, instrument), values in _by_column(scores):
+    lists = lists_of_ratings(ratings, criterion)
+    for (metric, prompt_set, instrument), values in by_column(scores):
         scored = _scored(values, prompts)
         table = people.merge(scored[scored["value"].notna()], on=list(IMAGE))
         where = f"{metric} by {instrument}"
@@ -52,16 +58,19 @@ def audit_metrics(
         if table.empty:
             continue
         correlations += audit_ranks(table, metric, prompt_set, instrument)
+        if table["prompt_id"].duplicated().any():
+            accuracies.append(metric_accuracy(lists, scored, metric, prompt_set, instrument))
         if metric == GENEVAL:
             judged = table[table["task"].notna()].assign(verdict=table["value"] == 1.0)
             judges.append(audit_judge(judged, prompt_set, instrument, threshold))
     correlations += _of_sets(set_scores, people)
     if not correlations:
         raise InputError("no metric has scored a rated image: run `nami-bench evaluate METRIC` first")
-    return _audit(ratings, people, criterion, threshold, judges, correlations, notes)
+    audit = _audit(ratings, people, criterion, threshold, judges, correlations, notes)
+    return replace(audit, accuracies=tuple(accuracies))
 
 
-def _by_column(scores: Iterable[Score]) -> list[tuple[tuple[str, str, str], list[Score]]]:
+def by_column(scores: Iterable[Score]) -> list[tuple[tuple[str, str, str], list[Score]]]:
     """Scores by metric, prompt set and instrument, GenEval's first."""
     columns: dict[tuple[str, str, str], list[Score]] = {}
     for score in scores:

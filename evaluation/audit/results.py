@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nami_bench.evaluation.audit.accuracy_results import MetricAccuracy
 
 Interval = tuple[float, float]
 
@@ -89,13 +92,22 @@ class RankCorrelation:
     kendall: Estimate
     notes: tuple[str, ...] = ()
 
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Two of the rows of `Audit.rows`."""
+        of_metric = {"metric": self.metric, "prompt_set": self.prompt_set, "instrument": self.instrument}
+        where = {"table": "correlation", **of_metric, "name": self.level, **_basis(self)}
+        yield _row(where, "spearman", self.spearman)
+        yield _row(where, "kendall", self.kendall)
+
 
 @dataclass(frozen=True, slots=True)
 class Audit:
     """The audit of a study's automatic metrics.
 
     People's value of an image is the mean of its ratings on `criterion`, on 0-100; at `threshold` and above
-    they call it right. `ratings` have a value and lie on `images` of `prompts`.
+    they call it right. `ratings` have a value and lie on `images` of `prompts`. Of a study of pairs or orders
+    `ratings` counts verdicts, and there are neither judges nor correlations. `accuracies`: of every metric
+    that has scored two images of one prompt.
     """
 
     study: str
@@ -109,6 +121,7 @@ class Audit:
     judges: tuple[JudgeAudit, ...]
     correlations: tuple[RankCorrelation, ...]
     notes: tuple[str, ...] = ()
+    accuracies: "tuple[MetricAccuracy, ...]" = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values for one JSON document."""
@@ -119,20 +132,19 @@ class Audit:
         low, high, images, prompts, notes."""
         for judge in self.judges:
             of_judge = {"metric": "geneval", "prompt_set": judge.prompt_set, "instrument": judge.instrument}
-            for found in (judge.overall, *judge.tasks):
-                where = {"table": "agreement", **of_judge, "name": found.task, **_basis(found)}
+            for verdicts in (judge.overall, *judge.tasks):
+                where = {"table": "agreement", **of_judge, "name": verdicts.task, **_basis(verdicts)}
                 for name in ("verdict_rate", "people_rate", "agreement", "kappa", "auc"):
-                    yield _row(where, name, getattr(found, name))
+                    yield _row(where, name, getattr(verdicts, name))
             for drift in judge.drift:
                 where = {"table": "drift", **of_judge, "name": drift.model, **_basis(drift)}
                 yield _row(where, "verdict_accuracy", Estimate(drift.verdict_accuracy))
                 yield _row(where, "people_accuracy", Estimate(drift.people_accuracy))
                 yield _row(where, "difference", drift.difference)
         for rank in self.correlations:
-            of_metric = {"metric": rank.metric, "prompt_set": rank.prompt_set, "instrument": rank.instrument}
-            where = {"table": "correlation", **of_metric, "name": rank.level, **_basis(rank)}
-            yield _row(where, "spearman", rank.spearman)
-            yield _row(where, "kendall", rank.kendall)
+            yield from rank.rows()
+        for found in self.accuracies:
+            yield from found.rows()
         about = dict.fromkeys(("metric", "prompt_set", "instrument"), "")
         where = {"table": "audit", **about, "name": self.criterion, **_basis(self)}
         yield _row(where, "annotators", Estimate(self.annotators))

@@ -1,7 +1,7 @@
 """Spearman's correlation over resampled clusters without laying out the samples: for many parts of much data.
 
-A cluster that is drawn k times counts k times in ranks and sums, so that each draw costs a few passes over the
-values, which are sorted once.
+A cluster that is drawn k times counts k times in ranks and sums, so that each draw costs a few passes over
+the values, which are sorted once.
 """
 
 from dataclasses import dataclass

@@ -4,7 +4,7 @@
 
 (function () {
   const AT_ONCE = 48;
-  const SVG = ["svg", "rect", "text", "image", "mask", "pattern"];
+  const SVG = ["svg", "rect", "polygon", "text", "image", "mask", "pattern"];
   const $ = (id) => document.getElementById(id);
 
   function make(tag, attributes, ...children) {

@@ -80,9 +80,12 @@ class Aesthetic(ImageTextMetric):
 
     @cached_property
     def _head_file(self) -> Path:
-        if self.options.head is not None:
-            return self.options.head.expanduser()
-        return (AESTHETIC_HEAD if self.options.version == "2" else AESTHETIC_2_5_BY_HAND).fetch()
+        given: Path | None = self.options.head
+        if given is not None:
+            return given.expanduser()
+        if self.options.version == "2":
+            return AESTHETIC_HEAD.fetch()
+        return AESTHETIC_2_5_BY_HAND.fetch()
 
     @cached_property
     def _encoder(self) -> "_Encoder":

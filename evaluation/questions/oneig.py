@@ -1,6 +1,5 @@
 """OneIG-Bench's alignment score (OneIG-Bench/OneIG-Benchmark, scripts/alignment)."""
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from PIL import Image
 
 from nami_bench.errors import InputError
+from nami_bench.evaluation.jpeg import as_jpeg
 from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.evaluation.questions.graph import Item, Question, QuestionSet
 from nami_bench.evaluation.questions.judge import Reading, Sheet
@@ -76,7 +76,7 @@ class OneIGAlignment(QuestionMetric):
         return (f"jpeg{_QUALITY}",) if self.options.jpeg else ()
 
     def _sheet(self, item: ScoringItem, image: Image.Image) -> Sheet:
-        return super()._sheet(item, _as_jpeg(image) if self.options.jpeg else image)
+        return super()._sheet(item, as_jpeg(image, _QUALITY) if self.options.jpeg else image)
 
 
 def read_oneig(questions: Path, prompts: Path) -> QuestionSet:
@@ -160,10 +160,3 @@ def _with_parents_that_exist(item: Item) -> Item:
         for question in item.questions
     )
     return replace(item, questions=questions)
-
-
-def _as_jpeg(image: Image.Image) -> Image.Image:
-    stored = io.BytesIO()
-    image.save(stored, "JPEG", quality=_QUALITY)
-    with Image.open(stored) as opened:
-        return opened.convert("RGB")

@@ -55,4 +55,4 @@ class FlowGrpoText(TextMetric):
     @staticmethod
     def figures(results: Sequence[Details]) -> Figures:
         """The mean reward."""
-        return {"all": {"reward": fmean(1 - d["edits"] / d["characters"] for d in results)}}
+        return {"reward": fmean(1 - d["edits"] / d["characters"] for d in results)}

@@ -26,6 +26,8 @@ class JudgeReader:
     What is said is read without boxes. An answer that is cut off at the page's `longest` is read as it is.
     """
 
+    speaks = True
+
     def __init__(self, judge: str, options: Mapping[str, Any]) -> None:
         self.judge = create_judge(judge, _PLAIN, options)
 

@@ -1,8 +1,7 @@
 """Metrics that score English by words and Chinese by characters."""
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from nami_bench.evaluation.text.cleaning import Language, is_chinese
 from nami_bench.evaluation.text.metric import Details, TextMetric
@@ -33,10 +32,7 @@ class ByLanguage(TextMetric):
             return self.options.language
         return "zh" if any(map(is_chinese, targets)) else "en"
 
-
-def by_language(results: Sequence[Details]) -> Mapping[str, list[Mapping[str, Any]]]:
-    """Results by the "language" in their details."""
-    found: dict[str, list[Mapping[str, Any]]] = {}
-    for details in results:
-        found.setdefault(details["language"], []).append(details)
-    return found
+    @staticmethod
+    def group_of(details: Details) -> str:
+        """The language."""
+        return str(details["language"])

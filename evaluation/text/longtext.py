@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from nami_bench.evaluation.measurement import Measurement
 from nami_bench.evaluation.text.cleaning import NO_TEXT, Language, characters_kept, shared, words_kept
-from nami_bench.evaluation.text.languages import NOTHING_LEFT, ByLanguage, by_language
+from nami_bench.evaluation.text.languages import NOTHING_LEFT, ByLanguage
 from nami_bench.evaluation.text.metric import Details, Figures
 from nami_bench.evaluation.text.reader import ReadText
 from nami_bench.evaluation.text.targets import Texts
@@ -49,8 +49,5 @@ class LongText(ByLanguage):
 
     @staticmethod
     def figures(results: Sequence[Details]) -> Figures:
-        """Text accuracy, 0..1, by language."""
-        return {
-            language: {"accuracy": sum(d["matched"] for d in group) / sum(d["words"] for d in group)}
-            for language, group in by_language(results).items()
-        }
+        """Text accuracy, 0..1."""
+        return {"accuracy": sum(d["matched"] for d in results) / sum(d["words"] for d in results)}

@@ -16,6 +16,7 @@ from nami_bench.errors import InputError
 from nami_bench.evaluation.measurement import Measurement
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.evaluation.seen_images import results_of_seen
+from nami_bench.evaluation.sharing import answered_once
 from nami_bench.evaluation.text.judge_reader import JudgeReader
 from nami_bench.evaluation.text.reader import Line, Page, Reader, ReadText
 from nami_bench.evaluation.text.targets import Targets, Texts, find_targets
@@ -23,8 +24,8 @@ from nami_bench.evaluation.text.targets import Targets, Texts, find_targets
 READER = "rapidocr"
 
 Details = Mapping[str, Any]
-Figures = Mapping[str, Mapping[str, float]]
-"""A benchmark's own figures by name, for each group that it reports apart, such as a language."""
+Figures = Mapping[str, float]
+"""A benchmark's own figures by name."""
 
 
 class TextMetric(ABC):
@@ -95,7 +96,16 @@ class TextMetric(ABC):
 
     def score(self, items: Iterable[ScoringItem]) -> Iterator[ScoringResult]:
         """Yield one result for each item, in order; raises InputError where the reader cannot be loaded."""
-        return results_of_seen(items, self._page, self.reader.read, self._result)
+        return results_of_seen(items, self._page, self._read, self._result)
+
+    def _read(self, pages: Iterable[Page]) -> Iterator[ReadText]:
+        reader = self.reader
+        identity = f"text reader {reader.identity}"
+
+        def known_by(page: Page) -> tuple[str, Image]:
+            return f"{identity}, {page.longest}" if reader.speaks else identity, page.image
+
+        return answered_once(pages, known_by, reader.read)
 
     def _page(self, item: ScoringItem, image: Image) -> Page:
         return Page(image, self._longest(self.targets_of(item.prompt)))
@@ -113,9 +123,14 @@ class TextMetric(ABC):
         """One image's value, by at least one target."""
 
     @staticmethod
+    def group_of(details: Details) -> str:
+        """Among which images the benchmark reports one that has a value: those of a language, say."""
+        return "all"
+
+    @staticmethod
     @abstractmethod
     def figures(results: Sequence[Details]) -> Figures:
-        """The benchmark's own figures of all images that have a value, by the details of their results."""
+        """The benchmark's own figures of a group's images, at least one, by the details of their results."""
 
     def _longest(self, targets: Texts) -> int:
         """How many tokens a reader that speaks may say."""

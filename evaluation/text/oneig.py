@@ -15,7 +15,7 @@ from nami_bench.evaluation.text.cleaning import (
     shared,
     words_kept,
 )
-from nami_bench.evaluation.text.languages import NOTHING_LEFT, ByLanguage, by_language
+from nami_bench.evaluation.text.languages import NOTHING_LEFT, ByLanguage
 from nami_bench.evaluation.text.metric import Details, Figures
 from nami_bench.evaluation.text.reader import ReadText
 from nami_bench.evaluation.text.targets import Texts
@@ -88,13 +88,9 @@ class OneIGText(ByLanguage):
 
     @staticmethod
     def figures(results: Sequence[Details]) -> Figures:
-        """ED, CR, WAC and the text score, by language."""
-        return {language: _figures(group, language) for language, group in by_language(results).items()}
-
-
-def _figures(results: Sequence[Details], language: str) -> dict[str, float]:
-    edits = fmean(d["edits"] for d in results)
-    completion = fmean(d["edits"] == 0 for d in results)
-    words = sum(d["matched"] for d in results) / sum(d["words"] for d in results)
-    score = text_score(edits, completion, words, "zh" if language == "zh" else "en")
-    return {"ED": edits, "CR": completion, "WAC": words, "score": score}
+        """ED, CR, WAC and the text score."""
+        edits = fmean(d["edits"] for d in results)
+        completion = fmean(d["edits"] == 0 for d in results)
+        words = sum(d["matched"] for d in results) / sum(d["words"] for d in results)
+        score = text_score(edits, completion, words, results[0]["language"])
+        return {"ED": edits, "CR": completion, "WAC": words, "score": score}

@@ -44,6 +44,7 @@ class RapidOCRReader:
                     f"text reader 'rapidocr': lowest_score {self.lowest_score} is not between 0 and 1"
                 )
 
+    speaks = False
     libraries = ("rapidocr", "onnxruntime", "opencv-python-headless")
     runs_on: ClassVar[Mapping[str, str]] = {"device": "cpu", "dtype": "float32"}
 

@@ -54,6 +54,9 @@ class Reader(Protocol):
     `Options`; they load weights on first use.
     """
 
+    speaks: bool
+    """Whether what is read depends on a page's `longest`."""
+
     @property
     def identity(self) -> str:
         """Names everything that a reading depends on beside the image: weights' hash, version, settings."""

@@ -37,6 +37,7 @@ COMMANDS = {
     "geneval": ("nami_bench.cli.geneval", "GenEval on any folder in its layout."),
     "dpg": ("nami_bench.cli.dpg", "DPG-Bench on any folder of image grids."),
     "questions": ("nami_bench.cli.questions", "Write and check the questions of question benchmarks."),
+    "text": ("nami_bench.cli.text", "What metrics read in images: published figures, and a page."),
     "evaluate": ("nami_bench.cli.evaluate", "Automatic metrics over recorded images."),
     "watch": ("nami_bench.cli.watch", "Checkpoints measured as a training writes them."),
     "serve-metrics": ("nami_bench.cli.serve_metrics", "Metrics and rewards for other programs, over HTTP."),
@@ -46,6 +47,7 @@ COMMANDS = {
     "annotate": ("nami_bench.cli.annotate", "Serve the annotation app."),
     "console": ("nami_bench.cli.console", "Serve the owner's console alone."),
     "ratings": ("nami_bench.cli.ratings", "Import, export and exclude human ratings."),
+    "votes": ("nami_bench.cli.votes", "The world's votes in: public sets of votes and ratings."),
     "marks": ("nami_bench.cli.marks", "What annotators marked: export, import, agreement, heat maps."),
     "agreement": ("nami_bench.cli.agreement", "How far annotators agree, and each beside the others."),
     "strengths": (

@@ -30,7 +30,7 @@ def show_audit(
     """
     from nami_bench.domain import Mode
     from nami_bench.evaluation.audit.audit import THRESHOLD
-    from nami_bench.pipeline.audit import CRITERION, audit_csv, audit_from_store
+    from nami_bench.pipeline.audit import audit_csv, audit_from_store
     from nami_bench.pipeline.leaderboard_from_store import choose_study
 
     chosen = choose_study(bench.store, study, prompts, asks=True)
@@ -45,7 +45,7 @@ def show_audit(
         study=study,
         prompt_set=prompts,
         models=models,
-        criterion=CRITERION if criterion is None else criterion,
+        criterion=criterion,
         threshold=THRESHOLD if threshold is None else threshold,
         without=without,
     )
@@ -132,10 +132,18 @@ def _labels(judges: "Sequence[QuestionJudgeAudit]") -> list[str]:
 
 def print_audit(audit: "Audit") -> None:
     """The audit as tables on stdout, with what must be said about it."""
+    from nami_bench.export.accuracy_text import accuracy_notes, accuracy_tables
+
+    of_verdicts = not audit.correlations
+    right = (
+        ""
+        if of_verdicts
+        else f" People call an image right where its mean rating reaches {audit.threshold:g} of 100."
+    )
     echo(
-        f"Audit of study {audit.study}: {audit.ratings} ratings of {audit.criterion} by {audit.annotators} "
-        f"annotators on {audit.images} images of {audit.prompts} prompts. People call an image right where "
-        f"its mean rating reaches {audit.threshold:g} of 100. 95 % intervals, prompts are a sample of many."
+        f"Audit of study {audit.study}: {audit.ratings} {'verdicts by' if of_verdicts else 'ratings of'} "
+        f"{audit.criterion} by {audit.annotators} annotators on {audit.images} images of {audit.prompts} "
+        f"prompts.{right} 95 % intervals, prompts are a sample of many."
     )
     for note in audit.notes:
         echo(f"- {note}")
@@ -155,7 +163,12 @@ def print_audit(audit: "Audit") -> None:
         for c in audit.correlations
     ]
     columns = ("metric", "instrument", "over", "n", "Spearman", "Kendall tau-b")
-    print_table(columns, rows, f"Rank correlation with people's {audit.criterion}", whole=columns[:1])
+    if rows:
+        print_table(columns, rows, f"Rank correlation with people's {audit.criterion}", whole=columns[:1])
+    for table in accuracy_tables(audit.accuracies):
+        print_table(table.columns, table.rows, table.title, table.numeric, table.whole)
+    for note in accuracy_notes(audit.accuracies):
+        echo(f"- {note}")
     _print_notes((f"{c.metric} over {c.level}s", c.notes) for c in audit.correlations)
 
 

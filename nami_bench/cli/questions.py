@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from nami_bench.cli.common import echo, open_bench, parse_pairs, print_json, print_table, progress, say, tally
 from nami_bench.cli.options import FILE, json_option, limit_options
 from nami_bench.cli.prompts import prompt_set_named
+from nami_bench.cli.recorded import models_on_one_set
 
 if TYPE_CHECKING:
     from nami_bench.domain import Prompt
@@ -278,23 +279,13 @@ def browse(metric: str, models: tuple[str, ...], prompt_set: str | None, output:
 
     The folder holds everything the page needs, and may be moved or packed.
     """
-    from nami_bench.domain import ImageState
-    from nami_bench.errors import InputError
     from nami_bench.pipeline.question_page import write_question_page
 
     with open_bench() as bench:
-        records = bench.store.images.find(models=models or None, prompt_set=prompt_set, state=ImageState.DONE)
-        if not records:
-            raise InputError("there are no images to show answers about")
-        sets = sorted({record.prompt_set for record in records})
-        if len(sets) > 1:
-            raise InputError(
-                f"there are images of several prompt sets ({', '.join(sets)}): name one with --prompts"
-            )
-        names = list(dict.fromkeys(record.model for record in records))
-        with progress("drawing", len(records)) as advance:
+        names, name, images = models_on_one_set(bench, models, prompt_set)
+        with progress("drawing", images) as advance:
             shown, missing = write_question_page(
-                bench.store, bench.workspace.images_dir, metric, names, sets[0], output, advance
+                bench.store, bench.workspace.images_dir, metric, names, name, output, advance
             )
     if missing:
         say(f"{missing} of {shown} images were not found or are not those that were judged")

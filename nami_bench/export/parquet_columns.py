@@ -46,7 +46,7 @@ def parquet_bytes(table: pa.Table, about: Mapping[str, Any]) -> bytes:
 def parquet_metadata(path: Path) -> dict[str, Any]:
     """What `parquet_bytes` put into a file's metadata; empty for any other file."""
     with reading_parquet(path):
-        raw = (pq.read_schema(path).metadata or {}).get(METADATA_KEY)
+        raw = (pq.read_metadata(path).metadata or {}).get(METADATA_KEY)
         document = {} if raw is None else parse_json(raw)
     return document if isinstance(document, dict) else {}
 
@@ -101,13 +101,18 @@ def read_parquet_coded(
         refuse = partial(refuse_row, path)
         kept = [field for field in chosen.schema if field.name in names]
         found = {field.name: _coded(path, field, chosen, refuse) for field in kept}
-        found |= {name: _series(pq.read_table(path, columns=[name]).column(0)) for name in more}
+        found |= {
+            name: _series(pq.read_table(path, columns=[name], use_threads=False).column(0)) for name in more
+        }
     return pd.DataFrame(found, copy=False)
 
 
 def _coded(path: Path, field: pa.Field, columns: ParquetColumns, refuse: Refuse) -> "pd.Series[Any]":
-    table = pq.read_table(path, columns=[field.name])
-    return _series(_column(table, field, columns, str(path), refuse))
+    return _series(_column(_read(path, field.name), field, columns, str(path), refuse))
+
+
+def _read(path: Path, name: str) -> pa.Table:
+    return pq.read_table(path, columns=[name], use_threads=False)
 
 
 def _series(column: pa.ChunkedArray) -> "pd.Series[Any]":

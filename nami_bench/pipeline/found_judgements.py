@@ -43,7 +43,15 @@ class Found:
 
 
 def of_comparisons(found: Sequence[Comparison], *, replace: bool) -> Found:
-    """Comparisons to be recorded, where others stand only with `replace`."""
+    """Comparisons to be recorded, where others stand only with `replace`.
+
+    Raises InputError for votes that say more than a study's verdicts.
+    """
+    if not all(one.is_plain for one in found):
+        raise InputError(
+            "these are votes (two images of different samples, counts, weights or repeats), which no study "
+            "asks for: see `nami-bench strengths --comparisons FILE`"
+        )
     names = dict.fromkeys(one.study for one in found)
     shown = {(tuple(sorted((one.left, one.right))), one.prompt_id, one.sample) for one in found}
 

@@ -111,11 +111,6 @@ def _comparisons(file: Path, study_of: Callable[[str], Study], scales: Scales, *
     if scales != NO_SCALES:
         raise InputError(f"{file} holds comparisons: --scale belongs to ratings")
     found = load_comparisons(file)
-    if not all(one.is_plain for one in found):
-        raise InputError(
-            f"{file} holds votes (two images of different samples, counts, weights or repeats), which no "
-            f"study asks for: see `nami-bench strengths --comparisons {file}`"
-        )
     for name in dict.fromkeys(one.study for one in found):
         study_of(name)
     return of_comparisons(found, replace=replace)

@@ -12,6 +12,7 @@ from nami_bench import __version__
 from nami_bench.domain import ModelCard
 from nami_bench.errors import InputError
 from nami_bench.evaluation.leaderboard.rows import Leaderboard
+from nami_bench.export.accuracy_text import accuracy_notes, accuracy_tables
 from nami_bench.export.agreement_text import agreement_csv, agreement_notes, agreement_tables
 from nami_bench.export.html import page_values
 from nami_bench.export.leaderboard_formats import leaderboard_files, leaderboard_path
@@ -153,6 +154,8 @@ def _page(
         "of_metrics": [p for p in drawn if p.name.startswith("scatter-")],
         "of_geneval": [p for p in drawn if p.name.startswith("geneval-audit-")],
         "correlations": correlation_table(audit) if audit and audit.correlations else None,
+        "accuracy_tables": list(accuracy_tables(audit.accuracies)) if audit else [],
+        "accuracy_notes": list(accuracy_notes(audit.accuracies)) if audit else [],
         "audit": audit,
         "audit_tables": list(audit_tables(audit)) if audit else [],
         "mark_tables": list(mark_tables(contents.marks.agreement)) if contents.marks else [],

@@ -76,15 +76,16 @@ def build_site(
     something else and for sources that cannot be shown, StorageError where the disk refuses.
     """
     out = SiteFolder(folder)
-    with open_sources(sources, options) as (sections, title):
-        site = Site(title, tuple(sections))
+    with open_sources(sources, options) as opened:
+        site = Site(opened.title, tuple(opened.sections))
         _put_assets(out)
         said = {
             section.name: [*section.remarks, *_put_pages(out, site, section, options.pixels, progress)]
             for section in site.sections
         }
         removed = out.finish()
-    remarks = tuple(f"{name}: {remark}" for name, found in said.items() for remark in found)
+    of_sections = (f"{name}: {remark}" for name, found in said.items() for remark in found)
+    remarks = (*opened.remarks, *of_sections)
     return Built(folder, out.written, out.kept, removed, remarks)
 
 

@@ -11,6 +11,7 @@ from nami_bench.domain import (
     SIMULATED_PREFIX,
     Comparison,
     ImageRecord,
+    Marks,
     ModelCard,
     PromptSet,
     Ranking,
@@ -86,6 +87,7 @@ class Section:
     study: Study | None = None
     ratings: pd.DataFrame | None = None
     verdicts: Verdicts = Verdicts()
+    marks: Sequence[Marks] = ()
     comments: Mapping[ImageKey, Sequence[tuple[str, str]]] | None = None
     audit: Audit | None = None
     question_audit: QuestionAudit | None = None
@@ -127,7 +129,8 @@ def collect_section(
     prompt_set = store.catalog.prompt_set(study.prompt_set if study else next(iter(board.prompt_sets)))
     records = store.images.find(models=models, prompt_set=prompt_set.name)
     scores = store.scores.find(models=models, prompt_set=prompt_set.name)
-    names = rater_names(_people(table, verdicts), wanted.key)
+    marks = _marks(store, study, wanted)
+    names = rater_names(_people(table, verdicts) | {one.annotator for one in marks}, wanted.key)
     section = Section(
         name=study.name if study else prompt_set.name,
         folder=folder,
@@ -143,6 +146,7 @@ def collect_section(
         study=study,
         ratings=None if table is None else pseudonymized(table, names),
         verdicts=_renamed(verdicts, names),
+        marks=[replace(one, annotator=names[one.annotator], created_at=None) for one in marks],
         comments=_comments(store, study, names) if wanted.comments else None,
     )
     section = _audited(store, section, wanted, names)
@@ -193,6 +197,14 @@ def _of_verdicts(board: Leaderboard, verdicts: Verdicts, precision: Precision) -
         simulated_annotators=sum(name.startswith(SIMULATED_PREFIX) for name in people),
         cautions=tuple(one for one in board.cautions if "its verdicts are not scores" not in one),
     )
+
+
+def _marks(store: Store, study: Study | None, wanted: Wanted) -> list[Marks]:
+    """What people marked in images, by log-in names, where the study asks for it."""
+    if study is None or not study.marks.asked:
+        return []
+    gone = {*wanted.without, *store.exclusions.values(study.name)}
+    return [one for one in store.markings.all(study.name) if one.annotator not in gone]
 
 
 def _people(table: pd.DataFrame | None, verdicts: Verdicts) -> set[str]:

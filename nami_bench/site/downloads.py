@@ -11,7 +11,7 @@ import pandas as pd
 from nami_bench.evaluation.leaderboard.paths import without_folders
 from nami_bench.export.carried_study import side_file_json
 from nami_bench.export.comparisons_file import comparisons_csv
-from nami_bench.export.leaderboard_formats import ENDINGS, leaderboard_files
+from nami_bench.export.leaderboard_formats import leaderboard_files, leaderboard_path
 from nami_bench.export.rankings_file import rankings_csv
 from nami_bench.export.ratings_file import ratings_csv
 from nami_bench.export.spreadsheet import csv_table
@@ -21,6 +21,19 @@ from nami_bench.pipeline.question_audit import question_audit_csv
 from nami_bench.report.provenance import images_csv
 from nami_bench.report.write import pairs_csv
 from nami_bench.site.contents import Section
+
+_FORMS = {
+    "csv": "the leaderboard, a line for each model",
+    "csv-long": "the leaderboard, a line for each number",
+    "json": "the leaderboard as JSON",
+    "markdown": "the leaderboard as Markdown",
+    "latex": "the leaderboard as LaTeX",
+}
+"""Of the leaderboard's forms: the Board is the HTML page."""
+_BESIDE = {
+    "provenance": "what identifies the models and instruments",
+    "legend": "what the columns of leaderboard.csv hold",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +50,8 @@ def downloads(section: Section) -> Iterator[Download]:
 
     Annotators have the site's names; when they worked and how long is left out, and so are their comments.
     """
-    for ending, form in ENDINGS.items():
-        if form == "html":
-            continue  # the Board is that
-        for path, data in leaderboard_files(section.board, Path(f"leaderboard{ending}"), form).items():
-            yield Download(path.name, _words(path.name), data)
+    for name, (words, data) in _board_files(section).items():
+        yield Download(name, words, data)
     if section.board.pairs:
         yield Download("pairs.csv", "the tests of all pairs of models", pairs_csv(section.board))
     yield from _judgements(section)
@@ -57,10 +67,15 @@ def downloads(section: Section) -> Iterator[Download]:
     yield Download(f"{prompts.name}.jsonl", "the prompts", prompts.to_jsonl())
 
 
-def _words(name: str) -> str:
-    if name.endswith(".provenance.csv"):
-        return "what identifies the models and instruments"
-    return f"the leaderboard ({name.rpartition('.')[2]})"
+def _board_files(section: Section) -> dict[str, tuple[str, bytes]]:
+    """The leaderboard's files by name; what lies beside several of them is one."""
+    found: dict[str, tuple[str, bytes]] = {}
+    for form, words in _FORMS.items():
+        path = leaderboard_path(Path("leaderboard"), form)
+        for beside, data in leaderboard_files(section.board, path, form).items():
+            kind = beside.name.removeprefix("leaderboard.").removesuffix(".csv")
+            found[beside.name] = _BESIDE.get(kind, words), data
+    return found
 
 
 def _judgements(section: Section) -> Iterator[Download]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from nami_bench.domain import Comparison, ImageRecord, Ranking, Score
+from nami_bench.domain import Comparison, ImageRecord, Marks, Ranking, Score
 from nami_bench.evaluation.human.ratings_array import RatingsArray
 from nami_bench.evaluation.human.scores import image_totals
 from nami_bench.evaluation.leaderboard.columns import overall_column, total_title
@@ -55,6 +55,15 @@ class Facts:
         return found
 
     @cached_property
+    def marks(self) -> Mapping[ImageKey, Sequence[Marks]]:
+        """By image, what people marked in it and of its prompt."""
+        found: dict[ImageKey, list[Marks]] = defaultdict(list)
+        for one in sorted(self.section.marks, key=lambda one: one.annotator):
+            if one.regions or one.words:
+                found[one.image].append(one)
+        return found
+
+    @cached_property
     def verdicts(self) -> Mapping[str, Sequence[Comparison | Ranking]]:
         """By prompt, what people said of images that stood together."""
         found: dict[str, list[Comparison | Ranking]] = defaultdict(list)
@@ -80,30 +89,32 @@ class Facts:
         return found
 
     @cached_property
-    def _valued(self) -> "tuple[str, int, Mapping[ImageKey, float]]":
+    def _valued(self) -> tuple[str, int, Mapping[ImageKey, float], bool]:
         section = self.section
         if section.study is not None and section.study.mode == "rating" and section.ratings is not None:
             ratings = RatingsArray.from_table(section.ratings, section.study.criteria)
             if len(ratings.model) and (totals := image_totals(ratings)):
-                return total_title(section.board), 1, totals
+                return total_title(section.board), 1, totals, True
         if self.verdicts:
-            return (
-                "share of verdicts won",
-                2,
-                _shares(section.verdicts.comparisons, section.verdicts.rankings),
-            )
+            shares = _shares(section.verdicts.comparisons, section.verdicts.rankings)
+            return "share of verdicts won", 2, shares, True
         for column in section.board.automatic:
             own = [score for score in section.scores if column.holds(score) and score.value is not None]
             if own:
                 values = {(s.model, s.prompt_id, s.sample): s.value or 0.0 for s in own}
-                return overall_column(column).title, 2, values
-        return "", 0, {}
+                return overall_column(column).title, 2, values, False
+        return "", 0, {}, False
 
     @property
     def value_name(self) -> str:
         """What an image's one number is: of people where there are any, else of the first metric; "" where
         there is none."""
         return self._valued[0]
+
+    @property
+    def is_peoples(self) -> bool:
+        """Whether it is of people's ratings."""
+        return self._valued[3]
 
     @property
     def decimals(self) -> int:

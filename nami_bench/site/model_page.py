@@ -15,7 +15,7 @@ from nami_bench.export.origin_text import short_weights
 from nami_bench.site.contents import ImageKey, Section
 from nami_bench.site.facts import Facts
 from nami_bench.site.pages import Site
-from nami_bench.site.pictures import Picture
+from nami_bench.site.pictures import THUMBNAIL_PIXELS, Picture
 from nami_bench.site.plots import Plot, ProfileLine, profile_plot
 from nami_bench.site.rails import rail, rail_range
 from nami_bench.site.shown import interval_text, place_text, size_text, value_text
@@ -68,6 +68,15 @@ class ModelPages:
         for keys in found.values():
             keys.sort(key=lambda key: (-self.facts.values[key], key))
         return found
+
+    @cached_property
+    def _heights(self) -> Mapping[ImageKey, int]:
+        """By image, how high it is where it is as wide as a thumbnail: pages do not jump while they load."""
+        return {
+            (one.model, one.prompt_id, one.sample): round(THUMBNAIL_PIXELS * one.height / one.width)
+            for one in self.section.records
+            if one.width and one.height
+        }
 
     def _about(self, model: str) -> Iterator[tuple[str, str]]:
         """(title, text): the card, and where its images come from."""
@@ -211,6 +220,7 @@ class ModelPages:
         return {
             "model": model,
             "thumbnail": picture.thumbnail,
+            "height": self._heights.get(key, THUMBNAIL_PIXELS),
             "missing": without_folders(picture.problem),
             "text": self.section.prompt_set.by_id[prompt_id].text,
             "page": f"{self.site.prompt(self.section, prompt_id)}#image={at}.{sample}",

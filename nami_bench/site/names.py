@@ -16,10 +16,10 @@ def rater_names(people: Iterable[str], key: bytes) -> dict[str, str]:
 
     `key` is secret and the site's own: with it the same person has the same name on every page and in every
     later build, and without it nobody can find a name by trying log-ins. Simulated annotators keep their
-    names: nobody may take them for people.
+    names: nobody may take them for people. Unknown voters, whose name is empty, stay unknown.
     """
     names = sorted(set(people))
-    hidden = [name for name in names if not name.startswith(SIMULATED_PREFIX)]
+    hidden = [name for name in names if name and not name.startswith(SIMULATED_PREFIX)]
     codes = {name: _code(name, key) for name in hidden}
     length = _SHORTEST
     while len({code[:length] for code in codes.values()}) < len(codes):

@@ -107,10 +107,8 @@ def profile_plot(lines: Sequence[ProfileLine], column: str, model: str) -> Plot:
         "encoding": {"y": y},
         "layer": layers,
     }
-    text = (
-        f"{column} of {model} on parts of the prompts (●, with its interval), and the mean of the others (◇)."
-    )
-    return Plot("Profile", text, _drawn(spec, text))
+    text = f"{column} of {model} on parts of the prompts (●, with its interval); the others' mean (◇)."
+    return Plot(f"Profile: {column}", text, _drawn(spec, text))
 
 
 def speed_quality_plot(points: Sequence[tuple[str, Cell, Cell]], column: str) -> Plot:

@@ -77,7 +77,8 @@ class PromptPages:
                 {"name": model, "page": self.site.model(self.section, model)} for model in self.section.models
             ],
             "criteria": self._criteria(records),
-            "value": [self.facts.value_name, self.facts.decimals],
+            "value": [self.facts.value_name, self.facts.decimals, self.facts.is_peoples],
+            "asked": self.section.study is not None and self.section.study.mode == "questions",
             "metrics": [{"metric": metric, "instrument": by} for metric, by in metrics.values],
             "questions": questions.values,
             "images": images,
@@ -119,8 +120,21 @@ class PromptPages:
                 [rater, [given.get(name) for name in criteria]] for rater, given in sorted(ratings.items())
             ],
             "scores": [_score(score, metrics, questions) for score in self.facts.scores.get(key, ())],
+            **({"marks": self._marks(record)} if key in self.facts.marks else {}),
             **({"comments": [list(one) for one in comments]} if comments else {}),
         }
+
+    def _marks(self, record: ImageRecord) -> list[list[Any]]:
+        """[rater, [[kind, x, y, width, height], ...] in shares of the image, [word of the prompt, ...]]."""
+        text = self.section.prompt_set.by_id[record.prompt_id].text
+        return [
+            [
+                one.annotator,
+                [[region.kind, region.x, region.y, region.w, region.h] for region in one.regions],
+                [text[start:end] for start, end in one.words],
+            ]
+            for one in self.facts.marks[_key(record)]
+        ]
 
     def _verdicts(self, prompt_id: str) -> Iterator[list[Any]]:
         """[rater, criterion, sample, the verdict in words]."""

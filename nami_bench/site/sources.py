@@ -31,9 +31,18 @@ class _Opened:
     run_file: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A site's sections and title; `remarks` say which studies it cannot show."""
+
+    sections: Sequence[Section]
+    title: str
+    remarks: tuple[str, ...] = ()
+
+
 @contextmanager
-def open_sources(sources: Sequence[Path], options: "SiteOptions") -> Iterator[tuple[list[Section], str]]:
-    """The sections of a site, and its title, while their images can be read.
+def open_sources(sources: Sequence[Path], options: "SiteOptions") -> Iterator["Opened"]:
+    """What a site is made of, while its images can be read.
 
     A source is a workspace's folder, or a dataset folder (`ratings export --format huggingface`), which is
     read into a workspace of its own that is gone afterwards. Without `options.studies` each source shows the
@@ -56,14 +65,21 @@ def open_sources(sources: Sequence[Path], options: "SiteOptions") -> Iterator[tu
         folders = file_names(labels)
         key = opened[0].store.annotation.secret(_SECRET)
         what = Wanted(options.precision, options.without, options.comments, key)
-        sections = [
-            replace(
-                collect_section(one.store, one.images_dir, study, folders[label], what),
-                run_file=None if one.run_file is None else str(without_folders(one.run_file)),
-            )
-            for (one, study), label in zip(wanted, labels, strict=True)
-        ]
-        yield sections, options.title or _title(sections)
+        sections: list[Section] = []
+        remarks: list[str] = []
+        for (one, study), label in zip(wanted, labels, strict=True):
+            try:
+                found = collect_section(one.store, one.images_dir, study, folders[label], what)
+            except InputError as reason:
+                if options.studies or len(wanted) == 1:
+                    raise
+                remarks.append(f"{label} is not shown: {reason}")
+                continue
+            run_file = None if one.run_file is None else str(without_folders(one.run_file))
+            sections.append(replace(found, run_file=run_file))
+        if not sections:
+            raise InputError(f"there is nothing to show: {'; '.join(remarks)}")
+        yield Opened(sections, options.title or _title(sections), tuple(remarks))
 
 
 def _opened(stack: ExitStack, source: Path, options: "SiteOptions") -> _Opened:

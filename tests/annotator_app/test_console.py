@@ -120,8 +120,8 @@ def test_errors_are_said_in_words_and_peoples_words_are_text(
     bench.store.oversight.pause("trial", "ada", "<img src=x onerror=alert(1)>")
     page = ConsolePage(people("root"))
     (head, counted), _ = page.call("overview_look", study="trial")
-    assert "ada is paused: &lt;img src=x onerror=alert(1)&gt;" in head
-    assert "<td>ada</td><td>paused: &lt;img" in counted
+    assert " is paused: &lt;img src=x onerror=alert(1)&gt;" in head
+    assert "paused: &lt;img" in counted
     assert "<img" not in head + counted
     (deeper,), said = page.call("overview_look_deeper", study="trial")
     assert said == [] and "relevance" in deeper and "Not enough was judged yet" in deeper

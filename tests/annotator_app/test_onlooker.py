@@ -185,7 +185,8 @@ def test_the_process_answers_tells_what_is_wrong_is_replaced_and_rests(
         assert onlooker._helper is not None
         onlooker._helper._process.kill()
         onlooker._helper._process.join()
-        assert json.loads(await onlooker.ask("overview", "large")) == found
+        again = json.loads(await onlooker.ask("overview", "large"))
+        assert {**again, "at": ""} == {**found, "at": ""}
         onlooker._rest()
 
     asyncio.run(ask())

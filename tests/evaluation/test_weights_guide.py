@@ -42,7 +42,7 @@ def test_what_is_said_of_hashes() -> None:
     section = GUIDE.partition("## What is known of their hashes\n")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| `(.*?)` \| (.*?) \|", section, re.MULTILINE))
     files = [value for value in vars(weights).values() if isinstance(value, WebFile)]
-    assert len(rows) == len(files) == 6
+    assert len(rows) == len(files) == 8
     assert [file for file in files if file.pin.verified] == [weights.HPS3_TEXTS]
     for file in files:
         (said,) = (said for name, said in rows.items() if name[:8] == file.name[:8])

@@ -67,7 +67,11 @@ WORDS = ("a", "cat", "red", "chair", "in", "the", "rain", "dog", "sleeps", "on",
 @pytest.fixture(scope="session")
 def bert_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A BERT vocabulary of a few words and all letters."""
-    folder = tmp_path_factory.mktemp("models") / "tiny-bert"
+    return write_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
+
+
+def write_bert(folder: Path) -> Path:
+    """The folder, as transformers reads it."""
     folder.mkdir()
     letters = "abcdefghijklmnopqrstuvwxyz"
     tokens = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS, *letters[1:]]

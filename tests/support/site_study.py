@@ -14,11 +14,15 @@ from nami_bench.domain import (
     Criterion,
     ImageRecord,
     ImageState,
+    Marking,
+    MarkKind,
+    Marks,
     ModelCard,
     Outcome,
     Prompt,
     PromptSet,
     Rating,
+    Region,
     Score,
     Study,
 )
@@ -62,9 +66,12 @@ def site_workspace(folder: Path) -> Workspace:
                 store.images.put(_image(workspace, model, number, at, sample))
             store.scores.put(_scores(model, number))
         store.studies.add(Study("duel", "stars", MODELS, CRITERIA[:1], mode="pairwise", samples=1))
-        store.studies.add(Study("pilot", "stars", MODELS, CRITERIA, overlap=4, samples=2))
+        marking = Marking((MarkKind("artifact"),), words=True)
+        store.studies.add(Study("pilot", "stars", MODELS, CRITERIA, overlap=4, samples=2, marks=marking))
         store.ratings.add(_ratings())
         store.comparisons.add(_comparisons())
+        region = Region("artifact", 0.25, 0.5)
+        store.markings.add([Marks("pilot", "omar", "alpha", "00001", 0, (region,), ((13, 18),))])
         _comment(store, workspace)
     return workspace
 

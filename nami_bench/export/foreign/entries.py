@@ -24,7 +24,7 @@ Unfold: TypeAlias = Callable[[Mapping[str, Any]], Iterator[Mapping[str, Any]]]
 """The entries in a JSON document that is one object."""
 
 _TABLES = (".csv", ".tsv", ".txt")
-_READABLE = (*_TABLES, ".json", ".jsonl", ".ndjson", ".parquet", ".xlsx")
+_READABLE = (*_TABLES, ".json", ".jsonl", ".ndjson", ".parquet", ".tfrecord", ".xlsx")
 _WHOLE = (".parquet", ".xlsx", ".gz")
 _LARGEST_MEMBER = 1 << 33
 
@@ -60,7 +60,8 @@ class Entries:
     """The entries of `path`, and what was understood of its form once they are read.
 
     `delimiter` is "auto" or a character, `encoding` None for UTF-8 and what a byte order mark says. `files`:
-    which ones of a folder or archive. Raises InputError for what cannot be read, with the line.
+    which ones of a folder or archive. `pictures`: those within Parquet are read. Raises InputError for what
+    cannot be read, with the line.
     """
 
     path: Path
@@ -68,6 +69,7 @@ class Entries:
     encoding: str | None = None
     files: tuple[str, ...] = ("*",)
     unfold: Unfold | None = None
+    pictures: bool = False
     forms: dict[str, None] = field(default_factory=dict)
     columns: dict[str, None] = field(default_factory=dict)
     notes: dict[str, None] = field(default_factory=dict)
@@ -94,7 +96,12 @@ class Entries:
         ending = PurePosixPath(name.lower().removesuffix(".gz")).suffix
         if ending == ".parquet":
             self.forms["Parquet"] = None
-            return "row", parquet_cells(name, opener)
+            return "row", parquet_cells(name, opener, pictures=self.pictures)
+        if ending == ".tfrecord":
+            from nami_bench.export.foreign.tfrecord import tfrecord_cells
+
+            self.forms["TFRecord"] = None
+            return "record", tfrecord_cells(name, opener)
         if ending == ".xlsx":
             self.forms["Excel"] = None
             return "row", excel_cells(name, opener, self.notes)

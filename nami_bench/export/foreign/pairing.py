@@ -124,6 +124,35 @@ class Pairing:
         return name
 
 
+class ImageNumbers:
+    """Which image of its model and prompt each is, by the name that a file gives it; counted from 0.
+
+    Names are kept as numbers of 64 bits, so that memory grows with the images, and slowly.
+    """
+
+    def __init__(self) -> None:
+        self._number: dict[int, int] = {}
+        self._count: dict[int, int] = {}
+
+    def complete(self, row: Row) -> None:
+        """Give both images of a pair their samples: that of the row where they have no names."""
+        sample = row["sample"]
+        named = [text_of(row.get(f"{side}_image")) for side in ("left", "right")]
+        for side, name in zip(("left", "right"), named, strict=True):
+            row[f"{side}_sample"] = self._of(row["prompt_id"], row[side], name) if name else sample
+        if row["left"] == row["right"] and not any(named):
+            row["right_sample"] = sample + 1  # two images that nothing tells apart are two
+        row["sample"] = row["left_sample"]
+
+    def _of(self, prompt_id: str, model: str, name: str) -> int:
+        place = hash((prompt_id, model))
+        key = hash((place, name))
+        if key not in self._number:
+            self._number[key] = self._count.get(place, 0)
+            self._count[place] = self._number[key] + 1
+        return self._number[key]
+
+
 class _Index:
     """The prompts of a set by everything that others may call them."""
 

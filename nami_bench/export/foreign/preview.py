@@ -78,9 +78,7 @@ def _not_counted(judged: Judged) -> Iterator[str]:
         yield f"{counted(judged.again, 'answer')} given again to the same thing: they count once"
     if judged.repeated:
         repeats = judged.profile.applied(judged.file.reading).repeats
-        which = (
-            "counted each, as of further samples" if repeats == "each" else f"the {repeats} of which counts"
-        )
+        which = "counted each" if repeats == "each" else f"the {repeats} of which counts"
         yield f"{judged.repeated} further answers of a person to one thing, {which}"
 
 

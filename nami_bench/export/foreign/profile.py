@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from typing import Any, TypeAlias
 
 from nami_bench.domain import Total
@@ -77,7 +78,8 @@ class Profile:
     `unfold` finds the entries in a JSON document that is one object. `marks` are names of columns by which a
     file is recognised that was given without a profile. `not_by_model`, in words that follow the file's name:
     why its judgements are no ground for a comparison of models. `published`: of a public set of votes or
-    ratings. `sides`: why left and right say nothing, where they do.
+    ratings. `sides`: why left and right say nothing, where they do. `together`: by which field entries that
+    follow each other are one; `rows` gets them as a list in "together".
     """
 
     name: str
@@ -98,6 +100,7 @@ class Profile:
     not_by_model: str = ""
     published: Published | None = None
     sides: str | None = None
+    together: str | None = None
 
     def applied(self, reading: Reading) -> Reading:
         """`reading` with what it does not say itself."""
@@ -202,6 +205,51 @@ def _of_one_kind(found: Mapping[str, str], reading: Reading, *, wide: bool) -> d
         kept.pop("value", None)
         kept.pop(reading.wide[0] if reading.wide else "", None)
     return kept
+
+
+def grouped(entries: Iterable[Entry], name: str) -> Iterator[Entry]:
+    """Entries that follow each other and agree in a field, as one; those without it stay as they are.
+
+    Raises InputError where a value comes again later.
+    """
+    seen: set[Any] = set()
+    held: list[Entry] = []
+    for entry in entries:
+        value = entry.cells.get(name)
+        if held and (value is None or value != held[0].cells.get(name)):
+            yield _as_one(held)
+            held = []
+        if not held and value is not None:
+            if value in seen:
+                raise InputError(f"{entry}: {name} {value!r} was there before: sort the file by {name}")
+            seen.add(value)
+        held.append(entry)
+    if held:
+        yield _as_one(held)
+
+
+def _as_one(held: list[Entry]) -> Entry:
+    first = held[0]
+    return Entry(first.file, first.word, first.number, {"together": [dict(one.cells) for one in held]})
+
+
+def in_pairs(ranking: Row) -> Iterator[Row]:
+    """All pairs of a row with `models` and `ranks` (1 the best, equal in a tie) and, where there are any,
+    `images`, in their order."""
+    about = {name: value for name, value in ranking.items() if name not in ("models", "ranks", "images")}
+    models, ranks = ranking["models"], ranking["ranks"]
+    images = ranking.get("images") or [None] * len(models)
+    if not len(models) == len(ranks) == len(images):
+        raise ValueError(f"there are {len(ranks)} ranks of {len(images)} images")
+    for i, j in combinations(range(len(models)), 2):
+        yield {
+            **about,
+            "left": models[i],
+            "right": models[j],
+            "left_image": images[i],
+            "right_image": images[j],
+            "outcome": "left" if ranks[i] < ranks[j] else "right" if ranks[j] < ranks[i] else "tie",
+        }
 
 
 def answer_text(row: Row) -> str:

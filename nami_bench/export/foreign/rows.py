@@ -27,6 +27,13 @@ FIELDS = {
     "duration_s": "time taken, in seconds",
     "created_at": "when",
     "study": "the study",
+    "left_image": "in pairs: the left image's name, which tells two images of one model apart",
+    "right_image": "in pairs: the right image's name",
+    "count": "as how many votes the row counts",
+    "weight": "how much each of these counts",
+    "country": "the voter's",
+    "language": "the voter's",
+    "expertise": "how good a voter is, as a number",
 }
 """What `--map` takes, and what each is."""
 
@@ -47,6 +54,8 @@ _CALLED: dict[str, tuple[str, ...]] = {
     "duration_s": ("lead_time",),
     "created_at": ("created_at", "tstamp", "timestamp"),
     "study": ("study",),
+    "country": ("country",),
+    "language": ("language",),
 }
 """Names of columns that are recognised, without regard to case, blanks and underscores."""
 

@@ -1,8 +1,9 @@
 """Judgements from files of others, as our own tables: read in one pass, with what was understood of them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -26,8 +27,8 @@ from nami_bench.export.foreign.answers import (
 )
 from nami_bench.export.foreign.entries import Entries, Entry
 from nami_bench.export.foreign.image_names import ImageNames
-from nami_bench.export.foreign.pairing import Pairing
-from nami_bench.export.foreign.profile import Context, Made, Profile, answer_text
+from nami_bench.export.foreign.pairing import ImageNumbers, Pairing
+from nami_bench.export.foreign.profile import Context, Made, Profile, answer_text, grouped, in_pairs
 from nami_bench.export.foreign.profiles import profile_of
 from nami_bench.export.foreign.profiles.data_sets import NO_JUDGEMENTS
 from nami_bench.export.foreign.reading import Reading
@@ -145,13 +146,23 @@ class Judged:
         )
 
 
-def read_foreign(file: ForeignFile) -> Judged:
-    """Read a file of others; raises InputError, with the place, for what cannot be understood."""
-    return _Reader(file).read()
+def read_foreign(file: ForeignFile, only: str | None = None, most: int | None = None) -> Judged:
+    """Read a file of others; raises InputError, with the place, for what cannot be understood.
+
+    `only`: this kind of what it holds, by default comparisons where there are any. `most`: of so many
+    entries.
+    """
+    return Reader(file).read(only, most)
 
 
-class _Reader:
-    def __init__(self, file: ForeignFile) -> None:
+class Reader:
+    """Makes judgements of a file's entries, one after the other, and counts what is none.
+
+    `rankings`: those of several images stay together, as rows of the kind "rankings" (see
+    `profile.in_pairs`); else they are all their pairs. `pictures`: the images' bytes are read, too.
+    """
+
+    def __init__(self, file: ForeignFile, *, rankings: bool = False, pictures: bool = False) -> None:
         self.file = file
         self.profile = profile_of(file.reading.profile)
         self.reading = self.profile.applied(file.reading)
@@ -160,8 +171,12 @@ class _Reader:
             self.reading, self.profile.prefix, file.reading.columns.keys(), self.pairing.items
         )
         self.entries = Entries(
-            file.path, self.reading.delimiter, self.reading.encoding, self.profile.files, self.profile.unfold
-        )
+            file.path, self.reading.delimiter, self.reading.encoding, self.profile.files, self.profile.unfold,
+            pictures=pictures,
+        )  # fmt: skip
+        self.entry_count = 0
+        self._rankings = rankings
+        self._images = ImageNumbers()
         self.study = file.reading.study or file.path.name.partition(".")[0]
         self.collected = {
             kind: Collected(kind, self.reading.repeats or "refuse") for kind in ("comparisons", "ratings")
@@ -171,52 +186,67 @@ class _Reader:
         self.notes: Counter[str] = Counter()
         self._criteria: dict[str, str] = {}
 
-    def read(self) -> Judged:
-        count = 0
-        for count, entry in enumerate(self.entries, 1):
-            if count == 1:
-                _refuse_others(entry)
-            self._take(entry, count)
-        kind = next((kind for kind, found in self.collected.items() if len(found)), None)
-        if kind is None:
+    def read(self, only: str | None = None, most: int | None = None) -> Judged:
+        """All of it, in memory; see `read_foreign`."""
+        for kind, row, entry, digest in self.judgements(most):
+            try:
+                self.collected[kind].add(row, entry, digest)
+            except ValueError as error:
+                raise InputError(f"{entry}: {error}") from error
+        kinds = ("comparisons", "ratings") if only is None else (only,)
+        chosen = next((kind for kind in kinds if len(self.collected[kind])), None)
+        count = self.entry_count
+        if chosen is None:
             raise InputError(f"{self.file} holds no judgements in {count} entries{self._why()}")
-        if kind == "comparisons" and (beside := len(self.collected["ratings"])):
+        if chosen == "comparisons" and (beside := len(self.collected["ratings"])):
             self.left_out["a rating beside the comparisons"] += beside
-        found = self.collected[kind]
+        found = self.collected[chosen]
         frame = found.finish()
         rows = frame.pop("_row").to_numpy()
         used = self.context.used
         return Judged(
-            self.file, self.profile, kind, frame, lambda row: found.place(int(rows[row])), count,
+            self.file, self.profile, chosen, frame, lambda row: found.place(int(rows[row])), count,
             list(self.entries.forms), self.context.columns,
             [name for name in self.entries.columns if used and name not in used],
-            self.left_out, found.twice, found.again, found.repeated, self._noted(),
+            self.left_out, found.twice, found.again, found.repeated, self.noted(),
         )  # fmt: skip
 
     def _why(self) -> str:
         return ": " + ", ".join(f"{n} {why}" for why, n in self.left_out.items()) if self.left_out else ""
 
-    def _take(self, entry: Entry, number: int) -> None:
-        try:
-            digest = hash(repr(entry.cells))
-            for made in self._rows(entry):
-                if isinstance(made, str):
-                    self.left_out[made] += 1
-                    continue
-                found = self._understood(made, entry, number)
-                if isinstance(found, str):
-                    self.left_out[found] += 1
-                else:
-                    self.collected[found[0]].add(found[1], entry, digest)
-        except RecursionError as error:
-            raise InputError(f"{entry}: it is nested too deep") from error
-        except ValueError as error:
-            raise InputError(f"{entry}: {error}") from error
+    def judgements(self, most: int | None = None) -> Iterator[tuple[str, Row, Entry, int]]:
+        """(kind, fields, entry, what tells equal entries) of each judgement, in the order of the file.
+
+        Raises InputError, with the place, for what cannot be understood.
+        """
+        entries: Iterable[Entry] = self.entries
+        if self.profile.together is not None:
+            entries = grouped(entries, self.profile.together)
+        for entry in islice(entries, most):
+            self.entry_count += 1
+            if self.entry_count == 1 and self.file.reading.profile is None:
+                _refuse_others(entry)
+            try:
+                digest = hash(repr(_without_bytes(entry.cells)))
+                for made in self._rows(entry):
+                    found = made if isinstance(made, str) else self._understood(made, entry, self.entry_count)
+                    if isinstance(found, str):
+                        self.left_out[found] += 1
+                    else:
+                        yield *found, entry, digest
+            except RecursionError as error:
+                raise InputError(f"{entry}: it is nested too deep") from error
+            except ValueError as error:
+                raise InputError(f"{entry}: {error}") from error
 
     def _rows(self, entry: Entry) -> Iterator[Made]:
         """What the profile makes of an entry; refuses one that is built in another way than it expects."""
         try:
-            yield from self.profile.rows(entry, self.context)
+            for made in self.profile.rows(entry, self.context):
+                if isinstance(made, str) or "ranks" not in made or self._rankings:
+                    yield made
+                else:
+                    yield from in_pairs(made)
         except (AttributeError, IndexError, KeyError, TypeError) as error:
             raise InputError(
                 f"{entry} is not in the form of profile {self.profile.name}: {one_line(repr(error), 120)}"
@@ -228,6 +258,8 @@ class _Reader:
         row = self.pairing.complete(dict(made), number)
         if row is None:
             return _NOT_ASKED
+        if "ranks" in row:
+            return "rankings", {**row, **self._fields(row, "rankings", entry, number), "ranks": row["ranks"]}
         text = said_value(answer_text(row), self.reading.values)
         reason = text_of(row.get("reason")) or None
         kind = "comparisons" if "outcome" in row or {"left", "right"} <= row.keys() else "ratings"
@@ -241,15 +273,22 @@ class _Reader:
             answer["outcome"] = outcome_of(text, row["left"], row["right"], as_named)
         elif text:
             answer["value"] = self._number(text, entry)
-        return kind, {
-            **row,
-            **answer,
+        if kind == "comparisons":
+            self._images.complete(row)
+        return kind, {**row, **answer, **self._fields(row, kind, entry, number), "reason": reason}
+
+    def _fields(self, row: Row, kind: str, entry: Entry, number: int) -> Row:
+        """What every judgement has; `voter` of one by somebody unknown, who is called by the entry."""
+        vote = f"-{row['vote']}" if "vote" in row else ""
+        known = "annotator" in row
+        return {
             "study": text_of(row.get("study")) or self.study,
-            "annotator": text_of(row["annotator"]) if "annotator" in row else f"voter-{number:06d}",
+            "annotator": text_of(row["annotator"]) if known else f"voter-{number:06d}{vote}",
+            "unknown": not known,
             "criterion": self._criterion(text_of(row.get("criterion")), kind, entry),
-            "reason": reason,
             "duration_ms": milliseconds_of(row),
             "created_at": self._time(row.get("created_at")),
+            **{name: _amount(name, row[name]) for name in ("count", "weight") if name in row},
         }
 
     def _number(self, text: str, entry: Entry) -> float:
@@ -269,7 +308,7 @@ class _Reader:
         if not name:
             if len(self.reading.criteria) == 1:
                 return self.reading.criteria[0]
-            if kind == "comparisons":
+            if kind != "ratings":
                 return _UNASKED
             raise InputError(
                 f"{entry.file} does not say what its values are of: name it, as --criterion alignment"
@@ -287,7 +326,8 @@ class _Reader:
             self.notes["times are in no form that is known, and are left out"] += 1
         return at
 
-    def _noted(self) -> list[str]:
+    def noted(self) -> list[str]:
+        """What must be said of how the file was understood."""
         notes = [*self.entries.notes, *self.context.notes]
         notes += [note if count == 1 else f"{count} {note}" for note, count in self.notes.items()]
         if "comma" in self.fractions:
@@ -296,6 +336,24 @@ class _Reader:
             first, full = next(iter(zeros.items()))
             notes.append(f"{len(zeros)} prompt ids got their zeros back, as {first} is {full}")
         return notes
+
+
+def _amount(name: str, raw: Any) -> float:
+    """A whole number of votes, or a weight."""
+    text = text_of(raw)
+    value = number_of(text)
+    if name == "count" and (not value.is_integer() or value < 1):
+        raise ValueError(f"count {text!r} is not a whole number from 1")
+    return int(value) if name == "count" else value
+
+
+def _without_bytes(cells: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells without pictures, which their names stand for."""
+    return {
+        name: value.get("path") if isinstance(value, Mapping) and "bytes" in value else value
+        for name, value in cells.items()
+        if not isinstance(value, bytes)
+    }
 
 
 def _refuse_others(entry: Entry) -> None:

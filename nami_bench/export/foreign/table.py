@@ -16,6 +16,7 @@ from nami_bench.export.foreign.reading import Repeats
 _SHOWN_CONFLICTS = 3
 _COMMON = ("study", "annotator", "prompt_id", "criterion")
 _Codes: TypeAlias = "np.ndarray[Any, Any]"
+_OF_VOTES = {"left_sample": 0, "right_sample": 0, "count": 1}
 NAMES = {"ratings": (*_COMMON, "model"), "comparisons": (*_COMMON, "left", "right")}
 
 
@@ -47,7 +48,7 @@ class Collected:
 
     A line that is there twice, to the letter, counts once (`twice`); so does an answer that a person gives
     again to the same thing (`again`). Of different answers `repeats` says which one counts: the first, the
-    last, or, of comparisons, each, as those of further samples; else `finish` refuses them, by their lines.
+    last, or, of comparisons, each; else `finish` refuses them, by their lines.
     """
 
     def __init__(self, kind: str, repeats: Repeats) -> None:
@@ -57,6 +58,8 @@ class Collected:
         self._reasons, self._outcomes, self._files = _Coded(), _Coded(), _Coded()
         self._samples, self._numbers, self._digests = array("q"), array("q"), array("q")
         self._durations, self._times, self._values = array("d"), array("d"), array("d")
+        self._numbers_of_votes = {name: array("q") for name in _OF_VOTES}
+        self._weights = array("d")
         self._word = "line"
         self.twice = self.again = self.repeated = 0
 
@@ -80,6 +83,9 @@ class Collected:
         self._durations.append(np.nan if row.get("duration_ms") is None else row["duration_ms"])
         self._times.append(np.nan if at is None else at.timestamp())
         self._digests.append(digest)
+        for name, usual in _OF_VOTES.items():
+            self._numbers_of_votes[name].append(row.get(name, usual))
+        self._weights.append(row.get("weight", 1.0))
         self._files.add(entry.file)
         self._numbers.append(entry.number)
         self._word = entry.word
@@ -101,6 +107,9 @@ class Collected:
         else:
             frame["outcome"] = self._outcomes.categorical()
             frame["position"] = pd.array([pd.NA] * len(self), dtype="Int64")
+            for name, numbers in self._numbers_of_votes.items():
+                frame[name] = np.array(numbers, dtype=np.int64)
+            frame["weight"] = np.array(self._weights)
         return self._once(frame).reset_index(drop=True)
 
     def place(self, row: int) -> str:
@@ -136,12 +145,16 @@ class Collected:
     def _key(self, frame: pd.DataFrame) -> pd.DataFrame:
         """What is judged, and by whom; of pairs whichever stood on the left."""
         names = [name for name in self._names if name not in ("left", "right")]
-        key = frame[["sample"]].assign(**{name: self._names[name].codes() for name in names})
-        if self.kind == "comparisons":
-            models: dict[str, int] = {}
-            left, right = (self._numbered(side, models) for side in ("left", "right"))
-            key = key.assign(first=np.minimum(left, right), second=np.maximum(left, right))
-        return key
+        key = pd.DataFrame({name: self._names[name].codes() for name in names}, index=frame.index)
+        if self.kind == "ratings":
+            return key.assign(sample=frame["sample"])
+        models: dict[str, int] = {}
+        samples = 1 + int(max(frame["left_sample"].max(), frame["right_sample"].max()))
+        left, right = (
+            self._numbered(side, models) * samples + frame[f"{side}_sample"].to_numpy()
+            for side in ("left", "right")
+        )
+        return key.assign(first=np.minimum(left, right), second=np.maximum(left, right))
 
     def _numbered(self, side: str, models: dict[str, int]) -> "_Codes":
         """The models of one side by numbers that both sides share."""
@@ -157,11 +170,10 @@ class Collected:
         return pd.DataFrame({"winner": winner, "reason": frame["reason"]})
 
     def _each(self, frame: pd.DataFrame, key: pd.DataFrame) -> pd.DataFrame:
-        """Further answers of one person to one pair, as those to samples behind the last one."""
+        """Further answers of one person to one pair, by how many came before."""
         number = key.groupby(list(key.columns), sort=False).cumcount()
         self.repeated = int((number > 0).sum())
-        beyond = int(frame["sample"].max()) + 1
-        return frame.assign(sample=frame["sample"] + number * beyond)
+        return frame.assign(repeat=number)
 
     def _refuse_conflicts(self, frame: pd.DataFrame, key: pd.DataFrame, wrong: _Codes) -> NoReturn:
         found = []

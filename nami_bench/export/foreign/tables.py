@@ -11,6 +11,7 @@ from nami_bench.export.foreign.texts import delimiter_called, delimiter_of, open
 
 _BEGINNING = 1 << 16
 _ROWS_AT_ONCE = 2000
+_PICTURES_AT_ONCE = 20
 _PICTURE = "bytes"
 
 Numbered = Iterator[tuple[int, Mapping[str, Any]]]
@@ -75,17 +76,19 @@ def column_names(cells: Sequence[Any], notes: dict[str, None]) -> list[str]:
     return names
 
 
-def parquet_cells(name: str, opener: Callable[[], Any]) -> Numbered:
-    """The rows of a Parquet file; of pictures in it only their file names are read."""
+def parquet_cells(name: str, opener: Callable[[], Any], *, pictures: bool = False) -> Numbered:
+    """The rows of a Parquet file; of pictures in it only their file names are read, unless `pictures` asks
+    for their bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     with opener() as binary:
         try:
             file = pq.ParquetFile(binary)
-            wanted = _without_pictures(file.schema_arrow)
+            wanted = None if pictures else _without_pictures(file.schema_arrow)
+            at_once = _PICTURES_AT_ONCE if pictures else _ROWS_AT_ONCE
             number = 0
-            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=wanted):
+            for batch in file.iter_batches(at_once, columns=wanted, use_threads=False):
                 for cells in batch.to_pylist():
                     number += 1
                     yield number, cells

@@ -22,7 +22,7 @@ export function showImage(dialog, prompt, image, among, go) {
       make("h2", {}, make("a", { href: `../../${prompt.models[image.model].page}` }, prompt.models[image.model].name), ` image ${image.sample + 1}`),
       make("div", { class: "steps" }, turn("←", "previous image", before, go), turn("→", "next image", after, go), turn("close", `close ${name}`, null, go, true)),
     ),
-    make("div", { class: "one" }, picture(image, name), make("div", { class: "about" }, ...ratings(prompt, image), ...comments(image), ...image.scores.flatMap((score) => metric(prompt, score)), ...origin(image))),
+    make("div", { class: "one" }, picture(image, name), make("div", { class: "about" }, ...ratings(prompt, image), ...marked(image), ...comments(image), ...image.scores.flatMap((score) => metric(prompt, score)), ...origin(image))),
   );
   dialog.onkeydown = (event) => {
     if (event.target.matches("select")) return;
@@ -47,14 +47,30 @@ function picture(image, name) {
   const boxes = image.scores.flatMap(([, , , details]) => details.boxes ?? []);
   const shownImage = make("img", { src: `../../${image.large}`, alt: `image by ${name}`, width: image.width, height: image.height });
   const layer = draw("svg", { class: "boxes", viewBox: `0 0 ${image.width} ${image.height}`, "aria-hidden": "true" }, ...boxes.flatMap((box, at) => boxMarks(box, at, image)));
-  const toggle = make("input", { type: "checkbox", checked: true });
-  toggle.addEventListener("change", () => layer.classList.toggle("off", !toggle.checked));
+  const marks = (image.marks ?? []).flatMap(([, regions]) => regions);
+  const people = draw("svg", { class: "boxes marks", viewBox: `0 0 ${image.width} ${image.height}`, "aria-hidden": "true" }, ...marks.flatMap((region) => markedRegion(region, image)));
   return make(
     "div",
     { class: "picture" },
-    make("div", { class: "layers" }, shownImage, ...(boxes.length ? [layer] : [])),
-    ...(boxes.length ? [make("label", { class: "small" }, toggle, ` what the detector found (${boxes.length})`)] : []),
+    make("div", { class: "layers" }, shownImage, ...(boxes.length ? [layer] : []), ...(marks.length ? [people] : [])),
+    ...(boxes.length ? [switched(layer, `what the detector found (${boxes.length})`)] : []),
+    ...(marks.length ? [switched(people, `what people marked (${marks.length})`)] : []),
   );
+}
+
+/** A box to tick that shows a layer, or hides it. */
+function switched(layer, words) {
+  const toggle = make("input", { type: "checkbox", checked: true });
+  toggle.addEventListener("change", () => layer.classList.toggle("off", !toggle.checked));
+  return make("label", { class: "small" }, toggle, ` ${words}`);
+}
+
+/** A point or a box that somebody marked, in shares of the image. */
+function markedRegion([kind, x, y, w, h], image) {
+  const size = Math.max(image.width, image.height) / 34;
+  const [left, top] = [x * image.width, y * image.height];
+  const place = w == null ? draw("circle", { class: "mark", cx: left, cy: top, r: size / 2, "stroke-width": size / 6 }) : draw("rect", { class: "mark", x: left, y: top, width: w * image.width, height: h * image.height, "stroke-width": size / 6 });
+  return [place, draw("text", { class: "mark-name", x: left + size, y: Math.max(top, size), "font-size": size * 0.8 }, kind)];
 }
 
 function boxMarks([name, left, top, right, bottom, score], at, image) {
@@ -65,15 +81,30 @@ function boxMarks([name, left, top, right, bottom, score], at, image) {
   ];
 }
 
+/** What people marked, in words. */
+function marked(image) {
+  if (!image.marks) return [];
+  const lines = image.marks.map(([rater, regions, words]) => {
+    const kinds = regions.map(([kind]) => kind).join(", ");
+    const said = [kinds, words.length ? `words: ${words.join(", ")}` : ""].filter(Boolean).join("; ");
+    return make("li", {}, make("b", {}, rater), ` ${said}`);
+  });
+  return [make("h3", {}, "Marks"), make("ul", {}, ...lines)];
+}
+
 function ratings(prompt, image) {
   if (!image.ratings.length) return [];
   const names = prompt.criteria.filter((_, at) => image.means[at] != null || image.ratings.some(([, given]) => given[at] != null));
-  const head = make("tr", {}, make("th", { scope: "col", class: "text" }, "rater"), ...names.map((name) => make("th", { scope: "col" }, name)));
-  const rows = image.ratings.map(([rater, given]) => make("tr", {}, make("th", { scope: "row", class: "text" }, rater), ...names.map((_, at) => make("td", {}, rated(given[at])))));
-  const means = make("tr", { class: "mean" }, make("th", { scope: "row", class: "text" }, "mean"), ...names.map((_, at) => make("td", {}, image.means[at] == null ? "–" : shown(image.means[at], 1))));
-  const [title, decimals] = prompt.value;
-  const total = image.value == null ? [] : [make("p", {}, `${title} `, make("b", {}, shown(image.value, decimals)))];
-  return [make("h3", {}, "Ratings"), ...total, make("div", { class: "frame", tabIndex: 0, role: "region", "aria-label": "ratings" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows, means)))];
+  const head = make("tr", {}, make("th", { scope: "col", class: "text" }, "rater"), ...names.map((name) => make("th", { scope: "col" }, prompt.asked ? `question ${name}` : name)));
+  const rows = image.ratings.map(([rater, given]) => make("tr", {}, make("th", { scope: "row", class: "text" }, rater), ...names.map((_, at) => make("td", {}, prompt.asked ? answered(given[at]) : rated(given[at])))));
+  const means = make("tr", { class: "mean" }, make("th", { scope: "row", class: "text" }, prompt.asked ? "share of yes" : "mean"), ...names.map((_, at) => make("td", {}, image.means[at] == null ? "–" : shown(image.means[at], 1))));
+  const [title, decimals, isPeoples] = prompt.value;
+  const total = image.value == null || !isPeoples ? [] : [make("p", {}, `${title} `, make("b", {}, shown(image.value, decimals)))];
+  return [make("h3", {}, prompt.asked ? "People's answers" : "Ratings"), ...total, make("div", { class: "frame", tabIndex: 0, role: "region", "aria-label": "ratings" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows, means)))];
+}
+
+function answered(value) {
+  return value === 1 ? "yes" : value === 0 ? "no" : rated(value);
 }
 
 function rated(value) {

@@ -155,7 +155,7 @@ function figure(prompt, image, at, isNamed, choice, act) {
 function facts(prompt, image) {
   const [title, decimals] = prompt.value;
   const found = title && image.value != null ? [[title, shown(image.value, decimals)]] : [];
-  const criteria = prompt.criteria.length < 7 ? prompt.criteria : [];
+  const criteria = prompt.criteria.length < 7 && !prompt.asked ? prompt.criteria : [];
   criteria.forEach((name, at) => {
     if (image.means[at] != null && name !== title) found.push([name, shown(image.means[at], image.means[at] < 10 ? 1 : 0)]);
   });

@@ -40,6 +40,9 @@ Options = Mapping[str, Mapping[str, Any]]
 def _answer(asked: Asked) -> Reply:
     """A server's answer that depends on what it is shown and asked, and on nothing else."""
     said = hashlib.sha256(json.dumps(asked.body["messages"]).encode()).digest()
+    if "Final Score" in json.dumps(asked.body["messages"]):
+        mark = f"Final Score: {1 + 4 * said[0] / 255:.3f}"
+        return Reply(body={"model": "seer-1", "choices": [{"message": {"content": mark}}]})
     if "logprobs" not in asked.body:
         marks = " ".join(str(byte % 3) for byte in said[:3])
         return Reply(body={"model": "seer-1", "choices": [{"message": {"content": marks}}]})
@@ -68,6 +71,7 @@ def inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _question_files(folder: Path) -> Mapping[str, Path]:
     """The prompts' questions in every benchmark's own form."""
     folder.mkdir()
+    (folder / "reward.txt").write_text("Mark it after 'Final Score:'. {prompt}")
     (folder / "own.jsonl").write_bytes(to_jsonl(ITEMS))
     with (folder / "geneval2.jsonl").open("w") as lines:
         for item in ITEMS:
@@ -166,6 +170,7 @@ def options(
             },
             "vqa-score": {"model": llava_folder, "device": "cpu"},
             "vqa-score-openai": server,
+            "unified-reward": {**server, "prompt": files["reward"]},
             "wise": {**server, "prompts": files["wise"]},
             "fid": distance,
             "kid": distance,
@@ -247,7 +252,7 @@ NAMES = [
     "aesthetic", "geneval", "clip-score", "pickscore", "hpsv2", "hpsv3", "image-reward",
     "vqa-score", "vqa-score-openai", "wise", "fid", "kid", "fid-infinity",
     "fd-dinov2", "precision", "recall", "density", "coverage", "dpg", "dsg", "tifa",
-    "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench",
+    "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench", "unified-reward",
 ]  # fmt: skip
 
 COMPARING = ["vendi", "sample-distance"]

@@ -18,7 +18,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("open_clip")
 pytest.importorskip("transformers")
 
+from nami_bench.evaluation.clip_score import ClipScore  # noqa: E402
+from nami_bench.evaluation.open_clip_model import ClipModel  # noqa: E402
 from nami_bench.evaluation.preference.aesthetic import Aesthetic, load_head  # noqa: E402
+from nami_bench.evaluation.sharing import shared_encodings  # noqa: E402
 
 
 def metric(**options: Any) -> Aesthetic:
@@ -83,6 +86,18 @@ def test_version_2_5_is_its_formula(
     one = metric(version="2.5", model=str(siglip_folder), head=siglip_head)
     assert values(one, photographs) == pytest.approx(expected, abs=1e-4)
     assert max(expected) - min(expected) > 0.02
+
+
+def test_what_clip_score_has_encoded_is_not_encoded_again(
+    clip_folder: Path, clip_head: Path, photographs: Mapping[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = values(metric(model=str(clip_folder), head=clip_head), photographs)
+    items = [ScoringItem(path, Prompt("00000", "a cat")) for path in photographs.values()]
+    with shared_encodings():
+        list(ClipScore(ClipScore.Options(model=str(clip_folder), device="cpu")).score(items))
+        monkeypatch.setattr(ClipModel, "_embed_images", None)
+        shared = values(metric(model=str(clip_folder), head=clip_head), photographs)
+    assert shared == pytest.approx(alone, abs=1e-5)
 
 
 @pytest.mark.slow

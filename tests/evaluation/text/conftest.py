@@ -12,6 +12,7 @@ class Told:
     """Reads nothing off its pages: it yields what it was given, one after the other."""
 
     identity = "told"
+    speaks = False
     runs_on: Mapping[str, str] = {}
     libraries: tuple[str, ...] = ()
 

@@ -11,19 +11,17 @@ from nami_bench.errors import InputError
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.evaluation.text import rapidocr_reader
 from nami_bench.evaluation.text.longtext import LongText
-from nami_bench.evaluation.text.oneig import OneIGText
+from nami_bench.evaluation.text.oneig import compare
 from nami_bench.evaluation.text.rapidocr_reader import RapidOCRReader
 from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.generators.shapes import ShapesGenerator
 from nami_bench.images import HeldImage, encode_png
 from tests.support.words import WORDS_PROMPTS
 
-SIDE = 320
+SIDE = 192
 SMALL = RapidOCRReader(RapidOCRReader.Options(side=SIDE))
 """Lines are looked for in the pictures as they are: quicker than enlarged."""
-MANY = Prompt(
-    "00000", 'six lines: "OPEN LATE", "Hello World", "Fresh bread 42", "SUMMER SALE", "Keep right", "EXIT"'
-)
+FOUR = Prompt("00000", 'four lines: "OPEN LATE", "Hello World", "Fresh bread 42", "EXIT"')
 
 
 @pytest.fixture(autouse=True)
@@ -53,10 +51,10 @@ def scored(items: Sequence[ScoringItem], reader: RapidOCRReader = SMALL) -> list
 
 
 def test_clean_text_is_read_and_a_planted_error_is_found() -> None:
-    ((clean, none),), ((wrong, planted),) = drawn([MANY], 0), drawn([MANY], 1)
+    ((clean, none),), ((wrong, planted),) = drawn([FOUR], 0), drawn([FOUR], 1)
     right, misspelt = scored([clean, wrong])
     assert none is None and right.value is not None and right.value > 0.95
-    assert LongText.figures([right.details])["en"]["accuracy"] > 0.95
+    assert LongText.figures([right.details])["accuracy"] > 0.95
     assert planted is not None and misspelt.value == pytest.approx(right.value - 1 / right.details["words"])
     read = " ".join(line for line, _, _ in misspelt.details["read"])
     assert planted.split("'")[1] in read and planted.split("'")[3] not in read.split()
@@ -67,16 +65,22 @@ def test_clean_text_is_read_and_a_planted_error_is_found() -> None:
 
 @pytest.mark.slow
 def test_every_planted_error_of_a_set_is_found_and_nothing_else() -> None:
-    clean, half = drawn(WORDS_PROMPTS, 0), drawn(WORDS_PROMPTS, 0.5)
-    right = scored([item for item, _ in clean])
-    assert LongText.figures([result.details for result in right])["en"]["accuracy"] > 0.95
-    found = scored([item for item, _ in half])
+    reader = RapidOCRReader(RapidOCRReader.Options(side=256))
+    clean, half = drawn(WORDS_PROMPTS, 0, size=256), drawn(WORDS_PROMPTS, 0.5, size=256)
+    right, found = (scored([item for item, _ in made], reader) for made in (clean, half))
+    assert LongText.figures([result.details for result in right])["accuracy"] > 0.95
     planted = [error is not None for _, error in half]
     assert 0.3 < sum(planted) / len(planted) < 0.7
     lower = [now.value < before.value for now, before in zip(found, right, strict=True)]  # type: ignore[operator]
     assert lower == planted
-    oneig = OneIGText(OneIGText.Options(), SMALL)
-    assert [result.details["edits"] > 0 for result in oneig.score([item for item, _ in half])] == planted
+    edits = [_edits(now) - _edits(before) for now, before in zip(found, right, strict=True)]
+    assert [number > 0 for number in edits] == planted
+
+
+def _edits(result: ScoringResult) -> int:
+    """OneIG-Bench's, in which what is read beside counts: the reader takes a ring for a letter."""
+    read = "\n".join(line for line, _, _ in result.details["read"])
+    return compare(" ".join(result.details["targets"]), read).edits
 
 
 @pytest.mark.slow
@@ -89,14 +93,14 @@ def test_an_image_is_read_alike_whatever_is_read_beside_it() -> None:
 
 
 def test_an_image_without_text_is_no_failure() -> None:
-    blank = ScoringItem(HeldImage(encode_png(Image.new("RGB", (64, 64), (9, 90, 9)))[1]), MANY)
+    blank = ScoringItem(HeldImage(encode_png(Image.new("RGB", (64, 64), (9, 90, 9)))[1]), FOUR)
     (result,) = scored([blank], RapidOCRReader(RapidOCRReader.Options(side=64)))
     assert (result.value, result.details["read"]) == (0.0, [])
 
 
 def test_identity_names_models_and_changed_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = RapidOCRReader().identity
-    assert usual.startswith("rapidocr-") and SMALL.identity == f"{usual}+side=320"
+    assert usual.startswith("rapidocr-") and SMALL.identity == f"{usual}+side={SIDE}"
     monkeypatch.setattr(rapidocr_reader, "MODELS", {"Det": "no_such_model"})
     with pytest.raises(InputError, match="does not carry no_such_model"):
         _ = RapidOCRReader().identity

@@ -162,7 +162,7 @@ def test_rapidatas_older_forms_hold_the_same_votes() -> None:
         ("prolific", {}, "participants of Prolific, with personal data and no judgements"),
         ("gecko", {}, "Gecko's prompts: its ratings were never published"),
         ("tifa160/tifa160.json", {}, "say which images there are, and nothing of what people judged"),
-        ("richhf18k/test.tfrecord", {}, "is in no form that is known here: judgements are read from .csv"),
+        ("richhf18k/test.tfrecord", {}, "does not say which column is the answer"),
         ("evalmuse/test.json", {"profile": "evalmuse"}, "holds no judgements in 6 entries: 6 an image"),
         ("mturk/Batch_900001_batch_results.csv", {"profile": "mturk", "map": ["outcome=Answer.choice"]},
          r"line 6, A0OWNWORKER on preference: tie, and in line 2 alpha-xl; .*--repeats what .*each"),

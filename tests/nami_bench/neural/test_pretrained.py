@@ -104,6 +104,16 @@ def _pickscore(folder: Path) -> object:
     return made._model
 
 
+def _hpsv3(folder: Path) -> object:
+    made: Any = registry.create("metrics", "hpsv3", {"processor": str(folder)})
+    return made._reader
+
+
+def _aesthetic(folder: Path) -> object:
+    made: Any = registry.create("metrics", "aesthetic", {"version": "2.5", "model": str(folder)})
+    return made._model
+
+
 def _writer(folder: Path) -> object:
     made: Any = registry.create("prompt_writers", "transformers", {"model": str(folder)})
     return made._processor
@@ -114,7 +124,10 @@ def _writer_network(folder: Path) -> object:
     return made._network
 
 
-@pytest.mark.parametrize("load", [_detector, _vqa, _image_reward, _pickscore, _writer, _writer_network])
+@pytest.mark.parametrize(
+    "load",
+    [_detector, _vqa, _image_reward, _pickscore, _hpsv3, _aesthetic, _writer, _writer_network],
+)
 def test_an_adapter_neither_runs_a_folders_code_nor_asks(trap: Trap, load: Callable[[Path], object]) -> None:
     with pytest.raises(InputError):
         load(trap.folder)

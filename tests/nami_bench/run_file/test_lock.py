@@ -80,7 +80,7 @@ DIFFERENCES: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     ),
     (
         lambda lock: lock["models"][0]["settings"].update(renderer_version=0),
-        "model good is another one here: renderer_version 0, then 1",
+        "model good is another one here: renderer_version 0, then 2",
     ),
     (
         lambda lock: lock["models"][1]["images"]["shapes"].update(sha256="1" * 64),

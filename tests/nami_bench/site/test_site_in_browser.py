@@ -153,9 +153,9 @@ def test_an_image_has_an_address_with_all_that_was_said(visit: Visit) -> None:
     said = window.inner_text()
     for text in ("alpha", "rater-", "relevance", "geneval", "Is it yellow?", "pickscore", "sha256"):
         assert text in said, text
-    assert window.locator(".boxes rect").count() == 1
+    assert window.locator(".boxes rect").count() == 1 and window.locator(".marks circle").count() == 1
     window.get_by_label(re.compile("what the detector found")).uncheck()
-    assert not window.locator(".boxes").is_visible()
+    assert not window.locator(".boxes:not(.marks)").is_visible()
     page.keyboard.press("ArrowRight")
     assert "beta" in window.locator("h2").inner_text() and "image=1.0" in page.url
     page.keyboard.press("Escape")

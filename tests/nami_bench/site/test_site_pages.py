@@ -178,6 +178,9 @@ def test_an_image_has_everything_that_was_said_of_it(made: Made) -> None:
         assert (thumbnail.format, thumbnail.size) == ("WEBP", (256, 192))
     with Image.open(made.folder / image["large"]) as large:
         assert large.size == (320, 240)
+    [[rater, regions, words]] = image["marks"]
+    assert (regions, words) == ([["artifact", 0.25, 0.5, None, None]], ["stars"])
+    assert rater in {rater for rater, _ in image["ratings"]}
     refused = data(made.folder / "prompt/pilot/00011.html", "prompt-data")["images"][-1]
     assert refused["thumbnail"] is None and refused["missing"] == "content policy of …/server"
 

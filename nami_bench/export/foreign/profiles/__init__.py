@@ -8,11 +8,12 @@ from collections.abc import Collection
 
 from nami_bench.errors import UnknownNameError
 from nami_bench.export.foreign.profile import Profile
-from nami_bench.export.foreign.profiles import arenas, data_sets, tools
+from nami_bench.export.foreign.profiles import arenas, data_sets, tools, vote_sets
 
 TABLE = Profile("table", "any table: columns by their names, or as --map says")
 PROFILES: dict[str, Profile] = {
-    profile.name: profile for profile in (TABLE, *tools.PROFILES, *arenas.PROFILES, *data_sets.PROFILES)
+    profile.name: profile
+    for profile in (TABLE, *tools.PROFILES, *arenas.PROFILES, *vote_sets.PROFILES, *data_sets.PROFILES)
 }
 
 

@@ -1,21 +1,16 @@
 """Public data sets of ratings and votes, in the form in which they are published."""
 
-import itertools
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
 from nami_bench.domain import Total
 from nami_bench.errors import InputError
 from nami_bench.export.foreign.answers import text_of
 from nami_bench.export.foreign.entries import Entry
-from nami_bench.export.foreign.profile import Context, Made, Profile
-from nami_bench.export.foreign.rows import Row
+from nami_bench.export.foreign.profile import Context, Made, Profile, Published
 
 _RATER = re.compile(r"rater[-_ ]?(\w+)$", re.IGNORECASE)
-_NO_NAME = "both images are of one model"
 _IMAGEREWARD = {"image": "image_path", "prompt_id": "prompt_id", "prompt": "prompt"}
 _IMAGEREWARD_RATINGS = {
     "overall": "overall_rating",
@@ -71,6 +66,13 @@ def _evalmuse(entry: Entry, context: Context) -> Iterator[Made]:
         yield {**about, "model": model, "annotator": f"slot{slot}", "value": value}
 
 
+def _richhf(entry: Entry, context: Context) -> Iterator[Made]:
+    """A TFRecord of images: four means of three people, by which nobody is named."""
+    image = {"image": entry.cells["filename"], "model": "pick-a-pic", "annotator": "mean-of-three"}
+    for criterion in context.reading.criteria:
+        yield {**image, "criterion": criterion, "value": entry.cells[f"{criterion}_score"]}
+
+
 def _imagereward(entry: Entry, context: Context) -> Iterator[Made]:
     """metadata-SPLIT.parquet, or a prompt's JSON: a row an image, with ratings that people agreed on."""
     cells = entry.cells
@@ -83,90 +85,14 @@ def _imagereward(entry: Entry, context: Context) -> Iterator[Made]:
             yield {**about, **row, "criterion": criterion}
 
 
-def _pickapic(entry: Entry, context: Context) -> Iterator[Made]:
-    """A row a pair: label_0 and label_1 are 1, 0 or, of a tie, 0.5."""
-    cells = entry.cells
-    if not cells.get("has_label", True):
-        yield "without an answer"
-    elif cells.get("model_0") == cells.get("model_1"):
-        yield _NO_NAME
-    else:
-        outcome = {"1": "left", "0": "right", "0.5": "tie"}.get(text_of(cells.get("label_0")), "")
-        yield {
-            "left": cells.get("model_0"),
-            "right": cells.get("model_1"),
-            "prompt": cells.get("caption"),
-            "annotator": cells.get("user_id"),
-            "created_at": cells.get("created_at"),
-            "outcome": outcome,
-        }
-
-
-def _hpdv2(entry: Entry, context: Context) -> Iterator[Made]:
-    """test.json: rankings of one prompt's images, whose models are not named: each gives all its pairs."""
-    rankings = entry.cells.get("raw_annotations")
-    if not isinstance(rankings, list):
-        raise InputError(f"{entry} has no raw_annotations: give test.json, in which people and ranks stand")
-    for one in rankings:
-        for (i, first), (j, second) in itertools.combinations(enumerate(one["rank"]), 2):
-            yield {
-                "left": f"position-{i}",
-                "right": f"position-{j}",
-                "prompt": entry.cells.get("prompt"),
-                "annotator": one.get("user_hash"),
-                "outcome": "left" if first < second else "right" if second < first else "tie",
-            }
-
-
-def _rapidata(entry: Entry, context: Context) -> Iterator[Made]:
-    """Pairs with their votes, each of an unknown voter, by one or several criteria."""
-    cells = entry.cells
-    if isinstance(cells.get("detailedResults"), list):
-        yield from _rapidata_order(entry)
-        return
-    found = [name for name in cells if name.startswith("detailed_results")]
-    if not found:
-        raise InputError(f"{entry} has no detailed_results: single votes are what is read")
-    names = [_file_of(cells, side) for side in ("image1", "image2")]
-    for column in found:
-        criterion = column.removeprefix("detailed_results").lstrip("_") or "preference"
-        votes = _votes(entry, cells[column])
-        base = {"prompt": cells.get("prompt"), "left": cells.get("model1"), "right": cells.get("model2")}
-        yield from _voted(entry, votes, names, {**base, "criterion": criterion})
-
-
-def _rapidata_order(entry: Entry) -> Iterator[Made]:
-    """Results of an order: models are called as their images' files, see --rename."""
-    cells = entry.cells
-    names = [name for name in cells.get("aggregatedResults", {}) if name not in ("Both", "Neither")]
-    if len(names) != 2:
-        yield f"an order of {len(names)} images, not of two"
-        return
-    base = {"prompt": cells.get("context", cells.get("prompt")), "left": names[0], "right": names[1]}
-    yield from _voted(entry, cells["detailedResults"], names, {**base, "criterion": "preference"})
-
-
-def _file_of(cells: Mapping[str, Any], side: str) -> str:
-    held = cells.get(side)
-    return text_of(cells.get(f"{side}_path") or (held.get("path") if isinstance(held, Mapping) else held))
-
-
-def _votes(entry: Entry, raw: Any) -> Any:
-    try:
-        return json.loads(raw) if isinstance(raw, str) else raw or []
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{entry}: its detailed results are no JSON: {error}") from error
-
-
-def _voted(entry: Entry, votes: Any, names: Sequence[str], base: Row) -> Iterator[Made]:
-    meant = {names[0]: "left", names[1]: "right", "Both": "tie", "Neither": "both_bad"}
-    for number, vote in enumerate(votes):
-        choice = vote.get("votedFor")
-        if choice not in meant:
-            raise InputError(
-                f"{entry}: a vote is for {choice!r}, and the images are {names[0]!r} and {names[1]!r}"
-            )
-        yield {**base, "annotator": f"pair{entry.number - 1}-vote{number}", "outcome": meant[choice]}
+def _tti_human_eval(entry: Entry, context: Context) -> Iterator[Made]:
+    """A row a HIT: faithfulness ("faithfull") and quality, as the tool or its reporter calls the columns."""
+    cells = dict(entry.cells)
+    for name in context.reading.criteria:
+        for form in (f"Answer.{name}", f"ans_{name}"):
+            if form in cells:
+                cells[f"ans_{name}"] = cells.pop(form)
+    yield from context.table_rows(Entry(entry.file, entry.word, entry.number, cells))
 
 
 PROFILES = (
@@ -180,6 +106,18 @@ PROFILES = (
         total=Total.GEOMETRIC,
         wide=("model", ("*",)),
         files=("*.tsv",),
+        published=Published(
+            {
+                "uid": "the prompt's image, which numbers the prompt",
+                "any other": "a model: [SC,PQ], each 0, 0.5 or 1; the file's name says who rated",
+            },
+            "ratings: there are none",
+            "MIT",
+            "consistency, quality and overall of DALLE 0.58, 0.62, 0.54, Midjourney 0.67, 0.92, 0.73, "
+            "DALLE3 0.79, 0.79, 0.76 (197 prompts, 3 raters)",
+            "once, on the real files: 57.61, 62.18, 54.17; 67.09, 91.71, 73.36; 78.85, 78.76, 75.86 of 100; "
+            "they are not beside the tests",
+        ),
     ),
     Profile(
         "dsg-tifa160",
@@ -188,6 +126,19 @@ PROFILES = (
         criteria=("consistency",),
         scales={"consistency": (1, 5)},
         marks=frozenset({"dsg_prompt_split", "t2i_model", "item_id", "answer"}),
+        published=Published(
+            {
+                "worker_id": "who rated (a number)",
+                "t2i_model": "the model",
+                "item_id": "the prompt",
+                "answer": "1 to 5",
+            },
+            "ratings: there are none",
+            "Apache-2.0",
+            "means of sd2dot1 4.1456, sd1dot5 3.9897, mini-dalle 3.8388, sd1dot1 3.7313, vq-diffusion 3.6081 "
+            "(3,995 ratings of 800 images)",
+            "by a test, where the real file lies beside the checkout",
+        ),
     ),
     Profile(
         "genai-bench",
@@ -196,6 +147,13 @@ PROFILES = (
         criteria=("alignment",),
         scales={"alignment": (1, 5)},
         unfold=lambda document: iter(document.values()),
+        published=Published(
+            {"id": "the prompt", "prompt": "its text", "models": "by model, three ratings from 1 to 5"},
+            "ratings: there are none; slot 1 of two prompts may be two people",
+            "Apache-2.0",
+            "1,600 prompts x 6 models x 3 ratings = 28,800, less what models lack",
+            "not: the real file is not here",
+        ),
     ),
     Profile(
         "evalmuse",
@@ -204,6 +162,36 @@ PROFILES = (
         criteria=("alignment",),
         scales={"alignment": (1, 5)},
         marks=frozenset({"total_score", "element_score"}),
+        published=Published(
+            {
+                "prompt_id": "the prompt",
+                "prompt": "its text",
+                "img_path": "the image, whose folder is the model",
+                "total_score": "a list of ratings from 1 to 5, one for each annotator",
+            },
+            "ratings: there are none; slots are not persons",
+            "BSD-3-Clause",
+            "30,000 images with ratings",
+            "not: the real file is not here",
+        ),
+    ),
+    Profile(
+        "richhf",
+        "RichHF-18K's TFRecords: four means of three people for each image, from 0 to 1",
+        _richhf,
+        criteria=("aesthetics", "artifact", "misalignment", "overall"),
+        scales=dict.fromkeys(("aesthetics", "artifact", "misalignment", "overall"), (0, 1)),
+        files=("*.tfrecord",),
+        published=Published(
+            {
+                "filename": "the image (a uid of Pick-a-Pic v1); prompt and model are not in the file",
+                "aesthetics_score, artifact_score, misalignment_score, overall_score": "0 to 1, the best",
+            },
+            "ratings: there are none",
+            "Apache-2.0 (the code's)",
+            "15,810, 995 and 955 images in train, dev and test",
+            "not: the real files are not here",
+        ),
     ),
     Profile(
         "imagerewarddb",
@@ -217,21 +205,38 @@ PROFILES = (
         not_by_model="rates images whose models are not named (all are of DiffusionDB), so there is nothing "
         "to rank by model: record it with `nami-bench ratings import`, and compare metrics with it image by "
         "image by `nami-bench evaluate --audit`",
+        published=Published(
+            {
+                "prompt_id": "the prompt",
+                "image_path": "the image, of DiffusionDB",
+                "overall_rating, image_text_alignment_rating, fidelity_rating": "1 to 7",
+            },
+            "ratings: there are none; its rankings are profile imagereward-ranks",
+            "Apache-2.0",
+            "2,700 images of 466 prompts in the test split",
+            "not: the real files are not here",
+        ),
     ),
     Profile(
-        "pickapic",
-        "Pick-a-Pic v1 or v2, with or without images; pairs of one model are left out",
-        _pickapic,
-        repeats="each",
-        marks=frozenset({"label_0", "label_1", "ranking_id"}),
-    ),
-    Profile("hpdv2", "HPDv2's test.json: all pairs of every ranking; models are positions", _hpdv2),
-    Profile(
-        "rapidata",
-        "Rapidata's text-to-image sets and results of orders: every vote",
-        _rapidata,
-        unfold=lambda document: iter(document.get("results", ())),
-        marks=frozenset({"model1", "model2", "image1", "image2"}),
+        "tti-human-eval",
+        "Otani et al.'s human evaluation: faithfulness and quality from 1 to 5; with --items",
+        _tti_human_eval,
+        columns={"annotator": "worker", "item": "hit"},
+        criteria=("faithfull", "quality"),
+        scales=dict.fromkeys(("faithfull", "quality"), (1, 5)),
+        wide=("criterion", ("ans_*",)),
+        marks=frozenset({"worker", "hit", "ans_faithfull", "ans_quality"}),
+        published=Published(
+            {
+                "worker": "who rated",
+                "hit": "the task: --items says which model and prompt it shows",
+                "ans_faithfull, ans_quality": "1 to 5 (as the tool writes: Answer.faithfull, Answer.quality)",
+            },
+            "ratings: there are none",
+            "GPL-3.0 (the code's); the annotations' is not known",
+            "none: the annotations lie in an archive that was not seen",
+            "not: the form is assumed from the tool's code",
+        ),
     ),
 )
 
