@@ -3,9 +3,9 @@
     python -m benchmarks.near_copies -o docs/results/near-copies/near-copies.json
 
 Copies are planted of scikit-image's photographs; beside them stand all pairs of different ones, and of
-pictures of the shapes world, whose white background makes them alike. The share's interval is counted on models that
-draw some images, with probability `collapsed`, as one of a few pictures: what it is for is the mean share of
-such models with as many prompts. Time and memory are of random vectors of the thumbnails' size.
+pictures of the shapes world, whose white background makes them alike. The share's interval is counted on
+models that draw some images, with probability `collapsed`, as one of a few pictures: what it is for is the
+mean share of such models with as many prompts. Time and memory are of random vectors of the thumbnails' size.
 """
 
 import argparse

@@ -22,7 +22,7 @@ POINTS = 15
 """Numbers of images at which FID is computed, as in the paper's code."""
 
 CURVED = 2.5
-"""With fewer images than so many times the features FID is no straight line over 1/n: see docs/statistics.md."""
+"""With fewer images than so many times the features FID is no line over 1/n: see docs/statistics.md."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,8 +96,7 @@ def vectors_of(
 def unit(features: Features) -> Features:
     """The vectors at length 1; zeros, which are like nothing, as they are."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    found: Features = features / np.where(lengths > 0, lengths, 1)
-    return found
+    return np.asarray(features / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def blocks_within(
