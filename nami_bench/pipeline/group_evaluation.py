@@ -10,7 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from nami_bench.domain import ImageRecord, Score
+from nami_bench.domain import GROUP, ImageRecord, Score
 from nami_bench.engines import Engine, Job, shard_size
 from nami_bench.engines.protocol import Windowed
 from nami_bench.pipeline.evaluation import Known, Picture, Scoring, as_score, instrument_of, lost
@@ -20,9 +20,6 @@ from nami_bench.pipeline.verification import file_problem, refuse_unseen
 if TYPE_CHECKING:
     from nami_bench.evaluation.protocol import Metric, ScoresGroups
     from nami_bench.store import Store
-
-GROUP = "group"
-"""In a score's details: the hash of the images that its value is about."""
 
 
 def evaluate_groups(
