@@ -96,6 +96,23 @@ def distance_errors(cell: Cell, studies: int) -> dict[str, Any]:
     }
 
 
+def begun_at_d(studies: int) -> Iterator[dict[str, Any]]:
+    """What is left of FID's excess by a line that begins at d images, where FID is bent most."""
+    for cell in cells():
+        if cell.d != 32 or cell.reference != "exact" or cell.ratio not in (5, 10):
+            continue
+        mean, spread = of_model(cell)
+        exact = np.zeros(cell.d), np.diag(variances(cell.d, cell.spectrum))
+        truth = frechet_distance(*exact, mean, np.diag(spread))
+        lines = []
+        for number in range(studies):
+            made = drawn(np.random.default_rng((number, cell.ratio)), cell.ratio * cell.d, mean, spread)
+            lines.append(extrapolated(made, exact, cell.d, number))
+        excess = float(np.mean([line.distances[-1] for line in lines])) - truth
+        left = float(np.mean([line.intercept for line in lines])) - truth
+        yield asdict(cell) | {"studies": studies, "left": round(left / excess, 4)}
+
+
 def shares(studies: int) -> Iterator[dict[str, Any]]:
     """Mean values of the four shares at numbers of images, of 64 features whose spectrum decays."""
     for model, count in product(("same", "other"), (250, 500, 1000, 2000, 4000)):
@@ -135,7 +152,8 @@ def main() -> None:
         "numpy": np.__version__,
         "machine": platform.machine(),
     }
-    found = about | {"distances": rows, "shares": list(shares(arguments.share_studies))}
+    begun = list(begun_at_d(arguments.studies))
+    found = about | {"distances": rows, "begun_at_d": begun, "shares": list(shares(arguments.share_studies))}
     arguments.output.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
