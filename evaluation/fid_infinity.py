@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nami_bench.errors import InputError
 from nami_bench.evaluation.features import Features, moments
 from nami_bench.evaluation.fid import InceptionDistance
-from nami_bench.evaluation.frechet import frechet_distance
+from nami_bench.evaluation.frechet import frechet_distance, square_root
 
 Moments = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Mean (d,) and covariance (d, d)."""
@@ -54,10 +54,10 @@ def sizes_between(least: int, most: int) -> tuple[int, ...]:
 def extrapolated(features: Features, reference: Moments, least: int, seed: int = 0) -> Extrapolation:
     """FID of n features (n, d) at numbers from `least` (over 1) to n, each of a random draw without
     replacement, and the line of least squares through them over 1 / number."""
-    rng = np.random.default_rng(seed)
+    rng, root = np.random.default_rng(seed), square_root(reference[1])
     sizes = sizes_between(least, len(features))
     distances = [
-        frechet_distance(*reference, *moments(features[rng.permutation(len(features))[:size]]))
+        frechet_distance(*reference, *moments(features[rng.permutation(len(features))[:size]]), root)
         for size in sizes
     ]
     return fitted(sizes, distances)

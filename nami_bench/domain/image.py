@@ -101,6 +101,13 @@ class Score:
     value_range: tuple[float, float] | None = None
     created_at: datetime | None = field(default=None, compare=False)
 
+    @property
+    def upward(self) -> float | None:
+        """The value, with its sign turned where lower is better."""
+        if self.value is None or not self.details.get(LOWER_IS_BETTER):
+            return self.value
+        return -self.value
+
 
 @dataclass(frozen=True, slots=True)
 class SetScore:
