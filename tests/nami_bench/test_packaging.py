@@ -41,7 +41,10 @@ def test_each_neural_metric_has_an_extra_and_models_holds_them_all() -> None:
     extras = PROJECT["project"]["optional-dependencies"]
     metrics = PROJECT["project"]["entry-points"]["nami_bench.metrics"]
     # What others compute with, a detector, a judge or a server, is theirs to need.
-    others = ("geneval.metric", "evaluation.questions.", "vqa.openai", "evaluation.wise")
+    others = (
+        "geneval.metric", "evaluation.questions.", "vqa.openai", "evaluation.wise", "unified_reward",
+        "copy_metrics",  # of thumbnails, unless a network is asked for
+    )  # fmt: skip
     neural = {name: place for name, place in metrics.items() if not any(other in place for other in others)}
     own = {next(iter(EntryPoint(name, place, "").extras), name) for name, place in neural.items()}
     assert own <= extras.keys()

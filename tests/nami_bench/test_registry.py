@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from nami_bench import registry
 from nami_bench.errors import InputError, UnknownNameError
+
+PROJECT = tomllib.loads((Path(__file__).resolve().parents[2] / "pyproject.toml").read_text())
 
 
 class Pen:
@@ -98,8 +101,11 @@ def test_a_metric_names_its_own_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _WITH_A_NETWORK = {
-    "aesthetic", "clip-score", "fid", "hpsv2", "hpsv3", "image-reward", "kid", "pickscore", "vqa-score",
-}  # fmt: skip
+    name
+    for name, packages in PROJECT["project"]["optional-dependencies"].items()
+    if any(package.startswith("torch") for package in packages)
+}
+"""Metrics are called as their extras."""
 
 
 def test_what_runs_no_network_loads_without_torch() -> None:
