@@ -180,6 +180,7 @@ DEMO = {"README.md"} | {
         "plugins",
         "questions",
         "quickstart",
+        "site",
         "studies",
         "study-design",
         "watch",
@@ -215,6 +216,7 @@ CHECKS = {
     "docs/questions.md": has_files(
         "good/results.jsonl", "dpg.svg", "poor/results-browser/index.html", "shapes.jsonl"
     ),
+    "docs/site.md": has_files("pages-of-one/index.html"),
     "docs/researchers.md": has_files("leaderboard.html", "report/index.html", "dataset/data/ratings.parquet"),
 }
 
