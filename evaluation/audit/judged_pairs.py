@@ -194,4 +194,5 @@ def beside_the_others(lists: pd.DataFrame) -> pd.DataFrame:
     total = np.bincount(about, weights=weight * said)[about] - own * said
     left = rest > _ROUNDING
     others = np.divide(total, rest, out=np.zeros_like(total), where=left)
-    return table.assign(others=others.round(9)).loc[left]
+    found: pd.DataFrame = table.assign(others=others.round(9)).loc[left]
+    return found
