@@ -196,7 +196,7 @@ def _evaluate(
     counts: dict[str, Counter[str]] = {}
     by_set = _models_by_set(records)
     with engine.started() as running, shared_features():
-        of_images = [plugin for plugin in plugins if not isinstance(plugin[1], (ScoresSets, ScoresGroups))]
+        of_images = [plugin for plugin in plugins if not isinstance(plugin[1], ScoresSets | ScoresGroups)]
         if len(of_images) > 1 and not one_by_one and not running.elsewhere:
             plugins = [plugin for plugin in plugins if plugin not in of_images]
             for prompt_set, names in by_set.items():
@@ -219,12 +219,12 @@ def _together(
     names = ", ".join(name for name, _ in plugins)
     total = _images(bench, models, prompt_set) * len(plugins)
     with progress(f"{names} on {prompt_set}", total) as advance:
-        counts = pipeline.run_metrics(
+        found = pipeline.run_metrics(
             bench.store, bench.workspace.images_dir, metrics, models, prompt_set, advance
         )
     return {
-        _told(bench, name, metric, prompt_set, models, count): count
-        for (name, metric), count in zip(plugins, counts, strict=True)
+        _told(bench, name, metric, prompt_set, models, one.counts): one.counts
+        for (name, metric), one in zip(plugins, found, strict=True)
     }
 
 

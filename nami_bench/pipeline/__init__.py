@@ -17,7 +17,7 @@ from nami_bench.pipeline.prompt_sets import (
 from nami_bench.pipeline.removal import finish_removals, remove_images, remove_model, rename_model
 from nami_bench.pipeline.same_settings import check_settings
 from nami_bench.pipeline.selection import Selection, select_prompts
-from nami_bench.pipeline.shared_evaluation import run_metrics
+from nami_bench.pipeline.shared_evaluation import Shared, run_metrics
 from nami_bench.pipeline.submissions import (
     accept_submission,
     examine_text,
@@ -33,6 +33,7 @@ __all__ = [
     "ImageProblem",
     "ImportHow",
     "Selection",
+    "Shared",
     "accept_submission",
     "check_settings",
     "evaluate",

@@ -1,10 +1,12 @@
 """Several metrics over the same recorded images: every file is read and decoded once for all of them."""
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from itertools import islice
 from math import lcm
 from pathlib import Path
@@ -36,6 +38,14 @@ Read = tuple[Picture, HeldImage | str]
 """A picture with its pixels, or why it has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What came of one of the metrics: `counts` as `run_metric` gives them, and its own `seconds`."""
+
+    counts: Counter[str]
+    seconds: float
+
+
 def run_metrics(
     store: "Store",
     images_dir: Path,
@@ -43,12 +53,13 @@ def run_metrics(
     models: Sequence[str],
     prompt_set: str,
     advance: Advance = lambda count: None,
-) -> list[Counter[str]]:
+) -> list[Shared]:
     """`run_metric` of each of several metrics of single images, on this machine, in one go.
 
     Each block of images is decoded while the metrics look at the one before, and then goes from metric to
     metric; metrics with the same backbone encode an image once. So the weights of all are in memory together.
     """
+    seconds = [0.0] * len(metrics)
     with ExitStack() as stack:
         scorings = [
             stack.enter_context(closing(Scoring(store, images_dir, metric, models, prompt_set, advance)))
@@ -57,9 +68,11 @@ def run_metrics(
         wanted = [{_key(record) for record in scoring.todo} for scoring in scorings]
         for block in _blocks(_pictures(scorings, images_dir), _step(metrics)):
             with shared_encodings():
-                for scoring, keys in zip(scorings, wanted, strict=True):
+                for at, (scoring, keys) in enumerate(zip(scorings, wanted, strict=True)):
+                    began = time.monotonic()
                     _score(scoring, [one for one in block if _key(one[0].record) in keys])
-        return [scoring.counts for scoring in scorings]
+                    seconds[at] += time.monotonic() - began
+        return [Shared(one.counts, took) for one, took in zip(scorings, seconds, strict=True)]
 
 
 def _step(metrics: Sequence["Metric"]) -> int:

@@ -145,7 +145,8 @@ class MetricPart:
     """`[[metric]]`: what scores images, as `nami-bench evaluate` has it.
 
     `questions` names a file of questions, `questions_from = "clauses"` has one made of the prompts' GenEval
-    clauses. `options` are the metric's own. `prompts` and `models`: only these.
+    clauses. `options` are the metric's own. `prompts` and `models`: only these. `alone`: it does not look at
+    images together with the other metrics, whose weights would be in memory, too.
     """
 
     name: str
@@ -158,6 +159,7 @@ class MetricPart:
     options: Mapping[str, Any] = field(default_factory=dict)
     prompts: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    alone: bool = False
 
     def __post_init__(self) -> None:
         if self.questions is not None and self.questions_from is not None:

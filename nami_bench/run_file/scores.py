@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nami_bench import pipeline, registry
 from nami_bench.domain import ImageState, PromptSet
 from nami_bench.domain.english import tally
 from nami_bench.engines import Engine
 from nami_bench.errors import InputError, NamiBenchError
-from nami_bench.evaluation.protocol import ScoresSets
+from nami_bench.evaluation.protocol import ScoresGroups, ScoresSets
 from nami_bench.evaluation.questions.from_clauses import items_of
 from nami_bench.evaluation.questions.question_file import to_jsonl
+from nami_bench.evaluation.sharing import shared_features
 from nami_bench.images import write_bytes
 from nami_bench.run_file.bench import Took, Workbench
 from nami_bench.run_file.images import Order, images_of, orders
@@ -38,6 +39,11 @@ class Measurement:
         """The plugin; raises InputError for options that it does not take."""
         made: Metric | SetMetric = registry.create("metrics", self.part.name, self.options)
         return made
+
+    @property
+    def looks_at_several(self) -> bool:
+        """Whether a value is not that of a single image."""
+        return isinstance(self.metric(), ScoresSets | ScoresGroups)
 
 
 def measurements(bench: Workbench, questions: Path) -> Iterator[Measurement]:
@@ -96,43 +102,60 @@ def prepare_metrics(bench: Workbench) -> None:
 
 def score_images(bench: Workbench, engine: Engine) -> None:
     """Score what is not scored yet."""
-    for measurement in measurements(bench, bench.workspace.prompts_dir):
-        metric = measurement.metric()
-        for name in measurement.sets:
-            models = _models(bench, measurement.part, name)
-            if models:
-                _score(bench, engine, measurement, metric, name, models)
+    with shared_features():
+        for group in _groups(list(measurements(bench, bench.workspace.prompts_dir)), engine):
+            metrics = [measurement.metric() for measurement in group]
+            for name in group[0].sets:
+                models = _models(bench, group[0].part, name)
+                if models:
+                    _score(bench, engine, group, metrics, name, models)
+
+
+def _groups(found: Sequence[Measurement], engine: Engine) -> Iterator[list[Measurement]]:
+    """Metrics that look at the same images together, each group where its first one stands."""
+    groups: dict[object, list[Measurement]] = {}
+    for at, one in enumerate(found):
+        shares = not (one.part.alone or engine.elsewhere or one.looks_at_several)
+        groups.setdefault((one.sets, one.part.models) if shares else at, []).append(one)
+    yield from groups.values()
 
 
 def _score(
     bench: Workbench,
     engine: Engine,
-    measurement: Measurement,
-    metric: "Metric | SetMetric",
+    group: Sequence[Measurement],
+    metrics: Sequence["Metric | SetMetric"],
     prompt_set: str,
     models: Sequence[str],
 ) -> None:
-    part = measurement.part
-    title = f"{part.title} on {prompt_set}"
-    images = bench.store.images.find(models=models, prompt_set=prompt_set, state=ImageState.DONE)
-    started = time.monotonic()
-    with bench.tell.progress(f"   {title}", len(images)) as advance:
-        counts = pipeline.run_metric(
-            bench.store,
-            bench.workspace.images_dir,
-            metric,
-            models,
-            prompt_set,
-            advance,
-            engine=engine,
-            make=pipeline.metric_maker(part.name, measurement.options),
-        )
-    if counts["scored"]:
-        bench.took.append(Took(part, time.monotonic() - started, counts["scored"]))
-    bench.tell.say(f"   {title}: {tally(counts)}")
-    if counts["failed"]:
+    store, folder = bench.store, bench.workspace.images_dir
+    images = store.images.find(models=models, prompt_set=prompt_set, state=ImageState.DONE)
+    titles = [f"{measurement.part.title} on {prompt_set}" for measurement in group]
+    with bench.tell.progress(f"   {'; '.join(titles)}", len(images) * len(group)) as advance:
+        if len(group) == 1:
+            (one,) = group
+            make = pipeline.metric_maker(one.part.name, one.options)
+            began = time.monotonic()
+            counts = pipeline.run_metric(
+                store, folder, metrics[0], models, prompt_set, advance, engine=engine, make=make
+            )
+            found = [pipeline.Shared(counts, time.monotonic() - began)]
+        else:
+            of_images = [cast("Metric", metric) for metric in metrics]
+            found = pipeline.run_metrics(store, folder, of_images, models, prompt_set, advance)
+    for measurement, title, done in zip(group, titles, found, strict=True):
+        _tell(bench, measurement.part, title, done)
+
+
+def _tell(bench: Workbench, part: MetricPart, title: str, done: pipeline.Shared) -> None:
+    """Say what came of a metric, and note how long it took."""
+    if done.counts["scored"]:
+        bench.took.append(Took(part, done.seconds, done.counts["scored"]))
+    bench.tell.say(f"   {title}: {tally(done.counts)}")
+    if done.counts["failed"]:
         bench.failures.append(
-            f"{counts['failed']} images could not be scored by {title}: their reasons are recorded with them"
+            f"{done.counts['failed']} images could not be scored by {title}: their reasons are recorded with "
+            "them"
         )
 
 

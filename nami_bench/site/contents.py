@@ -28,7 +28,7 @@ from nami_bench.evaluation.leaderboard.pseudonyms import pseudonymized
 from nami_bench.evaluation.leaderboard.rank_strengths import rank_strength_table
 from nami_bench.evaluation.leaderboard.rows import Leaderboard, Precision
 from nami_bench.evaluation.leaderboard.strengths import StrengthTable, strength_table
-from nami_bench.pipeline.audit import CRITERION, audit_from_store
+from nami_bench.pipeline.audit import audit_from_store
 from nami_bench.pipeline.early_end import unselected_comparisons, unselected_ratings
 from nami_bench.pipeline.leaderboard_from_store import leaderboard_from_store
 from nami_bench.pipeline.question_audit import question_audit_from_store
@@ -149,7 +149,7 @@ def collect_section(
         marks=[replace(one, annotator=names[one.annotator], created_at=None) for one in marks],
         comments=_comments(store, study, names) if wanted.comments else None,
     )
-    section = _audited(store, section, wanted, names)
+    section = _audited(store, section, wanted)
     return replace(section, views=tuple(_views(section, whole, wanted.precision)))
 
 
@@ -232,10 +232,10 @@ def _comments(
     return dict(found)
 
 
-def _audited(store: Store, section: Section, wanted: Wanted, names: Mapping[str, str]) -> Section:
+def _audited(store: Store, section: Section, wanted: Wanted) -> Section:
     """With what metrics and people have to do with each other; what cannot be had is a remark."""
     study = section.study
-    if study is None or section.ratings is None:
+    if study is None or (section.ratings is None and not section.verdicts.there):
         return section
     without = wanted.without
     if study.mode == "questions":
@@ -244,12 +244,11 @@ def _audited(store: Store, section: Section, wanted: Wanted, names: Mapping[str,
         except InputError as reason:
             return replace(section, remarks=(f"No audit of judges: {reason}.",))
         return replace(section, question_audit=found)
-    unselected, _ = unselected_ratings(store, study, section.ratings)
-    criteria = [criterion.name for criterion in study.criteria]
-    section = replace(section, agreement=_agreement(unselected, study, wanted.precision))
-    criterion = CRITERION if CRITERION in criteria else criteria[0]
+    if section.ratings is not None:
+        unselected, _ = unselected_ratings(store, study, section.ratings)
+        section = replace(section, agreement=_agreement(unselected, study, wanted.precision))
     try:
-        audit = audit_from_store(store, study=study.name, criterion=criterion, without=without)
+        audit = audit_from_store(store, study=study.name, without=without)
     except InputError as reason:
         return replace(section, remarks=(f"No audit of metrics: {reason}.",))
     return replace(section, audit=audit)

@@ -14,11 +14,12 @@ from nami_bench.evaluation.audit.question_results import CategoryAudit, Question
 from nami_bench.evaluation.audit.results import Estimate
 from nami_bench.evaluation.audit.weighted_ranks import spearman_estimate
 from nami_bench.evaluation.human.table import IMAGE
+from nami_bench.export.accuracy_text import accuracy_notes, accuracy_tables, labels
 from nami_bench.export.text import TextTable
 from nami_bench.report.tables import audit_tables, correlation_table, shown, table
 from nami_bench.site.contents import Section
 from nami_bench.site.pages import Site
-from nami_bench.site.plots import Plot, agreement_plot
+from nami_bench.site.plots import Plot, agreement_plot, calibration_plot
 from nami_bench.site.views import Part
 
 _BINS = 18
@@ -64,8 +65,11 @@ def judges_page(site: Site, section: Section) -> bytes:
         "agreement": _agreement(section),
         "correlations": correlation_table(audit) if audit and audit.correlations else None,
         "tables": [*audit_tables(audit)] if audit else [],
+        "accuracy": [*accuracy_tables(audit.accuracies)] if audit else [],
+        "accuracy_notes": [*accuracy_notes(audit.accuracies)] if audit else [],
         "question_tables": [_judge_table(judge) for judge in questions.judges] if questions else [],
-        "plots": list(_plots(section)),
+        "plots": [*_plots(section), *_curves(section)],
+        "verdicts": section.verdicts.there,
         "notes": [*(audit.notes if audit else ()), *(questions.notes if questions else ()), *section.remarks],
     }
     return site.render(section, "judges", site.address(section, "judges"), **values)
@@ -161,3 +165,16 @@ def _plots(section: Section) -> Iterator[Plot]:
             metric,
             f"people's {section.audit.criterion}",
         )
+
+
+def _curves(section: Section) -> Iterator[Plot]:
+    """Of each metric how often people prefer the image with the higher score, by how much higher it is."""
+    found = section.audit.accuracies if section.audit else ()
+    for name, metric in zip(labels(found), found, strict=True):
+        points = [
+            ((bin_.low + bin_.high) / 2, bin_.agreement.value, bin_.agreement.interval, bin_.expected)
+            for bin_ in metric.calibration
+            if bin_.agreement.value is not None
+        ]
+        if len(points) > 1:
+            yield calibration_plot(points, name)

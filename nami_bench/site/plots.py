@@ -198,6 +198,43 @@ def agreement_plot(bins: Sequence[tuple[float, float, float, float, int]], metri
     return Plot(f"{metric} beside people", text, _drawn(spec, text))
 
 
+def calibration_plot(
+    points: Sequence[tuple[float, float | None, tuple[float, float] | None, float]], metric: str
+) -> Plot:
+    """How often people prefer the image with the higher score: (difference of scores, share, its interval,
+    what softmax of the scores says) of each bin."""
+    rows = [
+        {
+            "difference": difference,
+            "share": share,
+            "low": interval[0] if interval else share,
+            "high": interval[1] if interval else share,
+            "expected": expected,
+        }
+        for difference, share, interval, expected in points
+    ]
+    x = {"field": "difference", "type": "quantitative", "title": f"difference of {metric}"}
+    scale = {"domain": [0, 1]}
+    y = {"type": "quantitative", "scale": scale, "title": "people prefer the higher"}
+    layers = [
+        {
+            "mark": {"type": "line", "color": EDGE, "strokeDash": [4, 3]},
+            "encoding": {"x": x, "y": {"field": "expected", **y}},
+        },
+        {
+            "mark": {"type": "rule", "color": INTERVAL, "strokeWidth": 6},
+            "encoding": {"x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}},
+        },
+        {
+            "mark": {"type": "line", "color": ACCENT, "point": {"color": ACCENT, "size": 50}},
+            "encoding": {"x": x, "y": {"field": "share", **y}},
+        },
+    ]
+    spec = {"width": 320, "height": 240, "data": {"values": rows}, "layer": layers}
+    text = f"How often people prefer the image with the higher {metric} (●), and what softmax says (dashed)."
+    return Plot(f"How large a difference of {metric} must be", text, _drawn(spec, text))
+
+
 def _drawn(spec: Mapping[str, Any], text: str) -> Markup:
     import vl_convert  # starts a JavaScript engine: only where something is drawn
 

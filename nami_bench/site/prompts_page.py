@@ -6,7 +6,7 @@ from nami_bench.site.contents import Section
 from nami_bench.site.facts import Facts
 from nami_bench.site.pages import Site, choices_key, data_script, groups_of
 
-_SHOWN = 110
+_SHOWN = 96
 """Characters of a prompt in the list: a thousand of them stay a small page."""
 
 

@@ -83,13 +83,8 @@ def open_sources(sources: Sequence[Path], options: "SiteOptions") -> Iterator["O
 
 
 def _opened(stack: ExitStack, source: Path, options: "SiteOptions") -> _Opened:
-    is_workspace = (source / "nami.toml").is_file()
-    if is_workspace:
-        workspace = open_workspace(source)
-    elif source.exists():
-        workspace = _imported(stack, source)
-    else:
-        raise InputError(f"{source} does not exist: name a workspace, or a folder of `ratings export`")
+    is_workspace = (source / "nami.toml").is_file() or not source.exists()  # opening it says what to do
+    workspace = open_workspace(source) if is_workspace else _imported(stack, source)
     store = stack.enter_context(Store.open(workspace.database_url))
     run_file = options.run_file(workspace, store) if is_workspace else None
     return _Opened(store, workspace.images_dir, source.resolve().name, run_file)

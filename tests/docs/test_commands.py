@@ -180,6 +180,7 @@ DEMO = {"README.md"} | {
         "plugins",
         "questions",
         "quickstart",
+        "site",
         "studies",
         "study-design",
         "watch",
@@ -195,6 +196,7 @@ SETUPS: dict[str, Setup] = {
     "docs/prompts.md": own_prompts,
     "docs/researchers.md": small_ratings,
     "docs/submissions.md": proposed_prompts,
+    "docs/votes.md": foreign_judgements,
 }
 CHECKS = {
     "docs/generators.md": has_images(
@@ -214,6 +216,7 @@ CHECKS = {
     "docs/questions.md": has_files(
         "good/results.jsonl", "dpg.svg", "poor/results-browser/index.html", "shapes.jsonl"
     ),
+    "docs/site.md": has_files("pages-of-one/index.html"),
     "docs/researchers.md": has_files("leaderboard.html", "report/index.html", "dataset/data/ratings.parquet"),
 }
 

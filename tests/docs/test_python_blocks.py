@@ -105,6 +105,7 @@ SETUPS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "docs/python.md": judgements_and_twins,
     "docs/rewards.md": detections,
     "docs/run-files.md": run_file,
+    "docs/site.md": judgements_and_images,
     "docs/statistics.md": table_and_criteria,
 }
 """What a page takes for granted: files in its folder, and names."""

@@ -77,7 +77,7 @@ def test_metrics_together_give_what_each_gives_alone_and_every_file_is_read_once
     told: list[int] = []
     together = pipeline.run_metrics(store, tmp_path / "images", [small, large], ["m"], "set", told.append)
     found = {(s.metric, s.prompt_id): (s.value, s.reason) for s in store.scores.find()}
-    assert [dict(+counts) for counts in together] == [
+    assert [dict(+one.counts) for one in together] == [
         {"scored": 37, "failed": 2, "not applicable": 1},
         {"scored": 38, "failed": 2},
     ]

@@ -11,7 +11,7 @@ export function startPrompts() {
   const data = pageData("prompts-data");
   if (!data) return;
   const list = element("prompts");
-  const rows = [...list.children].map((line, number) => ({ line, number, spread: Number(line.dataset.spread), mean: Number(line.dataset.mean), text: line.textContent }));
+  const rows = [...list.children].map((line, number) => ({ line, number, spread: saidNumber(line, "spread"), mean: saidNumber(line, "mean"), text: line.textContent }));
   const form = element("prompts-controls");
   fillParts(form.elements.part, data.parts);
   let state = { ...USUAL, ...Object.fromEntries(new URLSearchParams(location.search)), ...readState(location.hash) };
@@ -57,6 +57,12 @@ export function startPrompts() {
   form.hidden = false;
   refresh();
   search();
+}
+
+/** The number that a line says under a name; NaN where it says none. */
+function saidNumber(line, name) {
+  const small = line.querySelector("small").textContent;
+  return Number(new RegExp(` ${name} (-?[\\d.]+)`).exec(small)?.[1] ?? NaN);
 }
 
 function fillParts(select, parts) {

@@ -169,7 +169,9 @@ def test_prompts_are_found_by_all_of_their_words(visit: Visit) -> None:
     assert page.locator("#prompts li:visible").all_inner_texts()[0].startswith("a photo of 7 stars")
     page.get_by_label("search", exact=True).fill("")
     page.select_option("select[name=order]", "spread")
-    spreads = page.locator("#prompts li").evaluate_all("all => all.map(one => Number(one.dataset.spread))")
+    spreads = page.locator("#prompts li").evaluate_all(
+        "all => all.map(one => Number(/spread ([\\d.]+)/.exec(one.innerText)[1]))"
+    )
     assert spreads == sorted(spreads, reverse=True)
     page.get_by_label("search prompts and models").fill("bet")
     page.keyboard.press("Enter")

@@ -195,9 +195,18 @@ def test_a_study_of_pairs_stands_in_the_order_of_its_strengths(made: Made) -> No
 
 
 def test_what_cannot_be_shown_is_said_in_a_sentence(made: Made, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
+    with pytest.raises(InputError, match="no workspace at"):
         build_site([tmp_path / "nowhere"], tmp_path / "a", SiteOptions())
     with pytest.raises(UnknownNameError, match="'pilots'"):
         build_site([made.workspace.root], tmp_path / "b", SiteOptions(studies=("pilots",)))
     done = CliRunner().invoke(cli, ["site", str(made.workspace.root), "-o", str(made.workspace.root)])
     assert isinstance(done.exception, InputError) and "no site" in str(done.exception)
+
+
+def test_judges_are_told_by_part_and_pair_by_pair(made: Made) -> None:
+    html = (made.folder / "judges.html").read_text()
+    assert "Krippendorff" in html and "The human ceiling" in html and "pickscore beside people" in html
+    rows = re.findall(r'<th scope="row" class="name">(\w+) <span class="size">(\w+)</span></th>', html)
+    assert ("short", "stratum") in rows and ("colors", "task") in rows
+    by_verdicts = (made.folder / "judges-duel.html").read_text()
+    assert "48 verdicts by <b>relevance</b>" in by_verdicts and "Pairwise accuracy" in by_verdicts

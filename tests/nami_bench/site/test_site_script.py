@@ -1,5 +1,6 @@
 """The site's JavaScript, without a browser."""
 
+import re
 import subprocess
 from importlib.resources import files
 from pathlib import Path
@@ -37,6 +38,14 @@ def test_the_modules_make_one_script_that_a_browser_takes(tmp_path: Path) -> Non
     for module in STATIC.glob("*.js"):
         first = module.read_text().splitlines()[0]
         assert (first in text) == (module.name != "early.js"), module.name
+
+
+def test_no_two_modules_have_a_name_in_common() -> None:
+    """In one script the later of two functions of one name would take the place of the other, unsaid."""
+    declared = r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)"
+    modules = [path for path in STATIC.glob("*.js") if path.name != "early.js"]
+    names = [name for path in modules for name in re.findall(declared, path.read_text(), re.MULTILINE)]
+    assert len(names) > 60 and [name for name in set(names) if names.count(name) > 1] == []
 
 
 def test_numbers_read_alike_before_and_after_the_script_has_run() -> None:
