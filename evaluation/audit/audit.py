@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from nami_bench.domain import LOWER_IS_BETTER, SIMULATED_PREFIX, Criterion, Prompt, Score, SetScore
+from nami_bench.domain import SIMULATED_PREFIX, Criterion, Prompt, Score, SetScore
 from nami_bench.errors import InputError
 from nami_bench.evaluation.audit.accuracy import metric_accuracy
 from nami_bench.evaluation.audit.accuracy_results import MetricAccuracy
@@ -80,15 +80,9 @@ def by_column(scores: Iterable[Score]) -> list[tuple[tuple[str, str, str], list[
 
 def _scored(scores: Sequence[Score], prompts: Mapping[str, Prompt]) -> pd.DataFrame:
     """`value`: higher is better."""
-    rows = [(s.model, s.prompt_id, s.sample, _upward(s), prompts[s.prompt_id].task) for s in scores]
+    rows = [(s.model, s.prompt_id, s.sample, s.upward, prompts[s.prompt_id].task) for s in scores]
     table = pd.DataFrame(rows, columns=[*IMAGE, "value", "task"])
     return table.astype({"model": str, "prompt_id": str, "value": float})
-
-
-def _upward(score: Score) -> float | None:
-    if score.value is None or not score.details.get(LOWER_IS_BETTER):
-        return score.value
-    return -score.value
 
 
 def _unjudged(people: pd.DataFrame, scored: pd.DataFrame, prompts: Mapping[str, Prompt]) -> int:

@@ -19,6 +19,8 @@ MODELS = {"Det": "PP-OCRv6_det_small", "Cls": "ch_ppocr_mobile_v2.0_cls_mobile",
 """What finds lines, turns those that stand on their heads, and reads them: files of the package."""
 _SIDE = 736  # the package's own, as is the lowest score
 _SCORE = 0.5
+_NARROWEST = 20
+"""Sides over each other: the engine enlarges the shorter one, and the longer one with it, without end."""
 
 
 class RapidOCRReader:
@@ -68,6 +70,8 @@ class RapidOCRReader:
         return (self._read(page.image) for page in pages)
 
     def _read(self, image: Image) -> ReadText:
+        if max(image.size) > _NARROWEST * min(image.size):
+            return ReadText(problem=f"{image.width} x {image.height} pixels are too narrow to be read")
         pixels = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])  # BGR, as OpenCV has it
         try:
             found = self._engine(pixels)

@@ -72,6 +72,9 @@ class ImageRecord:
         return (self.model, self.prompt_set, self.prompt_id, self.sample)
 
 
+GROUP = "group"
+"""Among a score's details: the hash of the images that its value is about, where these are several."""
+
 LOWER_IS_BETTER = "lower_is_better"
 """Among a score's details, true: smaller values of its metric are better. Sets' scores have a field."""
 
@@ -97,6 +100,13 @@ class Score:
     details: Mapping[str, Any] = field(default_factory=dict)
     value_range: tuple[float, float] | None = None
     created_at: datetime | None = field(default=None, compare=False)
+
+    @property
+    def upward(self) -> float | None:
+        """The value, with its sign turned where lower is better."""
+        if self.value is None or not self.details.get(LOWER_IS_BETTER):
+            return self.value
+        return -self.value
 
 
 @dataclass(frozen=True, slots=True)

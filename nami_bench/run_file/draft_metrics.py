@@ -18,6 +18,8 @@ from nami_bench.store import Store
 
 _SHAPES = "shapes"
 """The detector and the judge that need no weights: tried where an instrument says that it was they."""
+_READER = "rapidocr"
+"""What reads text by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,11 @@ def _declared(workspace: Workspace) -> Iterator[MetricPart]:
 
 
 def _guesses(metric: str, instrument: str) -> Iterator[MetricPart]:
-    if metric not in registry.plugins("metrics") or _SHAPES not in instrument:
+    if metric not in registry.plugins("metrics"):
+        return
+    if instrument.startswith(f"{_READER}-"):
+        yield MetricPart(metric)
+    if _SHAPES not in instrument:
         return
     options = {field.name for field in fields(registry.load("metrics", metric).Options)}
     if "detector" in options:

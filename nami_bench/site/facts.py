@@ -100,7 +100,7 @@ class Facts:
             return "share of verdicts won", 2, shares, True
         for column in section.board.automatic:
             own = [score for score in section.scores if column.holds(score) and score.value is not None]
-            if own:
+            if own and not column.lower_is_better:
                 values = {(s.model, s.prompt_id, s.sample): s.value or 0.0 for s in own}
                 return overall_column(column).title, 2, values, False
         return "", 0, {}, False

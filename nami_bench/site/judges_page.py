@@ -84,7 +84,7 @@ def _scored(section: Section) -> Iterator[tuple[str, str, pd.DataFrame]]:
     columns: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
     for score in section.scores:
         if score.value is not None:
-            row = (score.model, score.prompt_id, score.sample, score.value)
+            row = (score.model, score.prompt_id, score.sample, score.upward)
             columns.setdefault((score.metric, score.instrument), []).append(row)
     for (metric, instrument), rows in sorted(columns.items()):
         own = pd.DataFrame(rows, columns=[*IMAGE, "value"]).astype({"model": str, "prompt_id": str})

@@ -186,6 +186,8 @@ def options(
             "fid-infinity": distance,
             "fd-dinov2": {**beside, "model": dino_folder},
             **dict.fromkeys(("precision", "recall", "density", "coverage"), covering),
+            "near-copies": {"threshold": 0.6},
+            "reference-copies": {"reference": real, "threshold": 0.6},
             "vendi": {"model": clip_folder, "device": "cpu"},
             "sample-distance": {"features": "clip", "model": clip_folder, "device": "cpu"},
             "dpg": {"questions": files["own"], **asked},
@@ -264,12 +266,12 @@ def service(options: Options) -> Iterator[str]:
 NAMES = [
     "aesthetic", "geneval", "clip-score", "pickscore", "hpsv2", "hpsv3", "image-reward",
     "vqa-score", "vqa-score-openai", "wise", "fid", "kid", "fid-infinity",
-    "fd-dinov2", "precision", "recall", "density", "coverage", "dpg", "dsg", "tifa",
+    "fd-dinov2", "precision", "recall", "density", "coverage", "reference-copies", "dpg", "dsg", "tifa",
     "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench", "unified-reward",
     "text-longtext", "text-oneig", "text-tiif", "text-flow-grpo",
 ]  # fmt: skip
 
-COMPARING = ["vendi", "sample-distance"]
+COMPARING = ["near-copies", "vendi", "sample-distance"]
 
 
 @pytest.mark.parametrize("name", NAMES)

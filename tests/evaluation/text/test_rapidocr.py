@@ -1,11 +1,13 @@
 """The OCR for real: what the shapes world wrote is read, and its misspellings are found; offline."""
 
 import socket
+import sys
 from collections.abc import Sequence
 
 import pytest
 from PIL import Image
 
+from nami_bench import registry
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
@@ -13,6 +15,7 @@ from nami_bench.evaluation.text import rapidocr_reader
 from nami_bench.evaluation.text.longtext import LongText
 from nami_bench.evaluation.text.oneig import compare
 from nami_bench.evaluation.text.rapidocr_reader import RapidOCRReader
+from nami_bench.evaluation.text.reader import Page
 from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.generators.shapes import ShapesGenerator
 from nami_bench.images import HeldImage, encode_png
@@ -111,3 +114,17 @@ def test_identity_names_models_and_changed_settings(monkeypatch: pytest.MonkeyPa
 def test_bad_options_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(InputError, match="is not between"):
         RapidOCRReader.Options(**options)  # type: ignore[arg-type]
+
+
+def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, rapidocr_reader.__name__)
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    with pytest.raises(InputError, match=r"needs the package 'rapidocr': pip install 'nami-bench\[text\]'"):
+        registry.load("text_readers", "rapidocr")
+
+
+def test_odd_images() -> None:
+    sizes = ((1, 1), (3, 2000), (700, 1))
+    tiny, *narrow = SMALL.read([Page(Image.new("RGB", size, (9, 9, 9)), 1) for size in sizes])
+    assert tiny.lines == () and tiny.problem is None
+    assert narrow[0].problem == "3 x 2000 pixels are too narrow to be read" and narrow[1].problem is not None
