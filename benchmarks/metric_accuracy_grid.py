@@ -250,13 +250,14 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--studies", type=int, default=100, help="for each cell")
+    parser.add_argument("--prompts", type=int, nargs="+", help="only cells with so many prompts")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("-o", "--output", type=Path, help="folder for metric-accuracy.json")
     arguments = parser.parse_args()
     started, where = time.monotonic(), machine()
     cells = []
     with ProcessPoolExecutor(arguments.workers) as workers:
-        for cell in grid():
+        for cell in (one for one in grid() if one.prompts in (arguments.prompts or [one.prompts])):
             found = list(workers.map(partial(study, cell), range(arguments.studies), chunksize=10))
             truths = truth(cell) | (truth_of_means(cell, panel(cell)) if cell.asks == "ratings" else {})
             cells.append(summary(cell, found, truths))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from nami_bench.errors import InputError
 from nami_bench.evaluation.audit.accuracy_intervals import mean_over_cells, over_words
@@ -26,7 +27,7 @@ from nami_bench.evaluation.audit.judged_pairs import (
 )
 from nami_bench.evaluation.audit.protocols import chosen_threshold, protocol
 from nami_bench.evaluation.audit.results import Estimate
-from nami_bench.evaluation.audit.statistics import Bools, Floats, Integers, estimate_of
+from nami_bench.evaluation.audit.statistics import Bools, Floats, Integers
 from nami_bench.evaluation.audit.ties import (
     MOST_IMAGES,
     CalibratedTies,
@@ -160,7 +161,7 @@ def pooled_accuracy(table: pd.DataFrame) -> tuple[Accuracy, tuple[TauCorrelation
             "Deutsch et al. 2023)"
         ),
         against=MEANS,
-        value=estimate_of(best.accuracy, draws) if prompt.max() else Estimate(best.accuracy),
+        value=_of_draws(best.accuracy, draws, int(prompt.max()) + 1),
         over="prompts",
         pairs=len(said),
         all_pairs=len(said),
@@ -191,6 +192,15 @@ def _taus(
         taus = np.array([tau(said[rows], called[rows], variant, tied) for rows in groups])
         value = _mean_of_prompts(taus[np.isfinite(taus)])
         yield TauCorrelation(variant, "by prompt", value, 0.0 if np.isnan(tied) else tied, len(said))
+
+
+def _of_draws(value: float, draws: Floats, prompts: int) -> Estimate:
+    """A share with its 95 % t interval, within 0 to 1, from draws of so many prompts: percentiles would be
+    too narrow for few prompts, as the draws' variance is."""
+    if prompts < 2 or not np.ptp(draws):
+        return Estimate(value)
+    half = float(stdtrit(prompts - 1, 0.975) * draws.std(ddof=1) * np.sqrt(prompts / (prompts - 1)))
+    return Estimate(value, (max(value - half, 0.0), min(value + half, 1.0)))
 
 
 def _mean_of_prompts(values: Floats) -> Estimate:

@@ -25,7 +25,7 @@ def audit_votes(
         raise InputError(f"nobody has told images apart by {criterion}: there is nothing to audit against")
     found: list[MetricAccuracy] = []
     for (metric, prompt_set, instrument), values in by_column(scores):
-        rows = [(s.model, s.prompt_id, s.sample, s.value) for s in values]
+        rows = [(s.model, s.prompt_id, s.sample, s.upward) for s in values]
         table = pd.DataFrame(rows, columns=[*IMAGE, "value"]).astype({"value": float})
         try:
             found.append(metric_accuracy(lists, table, metric, prompt_set, instrument))

@@ -104,8 +104,10 @@ def evaluate(
     metrics share.
 
     --audit shows how GenEval's verdicts agree with people's, by task and by model, and how every other
-    metric's order of images and models correlates with people's. With a study of questions it shows of each
-    judge, by category of questions, sensitivity, specificity, kappa and calibration against people's answers.
+    metric's order of images and models correlates with people's; then every metric's accuracy, pair by pair,
+    as the field's papers count it, beside that of people. A study of pairs or orders gives the latter alone.
+    With a study of questions it shows of each judge, by category of questions, sensitivity, specificity,
+    kappa and calibration against people's answers.
     """
     from nami_bench.errors import InputError, WorkError
 

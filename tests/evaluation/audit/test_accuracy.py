@@ -14,7 +14,7 @@ import pytest
 from scipy.stats import kendalltau
 
 import nami_bench
-from nami_bench.domain import Comparison, Outcome, Ranking
+from nami_bench.domain import LOWER_IS_BETTER, Comparison, Outcome, Ranking, Score
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.audit import accuracy as accuracy_module
 from nami_bench.evaluation.audit import statistics
@@ -31,6 +31,7 @@ from nami_bench.evaluation.audit.judged_pairs import (
 )
 from nami_bench.evaluation.audit.protocols import PROTOCOLS, THRESHOLDS, accuracy, chosen_threshold
 from nami_bench.evaluation.audit.ties import CalibratedTies, pooled_pairs, tau, tie_calibrated
+from nami_bench.evaluation.audit.votes import audit_votes
 from nami_bench.evaluation.human.comparisons_frame import comparisons_frame
 from nami_bench.export.accuracy_text import accuracy_notes, accuracy_tables
 
@@ -325,6 +326,18 @@ def test_votes_from_elsewhere_count_as_often_as_they_say() -> None:
     assert list(beside_the_others(lists)["others"].round(4))[:2] == [0.625, 0.375]
     same = Comparison("s", "x", "00000", 0, "better", "a", "a", Outcome.LEFT)
     assert lists_of_comparisons(comparisons_frame([same]), "better").empty
+
+
+def test_a_metric_whose_smaller_values_are_better_is_turned() -> None:
+    vote = Comparison("s", "x", "00000", 0, "better", "a", "b", Outcome.LEFT)
+    lists = lists_of_comparisons(comparisons_frame([vote]), "better")
+    for lower, right in ((True, 1.0), (False, 0.0)):
+        details = {LOWER_IS_BETTER: lower}
+        scores = [
+            Score(m, "p", "00000", 0, "m", "i", v, details=details) for m, v in (("a", 1.0), ("b", 2.0))
+        ]
+        found = audit_votes(lists, scores, "s", "better", {"x"})
+        assert by(found.accuracies[0], "unifiedreward-diff", VOTES).value.value == right
 
 
 def test_every_figure_is_shown_with_its_protocol() -> None:
