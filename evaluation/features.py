@@ -38,7 +38,10 @@ _WIDEST_KEPT = 8192
 class FeatureExtractor(Protocol):
     """A network that turns an image into a vector."""
 
-    dimension: int
+    @property
+    def dimension(self) -> int:
+        """How many numbers the vector has."""
+        ...
 
     @property
     def identity(self) -> str:

@@ -354,7 +354,7 @@ class CoveringWeights(_ChosenFeatures):
 class CopiesWeights(_ChosenFeatures):
     """Of `NearCopies` and `ReferenceCopies`."""
 
-    note: ClassVar[str] = "none"
+    note = "none"
 
 
 @dataclass(frozen=True, slots=True)

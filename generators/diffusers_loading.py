@@ -1,6 +1,7 @@
 """Loading a diffusers pipeline: weights, LoRA, device; each failure in one clear sentence."""
 
 import inspect
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -34,6 +35,8 @@ def load_pipeline(
     arguments = {"dtype": dtype, "variant": variant, "local_files_only": True, **parts}
     if quantiser is not None:
         arguments["quantization_config"] = quantiser
+    if "T5GemmaEncoder" in str(read_index(folder)):
+        _know_t5gemma()
     try:
         return pretrained(DiffusionPipeline, folder, **arguments)
     except Exception as error:
@@ -41,6 +44,19 @@ def load_pipeline(
         reason = f"{type(error).__name__}: {one_line(str(error))}"
         hint = _variant_hint(folder) if variant is None else ""
         raise InputError(f"cannot load the pipeline in {folder}: {hint or reason}") from error
+
+
+def _know_t5gemma() -> None:
+    """Have transformers know the class that PRX's folders say it has.
+
+    diffusers puts one there, but into a module that transformers has replaced by then: with transformers 5 no
+    published PRX would load.
+    """
+    import diffusers.pipelines.prx as prx
+
+    library: Any = sys.modules["transformers"]
+    if not hasattr(library, "T5GemmaEncoder"):
+        library.T5GemmaEncoder = prx.T5GemmaEncoder
 
 
 def load_single_file(

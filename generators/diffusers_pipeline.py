@@ -20,7 +20,7 @@ from nami_bench.generators.diffusers_loading import Offload, place
 from nami_bench.generators.lora import Lora, add_loras, described_loras, find_loras, named_loras
 from nami_bench.generators.lora_strength import read_alpha
 from nami_bench.generators.model_files import check_model_name, check_untouched
-from nami_bench.generators.pipeline_call import call_arguments, call_parameters
+from nami_bench.generators.pipeline_call import call_arguments, call_parameters, texts_for
 from nami_bench.generators.pipeline_output import outcomes, told_once
 from nami_bench.generators.preset import Preset
 from nami_bench.generators.presets import PRESETS, presets_of
@@ -223,6 +223,13 @@ class DiffusersGenerator:
         return self.options.variant
 
     @property
+    def _revision(self) -> str | None:
+        # As of the variant.
+        if self.options.revision is None and self._preset and self.options.model is None:
+            return self._preset.revision
+        return self.options.revision
+
+    @property
     def _preset_components(self) -> Mapping[str, str]:
         # As of the variant: a model of one's own has its parts.
         return {} if self._preset is None or self.options.model is not None else self._preset.components
@@ -232,7 +239,7 @@ class DiffusersGenerator:
         options = self.options
         return Checkpoint(
             self._model,
-            options.revision,
+            self._revision,
             self._variant,
             options.base,
             {**self._preset_components, **options.parts()},
@@ -311,12 +318,14 @@ class DiffusersGenerator:
         pipeline, rewriter, generators = self._pipeline, self._rewriter, noise_generators(requests)
         arguments = dict(rewriter.arguments)
         if isinstance(arguments.get("negative_prompt"), str):
-            arguments["negative_prompt"] = [arguments["negative_prompt"]] * len(requests)
+            negative = [arguments["negative_prompt"]] * len(requests)
+            arguments["negative_prompt"] = texts_for(pipeline, negative)
         with own_randomness(requests[0].seed, self._device):
             if self._passes is not None:
                 self._passes.start()
             texts = rewriter.rewritten([request.prompt.text for request in requests], generators)
-            output = pipeline(prompt=texts, generator=generators, output_type="np", **arguments)
+            prompts = texts_for(pipeline, texts)
+            output = pipeline(prompt=prompts, generator=generators, output_type="np", **arguments)
         drawn = outcomes(output, pipeline, arguments, len(requests))
         told_once(drawn, self._told, type(pipeline).__name__)
         texts = getattr(output, "revised_prompts", None) or texts

@@ -6,7 +6,7 @@ distilled for guidance does, the others ignore it; some have a component for it,
 
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,12 @@ def call_arguments(pipeline: Any, settings: Mapping[str, Any]) -> dict[str, Any]
     check_call(pipeline, arguments)
     _check_true_guidance(pipeline, name, parameters, arguments)
     return arguments
+
+
+def texts_for(pipeline: Any, texts: Sequence[str]) -> Sequence[str] | str:
+    """Prompts, negative ones too, as the pipeline's call takes them: some take a single text alone."""
+    hint = str(inspect.signature(type(pipeline).__call__).parameters["prompt"].annotation)
+    return texts[0] if len(texts) == 1 and "str" in hint and "list" not in hint.lower() else texts
 
 
 def _with_guidance(

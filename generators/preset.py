@@ -17,12 +17,12 @@ class Preset:
     """Where a system's weights are, and how it is run.
 
     `pipeline` is its class in diffusers, `licence` that of its weights in short (the model's card counts),
-    `source` who gives the settings, and when that was read; "not
-    checked" where nobody who published them could be asked. `steps`, `guidance_scale`, `negative_prompt` and
-    size: arguments of the call, None where it takes none or the pipeline's component decides; `extra`:
-    further ones. `components`: parts that the model's folder lacks, by name, and where they are on the hub.
-    `requires`: packages beside the extra `models`. `rewriting`: "instruction" where the pipeline puts a
-    fixed text before each prompt.
+    `source` who gives the settings, and when that was read; "not checked" where nobody who published them
+    could be asked. `steps`, `guidance_scale`, `negative_prompt` and size: arguments of the call, None where
+    it takes none or the pipeline's component decides; `extra`: further ones. `revision`: the branch of the
+    hub that has it for diffusers. `components`: parts that the model's folder lacks, by name, and where they
+    are on the hub. `requires`: packages beside the extra `models`. `rewriting`: "instruction" where the
+    pipeline puts a fixed text before each prompt.
     """
 
     model: str
@@ -33,6 +33,7 @@ class Preset:
     steps: int | None = None
     guidance_scale: float | None = None
     negative_prompt: str | None = None
+    revision: str | None = None
     variant: str | None = None
     height: int | None = 1024
     width: int | None = 1024

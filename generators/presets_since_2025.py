@@ -1,7 +1,7 @@
 """Presets of systems that were published in 2025 and 2026.
 
-Read in November 2026 from models' cards, their publishers' repositories, and diffusers 0.42 (its pages, its
-signatures and examples); `source` says which, and where only copies or nothing could be read.
+Read in November and December 2026 from models' cards, their publishers' repositories, and diffusers 0.42 (its
+pages, its signatures and examples); `source` says which, and where only copies or nothing could be read.
 """
 
 from collections.abc import Mapping
@@ -87,7 +87,7 @@ SINCE_2025: Mapping[str, Preset] = {
     "qwen-image-2.1": Preset(
         "Qwen/Qwen-Image-2.1",
         "QwenImage21Pipeline",
-        licence="not checked",
+        licence="Qwen Research, non-commercial (after copies of its weights)",
         source=f"{_CODE}; a sample_sigmas in the model's index would decide the steps, and end the run",
         steps=40,
         extra={"true_cfg_scale": 1.0},
@@ -104,6 +104,16 @@ SINCE_2025: Mapping[str, Preset] = {
     "flux2-klein-4b": _KLEIN,
     "flux2-klein-9b": replace(
         _KLEIN, model="black-forest-labs/FLUX.2-klein-9B", licence="FLUX Non-Commercial"
+    ),
+    # Nothing guides it, by any argument. It keeps keys and values of pictures to edit: here are none.
+    "flux2-klein-9b-kv": Preset(
+        "black-forest-labs/FLUX.2-klein-9b-kv",
+        "Flux2KleinKVPipeline",
+        licence="FLUX Non-Commercial",
+        source="diffusers 0.42, 2026-12: the pipeline's defaults, 4 steps; licence from the publisher's "
+        "repository",
+        steps=4,
+        extra={"max_sequence_length": 512},
     ),
     "flux2-klein-base-4b": replace(
         _KLEIN,
@@ -227,10 +237,11 @@ SINCE_2025: Mapping[str, Preset] = {
     ),
     # Its guidance is a value for each of 48 steps, the pipeline's default: 45 times 7, 3 times 3.
     "ideogram4": Preset(
-        "ideogram-ai/ideogram-v4",
+        "ideogram-ai/ideogram-4-nf4-diffusers",
         "Ideogram4Pipeline",
-        licence="not checked",
-        source=f"{_CODE}; its prompt upsampling is off",
+        licence="Ideogram 4 Non-Commercial",
+        source=f"{_CODE}; its prompt upsampling is off; made for JSON prompts, it is given the plain ones; "
+        "the publisher has diffusers' folder in 4 bits alone (bitsandbytes, a GPU)",
         steps=48,
         height=2048,
         width=2048,
@@ -283,6 +294,56 @@ SINCE_2025: Mapping[str, Preset] = {
         steps=30,
         guidance_scale=5.0,
     ),
+    "fibo-2": Preset(
+        "briaai/Fibo-2.0-dev",
+        "BriaFibo2Pipeline",
+        licence="CC BY-NC 4.0 (after users of its edit model)",
+        source="diffusers 0.42, 2026-12: the pipeline's defaults, its negative prompt too; it was trained on "
+        "JSON, and is given the plain prompts here",
+        steps=30,
+        guidance_scale=5.0,
+    ),
+    # cond + s (cond - uncond), on above 0: 3.5 here is 4.5 in the usual convention.
+    "krea2-raw": Preset(
+        "krea/Krea-2-Raw",
+        "Krea2Pipeline",
+        licence="Krea 2 Community",
+        source="publisher's repository, 2026-12: 52 steps, 3.5, up to 1024 pixels (diffusers' example: 28, "
+        "4.5); the model that Turbo is made from, for training",
+        steps=52,
+        guidance_scale=3.5,
+        extra={"max_sequence_length": 512},
+    ),
+    "krea2-turbo": Preset(
+        "krea/Krea-2-Turbo",
+        "Krea2Pipeline",
+        licence="Krea 2 Community",
+        source="publisher's repository, 2026-12: 8 steps, no guidance; it draws 1024 to 2048 pixels",
+        steps=8,
+        guidance_scale=0.0,
+        extra={"max_sequence_length": 512},
+    ),
+    "prxpixel": Preset(
+        "Photoroom/prxpixel-t2i",
+        "PRXPixelPipeline",
+        licence="not found",
+        source="model card, 2026-12: 28 steps, 5.0, bfloat16 (the signature has 4.0)",
+        steps=28,
+        guidance_scale=5.0,
+    ),
+    # It puts "[Generate]: " before each prompt, a part of how it was trained.
+    "dreamlite": Preset(
+        "carlofkl/DreamLite-base",
+        "DreamLitePipeline",
+        licence="not found (copies: CC BY-NC 4.0)",
+        source="diffusers 0.42, 2026-12: the pipeline's defaults; it reads hidden states that transformers 5 "
+        "gives otherwise than the version that it was trained with, so its pictures may be worse than they "
+        "should be",
+        revision="diffusers",
+        steps=30,
+        guidance_scale=3.5,
+        extra={"max_sequence_length": 200},
+    ),
     "cosmos-predict2-2b": Preset(
         "nvidia/Cosmos-Predict2-2B-Text2Image",
         "Cosmos2TextToImagePipeline",
@@ -296,9 +357,9 @@ SINCE_2025: Mapping[str, Preset] = {
         requires=("cosmos-guardrail",),
     ),
     "nucleus-moe": Preset(
-        "NucleusAI/NucleusMoE-Image",
+        "NucleusAI/Nucleus-Image",
         "NucleusMoEImagePipeline",
-        licence="not checked",
+        licence="Apache-2.0",
         source=_CODE,
         steps=50,
         guidance_scale=4.0,

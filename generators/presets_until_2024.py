@@ -1,8 +1,8 @@
 """Presets of systems that were published until 2024.
 
-Sources are the models' cards on the Hugging Face hub and diffusers' own pages on each pipeline, as of
-diffusers 0.42; where neither gives a setting, the pipeline's default is written out, so that an update of the
-library cannot change it.
+Sources are the models' cards on the Hugging Face hub, or copies of them where the card itself could not be
+read again, and diffusers 0.42; `source` says which, and when. Where neither gives a setting, the pipeline's
+default is written out, so that an update of the library cannot change it.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ UNTIL_2024: Mapping[str, Preset] = {
         "stabilityai/stable-diffusion-3-medium-diffusers",
         "StableDiffusion3Pipeline",
         licence="Stability AI Community",
-        source="model card: 28 steps, 7.0, float16; T5 reads 256 tokens unless told otherwise",
+        source="copies of the model card, 2026-12: 28 steps, 7.0, float16; T5 reads 256 tokens unless told",
         dtype="float16",
         steps=28,
         guidance_scale=7.0,
@@ -24,7 +24,7 @@ UNTIL_2024: Mapping[str, Preset] = {
         "stabilityai/stable-diffusion-3.5-medium",
         "StableDiffusion3Pipeline",
         licence="Stability AI Community",
-        source="model card: 40 steps, 4.5, bfloat16",
+        source="copies of the model card, 2026-12: 40 steps, 4.5, bfloat16",
         steps=40,
         guidance_scale=4.5,
         extra={"max_sequence_length": 256},
@@ -33,7 +33,7 @@ UNTIL_2024: Mapping[str, Preset] = {
         "Efficient-Large-Model/Sana_1600M_1024px_BF16_diffusers",
         "SanaPipeline",
         licence="NSCL v2, non-commercial",
-        source="model card: 20 steps, 4.5, all parts in bfloat16",
+        source="copies of the model card, 2026-12: 20 steps, 4.5, all parts in bfloat16",
         variant="bf16",
         steps=20,
         guidance_scale=4.5,
@@ -44,7 +44,7 @@ UNTIL_2024: Mapping[str, Preset] = {
         "black-forest-labs/FLUX.1-dev",
         "FluxPipeline",
         licence="FLUX.1 [dev] Non-Commercial",
-        source="model card: 50 steps, 3.5 (distilled), 512 tokens, bfloat16",
+        source="copies of the model card, 2026-12: 50 steps, 3.5 (distilled), 512 tokens, bfloat16",
         steps=50,
         guidance_scale=3.5,
         extra={"max_sequence_length": 512},
@@ -53,7 +53,7 @@ UNTIL_2024: Mapping[str, Preset] = {
         "black-forest-labs/FLUX.1-schnell",
         "FluxPipeline",
         licence="Apache-2.0",
-        source="model card: 4 steps, no guidance, at most 256 tokens, bfloat16",
+        source="copies of the model card, 2026-12: 4 steps, no guidance, at most 256 tokens, bfloat16",
         steps=4,
         guidance_scale=0.0,
         extra={"max_sequence_length": 256},
@@ -62,7 +62,8 @@ UNTIL_2024: Mapping[str, Preset] = {
         "stabilityai/stable-diffusion-xl-base-1.0",
         "StableDiffusionXLPipeline",
         licence="CreativeML Open RAIL++-M",
-        source="model card: float16, the base model alone; steps and guidance are the pipeline's defaults",
+        source="diffusers 0.42, 2026-12: the pipeline's defaults; float16 and the base model alone after its "
+        "card, which was not read again",
         dtype="float16",
         variant="fp16",
         steps=50,
@@ -72,7 +73,7 @@ UNTIL_2024: Mapping[str, Preset] = {
         "playgroundai/playground-v2.5-1024px-aesthetic",
         "StableDiffusionXLPipeline",
         licence="Playground v2.5 Community",
-        source="model card: 50 steps, 3.0, float16",
+        source="model card (guidance) and copies of it (steps), 2026-12: 50 steps, 3.0, float16",
         dtype="float16",
         variant="fp16",
         steps=50,
@@ -83,7 +84,8 @@ UNTIL_2024: Mapping[str, Preset] = {
         "PixArt-alpha/PixArt-Sigma-XL-2-1024-MS",
         "PixArtSigmaPipeline",
         licence="CreativeML Open RAIL++-M",
-        source="scripts/inference.py of PixArt-sigma: DPM-Solver with 20 steps, 4.5, 300 tokens, float16",
+        source="scripts/inference.py of PixArt-sigma, 2026-12 in repositories that go on from it: DPM-Solver "
+        "with 20 steps, 4.5, 300 tokens, float16",
         dtype="float16",
         steps=20,
         guidance_scale=4.5,
@@ -93,7 +95,8 @@ UNTIL_2024: Mapping[str, Preset] = {
         "Tencent-Hunyuan/HunyuanDiT-v1.2-Diffusers",
         "HunyuanDiTPipeline",
         licence="Tencent Hunyuan Community",
-        source="model card: float16; steps and guidance are the pipeline's defaults",
+        source="diffusers 0.42, 2026-12: the pipeline's defaults; float16 after its card, which was not read "
+        "again",
         dtype="float16",
         steps=50,
         guidance_scale=5.0,

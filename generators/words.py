@@ -127,5 +127,5 @@ def _misspelt(word: str, rng: np.random.Generator) -> str:
     at = choose(letters, rng)
     if kind == "left out":
         return word[:at] + word[at + 1 :]
-    other = choose([letter for letter in _OTHER_LETTERS if letter != word[at].upper()], rng)
+    other: str = choose([letter for letter in _OTHER_LETTERS if letter != word[at].upper()], rng)
     return word[:at] + (other.lower() if word[at].islower() else other) + word[at + 1 :]

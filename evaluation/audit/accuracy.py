@@ -14,17 +14,15 @@ from nami_bench.evaluation.audit.accuracy_results import (
     VOTES,
     Accuracy,
     CalibrationBin,
-    Ceiling,
     MetricAccuracy,
     TauCorrelation,
 )
+from nami_bench.evaluation.audit.ceiling import ceilings
 from nami_bench.evaluation.audit.judge import few_prompts
 from nami_bench.evaluation.audit.judged_pairs import (
     JudgedPairs,
-    beside_the_others,
     means_of,
     pairs_of,
-    pairs_within,
 )
 from nami_bench.evaluation.audit.protocols import chosen_threshold, protocol
 from nami_bench.evaluation.audit.results import Estimate
@@ -89,7 +87,7 @@ def metric_accuracy(
         accuracies=tuple(found),
         taus=taus,
         calibration=tuple(calibration(pairs)),
-        ceilings=tuple(ceilings(lists, scores, votes)),
+        ceilings=tuple(ceilings(lists, scores, votes=votes)),
         notes=tuple(few_prompts(pairs.count("prompt"))),
     )
 
@@ -225,28 +223,4 @@ def calibration(pairs: JudgedPairs) -> Iterator[CalibrationBin]:
             pairs=len(mine),
             agreement=mean_over_cells(rows.right.astype(float), rows.weight, rows.prompt, rows.person),
             expected=float(np.average(1 / (1 + np.exp(-mine)), weights=rows.weight)),
-        )
-
-
-def ceilings(lists: pd.DataFrame, scores: pd.DataFrame, votes: bool) -> Iterator[Ceiling]:
-    """People against the others, and the metric against the same, on pairs that both can be asked about."""
-    table = beside_the_others(lists).merge(scores[[*IMAGE, "value"]], on=list(IMAGE))
-    table = table[table["value"].notna()]
-    if table.empty:
-        return
-    others = pairs_within(table.assign(human=table["others"]))
-    own = pairs_within(table.assign(human=table["others"], value=table["human"]))
-    for key in ("unifiedreward-diff",) if votes else ("imagereward", "hpsv2"):
-        credits = protocol(key).credits
-        (metric, weight), (person, _) = credits(others, 0.0), credits(own, 0.0)
-        where = (weight, others.prompt, others.person)
-        yield Ceiling(
-            protocol=key,
-            against="the majority of the other votes" if votes else "the mean of the others",
-            people=mean_over_cells(person, *where),
-            metric=mean_over_cells(metric, *where),
-            difference=mean_over_cells(metric - person, *where, is_share=False),
-            pairs=int((weight > 0).sum()),
-            annotators=others.of(weight > 0).count("person"),
-            prompts=len(np.unique(others.prompt[weight > 0])),
         )

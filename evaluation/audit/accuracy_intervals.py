@@ -11,6 +11,7 @@ from scipy.special import ndtri
 from nami_bench.evaluation.audit.results import Estimate
 from nami_bench.evaluation.audit.statistics import Floats, Integers
 from nami_bench.evaluation.human.crossed import Clusters, Over, crossed_spread
+from nami_bench.evaluation.human.spread import Spread
 from nami_bench.evaluation.shares import LEVEL, Share, share_interval
 
 _NOTHING = 1e-9
@@ -47,6 +48,38 @@ def mean_over_cells(
     half = 0.0 if half < _NOTHING else half
     if is_share:
         return Estimate(mean, _within(mean, half, len(prompts)))
+    return Estimate(mean, (max(mean - half, -1.0), min(mean + half, 1.0)) if half else None)
+
+
+def prompts_variance(credit: Floats, weight: Floats, prompt: Integers) -> tuple[float, int]:
+    """The variance of a weighted mean of credits with prompts as clusters, and how many prompts there are."""
+    prompts, prompt = np.unique(prompt[weight > 0], return_inverse=True)
+    credit, weight = credit[weight > 0], weight[weight > 0]
+    if len(prompts) < 2:
+        return 0.0, len(prompts)
+    size = np.bincount(prompt, weights=weight) / weight.sum()
+    mean = credit @ weight / weight.sum()
+    pull = np.bincount(prompt, weights=weight * (credit - mean)) / weight.sum()
+    cells = np.arange(len(prompts))
+    clusters = Clusters.of_one(cells, cells * 0, len(prompts), 1)
+    spread, reason = crossed_spread([clusters.design(size)], clusters.forms(pull), over="prompts")
+    return (float(spread.variance[0]) if reason[0] == 0 else 0.0), len(prompts)
+
+
+def interval_of(
+    mean: float, people: tuple[float, int], prompts: tuple[float, int], *, is_share: bool
+) -> Estimate:
+    """A mean with its 95 % interval from two variances that add up: people's, with its degrees of freedom (0:
+    not known), and prompts', with their number. None over one prompt."""
+    (of_people, freedom), (of_prompts, count) = people, prompts
+    if count < 2:
+        return Estimate(mean)
+    parts = np.array([[[of_people, of_prompts]] * 2])
+    spread = Spread(parts, np.array([[float(freedom), float(count - 1)]]))
+    half = float(spread.half_width(1 - LEVEL)[0])
+    half = 0.0 if half < _NOTHING else half
+    if is_share:
+        return Estimate(mean, _within(mean, half, count))
     return Estimate(mean, (max(mean - half, -1.0), min(mean + half, 1.0)) if half else None)
 
 

@@ -68,11 +68,12 @@ class Ceiling:
 
     Each person is left out once: `people` is the accuracy, by `protocol`, of what they said against the mean
     (of votes the majority) of the others; `metric` that of the metric; `difference` is the metric's less
-    people's.
+    people's. `over`: as of `Accuracy`.
     """
 
     protocol: str
     against: str
+    over: str
     people: Estimate
     metric: Estimate
     difference: Estimate
@@ -117,7 +118,8 @@ class MetricAccuracy:
             yield _row(where, "agreement", bin_.agreement)
         for ceiling in self.ceilings:
             where = {"table": "ceiling", **about, "name": ceiling.protocol, "images": self.images}
-            where |= {"prompts": ceiling.prompts, "notes": ceiling.against}
+            where |= {"prompts": ceiling.prompts}
+            where |= {"notes": f"{ceiling.against}; interval over {ceiling.over}"}
             for name in ("people", "metric", "difference"):
                 yield _row(where, name, getattr(ceiling, name))
 

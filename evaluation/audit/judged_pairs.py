@@ -7,13 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from nami_bench.domain import Comparison, Criterion, Outcome, Ranking
+from nami_bench.domain import Criterion, Outcome, Ranking
 from nami_bench.evaluation.audit.statistics import Bools, Floats, Integers
+from nami_bench.evaluation.human.comparisons_frame import same_image
 from nami_bench.evaluation.human.table import IMAGE
 
 LISTS = ("listing", "annotator", *IMAGE, "human", "weight")
 """Columns of a table of lists: see `lists_of_ratings`."""
 
+_ROUNDING = 1e-9
 UNKNOWN = -1
 """The code of people who are not known one by one, or were taken together."""
 
@@ -85,20 +87,37 @@ def means_of(lists: pd.DataFrame) -> pd.DataFrame:
     return means.assign(listing=listing, annotator=None, weight=1.0)[list(LISTS)]
 
 
-_PREFERRED = {Outcome.LEFT: (1.0, 0.0), Outcome.RIGHT: (0.0, 1.0), Outcome.TIE: (0.5, 0.5),
-              Outcome.BOTH_BAD: (0.5, 0.5)}  # fmt: skip
+_PREFERRED = {Outcome.LEFT: 1.0, Outcome.RIGHT: 0.0, Outcome.TIE: 0.5, Outcome.BOTH_BAD: 0.5}
 
 
-def lists_of_comparisons(comparisons: Iterable[Comparison], criterion: str) -> pd.DataFrame:
-    """Votes by one criterion, as lists of two; those without an outcome are left out, both bad is a tie."""
-    return _table(_of_comparisons(comparisons, criterion))
+def lists_of_comparisons(table: pd.DataFrame, criterion: str) -> pd.DataFrame:
+    """Votes by one criterion, as lists of two; those without an outcome are left out, both bad is a tie.
+
+    `table` is that of `nami_bench.evaluation.human.comparisons_frame`. `annotator` is a code; whoever is not
+    known is a voter of their own. An image beside itself is left out.
+    """
+    rows = table[(table["criterion"] == criterion) & table["outcome"].notna()]
+    rows = rows[~same_image(rows)]
+    first = rows["outcome"].astype(object).map(_PREFERRED).to_numpy(dtype=np.float64)
+    voter = pd.factorize(rows["annotator"].astype(object).replace({"": None}))[0].astype(np.int64)
+    unknown = voter < 0
+    voter[unknown] = len(rows) + np.arange(int(unknown.sum()))
+    weight = (rows["count"] * rows["weight"]).to_numpy(dtype=np.float64)
+    return pd.DataFrame(
+        {
+            "listing": np.repeat(np.arange(len(rows)), 2),
+            "annotator": np.repeat(voter, 2),
+            "model": _interleaved(rows["left"].astype(str), rows["right"].astype(str)),
+            "prompt_id": np.repeat(rows["prompt_id"].astype(str).to_numpy(), 2),
+            "sample": _interleaved(rows["left_sample"], rows["right_sample"]),
+            "human": np.stack((first, 1 - first), axis=1).ravel(),
+            "weight": np.repeat(weight, 2),
+        }
+    )
 
 
-def _of_comparisons(comparisons: Iterable[Comparison], criterion: str) -> Iterator[tuple[Any, ...]]:
-    for at, one in enumerate(comparisons):
-        if one.outcome is not None and one.criterion == criterion:
-            for model, human in zip((one.left, one.right), _PREFERRED[one.outcome], strict=True):
-                yield at, one.annotator or None, model, one.prompt_id, one.sample, human, 1.0
+def _interleaved(left: "pd.Series[Any]", right: "pd.Series[Any]") -> Any:
+    return np.stack((left.to_numpy(), right.to_numpy()), axis=1).ravel()
 
 
 def lists_of_rankings(rankings: Iterable[Ranking], criterion: str) -> pd.DataFrame:
@@ -168,8 +187,11 @@ def beside_the_others(lists: pd.DataFrame) -> pd.DataFrame:
     if (table.groupby("listing")["listing"].transform("size") == 2).all():
         other = image.reshape(-1, 2)[:, ::-1].ravel()
         image = image * (int(image.max(initial=0)) + 1) + other
-    said = table["human"].to_numpy(dtype=np.float64)
+    said, weight = (table[name].to_numpy(dtype=np.float64) for name in ("human", "weight"))
     about = np.unique(image, return_inverse=True)[1]
-    count, total = np.bincount(about)[about], np.bincount(about, weights=said)[about]
-    others = (total - said) / np.maximum(count - 1, 1)
-    return table.assign(others=others.round(9))[count > 1]
+    own = np.minimum(weight, 1.0)  # one voter of as many as a row counts
+    rest = np.bincount(about, weights=weight)[about] - own
+    total = np.bincount(about, weights=weight * said)[about] - own * said
+    left = rest > _ROUNDING
+    others = np.divide(total, rest, out=np.zeros_like(total), where=left)
+    return table.assign(others=others.round(9)).loc[left]

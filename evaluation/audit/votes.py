@@ -1,6 +1,6 @@
 """The audit of a study of pairs or orders: every automatic metric beside people's verdicts."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 import pandas as pd
 
@@ -13,8 +13,11 @@ from nami_bench.evaluation.audit.results import Audit
 from nami_bench.evaluation.human.table import IMAGE
 
 
-def audit_votes(lists: pd.DataFrame, scores: Iterable[Score], study: str, criterion: str) -> Audit:
-    """Audit the metrics by verdicts on one criterion; `lists` are those of `judged_pairs`.
+def audit_votes(
+    lists: pd.DataFrame, scores: Iterable[Score], study: str, criterion: str, names: Collection[str]
+) -> Audit:
+    """Audit the metrics by verdicts on one criterion; `lists` are those of `judged_pairs`, `names` those of
+    all who are known to have given them.
 
     Raises InputError where there are no verdicts, or no metric has scored two images of one.
     """
@@ -30,7 +33,6 @@ def audit_votes(lists: pd.DataFrame, scores: Iterable[Score], study: str, criter
             continue
     if not found:
         raise InputError("no metric has scored two images of one verdict: run `nami-bench evaluate METRIC`")
-    names = {str(name) for name in lists["annotator"].dropna().unique()}
     simulated = sum(name.startswith(SIMULATED_PREFIX) for name in names)
     return Audit(
         study=study,
@@ -44,12 +46,12 @@ def audit_votes(lists: pd.DataFrame, scores: Iterable[Score], study: str, criter
         judges=(),
         correlations=(),
         accuracies=tuple(found),
-        notes=tuple(_notes(len(names), simulated, bool(lists["annotator"].isna().any()))),
+        notes=tuple(_notes(len(names), simulated, lists["annotator"].nunique())),
     )
 
 
-def _notes(annotators: int, simulated: int, unknown: bool) -> Iterator[str]:
+def _notes(annotators: int, simulated: int, voters: int) -> Iterator[str]:
     if simulated:
         yield f"SIMULATED: {simulated} of {annotators} annotators are programs, so people had no say in this"
-    if unknown:
-        yield "some voters are not known one by one: they are taken for one person in intervals"
+    if voters > annotators:
+        yield f"{voters - annotators} votes are by nobody knows whom: each is taken for another voter"

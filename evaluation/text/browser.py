@@ -9,7 +9,7 @@ from typing import Any
 
 from nami_bench.errors import ImageError
 from nami_bench.evaluation.browser.page import picture_path, write_page, write_picture
-from nami_bench.evaluation.text.cleaning import is_chinese
+from nami_bench.evaluation.text.cleaning import Language, is_chinese
 from nami_bench.evaluation.text.longtext import cleaned
 from nami_bench.images import decode_image, read_recorded
 
@@ -52,7 +52,7 @@ def write_browser(
 
 def missing_words(targets: Sequence[str], lines: Sequence[str]) -> list[str]:
     """What of the targets was not read anywhere, as LongText-Bench counts: words, of Chinese characters."""
-    language = "zh" if any(map(is_chinese, targets)) else "en"
+    language: Language = "zh" if any(map(is_chinese, targets)) else "en"
     wanted, read = (cleaned(" ".join(texts), language) for texts in (targets, lines))
     pieces = [text.split() if language == "en" else list(text) for text in (wanted, read)]
     return list((Counter(pieces[0]) - Counter(pieces[1])).elements())

@@ -4,9 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from PIL.Image import Image
 from rapidfuzz.distance import Levenshtein
 
+from nami_bench.evaluation.jpeg import as_jpeg
 from nami_bench.evaluation.measurement import Measurement
+from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.evaluation.text.cleaning import (
     NO_TEXT,
     Language,
@@ -17,13 +20,14 @@ from nami_bench.evaluation.text.cleaning import (
 )
 from nami_bench.evaluation.text.languages import NOTHING_LEFT, ByLanguage
 from nami_bench.evaluation.text.metric import Details, Figures
-from nami_bench.evaluation.text.reader import ReadText
+from nami_bench.evaluation.text.reader import Page, ReadText
 from nami_bench.evaluation.text.targets import Texts
 
 MOST_EDITS: dict[Language, int] = {"en": 100, "zh": 50}
 """From so many edits on, a text is as wrong as it can be."""
 _TAKEN_OUT = ("addCriterion", NO_TEXT)
 _SHORT, _LONG, _MANY_WORDS = 128, 256, 60
+_QUALITY = 75  # Pillow's own, with which the benchmark's script saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +68,28 @@ class OneIGText(ByLanguage):
     The benchmark computes it once for all images (`figures`): from the mean of edits ED, the share CR of
     texts without any edit, and the share WAC of words of all images together. It is not the mean of the
     values.
-    Published with Qwen2.5-VL-7B-Instruct, up to 128 tokens, 256 for targets of more than 60 words, and with
-    images cut from grids and saved as JPEG, which is left to whoever brings them.
+    Published with Qwen2.5-VL-7B-Instruct, up to 128 tokens, 256 for targets of more than 60 words, of images
+    that were cut from grids, which is left to whoever brings them, and saved as JPEG.
 
     `details`: "edits", "matched", "words", "language".
     """
 
+    @dataclass(frozen=True, slots=True)
+    class Options(ByLanguage.Options):
+        """`jpeg`: whether images are read as JPEG, as the benchmark's are."""
+
+        jpeg: bool = True
+
     name = "text-oneig"
     rule = "oneig-text-1"
+    options: Options
+
+    @property
+    def _settings(self) -> tuple[str, ...]:
+        return (*super()._settings, *((f"jpeg{_QUALITY}",) if self.options.jpeg else ()))
+
+    def _page(self, item: ScoringItem, image: Image) -> Page:
+        return super()._page(item, as_jpeg(image, _QUALITY) if self.options.jpeg else image)
 
     def measure(self, targets: Texts, read: ReadText) -> Measurement:
         """The score; no value where the cleaning leaves nothing of the targets."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from nami_bench.domain import Comparison, Outcome, Prompt, Score, SetScore
+from nami_bench.domain import LOWER_IS_BETTER, Comparison, Outcome, Prompt, Score, SetScore
 from nami_bench.evaluation.human.comparisons import compare_models
 from nami_bench.evaluation.human.ratings_array import TOTAL, RatingsArray
 from nami_bench.evaluation.leaderboard.automatic import GENEVAL
@@ -152,7 +152,8 @@ def _paired(
             both[at[0]].append((first[at], second[at]))
     values = [np.array(pairs) for pairs in both.values()]
     strata = [prompts[prompt].task if metric == GENEVAL else None for prompt in both]
-    rows = _rectangle([(pairs[:, 1] - pairs[:, 0]).tolist() for pairs in values])
+    sign = -1.0 if any(score.details.get(LOWER_IS_BETTER) for score in (*base, *variant)) else 1.0
+    rows = _rectangle([(sign * (pairs[:, 1] - pairs[:, 0])).tolist() for pairs in values])
     tested = paired_mean(rows, strata, level=level, largest=_width([*base, *variant]))
     means = tuple(_mean(values, strata, side) for side in (0, 1))
     return (means[0], means[1]), tested, sum(map(len, values))

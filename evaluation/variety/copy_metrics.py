@@ -16,6 +16,7 @@ from nami_bench.evaluation.features import FeatureExtractor, Features, Reference
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.evaluation.variety.groups import NOT_FINITE, FeatureMetric, GroupMetric, GroupValue
 from nami_bench.evaluation.variety.near_copies import (
+    EXACT,
     Nearest,
     blocks_across,
     blocks_within,
@@ -29,10 +30,11 @@ _LOOKED_AT = 256
 """Images of a model that are held beside the reference at once."""
 
 
-def same_pixels(first: ImageSource, second: ImageSource) -> bool:
-    """Whether two images have the same size and the same pixels; one that is gone has none."""
+def same_pixels(first: ImageSource, second: ImageSource, similarity: float) -> bool:
+    """Whether two images that are so similar have the same size and the same pixels; one that is gone has
+    none."""
     try:
-        return _pixels(first) == _pixels(second)
+        return similarity > EXACT and _pixels(first) == _pixels(second)
     except ImageError:
         return False
 
@@ -104,7 +106,7 @@ class NearCopies(GroupMetric):
             details |= {
                 "nearest_prompt": other.prompt.id,
                 "flipped": bool(found.flipped[at]),
-                "exact": same_pixels(items[at].image, other.image),
+                "exact": same_pixels(items[at].image, other.image, similarity),
             }
         return GroupValue(float(copies > 0), details)
 
@@ -198,12 +200,13 @@ class ReferenceCopies(FeatureMetric):
         return found
 
     def _result(self, item: ScoringItem, found: Nearest, row: int) -> ScoringResult:
-        details: dict[str, Any] = {"similarity": round(float(found.similarity[row]), 6)}
+        similarity = float(found.similarity[row])
+        details: dict[str, Any] = {"similarity": round(similarity, 6)}
         if found.copies[row]:
             name = (self.reference.names or [])[int(found.other[row])]
             details |= {
                 "nearest": name,
                 "flipped": bool(found.flipped[row]),
-                "exact": same_pixels(item.image, self.folder / name),
+                "exact": same_pixels(item.image, self.folder / name, similarity),
             }
         return ScoringResult(item, float(found.copies[row] > 0), details=details)

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class GroupValue:
     reason: str | None = None
 
 
-class GroupOptions(Chosen):
+class GroupOptions(Chosen, Protocol):
     """Those of `Chosen`, and `batch_size`, in images."""
 
     @property

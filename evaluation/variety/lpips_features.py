@@ -100,4 +100,5 @@ def _weighted(layer: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """(n, channels * places): the squared distance of two rows is the layer's share of LPIPS."""
     places = layer.shape[2] * layer.shape[3]
     unit = lpips.normalize_tensor(layer)
-    return (unit * (weight.clamp(min=0) / places).sqrt()).flatten(1)
+    weighted: torch.Tensor = unit * (weight.clamp(min=0) / places).sqrt()
+    return weighted.flatten(1)

@@ -16,6 +16,9 @@ from nami_bench.images import ImageSource
 
 Between = Literal["prompts", "samples", "all"]
 
+EXACT = 0.9999
+"""Images of the same pixels have the same vectors: only pairs above are looked at again."""
+
 PIXELS_THRESHOLD = 0.98
 """Of `Thumbnails`: every planted copy of real photographs lies above, every pair of different ones far below;
 see docs/results/near-copies."""
@@ -96,8 +99,7 @@ def vectors_of(
 def unit(features: Features) -> Features:
     """The vectors at length 1; zeros, which are like nothing, as they are."""
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    found: Features = features / np.where(lengths > 0, lengths, 1)
-    return found
+    return np.asarray(features / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 
 
 def blocks_within(
@@ -126,11 +128,15 @@ def blocks_within(
         advance(min(_BLOCK, count - row))
 
 
-def blocks_across(vectors: Vectors, others: Features) -> Iterator[Block]:
-    """Each image beside each of `others`, unit vectors (others, dimension), by blocks."""
-    for row in range(0, len(vectors.upright), _BLOCK):
+def blocks_across(
+    vectors: Vectors, others: Features, advance: Callable[[int], object] = lambda count: None
+) -> Iterator[Block]:
+    """Each image beside each of `others`, unit vectors (others, dimension), by blocks; `advance` as above."""
+    count = len(vectors.upright)
+    for row in range(0, count, _BLOCK):
         for column in range(0, len(others), _BLOCK):
             yield _block(vectors, others, row, column)
+        advance(min(_BLOCK, count - row))
 
 
 def _block(vectors: Vectors, others: Features, row: int, column: int) -> Block:

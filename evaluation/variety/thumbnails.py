@@ -28,7 +28,8 @@ class Thumbnails:
     def prepare(self, image: Image.Image) -> NDArray[np.float32]:
         """One image as (3, 256) in 0..1, by averages over areas."""
         small = image.resize((SIDE, SIDE), Image.Resampling.BOX)
-        return (np.asarray(small, dtype=np.float32) / 255).transpose(2, 0, 1).reshape(3, -1)
+        pixels = np.asarray(small, dtype=np.float32) / np.float32(255)
+        return pixels.transpose(2, 0, 1).reshape(3, -1)
 
     def extract(self, batch: list[NDArray[np.float32]]) -> Features:
         """Unit vectors (n, 774) of n prepared images."""

@@ -25,7 +25,7 @@ from nami_bench.evaluation.human.table import IMAGE
 from nami_bench.export.accuracy_text import accuracy_notes, accuracy_tables, shown
 from nami_bench.export.foreign import ForeignFile
 from nami_bench.export.html import tables_fragment
-from nami_bench.export.ratings_source import holds_comparisons, load_comparisons, load_rankings
+from nami_bench.export.ratings_source import holds_comparisons, load_comparisons_table, load_rankings
 from nami_bench.export.spreadsheet import csv_table
 from nami_bench.export.text import TextTable
 
@@ -150,8 +150,8 @@ def _lists(
         name = _one({one.criterion for one in rankings}, criterion)
         return lists_of_rankings(rankings, name), name, None
     if not isinstance(source, ForeignFile) and holds_comparisons(_file(source)):
-        votes = load_comparisons(source)
-        name = _one({one.criterion for one in votes}, criterion)
+        votes = load_comparisons_table(source, only_counted=True)
+        name = _one({str(one) for one in votes["criterion"].unique()}, criterion)
         return lists_of_comparisons(votes, name), name, None
     table, known = ratings_of(judgements, study, criteria, named(scale))
     if table["study"].nunique() > 1:

@@ -85,7 +85,7 @@ def copies(
     found: dict[str, list[FoundCopies]] = {}
     with open_bench() as bench:
         for prompt_set, model, images in _wanted(bench.store, models, prompts):
-            with progress(f"{model} on {prompt_set}", images) as advance:
+            with progress(f"{model} on {prompt_set}", 2 * images) as advance:
                 one = find_copies(
                     bench.store, bench.workspace.images_dir, model, prompt_set, chosen, most, advance
                 )

@@ -34,9 +34,8 @@ N = TypeVar("N", int, float)
     "study of ratings, votes one of pairs, with differences in Elo points.",
 )
 @click.option(
-    "--votes", type=click.IntRange(1), default=1, show_default=True,
-    help="Of pairs: votes on one prompt's two images.",
-)  # fmt: skip
+    "--votes", type=click.IntRange(1), help="Of pairs: votes on one prompt's two images. Default: 1."
+)
 @click.option(
     "--deviation",
     type=float,
@@ -93,7 +92,7 @@ def study_plan(
     criteria: Path | None,
     scale: tuple[str, ...],
     other: Path | None,
-    votes: int,
+    votes: int | None,
     deviation: float | None,
     prompt_share: float | None,
     annotator_share: float | None,
@@ -127,15 +126,20 @@ def study_plan(
         if deviation is not None or study is not None or ratings is not None:
             raise InputError("--from is a set of others: leave out --study, --ratings and --deviation")
         if _holds_votes(other):
-            refused = {"--overlap": overlap, "--panel": panel, "--models": models, "--plot": plot}
-            if named := [option for option, value in refused.items() if value is not None]:
+            of_ratings = {
+                "--overlap": overlap, "--panel": panel, "--models": models, "--plot": plot,
+                "--prompt-share": prompt_share, "--severity-share": severity_share, "--criteria": criteria,
+            }  # fmt: skip
+            if named := [option for option, value in of_ratings.items() if value is not None]:
                 raise InputError(f"{named[0]} is of ratings: {other} holds votes on pairs")
             _plan_pairs(
-                other, votes, annotator_share, column, differences, prompts, annotators, power, level, pairs,
-                as_json=as_json,
+                other, votes or 1, annotator_share, column, differences, prompts, annotators, power, level,
+                pairs, as_json=as_json,
             )  # fmt: skip
             return
         ratings = other
+    if votes is not None:
+        raise InputError("--votes is of pairs: with --from a set of votes")
     options = PlanOptions(
         differences=_numbers(differences or "1,2,3,5,10", "--difference", float),
         prompts=_numbers(prompts, "--prompts", int),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from nami_bench.cli.common import echo, print_json, print_table, say
+from nami_bench.cli.common import echo, print_json, print_table, progress, say
 from nami_bench.cli.foreign import foreign_options
 from nami_bench.cli.options import FILE, json_option, scale_of, scale_option
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @click.group()
 def votes() -> None:
-    """Votes and ratings that others published, as files that `strengths`, `agreement`, `leaderboard` and
-    `study plan --from` read. Needs no workspace."""
+    """Votes and ratings that others published, as files that `strengths` (of ratings `leaderboard` and
+    `agreement`) and `study plan --from` read. Needs no workspace."""
 
 
 @votes.command(
@@ -29,7 +29,7 @@ def votes() -> None:
 @click.argument("profile_name", metavar="PROFILE")
 @click.argument("path", metavar="PATH", type=click.Path(path_type=Path))
 @click.option("-o", "--output", metavar="FILE.parquet", type=FILE, required=True, help="File to write.")
-@click.option("--study", metavar="NAME", help="What the set is to be called. Default: as PATH.")
+@click.option("--study", metavar="NAME", help="What the set is to be called. Default: PROFILE.")
 @click.option("--prompts", metavar="FILE", type=FILE, help="Pair its prompts with those of this prompt file.")
 @click.option(
     "--as",
@@ -82,15 +82,17 @@ def import_(
     if output.suffix.lower() != ".parquet":
         raise InputError(f"-o {output}: the name must end in .parquet")
     profile_of(profile_name)
-    asked = replace(reading or Reading(), profile=profile_name, study=study)
-    done = import_votes(
-        ForeignFile(path, asked, None if prompts is None else load_prompt_set(prompts)),
-        output,
-        scale_of(scale),
-        kind=kind,
-        pictures=Pictures(images) if images is not None or style else None,
-        say=say,
-    )
+    asked = replace(reading or Reading(), profile=profile_name, study=study or profile_name)
+    with progress(f"votes of {profile_name}", None) as advance:
+        done = import_votes(
+            ForeignFile(path, asked, None if prompts is None else load_prompt_set(prompts)),
+            output,
+            scale_of(scale),
+            kind=kind,
+            pictures=Pictures(images) if images is not None or style else None,
+            say=say,
+            advance=advance,
+        )
     if as_json:
         from dataclasses import asdict
 

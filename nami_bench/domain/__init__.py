@@ -26,6 +26,7 @@ from nami_bench.domain.entry import Device as Device
 from nami_bench.domain.entry import Entry as Entry
 from nami_bench.domain.entry import WayOut as WayOut
 from nami_bench.domain.entry_question import EntryQuestion as EntryQuestion
+from nami_bench.domain.image import GROUP as GROUP
 from nami_bench.domain.image import LOWER_IS_BETTER as LOWER_IS_BETTER
 from nami_bench.domain.image import SELECTION as SELECTION
 from nami_bench.domain.image import ImageRecord as ImageRecord

@@ -72,6 +72,9 @@ class ImageRecord:
         return (self.model, self.prompt_set, self.prompt_id, self.sample)
 
 
+GROUP = "group"
+"""Among a score's details: the hash of the images that its value is about, where these are several."""
+
 LOWER_IS_BETTER = "lower_is_better"
 """Among a score's details, true: smaller values of its metric are better. Sets' scores have a field."""
 

@@ -26,9 +26,9 @@ def accuracy_tables(found: Sequence[MetricAccuracy]) -> Iterator[TextTable]:
     rows = [(name, *_accuracy_cells(one)) for name, metric in named for one in metric.accuracies]
     yield from _table("Pairwise accuracy, %", columns, rows, texts=(*_WHAT, "interval over"))
     title = "The human ceiling: each person, and the metric, against the others"
-    columns = (*_WHAT, "one person, %", "the metric, %", "metric less person", "pairs")
+    columns = (*_WHAT, "one person, %", "the metric, %", "metric less person", "interval over", "pairs")
     rows = [(name, *_ceiling_cells(one)) for name, metric in named for one in metric.ceilings]
-    yield from _table(title, columns, rows, texts=_WHAT)
+    yield from _table(title, columns, rows, texts=(*_WHAT, "interval over"))
     columns = ("metric", "grouping", "variant", "tau", "alike up to", "pairs")
     rows = [(name, *_tau_cells(one)) for name, metric in named for one in metric.taus]
     yield from _table("Kendall's tau of images", columns, rows, texts=columns[:3])
@@ -44,7 +44,8 @@ def _accuracy_cells(one: Accuracy) -> Cells:
 
 def _ceiling_cells(one: Ceiling) -> Cells:
     both = (shown(one.people, 1, 100), shown(one.metric, 1, 100))
-    return (one.against, one.protocol, *both, shown(one.difference, 1, 100, "+"), str(one.pairs))
+    less = shown(one.difference, 1, 100, "+")
+    return (one.against, one.protocol, *both, less, one.over, str(one.pairs))
 
 
 def _tau_cells(one: TauCorrelation) -> Cells:

@@ -9,6 +9,7 @@ from nami_bench.evaluation.audit.audit import THRESHOLD, audit_metrics
 from nami_bench.evaluation.audit.judged_pairs import lists_of_comparisons, lists_of_rankings
 from nami_bench.evaluation.audit.results import Audit
 from nami_bench.evaluation.audit.votes import audit_votes
+from nami_bench.evaluation.human.comparisons_frame import comparisons_frame
 from nami_bench.export.spreadsheet import csv_table
 from nami_bench.pipeline.leaderboard_from_store import choose_study
 from nami_bench.pipeline.screening import left_out
@@ -71,12 +72,15 @@ def _of_verdicts(
     gone, kept = left_out(store, study.name, without), set(names)
     if study.is_ranked:
         orders, said = gone.rankings(store.rankings.all(study.name))
-        lists = lists_of_rankings((one for one in orders if kept.issuperset(one.models)), criterion)
+        orders = [one for one in orders if kept.issuperset(one.models) and one.criterion == criterion]
+        lists, people = lists_of_rankings(orders, criterion), {one.annotator for one in orders}
     else:
         votes, said = gone.comparisons(store.comparisons.all(study.name))
-        lists = lists_of_comparisons((one for one in votes if kept >= {one.left, one.right}), criterion)
+        votes = [one for one in votes if kept >= {one.left, one.right} and one.criterion == criterion]
+        lists = lists_of_comparisons(comparisons_frame(votes), criterion)
+        people = {one.annotator for one in votes if one.outcome is not None}
     scores = store.scores.find(models=names, prompt_set=study.prompt_set)
-    audit = audit_votes(lists, scores, study.name, criterion)
+    audit = audit_votes(lists, scores, study.name, criterion, people - {""})
     return replace(audit, notes=(*said, *audit.notes))
 
 

@@ -78,8 +78,8 @@ def find_copies(
     """The near-copies among a model's images of a set; with the option "reference", of a folder's.
 
     `options` are those of the metric `near-copies`, or `reference-copies`. `most`: so many pairs are listed.
-    `advance` is told of images whose features are done. In memory are the features of all images, and a block
-    of similarities.
+    `advance` is told of each image twice: when its features are done, and when it has been compared. In
+    memory are the features of all images, and a block of similarities.
     """
     from nami_bench.evaluation.features import extract_each
 
@@ -104,7 +104,8 @@ def find_copies(
         {prompt.id: prompt.text for prompt in store.catalog.prompt_set(prompt_set).prompts},
         features,
     )
-    return search.found(model, most, problems)
+    advance(len(problems))
+    return search.found(model, most, problems, advance)
 
 
 @dataclass(slots=True)
@@ -137,10 +138,10 @@ class _Search:
     texts: Mapping[str, str]
     features: "Features"
 
-    def found(self, model: str, most: int, problems: Sequence[str]) -> FoundCopies:
+    def found(self, model: str, most: int, problems: Sequence[str], advance: Advance) -> FoundCopies:
         kept = _Kept(most)
         has_copy = np.zeros(len(self.records), dtype=bool)
-        for block in self._blocks():
+        for block in self._blocks(advance):
             first, second = block.alike(self.metric.threshold)
             has_copy[first] = True
             if not self._reference:
@@ -160,7 +161,7 @@ class _Search:
 
         return self.metric if isinstance(self.metric, ReferenceCopies) else None
 
-    def _blocks(self) -> Iterator["Block"]:
+    def _blocks(self, advance: Advance) -> Iterator["Block"]:
         from nami_bench.evaluation.variety.copy_metrics import NearCopies
         from nami_bench.evaluation.variety.near_copies import blocks_across, blocks_within, vectors_of
 
@@ -168,8 +169,8 @@ class _Search:
         vectors = vectors_of(self.paths, self.features, extractor, options.flipped, options.batch_size)
         if isinstance(self.metric, NearCopies):
             texts = [self.texts[record.prompt_id] for record in self.records]
-            return blocks_within(vectors, texts, self.metric.options.between)
-        return blocks_across(vectors, self.metric.others)
+            return blocks_within(vectors, texts, self.metric.options.between, advance)
+        return blocks_across(vectors, self.metric.others, advance)
 
     def _pair(self, model: str, row: NDArray[np.float64]) -> CopyPair:
         from nami_bench.evaluation.variety.copy_metrics import same_pixels
@@ -184,5 +185,5 @@ class _Search:
             other, file, path = None, name, reference.folder / name
         return CopyPair(
             model, record.prompt_id, record.sample, other, file, round(float(row[2]), 6), bool(row[3]),
-            same_pixels(self.paths[first], path),
+            same_pixels(self.paths[first], path, float(row[2])),
         )  # fmt: skip

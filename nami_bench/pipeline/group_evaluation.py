@@ -10,8 +10,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from nami_bench.domain import ImageRecord, Score
+from nami_bench.domain import GROUP, ImageRecord, Score
 from nami_bench.engines import Engine, Job, shard_size
+from nami_bench.engines.protocol import Windowed
 from nami_bench.pipeline.evaluation import Known, Picture, Scoring, as_score, instrument_of, lost
 from nami_bench.pipeline.progress import Advance
 from nami_bench.pipeline.verification import file_problem, refuse_unseen
@@ -19,9 +20,6 @@ from nami_bench.pipeline.verification import file_problem, refuse_unseen
 if TYPE_CHECKING:
     from nami_bench.evaluation.protocol import Metric, ScoresGroups
     from nami_bench.store import Store
-
-GROUP = "group"
-"""In a score's details: the hash of the images that its value is about."""
 
 
 def evaluate_groups(
@@ -82,13 +80,22 @@ def _groups(pictures: Iterable[Picture], metric: "ScoresGroups") -> Iterator[lis
 
 
 def _shards(pictures: Sequence[Picture], metric: "ScoresGroups") -> Iterator[list[Picture]]:
-    """Whole groups, together at least as many images as a shard has."""
+    """Whole groups, together at least as many images as a shard has.
+
+    They end where a pass of the metric's network does (groups that fill its window), so that its batches, and
+    thus the numbers, stay the same where no file is lost.
+    """
+    window = metric.window if isinstance(metric, Windowed) else 1
     shard: list[Picture] = []
+    in_pass = 0
     for group in _groups(pictures, metric):
         shard += group
-        if len(shard) >= shard_size(metric):
-            yield shard
-            shard = []
+        in_pass += len(group)
+        if in_pass >= window:
+            in_pass = 0
+            if len(shard) >= shard_size(metric):
+                yield shard
+                shard = []
     if shard:
         yield shard
 

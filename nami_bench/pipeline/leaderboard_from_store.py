@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from nami_bench.domain import SELECTION, ImageRecord, ImageState, Prompt, Score, SetScore
+from nami_bench.domain import GROUP, SELECTION, ImageRecord, ImageState, Prompt, Score, SetScore
 from nami_bench.domain.study import Mode, Study
 from nami_bench.errors import InputError
 from nami_bench.evaluation.human.ratings_array import RatingsArray
@@ -254,7 +254,10 @@ def _collect(
         scores=[
             score
             for score in scores
-            if score.prompt_id in prompts[score.prompt_set] and (samples is None or score.sample < samples)
+            if score.prompt_id in prompts[score.prompt_set]
+            and (samples is None or score.sample < samples)
+            # A value that depends on the group of its image says nothing of a part of it.
+            and not (GROUP in score.details and (score.model, score.prompt_set) in cut)
         ],
         set_scores=[score for score in set_scores if (score.model, score.prompt_set) not in cut],
         samples=most,

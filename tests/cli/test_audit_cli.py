@@ -11,7 +11,17 @@ from click.testing import CliRunner, Result
 from nami_bench import pipeline
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace
-from nami_bench.domain import Annotator, Criterion, ModelCard, Rating, Role, Study
+from nami_bench.domain import (
+    Annotator,
+    Comparison,
+    Criterion,
+    Mode,
+    ModelCard,
+    Outcome,
+    Rating,
+    Role,
+    Study,
+)
 from nami_bench.errors import InputError, UnknownNameError
 from nami_bench.evaluation.audit import statistics
 from nami_bench.prompts.assembly import build_prompt_set
@@ -95,7 +105,9 @@ def test_the_planted_drift_is_found_where_it_was_planted(root: Path, tmp_path: P
         assert drift["difference"]["value"] == pytest.approx(expected)
     assert found["simulated_annotators"] == 0 and found["ratings"] == 2 * 3 * 48
     rows = list(csv.DictReader((tmp_path / "audit.csv").read_text().splitlines()))
-    drifts = {r["name"]: float(r["value"]) for r in rows if r["statistic"] == "difference"}
+    drifts = {
+        r["name"]: float(r["value"]) for r in rows if (r["table"], r["statistic"]) == ("drift", "difference")
+    }
     assert drifts == {d["model"]: d["difference"]["value"] for d in judge["drift"]}
 
 
@@ -118,6 +130,48 @@ def test_metrics_run_before_the_audit(root: Path) -> None:
     rate(root)
     done = run(root, "geneval", "--detector", "shapes", "--audit", "--json")
     assert "144 kept" in done.stderr and json.loads(done.stdout)["study"] == "pilot"
+
+
+def vote(root: Path) -> dict[str, int]:
+    """Two people compare good with poor, and follow GenEval's verdicts where these differ; the counts."""
+    counts = {"told": 0, "all": 0}
+    with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
+        verdicts = {(s.model, s.prompt_id): s.value for s in store.scores.find(metric="geneval")}
+        store.studies.add(
+            Study("duel", "shapes-demo", ("good", "poor"), (Criterion("better", 1.0),), mode=Mode.PAIRWISE)
+        )
+        votes = []
+        for name in ("ann", "bob"):
+            store.accounts.add(Annotator(name, Role.ANNOTATOR))
+            for _, prompt in (key for key in verdicts if key[0] == "good"):
+                good, poor = (verdicts[model, prompt] or 0.0 for model in ("good", "poor"))
+                outcome = Outcome.LEFT if good > poor else Outcome.RIGHT if good < poor else Outcome.TIE
+                votes.append(Comparison("duel", name, prompt, 0, "better", "good", "poor", outcome))
+                counts["told"] += good != poor
+                counts["all"] += 1
+        store.comparisons.add(votes)
+    return counts
+
+
+@pytest.mark.slow
+def test_a_study_of_pairs_is_what_metrics_are_audited_by(root: Path, tmp_path: Path) -> None:
+    counts = vote(root)
+    found = json.loads(run(root, "--audit", "--study", "duel", "--json", "--csv", tmp_path / "a.csv").stdout)
+    assert (found["criterion"], found["ratings"], found["annotators"]) == ("better", counts["all"], 2)
+    (metric,) = found["accuracies"]
+    by_protocol = {one["protocol"]: one for one in metric["accuracies"]}
+    assert by_protocol["unifiedreward-diff"]["value"]["value"] == 1.0
+    assert by_protocol["unifiedreward-diff"]["pairs"] == counts["told"]
+    assert by_protocol["unifiedreward-all"]["value"]["value"] == pytest.approx(counts["told"] / counts["all"])
+    assert by_protocol["unifiedreward-all"]["over"] == "prompts and people"
+    (ceiling,) = metric["ceilings"]  # both said the same
+    assert (ceiling["people"]["value"], ceiling["difference"]["value"]) == (1.0, 0.0)
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
+    assert {row["table"] for row in rows} >= {"accuracy", "ceiling", "audit"}
+    shown = run(root, "--audit", "--study", "duel").stdout
+    assert "unifiedreward-all: ties of people wrong" in shown and "verdicts by better" in shown
+    alone = json.loads(run(root, "--audit", "--study", "duel", "--without", "bob", "--json").stdout)
+    assert alone["accuracies"][0]["accuracies"][0]["over"] == "prompts"
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,7 @@ SETUPS: dict[str, Setup] = {
     "docs/prompts.md": own_prompts,
     "docs/researchers.md": small_ratings,
     "docs/submissions.md": proposed_prompts,
+    "docs/votes.md": foreign_judgements,
 }
 CHECKS = {
     "docs/generators.md": has_images(

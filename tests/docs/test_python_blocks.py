@@ -1,5 +1,6 @@
 """The Python of README.md and docs/ runs; see `docs/command_blocks.py` for what a page may ask for."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from command_blocks import PAGES, ROOT, blocks, named
 
-from nami_bench import pipeline, registry
+from nami_bench import leaderboard, pipeline, registry
 from nami_bench.domain import ModelCard
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
@@ -79,8 +80,28 @@ def run_file(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def long_table(folder: Path) -> dict[str, Any]:
+    """What the demo's run writes, of the small study."""
+    small_files(folder)
+    board = leaderboard(
+        folder / "ratings.csv", criteria=folder / "criteria.toml", prompts=folder / "prompts.jsonl"
+    )
+    path = folder / "nami-workspace" / "reports" / "leaderboard.long.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text(board.to_csv("csv-long"))
+    return {}
+
+
+def scores_and_votes(folder: Path) -> dict[str, Any]:
+    for name in ("scores.csv", "votes.csv"):
+        shutil.copy(ROOT / "tests" / "data" / "metric_accuracy" / name, folder)
+    return {}
+
+
 SETUPS: dict[str, Callable[[Path], dict[str, Any]]] = {
     "README.md": judgements_and_images,
+    "docs/leaderboards.md": long_table,
+    "docs/metrics.md": scores_and_votes,
     "docs/python.md": judgements_and_twins,
     "docs/rewards.md": detections,
     "docs/run-files.md": run_file,

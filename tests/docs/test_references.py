@@ -24,6 +24,7 @@ from nami_bench.evaluation.questions.graph import Question
 from nami_bench.evaluation.questions.judge import Answer
 from nami_bench.evaluation.questions.results import Answered, ImageAnswers
 from nami_bench.export import answers_file, comparisons_file
+from nami_bench.export.comparisons_checks import OF_VOTES
 from nami_bench.pipeline.dataset_folder import DatasetContent, side_file_of
 from nami_bench.prompts.recipe import Recipe, Share, Stratum
 
@@ -85,7 +86,7 @@ def test_the_columns_of_ratings_and_comparisons() -> None:
     expected = {*comparisons_file.REQUIRED, *comparisons_file.OPTIONAL}
     assert {*columns, "left", "right"} == expected
     header = next(csv.reader(comparisons_file.comparisons_csv([]).decode().splitlines()))
-    assert set(header) == expected
+    assert set(header) == expected - set(OF_VOTES)
 
 
 def test_the_columns_of_answers() -> None:

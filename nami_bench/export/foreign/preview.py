@@ -1,5 +1,6 @@
 """What was understood of a file of others, in lines for people, before anything is done with it."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from nami_bench.evaluation.leaderboard.scales import Scales
 from nami_bench.export.foreign.source import Judged
 
 _MOST = 6
+_UNKNOWN = re.compile(r"voter-\d{6,}(-\d+)?")
 _FIRST_ROWS = 3
 
 
@@ -24,7 +26,12 @@ def preview(judged: Judged, scales: Scales) -> Iterator[str]:
         yield "columns: " + ", ".join(f"{field} = {column}" for field, column in judged.columns.items())
     if judged.unused:
         yield f"columns that are not used: {_some(list(judged.unused))}"
-    yield _listed("annotator", list(table["annotator"].cat.categories))
+    people = list(table["annotator"].cat.categories)
+    known = [name for name in people if not _UNKNOWN.fullmatch(str(name))]
+    if known:
+        yield _listed("annotator", known)
+    if len(known) < len(people):
+        yield f"{len(people) - len(known)} votes or raters without a name"
     yield _listed("model", _models(judged))
     images = table[["prompt_id", "sample"]].drop_duplicates()
     more = "" if len(images) == table["prompt_id"].nunique() else f", {len(images)} with their samples"

@@ -224,7 +224,7 @@ class Reader:
             entries = grouped(entries, self.profile.together)
         for entry in islice(entries, most):
             self.entry_count += 1
-            if self.entry_count == 1 and self.file.reading.profile is None:
+            if self.entry_count == 1:
                 _refuse_others(entry)
             try:
                 digest = hash(repr(_without_bytes(entry.cells)))

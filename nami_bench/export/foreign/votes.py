@@ -27,6 +27,7 @@ from nami_bench.images import write_bytes
 
 Kind: TypeAlias = Literal["votes", "rankings", "ratings"]
 
+_TOLD = 1000
 PREVIEWED = 200
 """Entries that are looked at before anything is written."""
 
@@ -94,25 +95,29 @@ def import_votes(
     kind: Kind | None = None,
     pictures: Pictures | None = None,
     say: Callable[[str], None] = lambda line: None,
+    advance: Callable[[int], None] = lambda votes: None,
 ) -> Imported:
     """Write what a set holds as a Parquet file, all of it or nothing.
 
     `kind`: of what it holds both of; by default votes, and ratings where there are no votes. `pictures`:
     what is done with images that are in the file. `say` is told first, line by line, what was understood of
-    the beginning. Raises InputError, with the place, for what cannot be understood.
+    the beginning, `advance` how many more votes were written. Raises InputError, with the place, for what
+    cannot be understood.
     """
     if file.reading.repeats not in (None, "each"):
         raise InputError(f"--repeats {file.reading.repeats}: every vote of a set counts here")
     only = None if kind is None else {"votes": "comparisons"}.get(kind, kind)
     if kind != "rankings":
         beginning = read_foreign(_each(file), only, PREVIEWED)
+        if beginning.entries == PREVIEWED:
+            say(f"understood of the first {PREVIEWED} entries:")
         for line in preview(beginning, scales):
             say(line)
         if beginning.kind == "ratings":
             return _ratings(file, output, scales)
     if kind == "rankings":
         return _rankings(file, output)
-    return _Votes(file, output, pictures).imported()
+    return _Votes(file, output, pictures, advance).imported()
 
 
 def _each(file: ForeignFile) -> ForeignFile:
@@ -138,8 +143,14 @@ def _about(file: ForeignFile, reader: Reader) -> dict[str, Any]:
 class _Votes:
     """One import; what it must remember of votes is in sets and maps of numbers."""
 
-    def __init__(self, file: ForeignFile, output: Path, pictures: Pictures | None) -> None:
-        self.file, self.output, self.pictures = file, output, pictures
+    def __init__(
+        self,
+        file: ForeignFile,
+        output: Path,
+        pictures: Pictures | None,
+        advance: Callable[[int], None],
+    ) -> None:
+        self.file, self.output, self.pictures, self.advance = file, output, pictures, advance
         self.reader = Reader(file, pictures=pictures is not None)
         self.done = Imported(output, "votes")
         self.outcomes: Counter[str] = Counter()
@@ -160,6 +171,8 @@ class _Votes:
                     if self.pictures is not None:
                         row |= self.pictures.of(row, entry)
                     writer.add(row)
+                    if writer.rows % _TOLD == 0:
+                        self.advance(_TOLD)
             if not writer.rows:
                 why = ", ".join(f"{n} {reason}" for reason, n in self.reader.left_out.items())
                 raise InputError(f"{self.file} holds no votes{f': {why}' if why else ''}")

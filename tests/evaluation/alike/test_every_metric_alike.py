@@ -124,6 +124,14 @@ def _question_files(folder: Path) -> Mapping[str, Path]:
         for n, item in enumerate(ITEMS)
     ]
     (folder / "wise.json").write_text(json.dumps(wise))
+    texts_read = [{"prompt": item.prompt, "text": ["1", "2"]} for item in ITEMS]
+    (folder / "longtext.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts_read))
+    with (folder / "oneig_text.csv").open("w") as table:
+        rows = [("Text_Rendering", f"{n:03d}", item.prompt) for n, item in enumerate(ITEMS)]
+        csv.writer(table).writerows([("category", "id", "prompt_en"), *rows])
+    with (folder / "text_content.csv").open("w") as table:
+        rows = [(f"{n:03d}", "1 2") for n, _ in enumerate(ITEMS)]
+        csv.writer(table).writerows([("id", "text_content"), *rows])
     return {path.stem: path for path in folder.iterdir()} | {"oneig-table": folder / "oneig.csv"}
 
 
@@ -155,6 +163,7 @@ def options(
         patch.setenv("OPENAI_API_KEY", "sk-test-0123456789abcdefghij")
         patch.setenv("NO_PROXY", "127.0.0.1")
         server = {"model": "seer", "base_url": f"{address}/v1"}
+        told = {"judge": "openai", "judge_options": server}
         yield {
             "geneval": {"detector": "shapes"},
             "clip-score": {"model": clip_folder, "device": "cpu"},
@@ -177,6 +186,8 @@ def options(
             "fid-infinity": distance,
             "fd-dinov2": {**beside, "model": dino_folder},
             **dict.fromkeys(("precision", "recall", "density", "coverage"), covering),
+            "near-copies": {"threshold": 0.6},
+            "reference-copies": {"reference": real, "threshold": 0.6},
             "vendi": {"model": clip_folder, "device": "cpu"},
             "sample-distance": {"features": "clip", "model": clip_folder, "device": "cpu"},
             "dpg": {"questions": files["own"], **asked},
@@ -187,6 +198,10 @@ def options(
             "tiif": {"questions": files["tiif"], "prompts": files["tiif_prompts"], **asked},
             "unigenbench": {"questions": files["unigenbench"], **asked},
             "corebench": {"questions": files["corebench"], **asked},
+            "text-longtext": {"targets": files["longtext"], **told},
+            "text-oneig": {"targets": files["text_content"], "prompts": files["oneig_text"], **told},
+            "text-tiif": {"targets": files["longtext"], **told},
+            "text-flow-grpo": {"targets": files["longtext"], "reader_options": {"side": 32}},
         }
 
 
@@ -230,7 +245,7 @@ def _by_command(workspace: Path, name: str, chosen: Mapping[str, Any]) -> tuple[
         elif key in ("judge", "detector"):
             pairs += [f"--{key}", str(value)]
         else:
-            pairs += ["-O", f"{key}={value}"]
+            pairs += ["-O", f"{key}={json.dumps(value) if isinstance(value, dict) else value}"]
     done = nami_bench("--workspace", workspace, "evaluate", name, *pairs)
     assert done.returncode in (0, 1), done.stderr  # 1: the tiny model says neither yes nor no of some
     with Store.open(f"sqlite:///{workspace / 'nami.db'}") as store:
@@ -251,11 +266,12 @@ def service(options: Options) -> Iterator[str]:
 NAMES = [
     "aesthetic", "geneval", "clip-score", "pickscore", "hpsv2", "hpsv3", "image-reward",
     "vqa-score", "vqa-score-openai", "wise", "fid", "kid", "fid-infinity",
-    "fd-dinov2", "precision", "recall", "density", "coverage", "dpg", "dsg", "tifa",
+    "fd-dinov2", "precision", "recall", "density", "coverage", "reference-copies", "dpg", "dsg", "tifa",
     "geneval2", "oneig-alignment", "tiif", "unigenbench", "corebench", "unified-reward",
+    "text-longtext", "text-oneig", "text-tiif", "text-flow-grpo",
 ]  # fmt: skip
 
-COMPARING = ["vendi", "sample-distance"]
+COMPARING = ["near-copies", "vendi", "sample-distance"]
 
 
 @pytest.mark.parametrize("name", NAMES)

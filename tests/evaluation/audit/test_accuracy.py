@@ -31,6 +31,7 @@ from nami_bench.evaluation.audit.judged_pairs import (
 )
 from nami_bench.evaluation.audit.protocols import PROTOCOLS, THRESHOLDS, accuracy, chosen_threshold
 from nami_bench.evaluation.audit.ties import CalibratedTies, pooled_pairs, tau, tie_calibrated
+from nami_bench.evaluation.human.comparisons_frame import comparisons_frame
 from nami_bench.export.accuracy_text import accuracy_notes, accuracy_tables
 
 DATA = Path(__file__).resolve().parents[2] / "data" / "metric_accuracy"
@@ -295,15 +296,35 @@ def test_lists_of_verdicts_and_orders() -> None:
         return Comparison("s", who, "00000", 0, "better", "a", "b", outcome, reason)
 
     votes = [vote("x", Outcome.LEFT), vote("y", Outcome.BOTH_BAD), vote("z", None)]
-    lists = lists_of_comparisons([*votes, vote("w", Outcome.RIGHT)], "better")
+    lists = lists_of_comparisons(comparisons_frame([*votes, vote("w", Outcome.RIGHT)]), "better")
     assert list(lists["human"]) == [1.0, 0.0, 0.5, 0.5, 0.0, 1.0]
-    assert lists_of_comparisons(votes, "other").empty
+    assert lists_of_comparisons(comparisons_frame(votes), "other").empty
     beside = beside_the_others(lists)
     assert list(beside["others"]) == [0.25, 0.75, 0.5, 0.5, 0.75, 0.25]
     order = Ranking("s", "x", "00000", 0, "better", ("a", "b", "c"), (2, 1, 2))
     scores = pd.DataFrame([("a", "00000", 0, 1.0), ("b", "00000", 0, 2.0)], columns=SCORES)
     pairs = pairs_of(lists_of_rankings([order], "better"), scores)  # c has no score
     assert (pairs.human.tolist(), accuracy(pairs, "imagereward")) == ([0.0], 1.0)
+
+
+def test_votes_from_elsewhere_count_as_often_as_they_say() -> None:
+    """Two images of one model, voters who are not known, and rows that stand for several votes."""
+
+    def vote(outcome: Outcome, count: int, weight: float = 1.0, right: str = "a") -> Comparison:
+        return Comparison("s", "", "00000", 0, "better", "a", right, outcome, left_sample=0,
+                          right_sample=1, count=count, weight=weight)  # fmt: skip
+
+    votes = [vote(Outcome.LEFT, 3), vote(Outcome.RIGHT, 1), vote(Outcome.TIE, 2, 0.5)]
+    lists = lists_of_comparisons(comparisons_frame(votes), "better")
+    assert lists["annotator"].nunique() == 3
+    scores = pd.DataFrame([("a", "00000", 0, 1.0), ("a", "00000", 1, 0.0)], columns=SCORES)
+    pairs = pairs_of(lists, scores)
+    assert accuracy(pairs, "unifiedreward-diff") == 0.75
+    assert accuracy(pairs, "unifiedreward-all") == pytest.approx(3 / 5)
+    # One of the three who said left stands beside two more, one against and a tie of weight one.
+    assert list(beside_the_others(lists)["others"].round(4))[:2] == [0.625, 0.375]
+    same = Comparison("s", "x", "00000", 0, "better", "a", "a", Outcome.LEFT)
+    assert lists_of_comparisons(comparisons_frame([same]), "better").empty
 
 
 def test_every_figure_is_shown_with_its_protocol() -> None:

@@ -12,6 +12,7 @@ from PIL import Image
 from nami_bench import registry
 from nami_bench.domain import Prompt
 from nami_bench.errors import InputError
+from nami_bench.evaluation.jpeg import as_jpeg
 from nami_bench.evaluation.protocol import ScoringItem
 from nami_bench.evaluation.sharing import shared_encodings
 from nami_bench.evaluation.text.flow_grpo import FlowGrpoText
@@ -25,6 +26,7 @@ from nami_bench.images import HeldImage, encode_png
 from tests.evaluation.text.conftest import Told, lines
 from tests.support.http_server import Asked, Reply, http_server
 
+STRIPES = Image.frombytes("RGB", (8, 8), bytes(range(192)))
 OPEN = Prompt("00000", 'a sign "OPEN LATE"')
 
 
@@ -133,15 +135,17 @@ def test_a_server_reads_in_the_benchmarks_words(server: tuple[str, list[dict[str
     address, asked = server
     options = {"judge": "openai", "judge_options": {"model": "seer", "base_url": address}}
     metric: TextMetric = registry.create("metrics", "text-oneig", options)
-    (result,) = metric.score([item(shade=200)])
+    (result,) = metric.score([ScoringItem(HeldImage(encode_png(STRIPES)[1]), OPEN)])
     assert result.details["read"] == [["OPEN", None, None], ["late", None, None]]
     assert (result.details["edits"], result.details["served_model"]) == (4, "seer-1")
-    assert metric.instrument == f"seer@{address}+plain+spellings+words+read-1+oneig-text-1+quoted"
+    assert metric.instrument == f"seer@{address}+plain+spellings+words+read-1+oneig-text-1+quoted+jpeg75"
     (body,) = asked
     image, words = body["messages"][0]["content"]
     assert words["text"] == READ.text and body["max_tokens"] == 128 and "logprobs" not in body
     png = base64.b64decode(image["image_url"]["url"].partition(",")[2])
-    assert Image.open(io.BytesIO(png)).getpixel((0, 0)) == (200, 0, 0)
+    assert Image.open(io.BytesIO(png)).tobytes() == as_jpeg(STRIPES, 75).tobytes() != STRIPES.tobytes()
+    plain = OneIGText(OneIGText.Options(jpeg=False), Told())
+    assert plain.instrument == "told+oneig-text-1+quoted"
 
 
 @pytest.mark.slow

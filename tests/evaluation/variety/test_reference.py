@@ -135,18 +135,23 @@ def test_endless_images_are_nearer_to_the_truth_than_those_at_hand() -> None:
 
 
 def test_fid_infinity_of_a_folder_keeps_its_fit(folder: Callable[..., Path]) -> None:
-    options = DistanceOptions(folder("real", 60, 120), batch_size=16)
-    made = items(folder("made", 50, 150, seed=1))
+    options = DistanceOptions(folder("real", 80, 120), batch_size=16)
+    made = items(folder("made", 90, 150, seed=1))
     result = FidInfinity(options, SmallNetwork()).score_set(made)
     fit = result.details["fit"]
-    assert (fit["sizes"][0], fit["sizes"][-1], len(fit["sizes"])) == (16, 50, 15)
+    assert (fit["sizes"][0], fit["sizes"][-1], len(fit["sizes"])) == (40, 90, 15)
     plain = FrechetInceptionDistance(options, SmallNetwork()).score_set(made).value
     assert fit["distances"][-1] == pytest.approx(plain, rel=1e-6)
     line = np.polyfit(1 / np.array(fit["sizes"]), fit["distances"], 1)
     assert (fit["slope"], result.value) == pytest.approx(tuple(line))
     assert fit["slope"] > 0 and 0 < fit["r_squared"] <= 1
-    with pytest.raises(InputError, match="needs 32 images on either side, the model's images are 31"):
-        FidInfinity(options, SmallNetwork()).score_set(made[:31])
+    with pytest.raises(InputError, match="needs 80 images on either side, the model's images are 79"):
+        FidInfinity(options, SmallNetwork()).score_set(made[:79])
+    few = DistanceOptions(options.reference, allow_few=True)
+    sizes = FidInfinity(few, SmallNetwork()).score_set(made[:12]).details["fit"]["sizes"]
+    assert (sizes[0], sizes[-1]) == (6, 12)
+    with pytest.raises(InputError, match="needs at least 3 images"):
+        FidInfinity(few, SmallNetwork()).score_set(made[:2])
 
 
 @pytest.mark.slow

@@ -180,10 +180,10 @@ def test_an_image_too_large_even_alone_fails_with_the_reason(
 def test_a_safety_checkers_black_picture_is_a_refusal(
     pipeline_folder: Folder, store: Store, tmp_path: Path
 ) -> None:
-    assert run(store, tmp_path, pipeline_folder("refusing-sd"), batch_size=4).counts == {"refused": 8}
+    assert run(store, tmp_path, pipeline_folder("refusing_sd"), batch_size=4).counts == {"refused": 8}
     records = store.images.find()
     assert {r.reason for r in records} == {"the pipeline's safety checker withheld the image"}
-    assert run(store, tmp_path, pipeline_folder("refusing-sd"), batch_size=4).counts == {"refused": 8}
+    assert run(store, tmp_path, pipeline_folder("refusing_sd"), batch_size=4).counts == {"refused": 8}
 
 
 def test_not_a_number_is_a_failure_and_no_black_picture(pipeline_folder: Folder, tmp_path: Path) -> None:

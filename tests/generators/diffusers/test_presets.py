@@ -26,6 +26,7 @@ pytestmark = [
     # Of diffusers' own modules, while they are imported or used.
     pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:FutureWarning"),
     pytest.mark.filterwarnings("ignore:.*FluxPosEmbed. is deprecated:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.LoraLoaderMixin. is deprecated:FutureWarning"),
 ]
 
 Folder = Callable[[str], Path]
@@ -34,25 +35,34 @@ UNBINNED = {"use_resolution_binning": False, "complex_human_instruction": None}
 # By class: its tiny pipeline, and what that needs beside the preset's settings.
 TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "AuraFlowPipeline": ("aura_flow", {"extra": SHORT}),
+    "BriaFibo2Pipeline": ("fibo2", {}),
     "BriaFiboPipeline": ("fibo", {"negative_prompt": "blur"}),
     "BriaPipeline": ("bria", {"extra": SHORT}),
     "ChromaPipeline": ("chroma", {"extra": SHORT}),
     "CogView4Pipeline": ("cogview4", {"negative_prompt": "blur", "extra": SHORT}),
+    "Cosmos2TextToImagePipeline": ("cosmos2", {"extra": SHORT}),
+    "DreamLitePipeline": ("dreamlite", {}),
     "ErnieImagePipeline": ("ernie_image", {}),
+    "Flux2KleinKVPipeline": ("flux2_klein_kv", {"extra": {**SHORT, "text_encoder_out_layers": [1, 2, 3]}}),
     "Flux2KleinPipeline": ("flux2_klein", {"extra": {**SHORT, "text_encoder_out_layers": [1, 2, 3]}}),
     "Flux2Pipeline": ("flux2", {"extra": {**SHORT, "text_encoder_out_layers": [1, 2, 3]}}),
     "FluxPipeline": ("flux", {"extra": SHORT}),
+    "GlmImagePipeline": ("glm_image", {}),
     "HiDreamImagePipeline": ("hidream", {}),
     "HunyuanDiTPipeline": ("hunyuan_dit", {"extra": {"use_resolution_binning": False}}),
     "HunyuanImagePipeline": ("hunyuan_image", {}),
     "Ideogram4Pipeline": ("ideogram4", {"steps": 48}),
     "Kandinsky5T2IPipeline": ("kandinsky5", {}),
+    "KolorsPipeline": ("kolors", {"extra": SHORT}),
+    "Krea2Pipeline": ("krea2", {"extra": SHORT}),
     "LongCatImagePipeline": ("longcat", {}),
     "Lumina2Pipeline": ("lumina2", {}),
     "NucleusMoEImagePipeline": ("nucleus", {}),
     "OmniGenPipeline": ("omnigen", {}),
     "OvisImagePipeline": ("ovis_image", {"extra": SHORT}),
     "PixArtSigmaPipeline": ("pixart", {"extra": {"use_resolution_binning": False, "clean_caption": False}}),
+    "PRXPipeline": ("prx", {"extra": {"use_resolution_binning": False}}),
+    "PRXPixelPipeline": ("prx_pixel", {"extra": {"use_resolution_binning": False}}),
     "QwenImage21Pipeline": ("qwen_image_21", {}),
     "QwenImagePipeline": ("qwen_image", {"extra": {**SHORT, "true_cfg_scale": 4.0}}),
     "SanaPipeline": ("sana", {"extra": UNBINNED}),
@@ -62,8 +72,6 @@ TINY: dict[str, tuple[str, dict[str, Any]]] = {
     "WanPipeline": ("wan", {"extra": {"num_frames": 1, "max_sequence_length": 48}}),
     "ZImagePipeline": ("z_image", {"extra": SHORT}),
 }
-# What cannot be built or loaded here; docs/generators.md names them, too.
-UNBUILT = {"Cosmos2TextToImagePipeline", "GlmImagePipeline", "KolorsPipeline", "PRXPipeline"}
 QUICK = ("FluxPipeline", "QwenImagePipeline", "ZImagePipeline")
 
 
@@ -79,11 +87,8 @@ def tiny_options(pipeline: str, folder: Path) -> dict[str, Any]:
     return {"preset": first_of(pipeline), "model": str(folder), **small, "extra": extra}
 
 
-def test_every_class_of_a_preset_is_tried_or_named() -> None:
-    assert TINY.keys() | UNBUILT == {preset.pipeline for preset in PRESETS.values()}
-    guide = (Path(__file__).resolve().parents[3] / "docs" / "generators.md").read_text(encoding="utf-8")
-    for name in UNBUILT:
-        assert f"`{name}`" in guide
+def test_every_class_of_a_preset_is_tried() -> None:
+    assert TINY.keys() == {preset.pipeline for preset in PRESETS.values()}
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -122,10 +127,21 @@ def loaded_on() -> Any:
     return torch.device("cpu")
 
 
+@pytest.fixture
+def guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cosmos' safety checker is a package that fetches gated weights: another one stands in for it."""
+    from diffusers.pipelines.cosmos import pipeline_cosmos2_text2image
+
+    from tests.support.tiny_pipelines.with_special_parts import Checker
+
+    monkeypatch.setattr(pipeline_cosmos2_text2image, "CosmosSafetyChecker", Checker)
+    monkeypatch.setattr("nami_bench.generators.preset.version", lambda name: "1")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", TINY)
 def test_from_the_command_line_to_the_leaderboard(
-    pipeline: str, pipeline_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    pipeline: str, pipeline_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guarded: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
 

@@ -178,3 +178,26 @@ def evaluated(root: Path, reference: Path, weights: Path, *arguments: object) ->
         assert done.returncode == 0, done.stderr
     with Store.open(f"sqlite:///{root / 'nami.db'}") as store:
         return [(each.metric, each.value) for each in store.scores.of_sets() if each.value is not None]
+
+
+def test_groups_go_to_workers_whole_and_give_the_same_values(tmp_path: Path) -> None:
+    from nami_bench.evaluation.variety.samples import SampleDistance
+
+    def make() -> Any:
+        return SampleDistance(SampleDistance.Options(features="clip", batch_size=5, device="cpu"), Mean())
+
+    few = PromptSet("set", PROMPTS.prompts[:14])
+
+    def scores(root: Path, engine: Engine) -> Any:
+        with Store.open(f"sqlite:///{root}.db") as store:
+            store.catalog.add_prompt_set(few)
+            store.catalog.add_model(ModelCard("m", "shapes", {"size": 64, "error_rate": 0.3}))
+            pipeline.generate(store, root, "m", few, samples=3)
+            counts = pipeline.run_metric(store, root, make(), ["m"], "set", engine=engine, make=make)
+            return dict(counts), [(s.value, s.details["group"]) for s in store.scores.find()]
+
+    workers = Workers()
+    alone, shared = scores(tmp_path / "a", LOCAL), scores(tmp_path / "b", workers)
+    assert alone == shared and alone[0]["scored"] == 42
+    assert workers.shards == [24, 18]  # passes of 6: two groups of 3 fill a window of 5
+    assert len({group for _, group in alone[1]}) == 14

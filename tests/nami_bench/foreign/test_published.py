@@ -1,6 +1,7 @@
 """Published votes and ratings, where somebody has put them: their published numbers come out."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -37,3 +38,20 @@ def test_tifa160s_ratings_give_the_models_means() -> None:
     means = {row["model"]: 1 + row["total"] / 25 for row in found["rows"]}
     assert means == pytest.approx(MEANS, abs=0.00005)
     assert sum(row["ratings"] for row in found["rows"]) == 3995
+
+
+@needs(VOTES, "GenAI-Arena's votes (MIT)")
+def test_they_do_so_by_way_of_the_votes_file(tmp_path: Path) -> None:
+    out = tmp_path / "arena.parquet"
+    done = nami_bench("votes", "import", "arena", VOTES, "--rename", "*_edition=", "-o", out)
+    assert "1451 votes of 2061 entries" in done.stdout
+    found = json.loads(nami_bench("strengths", "--comparisons", out, "--ties", "half", "--json").stdout)
+    assert {row["model"]: row["elo"] for row in found["rows"]} == pytest.approx(ARENA, abs=0.2)
+
+
+@needs(LIKERT, "TIFA160's Likert ratings in DSG (Apache-2.0)")
+def test_ratings_do_so_by_way_of_their_file(tmp_path: Path) -> None:
+    out = tmp_path / "tifa.parquet"
+    nami_bench("votes", "import", "dsg-tifa160", LIKERT, "-o", out)
+    found = json.loads(nami_bench("leaderboard", "--ratings", out, "--intervals", "none", "--json").stdout)
+    assert {row["model"]: 1 + row["total"] / 25 for row in found["rows"]} == pytest.approx(MEANS, abs=0.00005)

@@ -1,17 +1,31 @@
 """Tiny pipelines of diffusers' own classes: random weights, tokenizers made here, nothing from the hub."""
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 
 def builders() -> dict[str, Callable[[], Any]]:
     """By name, what makes each pipeline. Needs the extra `models`."""
-    from tests.support.tiny_pipelines import with_language_models, with_text_encoders
+    from tests.support.tiny_pipelines import (
+        of_first_adapters,
+        with_language_models,
+        with_qwen3_vl,
+        with_special_parts,
+        with_text_encoders,
+    )
 
-    inner = {"dc_ae", "flux2_transformer"}
+    modules = (
+        of_first_adapters,
+        with_language_models,
+        with_qwen3_vl,
+        with_special_parts,
+        with_text_encoders,
+    )
     return {
         name: made
-        for module in (with_language_models, with_text_encoders)
+        for module in modules
         for name, made in vars(module).items()
-        if getattr(made, "__module__", None) == module.__name__ and name not in inner
+        if isinstance(made, FunctionType) and made.__module__ == module.__name__
+        if not name.startswith("_") and name != "flux2_transformer"
     }

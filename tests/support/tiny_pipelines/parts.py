@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from tokenizers.pre_tokenizers import ByteLevel
 
+SIZE = 32
+"""Side of every picture that a pipeline draws by itself, in pixels."""
 LETTERS = string.ascii_lowercase + string.digits
 CHAT = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n"
@@ -33,11 +35,16 @@ SPECIAL = [
 ]
 
 
+def tokens_of_bytes() -> list[str]:
+    """A token for each byte."""
+    return sorted(ByteLevel.alphabet())
+
+
 def bytes_tokenizer(cls: str = "Qwen2Tokenizer", length: int = 4096) -> Any:
     """One token a byte, with the special tokens of the chat models."""
     import transformers
 
-    tokens = [*SPECIAL, *sorted(ByteLevel.alphabet())]
+    tokens = [*SPECIAL, *tokens_of_bytes()]
     tokenizer = getattr(transformers, cls)(
         vocab={token: number for number, token in enumerate(tokens)},
         merges=[],
@@ -229,9 +236,25 @@ def kl(channels: int = 4, blocks: int = 2, **config: Any) -> Any:
         up_block_types=("UpDecoderBlock2D",) * blocks,
         latent_channels=channels,
         norm_num_groups=2,
-        sample_size=32,
+        sample_size=SIZE,
         **config,
     ).eval()
+
+
+def dc_ae() -> Any:
+    from diffusers import AutoencoderDC
+
+    blocks = {
+        f"{half}_{key}": value
+        for half in ("encoder", "decoder")
+        for key, value in {
+            "block_types": ("ResBlock", "EfficientViTBlock"),
+            "block_out_channels": (8, 8),
+            "layers_per_block": (1, 1),
+            "qkv_multiscales": ((), (5,)),
+        }.items()
+    }
+    return AutoencoderDC(latent_channels=4, attention_head_dim=4, scaling_factor=0.41, **blocks).eval()
 
 
 PLAIN = {"use_quant_conv": False, "use_post_quant_conv": False, "shift_factor": 0.06}

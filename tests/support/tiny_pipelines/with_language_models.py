@@ -162,6 +162,18 @@ def flux2_klein_base() -> Any:
     return flux2_klein(distilled=False)
 
 
+def flux2_klein_kv() -> Any:
+    from diffusers import Flux2KleinKVPipeline
+
+    return Flux2KleinKVPipeline(
+        transformer=flux2_transformer(False),
+        vae=flux2_kl(),
+        scheduler=euler(use_dynamic_shifting=True),
+        text_encoder=qwen3("Qwen3ForCausalLM", layers=4),
+        tokenizer=bytes_tokenizer(),
+    )
+
+
 def z_image() -> Any:
     from diffusers import ZImagePipeline, ZImageTransformer2DModel
 

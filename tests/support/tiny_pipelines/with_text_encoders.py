@@ -2,13 +2,12 @@
 
 from typing import Any
 
-import torch
-
 from tests.support.tiny_pipelines.parts import (
     LETTERS,
     PLAIN,
     bytes_tokenizer,
     clip,
+    dc_ae,
     euler,
     gemma2,
     kl,
@@ -89,22 +88,6 @@ def lumina2() -> Any:
         text_encoder=gemma2(),
         tokenizer=letters_tokenizer("GemmaTokenizer"),
     )
-
-
-def dc_ae() -> Any:
-    from diffusers import AutoencoderDC
-
-    blocks = {
-        f"{half}_{key}": value
-        for half in ("encoder", "decoder")
-        for key, value in {
-            "block_types": ("ResBlock", "EfficientViTBlock"),
-            "block_out_channels": (8, 8),
-            "layers_per_block": (1, 1),
-            "qkv_multiscales": ((), (5,)),
-        }.items()
-    }
-    return AutoencoderDC(latent_channels=4, attention_head_dim=4, scaling_factor=0.41, **blocks).eval()
 
 
 def sana_sprint() -> Any:
@@ -200,42 +183,6 @@ def chroma() -> Any:
     )
 
 
-def prx() -> Any:
-    from diffusers import PRXPipeline, PRXTransformer2DModel
-    from transformers.models.t5gemma.configuration_t5gemma import T5GemmaConfig, T5GemmaModuleConfig
-    from transformers.models.t5gemma.modeling_t5gemma import T5GemmaEncoder
-
-    sizes = {
-        "vocab_size": 64,
-        "hidden_size": 8,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "num_key_value_heads": 1,
-        "head_dim": 4,
-        "max_position_embeddings": 64,
-        "layer_types": ["full_attention"],
-    }
-    config = T5GemmaConfig(encoder=T5GemmaModuleConfig(**sizes), is_encoder_decoder=False, **sizes)
-    transformer = PRXTransformer2DModel(
-        patch_size=1,
-        in_channels=4,
-        context_in_dim=8,
-        hidden_size=8,
-        mlp_ratio=2.0,
-        num_heads=2,
-        depth=1,
-        axes_dim=[2, 2],
-    )
-    return PRXPipeline(
-        transformer=transformer,
-        vae=kl(4, **PLAIN),
-        scheduler=euler(),
-        text_encoder=T5GemmaEncoder(config.encoder).eval(),
-        tokenizer=letters_tokenizer("GemmaTokenizer", 64),
-    )
-
-
 def bria() -> Any:
     from diffusers import BriaTransformer2DModel
     from diffusers.pipelines.bria import BriaPipeline
@@ -257,45 +204,6 @@ def bria() -> Any:
         scheduler=euler(),
         text_encoder=t5(32),
         tokenizer=letters_tokenizer("T5Tokenizer"),
-    )
-
-
-def cosmos2() -> Any:
-    from diffusers import Cosmos2TextToImagePipeline, CosmosTransformer3DModel
-
-    class Checker(
-        torch.nn.Module
-    ):  # the real one is the package cosmos_guardrail: gated weights, no way around
-        device = torch.device("cpu")
-
-        def check_text_safety(self, prompt: str) -> bool:
-            return True
-
-        def check_video_safety(self, video: Any) -> Any:
-            return video
-
-    transformer = CosmosTransformer3DModel(
-        in_channels=16,
-        out_channels=16,
-        num_attention_heads=2,
-        attention_head_dim=16,
-        num_layers=1,
-        mlp_ratio=2,
-        text_embed_dim=32,
-        adaln_lora_dim=4,
-        max_size=(4, 32, 32),
-        patch_size=(1, 2, 2),
-        rope_scale=(2.0, 1.0, 1.0),
-        concat_padding_mask=True,
-        extra_pos_embed_type=None,
-    )
-    return Cosmos2TextToImagePipeline(
-        transformer=transformer,
-        vae=wan_kl(),
-        scheduler=euler(use_karras_sigmas=True),
-        text_encoder=t5(32),
-        tokenizer=letters_tokenizer("T5Tokenizer", 512),
-        safety_checker=Checker(),
     )
 
 

@@ -102,7 +102,7 @@ PROFILES = (
             "not said: see preference",
             "CC-BY-SA-4.0",
             "108,022 votes",
-            "not: the real file is not here",
+            "no: the real file is not beside the tests",
         ),
     ),
     Profile(
@@ -123,7 +123,7 @@ PROFILES = (
             "tievote; bothbad_vote is both_bad, and counts as a tie",
             "CC-BY-4.0",
             "none that could be recomputed: the arena's published strengths are of its log (profile arena)",
-            "not: the real file is not here",
+            "no: the real file is not beside the tests",
         ),
     ),
 )

@@ -152,7 +152,7 @@ PROFILES = (
             "ratings: there are none; slot 1 of two prompts may be two people",
             "Apache-2.0",
             "1,600 prompts x 6 models x 3 ratings = 28,800, less what models lack",
-            "not: the real file is not here",
+            "no: the real file is not beside the tests",
         ),
     ),
     Profile(
@@ -172,7 +172,7 @@ PROFILES = (
             "ratings: there are none; slots are not persons",
             "BSD-3-Clause",
             "30,000 images with ratings",
-            "not: the real file is not here",
+            "no: the real file is not beside the tests",
         ),
     ),
     Profile(
@@ -182,6 +182,8 @@ PROFILES = (
         criteria=("aesthetics", "artifact", "misalignment", "overall"),
         scales=dict.fromkeys(("aesthetics", "artifact", "misalignment", "overall"), (0, 1)),
         files=("*.tfrecord",),
+        not_by_model="holds means of three people for images whose models and prompts are not in it: there "
+        "is nothing to rank; `nami-bench votes import richhf` writes them as ratings, image by image",
         published=Published(
             {
                 "filename": "the image (a uid of Pick-a-Pic v1); prompt and model are not in the file",
@@ -190,7 +192,7 @@ PROFILES = (
             "ratings: there are none",
             "Apache-2.0 (the code's)",
             "15,810, 995 and 955 images in train, dev and test",
-            "not: the real files are not here",
+            "no: the real files are not beside the tests",
         ),
     ),
     Profile(
@@ -214,7 +216,7 @@ PROFILES = (
             "ratings: there are none; its rankings are profile imagereward-ranks",
             "Apache-2.0",
             "2,700 images of 466 prompts in the test split",
-            "not: the real files are not here",
+            "no: the real files are not beside the tests",
         ),
     ),
     Profile(
@@ -235,7 +237,7 @@ PROFILES = (
             "ratings: there are none",
             "GPL-3.0 (the code's); the annotations' is not known",
             "none: the annotations lie in an archive that was not seen",
-            "not: the form is assumed from the tool's code",
+            "no: the form is assumed from the tool's code",
         ),
     ),
 )

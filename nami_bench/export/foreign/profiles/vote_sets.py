@@ -187,7 +187,7 @@ PROFILES = (
             "label_0 = 0.5; best_image_uid says nothing then",
             "not named on the cards; the code is MIT",
             "500 votes in test_unique, 500 in validation_unique of v2",
-            "not: the real files are not here",
+            "no: the real files are not beside the tests",
         ),
     ),
     Profile(
@@ -206,7 +206,7 @@ PROFILES = (
             "equal ranks; none in train.json",
             "Apache-2.0",
             "153,000 pairs of 4,250 rankings in test.json, 645,000 in train.json",
-            "not: the real files are not here",
+            "no: the real files are not beside the tests",
         ),
     ),
     Profile(
@@ -225,7 +225,7 @@ PROFILES = (
             "there are none",
             "MIT (HPDv3++: Apache-2.0)",
             "1.17 million pairs",
-            "not: the real files are not here",
+            "no: the real files are not beside the tests",
         ),
     ),
     Profile(
@@ -265,7 +265,7 @@ PROFILES = (
             "votes for Both (a tie) and Neither (both bad), in orders that offer them",
             "CDLA-permissive-2.0, Apache-2.0 or CC-BY-4.0, by the set",
             "4,496 pairs x 26 votes = 116,896 of the set called 117k (flux1.1)",
-            "not: the real files are not here",
+            "no: the real files are not beside the tests",
         ),
     ),
 )
