@@ -53,7 +53,7 @@ def site(
     """Write a results site: a static folder that opens from disk and goes onto any static host.
 
     SOURCE is a workspace (default: that of --workspace) or a folder that `ratings export --format
-    huggingface` wrote; several become one site. Every number leads to the images behind it. Annotators have
+    dataset` wrote; several become one site. Every number leads to the images behind it. Annotators have
     names of the site's own, and nothing is loaded from another host.
     """
     from nami_bench.errors import InputError

@@ -36,7 +36,7 @@ def write_site(
 ) -> Built:
     """Write a results site into the folder `output`, as `nami-bench site` does.
 
-    `sources`: folders of workspaces, or those that `ratings export --format huggingface` wrote; none: the
+    `sources`: folders of workspaces, or those that `ratings export --format dataset` wrote; none: the
     workspace that a command in this folder would take. `studies`: only these; none: all that have judgements.
     `pixels`: longest side of large pictures, 0 for none. `comments`: show what annotators wrote. `without`:
     annotators who do not count. The other options are those of `nami_bench.leaderboard`.

@@ -31,9 +31,6 @@ class SiteFolder:
         self.written = self.kept = 0
         self._before = _hashes(root)
         self._now: dict[str, str] = {}
-        if not (root / MARK).is_file():
-            # Before the first file: what a build that was stopped leaves behind is known as the site's.
-            self._write_mark(self._before)
 
     def has(self, name: str) -> bool:
         """Whether an earlier build wrote this file, whose name says what is in it, and it is still there."""
@@ -49,6 +46,9 @@ class SiteFolder:
         sha256 = hashlib.sha256(data).hexdigest()
         self._now[name] = sha256
         path = self.root / name
+        if not (self.root / MARK).is_file():
+            # Before the first file: what a build that was stopped leaves behind is known as the site's.
+            self._write_mark(self._before)
         if self._before.get(name) == sha256 and path.is_file() and path.stat().st_size == len(data):
             self.kept += 1
             return

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from nami_bench.site.build import SiteOptions
 
 _SECRET = "results-site"
+_EXPORT = "`ratings export --format dataset`"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Opened:
 def open_sources(sources: Sequence[Path], options: "SiteOptions") -> Iterator["Opened"]:
     """What a site is made of, while its images can be read.
 
-    A source is a workspace's folder, or a dataset folder (`ratings export --format huggingface`), which is
+    A source is a workspace's folder, or a dataset folder (`ratings export --format dataset`), which is
     read into a workspace of its own that is gone afterwards. Without `options.studies` each source shows the
     studies that have judgements, or where it has none its automatic scores.
 
@@ -83,6 +84,8 @@ def open_sources(sources: Sequence[Path], options: "SiteOptions") -> Iterator["O
 
 
 def _opened(stack: ExitStack, source: Path, options: "SiteOptions") -> _Opened:
+    if source.is_file():
+        raise InputError(f"{source} is a file: name a workspace, or a folder that {_EXPORT} wrote")
     is_workspace = (source / "nami.toml").is_file() or not source.exists()  # opening it says what to do
     workspace = open_workspace(source) if is_workspace else _imported(stack, source)
     store = stack.enter_context(Store.open(workspace.database_url))

@@ -37,6 +37,10 @@ def test_the_demo_finds_the_planted_ranking_and_goes_on_where_it_was(
         assert "simulated" in (workspace / "reports" / name).read_text()
     report = (workspace / "reports" / "demo-simulated" / "index.html").read_text()
     assert "simulated" in report and all(name in report for name in PLANTED)
+    site = (workspace / "reports" / "site" / "index.html").read_text()
+    assert [site.index(f">{name}</a>") for name in PLANTED] == sorted(
+        site.index(f">{name}</a>") for name in PLANTED
+    )
     made = images(workspace)
     assert len(made) == 3 * 2 * 48
     ratings = run(tmp_path, offline_environment, "ratings", "export")

@@ -197,6 +197,9 @@ def test_a_study_of_pairs_stands_in_the_order_of_its_strengths(made: Made) -> No
 def test_what_cannot_be_shown_is_said_in_a_sentence(made: Made, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no workspace at"):
         build_site([tmp_path / "nowhere"], tmp_path / "a", SiteOptions())
+    with pytest.raises(InputError, match="is a file: name a workspace"):
+        build_site([made.workspace.root / "nami.toml"], tmp_path / "a", SiteOptions())
+    assert not (tmp_path / "a").exists()
     with pytest.raises(UnknownNameError, match="'pilots'"):
         build_site([made.workspace.root], tmp_path / "b", SiteOptions(studies=("pilots",)))
     done = CliRunner().invoke(cli, ["site", str(made.workspace.root), "-o", str(made.workspace.root)])
