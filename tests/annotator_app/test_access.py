@@ -172,41 +172,12 @@ def test_every_route_of_the_application_has_a_level(shared: tuple[Any, httpx.Cli
         check_levels(app)
 
 
-def test_every_route_of_the_application_is_closed_to_whom_it_is_not_for(
+def test_every_route_of_our_own_is_closed_to_whom_it_is_not_for(
     shared: tuple[Any, httpx.Client], door: tuple[httpx.Client, ...]
 ) -> None:
-    """A route that a new Gradio brings along is closed until somebody lets it through."""
-    bench, _ = shared
-
-    async def routes() -> set[tuple[str, str]]:
-        app = _app(bench)
-        async with app.router.lifespan_context(app):
-            (console,) = (
-                mount.app.app
-                for mount in app.routes
-                if isinstance(mount, Mount)
-                and isinstance(mount.app, Guarded)
-                and isinstance(mount.app.app, LazyConsole)
-            )
-            gradio = await console.load()
-            return {*_walk(app.routes), *_walk(gradio.routes, "/admin")}
-
-    found = asyncio.run(routes())
-    assert len(found) > 60
-    assert ("POST", "/admin/gradio_api/upload") in found
+    found = asyncio.run(_routes(shared[0], of_gradio=False))
     assert {("GET", "/propose"), ("POST", "/submissions"), ("POST", "/study/{study}/join")} <= found
-    assert found >= OPEN_OF_GRADIO
-    stranger, annotator, administrator = door
-    refused = (401, 403, 404, 411)
-    reached: dict[str, set[tuple[str, str]]] = {"stranger": set(), "annotator": set(), "administrator": set()}
-    for method, path in sorted(found):
-        filled = re.sub(r"{[^}]*}", "x", path)
-        if method in ("GET", "HEAD", "POST") and "queue/data" not in path and "heartbeat" not in path:
-            for name, client in zip(reached, (stranger, annotator, administrator), strict=True):
-                answer = _send(client, method, filled)
-                to_login = answer.status_code == 303 and "login" in answer.headers["location"]
-                if answer.status_code not in refused and not to_login:
-                    reached[name].add((method, path))
+    reached = _reached(found, door)
     open_to_all = {path for _, path in reached["stranger"]}
     ways = {"/login/", "/propose/", "/study/{study}"}  # to another spelling of an address
     asked = ("door", "agree", "return", "answers", "leave", "withdraw")  # who is asked in the handler
@@ -214,6 +185,19 @@ def test_every_route_of_the_application_is_closed_to_whom_it_is_not_for(
     alone = {"/login", "/logout", "/healthz", "/healthz/live", "/favicon.ico"}
     assert open_to_all <= ways | doors | alone
     assert not {path for _, path in reached["annotator"] if path.startswith("/admin")}
+
+
+@pytest.mark.slow
+def test_every_route_of_gradios_is_closed_to_whom_it_is_not_for(
+    shared: tuple[Any, httpx.Client], door: tuple[httpx.Client, ...]
+) -> None:
+    """A route that a new Gradio brings along is closed until somebody lets it through."""
+    found = asyncio.run(_routes(shared[0], of_gradio=True))
+    assert len(found) > 60
+    assert ("POST", "/admin/gradio_api/upload") in found
+    assert found >= OPEN_OF_GRADIO
+    reached = _reached(found, door)
+    assert not {path for _, path in (*reached["stranger"], *reached["annotator"]) if "/admin" in path}
     pages = {("GET", f"/admin/{page.path}") for page in PAGES} | {("HEAD", "/admin/")}
     brought = {one for one in reached["administrator"] if one[1].startswith("/admin/")}
     files = {("GET", "/admin/file/{name}"), ("GET", "/admin/item/{item}/{side}/marks/{kind}")}
@@ -223,6 +207,38 @@ def test_every_route_of_the_application_is_closed_to_whom_it_is_not_for(
         for size in ("", "/small")
     }
     assert brought - ours - pages <= OPEN_OF_GRADIO
+
+
+async def _routes(bench: Any, *, of_gradio: bool) -> set[tuple[str, str]]:
+    """(method, path) of the application's routes, with those that Gradio brings along or without."""
+    app = _app(bench)
+    if not of_gradio:
+        return {*_walk(app.routes)}
+    async with app.router.lifespan_context(app):
+        (console,) = (
+            mount.app.app
+            for mount in app.routes
+            if isinstance(mount, Mount)
+            and isinstance(mount.app, Guarded)
+            and isinstance(mount.app.app, LazyConsole)
+        )
+        gradio = await console.load()
+        return {*_walk(app.routes), *_walk(gradio.routes, "/admin")}
+
+
+def _reached(found: set[tuple[str, str]], door: tuple[httpx.Client, ...]) -> dict[str, set[tuple[str, str]]]:
+    """Which of the routes each of three people is not sent away from."""
+    refused = (401, 403, 404, 411)
+    reached: dict[str, set[tuple[str, str]]] = {"stranger": set(), "annotator": set(), "administrator": set()}
+    for method, path in sorted(found):
+        filled = re.sub(r"{[^}]*}", "x", path)
+        if method in ("GET", "HEAD", "POST") and "queue/data" not in path and "heartbeat" not in path:
+            for name, client in zip(reached, door, strict=True):
+                answer = _send(client, method, filled)
+                to_login = answer.status_code == 303 and "login" in answer.headers["location"]
+                if answer.status_code not in refused and not to_login:
+                    reached[name].add((method, path))
+    return reached
 
 
 def _app(bench: Any) -> Any:

@@ -127,6 +127,7 @@ def test_wrong_scores_are_refused_in_words_and_leave_no_row(
     assert send(ada, token, body())[0] == 200  # and the item is still there to be rated
 
 
+@pytest.mark.slow
 def test_text_is_kept_as_it_was_typed_or_refused(bench: Any, enter: Callable[..., httpx.Client]) -> None:
     ada = enter("ada")
     comments = [
@@ -145,6 +146,7 @@ def test_text_is_kept_as_it_was_typed_or_refused(bench: Any, enter: Callable[...
         assert list(session.execute(text("SELECT comment FROM submission ORDER BY id")).scalars()) == comments
 
 
+@pytest.mark.slow
 def test_forged_and_foreign_items_are_refused_alike(bench: Any, enter: Callable[..., httpx.Client]) -> None:
     ada, bob = enter("ada"), enter("bob")
     foreign = in_hand(ada)["token"]
@@ -191,6 +193,7 @@ def test_two_tabs_share_their_item_and_the_last_word_counts(
     assert left.get("/session").json()["progress"]["done"] == 1
 
 
+@pytest.mark.slow
 def test_a_lapsed_item_that_others_filled_is_refused(bench: Any, enter: Callable[..., httpx.Client]) -> None:
     ada = enter("ada")
     token = in_hand(ada)["token"]

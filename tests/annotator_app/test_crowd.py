@@ -379,6 +379,7 @@ def test_what_is_agreed_to_is_the_text_as_it_is(bench: Any, come: Come) -> None:
     assert ada.rate() == 1
 
 
+@pytest.mark.slow
 def test_who_withdraws_may_have_everything_deleted(bench: Any, come: Come) -> None:
     with_entry(bench.store, bench.study, items_per_annotator=3, questions=(AGE,))
     ada, bob = come(arrival(1)), come(arrival(2))

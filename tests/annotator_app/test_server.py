@@ -115,6 +115,7 @@ def test_an_image_is_for_its_annotator_alone_and_never_cached(login: Callable[[s
     assert open_item(bob)["token"] != item["token"]
 
 
+@pytest.mark.slow
 def test_no_header_of_an_image_tells_which_it_is(bench: Any, login: Callable[[str], httpx.Client]) -> None:
     client = login("ada")
     found = []
@@ -153,6 +154,7 @@ def test_a_session_says_all_that_the_screen_needs(login: Callable[[str], httpx.C
     assert not {"models", "check_items", "seed"} & set(study)
 
 
+@pytest.mark.slow
 def test_a_study_is_rated_to_the_end_by_two(bench: Any, login: Callable[[str], httpx.Client]) -> None:
     clients = {name: login(name) for name in ("ada", "bob")}
     states = {name: client.get("/session").json() for name, client in clients.items()}

@@ -54,6 +54,7 @@ def answer_to(item: dict[str, Any], **values: float) -> dict[str, Any]:
     return {"client_token": f"s{next(_numbers)}", "values": values, "duration_ms": 900}
 
 
+@pytest.mark.slow
 def test_one_log_in_opens_every_study_and_each_has_its_own_work(
     house: tuple[Any, str], enter: Callable[..., httpx.Client]
 ) -> None:
@@ -239,6 +240,7 @@ def test_one_study_stands_at_the_root_and_under_its_name(
         assert ada.get("/study/second/session").json()["code"] == "no_study"
 
 
+@pytest.mark.slow
 def test_servers_on_one_host_do_not_log_each_others_annotators_out(
     new_bench: Callable[..., Any], listening: Listening
 ) -> None:

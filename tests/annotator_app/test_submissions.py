@@ -127,6 +127,7 @@ WRONG: list[tuple[Any, tuple[int, str]]] = [
 ]
 
 
+@pytest.mark.slow
 def test_what_is_wrong_is_refused_in_words_and_leaves_no_row(
     bench: Any, people: Callable[[str], httpx.Client]
 ) -> None:
@@ -306,6 +307,7 @@ def test_strangers_propose_only_where_they_are_let(people: Callable[[str], httpx
         assert (answer.status_code, answer.json()["code"]) == (401, "not_signed_in"), path
 
 
+@pytest.mark.slow
 def test_everybody_may_propose_where_the_settings_say_so(
     open_to_everybody: Any, listening: Callable[[Any], AbstractContextManager[str]]
 ) -> None:

@@ -37,6 +37,7 @@ def test_a_table_shows_what_would_steer(evil_file: Path) -> None:
     assert rb"a \x1b[31mred\x1b]0;title\x07 \x9b2J \u202egnp \u2066x\u2028y\nz\r[bold]" in done.stdout
 
 
+@pytest.mark.slow
 def test_json_says_the_same_and_steers_nothing(evil_file: Path) -> None:
     done = run("prompts", "show", str(evil_file), "--json")
     assert steering(done.stdout) == set()

@@ -81,10 +81,12 @@ def test_formulas_are_drawn_by_the_browser_itself(site: Path) -> None:
         assert "<msup>" in text or "<msubsup>" in text
 
 
+@pytest.mark.slow
 def test_readers_are_told_what_commands_need(site: Path) -> None:
     assert "<em>Needs a GPU:</em>" in (site / "generators.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_schema_that_a_page_links_to_is_in_the_site(site: Path) -> None:
     copy = site / "repository" / "nami_bench" / "export" / "leaderboard.schema.json"
     assert copy.read_bytes() == (ROOT / "nami_bench" / "export" / "leaderboard.schema.json").read_bytes()
@@ -94,6 +96,7 @@ def links_of(page: Path) -> Iterator[str]:
     return (match[1] for match in re.finditer(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")))
 
 
+@pytest.mark.slow
 def test_the_readmes_links_lead_somewhere(pages: dict[Path, Page], site: Path) -> None:
     for link in links_of(ROOT / "README.md"):
         parts = urlsplit(link)

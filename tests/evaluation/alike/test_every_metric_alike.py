@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from nami_bench import Scorer, registry
-from nami_bench.domain import ImageState
+from nami_bench.domain import Annotator, Criterion, ImageState, Rating, Role, Study
 from nami_bench.evaluation.questions.from_clauses import items_of
 from nami_bench.evaluation.questions.question_file import to_jsonl
 from nami_bench.images import GenEvalFolder, encode_png
@@ -298,3 +298,35 @@ def test_metrics_that_compare_images_give_the_same_values_too(
         for scores in (here.score(PICTURES, prompts), there.score(PICTURES, prompts)):
             assert [None if np.isnan(value) else value for value in scores.values] == expected
             assert scores.instrument == instrument
+
+
+OF_SETS = {"fid", "kid", "fid-infinity", "fd-dinov2", "precision", "recall", "density", "coverage"}
+
+
+def test_every_metric_of_images_stands_beside_people(
+    options: Options, workspace: Path, tmp_path: Path
+) -> None:
+    """In the audit and on the Judges page of the site, with ratings of all images by two people."""
+    with Store.open(f"sqlite:///{workspace / 'nami.db'}") as store:
+        (prompt_set,) = store.catalog.prompt_sets()
+        store.studies.add(Study("people", prompt_set.name, ("shapes",), (Criterion("relevance", 1.0),)))
+        for name in ("ann", "bob"):
+            store.accounts.add(Annotator(name, Role.ANNOTATOR))
+        made = store.images.find(state=ImageState.DONE)
+        store.ratings.add([
+            Rating("people", name, "shapes", record.prompt_id, 0, "relevance", float(37 * at % 101))
+            for at, record in enumerate(made)
+            for name in ("ann", "bob")
+        ])  # fmt: skip
+    names = [name for name in NAMES if name not in OF_SETS]
+    for name in names:
+        _by_command(workspace, name, options[name])
+    audit = tmp_path / "audit.csv"
+    done = nami_bench("--workspace", workspace, "evaluate", "--audit", "--study", "people", "--csv", audit)
+    assert done.returncode == 0, done.stderr
+    with audit.open(newline="", encoding="utf-8-sig") as lines:
+        beside = {row["metric"] for row in csv.DictReader(lines)}
+    assert beside >= {*names}
+    assert nami_bench("--workspace", workspace, "site", "-o", tmp_path / "site").returncode == 0
+    judges = (tmp_path / "site" / "judges.html").read_text()
+    assert [name for name in names if name not in judges] == []
