@@ -159,7 +159,8 @@ def one_at_a_time(root: Path, metric: Any, output: Path) -> list[tuple[str, bool
     processes for each group of crops, as the reference does too, is left out.
     """
     from nami_bench.evaluation.geneval.rules import judge
-    from nami_bench.images import GenEvalFolder, read_image, read_metadata
+    from nami_bench.geneval_folder import GenEvalFolder, read_metadata
+    from nami_bench.images import read_image
 
     rows = []
     classifier = _OneCrop(metric.detector.color_classifier)

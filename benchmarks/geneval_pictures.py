@@ -11,7 +11,8 @@ from skimage import data
 from nami_bench.domain import GENEVAL_COLORS, GENEVAL_RELATIONS
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.rules import GenEvalParams, select
-from nami_bench.images import GenEvalFolder, read_image, read_metadata, write_png
+from nami_bench.geneval_folder import GenEvalFolder, read_metadata
+from nami_bench.images import read_image, write_png
 
 _SAMPLES = 4
 # A random network's scores lie where they lie: those of this share of its detections shall count.

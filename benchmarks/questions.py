@@ -172,7 +172,8 @@ def ask(root: Path, settings: Settings) -> list[Any]:
     from benchmarks import geneval_pictures
     from nami_bench.evaluation.questions.graph import Question
     from nami_bench.evaluation.questions.judge import Sheet
-    from nami_bench.images import GenEvalFolder, read_image
+    from nami_bench.geneval_folder import GenEvalFolder
+    from nami_bench.images import read_image
 
     geneval_pictures.draw(root, settings.images, settings.size)
     texts = [asked.format(noun) for noun in _NOUNS for asked in _ASKED]

@@ -14,7 +14,8 @@ from nami_bench.domain import ImageState, Prompt
 from nami_bench.errors import ImageError, InputError
 from nami_bench.generators.layouts import Layout
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
-from nami_bench.images import GenEvalFolder, hash_file, inspect_image, read_metadata, what_it_is
+from nami_bench.geneval_folder import GenEvalFolder, read_metadata, what_it_is
+from nami_bench.images import hash_file, inspect_image
 
 _ENDINGS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 _ID = re.compile(r"\d{5}")

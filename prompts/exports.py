@@ -6,7 +6,8 @@ from pathlib import Path
 from nami_bench.domain import PromptSet
 from nami_bench.domain.names import checked_name
 from nami_bench.errors import InputError
-from nami_bench.images import GenEvalFolder, write_bytes
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import write_bytes
 from nami_bench.prompts.geneval import metadata_lines
 
 

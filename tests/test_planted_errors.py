@@ -12,7 +12,8 @@ from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.summary import summarize
 from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.generators.shapes import ShapesGenerator
-from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import write_png
 from nami_bench.prompts.geneval import Grammar, geneval_prompt_set
 from nami_bench.shapes import SHAPES
 

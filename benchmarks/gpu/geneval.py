@@ -25,7 +25,8 @@ from nami_bench.evaluation.geneval.mask2former_weights import load_checkpoint
 from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.rules import GenEvalParams
-from nami_bench.images import GenEvalFolder, read_image
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import read_image
 
 REFERENCE = "engine, float32"
 DTYPES = ("float32", "bfloat16")

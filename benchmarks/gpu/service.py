@@ -26,7 +26,8 @@ from nami_bench import Scorer
 from nami_bench.errors import WorkError, one_line
 from nami_bench.evaluation.geneval.mask2former import Mask2FormerDetector
 from nami_bench.evaluation.geneval.rules import GenEvalParams
-from nami_bench.images import GenEvalFolder, encode_png, read_image, read_metadata
+from nami_bench.geneval_folder import GenEvalFolder, read_metadata
+from nami_bench.images import encode_png, read_image
 from nami_bench.scoring.scores import Scores
 
 GOAL = {"images_per_second": 30.0, "p95_seconds": 3.0}

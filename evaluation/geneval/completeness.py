@@ -14,7 +14,8 @@ from nami_bench.domain.clauses import demand_key, has_clauses, line_key, parse_c
 from nami_bench.errors import ImageError, InputError
 from nami_bench.evaluation.completeness import Completeness, Problem
 from nami_bench.evaluation.geneval.coverage import is_rewrite_of
-from nami_bench.images import GenEvalFolder, SampleFile, read_image, read_metadata
+from nami_bench.geneval_folder import GenEvalFolder, SampleFile, read_metadata
+from nami_bench.images import read_image
 
 KINDS = (
     "missing prompt",

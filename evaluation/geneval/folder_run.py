@@ -19,7 +19,8 @@ from nami_bench.evaluation.geneval.masks import MasksFile
 from nami_bench.evaluation.geneval.metric import GenEvalMetric, boxes
 from nami_bench.evaluation.geneval.results import ImageResult, ResultsFile, place_of
 from nami_bench.evaluation.protocol import ScoringItem
-from nami_bench.images import GenEvalFolder, ImageSource, hash_file, read_metadata
+from nami_bench.geneval_folder import GenEvalFolder, read_metadata
+from nami_bench.images import ImageSource, hash_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,7 @@ def _score(
     from nami_bench.evaluation.geneval.folder_run import score_folder
     from nami_bench.evaluation.geneval.metric import GenEvalMetric
     from nami_bench.evaluation.geneval.summary import summarize
-    from nami_bench.images import GenEvalFolder
+    from nami_bench.geneval_folder import GenEvalFolder
     from nami_bench.locations import is_remote
 
     if output is None and is_remote(directory):

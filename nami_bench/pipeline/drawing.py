@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nami_bench import images
 from nami_bench.domain import ImageState
 from nami_bench.errors import ImageError, WorkError
+from nami_bench.geneval_folder import GenEvalFolder
 from nami_bench.pipeline.progress import batches
 from nami_bench.software import used_here
 from nami_bench.transparency import SAID
@@ -40,7 +41,7 @@ class Drawing:
     that do not find it there leave the bytes to be written by whoever asked. None: there is no doubt.
     """
 
-    folder: images.GenEvalFolder
+    folder: GenEvalFolder
     model: str
     adapter: str
     prompt_set_sha256: str

@@ -15,6 +15,7 @@ from nami_bench import __version__, images, registry
 from nami_bench.domain import ImageRecord, ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.engines import LOCAL, Engine, Job
 from nami_bench.errors import ImageError, InputError, WorkError
+from nami_bench.geneval_folder import GenEvalFolder
 from nami_bench.image_settings import settings_sha256
 from nami_bench.pipeline.concurrency import with_concurrency
 from nami_bench.pipeline.drawing import Drawing, Drawn, lost
@@ -173,7 +174,7 @@ class _GenerationRun:
         self.selection = selection
         self.settings = _settings(generator)
         self.settings_sha256 = settings_sha256(self.settings)
-        self.folder = images.GenEvalFolder(images_dir / card.name / prompt_set.name)
+        self.folder = GenEvalFolder(images_dir / card.name / prompt_set.name)
         # Under its first name: the bytes of a file that is made again must not depend on today's.
         made_as = card.first_name or card.name
         self.drawing = Drawing(self.folder, made_as, card.adapter, prompt_set.sha256, self.settings_sha256)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nami_bench import images
 from nami_bench.domain import PromptFile, PromptSet
 from nami_bench.errors import InputError
+from nami_bench.geneval_folder import GenEvalFolder, read_metadata
 
 if TYPE_CHECKING:
     from nami_bench.config import Workspace
@@ -64,15 +65,15 @@ def folder_prompt_set(source: Path, name: str) -> PromptSet:
     from nami_bench.prompts.files import candidate_of, prompt_of
 
     prompts = []
-    for position, (index, folder) in enumerate(images.GenEvalFolder(source).prompt_folders()):
+    for position, (index, folder) in enumerate(GenEvalFolder(source).prompt_folders()):
         if index != position:
             raise InputError(
                 f"{source} has no folder {position:05d}: name the prompt set it belongs to with --prompts"
             )
         where = f"{folder / 'metadata.jsonl'} line 1"
-        prompts.append(prompt_of(index, candidate_of(images.read_metadata(folder), where), source.name))
+        prompts.append(prompt_of(index, candidate_of(read_metadata(folder), where), source.name))
     if not prompts:
-        strange = [f"; {path} {what}" for path, what in images.GenEvalFolder(source).strangers()]
+        strange = [f"; {path} {what}" for path, what in GenEvalFolder(source).strangers()]
         raise InputError(
             f"{source} holds no numbered folders (00000, 00001, ...): is it in GenEval's layout?"
             f"{strange[0] if strange else ''}"

@@ -14,7 +14,8 @@ from nami_bench import locations
 from nami_bench.domain import ImageRecord, ImageState, PromptSet, checked_name
 from nami_bench.errors import ImageError, InputError
 from nami_bench.export.parquet_columns import reading_parquet
-from nami_bench.images import GenEvalFolder, has_file, hash_file, write_bytes
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import has_file, hash_file, write_bytes
 
 if TYPE_CHECKING:
     from nami_bench.store import Store

@@ -9,6 +9,7 @@ from nami_bench import images, registry
 from nami_bench.domain import ImageState, Prompt, PromptSet
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.summary import GenEvalSummary
+from nami_bench.geneval_folder import GenEvalFolder
 from nami_bench.image_settings import settings_sha256
 from nami_bench.images import ImageSource
 from nami_bench.pipeline.drawing import Drawing
@@ -88,7 +89,7 @@ def make_images(generator: "Generator", plan: Plan, folder: Path, advance: Advan
     if generator.describe().get("adapter") == "folder":
         return _found(generator, requests, advance)
     settings = settings_sha256(dict(generator.describe()))
-    drawing = Drawing(images.GenEvalFolder(folder), folder.name, "watch", plan.prompt_set.sha256, settings)
+    drawing = Drawing(GenEvalFolder(folder), folder.name, "watch", plan.prompt_set.sha256, settings)
     drawing.folder.remove_partial_files()
     todo = [request for request in requests if not _is_there(drawing, request)]
     advance(len(requests) - len(todo))

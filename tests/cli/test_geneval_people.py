@@ -11,7 +11,8 @@ from command_blocks import ROOT, blocks, commands
 
 from nami_bench.generators.protocol import GenerationRequest
 from nami_bench.generators.shapes import ShapesGenerator
-from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import write_png
 from nami_bench.prompts.geneval import Grammar, geneval_metadata, geneval_prompt_set, metadata_lines
 from nami_bench.shapes import SHAPES
 from tests.support.program import nami_bench

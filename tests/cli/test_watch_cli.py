@@ -13,7 +13,7 @@ from typing import ClassVar
 import pytest
 from filelock import FileLock
 
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder
 from nami_bench.watching.loggers import protocol
 from nami_bench.watching.results import read_run
 from tests.nami_bench.watching.conftest import draw, run

@@ -18,7 +18,7 @@ from PIL import Image
 from skimage import data
 
 from nami_bench.cli.app import cli
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder
 
 Run = Callable[..., Result]
 

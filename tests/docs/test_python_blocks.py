@@ -13,7 +13,8 @@ from nami_bench.domain import ModelCard
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.shapes_detector import ShapesDetector
 from nami_bench.evaluation.human.table import ratings_table
-from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import write_png
 from nami_bench.prompts.geneval import Grammar, geneval_prompt_set
 from nami_bench.shapes import SHAPES
 from nami_bench.store import Store

@@ -9,7 +9,7 @@ from PIL import Image
 from skimage import data
 
 from nami_bench.cli.app import cli
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder
 from tests.support.tiny_clip import write_tiny_clip
 
 

@@ -9,7 +9,7 @@ from nami_bench.domain import ImageState, Prompt
 from nami_bench.errors import InputError
 from nami_bench.generators.folder import FolderGenerator
 from nami_bench.generators.protocol import GenerationRequest
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder
 
 PROMPT = Prompt("00007", "a red fox")
 

@@ -17,7 +17,8 @@ from PIL import Image
 from nami_bench.config import open_workspace
 from nami_bench.errors import InputError, NamiBenchError
 from nami_bench.foreign_text import parse_json, parse_toml
-from nami_bench.images import read_image, read_metadata, read_provenance
+from nami_bench.geneval_folder import read_metadata
+from nami_bench.images import read_image, read_provenance
 from nami_bench.prompts.files import load_prompt_set, read_content
 from nami_bench.prompts.recipe import load_recipe
 from nami_bench.study_file import load_criteria, load_study, nami_1k_study_file

@@ -10,6 +10,7 @@ from skimage import data
 
 from nami_bench import images
 from nami_bench.errors import ImageError, InputError, StorageError
+from nami_bench.geneval_folder import GenEvalFolder, read_metadata
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(
 
 
 def test_the_layout_is_genevals(tmp_path: Path, photo: Image.Image) -> None:
-    folder = images.GenEvalFolder(tmp_path)
+    folder = GenEvalFolder(tmp_path)
     folder.write_metadata(12, {"tag": "colors", "include": [], "prompt": "a dog"})
     images.write_png(folder.sample_path(12, 3), photo)
     assert (tmp_path / "00012" / "metadata.jsonl").read_text().endswith('"prompt": "a dog"}\n')
@@ -101,12 +102,12 @@ def test_the_layout_is_genevals(tmp_path: Path, photo: Image.Image) -> None:
 def test_a_folder_without_metadata_is_named(tmp_path: Path) -> None:
     (tmp_path / "00000").mkdir()
     with pytest.raises(InputError, match=r"no metadata\.jsonl"):
-        images.read_metadata(tmp_path / "00000")
+        read_metadata(tmp_path / "00000")
     (tmp_path / "00000" / "metadata.jsonl").write_text("{broken")
     with pytest.raises(InputError, match="is not JSON"):
-        images.read_metadata(tmp_path / "00000")
+        read_metadata(tmp_path / "00000")
     with pytest.raises(InputError, match="is not a folder"):
-        images.GenEvalFolder(tmp_path / "none").prompt_folders()
+        GenEvalFolder(tmp_path / "none").prompt_folders()
 
 
 def test_sixteen_bit_grays_are_the_eight_bits_that_opencv_reads(tmp_path: Path) -> None:
@@ -183,11 +184,11 @@ def test_metadata_are_read_with_a_byte_order_mark_and_on_many_lines(
 ) -> None:
     text = text.lstrip("\ufeff") if encoding == "utf-16" else text
     (tmp_path / "metadata.jsonl").write_text(text, encoding=encoding)
-    assert images.read_metadata(tmp_path) == {"prompt": "a dög", "tag": "colors"}
+    assert read_metadata(tmp_path) == {"prompt": "a dög", "tag": "colors"}
 
 
 def test_what_is_neither_a_prompt_nor_a_sample_is_named(tmp_path: Path, photo: Image.Image) -> None:
-    folder = images.GenEvalFolder(tmp_path)
+    folder = GenEvalFolder(tmp_path)
     images.write_png(folder.sample_path(0, 0), photo)
     samples = tmp_path / "00000" / "samples"
     photo.save(samples / "0001.gif")
@@ -216,7 +217,7 @@ def test_what_systems_leave_in_folders_is_not_strange(tmp_path: Path) -> None:
         (samples / name).write_bytes(b"\xd0\xcf\x11\xe0")
     for name in ("__MACOSX", "@eaDir", "lost+found"):
         (tmp_path / name / "00000").mkdir(parents=True)
-    assert not list(images.GenEvalFolder(tmp_path).strangers())
+    assert not list(GenEvalFolder(tmp_path).strangers())
 
 
 def test_a_folder_that_may_not_be_opened_is_passed_over(
@@ -233,4 +234,4 @@ def test_a_folder_that_may_not_be_opened_is_passed_over(
         return listed(path)
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    assert not list(images.GenEvalFolder(tmp_path).strangers())
+    assert not list(GenEvalFolder(tmp_path).strangers())

@@ -12,7 +12,7 @@ from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.cli.app import cli
 from nami_bench.config import init_workspace, open_workspace
 from nami_bench.errors import ImageError, InputError, WorkError
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder, SampleFile
 from nami_bench.locations import is_remote, location
 from nami_bench.pipeline.drawing import Drawing
 
@@ -73,7 +73,7 @@ def test_images_in_a_bucket_are_removed_and_their_model_renamed(workspace: Path,
     assert not [path for path in bucket.fs.find("/bucket") if path.endswith(".png")]  # type: ignore[attr-defined]
 
 
-def samples(bucket: Path, model: str = "m") -> list[images.SampleFile]:
+def samples(bucket: Path, model: str = "m") -> list[SampleFile]:
     return list(GenEvalFolder(bucket / model / "stars").samples())
 
 

@@ -10,7 +10,7 @@ from nami_bench import images
 from nami_bench.annotator_app.pictures import Pictures
 from nami_bench.config import init_workspace
 from nami_bench.errors import ImageError, StorageError
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder
 from nami_bench.locations import location
 from tests.support.object_store import ObjectStore
 from tests.support.program import nami_bench

@@ -11,6 +11,7 @@ from nami_bench import images, pipeline
 from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import DatabaseLostError, InputError, UnknownNameError, WorkError
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
+from nami_bench.geneval_folder import GenEvalFolder, read_metadata
 from nami_bench.store import Store
 from tests.support.plugins import use_plugin
 
@@ -71,7 +72,7 @@ def test_images_lie_in_genevals_layout_with_their_record(store: Store, noise: No
     assert (record.width, record.height, record.seconds) == (8, 8, 0.5)
     assert record.seed == pipeline.image_seed(0, "00001", 1)
     assert record.provenance["settings"] == {"adapter": "noise"}
-    assert images.read_metadata(path.parents[1]) == {"prompt": "prompt 1"}
+    assert read_metadata(path.parents[1]) == {"prompt": "prompt 1"}
 
 
 def test_nothing_is_made_twice(store: Store, noise: Noise, tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_a_limited_run_is_balanced_said_and_taken_up_by_a_larger_one(
         assert record.seed == pipeline.image_seed(3, record.prompt_id, 0)
         folder = (tmp_path / str(record.path)).parents[1]
         assert folder.name == record.prompt_id
-        assert images.read_metadata(folder)["prompt"] == strata.by_id[record.prompt_id].text
+        assert read_metadata(folder)["prompt"] == strata.by_id[record.prompt_id].text
     assert made(limit=20) == {"kept": 8, "made": 12}
     assert made(first=4).keys() <= {"kept", "made"}
     assert sum(made().values()) == 40
@@ -214,7 +215,7 @@ def test_a_prompt_file_is_recorded_under_its_stem(store: Store, tmp_path: Path) 
 @pytest.fixture
 def photographs(tmp_path: Path) -> Path:
     """Real photographs as somebody's script leaves them: GenEval's layout, PNG and JPEG."""
-    folder = images.GenEvalFolder(tmp_path / "photos")
+    folder = GenEvalFolder(tmp_path / "photos")
     shots = {"an astronaut": data.astronaut(), "a cat": data.chelsea(), "a cup of coffee": data.coffee()}
     for index, (text, pixels) in enumerate(shots.items()):
         folder.write_metadata(index, {"prompt": text})

@@ -17,7 +17,7 @@ from nami_bench.domain import ImageState, ModelCard, Prompt, PromptSet
 from nami_bench.errors import InputError
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.generators.protocol import GenerationRequest, GenerationResult
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder
 from nami_bench.store import ImageChoice, Store
 from tests.support.plugins import use_plugin
 

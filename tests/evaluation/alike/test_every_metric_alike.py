@@ -18,7 +18,8 @@ from nami_bench import Scorer, registry
 from nami_bench.domain import Annotator, Criterion, ImageState, Rating, Role, Study
 from nami_bench.evaluation.questions.from_clauses import items_of
 from nami_bench.evaluation.questions.question_file import to_jsonl
-from nami_bench.images import GenEvalFolder, encode_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import encode_png
 from nami_bench.scoring.local import create_metrics
 from nami_bench.store import Store
 from tests.support.drawn import drawn, shapes_prompts

@@ -16,7 +16,8 @@ from nami_bench.evaluation.geneval.masks import MAX_SIDE, encode_mask, masks_pat
 from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.results import read_results
-from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import write_png
 from tests.support.browser import opened_page, page_data
 
 ATTACK = "</script><script>window.attacked = 1</script><img src=x onerror='window.attacked = 2'>"

@@ -8,7 +8,8 @@ from PIL import Image
 
 from nami_bench.errors import InputError
 from nami_bench.evaluation.geneval.completeness import KINDS, check_folder
-from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import write_png
 
 SAMPLES = 2
 EXPECTED = [

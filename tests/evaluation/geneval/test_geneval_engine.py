@@ -16,7 +16,8 @@ from nami_bench.evaluation.geneval.folder_run import score_folder
 from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.protocol import ScoringItem
-from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import write_png
 
 
 class Brightness:

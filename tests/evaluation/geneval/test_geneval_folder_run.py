@@ -10,7 +10,8 @@ from nami_bench.evaluation.geneval.folder_run import score_folder
 from nami_bench.evaluation.geneval.metric import GenEvalMetric
 from nami_bench.evaluation.geneval.protocol import Detection
 from nami_bench.evaluation.geneval.results import read_results
-from nami_bench.images import GenEvalFolder, hash_file, write_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import hash_file, write_png
 
 METADATA = [
     {"tag": "single_object", "include": [{"class": "dog", "count": 1}], "prompt": "a photo of a dog"},

@@ -22,7 +22,8 @@ from nami_bench.evaluation.variety import near_copies
 from nami_bench.evaluation.variety.copy_metrics import NearCopies, ReferenceCopies
 from nami_bench.evaluation.variety.near_copies import Nearest, Vectors, blocks_within, unit
 from nami_bench.evaluation.variety.thumbnails import Thumbnails
-from nami_bench.images import GenEvalFolder, HeldImage
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import HeldImage
 from nami_bench.store import Store
 
 Make = Callable[[Image.Image], Image.Image]

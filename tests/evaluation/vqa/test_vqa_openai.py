@@ -21,7 +21,7 @@ from nami_bench.domain import Prompt
 from nami_bench.errors import InputError, WorkError
 from nami_bench.evaluation.protocol import ScoringItem, ScoringResult
 from nami_bench.evaluation.vqa.openai import OpenAIVqaScore
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder
 from nami_bench.services import retrying_client
 from nami_bench.store import Store
 from tests.support.http_server import Asked, Reply, http_server

@@ -22,7 +22,8 @@ from nami_bench.domain import (
 )
 from nami_bench.errors import ImageError, InputError, NamiBenchError
 from nami_bench.export.carried_study import carried_criteria, side_file, side_file_json
-from nami_bench.images import GenEvalFolder, write_png
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import write_png
 from nami_bench.pipeline.dataset_folder import study_content, write_dataset_folder
 from nami_bench.pipeline.import_judgements import import_judgements
 from nami_bench.store import Store

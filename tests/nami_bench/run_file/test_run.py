@@ -15,7 +15,7 @@ import pytest
 from nami_bench import run as public_run
 from nami_bench.domain import ImageState
 from nami_bench.errors import InputError
-from nami_bench.images import GenEvalFolder
+from nami_bench.geneval_folder import GenEvalFolder
 from nami_bench.pipeline import image_seed
 from nami_bench.run_file import RunResult, run
 from nami_bench.run_file.examples import example_paths

@@ -9,6 +9,7 @@ import pytest
 from nami_bench import images
 from nami_bench.domain import prompt_id
 from nami_bench.domain.prompt import Prompt
+from nami_bench.geneval_folder import GenEvalFolder
 from tests.support.drawn import drawn, shapes_prompts
 
 Draw = Callable[..., Path]
@@ -32,7 +33,7 @@ def draw(run: Path) -> Draw:
     """`draw("checkpoint-100", 0.5)`: a folder of one image for each of 12 prompts, so many of them wrong."""
 
     def make(name: str, error_rate: float, count: int = 12, seed: int = 7) -> Path:
-        folder = images.GenEvalFolder(run / name)
+        folder = GenEvalFolder(run / name)
         prompts = numbered(count)
         for prompt, image in zip(prompts, drawn(prompts, error_rate, seed=seed), strict=True):
             folder.write_metadata(int(prompt.id), prompt.metadata())

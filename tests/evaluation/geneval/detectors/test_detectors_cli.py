@@ -17,7 +17,8 @@ from nami_bench.config import open_workspace
 from nami_bench.domain import GENEVAL_COLORS
 from nami_bench.evaluation.geneval.mask2former import Mask2FormerDetector
 from nami_bench.evaluation.geneval.rules import select
-from nami_bench.images import GenEvalFolder, read_image
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import read_image
 from nami_bench.store import Store
 from tests.support.http_server import Reply, http_server
 

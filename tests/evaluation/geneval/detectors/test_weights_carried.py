@@ -14,7 +14,8 @@ pytest.importorskip("open_clip")
 
 from nami_bench.evaluation import weights
 from nami_bench.evaluation.geneval import mask2former
-from nami_bench.images import GenEvalFolder, hash_file
+from nami_bench.geneval_folder import GenEvalFolder
+from nami_bench.images import hash_file
 from nami_bench.services.download import Pin
 from tests.support.file_server import FileServer, broken_after
 from tests.support.http_server import http_server
