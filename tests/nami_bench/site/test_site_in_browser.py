@@ -75,6 +75,7 @@ def test_without_scripts_the_table_and_the_images_are_there(visit: Visit) -> Non
     assert plain.locator("#plain figure img").count() == 6 and "gamma" in plain.inner_text("#plain")
 
 
+@pytest.mark.quick_look
 def test_the_board_is_sorted_filtered_and_switched_and_its_address_says_so(visit: Visit) -> None:
     page = visit("index.html")
     page.select_option("select[name=view]", label="Other metrics")
@@ -97,6 +98,7 @@ def test_the_board_is_sorted_filtered_and_switched_and_its_address_says_so(visit
     assert names(page) == ["alpha"]
 
 
+@pytest.mark.quick_look
 def test_models_are_compared_with_the_tests_of_the_build(visit: Visit) -> None:
     page = visit("index.html")
     for model in ("alpha", "gamma"):
