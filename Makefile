@@ -8,13 +8,14 @@ BIN := $(VENV)/bin
 NODE := $(BIN)/node
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test test-slow release-check lint format docs bench-geneval bench-nami-tiny bench-gpu ablations browser latex screenshots clean
+.PHONY: help demo test test-slow demo-site release-check lint format docs bench-geneval bench-nami-tiny bench-gpu ablations browser latex screenshots clean
 
 help:
 	@echo "make demo      the whole job offline, then the annotation app (SERVE=0: without; PORT=7860;"
 	@echo "               MODELS=1: with models that draw, for which torch is installed)"
 	@echo "make test      the test suite, with everything it needs"
 	@echo "make test-slow everything that make test leaves out: screens, kills, simulations, the documentation (most of an hour)"
+	@echo "make demo-site the demo's results site, walked through in Chromium (half a minute)"
 	@echo "make release-check  a wheel, alone in a new environment: demo, GenEval, leaderboard, annotation app"
 	@echo "make bench-geneval  GenEval's engine against one image at a time (two minutes on two quiet cores)"
 	@echo "make bench-nami-tiny  the shipped model on every held-out prompt (a quarter of an hour on one core)"
@@ -33,6 +34,9 @@ test: $(VENV)/.dev browser
 
 test-slow: $(VENV)/.dev browser latex
 	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -q -n 2 --dist loadfile -m slow --durations=10
+
+demo-site: $(VENV)/.dev browser
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q tests/docs/test_demo_site_in_browser.py
 
 release-check: $(VENV)/.dev
 	$(BIN)/pytest -q tests/test_release.py
