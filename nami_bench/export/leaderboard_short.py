@@ -10,6 +10,7 @@ from nami_bench.evaluation.leaderboard.columns import (
     interval_level,
     overall_column,
     short_names,
+    total_title,
 )
 from nami_bench.evaluation.leaderboard.rows import AutomaticColumn, Leaderboard
 from nami_bench.evaluation.leaderboard.wide_columns import COLUMNS_AFTER, COLUMNS_BEFORE
@@ -90,7 +91,7 @@ def _of_score(column: ScoreColumn, board: Leaderboard) -> dict[str, Any]:
     prompts = automatic.prompt_set if automatic else board.rated_prompts
     origin = board.prompt_origins.get(prompts or "")
     return {
-        "holds": _holds(column, automatic),
+        "holds": _holds(column, automatic, board),
         "better": "lower" if column.lower_is_better else "higher",
         "lowest": None if column.top is None else 0,
         "highest": column.top,
@@ -103,9 +104,12 @@ def _of_score(column: ScoreColumn, board: Leaderboard) -> dict[str, Any]:
     }
 
 
-def _holds(column: ScoreColumn, automatic: AutomaticColumn | None) -> str:
+def _holds(column: ScoreColumn, automatic: AutomaticColumn | None, board: Leaderboard) -> str:
+    if automatic is None and column.key == "total":
+        title = total_title(board)
+        return "human score, of all criteria" + ("" if title == "total" else f": {title}")
     if automatic is None:
-        return "human score, of all criteria" if column.key == "total" else "human score of this criterion"
+        return "human score of this criterion"
     if automatic.of_sets:
         return "one value of all images"
     return "mean over GenEval's tasks" if automatic.metric == "geneval" else "mean over images"

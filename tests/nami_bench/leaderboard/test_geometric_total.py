@@ -147,7 +147,9 @@ def test_every_format_says_which_total_it_is(criteria_file: Path, tmp_path: Path
         assert set(row["criteria"]) == set(row["intervals"]) == {"SC", "PQ"}
         assert row["total_interval"]["low"] < row["total"] < row["total_interval"]["high"]
         assert set(row["adjusted"]) <= {"SC", "PQ"}
-    rows = list(csv.DictReader(_run("leaderboard", *files, "--format", "csv").stdout.splitlines()))
+    _run("leaderboard", *files, "-o", tmp_path / "board.csv")
+    assert "geometric" in (tmp_path / "board.legend.csv").read_text(encoding="utf-8-sig")
+    rows = list(csv.DictReader(_run("leaderboard", *files, "--format", "csv-wide").stdout.splitlines()))
     assert {row["total:kind"] for row in rows} == {"geometric"}
     assert [float(row["total"]) for row in rows] == [pytest.approx(r["total"]) for r in document["rows"]]
     plain = _run("leaderboard", "--ratings", RATINGS, "--criteria", DATA / "criteria.toml").stdout
