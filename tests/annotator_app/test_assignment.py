@@ -339,8 +339,8 @@ def test_a_study_is_deleted_only_while_it_is_empty() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("panel", ["crossed", "spread"])
-def test_an_answer_costs_the_same_whatever_the_study_holds(panel: str) -> None:
+@pytest.mark.parametrize(("panel", "most"), [("crossed", 17), ("spread", 21)])
+def test_an_answer_costs_the_same_whatever_the_study_holds(panel: str, most: int) -> None:
     """Statements for one answer, which gives out the next item too, in a study ten times as large.
 
     A spread panel asks once more where so few items of a cell are free that some may come back.
@@ -357,7 +357,8 @@ def test_an_answer_costs_the_same_whatever_the_study_holds(panel: str) -> None:
                 for _ in range(3):
                     made.submit("ada")
             counts.append(len(asked))
-    assert counts[1] <= counts[0] <= 3 * 21
+    assert counts[1] <= counts[0] <= 3 * most
+    assert panel == "spread" or counts[0] == counts[1]
 
 
 def test_a_day_ends_at_midnight_where_the_study_is(tmp_path: Path) -> None:
